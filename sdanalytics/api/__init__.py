@@ -1,0 +1,1 @@
+"""The service: its operations, its logins, its dialects."""

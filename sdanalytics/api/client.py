@@ -1,0 +1,433 @@
+"""`Client`: the operations of the service, each one HTTP exchange."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+from sdanalytics import __version__
+from sdanalytics.api.answers import error_from
+from sdanalytics.api.auth import Credentials, TokenSource, require
+from sdanalytics.api.secrets import scrub
+from sdanalytics.api.transport import Answer, Pace, Transport, persist
+from sdanalytics.clock import Clock, Limit
+from sdanalytics.errors import (
+    ApiError,
+    ConnectionFailed,
+    DownloadFailed,
+    InvalidRequest,
+)
+from sdanalytics.metrics import RECORD_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger("sdanalytics")
+
+REGIONS: Final = {
+    "NA": ("https://advertising-api.amazon.com", "https://api.amazon.com/auth/o2/token"),
+    "EU": ("https://advertising-api-eu.amazon.com", "https://api.amazon.co.uk/auth/o2/token"),
+    "FE": ("https://advertising-api-fe.amazon.com", "https://api.amazon.co.jp/auth/o2/token"),
+}
+"""API host and token address of each region."""
+
+OPERATION_LIMIT: Final = 300.0
+"""Seconds that one operation may take, its repetitions included, outside of a fetch."""
+OPERATION_REFUSALS: Final = 5
+"""How many 429 one operation bears outside of a fetch."""
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What a version 2 report is asked for with.
+
+    Attributes
+    ----------
+    reportDate : str
+        YYYYMMDD, one day in the profile's time zone. A `datetime.date` is taken too.
+    metrics : str
+        Names separated by commas, without spaces. A sequence of names is taken too.
+    tactic : str
+        ``T00020`` (contextual) or ``T00030`` (audiences).
+    segment : str, optional
+        ``matchedTarget``.
+    """
+
+    reportDate: str
+    metrics: str
+    tactic: str
+    segment: str | None = None
+
+    def __post_init__(self) -> None:
+        given: Any = self.reportDate
+        if isinstance(given, date):
+            object.__setattr__(self, "reportDate", f"{given:%Y%m%d}")
+        if not isinstance(self.metrics, str):
+            object.__setattr__(self, "metrics", ",".join(self.metrics))
+
+    def to_json(self) -> dict[str, str]:
+        """The request's body; what is None is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ReportResponse:
+    """What the service says of a report.
+
+    Attributes
+    ----------
+    reportId : str
+    recordType : str or None
+        As the service spells it: ``CAMPAIGN``, or the request's ``campaigns``.
+    status : str
+        ``IN_PROGRESS``, ``SUCCESS``, ``FAILURE``.
+    statusDetails : str or None
+    location : str or None
+        Address of the download operation (not of storage).
+    fileSize : int or None
+        Bytes, compressed.
+    expiration : int or None
+        Milliseconds since 1970 (UTC).
+    """
+
+    reportId: str
+    status: str
+    recordType: str | None = None
+    statusDetails: str | None = None
+    location: str | None = None
+    fileSize: int | None = None
+    expiration: int | None = None
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ReportResponse:
+        """From an answer's document; fields that are not known are left out."""
+        return cls(**{k: v for k, v in document.items() if k in cls.__dataclass_fields__})
+
+
+class Client:
+    """The advertising API, for one profile.
+
+    Parameters
+    ----------
+    credentials : Credentials
+    profile_id : int or str
+        Whose reports; `profiles()` lists them.
+    region : {"NA", "EU", "FE"}
+    base_url : str, optional
+        Another host than the region's, such as the sandbox's.
+    token_url : str, optional
+        Another Login with Amazon than the region's.
+    api : {"v2"}, optional
+        The reporting API to speak.
+    clock : Clock, optional
+        What tells and passes the time; tests pass their own.
+
+    Notes
+    -----
+    Reading operations are tried again on 429, 5xx and broken connections; a report is
+    asked for again only when the first request certainly created none. A 401 is tried once
+    more with a fresh token. All threads share one token and one pace.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        profile_id: int | str,
+        *,
+        region: str = "NA",
+        base_url: str | None = None,
+        token_url: str | None = None,
+        api: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.region = _region(region)
+        self.profile_id = _profile_id(profile_id)
+        self.api = _api(api)
+        self.base_url = _address("base_url", base_url or REGIONS[self.region][0])
+        self.clock = clock or Clock()
+        self._client_id = credentials.client_id
+        self._transport = Transport()
+        self._pace = Pace(self.clock)
+        self._limit: Limit | None = None
+        token_url = _address("token_url", token_url or REGIONS[self.region][1])
+        self._tokens = TokenSource(credentials, token_url, self._transport, self.clock)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Client:
+        """A client from the environment variables ``SDANALYTICS_...``.
+
+        ``_CLIENT_ID``, ``_CLIENT_SECRET``, ``_REFRESH_TOKEN`` (or ``_ACCESS_TOKEN`` instead
+        of these two) and ``_PROFILE_ID`` are needed; ``_REGION``, ``_BASE_URL``,
+        ``_TOKEN_URL`` and ``_API`` are not.
+
+        Raises
+        ------
+        NotConfigured
+            Naming the variables that are missing.
+        """
+        credentials = Credentials.from_env(environment)
+        require(environment, "PROFILE_ID")
+        return cls(
+            credentials,
+            environment["SDANALYTICS_PROFILE_ID"],
+            region=environment.get("SDANALYTICS_REGION") or "NA",
+            base_url=environment.get("SDANALYTICS_BASE_URL"),
+            token_url=environment.get("SDANALYTICS_TOKEN_URL"),
+            api=environment.get("SDANALYTICS_API"),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Client(profile_id={self.profile_id!r}, region={self.region!r}, "
+            f"base_url={self.base_url!r}, api={self.api!r})"
+        )
+
+    @property
+    def source(self) -> str:
+        """Where the data come from: the region, or host:port of a custom `base_url`."""
+        for region, (host, _) in REGIONS.items():
+            if self.base_url == host:
+                return region
+        parts = urlsplit(self.base_url)
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+        return f"{parts.hostname}:{port}"
+
+    def within(self, limit: Limit) -> Client:
+        """This client, all of whose operations end with `limit`; shares token and pace."""
+        bound = copy.copy(self)
+        bound._limit = limit
+        return bound
+
+    def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
+        """Ask for a report: ``POST /sd/{recordType}/report``.
+
+        Raises
+        ------
+        InvalidRequest
+            When there is no such record type.
+        ApiError
+            `BadRequest`, `Unauthorized`, `Forbidden`, `ReportTooOld`, `InvalidReport`,
+            `RateLimited`, `ServerError`, `ConnectionFailed`.
+        """
+        if record_type not in RECORD_TYPES:
+            known = ", ".join(RECORD_TYPES)
+            raise InvalidRequest(f"record_type={record_type!r} is not one of {known}")
+        path = f"/sd/{record_type}/report"
+        operation = "request_report"
+        try:
+            answer = self._call(operation, "POST", path, body=report_request.to_json())
+        except ConnectionFailed as lost:
+            if lost.sent:
+                lost.add_note(
+                    "The service may have received the request and be building the report: it "
+                    "was not sent again. Calling again may build the same report twice."
+                )
+            raise
+        return self._report(answer, operation, 202)
+
+    def get_report_status(self, report_id: str) -> ReportResponse:
+        """Ask how a report is doing: ``GET /v2/reports/{reportId}``.
+
+        Raises
+        ------
+        ApiError
+            `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
+            `ServerError`, `ConnectionFailed`.
+        """
+        operation = "get_report_status"
+        answer = self._call(operation, "GET", f"/v2/reports/{quote(report_id, safe='')}")
+        return self._report(answer, operation, 200)
+
+    def download_report(self, report_id: str) -> bytes:
+        """Download a finished report: ``GET /v2/reports/{reportId}/download``.
+
+        The service answers with a redirect (307) to storage that is good for 30 seconds; it
+        is followed at once, with none of the API's headers.
+
+        Returns
+        -------
+        bytes
+            The payload as storage sent it: gzip-compressed JSON, not checked here.
+
+        Raises
+        ------
+        DownloadFailed
+            When storage refuses the link (expired, most likely) or cannot be reached.
+        ApiError
+            `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
+            `ServerError`, `ConnectionFailed`.
+        """
+        operation = "download_report"
+        path = f"/v2/reports/{quote(report_id, safe='')}/download"
+        answer = self._call(operation, "GET", path)
+        if answer.status != 307:
+            raise self._error(answer, operation)
+        link = answer.headers.get("Location", "")
+        if not _is_safe(link):
+            raise DownloadFailed(
+                f"report {report_id}: the service redirects to no https address; call again",
+                report_id=report_id,
+            )
+        return self._from_storage(link, report_id)
+
+    def profiles(self) -> pd.DataFrame:
+        """The profiles that the login can access: ``GET /v2/profiles``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a profile: `profileId` (Int64), `countryCode`, `currencyCode`,
+            `timezone` (IANA name), `accountType`, `accountName`, `accountId`,
+            `marketplaceStringId` (str).
+        """
+        from sdanalytics.api.profiles import profiles_frame
+
+        return profiles_frame(self.list_profiles())
+
+    def list_profiles(self) -> list[dict[str, Any]]:
+        """The profiles as the service describes them."""
+        operation = "profiles"
+        answer = self._call(operation, "GET", "/v2/profiles", scoped=False)
+        document = answer.json()
+        if answer.status != 200 or not isinstance(document, list):
+            raise self._error(answer, operation)
+        return document
+
+    def _from_storage(self, link: str, report_id: str) -> bytes:
+        limit = self._limit or Limit(self.clock, OPERATION_LIMIT)
+        pace = Pace(self.clock)  # storage is another host: the API's pace is not its own
+        try:
+            answer = persist(lambda: self._transport.storage(link, limit), limit=limit, pace=pace)
+        except ConnectionFailed as lost:
+            raise DownloadFailed(f"report {report_id}: {lost}", report_id=report_id) from None
+        if answer.status == 200:
+            return answer.body
+        refusal = error_from(answer, "the download from storage", self._tokens.secrets)
+        raise DownloadFailed(
+            f"report {report_id}: storage answered {answer.status} ({refusal.details}); "
+            "most likely its link expired: call again",
+            report_id=report_id,
+        )
+
+    def _report(self, answer: Answer, operation: str, expected: int) -> ReportResponse:
+        document = answer.json()
+        if answer.status != expected or not _is_report(document):
+            raise self._error(answer, operation)
+        return ReportResponse.from_json(document)
+
+    def _error(self, answer: Answer, operation: str) -> ApiError:
+        return error_from(answer, operation, self._tokens.secrets)
+
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        scoped: bool = True,
+    ) -> Answer:
+        """One operation, repeated where that is safe; any answer but 401, 429 or 5xx."""
+        limit = self._limit or Limit(self.clock, OPERATION_LIMIT)
+        token = self._tokens.token(limit)
+        answer = self._send(operation, method, path, body, token, scoped, limit)
+        if answer.status == 401:
+            fresh = self._tokens.renewed(token, limit)
+            if fresh is not None:
+                logger.info("%s: 401, trying once more with a fresh token", operation)
+                answer = self._send(operation, method, path, body, fresh, scoped, limit)
+        if answer.status >= 400:
+            raise self._error(answer, operation)
+        return answer
+
+    def _send(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        token: str,
+        scoped: bool,
+        limit: Limit,
+    ) -> Answer:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Amazon-Advertising-API-ClientId": self._client_id,
+            "Accept": "application/json",
+            "User-Agent": f"sdanalytics/{__version__}",
+        }
+        if scoped:
+            headers["Amazon-Advertising-API-Scope"] = self.profile_id
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        data = None if body is None else json.dumps(body).encode()
+
+        def send() -> Answer:
+            began = time.perf_counter()
+            url = self.base_url + path
+            answer = self._transport.api(method, url, limit, headers=headers, data=data)
+            took = 1000 * (time.perf_counter() - began)
+            logger.debug("%s: %s %s: %d in %.0f ms", operation, method, path, answer.status, took)
+            return answer
+
+        return persist(
+            send,
+            limit=limit,
+            pace=self._pace,
+            creates=method == "POST",
+            refusals=None if self._limit else OPERATION_REFUSALS,
+        )
+
+
+def _is_report(document: object) -> bool:
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("reportId"), str)
+        and isinstance(document.get("status"), str)
+    )
+
+
+def _is_safe(link: str) -> bool:
+    """Whether a payload may be fetched from there: https, or a server on this machine."""
+    parts = urlsplit(link)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+
+
+def _region(region: str) -> str:
+    known = region.upper() if isinstance(region, str) else ""
+    if known not in REGIONS:
+        raise InvalidRequest(f"region={region!r} is not one of {', '.join(REGIONS)}")
+    return known
+
+
+def _profile_id(profile_id: int | str) -> str:
+    text = str(profile_id).strip()
+    if isinstance(profile_id, bool) or not (text.isascii() and text.isdigit()):
+        raise InvalidRequest(
+            f"profile_id={profile_id!r} is not a profile's number; Client.profiles() lists them"
+        )
+    return text
+
+
+def _api(api: str | None) -> str:
+    if api not in (None, "v2"):
+        raise InvalidRequest(f"api={api!r} is not available; this version speaks 'v2'")
+    return "v2"
+
+
+def _address(name: str, address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise InvalidRequest(
+            f"{name}={scrub(address)!r} is no address such as 'http://localhost:8080'"
+        )
+    return address.rstrip("/")

@@ -1,0 +1,323 @@
+"""One HTTP exchange, and when to try it again.
+
+What can be repeated is repeated here: reading requests on 429, 5xx and broken connections;
+a request that creates something only where it certainly created nothing.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from sdanalytics.api.secrets import guard_http_logs
+from sdanalytics.clock import Clock, Limit
+from sdanalytics.errors import ConnectionFailed, ReportTimeout
+
+logger = logging.getLogger("sdanalytics")
+
+TRIES: Final = 5
+"""How often a request is sent that meets 5xx answers or broken connections."""
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds to reach a host."""
+SILENCE_TIMEOUT: Final = 60.0
+"""Seconds without a byte after which a connection counts as broken."""
+_FIRST_BACKOFF: Final = 0.5
+_LONGEST_BACKOFF: Final = 60.0
+_CHUNK: Final = 1 << 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whole.
+
+    Attributes
+    ----------
+    status : int
+    headers : mapping
+        Names in any case.
+    body : bytes
+        As it was on the wire: no content encoding is undone.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, None where it is not."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+class Transport:
+    """Connections that nothing leaks from: no cookies, no netrc, no redirects followed.
+
+    Two pools: the API's and storage's. The latter sends no header but what HTTP needs.
+    """
+
+    def __init__(self, connections: int = 16) -> None:
+        guard_http_logs()
+        self._api = _session(connections)
+        self._storage = _session(connections)
+        self._storage.headers = CaseInsensitiveDict()  # not even our name goes to S3
+
+    def api(self, method: str, url: str, limit: Limit, **request: Any) -> Answer:
+        """Send one request to the service (or its login) and read the answer."""
+        return _exchange(self._api, method, url, limit, **request)
+
+    def storage(self, url: str, limit: Limit) -> Answer:
+        """Get one object from storage, sending nothing but the request itself."""
+        headers = {"Accept-Encoding": "identity"}
+        return _exchange(self._storage, "GET", url, limit, headers=headers)
+
+
+def _session(connections: int) -> requests.Session:
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from adding the Authorization of a netrc file."""
+    return request
+
+
+def _exchange(
+    session: requests.Session, method: str, url: str, limit: Limit, **request: Any
+) -> Answer:
+    patience = limit.remaining
+    if patience <= 0:
+        raise timed_out(limit)
+    lost: Exception
+    try:
+        with session.request(
+            method,
+            url,
+            auth=_as_it_is,
+            allow_redirects=False,
+            stream=True,
+            timeout=(min(CONNECT_TIMEOUT, patience), min(SILENCE_TIMEOUT, patience)),
+            **request,
+        ) as response:
+            return Answer(response.status_code, response.headers, _read(response, limit))
+    except (requests.RequestException, HTTPError, OSError) as error:
+        lost = error
+    if limit.remaining <= 0:
+        raise timed_out(limit)
+    # Raised out here because the caught one, which would hang on as the context, can hold
+    # a presigned address.
+    raise _connection_failed(lost, url)
+
+
+def _read(response: requests.Response, limit: Limit) -> bytes:
+    body = bytearray()
+    for chunk in response.raw.stream(_CHUNK, decode_content=False):
+        body += chunk
+        if limit.remaining <= 0:
+            raise timed_out(limit)
+    return bytes(body)
+
+
+def timed_out(limit: Limit) -> ReportTimeout:
+    """The error of a call whose time is over."""
+    return ReportTimeout(f"the timeout of {limit.seconds:g} seconds passed")
+
+
+def _connection_failed(error: Exception, url: str) -> ConnectionFailed:
+    host = url.split("?")[0].split("/")[2]
+    failed = ConnectionFailed(
+        f"the connection to {host} failed ({_reason(error)}); "
+        "check the network, the proxy and the address, then call again"
+    )
+    failed.sent = not _never_connected(error)
+    return failed
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and all that it wraps: requests and urllib3 nest theirs in args."""
+    found = [error]
+    for each in found:
+        inner = [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+        found += [e for e in inner if isinstance(e, BaseException) and e not in found]
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """The innermost error in words that hold no address."""
+    causes = _causes(error)
+    system = [e for e in causes if isinstance(e, OSError) and e.strerror]
+    if system and isinstance(system[-1], OSError):
+        return str(system[-1].strerror)
+    return type(causes[-1]).__name__
+
+
+def _never_connected(error: Exception) -> bool:
+    """Whether the connection failed before a byte of the request could leave."""
+    return any(isinstance(e, NewConnectionError | ConnectTimeoutError) for e in _causes(error))
+
+
+class Pace:
+    """When the next request may leave; all threads of a client share it.
+
+    A 429 closes the gate for everybody: for as long as ``Retry-After`` says, or for
+    exponentially growing waits without it. Afterwards requests leave one at a time, with a
+    gap that doubles with each refusal and shrinks as requests are accepted.
+    """
+
+    _FIRST_GAP: Final = 0.05
+    _LONGEST_GAP: Final = 5.0
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._opens_at = float("-inf")
+        self._refused_at = float("-inf")
+        self._refusals = 0
+        self._gap = 0.0
+
+    def wait_turn(self, limit: Limit) -> bool:
+        """Wait until a request may leave; False when that is not before the limit."""
+        while True:
+            with self._lock:
+                now = self._clock.monotonic()
+                wait = self._opens_at - now
+                if wait <= 0:
+                    self._opens_at = now + self._gap
+                    return limit.remaining > 0
+            if wait >= limit.remaining:
+                return False
+            limit.wait(wait)
+
+    def opens_before(self, limit: Limit) -> bool:
+        """Whether the gate opens again while the call still has time."""
+        with self._lock:
+            return self._opens_at - self._clock.monotonic() < limit.remaining
+
+    def refused(self, sent_at: float, retry_after: float | None) -> None:
+        """Take note of a 429 to a request sent at `sent_at` (monotonic seconds)."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if sent_at > self._refused_at:  # else: sent side by side with one that counted
+                self._refused_at = now
+                self._refusals += 1
+                self._gap = min(max(2 * self._gap, self._FIRST_GAP), self._LONGEST_GAP)
+                if retry_after is None:
+                    retry_after = backoff(self._refusals)
+            self._opens_at = max(self._opens_at, now + (retry_after or 0.0))
+
+    def accepted(self) -> None:
+        """Take note of a request that was not refused."""
+        with self._lock:
+            self._refusals = 0
+            self._gap = self._gap * 0.9 if self._gap > self._FIRST_GAP / 10 else 0.0
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait before trying again: exponential, capped, the upper half jittered.
+
+    Half of it is sure, so that a wait is a wait; the rest spreads out those who fail together.
+    """
+    longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0**attempt)
+    return random.uniform(longest / 2, longest)
+
+
+def retry_after(answer: Answer, now: datetime) -> float | None:
+    """Seconds that the Retry-After header (a number or an HTTP date) asks for, if it does."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
+    moment = email.utils.parsedate_tz(value)
+    if moment is None:
+        return None
+    return max(0.0, email.utils.mktime_tz(moment) - now.timestamp())
+
+
+def persist(
+    send: Callable[[], Answer],
+    *,
+    limit: Limit,
+    pace: Pace,
+    creates: bool = False,
+    refusals: int | None = None,
+) -> Answer:
+    """Send until there is an answer worth having.
+
+    Parameters
+    ----------
+    send : callable
+        One exchange.
+    limit : Limit
+        Of the whole call.
+    pace : Pace
+        Of the host.
+    creates : bool
+        Whether the request creates something: then it is repeated only if it cannot have
+        arrived, or was answered with 429 or 5xx.
+    refusals : int or None
+        How many 429 to bear; None: as many as the limit allows.
+
+    Returns
+    -------
+    Answer
+        The first that is neither 429 nor 5xx; the last one when patience is over.
+    """
+    failures = refused = 0
+    while True:
+        if not pace.wait_turn(limit):
+            raise timed_out(limit)
+        sent_at = limit.clock.monotonic()
+        outcome = _attempt(send)
+        if isinstance(outcome, Answer) and outcome.status == 429:
+            refused += 1
+            pace.refused(sent_at, retry_after(outcome, limit.clock.now()))
+            if refused == refusals or not pace.opens_before(limit):
+                return outcome
+            continue
+        if isinstance(outcome, Answer):
+            pace.accepted()
+            if outcome.status < 500:
+                return outcome
+        failures += 1
+        if failures == TRIES or (creates and _may_have_created(outcome)):
+            return _value(outcome)
+        wait = backoff(failures)
+        logger.info("%s; trying again in %.1f s", _in_words(outcome), wait)
+        limit.wait(min(wait, limit.remaining))
+
+
+def _attempt(send: Callable[[], Answer]) -> Answer | ConnectionFailed:
+    try:
+        return send()
+    except ConnectionFailed as lost:
+        return lost
+
+
+def _may_have_created(outcome: Answer | ConnectionFailed) -> bool:
+    return isinstance(outcome, ConnectionFailed) and outcome.sent
+
+
+def _value(outcome: Answer | ConnectionFailed) -> Answer:
+    if isinstance(outcome, ConnectionFailed):
+        raise outcome
+    return outcome
+
+
+def _in_words(outcome: Answer | ConnectionFailed) -> str:
+    return str(outcome) if isinstance(outcome, ConnectionFailed) else f"answer {outcome.status}"

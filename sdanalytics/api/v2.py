@@ -1,0 +1,90 @@
+"""Version 2: one report for one day and tactic; the contract of the seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from sdanalytics.api.client import Client, ReportRequest
+from sdanalytics.clock import Limit
+from sdanalytics.errors import ApiError, ReportFailed
+from sdanalytics.query import Slice
+
+_LONGEST_WAIT: Final = 30.0
+_BUILDING: Final = {"IN_PROGRESS"}
+# COMPLETED is in no document, but has been seen.
+_READY: Final = {"SUCCESS", "COMPLETED"}
+_FAILED: Final = {"FAILURE", "FAILED"}
+
+
+class V2:
+    """How a slice becomes requests of version 2, and an answer a status.
+
+    Attributes
+    ----------
+    history_days : int
+        How many days back the service reports.
+    timeout : float
+        Seconds that a call may take when it does not say: generation takes minutes, up to 15.
+    """
+
+    name: Final = "v2"
+    history_days: Final = 60
+    timeout: Final = 30 * 60.0
+
+    def __init__(self, client: Client, limit: Limit) -> None:
+        self._client = client.within(limit)
+
+    def create(self, piece: Slice, columns: Sequence[str]) -> str:
+        """Ask for the report of a slice; its id."""
+        request = ReportRequest(
+            reportDate=f"{piece.date:%Y%m%d}",
+            metrics=",".join(columns),
+            tactic=piece.tactic,
+            segment=piece.segment,
+        )
+        return self._client.request_report(piece.record_type, request).reportId
+
+    def is_ready(self, report_id: str) -> bool:
+        """Whether a report can be downloaded.
+
+        Raises
+        ------
+        ReportFailed
+            When the service could not build it.
+        """
+        report = self._client.get_report_status(report_id)
+        status = report.status.upper()
+        if status in _FAILED:
+            raise ReportFailed(
+                f"the service could not build report {report_id}: "
+                f"{report.statusDetails or 'it gives no reason'}. Call again to ask anew",
+                report_id=report_id,
+                details=report.statusDetails,
+            )
+        if status not in _BUILDING | _READY:
+            raise ApiError(
+                f"report {report_id} has a status that is not known: {report.status!r}. "
+                "Call again later; if it stays, this version of sdanalytics is too old",
+                operation="get_report_status",
+                status=200,
+                details=report.statusDetails,
+            )
+        return status in _READY
+
+    def download(self, report_id: str) -> bytes:
+        """The payload of a report that is ready."""
+        return self._client.download_report(report_id)
+
+    @staticmethod
+    def waits() -> Iterator[float]:
+        """Seconds to wait before each status call: growing by half, at most 30, with jitter.
+
+        About half of what a report took is the most that is waited too long, until it has
+        taken a minute; from then on there are two calls a minute.
+        """
+        wait = 1.0
+        while True:
+            yield min(wait * random.uniform(0.8, 1.2), _LONGEST_WAIT)
+            wait = min(1.5 * wait, _LONGEST_WAIT)

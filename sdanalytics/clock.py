@@ -1,0 +1,75 @@
+"""Time, behind one small class, so that tests can make it pass."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# A wait on a lock cannot be interrupted on Windows: none is longer than this, so that
+# Ctrl-C is heard in time everywhere.
+LONGEST_UNINTERRUPTED = 0.5
+"""Seconds."""
+
+
+class Clock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        """The moment, as an aware datetime in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return time.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until `event` is set, for at most `seconds`; tell whether it is."""
+        return event.wait(seconds)
+
+    def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+        """The next item of `inbox`; None when none came within `seconds` (or sooner).
+
+        `busy` tells whether anybody is at work who may send one.
+        """
+        try:
+            return inbox.get(timeout=max(0.0, min(seconds, LONGEST_UNINTERRUPTED)))
+        except queue.Empty:
+            return None
+
+
+class Limit:
+    """How long a call may take, and whether somebody ended it.
+
+    Parameters
+    ----------
+    clock : Clock
+    seconds : float
+        From now on, on the monotonic clock.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+        self._end = clock.monotonic() + seconds
+        self._stopped = threading.Event()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left; 0 when the time is over or the call was stopped."""
+        if self._stopped.is_set():
+            return 0.0
+        return max(0.0, self._end - self.clock.monotonic())
+
+    def wait(self, seconds: float) -> None:
+        """Let `seconds` pass; returns at once when the call is stopped."""
+        if seconds > 0:
+            self.clock.wait(self._stopped, seconds)
+
+    def stop(self) -> None:
+        """End the call: all its waits return now."""
+        self._stopped.set()

@@ -1,0 +1,179 @@
+"""Many reports at once: create, poll, download, store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+from sdanalytics.cache import ReportCache
+from sdanalytics.clock import Limit
+from sdanalytics.errors import (
+    ApiError,
+    CacheError,
+    CorruptReport,
+    DownloadFailed,
+    NotConfigured,
+    RateLimited,
+    ReportTimeout,
+    SDAnalyticsError,
+    Unauthorized,
+)
+from sdanalytics.payload import read_payload
+from sdanalytics.query import Slice
+from sdanalytics.steps import Pause, Stage, Story
+
+logger = logging.getLogger("sdanalytics")
+
+WORKERS: Final = 8
+"""How many exchanges a call has under way at the same time."""
+REPORTS: Final = 2
+"""How often a slice is asked for whose downloads keep failing."""
+DOWNLOADS: Final = 2
+"""How often each of these reports is downloaded."""
+
+# These are no one report's fault: every other report of the call would meet them too.
+_ENDS_THE_CALL: Final = (Unauthorized, NotConfigured, RateLimited, ReportTimeout, CacheError)
+
+Watch = Callable[[Slice, str], None]
+"""Told of each slice's way: ``"waiting"``, ``"downloading"``, ``"done"``, ``"failed"``."""
+
+
+class Dialect(Protocol):
+    """What the flow needs of a version of the reporting API."""
+
+    @property
+    def name(self) -> str:
+        """The version's name, such as ``"v2"``."""
+
+    def create(self, piece: Slice, columns: Sequence[str]) -> str:
+        """Ask for a report; its id."""
+
+    def is_ready(self, report_id: str) -> bool:
+        """Whether it can be downloaded; `ReportFailed` when it never will be."""
+
+    def download(self, report_id: str) -> bytes:
+        """Its payload."""
+
+    def waits(self) -> Iterator[float]:
+        """Seconds to wait before each call of `is_ready`."""
+
+
+class Flow:
+    """Brings reports from the service into the store.
+
+    Parameters
+    ----------
+    dialect : Dialect
+    store : ReportCache
+        Where each report is put as soon as it arrives.
+    limit : Limit
+        Of the whole call.
+    watch : callable
+    """
+
+    def __init__(self, dialect: Dialect, store: ReportCache, limit: Limit, watch: Watch) -> None:
+        self._dialect = dialect
+        self._store = store
+        self._limit = limit
+        self._watch = watch
+        self._building: dict[Slice, str] = {}
+        self._failures: dict[Slice, SDAnalyticsError] = {}
+
+    def run(self, needs: Mapping[Slice, Sequence[str]]) -> dict[Slice, SDAnalyticsError]:
+        """Fetch and store each slice with its columns; what failed, and why.
+
+        Raises
+        ------
+        ReportTimeout
+            When the limit comes before all have arrived.
+        SDAnalyticsError
+            What no report of the call could escape: `Unauthorized`, `RateLimited` for
+            longer than the limit, `CacheError`.
+        """
+        stage: Stage[Slice] = Stage(self._limit, WORKERS, self._ended)
+        stories = {piece: self._report(piece, columns) for piece, columns in needs.items()}
+        if not stage.play(stories):
+            raise self._timed_out(len(needs))
+        return self._failures
+
+    def _report(self, piece: Slice, columns: Sequence[str]) -> Story:
+        """The way of one report."""
+        trouble: SDAnalyticsError | None = None
+        for _ in range(REPORTS):
+            self._watch(piece, "waiting")
+            report_id = yield partial(self._dialect.create, piece, columns)
+            self._building[piece] = report_id
+            logger.info("%s: report %s is being built", piece, report_id)
+            yield from self._until_ready(report_id)
+            del self._building[piece]
+            for _ in range(DOWNLOADS):
+                self._watch(piece, "downloading")
+                try:
+                    yield partial(self._collect, piece, columns, report_id)
+                except (DownloadFailed, CorruptReport, ApiError) as error:
+                    if not _worth_another_try(error, trouble):
+                        raise
+                    trouble = error
+                    logger.info("%s: %s", piece, error)
+                else:
+                    return
+        assert trouble is not None
+        raise trouble
+
+    def _until_ready(self, report_id: str) -> Story:
+        for seconds in self._dialect.waits():
+            yield Pause(seconds)
+            if (yield partial(self._dialect.is_ready, report_id)):
+                return
+
+    def _collect(self, piece: Slice, columns: Sequence[str], report_id: str) -> None:
+        """Download, parse and store: one piece of work, so that no link waits and expires."""
+        payload = self._dialect.download(report_id)
+        try:
+            table = read_payload(payload, columns)
+        except CorruptReport as error:
+            error.report_id = report_id
+            error.add_note(f"report {report_id}: {piece}")
+            raise
+        self._store.store(
+            piece,
+            table,
+            report_id=report_id,
+            fetched_at=self._limit.clock.now(),
+            api=self._dialect.name,
+        )
+        logger.info("%s: %d rows stored", piece, table.num_rows)
+
+    def _ended(self, piece: Slice, error: Exception | None) -> None:
+        self._watch(piece, "failed" if error else "done")
+        if error is None:
+            return
+        if isinstance(error, _ENDS_THE_CALL) or not isinstance(error, SDAnalyticsError):
+            raise error
+        logger.info("%s: %s", piece, error)
+        self._failures[piece] = error
+
+    def _timed_out(self, asked: int) -> ReportTimeout:
+        ids = tuple(self._building.values())
+        some = ", ".join([*ids[:3], "..."] if len(ids) > 3 else ids) or "none"
+        return ReportTimeout(
+            f"the timeout of {self._limit.seconds:g} seconds passed; of {asked} reports "
+            f"{len(ids)} were still being built ({some}). "
+            "What arrived is stored: call again, with a longer timeout= if need be",
+            report_ids=ids,
+        )
+
+
+def _worth_another_try(error: SDAnalyticsError, before: SDAnalyticsError | None) -> bool:
+    """Whether downloading again, or a new report, can help.
+
+    A value that does not fit its type will be sent again as it is. What the API says of a
+    download counts only after a link has failed: then the report may be gone for good.
+    """
+    if isinstance(error, _ENDS_THE_CALL):
+        return False
+    if isinstance(error, CorruptReport):
+        return error.row is None
+    return isinstance(error, DownloadFailed) or before is not None

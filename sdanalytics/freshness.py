@@ -1,0 +1,76 @@
+"""When a stored day has to be asked for again.
+
+Amazon restates what it has reported. Clicks and impressions settle within 3 days of the
+day. Conversions are booked on the day of the ad interaction, arrive up to 14 days later,
+and are restated 1, 7 and 28 days after the conversion: so a day can change until 14 + 28 =
+42 days after it, ever more rarely. The service keeps 60 days (version 2); what it no
+longer has cannot be asked for again.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+TRAFFIC_SETTLES = 3
+"""Days after which clicks and impressions no longer change."""
+CONVERSIONS_ARRIVE = 14
+"""Days within which conversions are attributed."""
+RESTATEMENT_ENDS = 42
+"""Days after which nothing changes any more: 14 to arrive and 28 to be restated."""
+
+
+def good_for(age: int) -> timedelta | None:
+    """How long a report is good that was fetched when its day was `age` days ago.
+
+    Parameters
+    ----------
+    age : int
+        Whole days between the day of the report and the day it was fetched, both in the
+        profile's time zone.
+
+    Returns
+    -------
+    timedelta or None
+        12 hours while traffic settles, one day while conversions arrive, seven days while
+        they may be restated; None, for good, after that.
+    """
+    if age <= TRAFFIC_SETTLES:
+        return timedelta(hours=12)
+    if age <= CONVERSIONS_ARRIVE:
+        return timedelta(days=1)
+    if age <= RESTATEMENT_ENDS:
+        return timedelta(days=7)
+    return None
+
+
+def age_of(day: date, moment: datetime, zone: ZoneInfo) -> int:
+    """Whole days from `day` to `moment` (an aware datetime), in `zone`."""
+    return (moment.astimezone(zone).date() - day).days
+
+
+def may_be_restated(day: date, fetched_at: datetime, zone: ZoneInfo) -> bool:
+    """Whether the day could still change after it was fetched."""
+    return good_for(age_of(day, fetched_at, zone)) is not None
+
+
+def is_fresh(
+    day: date, fetched_at: datetime, now: datetime, zone: ZoneInfo, history_days: int
+) -> bool:
+    """Whether what was fetched then need not be asked for again now.
+
+    Parameters
+    ----------
+    day : date
+        The day of the report.
+    fetched_at, now : datetime
+        Aware.
+    zone : ZoneInfo
+        The profile's.
+    history_days : int
+        How many days back the service reports: older days cannot be had any newer.
+    """
+    if age_of(day, now, zone) > history_days:
+        return True
+    life = good_for(age_of(day, fetched_at, zone))
+    return life is None or now < fetched_at + life

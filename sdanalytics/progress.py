@@ -1,0 +1,81 @@
+"""A bar that tells how a call is doing, when it takes long and somebody is looking."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from types import TracebackType
+from typing import Any, Final
+
+from sdanalytics.clock import Clock
+from sdanalytics.query import Slice
+
+_PATIENCE: Final = 1.0
+"""Seconds before a bar appears that nobody asked for."""
+
+
+class Progress:
+    """Follows the slices of a call on a `tqdm` bar (a widget in notebooks).
+
+    Parameters
+    ----------
+    title : str
+    total, cached : int
+        Slices of the call, and how many of them the cache had.
+    show : bool or None
+        Always, never, or when it takes longer than a second and somebody is looking.
+    clock : Clock
+    """
+
+    def __init__(
+        self, title: str, total: int, cached: int, show: bool | None, clock: Clock
+    ) -> None:
+        self._title = title
+        self._total = total
+        self._cached = cached
+        self._show = somebody_looks() if show is None else show
+        self._clock = clock
+        self._appears_at = clock.monotonic() + (_PATIENCE if show is None else 0.0)
+        self._states: dict[Slice, str] = {}
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        self._draw()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def watch(self, piece: Slice, state: str) -> None:
+        """Take note of a slice's state: waiting, downloading, done or failed."""
+        self._states[piece] = state
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self._show or self._clock.monotonic() < self._appears_at:
+            return
+        if self._bar is None:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(
+                desc=self._title, total=self._total, initial=self._cached, unit="report"
+            )
+        counts = Counter(self._states.values())
+        self._bar.n = self._cached + counts["done"] + counts["failed"]
+        parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]
+        told = [part for part in parts if not part.startswith("0 ")]
+        self._bar.set_postfix_str(", ".join([*told, f"{self._cached} from the cache"]))
+
+
+def somebody_looks() -> bool:
+    """Whether there is a terminal or a notebook to draw on."""
+    shell = sys.modules.get("IPython")
+    if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
+        return True
+    return sys.stderr is not None and sys.stderr.isatty()

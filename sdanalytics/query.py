@@ -1,0 +1,215 @@
+"""What was asked for: checked, made canonical, split into day slices."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sdanalytics import metrics as catalogue
+from sdanalytics.errors import InvalidRequest
+
+DateLike = str | date
+"""A calendar day: ``"2026-11-01"``, a `datetime.date`, a pandas or numpy timestamp."""
+
+# Somewhere on Earth it may already be tomorrow: a day later than this is in the future
+# whatever the profile's time zone.
+_EARLIEST_ZONE = timedelta(hours=14)
+
+
+@dataclass(frozen=True, order=True)
+class Slice:
+    """One day of one report: what the service builds and the cache keeps as one piece.
+
+    Attributes
+    ----------
+    source : str
+        The region, or host:port of a service elsewhere.
+    profile_id : str
+    record_type : str
+    segment : str or None
+    tactic : str
+    date : datetime.date
+    """
+
+    source: str
+    profile_id: str
+    record_type: str
+    segment: str | None
+    tactic: str
+    date: date
+
+    def __str__(self) -> str:
+        report = catalogue.report_name(self.record_type, self.segment)
+        return f"{report} {self.tactic} {self.date}"
+
+
+@dataclass(frozen=True)
+class ReportQuery:
+    """What a call asks for. `ReportQuery.of` makes one from whatever a user passes.
+
+    Attributes
+    ----------
+    record_type : str
+    start, end : datetime.date
+        Inclusive days of the profile.
+    metrics : tuple of str
+        In the order asked, each once.
+    tactics : tuple of str
+    segment : str or None
+    """
+
+    record_type: str
+    start: date
+    end: date
+    metrics: tuple[str, ...]
+    tactics: tuple[str, ...]
+    segment: str | None
+
+    @classmethod
+    def of(
+        cls,
+        record_type: str,
+        start: DateLike,
+        end: DateLike | None = None,
+        *,
+        metrics: Sequence[str] | None = None,
+        tactic: str | Sequence[str] | None = None,
+        segment: str | None = None,
+    ) -> ReportQuery:
+        """Check and complete what a user asked for.
+
+        Raises
+        ------
+        InvalidRequest
+            Naming every part that is wrong, and what would be right.
+        """
+        record_type = _one_of("record_type", record_type, catalogue.RECORD_TYPES)
+        segment = _segment(segment, record_type)
+        first = as_day("start", start)
+        last = first if end is None else as_day("end", end)
+        if last < first:
+            raise InvalidRequest(f"end {last} is before start {first}; swap them")
+        return cls(
+            record_type=record_type,
+            start=first,
+            end=last,
+            metrics=_metrics(metrics, record_type, segment),
+            tactics=_tactics(tactic),
+            segment=segment,
+        )
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that tell rows of one day and tactic apart."""
+        return catalogue.identity(self.record_type, self.segment)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the frame after `date` and `tactic`."""
+        return tuple(dict.fromkeys(self.identity + self.metrics))
+
+    @property
+    def days(self) -> list[date]:
+        """All days asked for, in order."""
+        return [self.start + timedelta(n) for n in range((self.end - self.start).days + 1)]
+
+    def slices(self, source: str, profile_id: str) -> list[Slice]:
+        """The day slices of one profile that make up the answer, in the frame's order."""
+        return [
+            Slice(source, profile_id, self.record_type, self.segment, tactic, day)
+            for day in self.days
+            for tactic in self.tactics
+        ]
+
+    def refuse_future(self, today: date, whose: str) -> None:
+        """Raise `InvalidRequest` when a day is asked for that has not begun."""
+        if self.end > today:
+            raise InvalidRequest(
+                f"{self.end} is in the future: today is {today} {whose}; "
+                f"ask up to {today} (whose report is partial until the day is over)"
+            )
+
+
+def latest_today(now: datetime) -> date:
+    """Today in the first time zone to reach it: no profile is further."""
+    return (now.astimezone(UTC) + _EARLIEST_ZONE).date()
+
+
+def as_day(name: str, value: object) -> date:
+    """`value` as a calendar day; the time of day of a timestamp is dropped.
+
+    Raises
+    ------
+    InvalidRequest
+        For anything else, and for timestamps with a time zone, whose day in the
+        profile's zone may be another.
+    """
+    if isinstance(value, str):
+        try:
+            return datetime.strptime(value.strip(), "%Y-%m-%d").date()
+        except ValueError:
+            raise _no_day(name, value) from None
+    if type(value).__name__ == "datetime64":  # numpy's, without importing numpy for it
+        value = value.astype("datetime64[s]").item()  # type: ignore[attr-defined]
+    if not isinstance(value, date) or value != value:  # NaT is a datetime unequal to itself
+        raise _no_day(name, value)
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            raise InvalidRequest(
+                f"{name}={value} has a time zone; days are those of the profile's zone: "
+                f"pass the day itself, such as {name}={str(value.date())!r}"
+            )
+        return value.date()
+    return value
+
+
+def _no_day(name: str, value: object) -> InvalidRequest:
+    return InvalidRequest(
+        f"{name}={value!r} is not a day; pass one such as '2026-11-01', a date or a Timestamp"
+    )
+
+
+def _one_of(name: str, value: object, known: Sequence[str]) -> str:
+    if isinstance(value, str) and value in known:
+        return value
+    folded = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(str(value).lower(), folded, n=1, cutoff=0.5)
+    hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
+    raise InvalidRequest(f"{name}={value!r} is not one of {', '.join(known)}{hint}")
+
+
+def _segment(segment: object, record_type: str) -> str | None:
+    if segment is None:
+        return None
+    name = _one_of("segment", segment, (catalogue.SEGMENT,))
+    able = catalogue.segmented_record_types()
+    if record_type not in able:
+        raise InvalidRequest(f"{record_type} cannot be segmented by {name}; {', '.join(able)} can")
+    return name
+
+
+def _tactics(tactic: object) -> tuple[str, ...]:
+    if tactic is None:
+        return catalogue.TACTICS
+    chosen = {_one_of("tactic", t, catalogue.TACTICS) for t in _names("tactic", tactic)}
+    return tuple(t for t in catalogue.TACTICS if t in chosen)
+
+
+def _metrics(metrics: object, record_type: str, segment: str | None) -> tuple[str, ...]:
+    if metrics is None:
+        return catalogue.default_metrics(record_type, segment)
+    return catalogue.check_metrics(_names("metrics", metrics), record_type, segment)
+
+
+def _names(parameter: str, value: object) -> list[object]:
+    """One name or several, as a list."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, Iterable):
+        raise InvalidRequest(f"{parameter}={value!r} is neither a name nor a list of names")
+    names = list(value)
+    if not names:
+        raise InvalidRequest(f"{parameter} is empty; leave it out for the usual ones")
+    return names

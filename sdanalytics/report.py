@@ -1,0 +1,289 @@
+"""`fetch_report`: the whole flow, or the cache, in one call."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal
+
+import pyarrow as pa
+
+from sdanalytics.api.client import Client
+from sdanalytics.api.profiles import Profile, find_profile
+from sdanalytics.api.v2 import V2
+from sdanalytics.cache import Entry, ReportCache, assemble
+from sdanalytics.clock import Limit
+from sdanalytics.errors import (
+    CacheError,
+    InvalidRequest,
+    PartialFetchError,
+    ReportTooOld,
+    SDAnalyticsError,
+)
+from sdanalytics.flow import Flow
+from sdanalytics.freshness import is_fresh, may_be_restated
+from sdanalytics.metrics import catalogue_order
+from sdanalytics.progress import Progress
+from sdanalytics.query import DateLike, ReportQuery, Slice, latest_today
+from sdanalytics.schema import to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Refresh = Literal["auto", "never", "always"]
+_REFRESH: Final = ("auto", "never", "always")
+
+
+def fetch_report(
+    record_type: str,
+    start: DateLike,
+    end: DateLike | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    tactic: str | Sequence[str] | None = None,
+    segment: str | None = None,
+    client: Client | None = None,
+    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    refresh: Refresh = "auto",
+    timeout: float | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Fetch a Sponsored Display report as a typed frame, from the cache where it can be.
+
+    What is not stored yet, or may have been restated since, is asked for: each day and
+    tactic is one report of the service, all are built side by side, and each is stored as
+    soon as it arrives. Whatever fails later, nothing that came is lost.
+
+    Parameters
+    ----------
+    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}
+    start, end : str, date or Timestamp
+        Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
+        that one day.
+    metrics : sequence of str, optional
+        Amazon's version 2 names. By default names, state, currency, impressions, clicks,
+        cost and the 14-day results (`sdanalytics.metrics.default_metrics`).
+    tactic : {"T00020", "T00030"} or a sequence of them, optional
+        Contextual, audiences; both by default.
+    segment : {"matchedTarget"}, optional
+        Split by the page where the ad was clicked (campaigns, adGroups, targets).
+    client : Client, optional
+        By default `Client.from_env()`.
+    cache : ReportCache or path, optional
+        Where reports are kept; None: the default place; False: nowhere.
+    refresh : {"auto", "never", "always"}
+        ``"auto"`` asks again for days that Amazon may have restated
+        (`sdanalytics.freshness`); ``"never"`` takes whatever is stored; ``"always"`` asks
+        for all days again. Days that the service no longer has come from the store.
+    timeout : float, optional
+        Seconds for the whole call; by default 1,800.
+    progress : bool, optional
+        A bar: always, never, or (None) when it takes long and somebody is looking.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `date`, `tactic`, the identity columns of the record type, then the metrics
+        in the order asked, none twice. Rows sorted by date, tactic and identity. The dtypes
+        never depend on the data: `date` ``datetime64[s]``; ids and counts ``Int64``; money
+        (in the profile's currency) and ratios ``float64``, NaN where missing; few-valued
+        text ``category``; other text ``str``. ``attrs["sdanalytics"]`` tells where it came
+        from.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured
+        Before any network is touched.
+    PartialFetchError
+        When some reports failed; the others are stored, and calling again asks for the rest.
+    ApiError, ReportFailed, DownloadFailed, CorruptReport
+        When all failed for one reason. `Unauthorized` and `RateLimited` end the call at once.
+    ReportTimeout
+        When `timeout` passed; what arrived is stored.
+    CacheError
+        When the store cannot be written.
+
+    Examples
+    --------
+    >>> import sdanalytics as sda
+    >>> with sda.sandbox.start() as sandbox:
+    ...     day = sandbox.today
+    ...     df = sda.fetch_report("campaigns", day, client=sandbox.client, cache=False)
+    >>> df.columns[:3].tolist()
+    ['date', 'tactic', 'campaignId']
+    """
+    query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
+    _check_options(refresh, timeout)
+    client = client or Client.from_env()
+    query.refuse_future(latest_today(client.clock.now()), "at the latest, anywhere")
+    limit = Limit(client.clock, V2.timeout if timeout is None else timeout)
+    with _opened(cache) as store:
+        call = _Call(query, client, store, refresh, limit)
+        call.fetch(progress)
+        return call.frame()
+
+
+class _Call:
+    """One call: what it needs, what the store has of it, and what is still to be fetched."""
+
+    def __init__(
+        self, query: ReportQuery, client: Client, store: ReportCache, refresh: str, limit: Limit
+    ) -> None:
+        self._query = query
+        self._client = client
+        self._store = store
+        self._refresh = refresh
+        self._limit = limit
+        self._dialect = V2(client, limit)
+        self._profile = _profile(store, client, limit)
+        self._now = client.clock.now()
+        today = self._now.astimezone(self._profile.zone).date()
+        query.refuse_future(today, f"in {self._profile.timezone}")
+        self._pieces = query.slices(client.source, client.profile_id)
+        self._fetched: set[Slice] = set()
+        self._tables: dict[Slice, pa.Table] = {}
+
+    def fetch(self, show: bool | None) -> None:
+        """Bring into the store what is missing, then read all from it."""
+        held = {piece: self._store.lookup(piece) for piece in self._pieces}
+        needs = {p: self._to_ask(entry) for p, entry in held.items() if not self._will_do(entry)}
+        self._bring(needs, held, show)
+        damaged = self._load()
+        if damaged:  # its pages: looking it up read the footer alone
+            self._bring(dict.fromkeys(damaged, self._to_ask(None)), {}, show)
+            damaged = self._load()
+        if damaged:
+            raise CacheError(
+                f"what was just stored of {damaged[0]} cannot be read: check the disk of "
+                f"{self._store.path}, or choose another place with cache="
+            )
+
+    def frame(self) -> pd.DataFrame:
+        """The answer, with where it came from."""
+        frame = to_frame(assemble(self._tables, self._query.columns))
+        frame.attrs["sdanalytics"] = self._provenance()
+        return frame
+
+    def _will_do(self, entry: Entry | None) -> bool:
+        """Whether what is stored answers the call as it is."""
+        if not self._has_all(entry) or self._refresh == "always":
+            return False
+        assert entry is not None
+        return self._refresh == "never" or is_fresh(
+            entry.piece.date,
+            entry.fetched_at,
+            self._now,
+            self._profile.zone,
+            self._dialect.history_days,
+        )
+
+    def _has_all(self, entry: Entry | None) -> bool:
+        return entry is not None and set(self._query.columns) <= set(entry.columns)
+
+    def _to_ask(self, entry: Entry | None) -> tuple[str, ...]:
+        """The columns to ask for: what is stored is replaced, so all that it has, too."""
+        stored = entry.columns if entry else ()
+        return catalogue_order([*self._query.columns, *stored])
+
+    def _bring(
+        self,
+        needs: Mapping[Slice, Sequence[str]],
+        held: Mapping[Slice, Entry | None],
+        show: bool | None,
+    ) -> None:
+        total = len(self._pieces)
+        title, clock = self._query.record_type, self._client.clock
+        with Progress(title, total, total - len(needs), show, clock) as bar:
+            failures = Flow(self._dialect, self._store, self._limit, bar.watch).run(needs)
+        served = {p for p, e in failures.items() if self._is_gone(e) and self._has_all(held.get(p))}
+        self._fetched |= set(needs) - set(failures)
+        missing = {p: error for p, error in failures.items() if p not in served}
+        if missing:
+            raise _failure(missing, len(needs))
+
+    @staticmethod
+    def _is_gone(error: SDAnalyticsError) -> bool:
+        """Whether the service no longer has the day: then the store's version is the last."""
+        return isinstance(error, ReportTooOld)
+
+    def _load(self) -> list[Slice]:
+        """Read the slices from the store; those that it cannot read."""
+        columns = self._query.columns
+        loaded = {piece: self._store.load(piece, columns) for piece in self._pieces}
+        self._tables = {piece: table for piece, table in loaded.items() if table is not None}
+        return [piece for piece, table in loaded.items() if table is None]
+
+    def _provenance(self) -> dict[str, str | int | list[str] | None]:
+        entries = [entry for p in self._pieces if (entry := self._store.lookup(p))]
+        zone = self._profile.zone
+        changing = [
+            e.piece.date for e in entries if may_be_restated(e.piece.date, e.fetched_at, zone)
+        ]
+        fetched = {piece.date for piece in self._fetched}
+        return {
+            "record_type": self._query.record_type,
+            "segment": self._query.segment,
+            "tactics": list(self._query.tactics),
+            "start": self._query.start.isoformat(),
+            "end": self._query.end.isoformat(),
+            "profile_id": self._profile.profile_id,
+            "source": self._client.source,
+            "country": self._profile.country,
+            "currency": self._profile.currency,
+            "timezone": self._profile.timezone,
+            "api": self._client.api,
+            "days_fetched": len(fetched),
+            "days_from_cache": len(set(self._query.days) - fetched),
+            "oldest_fetched_at": min(e.fetched_at for e in entries).isoformat(),
+            "restatable_from": min(changing).isoformat() if changing else None,
+        }
+
+
+def _check_options(refresh: object, timeout: object) -> None:
+    if refresh not in _REFRESH:
+        raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        raise InvalidRequest(f"timeout={timeout!r} is no number of seconds above 0")
+
+
+@contextlib.contextmanager
+def _opened(cache: object) -> Iterator[ReportCache]:
+    """The store that a call means; a temporary one for False."""
+    if isinstance(cache, ReportCache):
+        yield cache
+    elif cache is False:
+        with tempfile.TemporaryDirectory(prefix="sdanalytics-") as folder:
+            yield ReportCache(folder)
+    elif cache is None or isinstance(cache, str | os.PathLike):
+        yield ReportCache(cache)
+    else:
+        raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
+
+
+def _profile(store: ReportCache, client: Client, limit: Limit) -> Profile:
+    """The facts of the client's profile: from the store, once they have been asked for."""
+    profile = store.profile(client.source, client.profile_id)
+    if profile is None:
+        profile = find_profile(client.within(limit).list_profiles(), client.profile_id)
+        store.store_profile(client.source, profile)
+    return profile
+
+
+def _failure(missing: Mapping[Slice, SDAnalyticsError], asked: int) -> SDAnalyticsError:
+    """One error for all that failed: their own, when nothing arrived and they are alike."""
+    first, *others = missing.values()
+    if len(missing) == asked and all(type(error) is type(first) for error in others):
+        if others:
+            first.add_note(f"All {asked} reports of the call failed so.")
+        return first
+    told = [f"{piece}: {error}" for piece, error in missing.items()]
+    more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+    return PartialFetchError(
+        f"{len(missing)} of {asked} reports failed; the others are stored, and the same call "
+        f"asks only for what is missing. {'; '.join(told[:3])}{more}",
+        failures=missing,
+    )

@@ -1,0 +1,78 @@
+"""A column's type, in Arrow (in the store) and in pandas (in the user's frame)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sdanalytics.metrics import CATALOGUE, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def arrow_type(column: str) -> pa.DataType:
+    """How the store keeps a column: int64, float64 or string."""
+    kind = CATALOGUE[column].kind
+    if kind.is_integer:
+        return pa.int64()
+    return pa.float64() if kind.is_decimal else pa.string()
+
+
+def arrow_schema(columns: Sequence[str]) -> pa.Schema:
+    """The schema of a slice with these columns; every field may be null."""
+    return pa.schema([(column, arrow_type(column)) for column in columns])
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A table of `date`, `tactic` and the catalogue's columns, as the public frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `date` as ``datetime64[s]``, ids and counts as ``Int64``, money and ratios as
+        ``float64`` (NaN where missing), few-valued text as ``category`` (its categories
+        sorted text), other text as ``str``; whatever the data, no rows included.
+    """
+    import pandas as pd
+
+    columns = {name: _column(name, table.column(name)) for name in table.column_names}
+    return pd.DataFrame(columns, copy=False)
+
+
+def text_column(values: Iterable[str | None]) -> Any:
+    """Values as pandas' own text."""
+    import pandas as pd
+
+    return pd.array(list(values), dtype="str")
+
+
+def _column(name: str, values: pa.ChunkedArray) -> Any:
+    import pandas as pd
+
+    if name == "date":
+        return values.to_pandas().astype("datetime64[s]").array
+    kind = Kind.CATEGORY if name == "tactic" else CATALOGUE[name].kind
+    if kind.is_integer:
+        return values.to_pandas(types_mapper=lambda _: pd.Int64Dtype()).array
+    if kind.is_decimal:
+        return values.to_numpy()
+    if kind is Kind.TEXT:
+        return pd.array(values, dtype="str")
+    return _categories(values)
+
+
+def _categories(values: pa.ChunkedArray) -> Any:
+    import pandas as pd
+
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    coded = values.unify_dictionaries().combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):  # no chunk, or more than one array can hold
+        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], values.type)
+    names = pd.Index(coded.dictionary.to_pandas(), dtype="str")
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
+    return found.set_categories(names.sort_values())

@@ -1,0 +1,142 @@
+"""Many stories at once: one thread decides, a few workers do what takes time.
+
+A story is a generator. It yields what it waits for, a pause or a piece of work, and is
+resumed with the work's result or error: so each story reads from top to bottom, thousands
+of them need no thread each, and all decisions are made in one thread.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Generator, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sdanalytics.clock import Limit
+
+K = TypeVar("K", bound=Hashable)
+
+SETTLE_TIME: Final = 0.7
+"""Seconds that work already begun gets to end when the call ends early."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Let that many seconds pass."""
+
+    seconds: float
+
+
+Work = Callable[[], Any]
+Story = Generator[Pause | Work, Any, None]
+
+
+class Stage(Generic[K]):
+    """Plays stories to their ends.
+
+    Parameters
+    ----------
+    limit : Limit
+        Of the whole play.
+    workers : int
+        How many pieces of work are done at the same time.
+    on_end : callable
+        Called with each story's key and its error (None when it ended well), as it ends.
+        What it raises ends the play.
+    """
+
+    def __init__(
+        self, limit: Limit, workers: int, on_end: Callable[[K, Exception | None], None]
+    ) -> None:
+        self._limit = limit
+        self._workers = workers
+        self._on_end = on_end
+        self._stories: dict[K, Story] = {}
+        self._pauses: list[tuple[float, int, K]] = []
+        self._order = itertools.count()
+        self._work: queue.SimpleQueue[tuple[K, Work] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[K, Any, Exception | None]] = queue.SimpleQueue()
+        self._running = 0
+
+    def play(self, stories: Mapping[K, Story]) -> bool:
+        """Play until all have ended; False when the limit came first."""
+        self._stories = dict(stories)
+        threads = min(self._workers, len(stories))
+        for _ in range(threads):
+            # Daemons: a hanging connection must not hold up an interpreter that wants to end.
+            threading.Thread(target=self._serve, name="sdanalytics", daemon=True).start()
+        try:
+            for key in stories:
+                self._advance(key)
+            if self._play():
+                return True
+            self._limit.stop()
+            return False
+        except BaseException:
+            self._settle()
+            raise
+        finally:
+            for _ in range(threads):
+                self._work.put(None)
+
+    def _play(self) -> bool:
+        clock = self._limit.clock
+        while self._stories:
+            if self._limit.remaining <= 0:
+                return False
+            patience = self._limit.remaining
+            if self._pauses:
+                patience = min(patience, self._pauses[0][0] - clock.monotonic())
+            done = clock.receive(self._done, max(0.0, patience), busy=self._running > 0)
+            if done is not None:
+                self._running -= 1
+                self._advance(*done)
+            while self._pauses and self._pauses[0][0] <= clock.monotonic():
+                self._advance(heapq.heappop(self._pauses)[2])
+        return True
+
+    def _advance(self, key: K, value: Any = None, error: Exception | None = None) -> None:
+        story = self._stories[key]
+        try:
+            step = story.send(value) if error is None else story.throw(error)
+        except StopIteration:
+            self._end(key, None)
+        except Exception as failure:
+            self._end(key, failure)
+        else:
+            if isinstance(step, Pause):
+                due = self._limit.clock.monotonic() + step.seconds
+                heapq.heappush(self._pauses, (due, next(self._order), key))
+            else:
+                self._running += 1
+                self._work.put((key, step))
+
+    def _end(self, key: K, error: Exception | None) -> None:
+        del self._stories[key]
+        self._on_end(key, error)
+
+    def _serve(self) -> None:
+        while (item := self._work.get()) is not None:
+            key, work = item
+            if self._limit.remaining <= 0:
+                continue
+            try:
+                self._done.put((key, work(), None))
+            except Exception as error:
+                self._done.put((key, None, error))
+
+    def _settle(self) -> None:
+        """Give what has arrived a moment to be stored; what hangs is left behind."""
+        self._limit.stop()
+        begun = threading.Timer(SETTLE_TIME, self._done.put, args=[(None, None, None)])
+        begun.daemon = True
+        begun.start()
+        while self._running > 0:
+            key, _, _ = self._done.get()
+            if key is None:
+                break
+            self._running -= 1
+        begun.cancel()
