@@ -202,7 +202,7 @@ class ReportCache:
         import pandas as pd
 
         found = sorted(self._entries(), key=lambda e: str(e.path))
-        text = {
+        text: dict[str, list[str | None]] = {
             "source": [e.piece.source for e in found],
             "profile_id": [e.piece.profile_id for e in found],
             "record_type": [e.piece.record_type for e in found],
@@ -213,7 +213,7 @@ class ReportCache:
             "path": [str(e.path) for e in found],
         }
         columns: dict[str, Any] = {k: text_column(v) for k, v in text.items()}
-        columns["date"] = pd.array([e.piece.date for e in found], dtype="datetime64[s]")
+        columns["date"] = np.array([e.piece.date for e in found], dtype="datetime64[s]")
         columns["rows"] = pd.array([e.rows for e in found], dtype="Int64")
         columns["columns"] = pd.Series([list(e.columns) for e in found], dtype="object")
         columns["fetched_at"] = pd.to_datetime([e.fetched_at for e in found], utc=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -103,6 +104,7 @@ class Flow:
         trouble: SDAnalyticsError | None = None
         for _ in range(REPORTS):
             self._watch(piece, "waiting")
+            asked_at = self._limit.clock.now()
             report_id = yield partial(self._dialect.create, piece, columns)
             self._building[piece] = report_id
             logger.info("%s: report %s is being built", piece, report_id)
@@ -111,7 +113,7 @@ class Flow:
             for _ in range(DOWNLOADS):
                 self._watch(piece, "downloading")
                 try:
-                    yield partial(self._collect, piece, columns, report_id)
+                    yield partial(self._collect, piece, columns, report_id, asked_at)
                 except (DownloadFailed, CorruptReport, ApiError) as error:
                     if not _worth_another_try(error, trouble):
                         raise
@@ -128,8 +130,14 @@ class Flow:
             if (yield partial(self._dialect.is_ready, report_id)):
                 return
 
-    def _collect(self, piece: Slice, columns: Sequence[str], report_id: str) -> None:
-        """Download, parse and store: one piece of work, so that no link waits and expires."""
+    def _collect(
+        self, piece: Slice, columns: Sequence[str], report_id: str, asked_at: datetime
+    ) -> None:
+        """Download, parse and store: one piece of work, so that no link waits and expires.
+
+        The data are as of some moment after the report was asked for: taking that moment
+        for `fetched_at`, a day is asked for again rather too early than too late.
+        """
         payload = self._dialect.download(report_id)
         try:
             table = read_payload(payload, columns)
@@ -141,7 +149,7 @@ class Flow:
             piece,
             table,
             report_id=report_id,
-            fetched_at=self._limit.clock.now(),
+            fetched_at=asked_at,
             api=self._dialect.name,
         )
         logger.info("%s: %d rows stored", piece, table.num_rows)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, NoReturn
@@ -18,6 +17,7 @@ from typing import Annotated, Any, Final, NoReturn
 import msgspec
 import pyarrow as pa
 from isal import igzip
+from isal.igzip_lib import IsalError
 
 from sdanalytics.errors import CorruptReport
 from sdanalytics.metrics import CATALOGUE, Kind
@@ -94,7 +94,7 @@ def _unpacked(payload: bytes) -> Iterator[bytes]:
         with igzip.GzipFile(fileobj=io.BytesIO(payload)) as file:
             while block := file.read(_BLOCK):
                 yield block
-    except (EOFError, OSError, zlib.error) as error:
+    except (EOFError, OSError, IsalError) as error:  # type: ignore[misc]  # untyped
         raise CorruptReport(f"the payload is damaged: {error}") from None
 
 

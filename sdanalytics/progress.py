@@ -12,6 +12,9 @@ from sdanalytics.query import Slice
 
 _PATIENCE: Final = 1.0
 """Seconds before a bar appears that nobody asked for."""
+_REDRAW: Final = 0.1
+"""Seconds between two drawings."""
+_FORMAT: Final = "{desc}: {n_fmt} of {total_fmt} reports |{bar}| {elapsed}{postfix}"
 
 
 class Progress:
@@ -35,12 +38,12 @@ class Progress:
         self._cached = cached
         self._show = somebody_looks() if show is None else show
         self._clock = clock
-        self._appears_at = clock.monotonic() + (_PATIENCE if show is None else 0.0)
+        self._next_draw = clock.monotonic() + (_PATIENCE if show is None else 0.0)
         self._states: dict[Slice, str] = {}
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        self._draw()
+        self._draw_if_due()
         return self
 
     def __exit__(
@@ -50,22 +53,24 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         if self._bar is not None:
+            self._draw()
             self._bar.close()
 
     def watch(self, piece: Slice, state: str) -> None:
         """Take note of a slice's state: waiting, downloading, done or failed."""
         self._states[piece] = state
-        self._draw()
+        self._draw_if_due()
+
+    def _draw_if_due(self) -> None:
+        if self._show and self._clock.monotonic() >= self._next_draw:
+            self._draw()
 
     def _draw(self) -> None:
-        if not self._show or self._clock.monotonic() < self._appears_at:
-            return
+        self._next_draw = self._clock.monotonic() + _REDRAW
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(
-                desc=self._title, total=self._total, initial=self._cached, unit="report"
-            )
+            self._bar = tqdm(desc=self._title, total=self._total, bar_format=_FORMAT)
         counts = Counter(self._states.values())
         self._bar.n = self._cached + counts["done"] + counts["failed"]
         parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]

@@ -1,0 +1,69 @@
+"""The main job on the sandbox: two weeks of campaigns and purchased ASINs."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from sdanalytics import plots, sandbox
+from sdanalytics.cache import ReportCache
+from sdanalytics.report import fetch_report
+from sdanalytics.sandbox import Sandbox
+
+
+def run(folder: Path, delay: float) -> None:
+    """Fetch, show, fetch again from the cache, plot.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the store and the figures go.
+    delay : float
+        Seconds that the sandbox takes to build a report.
+    """
+    store = ReportCache(folder / "store")
+    with sandbox.start(delay=delay) as box:
+        _tell(f"The sandbox listens at {box.base_url}: no account, nothing leaves this machine.")
+        campaigns = _fetch(box, store, "campaigns")
+        asins = _fetch(box, store, "asins")
+        _show(campaigns, ["date", "tactic", "campaignName", "costType", "clicks", "cost"])
+        halo = "viewAttributedSales14dOtherSKU"
+        _show(asins, ["date", "tactic", "asin", "otherAsin", halo])
+        _tell("The same two calls again:")
+        requests = len(box.log)
+        for record_type in ("campaigns", "asins"):
+            _fetch(box, store, record_type)
+        _tell(f"  {len(box.log) - requests} requests were sent for these: all from the cache.")
+    trend = plots.trend(campaigns, "cost", by="campaignName")
+    trend.set_title("Where the money goes")
+    top = plots.top(asins, halo, by="otherAsin")
+    top.set_title("Sales of products that were not advertised")
+    for name, axes in (("campaigns", trend), ("asins", top)):
+        axes.figure.savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
+    _tell(f"Figures:  {folder / 'campaigns.png'}, {folder / 'asins.png'}")
+    _tell(f"Parquet:  {store.path} ({len(store.entries())} files, one a day and tactic)")
+
+
+def _fetch(box: Sandbox, store: ReportCache, record_type: str) -> pd.DataFrame:
+    began = time.perf_counter()
+    last = box.today
+    frame = fetch_report(
+        record_type, last - timedelta(13), last, client=box.client, cache=store, progress=True
+    )
+    took = time.perf_counter() - began
+    facts = frame.attrs["sdanalytics"]
+    days = f"{facts['days_fetched']} days fetched, {facts['days_from_cache']} from the cache"
+    _tell(f"  {record_type}: {len(frame)} rows in {took:.2f} s ({days})")
+    return frame
+
+
+def _show(frame: pd.DataFrame, columns: list[str]) -> None:
+    with pd.option_context("display.width", 110, "display.max_columns", None):
+        _tell(f"\n{frame[columns].tail(6)}\n[{len(frame)} rows x {len(frame.columns)} columns]\n")
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
