@@ -50,8 +50,12 @@ def _demo(options: argparse.Namespace) -> None:
 def _sandbox(options: argparse.Namespace) -> None:
     from sdanalytics import sandbox
 
-    settings = {"queue_limit": options.queue_limit, "rate_limit": options.rate_limit}
-    with sandbox.start(options.port, delay=options.delay, **settings) as box:
+    with sandbox.start(
+        options.port,
+        delay=options.delay,
+        queue_limit=options.queue_limit,
+        rate_limit=options.rate_limit,
+    ) as box:
         profiles = ", ".join(map(str, box.profile_ids))
         lines = [f"# The sandbox serves {box.base_url} until Ctrl-C. Profiles: {profiles}."]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in box.environment.items()]

@@ -42,7 +42,9 @@ def run(folder: Path, delay: float) -> None:
     top = plots.top(asins, halo, by="otherAsin")
     top.set_title("Sales of products that were not advertised")
     for name, axes in (("campaigns", trend), ("asins", top)):
-        axes.figure.savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        figure.savefig(folder / f"{name}.png", dpi=150)
     _tell(f"Figures:  {folder / 'campaigns.png'}, {folder / 'asins.png'}")
     _tell(f"Parquet:  {store.path} ({len(store.entries())} files, one a day and tactic)")
 

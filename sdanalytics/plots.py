@@ -110,9 +110,9 @@ def top(
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
-    return Figure(figsize=(6.4, 4.0), layout="constrained").subplots()
+    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
 
 
 def _largest(data: pd.DataFrame, metric: str, by: str, n: int) -> pd.DataFrame:

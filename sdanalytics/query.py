@@ -151,10 +151,11 @@ def as_day(name: str, value: object) -> date:
             return datetime.strptime(value.strip(), "%Y-%m-%d").date()
         except ValueError:
             raise _no_day(name, value) from None
+    given = value
     if type(value).__name__ == "datetime64":  # numpy's, without importing numpy for it
         value = value.astype("datetime64[s]").item()  # type: ignore[attr-defined]
     if not isinstance(value, date) or value != value:  # NaT is a datetime unequal to itself
-        raise _no_day(name, value)
+        raise _no_day(name, given)
     if isinstance(value, datetime):
         if value.tzinfo is not None:
             raise InvalidRequest(

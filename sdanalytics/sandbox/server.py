@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import deque
 from datetime import date
@@ -13,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.clock import Clock
+from sdanalytics.errors import InvalidRequest
 from sdanalytics.sandbox.account import ADVERTISERS
 from sdanalytics.sandbox.service import (
     CLIENT_ID,
@@ -30,7 +32,7 @@ _HOST = "127.0.0.1"
 
 
 class _Handler(WSGIRequestHandler):
-    """Keeps connections open, answers at once, and prints nothing."""
+    """Speaks HTTP/1.1, answers at once, and prints nothing."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -57,15 +59,11 @@ class Sandbox:
     def __init__(self, settings: Settings, port: int = 0) -> None:
         self.settings = settings
         self._service = Service(settings)
-        self._api = make_server(
-            _HOST, port, self._service.api, threaded=True, request_handler=_Handler
-        )
-        self._storage = make_server(
-            _HOST, 0, self._service.s3, threaded=True, request_handler=_Handler
-        )
-        self.base_url = f"http://{_HOST}:{self._api.server_port}"
+        self._api = _listener(port, self._service.api)
+        self._storage = _listener(0, self._service.s3)
+        self.base_url = f"http://{_HOST}:{self._api.port}"
         self.token_url = f"{self.base_url}/auth/o2/token"
-        self.storage_url = f"http://{_HOST}:{self._storage.server_port}"
+        self.storage_url = f"http://{_HOST}:{self._storage.port}"
         self._service.storage_url = self.storage_url
         for server in (self._api, self._storage):
             threading.Thread(target=_serve, args=[server], daemon=True).start()
@@ -161,6 +159,24 @@ class Sandbox:
         for server in (self._api, self._storage):
             server.shutdown()
             server.server_close()
+
+
+def _listener(port: int, application: Any) -> BaseWSGIServer:
+    # Bound here, because werkzeug would end the whole process over a port that is taken.
+    try:
+        with socket.create_server((_HOST, port)) as bound:
+            return make_server(
+                _HOST,
+                port,
+                application,
+                threaded=True,
+                request_handler=_Handler,
+                fd=bound.fileno(),
+            )
+    except OSError as error:
+        raise InvalidRequest(
+            f"port {port} cannot be had ({error.strerror}); choose another, or 0 for a free one"
+        ) from error
 
 
 def _serve(server: BaseWSGIServer) -> None:

@@ -37,6 +37,7 @@ _RECORD_TYPE_NAMES: Final = {
     "targets": "TARGET",
     "asins": "ASIN",
 }
+_READY: Final = ("SUCCESS", "COMPLETED")
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,14 @@ class Answer:
         0 drops the connection without an answer, after the request was read.
     body : bytes or str
     headers : dict
+    after : float
+        Real seconds of silence before it.
     """
 
     status: int
     body: bytes | str = b""
     headers: dict[str, str] = field(default_factory=dict)
+    after: float = 0.0
 
 
 class Refusal(Exception):
@@ -234,7 +238,7 @@ class Service:
     def download_report(self, request: Request, report_id: str) -> Response:
         """Redirect to storage."""
         report = self._own_report(request, report_id, "download_report")
-        if self._status(report) != "SUCCESS":
+        if self._status(report) not in _READY:
             raise Refusal(400, "INVALID_ARGUMENT", f"Report {report_id} is not ready for download.")
         link = self._sign(report_id, int(self.settings.monotonic() * 1000))
         return Response(status=307, headers={"Location": link})
@@ -270,7 +274,9 @@ class Service:
             response = None
         status = response.status_code if response else 0
         self.log.append(
-            Exchange(operation, request.path, status, time.monotonic(), dict(request.headers))
+            Exchange(
+                operation, request.path, status, self.settings.monotonic(), dict(request.headers)
+            )
         )
         if response is None:
             return _drop(environ)
@@ -406,7 +412,7 @@ class Service:
             "status": status,
             "statusDetails": "Generating report" if status == "IN_PROGRESS" else report.details,
         }
-        if status == "SUCCESS":
+        if status in _READY:
             expires = self.settings.now() + timedelta(days=14)
             document |= {
                 "location": f"https://advertising-api.amazon.com/v2/reports/{report.report_id}/download",
@@ -447,6 +453,7 @@ def _check_metrics(metrics: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _arranged(answer: Answer) -> Response | None:
+    time.sleep(answer.after)
     if answer.status == 0:
         return None
     response = Response(answer.body, status=answer.status)

@@ -1,0 +1,107 @@
+"""What the tests share: a sandbox, a store, and a clock that jumps instead of waiting."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import matplotlib as mpl
+import pytest
+
+from sdanalytics import Client, ReportCache, sandbox
+from sdanalytics.clock import Clock
+from sdanalytics.sandbox import Sandbox
+
+T = TypeVar("T")
+
+mpl.use("agg")
+
+
+class JumpingClock(Clock):
+    """Time passes when somebody waits for it, at once; work takes none.
+
+    Attributes
+    ----------
+    waits : list of float
+        Every wait, in seconds.
+    """
+
+    def __init__(self, now: datetime = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)) -> None:
+        self._start = now
+        self._passed = 0.0
+        self._lock = threading.Lock()
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._passed)
+
+    def monotonic(self) -> float:
+        return 1000.0 + self._passed
+
+    def pass_time(self, seconds: float) -> None:
+        with self._lock:
+            self._passed += max(0.0, seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if not event.is_set():
+            self.waits.append(seconds)
+            self.pass_time(seconds)
+        return event.is_set()
+
+    def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+        try:
+            return inbox.get(timeout=0.2 if busy else 0.0)
+        except queue.Empty:
+            if not busy:
+                self.pass_time(seconds)
+            return None
+
+
+@pytest.fixture
+def clock() -> JumpingClock:
+    return JumpingClock()
+
+
+class Box:
+    """A sandbox on the jumping clock."""
+
+    def __init__(self, clock: JumpingClock, **settings: Any) -> None:
+        settings.setdefault("delay", 5.0)
+        self.clock = clock
+        self.sandbox: Sandbox = sandbox.start(now=clock.now, monotonic=clock.monotonic, **settings)
+
+    @property
+    def client(self) -> Client:
+        return self.client_for(0)
+
+    def client_for(self, advertiser: int) -> Client:
+        return self.sandbox.client_for(self.sandbox.profile_ids[advertiser], self.clock)
+
+    def day(self, ago: int) -> str:
+        return str(self.sandbox.today - timedelta(ago))
+
+
+@pytest.fixture
+def box(clock: JumpingClock) -> Iterator[Box]:
+    made = Box(clock)
+    with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ReportCache:
+    return ReportCache(tmp_path / "store")
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test depends on, or writes to, what is set up on the machine."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("SDANALYTICS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(tmp_path / "default-store"))

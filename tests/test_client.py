@@ -1,0 +1,424 @@
+"""The three operations, the login, and every error the service documents for them."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import threading
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import Client, Credentials, ReportRequest, fetch_report
+from sdanalytics.sandbox import Answer
+from tests.conftest import Box
+
+REQUEST = ReportRequest("20261118", "campaignId,clicks,cost", "T00020")
+
+OPERATIONS: dict[str, Callable[[Client, str], object]] = {
+    "request_report": lambda client, _: client.request_report("campaigns", REQUEST),
+    "get_report_status": lambda client, report_id: client.get_report_status(report_id),
+    "download_report": lambda client, report_id: client.download_report(report_id),
+}
+DOCUMENTED = {
+    400: sda.BadRequest,
+    401: sda.Unauthorized,
+    403: sda.Forbidden,
+    404: sda.NotFound,
+    429: sda.RateLimited,
+    500: sda.ServerError,
+}
+ONLY_ON_CREATE = {406: sda.ReportTooOld, 422: sda.InvalidReport}
+CASES = [
+    (op, status)
+    for op in OPERATIONS
+    for status in DOCUMENTED
+    if (op, status) != ("request_report", 404)
+]
+CASES += [("request_report", status) for status in ONLY_ON_CREATE]
+
+
+def new_report(box: Box) -> str:
+    return box.client.request_report("campaigns", REQUEST).reportId
+
+
+def test_the_three_operations_in_turn(box: Box) -> None:
+    client = box.client
+    asked = client.request_report("campaigns", REQUEST)
+    assert asked.status == "IN_PROGRESS"
+    assert asked.recordType == "CAMPAIGN"
+    assert client.get_report_status(asked.reportId).status == "IN_PROGRESS"
+    box.clock.pass_time(5)
+    ready = client.get_report_status(asked.reportId)
+    assert ready.status == "SUCCESS"
+    assert ready.location is not None
+    payload = client.download_report(asked.reportId)
+    assert ready.fileSize == len(payload)
+    assert json.loads(gzip.decompress(payload)) == box.sandbox.reports[asked.reportId].rows
+
+
+def test_a_request_takes_dates_and_lists() -> None:
+    request = ReportRequest(date(2026, 11, 18), ["clicks", "cost"], "T00030", "matchedTarget")  # type: ignore[arg-type]
+    assert request.to_json() == {
+        "reportDate": "20261118",
+        "metrics": "clicks,cost",
+        "tactic": "T00030",
+        "segment": "matchedTarget",
+    }
+    assert "segment" not in REQUEST.to_json()
+
+
+@pytest.mark.parametrize(("operation", "status"), CASES)
+def test_every_documented_status_is_its_own_error(box: Box, operation: str, status: int) -> None:
+    report_id = new_report(box)
+    body = json.dumps({"code": "SOME_CODE", "details": "what it says", "requestId": "R-1"})
+    box.sandbox.arrange(operation, *[Answer(status, body)] * 5)
+    with pytest.raises((DOCUMENTED | ONLY_ON_CREATE)[status]) as caught:
+        OPERATIONS[operation](box.client, report_id)
+    error = caught.value
+    assert (error.operation, error.status, error.code) == (operation, status, "SOME_CODE")
+    assert (error.details, error.request_id) == ("what it says", "R-1")
+    for told in (str(status), "SOME_CODE", "what it says", "R-1"):
+        assert told in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        (
+            "<html><head><style>b{}</style></head><h1>503</h1>Try &amp; wait</html>",
+            "503 Try & wait",
+        ),
+        ("", None),
+        ('{"message": "Forbidden"}', "Forbidden"),
+        ("[1]", "[1]"),
+        ('{"code": 7}', None),
+    ],
+)
+@pytest.mark.parametrize("operation", list(OPERATIONS))
+def test_bodies_of_other_kinds(box: Box, operation: str, body: str, details: str | None) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange(operation, Answer(403, body, {"x-amz-rid": "R-2"}))
+    with pytest.raises(sda.Forbidden) as caught:
+        OPERATIONS[operation](box.client, report_id)
+    assert caught.value.details == details
+    assert caught.value.request_id is not None
+
+
+@pytest.mark.parametrize("operation", ["request_report", "get_report_status", "download_report"])
+@pytest.mark.parametrize("answer", [Answer(200, "<html>hotel wifi</html>"), Answer(204)])
+def test_an_answer_of_the_wrong_kind_is_an_error(box: Box, operation: str, answer: Answer) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange(operation, answer)
+    with pytest.raises(sda.ApiError) as caught:
+        OPERATIONS[operation](box.client, report_id)
+    assert caught.value.status == answer.status
+
+
+def test_reading_is_tried_again_and_a_create_only_when_it_created_nothing(box: Box) -> None:
+    report_id = new_report(box)
+    for status in (500, 503, 429, 0):
+        box.sandbox.arrange("get_report_status", Answer(status))
+    box.client.get_report_status(report_id)
+    assert box.sandbox.count("get_report_status") == 5
+
+    for status in (500, 429, 503):
+        box.sandbox.arrange("request_report", Answer(status))
+    box.client.request_report("campaigns", REQUEST)
+    assert box.sandbox.count("request_report") == 1 + 4
+
+    box.sandbox.arrange("request_report", Answer(0))
+    with pytest.raises(sda.ConnectionFailed) as caught:
+        box.client.request_report("campaigns", REQUEST)
+    assert caught.value.sent
+    assert "may build the same report twice" in "".join(caught.value.__notes__)
+    assert box.sandbox.count("request_report") == 1 + 4 + 1
+
+
+def test_where_nothing_can_have_been_sent_a_create_is_tried_again(box: Box) -> None:
+    client = Client(
+        Credentials("id", access_token="Atza|x"),
+        1,
+        base_url="http://127.0.0.1:9",
+        clock=box.clock,
+    )
+    with pytest.raises(sda.ConnectionFailed, match=r"127\.0\.0\.1:9") as caught:
+        client.request_report("campaigns", REQUEST)
+    assert not caught.value.sent
+    assert len(box.clock.waits) == 4
+
+
+def test_waits_between_tries_grow_with_jitter(box: Box) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange("get_report_status", *[Answer(500)] * 5)
+    with pytest.raises(sda.ServerError):
+        box.client.get_report_status(report_id)
+    for n, wait in enumerate(box.clock.waits):
+        assert 0.5 * 2**n <= wait <= 1.0 * 2**n
+    assert len(box.clock.waits) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("Fri, 20 Nov 2026 18:00:30 GMT", 30.0), ("0", 0.0)]
+)
+def test_429_waits_as_long_as_it_is_told(box: Box, header: str, seconds: float) -> None:
+    report_id = new_report(box)
+    client = box.client
+    client.get_report_status(report_id)
+    box.clock.waits.clear()
+    box.sandbox.arrange("get_report_status", Answer(429, "", {"Retry-After": header}))
+    before = box.clock.monotonic()
+    client.get_report_status(report_id)
+    assert seconds <= box.clock.monotonic() - before <= seconds + 1
+
+
+def test_429_without_a_word_waits_exponentially(box: Box) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange("get_report_status", *[Answer(429)] * 4)
+    box.client.get_report_status(report_id)
+    waits = [wait for wait in box.clock.waits if wait > 0.4]
+    assert len(waits) == 4
+    assert all(later > 0.9 * earlier for earlier, later in itertools.pairwise(waits))
+    assert waits[-1] >= 4
+
+
+def test_the_link_is_followed_with_none_of_our_headers(box: Box) -> None:
+    report_id = new_report(box)
+    box.clock.pass_time(5)
+    box.client.download_report(report_id)
+    [storage] = [exchange for exchange in box.sandbox.log if exchange.operation == "storage"]
+    assert {name.lower() for name in storage.headers} <= {
+        "host", "accept-encoding", "user-agent", "connection", "accept",
+    }  # fmt: skip
+    assert "sdanalytics" not in str(storage.headers)
+
+
+def test_a_netrc_file_adds_nothing(
+    box: Box, tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"  # type: ignore[operator]
+    netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    report_id = new_report(box)
+    box.clock.pass_time(5)
+    assert box.client.download_report(report_id)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_storage_refuses_is_a_failed_download(box: Box, status: int) -> None:
+    report_id = new_report(box)
+    box.clock.pass_time(5)
+    client = box.client
+    box.sandbox.arrange("storage", Answer(status, "<Error><Code>AccessDenied</Code></Error>"))
+    with pytest.raises(sda.DownloadFailed, match="AccessDenied") as caught:
+        client.download_report(report_id)
+    assert caught.value.report_id == report_id
+
+
+@pytest.mark.parametrize(
+    "location", ["", "ftp://x/y", "http://example.org/report?X-Amz-Signature=s", "/v2/elsewhere"]
+)
+def test_a_redirect_to_nowhere_safe_is_not_followed(box: Box, location: str) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange("download_report", Answer(307, "", {"Location": location}))
+    with pytest.raises(sda.DownloadFailed) as caught:
+        box.client.download_report(report_id)
+    assert "X-Amz" not in str(caught.value)
+    assert box.sandbox.count("storage") == 0
+
+
+def test_profiles(box: Box) -> None:
+    frame = box.client.profiles()
+    assert frame["profileId"].tolist() == box.sandbox.profile_ids
+    assert frame["profileId"].dtype == "Int64"
+    assert frame["currencyCode"].tolist() == ["USD", "EUR", "JPY"]
+    assert frame["timezone"].tolist() == ["America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo"]
+    assert frame["accountType"].tolist() == ["seller", "vendor", "seller"]
+    [exchange] = [e for e in box.sandbox.log if e.operation == "profiles"]
+    assert "Amazon-Advertising-Api-Scope" not in exchange.headers
+
+
+# -- login -------------------------------------------------------------------------------
+
+
+def test_one_token_for_a_whole_fetch(box: Box) -> None:
+    fetch_report("campaigns", box.day(10), box.day(1), client=box.client, cache=False)
+    assert box.sandbox.count("request_report") == 20
+    assert box.sandbox.count("token") == 1
+
+
+def test_one_token_for_threads_that_need_one_at_the_same_time(box: Box) -> None:
+    report_id = new_report(box)
+    client = box.client
+    together = threading.Barrier(8)
+
+    def ask() -> None:
+        together.wait()
+        client.get_report_status(report_id)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert box.sandbox.count("token") == 2  # one of them for the report
+
+
+def test_a_token_is_renewed_before_it_expires(box: Box) -> None:
+    report_id = new_report(box)
+    client = box.client
+    client.get_report_status(report_id)
+    box.clock.pass_time(3600 - 150)
+    client.get_report_status(report_id)
+    assert box.sandbox.count("token") == 2
+    box.clock.pass_time(100)
+    client.get_report_status(report_id)
+    assert box.sandbox.count("token") == 3
+    assert all(exchange.status < 400 for exchange in box.sandbox.log)
+
+
+def test_a_stray_401_is_tried_once_more_with_a_fresh_token(box: Box) -> None:
+    report_id = new_report(box)
+    client = box.client
+    client.get_report_status(report_id)
+    box.sandbox.revoke_tokens()
+    client.get_report_status(report_id)
+    statuses = [e.status for e in box.sandbox.log if e.operation == "get_report_status"]
+    assert statuses == [200, 401, 200]
+
+    body = '{"code":"UNAUTHORIZED","details":"Not authorized to access scope 123"}'
+    box.sandbox.arrange("get_report_status", Answer(401, body), Answer(401, body))
+    with pytest.raises(sda.Unauthorized, match="scope 123"):
+        client.get_report_status(report_id)
+
+
+def test_a_refresh_token_that_is_refused_is_explained(box: Box) -> None:
+    client = Client(
+        Credentials("amzn1.application-oa2-client.sandbox", "wrong-secret", "Atzr|wrong"),
+        1,
+        base_url=box.sandbox.base_url,
+        token_url=box.sandbox.token_url,
+        clock=box.clock,
+    )
+    with pytest.raises(sda.Unauthorized, match="SDANALYTICS_CLIENT_ID") as caught:
+        client.profiles()
+    assert caught.value.operation == "token"
+    assert caught.value.code == "invalid_client"
+    box.sandbox.arrange(
+        "token", Answer(400, '{"error":"invalid_grant","error_description":"Atzr|wrong is bad"}')
+    )
+    with pytest.raises(sda.Unauthorized, match="REFRESH_TOKEN") as caught:
+        client.profiles()
+    assert caught.value.code == "invalid_grant"
+    assert "Atzr|wrong" not in str(caught.value)
+
+
+def test_a_ready_made_token_works_and_is_not_renewed(box: Box) -> None:
+    report_id = new_report(box)
+    token = next(iter(box.sandbox._service._tokens))
+    client = Client(
+        Credentials("amzn1.application-oa2-client.sandbox", access_token=token),
+        box.sandbox.profile_ids[0],
+        base_url=box.sandbox.base_url,
+        clock=box.clock,
+    )
+    client.get_report_status(report_id)
+    box.sandbox.revoke_tokens()
+    with pytest.raises(sda.Unauthorized):
+        client.get_report_status(report_id)
+    assert box.sandbox.count("token") == 1
+
+
+# -- configuration -------------------------------------------------------------------------
+
+ENVIRONMENT = {
+    "SDANALYTICS_CLIENT_ID": "amzn1.application-oa2-client.me",
+    "SDANALYTICS_CLIENT_SECRET": "very-secret",
+    "SDANALYTICS_REFRESH_TOKEN": "Atzr|also-secret",
+    "SDANALYTICS_PROFILE_ID": "123",
+}
+
+
+@pytest.mark.parametrize("missing", list(ENVIRONMENT))
+def test_a_missing_variable_is_named_and_the_sandbox_too(missing: str) -> None:
+    with pytest.raises(sda.NotConfigured, match=missing) as caught:
+        Client.from_env({k: v for k, v in ENVIRONMENT.items() if k != missing})
+    assert "sandbox" in str(caught.value)
+    assert sum(name in str(caught.value) for name in ENVIRONMENT) == 1
+    with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
+        fetch_report("campaigns", "2026-11-01")
+
+
+def test_an_access_token_stands_for_secret_and_refresh_token() -> None:
+    environment = {
+        "SDANALYTICS_CLIENT_ID": "me",
+        "SDANALYTICS_ACCESS_TOKEN": "Atza|x",
+        "SDANALYTICS_PROFILE_ID": "7",
+    }
+    assert Client.from_env(environment).profile_id == "7"
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("NA", "https://advertising-api.amazon.com"),
+        ("EU", "https://advertising-api-eu.amazon.com"),
+        ("FE", "https://advertising-api-fe.amazon.com"),
+    ],
+)
+def test_regions(region: str, host: str) -> None:
+    client = Client.from_env(ENVIRONMENT | {"SDANALYTICS_REGION": region})
+    assert client.base_url == host
+    assert client.source == region
+    assert client.api == "v2"
+
+
+def test_any_address_can_stand_for_the_service() -> None:
+    client = Client.from_env(ENVIRONMENT | {"SDANALYTICS_BASE_URL": "http://localhost:8080/"})
+    assert client.base_url == "http://localhost:8080"
+    assert client.source == "localhost:8080"
+    assert (
+        Client.from_env(ENVIRONMENT | {"SDANALYTICS_BASE_URL": "https://x.org"}).source
+        == "x.org:443"
+    )
+    same = "https://advertising-api-eu.amazon.com"
+    assert Client.from_env(ENVIRONMENT | {"SDANALYTICS_BASE_URL": same}).source == "EU"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"SDANALYTICS_REGION": "US"}, "NA, EU, FE"),
+        ({"SDANALYTICS_PROFILE_ID": "ENTITY1"}, "ENTITY1"),
+        ({"SDANALYTICS_BASE_URL": "localhost:8080"}, "base_url"),
+        ({"SDANALYTICS_TOKEN_URL": "api.amazon.com"}, "token_url"),
+        ({"SDANALYTICS_API": "v9"}, "v9"),
+    ],
+)
+def test_wrong_settings_are_refused(change: dict[str, str], told: str) -> None:
+    with pytest.raises(sda.InvalidRequest, match=told):
+        Client.from_env(ENVIRONMENT | change)
+
+
+def test_reprs_show_no_secret() -> None:
+    shown = repr(Client.from_env(ENVIRONMENT)) + repr(Credentials.from_env(ENVIRONMENT))
+    assert "very-secret" not in shown
+    assert "Atzr" not in shown
+    assert "amzn1.application-oa2-client.me" in shown
+
+
+def test_a_profile_of_another_login_is_explained(box: Box) -> None:
+    client = box.sandbox.client_for(999)
+    with pytest.raises(sda.NotConfigured, match="Northwind Outdoor"):
+        fetch_report("campaigns", "2026-11-18", client=client, cache=False)
+
+
+def test_errors_can_be_pickled() -> None:
+    import pickle
+
+    error = sda.RateLimited("slow down", operation="profiles", status=429, request_id="R")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.status, again.request_id) == ("slow down", 429, "R")

@@ -1,0 +1,269 @@
+"""The main job: what the service sends is what the frame holds, and once is enough."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import ReportCache, fetch_report
+from sdanalytics.metrics import CATALOGUE, RECORD_TYPES, TACTICS, Kind, available, identity
+from tests.conftest import Box
+
+REPORTS = [(record_type, None) for record_type in RECORD_TYPES] + [
+    (record_type, "matchedTarget") for record_type in ("campaigns", "adGroups", "targets")
+]
+
+DTYPES = {
+    Kind.ID: "Int64",
+    Kind.COUNT: "Int64",
+    Kind.MONEY: "float64",
+    Kind.RATIO: "float64",
+    Kind.TEXT: "str",
+    Kind.CATEGORY: "category",
+}
+
+
+def sent(box: Box, columns: list[str], keys: list[str]) -> list[dict[str, Any]]:
+    """All rows that the sandbox sent, as the frame should show them."""
+    rows = []
+    for report in box.sandbox.reports.values():
+        day = pd.Timestamp(report.request["reportDate"])
+        for row in report.rows:
+            place = {"date": day, "tactic": report.request["tactic"]}
+            rows.append(place | {name: row.get(name) for name in columns})
+    return sorted(rows, key=lambda row: tuple(row[key] for key in ["date", "tactic", *keys]))
+
+
+def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The frame's rows as plain values, None where something is missing."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+@pytest.mark.parametrize(("record_type", "segment"), REPORTS)
+@pytest.mark.parametrize("advertiser", [0, 2])
+def test_every_cell_is_what_the_service_sent(
+    box: Box, store: ReportCache, record_type: str, segment: str | None, advertiser: int
+) -> None:
+    client = box.client_for(advertiser)
+    metrics = list(available(record_type, segment))
+    keys = list(identity(record_type, segment))
+    expected_columns = ["date", "tactic", *dict.fromkeys(keys + metrics)]
+
+    def fetch(names: list[str]) -> pd.DataFrame:
+        return fetch_report(
+            record_type, box.day(4), box.day(2), metrics=names, segment=segment, client=client,
+            cache=store,
+        )  # fmt: skip
+
+    frame = fetch(metrics)
+
+    assert frame.columns.tolist() == expected_columns
+    assert len(frame) > 10
+    assert shown(frame) == sent(box, expected_columns[2:], keys)
+    assert frame.index.equals(pd.RangeIndex(len(frame)))
+    for name in expected_columns[2:]:
+        assert frame[name].dtype == DTYPES[CATALOGUE[name].kind], name
+    assert frame["date"].dtype == "datetime64[s]"
+    assert frame["tactic"].dtype == "category"
+
+    requests = len(box.sandbox.log)
+    pd.testing.assert_frame_equal(fetch(metrics), frame)
+    reordered = ["cost"] if "cost" in metrics else ["attributedSales14dOtherSKU"]
+    reordered += ["campaignName"]
+    assert fetch(reordered).columns.tolist() == ["date", "tactic", *keys, *reordered]
+    assert len(box.sandbox.log) == requests
+
+
+def test_a_wider_call_asks_once_and_keeps_the_old_columns(box: Box, store: ReportCache) -> None:
+    def fetch(*metrics: str) -> pd.DataFrame:
+        return fetch_report(
+            "campaigns", box.day(3), box.day(2), metrics=metrics, client=box.client, cache=store
+        )
+
+    fetch("cost", "clicks")
+    assert box.sandbox.count("request_report") == 4
+    both = fetch("impressions", "cost")
+    assert box.sandbox.count("request_report") == 8
+    assert both.columns.tolist() == ["date", "tactic", "campaignId", "impressions", "cost"]
+    asked = [report.request["metrics"] for report in box.sandbox.reports.values()][-1]
+    assert set(asked.split(",")) == {"campaignId", "clicks", "cost", "impressions"}
+    fetch("clicks", "impressions")
+    assert box.sandbox.count("request_report") == 8
+    assert len(store.entries()) == 4
+
+
+def test_defaults_are_documented_and_hold_what_most_questions_need(box: Box) -> None:
+    frame = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
+    assert {"campaignName", "cost", "attributedSales14d", "viewAttributedSales14d"} <= set(frame)
+    assert frame["tactic"].unique().tolist() == list(TACTICS)
+    assert frame["date"].unique().tolist() == [pd.Timestamp(box.day(1))]
+    for record_type in RECORD_TYPES:
+        one = fetch_report(record_type, box.day(1), client=box.client, cache=False)
+        assert len(one) > 0
+        assert "sku" not in one
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2026-11-18",
+        date(2026, 11, 18),
+        pd.Timestamp("2026-11-18 15:00"),
+        np.datetime64("2026-11-18"),
+    ],
+)
+def test_days_in_all_their_spellings(box: Box, start: Any) -> None:
+    frame = fetch_report("campaigns", start, client=box.client, cache=False, tactic="T00030")
+    assert frame["date"].unique().tolist() == [pd.Timestamp("2026-11-18")]
+    assert box.sandbox.count("request_report") == 1
+
+
+def test_an_empty_day_is_a_frame_of_the_same_types_and_is_not_asked_again(
+    box: Box, store: ReportCache
+) -> None:
+    full = fetch_report("targets", box.day(5), client=box.client, cache=store)
+    box.sandbox.fill_with(lambda report: [])
+    empty = fetch_report("targets", box.day(6), client=box.client, cache=store)
+    assert len(empty) == 0
+    assert [str(t) for t in empty.dtypes] == [str(t) for t in full.dtypes]
+    assert empty.columns.tolist() == full.columns.tolist()
+    requests = len(box.sandbox.log)
+    fetch_report("targets", box.day(6), client=box.client, cache=store)
+    assert len(box.sandbox.log) == requests
+    both = fetch_report("targets", box.day(6), box.day(5), client=box.client, cache=store)
+    pd.testing.assert_frame_equal(both, full)
+
+
+def test_whatever_the_service_sends_is_kept_exactly(box: Box, store: ReportCache) -> None:
+    rows: list[dict[str, Any]] = [
+        {"clicks": 3, "cost": 5, "campaignId": 9007199254740993, "campaignName": 'a},{"b\n☃'},
+        {
+            "campaignName": None,
+            "campaignId": "9223372036854775807",
+            "cost": 12.3,
+            "new": {"a": [1]},
+        },
+        {"campaignId": 1, "cost": None, "clicks": None, "campaignName": ""},
+    ]
+    box.sandbox.fill_with(lambda report: rows)
+    frame = fetch_report(
+        "campaigns", box.day(1), metrics=["campaignName", "cost", "clicks"], tactic="T00020",
+        client=box.client, cache=store,
+    )  # fmt: skip
+    assert frame["campaignId"].tolist() == [1, 9007199254740993, 9223372036854775807]
+    assert frame["cost"].isna().tolist() == [True, False, False]
+    assert frame["cost"].tolist()[1:] == [5.0, 12.3]
+    assert frame["clicks"].tolist() == [pd.NA, 3, pd.NA]
+    assert frame["campaignName"].tolist()[:2] == ["", 'a},{"b\n☃']
+    assert pd.isna(frame["campaignName"][2])
+
+
+def test_the_frame_tells_where_it_came_from(box: Box, store: ReportCache) -> None:
+    fetch_report("campaigns", box.day(50), box.day(49), client=box.client, cache=store)
+    frame = fetch_report("campaigns", box.day(50), box.day(47), client=box.client, cache=store)
+    facts = frame.attrs["sdanalytics"]
+    assert facts["record_type"] == "campaigns"
+    assert facts["profile_id"] == str(box.sandbox.profile_ids[0])
+    assert facts["currency"] == "USD"
+    assert facts["timezone"] == "America/Los_Angeles"
+    assert facts["api"] == "v2"
+    assert (facts["days_fetched"], facts["days_from_cache"]) == (2, 2)
+    assert facts["restatable_from"] is None
+    assert facts["oldest_fetched_at"] < box.clock.now().isoformat()
+    recent = fetch_report("campaigns", box.day(43), box.day(40), client=box.client, cache=store)
+    assert recent.attrs["sdanalytics"]["restatable_from"] == box.day(42)
+
+
+def test_no_cache_keeps_nothing(box: Box) -> None:
+    fetch_report("campaigns", box.day(1), client=box.client, cache=False)
+    fetch_report("campaigns", box.day(1), client=box.client, cache=False)
+    assert box.sandbox.count("request_report") == 4
+    assert not ReportCache().path.exists()
+
+
+def test_the_default_store_and_client_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with sda.sandbox.start(delay=0.0) as sandbox:
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        frame = fetch_report("campaigns", sandbox.today, tactic="T00020")
+    assert len(frame) > 0
+    assert len(ReportCache().entries()) == 1
+
+
+def test_refresh_decides_what_is_asked_again(box: Box, store: ReportCache) -> None:
+    today = box.sandbox.today
+
+    def asked(refresh: Any) -> list[int]:
+        known = set(box.sandbox.reports)
+        fetch_report(
+            "campaigns", today - timedelta(50), today, client=box.client, cache=store,
+            refresh=refresh, tactic="T00020",
+        )  # fmt: skip
+        new = [r for i, r in box.sandbox.reports.items() if i not in known]
+        days = [date.fromisoformat(r.request["reportDate"]) for r in new]
+        return sorted((today - day).days for day in days)
+
+    assert asked("auto") == list(range(51))
+    assert asked("auto") == []
+    box.clock.pass_time(12 * 3600 + 60)  # 18:00 to 6:00 UTC: still the same day in Los Angeles
+    assert box.sandbox.today == today
+    assert asked("never") == []
+    assert asked("auto") == [0, 1, 2, 3]
+    box.clock.pass_time(1.5 * 3600)
+    assert asked("auto") == []
+    assert asked("always") == list(range(51))
+
+
+def test_days_that_the_service_no_longer_has_come_from_the_store(
+    box: Box, store: ReportCache
+) -> None:
+    day = box.day(58)
+    frame = fetch_report("campaigns", day, client=box.client, cache=store)
+    box.clock.pass_time(9 * 86400)
+    requests = len(box.sandbox.log)
+    again = fetch_report("campaigns", day, client=box.client, cache=store)
+    assert len(box.sandbox.log) == requests
+    always = fetch_report("campaigns", day, client=box.client, cache=store, refresh="always")
+    pd.testing.assert_frame_equal(again, frame)
+    pd.testing.assert_frame_equal(always, frame)
+    with pytest.raises(sda.ReportTooOld, match="too far in the past"):
+        fetch_report("campaigns", day, metrics=["vtr"], client=box.client, cache=store)
+    pd.testing.assert_frame_equal(
+        fetch_report("campaigns", day, client=box.client, cache=store), frame
+    )
+
+
+def test_a_call_from_the_cache_needs_no_service(box: Box, store: ReportCache) -> None:
+    frame = fetch_report("productAds", box.day(3), client=box.client, cache=store)
+    client = box.client
+    box.sandbox.stop()
+    again = fetch_report("productAds", box.day(3), client=client, cache=store)
+    pd.testing.assert_frame_equal(again, frame)
+
+
+def test_days_are_days_of_the_profile(box: Box) -> None:
+    box.clock.pass_time(12 * 3600)  # 6:00 UTC on the 21st: 22:00 on the 20th in Los Angeles
+    assert box.day(0) == "2026-11-20"
+    with pytest.raises(sda.InvalidRequest, match="2026-11-21 is in the future"):
+        fetch_report("campaigns", "2026-11-21", client=box.client, cache=False)
+    assert box.sandbox.count("request_report") == 0
+    frame = fetch_report("campaigns", "2026-11-21", client=box.client_for(2), cache=False)
+    assert frame.attrs["sdanalytics"]["timezone"] == "Asia/Tokyo"
+
+
+def test_profiles_keep_apart_in_one_store(box: Box, store: ReportCache) -> None:
+    frames = [
+        fetch_report("campaigns", box.day(2), client=box.client_for(n), cache=store)
+        for n in range(3)
+    ]
+    currencies = [frame["currency"].unique().tolist() for frame in frames]
+    assert currencies == [["USD"], ["EUR"], ["JPY"]]
+    assert len(store.entries()) == 6

@@ -1,0 +1,259 @@
+"""Many reports at once: what is waited for, what is tried again, what is never lost."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import ReportCache, fetch_report, sandbox
+from sdanalytics.sandbox import Answer, Report
+from tests.conftest import Box, JumpingClock
+
+
+def fetch(box: Box, store: ReportCache, first: int, last: int, **options: Any) -> pd.DataFrame:
+    days = box.day(first), box.day(last)
+    metrics = ["clicks", "cost"]
+    return fetch_report(
+        "campaigns", *days, metrics=metrics, client=box.client, cache=store, **options
+    )
+
+
+def creates(box: Box) -> Counter[tuple[str, str]]:
+    """How often each slice was created."""
+    reports = box.sandbox.reports.values()
+    return Counter((r.request["reportDate"], r.request["tactic"]) for r in reports)
+
+
+def on_day(box: Box, ago: int, change: Callable[[Report], None]) -> None:
+    """Change the reports of one day as they are created."""
+    day = box.day(ago).replace("-", "")
+
+    def apply(report: Report) -> None:
+        if report.request["reportDate"] == day:
+            change(report)
+
+    box.sandbox.fill_with(apply)
+
+
+def fail(report: Report) -> None:
+    report.status, report.details = "FAILURE", "Internal error of the generator"
+
+
+def never_ready(report: Report) -> None:
+    report.ready_at = float("inf")
+
+
+def test_the_reports_of_a_call_are_built_side_by_side(box: Box, store: ReportCache) -> None:
+    began = box.clock.monotonic()
+    fetch(box, store, 30, 1)
+    assert box.clock.monotonic() - began < 4 * box.sandbox.settings.delay
+    assert set(creates(box).values()) == {1}
+    assert len(creates(box)) == 60
+
+
+def test_polling_waits_grow_with_jitter_and_are_capped(clock: JumpingClock) -> None:
+    box = Box(clock, delay=900.0)
+    with box.sandbox:
+        fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=False)
+        asked = [e.at for e in box.sandbox.log if e.operation == "get_report_status"]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert gaps[0] < 3
+    assert all(gap <= 30 for gap in gaps)
+    assert sum(gap > 20 for gap in gaps) > 20
+    assert len(set(gaps[-10:])) > 1
+    assert len(asked) < 60
+
+
+def test_a_429_slows_the_whole_call_down(box: Box, store: ReportCache) -> None:
+    fetch(box, store, 1, 1)
+    told = Answer(429, "", {"Retry-After": "40"})
+    box.sandbox.arrange("get_report_status", told)
+    fetch(box, store, 20, 2)
+    [refused_at] = [e.at for e in box.sandbox.log if e.status == 429]
+    during = [e for e in box.sandbox.log if refused_at < e.at < refused_at + 40]
+    assert during == []
+    assert set(creates(box).values()) == {1}
+
+
+@pytest.mark.parametrize("retry_after", [None, 3])
+def test_a_small_queue_is_waited_for(
+    clock: JumpingClock, store: ReportCache, retry_after: int | None
+) -> None:
+    box = Box(clock, queue_limit=4, retry_after=retry_after, delay=8.0)
+    with box.sandbox:
+        frame = fetch(box, store, 15, 1)
+        assert set(creates(box).values()) == {1}
+    assert frame["date"].nunique() == 15
+
+
+def test_a_wait_longer_than_the_call_may_take_ends_it_at_once(box: Box, store: ReportCache) -> None:
+    box.sandbox.arrange("request_report", *[Answer(429, "", {"Retry-After": "7200"})] * 8)
+    began = box.clock.monotonic()
+    with pytest.raises(sda.RateLimited, match="longer timeout="):
+        fetch(box, store, 5, 1, timeout=600)
+    assert box.clock.monotonic() - began < 60
+
+
+def test_one_failure_does_not_stop_the_others(box: Box, store: ReportCache) -> None:
+    on_day(box, 3, fail)
+    with pytest.raises(sda.PartialFetchError, match="2 of 10 reports failed") as caught:
+        fetch(box, store, 5, 1)
+    assert {(str(piece.date), piece.tactic) for piece in caught.value.failures} == {
+        (box.day(3), "T00020"),
+        (box.day(3), "T00030"),
+    }
+    for error in caught.value.failures.values():
+        assert isinstance(error, sda.ReportFailed)
+        assert error.details == "Internal error of the generator"
+    assert len(store.entries()) == 8
+
+    box.sandbox.fill_with(lambda report: None)
+    frame = fetch(box, store, 5, 1)
+    assert frame["date"].nunique() == 5
+    assert len(box.sandbox.reports) == 12
+
+
+def test_when_all_fail_alike_the_error_is_their_own(box: Box, store: ReportCache) -> None:
+    on_day(box, 3, fail)
+    with pytest.raises(sda.ReportFailed, match="Internal error"):
+        fetch(box, store, 3, 3)
+    with pytest.raises(sda.BadRequest, match="sellers only") as caught:
+        fetch_report("asins", box.day(2), client=box.client_for(1), cache=store)
+    assert caught.value.operation == "request_report"
+
+
+def test_an_unknown_status_is_an_error(box: Box, store: ReportCache) -> None:
+    on_day(box, 1, lambda report: setattr(report, "status", "SHRUG"))
+    with pytest.raises(sda.ApiError, match="SHRUG"):
+        fetch(box, store, 1, 1)
+
+
+def test_completed_is_another_word_for_success(box: Box, store: ReportCache) -> None:
+    box.sandbox.fill_with(lambda report: setattr(report, "status", "COMPLETED"))
+    assert len(fetch(box, store, 1, 1)) > 0
+
+
+def test_the_timeout_holds_for_the_whole_call(box: Box, store: ReportCache) -> None:
+    on_day(box, 2, never_ready)
+    began = box.clock.monotonic()
+    with pytest.raises(sda.ReportTimeout, match="longer timeout=") as caught:
+        fetch(box, store, 4, 1, timeout=100)
+    assert 95 <= box.clock.monotonic() - began <= 105
+    waiting = {i for i, r in box.sandbox.reports.items() if r.ready_at == float("inf")}
+    assert set(caught.value.report_ids) == waiting
+    assert len(store.entries()) == 6
+
+
+def test_the_default_timeout_is_half_an_hour(box: Box, store: ReportCache) -> None:
+    on_day(box, 1, never_ready)
+    began = box.clock.monotonic()
+    with pytest.raises(sda.ReportTimeout):
+        fetch(box, store, 1, 1)
+    assert 1790 <= box.clock.monotonic() - began <= 1810
+
+
+@pytest.mark.parametrize(("links", "expected"), [(1, (1, 2)), (2, (2, 3)), (4, None)])
+def test_an_expired_link_is_fetched_again(
+    box: Box, store: ReportCache, links: int, expected: tuple[int, int] | None
+) -> None:
+    refusal = Answer(403, "<Error><Code>AccessDenied</Code><Message>expired</Message></Error>")
+    box.sandbox.arrange("storage", *[refusal] * links)
+    if expected is None:
+        with pytest.raises(sda.DownloadFailed, match="expired"):
+            fetch(box, store, 1, 1, tactic="T00020")
+        expected = (2, 4)
+    else:
+        assert len(fetch(box, store, 1, 1, tactic="T00020")) > 0
+    counts = box.sandbox.count("request_report"), box.sandbox.count("download_report")
+    assert counts == expected
+
+
+def test_a_report_that_is_gone_after_its_link_expired_is_built_anew(
+    box: Box, store: ReportCache
+) -> None:
+    box.sandbox.arrange("storage", Answer(403, "<Error/>"))
+    box.sandbox.arrange("download_report", Answer(307, "", {"Location": ""}), Answer(404))
+    assert len(fetch(box, store, 1, 1, tactic="T00020")) > 0
+    assert box.sandbox.count("request_report") == 2
+
+
+def test_broken_connections_while_reading_are_borne(box: Box, store: ReportCache) -> None:
+    for operation in ("token", "profiles", "get_report_status", "download_report", "storage"):
+        box.sandbox.arrange(operation, Answer(0), Answer(500), Answer(0))
+    assert len(fetch(box, store, 3, 1)) > 0
+    assert set(creates(box).values()) == {1}
+
+
+def test_a_login_that_is_refused_ends_the_call_at_once(box: Box, store: ReportCache) -> None:
+    fetch(box, store, 1, 1)
+    refusal = Answer(401, '{"code":"UNAUTHORIZED","details":"Not authorized"}')
+    box.sandbox.arrange("request_report", *[refusal] * 200)
+    with pytest.raises(sda.Unauthorized):
+        fetch(box, store, 50, 2)
+    assert box.sandbox.count("request_report") < 60
+
+
+SCRIPT = """
+    import sys, time
+    from datetime import date
+    import sdanalytics as sda
+
+    try:
+        sda.fetch_report("campaigns", sys.argv[2], sys.argv[3], cache=sys.argv[1])
+    except KeyboardInterrupt:
+        print(time.time(), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("hanging", [False, True])
+def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
+    store: ReportCache, hanging: bool
+) -> None:
+    with sandbox.start(delay=0.1) as service:
+        today = service.today.strftime("%Y%m%d")
+
+        def change(report: Report) -> None:
+            if report.request["reportDate"] == today:
+                report.ready_at += 600
+
+        if hanging:
+            service.arrange("storage", *[Answer(0, after=30)] * 2)
+        else:
+            service.fill_with(change)
+        start = str(service.today - timedelta(3))
+        command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(store.path), start]
+        process = subprocess.Popen(
+            [*command, str(service.today)],
+            env=os.environ | service.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        give_up = time.monotonic() + 60
+        while len(store.entries()) < 6 and time.monotonic() < give_up:
+            assert process.poll() is None
+            time.sleep(0.05)
+        pressed = time.time()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+        ended = time.time()
+    assert float(out) - pressed < 1.0 + 0.5  # the half second is this machine's, not the call's
+    assert ended - pressed < 5.0
+    assert len(store.entries()) == 6
+    assert store.verify().empty
+    leftovers = [p for p in Path(store.path).rglob("*") if p.suffix == ".tmp"]
+    assert leftovers == []

@@ -1,0 +1,132 @@
+"""What is wrong with a question is said before any network is touched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import Client, Credentials, InvalidRequest, fetch_report
+from sdanalytics.metrics import (
+    CATALOGUE,
+    RECORD_TYPES,
+    Kind,
+    available,
+    default_metrics,
+    identity,
+    segmented_record_types,
+)
+
+
+@pytest.fixture
+def offline() -> Client:
+    """A client whose every request would fail in another way."""
+    credentials = Credentials("id", access_token="Atza|token")
+    return Client(credentials, 1, base_url="http://127.0.0.1:9")
+
+
+GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"record_type": "campaign"}, "did you mean 'campaigns'"),
+        ({"record_type": "ADGROUPS"}, "did you mean 'adGroups'"),
+        ({"record_type": "keywords"}, "productAds"),
+        ({"record_type": None}, "record_type=None"),
+        ({"start": "01.11.2026"}, "'2026-11-01'"),
+        ({"start": "2026-02-30"}, "2026-02-30"),
+        ({"start": ""}, "start"),
+        ({"start": 20261101}, "20261101"),
+        ({"start": None}, "start=None"),
+        ({"start": pd.NaT}, "start=NaT"),
+        ({"start": np.datetime64("NaT")}, "NaT"),
+        ({"start": np.int64(5)}, "start"),
+        ({"start": datetime(2026, 11, 1, tzinfo=UTC)}, "time zone"),
+        ({"end": "yesterday"}, "end='yesterday'"),
+        ({"end": "2026-10-31"}, "before start"),
+        ({"start": "2999-01-01"}, "future"),
+        ({"end": "2999-01-01"}, "future"),
+        ({"metrics": ["cots"]}, "did you mean 'cost'"),
+        ({"metrics": ["Clicks"]}, "did you mean 'clicks'"),
+        ({"metrics": ["attributedSales14"]}, "did you mean 'attributedSales14d'"),
+        ({"metrics": ["qqqq"]}, "version 2 names"),
+        ({"metrics": ["date"]}, "leave it out"),
+        ({"metrics": ["adGroupName"]}, "it is for adGroups, productAds, targets, asins"),
+        ({"metrics": ["otherAsin", "cost"]}, "it is for asins"),
+        ({"metrics": "cost,clicks"}, "cost,clicks"),
+        ({"metrics": []}, "metrics is empty"),
+        ({"metrics": [3]}, "3"),
+        ({"metrics": 3}, "metrics=3"),
+        ({"metrics": ["vtr"], "segment": "matchedTarget"}, "campaigns+matchedTarget"),
+        ({"segment": "matchedTargets"}, "did you mean 'matchedTarget'"),
+        ({"segment": "matchedTarget", "record_type": "asins"}, "campaigns, adGroups, targets"),
+        ({"tactic": "T00010"}, "T00020, T00030"),
+        ({"tactic": []}, "tactic is empty"),
+        ({"tactic": 20}, "tactic=20"),
+        ({"refresh": "yes"}, "auto, never, always"),
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": float("nan")}, "timeout=nan"),
+        ({"timeout": "5"}, "timeout='5'"),
+        ({"cache": True}, "cache=True"),
+    ],
+)
+def test_what_is_wrong_is_said_before_any_network(
+    offline: Client, wrong: dict[str, Any], told: str
+) -> None:
+    asked = GOOD | {"client": offline} | wrong
+    with pytest.raises(InvalidRequest) as caught:
+        fetch_report(**asked)
+    assert told in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_the_question_is_checked_before_the_credentials() -> None:
+    with pytest.raises(InvalidRequest):
+        fetch_report("campaign", "2026-11-01")
+
+
+def test_several_wrong_metrics_are_all_named(offline: Client) -> None:
+    with pytest.raises(InvalidRequest, match=r"'cots'.*'click'"):
+        fetch_report("campaigns", "2026-11-01", metrics=["cots", "click", "cost"], client=offline)
+
+
+def test_the_catalogue_is_the_whole_of_version_2() -> None:
+    assert len(CATALOGUE) == 88
+    counts = {record_type: len(available(record_type)) for record_type in RECORD_TYPES}
+    assert counts == {
+        "campaigns": 52,
+        "adGroups": 51,
+        "productAds": 54,
+        "targets": 53,
+        "asins": 32,
+    }
+    assert [len(available(t, "matchedTarget")) for t in segmented_record_types()] == [44, 42, 46]
+    assert "attributedSales7d" not in available("adGroups", "matchedTarget")
+    assert CATALOGUE["vtr"].kind is Kind.RATIO
+    assert CATALOGUE["campaignId"].unit == "identifier"
+    assert all(metric.meaning and metric.reports for metric in CATALOGUE.values())
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES)
+def test_defaults_and_identities_are_in_the_catalogue(record_type: str) -> None:
+    for segment in (None, "matchedTarget"):
+        if segment and record_type not in segmented_record_types():
+            continue
+        known = available(record_type, segment)
+        assert set(default_metrics(record_type, segment)) <= set(known)
+        assert set(identity(record_type, segment)) <= set(known)
+        assert "currency" in default_metrics(record_type, segment)
+
+
+def test_public_names_are_all_there() -> None:
+    for name in sda.__all__:
+        assert getattr(sda, name) is not None
+    assert set(sda.__all__) <= set(dir(sda))
+    with pytest.raises(AttributeError, match="no attribute 'fetch'"):
+        _ = sda.fetch

@@ -1,0 +1,255 @@
+"""The stand-in: it refuses what the service refuses, and its accounts are coherent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+import requests
+
+from sdanalytics import ReportCache, fetch_report, sandbox
+from sdanalytics.metrics import available
+from tests.conftest import Box, JumpingClock
+
+
+def post(box: Box, record_type: str = "campaigns", **change: Any) -> requests.Response:
+    """A create as anybody could send it."""
+    body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks,cost"}
+    headers = {
+        "Authorization": f"Bearer {token(box)}",
+        "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
+        "Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[0]),
+    }
+    headers |= change.pop("headers", {})
+    body = {name: value for name, value in (body | change).items() if value is not None}
+    url = f"{box.sandbox.base_url}/sd/{record_type}/report"
+    sent = {name: value for name, value in headers.items() if value}
+    return requests.post(url, json=body, headers=sent, timeout=10)
+
+
+def token(box: Box) -> str:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": "amzn1.application-oa2-client.sandbox",
+        "client_secret": box.sandbox.environment["SDANALYTICS_CLIENT_SECRET"],
+        "refresh_token": box.sandbox.environment["SDANALYTICS_REFRESH_TOKEN"],
+    }
+    answer = requests.post(box.sandbox.token_url, data=form, timeout=10).json()
+    assert answer["token_type"] == "bearer"
+    return str(answer["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, 202),
+        ({"headers": {"Authorization": ""}}, 401),
+        ({"headers": {"Authorization": "Bearer Atza|made-up"}}, 401),
+        ({"headers": {"Amazon-Advertising-API-ClientId": "other"}}, 401),
+        ({"headers": {"Amazon-Advertising-API-Scope": ""}}, 400),
+        ({"headers": {"Amazon-Advertising-API-Scope": "123"}}, 401),
+        ({"record_type": "keywords"}, 400),
+        ({"reportDate": None}, 400),
+        ({"reportDate": "2026-11-18"}, 400),
+        ({"reportDate": "20260901"}, 406),
+        ({"reportDate": "20261201"}, 422),
+        ({"tactic": "T00010"}, 422),
+        ({"metrics": "clicks,cots"}, 422),
+        ({"metrics": "clicks, cost"}, 422),
+        ({"metrics": "adGroupName"}, 422),
+        ({"segment": "matchedTarget"}, 202),
+        ({"segment": "page"}, 422),
+        ({"record_type": "asins", "segment": "matchedTarget", "metrics": "asin"}, 422),
+    ],
+)
+def test_it_refuses_what_the_service_refuses(box: Box, change: dict[str, Any], status: int) -> None:
+    assert post(box, **change).status_code == status
+
+
+def test_vendors_have_neither_asins_nor_sku(box: Box) -> None:
+    scope = {"Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[1])}
+    assert post(box, "asins", headers=scope, metrics="asin").status_code == 400
+    assert post(box, "productAds", headers=scope, metrics="asin,sku").status_code == 400
+    assert post(box, "productAds", headers=scope, metrics="asin").status_code == 202
+
+
+def test_a_report_is_its_profiles_own(box: Box) -> None:
+    report_id = post(box).json()["reportId"]
+    headers = {
+        "Authorization": f"Bearer {token(box)}",
+        "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
+        "Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[2]),
+    }
+    url = f"{box.sandbox.base_url}/v2/reports/{report_id}"
+    assert requests.get(url, headers=headers, timeout=10).status_code == 404
+    own = headers | {"Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[0])}
+    assert requests.get(url, headers=own, timeout=10).json()["status"] == "IN_PROGRESS"
+    early = requests.get(f"{url}/download", headers=own, timeout=10, allow_redirects=False)
+    assert early.status_code == 400
+
+
+def test_limits_answer_429(clock: JumpingClock) -> None:
+    box = Box(clock, queue_limit=2, retry_after=9)
+    with box.sandbox:
+        answers = [post(box) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202, 202, 429]
+        assert answers[-1].headers["Retry-After"] == "9"
+        clock.pass_time(6)
+        assert post(box).status_code == 202
+    box = Box(clock, rate_limit=1, retry_after=None)
+    with box.sandbox:
+        answers = [post(box) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 429]
+        assert "Retry-After" not in answers[-1].headers
+
+
+def test_storage_takes_good_links_only_and_no_credentials(box: Box) -> None:
+    report_id = post(box).json()["reportId"]
+    box.clock.pass_time(6)
+    headers = {
+        "Authorization": f"Bearer {token(box)}",
+        "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
+        "Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[0]),
+    }
+    url = f"{box.sandbox.base_url}/v2/reports/{report_id}/download"
+    answer = requests.get(url, headers=headers, timeout=10, allow_redirects=False)
+    link = answer.headers["Location"]
+    assert answer.status_code == 307
+    assert link.startswith(box.sandbox.storage_url)
+    assert box.sandbox.storage_url != box.sandbox.base_url
+    assert requests.get(link, timeout=10).status_code == 200
+    for name, value in headers.items():
+        assert requests.get(link, headers={name: value}, timeout=10).status_code == 400
+    assert requests.get(link[:-1], timeout=10).status_code == 403
+    assert requests.get(link.partition("?")[0], timeout=10).status_code == 403
+    box.clock.pass_time(31)
+    expired = requests.get(link, timeout=10)
+    assert expired.status_code == 403
+    assert "<Message>Request has expired</Message>" in expired.text
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    moment = datetime(2026, 11, 20, 18, tzinfo=UTC)
+    frames = []
+    for _ in range(2):
+        box = Box(JumpingClock(moment))
+        with box.sandbox:
+            frames.append(fetch_report("targets", box.day(9), client=box.client, cache=False))
+    pd.testing.assert_frame_equal(frames[0], frames[1])
+
+
+@pytest.mark.parametrize("advertiser", [0, 1, 2])
+def test_every_report_adds_up_to_every_other(box: Box, store: ReportCache, advertiser: int) -> None:
+    totals = {}
+    metrics = ["clicks", "cost", "impressions", "attributedSales14d"]
+    for record_type in ("campaigns", "adGroups", "productAds", "targets"):
+        frame = fetch_report(
+            record_type, box.day(9), box.day(7), metrics=metrics,
+            client=box.client_for(advertiser), cache=store,
+        )  # fmt: skip
+        totals[record_type] = [round(float(frame[name].sum()), 2) for name in metrics]
+    assert len(set(map(tuple, totals.values()))) == 1
+    assert min(totals["campaigns"]) > 0
+
+
+def test_halo_sales_are_what_the_advertised_products_leave(box: Box, store: ReportCache) -> None:
+    def total(record_type: str, name: str) -> float:
+        frame = fetch_report(
+            record_type, box.day(9), metrics=[name], client=box.client, cache=store
+        )
+        return float(frame[name].sum())
+
+    left = total("campaigns", "attributedSales14d") - total(
+        "campaigns", "attributedSales14dSameSKU"
+    )
+    assert total("asins", "attributedSales14dOtherSKU") == pytest.approx(left)
+    assert left > 0
+
+
+def test_metrics_keep_their_order_of_size(box: Box) -> None:
+    frame = fetch_report(
+        "campaigns", box.day(20), box.day(1), metrics=available("campaigns"),
+        client=box.client, cache=False,
+    )  # fmt: skip
+    assert (frame["clicks"] <= frame["viewImpressions"]).all()
+    assert (frame["viewImpressions"] <= frame["impressions"]).all()
+    for shorter, longer in (("1d", "7d"), ("7d", "14d"), ("14d", "30d")):
+        low, high = (f"attributedConversions{days}" for days in (shorter, longer))
+        assert (frame[low] <= frame[high]).all()
+    assert (frame["attributedConversions14dSameSKU"] <= frame["attributedConversions14d"]).all()
+    assert (frame["attributedSales14d"] <= frame["viewAttributedSales14d"] + 0.01).all()
+    assert set(frame["costType"].unique()) == {"CPC", "VCPM"}
+
+
+def test_attribution_matures_and_clicks_settle(box: Box) -> None:
+    day = box.day(0)
+    box.clock.pass_time(13.9 * 3600)  # just before midnight in Los Angeles
+
+    def totals() -> pd.Series[Any]:
+        frame = fetch_report("campaigns", day, client=box.client, cache=False)
+        return frame[["clicks", "cost", "viewAttributedConversions14d"]].sum()
+
+    seen = []
+    for days in (0, 1, 3, 7, 14):
+        box.clock.pass_time(days * 86400)
+        seen.append(totals())
+    conversions = [one["viewAttributedConversions14d"] for one in seen]
+    assert conversions == sorted(conversions)
+    assert conversions[0] < 0.6 * conversions[3]
+    assert seen[1]["clicks"] > seen[2]["clicks"]
+    assert seen[2]["clicks"] == seen[4]["clicks"]
+    box.clock.pass_time(20 * 86400)
+    assert totals()["viewAttributedConversions14d"] < conversions[-1]
+
+
+def test_the_account_tells_a_story(box: Box) -> None:
+    frame = fetch_report("campaigns", box.day(28), box.day(1), client=box.client, cache=False)
+    names = frame["campaignName"]
+    first_days = frame.groupby("campaignName")["date"].min()
+    launches = first_days[first_days.index.str.startswith("Launch")]
+    assert (launches > frame["date"].min()).any()
+    wrong = frame[names == "Backpacks – Competitors"].groupby("date")[["cost"]].sum()["cost"]
+    assert wrong.max() > 3 * wrong.median() or wrong.min() < wrong.median() / 3
+    daily = frame.groupby("date")[["impressions"]].sum().reset_index()
+    weekend = daily["date"].dt.day_of_week >= 5
+    rhythm = daily["impressions"].groupby(weekend).mean()
+    assert rhythm[True] > 1.05 * rhythm[False]
+    sales = frame["viewAttributedSales14d"].sum()
+    assert 0.1 < frame["cost"].sum() / sales < 1.0
+
+
+def test_japanese_money_has_no_decimals(box: Box) -> None:
+    fetch_report("campaigns", box.day(5), client=box.client_for(2), cache=False)
+    costs = [row["cost"] for report in box.sandbox.reports.values() for row in report.rows]
+    assert all(isinstance(cost, int) for cost in costs)
+
+
+def test_it_stops(box: Box) -> None:
+    url = f"{box.sandbox.base_url}/v2/profiles"
+    with requests.Session() as session:
+        assert session.get(url, timeout=10).status_code == 401
+        box.sandbox.stop()
+        with pytest.raises(requests.ConnectionError):
+            session.get(url, timeout=10)
+
+
+def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from sdanalytics import NotConfigured
+
+    for name in [name for name in sys.modules if name.startswith("sdanalytics.sandbox")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "werkzeug", None)
+    monkeypatch.setitem(sys.modules, "werkzeug.serving", None)
+    with pytest.raises(NotConfigured, match=r"sdanalytics\[sandbox\]"):
+        import sdanalytics.sandbox  # noqa: F401
+
+
+def test_its_clock_is_its_own() -> None:
+    long_ago = datetime(2025, 1, 2, 12, tzinfo=UTC)
+    with sandbox.start(now=lambda: long_ago, delay=0.0) as service:
+        assert service.today == long_ago.date()
+        assert service.today - timedelta(1) < long_ago.date()

@@ -1,0 +1,111 @@
+"""No token, secret or presigned address ever shows: a whole day of trouble, then a grep."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import Client, Credentials, ReportCache, fetch_report
+from sdanalytics.api.secrets import scrub
+from sdanalytics.sandbox import Answer
+from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from tests.conftest import Box
+
+SECRET_WORDS = ("Atza|", "Atzr|", "X-Amz-Signature", "X-Amz-Date", CLIENT_SECRET, REFRESH_TOKEN)
+
+
+def assert_no_secret(text: str) -> None:
+    for word in SECRET_WORDS:
+        assert word not in text, word
+
+
+def told(error: BaseException) -> str:
+    """All that a notebook or a log shows of an error, its contexts and notes included."""
+    texts = [*traceback.format_exception(error), repr(error), str(vars(error))]
+    inner = error.__cause__ or error.__context__
+    return "".join(texts) + (told(inner) + repr(inner.args) if inner else "")
+
+
+def troubles(box: Box) -> dict[str, Callable[[], None]]:
+    echo = f'{{"code":"X","details":"bad token Atza|abc for {REFRESH_TOKEN} {CLIENT_SECRET}"}}'
+    link = f"{box.sandbox.storage_url}/b/x.json.gz?X-Amz-Date=1&X-Amz-Signature=abc"
+    arrange = box.sandbox.arrange
+    return {
+        "storage refuses": lambda: arrange("storage", *[Answer(403, f"<E>{link}</E>")] * 4),
+        "storage breaks": lambda: arrange("storage", *[Answer(0)] * 20),
+        "storage is down": lambda: arrange(
+            "download_report",
+            *[Answer(307, "", {"Location": f"http://127.0.0.1:9/b?X-Amz-Signature=abc&n={n}"})
+              for n in range(4)],
+        ),
+        "the link is not safe": lambda: arrange(
+            "download_report", *[Answer(307, "", {"Location": "gopher:" + link})] * 4
+        ),
+        "the service echoes": lambda: arrange("request_report", Answer(400, echo)),
+        "the login echoes": lambda: arrange("token", Answer(400, echo)),
+        "the login breaks": lambda: arrange("token", *[Answer(0)] * 5),
+        "a create breaks": lambda: arrange("request_report", Answer(0)),
+        "the payload is the link": lambda: box.sandbox.fill_with(lambda report: link.encode()),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", [
+    "storage refuses", "storage breaks", "storage is down", "the link is not safe",
+    "the service echoes", "the login echoes", "the login breaks", "a create breaks",
+    "the payload is the link",
+])  # fmt: skip
+def test_no_secret_in_errors_or_logs(
+    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    client = box.client
+    troubles(box)[trouble]()
+    with pytest.raises(sda.SDAnalyticsError) as caught:
+        fetch_report("campaigns", box.day(1), tactic="T00020", client=client, cache=store)
+    assert_no_secret(told(caught.value))
+    assert_no_secret(caplog.text + "".join(repr(record.args) for record in caplog.records))
+    assert len(caplog.records) > 0
+    assert_no_secret(repr(client))
+
+
+def test_no_secret_in_logs_or_the_store_when_all_is_well(
+    box: Box,
+    store: ReportCache,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    frame = fetch_report(
+        "campaigns", box.day(3), box.day(1), client=box.client, cache=store, progress=True
+    )
+    names = {record.name for record in caplog.records}
+    assert {"sdanalytics", "urllib3.connectionpool"} <= names
+    assert_no_secret(caplog.text + str(frame.attrs) + "".join(capfd.readouterr()))
+    stored = [path for path in store.path.rglob("*") if path.is_file()]
+    assert len(stored) == 7
+    for path in stored:
+        content = path.read_bytes()
+        for word in (*SECRET_WORDS, CLIENT_ID):
+            assert word.encode() not in content
+
+
+def test_what_looks_like_a_secret_is_taken_out_of_texts() -> None:
+    text = (
+        "Bearer abc.def Atza|x-1 Atzr|y https://s3/a?X-Amz-Signature=1&b=2 hush amzn1.oa2-cs.v1.q"
+    )
+    clean = scrub(text, ["hush", None, ""])
+    for word in ("abc.def", "Atza", "Atzr", "Signature", "hush", "oa2-cs"):
+        assert word not in clean
+    assert "https://s3/a?" in clean
+
+
+def test_credentials_show_nothing_when_formatted() -> None:
+    credentials = Credentials("id", "hush-secret", "Atzr|hush")
+    client = Client(credentials, 1)
+    shown = f"{credentials!r} {credentials} {client!r} {client} {[client]}"
+    assert "hush" not in shown
