@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdanalytics.api.profiles import Profile
@@ -119,7 +120,6 @@ class ReportCache:
         columns = catalogue_order(table.column_names)
         first = identity(piece.record_type, piece.segment)
         columns = (*first, *(column for column in columns if column not in first))
-        order = [(column, "ascending") for column in first]
         facts = {
             "request": _request(piece),
             "columns": columns,
@@ -129,7 +129,7 @@ class ReportCache:
             "api": api,
             "schema": SCHEMA_VERSION,
         }
-        table = table.select(columns).combine_chunks().sort_by(order)
+        table = _sorted(table.select(columns), by=first)
         table = table.replace_schema_metadata({_METADATA: json.dumps(facts).encode()})
         with _replacing(self._path(piece)) as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
@@ -321,6 +321,13 @@ def assemble(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pa.Table:
     table = pa.concat_tables([empty, *tables.values()])
     table = table.add_column(0, "tactic", tactic)
     return table.add_column(0, "date", pa.array(np.repeat(days, rows), pa.timestamp("s")))
+
+
+def _sorted(table: pa.Table, by: Sequence[str]) -> pa.Table:
+    """The rows in order, missing values last; large reports are not copied as a whole first."""
+    keys = [(column, "ascending") for column in by]
+    order = pc.sort_indices(table.select(list(by)), keys)
+    return table.take(order)
 
 
 class _Unusable(Exception):

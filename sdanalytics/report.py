@@ -142,17 +142,18 @@ class _Call:
         today = self._now.astimezone(self._profile.zone).date()
         query.refuse_future(today, f"in {self._profile.timezone}")
         self._pieces = query.slices(client.source, client.profile_id)
+        self._held: dict[Slice, Entry | None] = {}
         self._fetched: set[Slice] = set()
         self._tables: dict[Slice, pa.Table] = {}
 
     def fetch(self, show: bool | None) -> None:
         """Bring into the store what is missing, then read all from it."""
-        held = {piece: self._store.lookup(piece) for piece in self._pieces}
-        needs = {p: self._to_ask(entry) for p, entry in held.items() if not self._will_do(entry)}
-        self._bring(needs, held, show)
+        self._held = {piece: self._store.lookup(piece) for piece in self._pieces}
+        self._bring([p for p, entry in self._held.items() if not self._will_do(entry)], show)
         damaged = self._load()
-        if damaged:  # its pages: looking it up read the footer alone
-            self._bring(dict.fromkeys(damaged, self._to_ask(None)), {}, show)
+        if damaged:  # in their pages: looking them up read the footers alone
+            self._held |= dict.fromkeys(damaged)
+            self._bring(damaged, show)
             damaged = self._load()
         if damaged:
             raise CacheError(
@@ -168,9 +169,8 @@ class _Call:
 
     def _will_do(self, entry: Entry | None) -> bool:
         """Whether what is stored answers the call as it is."""
-        if not self._has_all(entry) or self._refresh == "always":
+        if entry is None or not self._is_wide(entry) or self._refresh == "always":
             return False
-        assert entry is not None
         return self._refresh == "never" or is_fresh(
             entry.piece.date,
             entry.fetched_at,
@@ -179,34 +179,32 @@ class _Call:
             self._dialect.history_days,
         )
 
-    def _has_all(self, entry: Entry | None) -> bool:
-        return entry is not None and set(self._query.columns) <= set(entry.columns)
+    def _is_wide(self, entry: Entry) -> bool:
+        """Whether it has all columns of the call."""
+        return set(self._query.columns) <= set(entry.columns)
+
+    def _has(self, piece: Slice) -> bool:
+        entry = self._held[piece]
+        return entry is not None and self._is_wide(entry)
 
     def _to_ask(self, entry: Entry | None) -> tuple[str, ...]:
         """The columns to ask for: what is stored is replaced, so all that it has, too."""
         stored = entry.columns if entry else ()
         return catalogue_order([*self._query.columns, *stored])
 
-    def _bring(
-        self,
-        needs: Mapping[Slice, Sequence[str]],
-        held: Mapping[Slice, Entry | None],
-        show: bool | None,
-    ) -> None:
+    def _bring(self, needed: Sequence[Slice], show: bool | None) -> None:
+        """Fetch slices into the store; what the service no longer has stays as it is stored."""
+        needs = {piece: self._to_ask(self._held[piece]) for piece in needed}
         total = len(self._pieces)
         title, clock = self._query.record_type, self._client.clock
         with Progress(title, total, total - len(needs), show, clock) as bar:
             failures = Flow(self._dialect, self._store, self._limit, bar.watch).run(needs)
-        served = {p for p, e in failures.items() if self._is_gone(e) and self._has_all(held.get(p))}
-        self._fetched |= set(needs) - set(failures)
-        missing = {p: error for p, error in failures.items() if p not in served}
+        arrived = set(needs) - set(failures)
+        self._fetched |= arrived
+        self._held |= {piece: self._store.lookup(piece) for piece in arrived}
+        missing = {p: e for p, e in failures.items() if not (_is_gone(e) and self._has(p))}
         if missing:
             raise _failure(missing, len(needs))
-
-    @staticmethod
-    def _is_gone(error: SDAnalyticsError) -> bool:
-        """Whether the service no longer has the day: then the store's version is the last."""
-        return isinstance(error, ReportTooOld)
 
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""
@@ -216,7 +214,7 @@ class _Call:
         return [piece for piece, table in loaded.items() if table is None]
 
     def _provenance(self) -> dict[str, str | int | list[str] | None]:
-        entries = [entry for p in self._pieces if (entry := self._store.lookup(p))]
+        entries = [entry for entry in self._held.values() if entry]
         zone = self._profile.zone
         changing = [
             e.piece.date for e in entries if may_be_restated(e.piece.date, e.fetched_at, zone)
@@ -239,6 +237,11 @@ class _Call:
             "oldest_fetched_at": min(e.fetched_at for e in entries).isoformat(),
             "restatable_from": min(changing).isoformat() if changing else None,
         }
+
+
+def _is_gone(error: SDAnalyticsError) -> bool:
+    """Whether the service no longer has the day: then what is stored is the last word."""
+    return isinstance(error, ReportTooOld)
 
 
 def _check_options(refresh: object, timeout: object) -> None:

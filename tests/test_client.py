@@ -54,7 +54,7 @@ def test_the_three_operations_in_turn(box: Box) -> None:
     box.clock.pass_time(5)
     ready = client.get_report_status(asked.reportId)
     assert ready.status == "SUCCESS"
-    assert ready.location is not None
+    assert ready.location == f"{client.base_url}/v2/reports/{asked.reportId}/download"
     payload = client.download_report(asked.reportId)
     assert ready.fileSize == len(payload)
     assert json.loads(gzip.decompress(payload)) == box.sandbox.reports[asked.reportId].rows
@@ -228,6 +228,12 @@ def test_a_redirect_to_nowhere_safe_is_not_followed(box: Box, location: str) -> 
         box.client.download_report(report_id)
     assert "X-Amz" not in str(caught.value)
     assert box.sandbox.count("storage") == 0
+
+
+def test_the_service_learns_who_calls_it(box: Box) -> None:
+    box.client.profiles()
+    agents = {exchange.headers["User-Agent"] for exchange in box.sandbox.log}
+    assert agents == {f"sdanalytics/{sda.__version__}"}
 
 
 def test_profiles(box: Box) -> None:

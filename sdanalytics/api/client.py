@@ -13,7 +13,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from sdanalytics import __version__
 from sdanalytics.api.answers import error_from
 from sdanalytics.api.auth import Credentials, TokenSource, require
 from sdanalytics.api.secrets import scrub
@@ -361,8 +360,6 @@ class Client:
         headers = {
             "Authorization": f"Bearer {token}",
             "Amazon-Advertising-API-ClientId": self._client_id,
-            "Accept": "application/json",
-            "User-Agent": f"sdanalytics/{__version__}",
         }
         if scoped:
             headers["Amazon-Advertising-API-Scope"] = self.profile_id

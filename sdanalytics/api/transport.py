@@ -21,6 +21,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from sdanalytics import __version__
 from sdanalytics.api.secrets import guard_http_logs
 from sdanalytics.clock import Clock, Limit
 from sdanalytics.errors import ConnectionFailed, ReportTimeout
@@ -72,6 +73,8 @@ class Transport:
     def __init__(self, connections: int = 16) -> None:
         guard_http_logs()
         self._api = _session(connections)
+        self._api.headers["User-Agent"] = f"sdanalytics/{__version__}"
+        self._api.headers["Accept"] = "application/json"
         self._storage = _session(connections)
         self._storage.headers = CaseInsensitiveDict()  # not even our name goes to S3
 

@@ -64,7 +64,7 @@ class Sandbox:
         self.base_url = f"http://{_HOST}:{self._api.port}"
         self.token_url = f"{self.base_url}/auth/o2/token"
         self.storage_url = f"http://{_HOST}:{self._storage.port}"
-        self._service.storage_url = self.storage_url
+        self._service.base_url, self._service.storage_url = self.base_url, self.storage_url
         for server in (self._api, self._storage):
             threading.Thread(target=_serve, args=[server], daemon=True).start()
 

@@ -160,7 +160,7 @@ class Service:
         self.reports: dict[str, Report] = {}
         self.arranged: dict[str, deque[Answer]] = {}
         self.content: Content = lambda _: None
-        self.storage_url = ""
+        self.base_url = self.storage_url = ""
         self.open = True
         self._tokens: dict[str, float] = {}
         self._calls: dict[tuple[str, int], deque[float]] = {}
@@ -415,7 +415,7 @@ class Service:
         if status in _READY:
             expires = self.settings.now() + timedelta(days=14)
             document |= {
-                "location": f"https://advertising-api.amazon.com/v2/reports/{report.report_id}/download",
+                "location": f"{self.base_url}/v2/reports/{report.report_id}/download",
                 "fileSize": len(report.payload),
                 "expiration": int(expires.timestamp() * 1000),
             }

@@ -1,0 +1,1 @@
+"""Recorded traffic of the version 2 flow, and the script that records it."""

@@ -1,0 +1,127 @@
+"""What cassettes hold instead of who asked, where, and with which secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from vcr.request import Request
+
+from sdanalytics.api.secrets import scrub
+
+CLIENT_ID: Final = "client-id"
+CLIENT_SECRET: Final = "client-secret"  # noqa: S105
+REFRESH_TOKEN: Final = "refresh-token"  # noqa: S105
+PROFILE_ID: Final = "1234567890"
+# No host in .invalid can ever exist: a replay that goes astray reaches nobody.
+BASE_URL: Final = "https://api.invalid"
+TOKEN_URL: Final = "https://login.invalid/auth/o2/token"  # noqa: S105
+STORAGE_URL: Final = "https://storage.invalid/report.json.gz"
+REPORT_ID: Final = "amzn1.sdAPI.v1.p1.00000001.recorded"
+
+ACCESS_HEADERS: Final = {
+    "authorization": "Bearer access-token",
+    "amazon-advertising-api-clientid": CLIENT_ID,
+    "amazon-advertising-api-scope": PROFILE_ID,
+}
+"""The headers that only the service may get."""
+
+# Only these headers are recorded, with these values; None: with their own.
+_REQUEST_HEADERS: Final = ACCESS_HEADERS | {"content-type": None}
+_RESPONSE_HEADERS: Final = {
+    "content-type": None,
+    "retry-after": None,
+    "location": STORAGE_URL,
+    "x-amz-rid": "request-id",
+    "x-amzn-requestid": "request-id",
+}
+# Of the login's form, and of answers.
+_FIELDS: Final = {
+    "client_id": CLIENT_ID,
+    "client_secret": CLIENT_SECRET,
+    "access_token": "access-token",
+    "refresh_token": REFRESH_TOKEN,
+    "requestId": "request-id",
+}
+_API_PATH: Final = re.compile(r"/(sd/\w+/report|v2/profiles|v2/reports/[^/]+(/download)?)$")
+_ANY_REPORT_ID: Final = re.compile(r"amzn1\.\w+API\.[\w.-]+")
+
+
+class Scrubber:
+    """Makes what is recorded from what was sent, which it leaves as it is.
+
+    Parameters
+    ----------
+    profile_id : str
+        Whose report is recorded.
+    """
+
+    def __init__(self, profile_id: str) -> None:
+        self._profile_id = profile_id
+
+    def request(self, request: Any) -> Any:
+        """The request without credentials, to an address that does not exist."""
+        url = self._url(request.uri)
+        body = request.body
+        if url == TOKEN_URL:
+            form = parse_qsl(body.decode())
+            body = urlencode([(name, _FIELDS.get(name, value)) for name, value in form])
+        headers = {
+            name: _REQUEST_HEADERS[name.lower()] or value
+            for name, value in request.headers.items()
+            if name.lower() in _REQUEST_HEADERS
+        }
+        return Request(request.method, url, body, headers)
+
+    def response(self, response: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer without tokens, cookies and presigned addresses."""
+        headers = {
+            name: [_RESPONSE_HEADERS[name.lower()] or value for value in values]
+            for name, values in response["headers"].items()
+            if name.lower() in _RESPONSE_HEADERS
+        }
+        body = {"string": self._body(response["body"]["string"])}
+        return {"status": dict(response["status"]), "headers": headers, "body": body}
+
+    def _url(self, url: str) -> str:
+        path = urlsplit(url).path
+        if path.endswith("/auth/o2/token"):
+            return TOKEN_URL
+        operation = _API_PATH.search(path)
+        return BASE_URL + self._text(operation[0]) if operation else STORAGE_URL
+
+    def _body(self, body: bytes) -> bytes:
+        """A payload byte for byte, for gzip is no text; of a text what all may know."""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return body
+        with contextlib.suppress(json.JSONDecodeError):
+            text = json.dumps(self._document(json.loads(text)), ensure_ascii=False)
+        return self._text(text).encode()
+
+    def _text(self, text: str) -> str:
+        text = _ANY_REPORT_ID.sub(REPORT_ID, text)
+        return scrub(text.replace(self._profile_id, PROFILE_ID))
+
+    def _document(self, document: Any) -> Any:
+        if isinstance(document, list):
+            return [self._profile(each) for each in document if self._is_own(each)]
+        if not isinstance(document, dict):
+            return document
+        kept: dict[str, Any] = {name: _FIELDS.get(name, value) for name, value in document.items()}
+        if kept.get("location"):
+            kept["location"] = self._url(kept["location"])
+        return kept
+
+    def _is_own(self, profile: Mapping[str, Any]) -> bool:
+        return str(profile["profileId"]) == self._profile_id
+
+    @staticmethod
+    def _profile(profile: Mapping[str, Any]) -> dict[str, Any]:
+        account = {"id": "account-id", "name": "Recorded account"}
+        return {**profile, "accountInfo": profile["accountInfo"] | account}
