@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -18,6 +20,7 @@ from sdanalytics.errors import (
     NotConfigured,
     RateLimited,
     ReportTimeout,
+    ReportTooOld,
     SDAnalyticsError,
     Unauthorized,
 )
@@ -81,6 +84,7 @@ class Flow:
         self._watch = watch
         self._building: dict[Slice, str] = {}
         self._failures: dict[Slice, SDAnalyticsError] = {}
+        self._too_old: tuple[date, ReportTooOld] | None = None
 
     def run(self, needs: Mapping[Slice, Sequence[str]]) -> dict[Slice, SDAnalyticsError]:
         """Fetch and store each slice with its columns; what failed, and why.
@@ -94,10 +98,12 @@ class Flow:
             longer than the limit, `CacheError`.
         """
         stage: Stage[Slice] = Stage(self._limit, WORKERS, self._ended)
-        stories = {piece: self._report(piece, columns) for piece, columns in needs.items()}
-        if not stage.play(stories):
-            raise self._timed_out(len(needs))
-        return self._failures
+        newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)
+        stories = {piece: self._report(piece, needs[piece]) for piece in newest_first}
+        with contextlib.suppress(ReportTimeout):  # a worker's, which knows of no other report
+            if stage.play(stories):
+                return self._failures
+        raise self._timed_out(len(needs))
 
     def _report(self, piece: Slice, columns: Sequence[str]) -> Story:
         """The way of one report."""
@@ -105,7 +111,7 @@ class Flow:
         for _ in range(REPORTS):
             self._watch(piece, "waiting")
             asked_at = self._limit.clock.now()
-            report_id = yield partial(self._dialect.create, piece, columns)
+            report_id = yield partial(self._create, piece, columns)
             self._building[piece] = report_id
             logger.info("%s: report %s is being built", piece, report_id)
             yield from self._until_ready(report_id)
@@ -123,6 +129,17 @@ class Flow:
                     return
         assert trouble is not None
         raise trouble
+
+    def _create(self, piece: Slice, columns: Sequence[str]) -> str:
+        """Ask for a report, unless a later day was already too old for the service."""
+        refused = self._too_old
+        if refused and piece.date <= refused[0]:
+            raise copy.copy(refused[1])
+        try:
+            return self._dialect.create(piece, columns)
+        except ReportTooOld as error:
+            self._too_old = (piece.date, error)
+            raise
 
     def _until_ready(self, report_id: str) -> Story:
         for seconds in self._dialect.waits():

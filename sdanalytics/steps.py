@@ -7,10 +7,12 @@ of them need no thread each, and all decisions are made in one thread.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -71,10 +73,10 @@ class Stage(Generic[K]):
         try:
             for key in stories:
                 self._advance(key)
-            if self._play():
-                return True
-            self._limit.stop()
-            return False
+            ended = self._play()
+            if not ended:
+                self._settle()
+            return ended
         except BaseException:
             self._settle()
             raise
@@ -121,22 +123,17 @@ class Stage(Generic[K]):
     def _serve(self) -> None:
         while (item := self._work.get()) is not None:
             key, work = item
-            if self._limit.remaining <= 0:
-                continue
             try:
-                self._done.put((key, work(), None))
+                value = work() if self._limit.remaining > 0 else None
+                self._done.put((key, value, None))
             except Exception as error:
                 self._done.put((key, None, error))
 
     def _settle(self) -> None:
         """Give what has arrived a moment to be stored; what hangs is left behind."""
         self._limit.stop()
-        begun = threading.Timer(SETTLE_TIME, self._done.put, args=[(None, None, None)])
-        begun.daemon = True
-        begun.start()
-        while self._running > 0:
-            key, _, _ = self._done.get()
-            if key is None:
-                break
-            self._running -= 1
-        begun.cancel()
+        end = time.monotonic() + SETTLE_TIME  # real seconds: they are for real work
+        while self._running > 0 and (patience := end - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._done.get(timeout=patience)
+                self._running -= 1

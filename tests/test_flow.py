@@ -158,6 +158,18 @@ def test_the_timeout_holds_for_the_whole_call(box: Box, store: ReportCache) -> N
     assert len(store.entries()) == 6
 
 
+@pytest.mark.parametrize("silent", ["token", "profiles", "request_report", "storage"])
+def test_the_timeout_holds_against_silence(store: ReportCache, silent: str) -> None:
+    with sandbox.start(delay=0.0) as service:
+        service.arrange(silent, *[Answer(0, after=6)] * 8)
+        began = time.monotonic()
+        with pytest.raises(sda.ReportTimeout):
+            fetch_report(
+                "campaigns", service.today, client=service.client, cache=store, timeout=1.5
+            )
+    assert time.monotonic() - began < 5
+
+
 def test_the_default_timeout_is_half_an_hour(box: Box, store: ReportCache) -> None:
     on_day(box, 1, never_ready)
     began = box.clock.monotonic()
@@ -196,6 +208,24 @@ def test_broken_connections_while_reading_are_borne(box: Box, store: ReportCache
         box.sandbox.arrange(operation, Answer(0), Answer(500), Answer(0))
     assert len(fetch(box, store, 3, 1)) > 0
     assert set(creates(box).values()) == {1}
+
+
+def test_days_that_are_too_old_are_not_asked_for_one_by_one(box: Box, store: ReportCache) -> None:
+    with pytest.raises(sda.PartialFetchError, match="too far in the past") as caught:
+        fetch(box, store, 800, 59)
+    failures = caught.value.failures
+    assert len(failures) == 2 * (800 - 60)
+    assert {type(error) for error in failures.values()} == {sda.ReportTooOld}
+    assert {error.status for error in failures.values()} == {406}  # type: ignore[attr-defined]
+    assert len(store.entries()) == 4
+    assert box.sandbox.count("request_report") < 4 + 2 * 8
+
+
+def test_the_gate_that_a_429_closes_is_closed_for_all(box: Box, store: ReportCache) -> None:
+    box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": "7200"}))
+    with pytest.raises(sda.RateLimited, match="longer timeout="):
+        fetch(box, store, 30, 1, timeout=600)
+    assert box.sandbox.count("get_report_status") < 10
 
 
 def test_a_login_that_is_refused_ends_the_call_at_once(box: Box, store: ReportCache) -> None:

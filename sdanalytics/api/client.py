@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
@@ -394,7 +395,10 @@ def _is_report(document: object) -> bool:
 
 def _is_safe(link: str) -> bool:
     """Whether a payload may be fetched from there: https, or a server on this machine."""
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
 
@@ -422,9 +426,8 @@ def _api(api: str | None) -> str:
 
 
 def _address(name: str, address: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise InvalidRequest(
-            f"{name}={scrub(address)!r} is no address such as 'http://localhost:8080'"
-        )
-    return address.rstrip("/")
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https") and parts.hostname and not parts.query:
+            return address.rstrip("/")
+    raise InvalidRequest(f"{name}={scrub(address)!r} is no address such as 'http://localhost:8080'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sdanalytics.errors import NotConfigured
 
@@ -54,7 +54,13 @@ class Profile:
     @property
     def zone(self) -> ZoneInfo:
         """The time zone whose days the reports are of."""
-        return ZoneInfo(self.timezone)
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise NotConfigured(
+                f"the time zone {self.timezone!r} of profile {self.profile_id} is not known to "
+                "Python here: update the package tzdata"
+            ) from None
 
     def to_json(self) -> dict[str, str]:
         """The profile as plain values; ``Profile(**values)`` gives it back."""

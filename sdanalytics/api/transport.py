@@ -24,7 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from sdanalytics import __version__
 from sdanalytics.api.secrets import guard_http_logs
 from sdanalytics.clock import Clock, Limit
-from sdanalytics.errors import ConnectionFailed, ReportTimeout
+from sdanalytics.errors import ConnectionFailed, RateLimited, ReportTimeout, SDAnalyticsError
 
 logger = logging.getLogger("sdanalytics")
 
@@ -131,7 +131,9 @@ def _exchange(
 
 def _read(response: requests.Response, limit: Limit) -> bytes:
     body = bytearray()
-    for chunk in response.raw.stream(_CHUNK, decode_content=False):
+    # read1 gives what is there, so that a body in drips cannot outlast the limit; requests
+    # has told raw to undo no content encoding.
+    while chunk := response.raw.read1(_CHUNK):
         body += chunk
         if limit.remaining <= 0:
             raise timed_out(limit)
@@ -140,7 +142,21 @@ def _read(response: requests.Response, limit: Limit) -> bytes:
 
 def timed_out(limit: Limit) -> ReportTimeout:
     """The error of a call whose time is over."""
-    return ReportTimeout(f"the timeout of {limit.seconds:g} seconds passed")
+    return ReportTimeout(
+        f"the timeout of {limit.seconds:g} seconds passed; call again, "
+        "with a longer timeout= if need be"
+    )
+
+
+def _closed(limit: Limit) -> SDAnalyticsError:
+    """The error of a call that may send nothing more before its time is over."""
+    if limit.remaining <= 0:
+        return timed_out(limit)
+    return RateLimited(
+        "the service asked (429) to wait for longer than the call has time. Wait, then call "
+        "again: what arrived is kept. A longer timeout= lets the call wait by itself",
+        status=429,
+    )
 
 
 def _connection_failed(error: Exception, url: str) -> ConnectionFailed:
@@ -163,12 +179,13 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost error in words that hold no address."""
+    """What happened, in words that hold no address: the system's, or the error's name."""
     causes = _causes(error)
-    system = [e for e in causes if isinstance(e, OSError) and e.strerror]
-    if system and isinstance(system[-1], OSError):
-        return str(system[-1].strerror)
-    return type(causes[-1]).__name__
+    system = [str(e.strerror) for e in causes if isinstance(e, OSError) and e.strerror]
+    names = [
+        type(e).__name__ for e in causes if isinstance(e, HTTPError | requests.RequestException)
+    ]
+    return [*names, *system][-1] if names or system else type(error).__name__
 
 
 def _never_connected(error: Exception) -> bool:
@@ -284,7 +301,7 @@ def persist(
     failures = refused = 0
     while True:
         if not pace.wait_turn(limit):
-            raise timed_out(limit)
+            raise _closed(limit)
         sent_at = limit.clock.monotonic()
         outcome = _attempt(send)
         if isinstance(outcome, Answer) and outcome.status == 429:
