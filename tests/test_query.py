@@ -45,7 +45,7 @@ GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
         ({"start": 20261101}, "20261101"),
         ({"start": None}, "start=None"),
         ({"start": pd.NaT}, "start=NaT"),
-        ({"start": np.datetime64("NaT")}, "NaT"),
+        ({"start": np.datetime64("NaT", "D")}, "NaT"),
         ({"start": np.int64(5)}, "start"),
         ({"start": datetime(2026, 11, 1, tzinfo=UTC)}, "time zone"),
         ({"end": "yesterday"}, "end='yesterday'"),
