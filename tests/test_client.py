@@ -247,6 +247,22 @@ def test_profiles(box: Box) -> None:
     assert "Amazon-Advertising-Api-Scope" not in exchange.headers
 
 
+@pytest.mark.parametrize("body", ["{}", "[1]", '[{"countryCode":"US"}]', "null", "[" * 100_000])
+def test_a_list_of_profiles_that_is_none_is_an_error(box: Box, body: str) -> None:
+    box.sandbox.arrange("profiles", Answer(200, body))
+    with pytest.raises(sda.ApiError) as caught:
+        box.client.profiles()
+    assert caught.value.operation == "profiles"
+
+
+def test_profiles_with_little_in_them_are_listed(box: Box) -> None:
+    body = '[{"profileId": 9007199254740993}, {"profileId": 2, "accountInfo": null}]'
+    box.sandbox.arrange("profiles", Answer(200, body))
+    frame = box.client.profiles()
+    assert frame["profileId"].tolist() == [9007199254740993, 2]
+    assert frame["currencyCode"].isna().all()
+
+
 # -- login -------------------------------------------------------------------------------
 
 

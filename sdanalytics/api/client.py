@@ -297,9 +297,10 @@ class Client:
         operation = "profiles"
         answer = self._call(operation, "GET", "/v2/profiles", scoped=False)
         document = answer.json()
-        if answer.status != 200 or not isinstance(document, list):
+        if answer.status != 200 or not _are_profiles(document):
             raise self._error(answer, operation)
-        return document
+        profiles: list[dict[str, Any]] = document
+        return profiles
 
     def _from_storage(self, link: str, report_id: str) -> bytes:
         limit = self._limit or Limit(self.clock, OPERATION_LIMIT)
@@ -390,6 +391,12 @@ def _is_report(document: object) -> bool:
         isinstance(document, dict)
         and isinstance(document.get("reportId"), str)
         and isinstance(document.get("status"), str)
+    )
+
+
+def _are_profiles(document: object) -> bool:
+    return isinstance(document, list) and all(
+        isinstance(each, dict) and isinstance(each.get("profileId"), int) for each in document
     )
 
 

@@ -41,7 +41,7 @@ class Profile:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Profile:
         """From an element of the service's list of profiles."""
-        account = document.get("accountInfo") or {}
+        account = _account(document)
         return cls(
             profile_id=str(document["profileId"]),
             country=document.get("countryCode") or "",
@@ -65,6 +65,11 @@ class Profile:
     def to_json(self) -> dict[str, str]:
         """The profile as plain values; ``Profile(**values)`` gives it back."""
         return asdict(self)
+
+
+def _account(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    account = document.get("accountInfo")
+    return account if isinstance(account, dict) else {}
 
 
 def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Profile:
@@ -92,7 +97,7 @@ def profiles_frame(documents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     from sdanalytics.schema import text_column
 
-    accounts = [document.get("accountInfo") or {} for document in documents]
+    accounts = [_account(document) for document in documents]
     text: dict[str, list[Any]] = {
         "countryCode": [d.get("countryCode") for d in documents],
         "currencyCode": [d.get("currencyCode") for d in documents],
