@@ -61,13 +61,15 @@ __all__ = [
     "SDAnalyticsError",
     "ServerError",
     "Unauthorized",
+    "__version__",
     "fetch_report",
+    "metrics",
     "plots",
     "sandbox",
 ]
 
 if TYPE_CHECKING:
-    from sdanalytics import plots, sandbox
+    from sdanalytics import metrics, plots, sandbox
     from sdanalytics.api.auth import Credentials
     from sdanalytics.api.client import Client, ReportRequest, ReportResponse
     from sdanalytics.cache import ReportCache
@@ -83,7 +85,7 @@ _HOMES = {
     "ReportResponse": "sdanalytics.api.client",
     "fetch_report": "sdanalytics.report",
 }
-_MODULES = ("plots", "sandbox")
+_MODULES = ("metrics", "plots", "sandbox")
 
 
 def __getattr__(name: str) -> Any:

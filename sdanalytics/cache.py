@@ -13,56 +13,38 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sdanalytics.api.profiles import Profile
 from sdanalytics.errors import CacheError, InvalidRequest
-from sdanalytics.metrics import CATALOGUE, catalogue_order, identity
+from sdanalytics.files import (
+    FILE,
+    LEVELS,
+    Entry,
+    Unusable,
+    folder_name,
+    opened,
+    place_of,
+    problem_of,
+    replacing,
+    rows_of,
+    slice_at,
+    source_name,
+    write,
+)
+from sdanalytics.metrics import catalogue_order, identity
 from sdanalytics.query import DateLike, ReportQuery, Slice
-from sdanalytics.schema import arrow_schema, arrow_type, text_column, to_frame
+from sdanalytics.schema import arrow_schema, text_column, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SCHEMA_VERSION: Final = 1
-_FILE: Final = "report.parquet"
-_METADATA: Final = b"sdanalytics"
-_LEVELS: Final = ("source", "profile_id", "record_type", "segment", "tactic", "date")
-_NO_SEGMENT: Final = "none"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the store has of a slice.
-
-    Attributes
-    ----------
-    piece : Slice
-    path : pathlib.Path
-    columns : tuple of str
-    rows : int
-    fetched_at : datetime.datetime
-        UTC.
-    report_id, api : str
-    """
-
-    piece: Slice
-    path: Path
-    columns: tuple[str, ...]
-    rows: int
-    fetched_at: datetime
-    report_id: str
-    api: str
 
 
 class ReportCache:
@@ -77,30 +59,35 @@ class ReportCache:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = Path(path or os.environ.get("SDANALYTICS_CACHE_DIR") or _default_path())
+        if path is None:
+            path = os.environ.get("SDANALYTICS_CACHE_DIR") or _default_path()
+        if not os.fspath(path):
+            raise InvalidRequest("the path of a cache is empty; None means the default place")
+        self.path = Path(path).expanduser().absolute()
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"ReportCache({str(self.path)!r})"
 
     def lookup(self, piece: Slice) -> Entry | None:
         """What is stored of a slice; None for nothing, or a file that is damaged or foreign."""
-        path = self._path(piece)
-        try:
-            return _entry(path, piece)
-        except (_Unusable, OSError):
-            return None
+        with contextlib.suppress(Unusable, OSError), opened(self._path(piece), piece) as (entry, _):
+            return entry
+        return None
 
     def load(self, piece: Slice, columns: Sequence[str]) -> pa.Table | None:
-        """The rows of a slice; None where `lookup` gives None or a page is damaged."""
-        try:
-            return _read(self._path(piece), columns)
-        except (_Unusable, OSError):
-            return None
+        """The rows of a slice; None where `lookup` gives None, or a page is damaged."""
+        with contextlib.suppress(Unusable, OSError), opened(self._path(piece), piece) as (_, file):
+            return rows_of(file, columns)
+        return None
 
     def store(
         self, piece: Slice, table: pa.Table, *, report_id: str, fetched_at: datetime, api: str
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Put a report in the place of whatever was there: whole, or not at all.
+
+        What is there stays when it has columns that the table lacks (another call stored
+        them meanwhile), so that no stored metric is lost.
 
         Parameters
         ----------
@@ -112,27 +99,37 @@ class ReportCache:
         fetched_at : datetime.datetime
             Aware.
 
+        Returns
+        -------
+        tuple of str
+            The columns that the table lacks; empty when it was stored.
+
         Raises
         ------
         CacheError
             When the file cannot be written; what was there stays.
         """
+        if self._closed:
+            raise CacheError(f"{self.path} was for one call only, which has ended")
         columns = catalogue_order(table.column_names)
         first = identity(piece.record_type, piece.segment)
         columns = (*first, *(column for column in columns if column not in first))
-        facts = {
-            "request": _request(piece),
-            "columns": columns,
-            "rows": table.num_rows,
-            "report_id": report_id,
-            "fetched_at": fetched_at.astimezone(UTC).isoformat(),
-            "api": api,
-            "schema": SCHEMA_VERSION,
-        }
         table = _sorted(table.select(columns), by=first)
-        table = table.replace_schema_metadata({_METADATA: json.dumps(facts).encode()})
-        with _replacing(self._path(piece)) as file:
-            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+        moment = fetched_at.astimezone(UTC).isoformat()
+        lacking: list[str] = []
+
+        def has_more() -> list[str]:
+            held = self.lookup(piece)
+            lacking.extend(c for c in (held.columns if held else ()) if c not in columns)
+            return lacking
+
+        with replacing(self._path(piece), unless=has_more) as file:
+            write(file, piece, table, report_id=report_id, fetched_at=moment, api=api)
+        return tuple(lacking)
+
+    def close(self) -> None:
+        """Take nothing more: the store of a call that keeps nothing is about to go."""
+        self._closed = True
 
     def read(
         self,
@@ -175,6 +172,7 @@ class ReportCache:
         pieces = query.slices(source, profile_id)
         entries = [entry for piece in pieces if (entry := self.lookup(piece))]
         columns = query.columns if metrics is not None else _common(entries, query)
+        profile = self.profile(source, profile_id)
         _refuse_narrow(entries, columns)
         loaded = {e.piece: t for e in entries if (t := self.load(e.piece, columns)) is not None}
         frame = to_frame(assemble(loaded, columns))
@@ -183,6 +181,7 @@ class ReportCache:
             "segment": segment,
             "source": source,
             "profile_id": profile_id,
+            "currency": profile.currency if profile else None,
             "slices_missing": len(pieces) - len(loaded),
         }
         return frame
@@ -218,7 +217,7 @@ class ReportCache:
         columns["columns"] = pd.Series([list(e.columns) for e in found], dtype="object")
         columns["fetched_at"] = pd.to_datetime([e.fetched_at for e in found], utc=True)
         columns["bytes"] = pd.array([e.path.stat().st_size for e in found], dtype="Int64")
-        order = [*_LEVELS, "rows", "columns", "fetched_at", "api", "report_id", "bytes", "path"]
+        order = [*LEVELS, "rows", "columns", "fetched_at", "api", "report_id", "bytes", "path"]
         return pd.DataFrame({name: columns[name] for name in order})
 
     def remove(
@@ -240,9 +239,15 @@ class ReportCache:
         query = ReportQuery.of(record_type, start, end, tactic=tactic, segment=segment)
         removed = 0
         for piece in query.slices(*self._whose(source, profile_id)):
-            with contextlib.suppress(FileNotFoundError):
-                self._path(piece).unlink()
-                removed += 1
+            path = self._path(piece)
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise CacheError(f"cannot remove {path}: {error.strerror}") from error
+            removed += 1
+            self._remove_empty(path.parent)
         return removed
 
     def verify(self) -> pd.DataFrame:
@@ -255,7 +260,7 @@ class ReportCache:
         """
         import pandas as pd
 
-        problems = [(path, problem) for path in self._files() if (problem := _problem(path))]
+        problems = [(path, problem) for path in self._files() if (problem := problem_of(path))]
         return pd.DataFrame(
             {
                 "path": text_column(str(path) for path, _ in problems),
@@ -267,34 +272,44 @@ class ReportCache:
         """The facts kept of a profile."""
         try:
             facts = json.loads(self._profile_path(source, profile_id).read_bytes())
-            return Profile(**facts)
-        except (OSError, ValueError, TypeError):
+            return Profile.from_json(facts)
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     def store_profile(self, source: str, profile: Profile) -> None:
         """Keep the facts of a profile, so that stored days can be served without network."""
-        with _replacing(self._profile_path(source, profile.profile_id)) as file:
+        with replacing(self._profile_path(source, profile.profile_id)) as file:
             file.write(json.dumps(profile.to_json(), indent=1).encode())
 
     def _path(self, piece: Slice) -> Path:
-        return self.path.joinpath("reports", *_folders(piece), _FILE)
+        return self.path / place_of(piece)
 
     def _profile_path(self, source: str, profile_id: str) -> Path:
-        folder = self.path / "profiles" / f"source={_folder_name(source)}"
+        folder = self.path / "profiles" / f"source={folder_name(source)}"
         return folder / f"profile_id={profile_id}.json"
 
     def _files(self) -> Iterator[Path]:
-        return (p for p in sorted(self.path.joinpath("reports").rglob("*")) if p.is_file())
+        """All files, and whatever else is where one should be."""
+        found = sorted(self.path.joinpath("reports").rglob("*"))
+        return (path for path in found if path.name == FILE or path.is_file())
+
+    def _remove_empty(self, folder: Path) -> None:
+        """Remove folders that have nothing left in them, up to the store's own."""
+        with contextlib.suppress(OSError):
+            while folder != self.path / "reports":
+                folder.rmdir()
+                folder = folder.parent
 
     def _entries(self) -> Iterator[Entry]:
         for path in self._files():
-            with contextlib.suppress(_Unusable, OSError):
-                yield _entry(path, _piece(path))
+            with contextlib.suppress(Unusable, OSError), opened(path, slice_at(path)) as (entry, _):
+                yield entry
 
     def _whose(self, source: str | None, profile_id: int | str | None) -> tuple[str, str]:
         """The one profile that is meant."""
         folders = self.path.joinpath("reports").glob("source=*/profile_id=*")
-        known = sorted({tuple(p.partition("=")[2] for p in f.parts[-2:]) for f in folders})
+        names = [[part.partition("=")[2] for part in folder.parts[-2:]] for folder in folders]
+        known = sorted((source_name(source), profile_id) for source, profile_id in names)
         fitting = [
             (s, p)
             for s, p in known
@@ -330,107 +345,13 @@ def _sorted(table: pa.Table, by: Sequence[str]) -> pa.Table:
     return table.take(order)
 
 
-class _Unusable(Exception):
-    """A file that is not what its place says; the message tells why."""
-
-
-def _entry(path: Path, piece: Slice) -> Entry:
-    """What a file says of itself, if it is a report of that slice."""
-    try:
-        schema = pq.read_schema(path)
-        facts = json.loads((schema.metadata or {})[_METADATA])
-        entry = Entry(
-            piece=piece,
-            path=path,
-            columns=tuple(facts["columns"]),
-            rows=int(facts["rows"]),
-            fetched_at=datetime.fromisoformat(facts["fetched_at"]),
-            report_id=facts["report_id"],
-            api=facts["api"],
-        )
-    except KeyError as missing:
-        raise _Unusable(f"foreign: its metadata lack {missing}") from None
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise _Unusable(f"damaged: {error}") from None
-    if facts.get("schema") != SCHEMA_VERSION:
-        raise _Unusable(f"written by another version: schema {facts.get('schema')}")
-    if facts.get("request") != _request(piece):
-        raise _Unusable(f"in a wrong place: it is {facts.get('request')}")
-    if not _as_catalogued(schema, entry.columns):
-        raise _Unusable("its columns are not those that its metadata and the catalogue say")
-    return entry
-
-
-def _as_catalogued(schema: pa.Schema, columns: Sequence[str]) -> bool:
-    return schema.names == list(columns) and all(
-        field.name in CATALOGUE and field.type == arrow_type(field.name) for field in schema
-    )
-
-
-def _read(path: Path, columns: Sequence[str] | None) -> pa.Table:
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(columns=None if columns is None else list(columns))
-    except (pa.ArrowException, ValueError) as error:
-        raise _Unusable(f"damaged: {error}") from None
-    if columns is not None:
-        if not set(columns) <= set(table.column_names):
-            raise _Unusable("columns are missing")
-        table = table.select(list(columns))
-    return table.replace_schema_metadata(None)
-
-
-def _problem(path: Path) -> str | None:
-    """What is wrong with a file of the store, read whole."""
-    try:
-        entry = _entry(path, _piece(path))
-        rows = _read(path, None).num_rows
-    except (_Unusable, OSError) as error:
-        return str(error)
-    return None if rows == entry.rows else f"damaged: {rows} rows instead of {entry.rows}"
-
-
-def _piece(path: Path) -> Slice:
-    """The slice whose place a path is."""
-    values = dict(part.partition("=")[::2] for part in path.parts[-len(_LEVELS) - 1 : -1])
-    if tuple(values) != _LEVELS or path.name != _FILE:
-        raise _Unusable("foreign: no file of the store")
-    try:
-        day = date.fromisoformat(values["date"])
-    except ValueError:
-        raise _Unusable("foreign: its folder names no day") from None
-    segment = None if values["segment"] == _NO_SEGMENT else values["segment"]
-    source = values["source"].replace("%3A", ":")
-    profile_id, record_type = values["profile_id"], values["record_type"]
-    return Slice(source, profile_id, record_type, segment, values["tactic"], day)
-
-
-def _folders(piece: Slice) -> list[str]:
-    facts = _request(piece) | {"source": _folder_name(piece.source)}
-    return [f"{level}={facts[level] or _NO_SEGMENT}" for level in _LEVELS]
-
-
-def _folder_name(source: str) -> str:
-    """A host:port as a folder; on Windows, where names hold no colon, as URLs write it."""
-    return source.replace(":", "%3A") if os.name == "nt" else source
-
-
-def _request(piece: Slice) -> dict[str, str | None]:
-    return {
-        "source": piece.source,
-        "profile_id": piece.profile_id,
-        "record_type": piece.record_type,
-        "segment": piece.segment,
-        "tactic": piece.tactic,
-        "date": piece.date.isoformat(),
-    }
-
-
 def _common(entries: Sequence[Entry], query: ReportQuery) -> tuple[str, ...]:
-    """The columns that all these have, identity first."""
+    """The columns that all these have, in the order of a call without `metrics`."""
     if not entries:
         return query.columns
-    return tuple(c for c in entries[0].columns if all(c in e.columns for e in entries))
+    shared = set.intersection(*(set(entry.columns) for entry in entries))
+    order = dict.fromkeys([*query.columns, *entries[0].columns])
+    return tuple(column for column in order if column in shared)
 
 
 def _refuse_narrow(entries: Iterable[Entry], columns: Sequence[str]) -> None:
@@ -441,38 +362,6 @@ def _refuse_narrow(entries: Iterable[Entry], columns: Sequence[str]) -> None:
                 f"{entry.piece} is stored without {', '.join(lacking)}; "
                 "fetch_report with these metrics adds them"
             )
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Any]:
-    """A file to write beside `path`, which takes its place once it is whole and on disk."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(beside, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-            _sync_folder(path.parent)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise CacheError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is untouched. "
-            "Make room or choose another place with cache= or SDANALYTICS_CACHE_DIR"
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where folders can be synced."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _default_path() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
 import time
@@ -29,12 +30,13 @@ class Clock:
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until `event` is set, for at most `seconds`; tell whether it is."""
-        return event.wait(seconds)
+        return event.wait(min(seconds, threading.TIMEOUT_MAX))
 
     def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
         """The next item of `inbox`; None when none came within `seconds` (or sooner).
 
-        `busy` tells whether anybody is at work who may send one.
+        `busy` tells whether anybody is at work who may send one: if nobody is, a clock that
+        does not wait may as well let the time pass at once.
         """
         try:
             return inbox.get(timeout=max(0.0, min(seconds, LONGEST_UNINTERRUPTED)))
@@ -69,6 +71,10 @@ class Limit:
         """Let `seconds` pass; returns at once when the call is stopped."""
         if seconds > 0:
             self.clock.wait(self._stopped, seconds)
+
+    def part(self) -> Limit:
+        """The same limit for one of the call's many threads; ends when the call does."""
+        return copy.copy(self)
 
     def stop(self) -> None:
         """End the call: all its waits return now."""

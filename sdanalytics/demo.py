@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from sdanalytics import plots, sandbox
 from sdanalytics.cache import ReportCache
+from sdanalytics.errors import InvalidRequest
 from sdanalytics.report import fetch_report
 from sdanalytics.sandbox import Sandbox
 
@@ -24,7 +26,7 @@ def run(folder: Path, delay: float) -> None:
     delay : float
         Seconds that the sandbox takes to build a report.
     """
-    store = ReportCache(folder / "store")
+    store = _empty_store(folder)
     with sandbox.start(delay=delay) as box:
         _tell(f"The sandbox listens at {box.base_url}: no account, nothing leaves this machine.")
         campaigns = _fetch(box, store, "campaigns")
@@ -49,9 +51,20 @@ def run(folder: Path, delay: float) -> None:
     _tell(f"Parquet:  {store.path} ({len(store.entries())} files, one a day and tactic)")
 
 
+def _empty_store(folder: Path) -> ReportCache:
+    """A store with nothing in it, so that a demo run again shows the same."""
+    path = folder / "demo-store"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+    except OSError as error:
+        raise InvalidRequest(f"--output {folder}: {error.strerror}; name a folder") from error
+    return ReportCache(path)
+
+
 def _fetch(box: Sandbox, store: ReportCache, record_type: str) -> pd.DataFrame:
     began = time.perf_counter()
-    last = box.today
+    last = box.today - timedelta(1)  # today's reports are partial
     frame = fetch_report(
         record_type, last - timedelta(13), last, client=box.client, cache=store, progress=True
     )

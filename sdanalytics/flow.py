@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from sdanalytics.clock import Limit
 from sdanalytics.errors import (
     ApiError,
     CacheError,
+    ConnectionFailed,
     CorruptReport,
     DownloadFailed,
     NotConfigured,
@@ -24,6 +24,7 @@ from sdanalytics.errors import (
     SDAnalyticsError,
     Unauthorized,
 )
+from sdanalytics.metrics import catalogue_order
 from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
 from sdanalytics.steps import Pause, Stage, Story
@@ -84,6 +85,7 @@ class Flow:
         self._watch = watch
         self._building: dict[Slice, str] = {}
         self._failures: dict[Slice, SDAnalyticsError] = {}
+        self._ended_stories = 0
         self._too_old: tuple[date, ReportTooOld] | None = None
 
     def run(self, needs: Mapping[Slice, Sequence[str]]) -> dict[Slice, SDAnalyticsError]:
@@ -100,10 +102,13 @@ class Flow:
         stage: Stage[Slice] = Stage(self._limit, WORKERS, self._ended)
         newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)
         stories = {piece: self._report(piece, needs[piece]) for piece in newest_first}
-        with contextlib.suppress(ReportTimeout):  # a worker's, which knows of no other report
-            if stage.play(stories):
-                return self._failures
-        raise self._timed_out(len(needs))
+        try:
+            in_time = stage.play(stories)
+        except ReportTimeout:  # a worker's, which knows of no other report
+            in_time = False
+        if not in_time:
+            raise self._timed_out(len(needs))
+        return self._failures
 
     def _report(self, piece: Slice, columns: Sequence[str]) -> Story:
         """The way of one report."""
@@ -119,16 +124,19 @@ class Flow:
             for _ in range(DOWNLOADS):
                 self._watch(piece, "downloading")
                 try:
-                    yield partial(self._collect, piece, columns, report_id, asked_at)
+                    lacking = yield partial(self._collect, piece, columns, report_id, asked_at)
                 except (DownloadFailed, CorruptReport, ApiError) as error:
                     if not _worth_another_try(error, trouble):
                         raise
                     trouble = error
                     logger.info("%s: %s", piece, error)
-                else:
+                    continue
+                if not lacking:
                     return
-        assert trouble is not None
-        raise trouble
+                # Another call has stored other columns meanwhile: ask for all of them.
+                columns = catalogue_order([*columns, *lacking])
+                break
+        raise trouble or CacheError(f"{piece}: other calls keep storing other columns; call again")
 
     def _create(self, piece: Slice, columns: Sequence[str]) -> str:
         """Ask for a report, unless a later day was already too old for the service."""
@@ -149,9 +157,10 @@ class Flow:
 
     def _collect(
         self, piece: Slice, columns: Sequence[str], report_id: str, asked_at: datetime
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Download, parse and store: one piece of work, so that no link waits and expires.
 
+        The columns that the store has and the report lacks are given back, if there are any.
         The data are as of some moment after the report was asked for: taking that moment
         for `fetched_at`, a day is asked for again rather too early than too late.
         """
@@ -162,20 +171,24 @@ class Flow:
             error.report_id = report_id
             error.add_note(f"report {report_id}: {piece}")
             raise
-        self._store.store(
+        lacking = self._store.store(
             piece,
             table,
             report_id=report_id,
             fetched_at=asked_at,
             api=self._dialect.name,
         )
-        logger.info("%s: %d rows stored", piece, table.num_rows)
+        logger.info(
+            "%s: %d rows %s", piece, table.num_rows, "lack columns" if lacking else "stored"
+        )
+        return lacking
 
     def _ended(self, piece: Slice, error: Exception | None) -> None:
         self._watch(piece, "failed" if error else "done")
+        self._ended_stories += 1
         if error is None:
             return
-        if isinstance(error, _ENDS_THE_CALL) or not isinstance(error, SDAnalyticsError):
+        if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
             raise error
         logger.info("%s: %s", piece, error)
         self._failures[piece] = error
@@ -185,10 +198,16 @@ class Flow:
         some = ", ".join([*ids[:3], "..."] if len(ids) > 3 else ids) or "none"
         return ReportTimeout(
             f"the timeout of {self._limit.seconds:g} seconds passed; of {asked} reports "
-            f"{len(ids)} were still being built ({some}). "
+            f"{asked - self._ended_stories} had not arrived, of which {len(ids)} were being built "
+            f"({some}). "
             "What arrived is stored: call again, with a longer timeout= if need be",
             report_ids=ids,
         )
+
+
+def _ends_the_call(error: SDAnalyticsError) -> bool:
+    unreachable = isinstance(error, ConnectionFailed) and not error.sent
+    return unreachable or isinstance(error, _ENDS_THE_CALL)
 
 
 def _worth_another_try(error: SDAnalyticsError, before: SDAnalyticsError | None) -> bool:
@@ -197,7 +216,7 @@ def _worth_another_try(error: SDAnalyticsError, before: SDAnalyticsError | None)
     A value that does not fit its type will be sent again as it is. What the API says of a
     download counts only after a link has failed: then the report may be gone for good.
     """
-    if isinstance(error, _ENDS_THE_CALL):
+    if _ends_the_call(error):
         return False
     if isinstance(error, CorruptReport):
         return error.row is None

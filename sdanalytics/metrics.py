@@ -175,7 +175,7 @@ def check_metrics(
 ) -> tuple[str, ...]:
     """`names`, each once, if the report has them all; else `InvalidRequest` says what to do."""
     report = report_name(record_type, segment)
-    has = frozenset(available(record_type, segment))
+    has = available(record_type, segment)
     wrong = [_what_is_wrong(name, report) for name in names if name not in has]
     if wrong:
         raise InvalidRequest("; ".join(wrong))
@@ -200,7 +200,10 @@ def _nearest(name: str, report: str) -> str:
         near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
         if near:
             return f"; did you mean {names[near[0]]!r}?"
-    return "; metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d'"
+    return (
+        "; metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d': "
+        f"sdanalytics.metrics.available({report.partition('+')[0]!r}) lists them"
+    )
 
 
 def _report_names() -> list[str]:

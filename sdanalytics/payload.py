@@ -155,10 +155,10 @@ def _refuse(error: Exception, piece: bytes, rows_before: int) -> NoReturn:
         complaint, _, path = str(error).partition(" - at ")
         row, _, field = path.strip("`$[").partition("]")
         _refuse_value(complaint, rows_before + int(row), field.strip("."))
-    constant = _find_constant(piece)
-    if constant:
-        row_in_piece, field, word = constant
-        _refuse_value(f"{word} is no number", rows_before + row_in_piece, field)
+    unfit = _find_unfit(piece)
+    if unfit:
+        row_in_piece, field, complaint = unfit
+        _refuse_value(complaint, rows_before + row_in_piece, field)
     raise CorruptReport(f"the payload is not a JSON array: {error}") from None
 
 
@@ -176,15 +176,18 @@ class _Constant(str):
     """NaN or Infinity, which JSON does not have but Python's reader accepts."""
 
 
-def _find_constant(piece: bytes) -> tuple[int, str, str] | None:
+def _find_unfit(piece: bytes) -> tuple[int, str, str] | None:
+    """Where Python's reader, which takes more than JSON has, finds what makes it no JSON."""
     try:
         rows = json.loads(piece, parse_constant=_Constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     for number, row in enumerate(rows):
         for field, value in row.items() if isinstance(row, dict) else ():
             if isinstance(value, _Constant):
-                return number, field, value
+                return number, field, f"{value} is no number"
+            if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+                return number, field, "half of a surrogate pair is no text"
     return None
 
 

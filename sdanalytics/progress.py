@@ -72,7 +72,7 @@ class Progress:
 
             self._bar = tqdm(desc=self._title, total=self._total, bar_format=_FORMAT)
         counts = Counter(self._states.values())
-        self._bar.n = self._cached + counts["done"] + counts["failed"]
+        self._bar.n = self._cached + counts["done"]
         parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]
         told = [part for part in parts if not part.startswith("0 ")]
         self._bar.set_postfix_str(", ".join([*told, f"{self._cached} from the cache"]))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 import pyarrow as pa
 
 from sdanalytics.api.client import Client
 from sdanalytics.api.profiles import Profile, find_profile
+from sdanalytics.api.transport import timed_out
 from sdanalytics.api.v2 import V2
-from sdanalytics.cache import Entry, ReportCache, assemble
+from sdanalytics.cache import ReportCache, assemble
 from sdanalytics.clock import Limit
 from sdanalytics.errors import (
     CacheError,
@@ -22,12 +24,14 @@ from sdanalytics.errors import (
     ReportTooOld,
     SDAnalyticsError,
 )
+from sdanalytics.files import Entry
 from sdanalytics.flow import Flow
 from sdanalytics.freshness import is_fresh, may_be_restated
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.progress import Progress
 from sdanalytics.query import DateLike, ReportQuery, Slice, latest_today
 from sdanalytics.schema import to_frame
+from sdanalytics.steps import Stage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +79,8 @@ def fetch_report(
         Where reports are kept; None: the default place; False: nowhere.
     refresh : {"auto", "never", "always"}
         ``"auto"`` asks again for days that Amazon may have restated
-        (`sdanalytics.freshness`); ``"never"`` takes whatever is stored; ``"always"`` asks
-        for all days again. Days that the service no longer has come from the store.
+        (`sdanalytics.freshness`); ``"never"`` only for days that are not stored at all;
+        ``"always"`` for all days. Days that the service no longer has come from the store.
     timeout : float, optional
         Seconds for the whole call; by default 1,800.
     progress : bool, optional
@@ -95,7 +99,8 @@ def fetch_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network is touched.
+        Before any network is touched; only whether the profile exists, and whether the last
+        day has begun where it is, has to be asked.
     PartialFetchError
         When some reports failed; the others are stored, and calling again asks for the rest.
     ApiError, ReportFailed, DownloadFailed, CorruptReport
@@ -115,9 +120,9 @@ def fetch_report(
     ['date', 'tactic', 'campaignId']
     """
     query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
-    _check_options(refresh, timeout)
+    _check_options(refresh, timeout, client)
     client = client or Client.from_env()
-    query.refuse_future(latest_today(client.clock.now()), "at the latest, anywhere")
+    query.refuse_future(latest_today(client.clock.now()), "where it is latest")
     limit = Limit(client.clock, V2.timeout if timeout is None else timeout)
     with _opened(cache) as store:
         call = _Call(query, client, store, refresh, limit)
@@ -143,6 +148,7 @@ class _Call:
         query.refuse_future(today, f"in {self._profile.timezone}")
         self._pieces = query.slices(client.source, client.profile_id)
         self._held: dict[Slice, Entry | None] = {}
+        self._damaged: set[Slice] = set()
         self._fetched: set[Slice] = set()
         self._tables: dict[Slice, pa.Table] = {}
 
@@ -152,7 +158,7 @@ class _Call:
         self._bring([p for p, entry in self._held.items() if not self._will_do(entry)], show)
         damaged = self._load()
         if damaged:  # in their pages: looking them up read the footers alone
-            self._held |= dict.fromkeys(damaged)
+            self._damaged = set(damaged)
             self._bring(damaged, show)
             damaged = self._load()
         if damaged:
@@ -184,8 +190,9 @@ class _Call:
         return set(self._query.columns) <= set(entry.columns)
 
     def _has(self, piece: Slice) -> bool:
+        """Whether the store can answer for a slice that the service no longer has."""
         entry = self._held[piece]
-        return entry is not None and self._is_wide(entry)
+        return entry is not None and self._is_wide(entry) and piece not in self._damaged
 
     def _to_ask(self, entry: Entry | None) -> tuple[str, ...]:
         """The columns to ask for: what is stored is replaced, so all that it has, too."""
@@ -234,7 +241,7 @@ class _Call:
             "api": self._client.api,
             "days_fetched": len(fetched),
             "days_from_cache": len(set(self._query.days) - fetched),
-            "oldest_fetched_at": min(e.fetched_at for e in entries).isoformat(),
+            "oldest_fetched_at": min(e.fetched_at.isoformat() for e in entries),
             "restatable_from": min(changing).isoformat() if changing else None,
         }
 
@@ -244,9 +251,11 @@ def _is_gone(error: SDAnalyticsError) -> bool:
     return isinstance(error, ReportTooOld)
 
 
-def _check_options(refresh: object, timeout: object) -> None:
-    if refresh not in _REFRESH:
+def _check_options(refresh: object, timeout: object, client: object) -> None:
+    if not isinstance(refresh, str) or refresh not in _REFRESH:
         raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")
+    if not isinstance(client, Client | None):
+        raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
     if timeout is None:
         return
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
@@ -259,8 +268,14 @@ def _opened(cache: object) -> Iterator[ReportCache]:
     if isinstance(cache, ReportCache):
         yield cache
     elif cache is False:
-        with tempfile.TemporaryDirectory(prefix="sdanalytics-") as folder:
-            yield ReportCache(folder)
+        with tempfile.TemporaryDirectory(
+            prefix="sdanalytics-", ignore_cleanup_errors=True
+        ) as folder:
+            store = ReportCache(folder)
+            try:
+                yield store
+            finally:
+                store.close()
     elif cache is None or isinstance(cache, str | os.PathLike):
         yield ReportCache(cache)
     else:
@@ -271,7 +286,10 @@ def _profile(store: ReportCache, client: Client, limit: Limit) -> Profile:
     """The facts of the client's profile: from the store, once they have been asked for."""
     profile = store.profile(client.source, client.profile_id)
     if profile is None:
-        profile = find_profile(client.within(limit).list_profiles(), client.profile_id)
+        documents = Stage.perform(client.within(limit).list_profiles, limit)
+        if documents is None:
+            raise timed_out(limit)
+        profile = find_profile(documents, client.profile_id)
         store.store_profile(client.source, profile)
     return profile
 
@@ -281,12 +299,36 @@ def _failure(missing: Mapping[Slice, SDAnalyticsError], asked: int) -> SDAnalyti
     first, *others = missing.values()
     if len(missing) == asked and all(type(error) is type(first) for error in others):
         if others:
-            first.add_note(f"All {asked} reports of the call failed so.")
+            first.add_note(f"All {asked} reports of the call failed so: {_days(missing)}.")
+        if isinstance(first, ReportTooOld):
+            first.add_note(_what_there_is(missing))
         return first
-    told = [f"{piece}: {error}" for piece, error in missing.items()]
-    more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+    told = "; ".join(_by_reason(missing))
+    gone = [piece for piece, error in missing.items() if isinstance(error, ReportTooOld)]
+    advice = _what_there_is(gone) if len(gone) == len(missing) else "Call again for what is missing"
     return PartialFetchError(
-        f"{len(missing)} of {asked} reports failed; the others are stored, and the same call "
-        f"asks only for what is missing. {'; '.join(told[:3])}{more}",
+        f"{len(missing)} of {asked} reports failed, the others are stored. {told}. {advice}",
         failures=missing,
+    )
+
+
+def _by_reason(missing: Mapping[Slice, SDAnalyticsError]) -> Iterator[str]:
+    """Each kind of failure once: how many, which days, and what one of them says."""
+    kinds: dict[type[SDAnalyticsError], list[Slice]] = {}
+    for piece in sorted(missing):
+        kinds.setdefault(type(missing[piece]), []).append(piece)
+    for kind, pieces in kinds.items():
+        yield f"{len(pieces)} {kind.__name__} ({_days(pieces)}): {missing[pieces[-1]]}".rstrip(".")
+
+
+def _days(pieces: Iterable[Slice]) -> str:
+    days = sorted({piece.date for piece in pieces})
+    return str(days[0]) if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def _what_there_is(gone: Iterable[Slice]) -> str:
+    first = max(piece.date for piece in gone) + timedelta(days=1)
+    return (
+        f"The service has reports from {first} on: start there. "
+        "ReportCache.read gives what is stored of earlier days"
     )

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from sdanalytics.metrics import CATALOGUE, Kind
+from sdanalytics.metrics import CATALOGUE, TACTICS, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# Categories that a column always has, so that frames of different days can be put together
+# and keep their type. Currencies and kinds of targets are too many to list.
+_KNOWN_VALUES: Final = {
+    "tactic": TACTICS,
+    "costType": ("CPC", "VCPM"),
+    "campaignStatus": ("archived", "enabled", "paused"),
+    "bidOptimization": ("clicks", "conversions", "reach"),
+}
 
 
 def arrow_type(column: str) -> pa.DataType:
@@ -33,8 +43,10 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `date` as ``datetime64[s]``, ids and counts as ``Int64``, money and ratios as
-        ``float64`` (NaN where missing), few-valued text as ``category`` (its categories
-        sorted text), other text as ``str``; whatever the data, no rows included.
+        ``float64`` (NaN where missing), few-valued text as ``category``, other text as
+        ``str``; whatever the data, no rows included. The categories of `tactic`,
+        `costType`, `campaignStatus` and `bidOptimization` are all that the service
+        documents; those of `currency` and `targetingType` are what occurs.
     """
     import pandas as pd
 
@@ -61,10 +73,11 @@ def _column(name: str, values: pa.ChunkedArray) -> Any:
         return values.to_numpy()
     if kind is Kind.TEXT:
         return pd.array(values, dtype="str")
-    return _categories(values)
+    return _categories(values, _KNOWN_VALUES.get(name, ()))
 
 
-def _categories(values: pa.ChunkedArray) -> Any:
+def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
+    """Text with few values: those that are known, whether they occur or not, and what occurs."""
     import pandas as pd
 
     if not pa.types.is_dictionary(values.type):
@@ -75,4 +88,4 @@ def _categories(values: pa.ChunkedArray) -> Any:
     names = pd.Index(coded.dictionary.to_pandas(), dtype="str")
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
-    return found.set_categories(names.sort_values())
+    return found.set_categories(names.union(list(known)).astype("str"))

@@ -20,6 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 from sdanalytics.clock import Limit
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 SETTLE_TIME: Final = 0.7
 """Seconds that work already begun gets to end when the call ends early."""
@@ -83,6 +84,25 @@ class Stage(Generic[K]):
         finally:
             for _ in range(threads):
                 self._work.put(None)
+
+    @classmethod
+    def perform(cls, work: Callable[[], T], limit: Limit) -> T | None:
+        """Do one piece of work; None when the limit came first.
+
+        What takes time is never done in the thread that waits: that one hears Ctrl-C and
+        the limit whatever the work hangs on.
+        """
+        results: list[T] = []
+
+        def story() -> Story:
+            results.append((yield work))
+
+        def ended(key: str, error: Exception | None) -> None:
+            if error is not None:
+                raise error
+
+        Stage(limit, 1, ended).play({"": story()})
+        return results[0] if results else None
 
     def _play(self) -> bool:
         clock = self._limit.clock

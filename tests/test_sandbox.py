@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 import requests
 
-from sdanalytics import ReportCache, fetch_report, sandbox
+from sdanalytics import InvalidRequest, ReportCache, fetch_report, sandbox
 from sdanalytics.metrics import available
 from tests.conftest import Box, JumpingClock
 
@@ -235,17 +237,48 @@ def test_it_stops(box: Box) -> None:
             session.get(url, timeout=10)
 
 
-def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+def test_without_the_extra_only_starting_is_an_error() -> None:
+    script = """
+import sys
+sys.modules["werkzeug"] = None
+import inspect
+import sdanalytics
+from sdanalytics import *
+inspect.getmembers(sdanalytics)
+assert not hasattr(sdanalytics.sandbox, "Sandbox")
+try:
+    sdanalytics.sandbox.start()
+except sdanalytics.NotConfigured as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "pip install werkzeug" in run.stdout
 
-    from sdanalytics import NotConfigured
 
-    for name in [name for name in sys.modules if name.startswith("sdanalytics.sandbox")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "werkzeug", None)
-    monkeypatch.setitem(sys.modules, "werkzeug.serving", None)
-    with pytest.raises(NotConfigured, match=r"sdanalytics\[sandbox\]"):
-        import sdanalytics.sandbox  # noqa: F401
+@pytest.mark.parametrize(
+    "wrong",
+    [{"delay": -1}, {"delay": "3"}, {"delay": float("nan")}, {"rate_limit": -1}, {"port": 80000}],
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(wrong))):
+        sandbox.start(**wrong)
+
+
+def test_no_row_has_sales_without_an_order(box: Box, store: ReportCache) -> None:
+    for record_type, suffix in (("asins", "14dOtherSKU"), ("targets", "14d")):
+        names = [
+            f"viewAttributed{what}{suffix}" for what in ("Sales", "Conversions", "UnitsOrdered")
+        ]
+        frame = fetch_report(record_type, box.day(9), metrics=names, client=box.client, cache=store)
+        sales, orders, units = (frame[name] for name in names)
+        assert ((sales > 0) == (orders > 0)).all()
+        assert ((units > 0) == (orders > 0)).all()
+
+
+def test_most_days_stay_within_the_budget(box: Box) -> None:
+    frame = fetch_report("campaigns", box.day(20), box.day(1), client=box.client, cache=False)
+    within = frame["cost"] <= frame["campaignBudget"]
+    assert 0.8 < within.mean() < 1.0
 
 
 def test_its_clock_is_its_own() -> None:

@@ -71,8 +71,11 @@ def error_from(
     """
     kind = kind or _kind(answer.status)
     code, details, request_id = _said(answer)
-    details = scrub(details, secrets)[:_LONGEST_DETAILS] if details else None
-    code = scrub(code, secrets)[:_LONGEST_DETAILS] if code else None
+    secrets = list(secrets)
+    code, details, request_id = (
+        scrub(text, secrets)[:_LONGEST_DETAILS] if text else None
+        for text in (code, details, request_id)
+    )
     advice = advice or _ADVICE.get(kind, "Not an answer that this operation has; call again later")
     said = ": ".join(filter(None, (code, details))) or "the answer says no more"
     where = f" (request id {request_id})" if request_id else ""
@@ -112,8 +115,18 @@ def _text(value: object) -> str | None:
 
 
 def _plain(body: bytes) -> str | None:
-    """The words of an HTML page or other text."""
-    text = body[:5000].decode("utf-8", "replace")
+    """The words of an HTML page or other text; None where it is no text."""
+    try:
+        text = body[:5000].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
     text = re.sub(r"(?is)<(style|script)\b.*?</\1>", " ", text)
     text = html.unescape(re.sub(r"(?s)<[^>]*>", " ", text))
     return " ".join(text.split()) or None
+
+
+def storage_words(answer: Answer) -> str:
+    """What storage says of a refusal: its code and message, for the rest holds the address."""
+    text = answer.body[:5000].decode("utf-8", "replace")
+    said = re.findall(r"<(?:Code|Message)>([^<]*)</", text)
+    return scrub(": ".join(said))[:_LONGEST_DETAILS] or "no reason given"

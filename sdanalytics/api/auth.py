@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from sdanalytics.api.answers import error_from
-from sdanalytics.api.transport import Answer, Pace, Transport, persist
+from sdanalytics.api.transport import Answer, Pace, Transport, persist, timed_out
 from sdanalytics.clock import Clock, Limit
 from sdanalytics.errors import ApiError, NotConfigured, Unauthorized
 
@@ -23,6 +24,8 @@ TRY_WITHOUT_ACCOUNT: Final = (
 _RENEW_BEFORE: Final = 120.0
 """Seconds before a token expires from which on a new one is fetched."""
 _USUAL_LIFE: Final = 3600.0
+_LOOK_AGAIN: Final = 0.2
+"""Seconds after which one who waits for another's token looks whether that call still lives."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Credentials:
     access_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        for name in ("client_id", "client_secret", "refresh_token", "access_token"):
+            object.__setattr__(self, name, _printable(name, getattr(self, name)))
         if not self.client_id:
             raise NotConfigured(f"client_id is empty. {TRY_WITHOUT_ACCOUNT}")
         if not self.access_token and not (self.client_secret and self.refresh_token):
@@ -53,7 +58,9 @@ class Credentials:
             )
 
     @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Credentials:
+    def from_env(
+        cls, environment: Mapping[str, str] = os.environ, *also_needed: str
+    ) -> Credentials:
         """Credentials from ``SDANALYTICS_CLIENT_ID``, ``_CLIENT_SECRET``, ``_REFRESH_TOKEN``.
 
         ``SDANALYTICS_ACCESS_TOKEN`` may stand instead of the last two.
@@ -61,11 +68,11 @@ class Credentials:
         Raises
         ------
         NotConfigured
-            Naming the variables that are missing.
+            Naming the variables that are missing, those of `also_needed` among them.
         """
         access_token = environment.get("SDANALYTICS_ACCESS_TOKEN")
         needed = ["CLIENT_ID"] if access_token else ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"]
-        require(environment, *needed)
+        _require(environment, *needed, *also_needed)
         return cls(
             client_id=environment["SDANALYTICS_CLIENT_ID"],
             client_secret=environment.get("SDANALYTICS_CLIENT_SECRET"),
@@ -79,7 +86,17 @@ class Credentials:
         return (self.client_secret, self.refresh_token, self.access_token)
 
 
-def require(environment: Mapping[str, str], *names: str) -> None:
+def _printable(name: str, value: str | None) -> str | None:
+    """A credential as it can stand in a header: white space around it is no part of it."""
+    if value is None:
+        return None
+    value = value.strip()
+    if not (value.isascii() and value.isprintable()):
+        raise NotConfigured(f"{name} holds characters that no {name} has: copy it again, whole")
+    return value
+
+
+def _require(environment: Mapping[str, str], *names: str) -> None:
     """Raise `NotConfigured` naming each of ``SDANALYTICS_<name>`` that is not set."""
     variables = [f"SDANALYTICS_{name}" for name in names]
     missing = [variable for variable in variables if not environment.get(variable)]
@@ -102,7 +119,8 @@ class TokenSource:
         self._transport = transport
         self._clock = clock
         self._pace = Pace(clock)
-        self._lock = threading.Lock()
+        self._free = threading.Condition()
+        self._fetcher: Limit | None = None
         self._token = credentials.access_token
         self._good_until = float("inf") if credentials.access_token else float("-inf")
 
@@ -113,7 +131,7 @@ class TokenSource:
 
     def token(self, limit: Limit) -> str:
         """A token that is good for a while yet."""
-        with self._lock:
+        with self._turn(limit):
             if self._token is None or self._clock.monotonic() >= self._good_until:
                 self._fetch(limit)
             assert self._token is not None
@@ -121,20 +139,35 @@ class TokenSource:
 
     def renewed(self, refused: str, limit: Limit) -> str | None:
         """A token other than `refused`; None when there is no way to get one."""
-        with self._lock:
+        with self._turn(limit):
             if self._token == refused:
                 if not self._credentials.refresh_token:
                     return None
                 self._fetch(limit)
             return self._token
 
+    @contextlib.contextmanager
+    def _turn(self, limit: Limit) -> Iterator[None]:
+        """One at a time; but nobody waits for a call that has ended and hangs on."""
+        with self._free:
+            while self._fetcher is not None and self._fetcher.remaining > 0:
+                if limit.remaining <= 0:
+                    raise timed_out(limit)
+                self._free.wait(_LOOK_AGAIN)
+            self._fetcher = mine = limit.part()
+        try:
+            yield
+        finally:
+            with self._free:
+                if self._fetcher is mine:
+                    self._fetcher = None
+                self._free.notify_all()
+
     def _fetch(self, limit: Limit) -> None:
-        answer = persist(lambda: self._ask(limit), limit=limit, pace=self._pace)
+        answer = persist(lambda: self._ask(limit), "token", limit=limit, pace=self._pace)
         document = answer.json()
-        if answer.status != 200 or not isinstance(document, dict):
-            raise self._refusal(answer)
-        token = document.get("access_token")
-        if not isinstance(token, str) or not token:
+        token = document.get("access_token") if isinstance(document, dict) else None
+        if answer.status != 200 or not isinstance(token, str) or not token:
             raise self._refusal(answer)
         life = document.get("expires_in")
         life = float(life) if isinstance(life, int | float) else _USUAL_LIFE

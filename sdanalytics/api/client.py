@@ -14,8 +14,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from sdanalytics.api.answers import error_from
-from sdanalytics.api.auth import Credentials, TokenSource, require
+from sdanalytics.api.answers import error_from, storage_words
+from sdanalytics.api.auth import Credentials, TokenSource
 from sdanalytics.api.secrets import scrub
 from sdanalytics.api.transport import Answer, Pace, Transport, persist
 from sdanalytics.clock import Clock, Limit
@@ -41,6 +41,8 @@ REGIONS: Final = {
 
 OPERATION_LIMIT: Final = 300.0
 """Seconds that one operation may take, its repetitions included, outside of a fetch."""
+STORAGE_TRIES: Final = 2
+"""How often one link to storage is tried: it is good for 30 seconds."""
 OPERATION_REFUSALS: Final = 5
 """How many 429 one operation bears outside of a fetch."""
 
@@ -69,7 +71,7 @@ class ReportRequest:
     def __post_init__(self) -> None:
         given: Any = self.reportDate
         if isinstance(given, date):
-            object.__setattr__(self, "reportDate", f"{given:%Y%m%d}")
+            object.__setattr__(self, "reportDate", given.isoformat()[:10].replace("-", ""))
         if not isinstance(self.metrics, str):
             object.__setattr__(self, "metrics", ",".join(self.metrics))
 
@@ -173,8 +175,7 @@ class Client:
         NotConfigured
             Naming the variables that are missing.
         """
-        credentials = Credentials.from_env(environment)
-        require(environment, "PROFILE_ID")
+        credentials = Credentials.from_env(environment, "PROFILE_ID")
         return cls(
             credentials,
             environment["SDANALYTICS_PROFILE_ID"],
@@ -243,7 +244,7 @@ class Client:
             `ServerError`, `ConnectionFailed`.
         """
         operation = "get_report_status"
-        answer = self._call(operation, "GET", f"/v2/reports/{quote(report_id, safe='')}")
+        answer = self._call(operation, "GET", f"/v2/reports/{_in_path(report_id)}")
         return self._report(answer, operation, 200)
 
     def download_report(self, report_id: str) -> bytes:
@@ -266,7 +267,7 @@ class Client:
             `ServerError`, `ConnectionFailed`.
         """
         operation = "download_report"
-        path = f"/v2/reports/{quote(report_id, safe='')}/download"
+        path = f"/v2/reports/{_in_path(report_id)}/download"
         answer = self._call(operation, "GET", path)
         if answer.status != 307:
             raise self._error(answer, operation)
@@ -304,17 +305,21 @@ class Client:
 
     def _from_storage(self, link: str, report_id: str) -> bytes:
         limit = self._limit or Limit(self.clock, OPERATION_LIMIT)
-        pace = Pace(self.clock)  # storage is another host: the API's pace is not its own
         try:
-            answer = persist(lambda: self._transport.storage(link, limit), limit=limit, pace=pace)
+            answer = persist(
+                lambda: self._transport.storage(link, limit),
+                "storage",
+                limit=limit,
+                pace=Pace(self.clock),  # another host: the API's pace is not its own
+                tries=STORAGE_TRIES,
+            )
         except ConnectionFailed as lost:
             raise DownloadFailed(f"report {report_id}: {lost}", report_id=report_id) from None
         if answer.status == 200:
             return answer.body
-        refusal = error_from(answer, "the download from storage", self._tokens.secrets)
         raise DownloadFailed(
-            f"report {report_id}: storage answered {answer.status} ({refusal.details}); "
-            "most likely its link expired: call again",
+            f"report {report_id}: storage answered {answer.status} ({storage_words(answer)}). "
+            "Call again: a new link, or a new report, will be asked for",
             report_id=report_id,
         )
 
@@ -322,7 +327,9 @@ class Client:
         document = answer.json()
         if answer.status != expected or not _is_report(document):
             raise self._error(answer, operation)
-        return ReportResponse.from_json(document)
+        secrets = self._tokens.secrets
+        clean = {k: scrub(v, secrets) if isinstance(v, str) else v for k, v in document.items()}
+        return ReportResponse.from_json(clean | {"reportId": str(document["reportId"])})
 
     def _error(self, answer: Answer, operation: str) -> ApiError:
         return error_from(answer, operation, self._tokens.secrets)
@@ -379,6 +386,7 @@ class Client:
 
         return persist(
             send,
+            operation,
             limit=limit,
             pace=self._pace,
             creates=method == "POST",
@@ -389,14 +397,20 @@ class Client:
 def _is_report(document: object) -> bool:
     return (
         isinstance(document, dict)
-        and isinstance(document.get("reportId"), str)
+        and isinstance(document.get("reportId"), str | int)
         and isinstance(document.get("status"), str)
     )
 
 
+def _in_path(report_id: str) -> str:
+    if not isinstance(report_id, str) or not report_id:
+        raise InvalidRequest(f"report_id={report_id!r} is not the id of a report")
+    return quote(report_id, safe="")
+
+
 def _are_profiles(document: object) -> bool:
     return isinstance(document, list) and all(
-        isinstance(each, dict) and isinstance(each.get("profileId"), int) for each in document
+        isinstance(each, dict) and type(each.get("profileId")) is int for each in document
     )
 
 
@@ -406,8 +420,10 @@ def _is_safe(link: str) -> bool:
         parts = urlsplit(link)
     except ValueError:
         return False
+    if not parts.hostname or parts.username:
+        return False
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+    return parts.scheme == "https" or (parts.scheme == "http" and local)
 
 
 def _region(region: str) -> str:
@@ -421,7 +437,8 @@ def _profile_id(profile_id: int | str) -> str:
     text = str(profile_id).strip()
     if isinstance(profile_id, bool) or not (text.isascii() and text.isdigit()):
         raise InvalidRequest(
-            f"profile_id={profile_id!r} is not a profile's number; Client.profiles() lists them"
+            f"profile_id={scrub(repr(profile_id))} is not a profile's number; "
+            "Client.profiles() lists them"
         )
     return text
 
@@ -434,7 +451,11 @@ def _api(api: str | None) -> str:
 
 def _address(name: str, address: str) -> str:
     with contextlib.suppress(ValueError):
-        parts = urlsplit(address)
-        if parts.scheme in ("http", "https") and parts.hostname and not parts.query:
-            return address.rstrip("/")
-    raise InvalidRequest(f"{name}={scrub(address)!r} is no address such as 'http://localhost:8080'")
+        parts = urlsplit(str(address))
+        plain = not (parts.query or parts.username or parts.password)
+        # The port is looked at because asking for one that is no number is an error.
+        if parts.scheme in ("http", "https") and parts.hostname and plain and parts.port != 0:
+            return str(address).rstrip("/")
+    raise InvalidRequest(
+        f"{name}={scrub(repr(address))} is no address such as 'http://localhost:8080'"
+    )

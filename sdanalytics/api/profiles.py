@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,31 +41,53 @@ class Profile:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Profile:
-        """From an element of the service's list of profiles."""
+        """From an element of the service's list of profiles.
+
+        Raises
+        ------
+        NotConfigured
+            When it has no time zone that Python knows: days are days of that zone.
+        """
         account = _account(document)
         return cls(
             profile_id=str(document["profileId"]),
-            country=document.get("countryCode") or "",
-            currency=document.get("currencyCode") or "",
-            timezone=document.get("timezone") or "UTC",
-            account_type=account.get("type") or "",
-            account_name=account.get("name") or "",
+            country=str(document.get("countryCode") or ""),
+            currency=str(document.get("currencyCode") or ""),
+            timezone=_zone(document).key,
+            account_type=str(account.get("type") or ""),
+            account_name=str(account.get("name") or ""),
         )
 
     @property
     def zone(self) -> ZoneInfo:
         """The time zone whose days the reports are of."""
-        try:
-            return ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise NotConfigured(
-                f"the time zone {self.timezone!r} of profile {self.profile_id} is not known to "
-                "Python here: update the package tzdata"
-            ) from None
+        return ZoneInfo(self.timezone)
 
     def to_json(self) -> dict[str, str]:
-        """The profile as plain values; ``Profile(**values)`` gives it back."""
+        """The profile as plain values; `from_json` gives it back."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: object) -> Profile:
+        """From what `to_json` gave; ValueError or TypeError when it is something else."""
+        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+            raise TypeError("a profile's facts are text")
+        profile = cls(**values)
+        with contextlib.suppress(ZoneInfoNotFoundError, OSError):
+            if profile.zone:
+                return profile
+        raise ValueError(f"no time zone: {profile.timezone!r}")
+
+
+def _zone(document: Mapping[str, Any]) -> ZoneInfo:
+    name = document.get("timezone")
+    try:
+        return ZoneInfo(name)  # type: ignore[arg-type]  # the service may send anything
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise NotConfigured(
+            f"the time zone {name!r} of profile {document['profileId']} is not known to Python "
+            "here: update the package tzdata"
+        ) from None
 
 
 def _account(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -80,11 +103,12 @@ def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Pro
     NotConfigured
         Listing the profiles that there are.
     """
-    profiles = [Profile.of(document) for document in documents]
-    for profile in profiles:
-        if profile.profile_id == profile_id:
-            return profile
-    there_are = ", ".join(f"{p.profile_id} ({p.account_name}, {p.country})" for p in profiles)
+    for document in documents:
+        if str(document["profileId"]) == profile_id:
+            return Profile.of(document)
+    there_are = ", ".join(
+        f"{d['profileId']} ({_account(d).get('name')}, {d.get('countryCode')})" for d in documents
+    )
     raise NotConfigured(
         f"profile {profile_id} is not among those that this login can access in this region: "
         f"{there_are or 'there are none'}"
@@ -98,15 +122,21 @@ def profiles_frame(documents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     from sdanalytics.schema import text_column
 
     accounts = [_account(document) for document in documents]
-    text: dict[str, list[Any]] = {
-        "countryCode": [d.get("countryCode") for d in documents],
-        "currencyCode": [d.get("currencyCode") for d in documents],
-        "timezone": [d.get("timezone") for d in documents],
-        "accountType": [a.get("type") for a in accounts],
-        "accountName": [a.get("name") for a in accounts],
-        "accountId": [a.get("id") for a in accounts],
-        "marketplaceStringId": [a.get("marketplaceStringId") for a in accounts],
-    }
-    ids = pd.array([d["profileId"] for d in documents], dtype="Int64")
-    columns = {name: text_column(values) for name, values in text.items()}
-    return pd.DataFrame({"profileId": ids, **columns})
+    columns = {"profileId": pd.array([d["profileId"] for d in documents], dtype="Int64")}
+    for name in ("countryCode", "currencyCode", "timezone"):
+        columns[name] = text_column(_text(d.get(name)) for d in documents)
+    for column, name in _ACCOUNT_COLUMNS.items():
+        columns[column] = text_column(_text(account.get(name)) for account in accounts)
+    return pd.DataFrame(columns)
+
+
+_ACCOUNT_COLUMNS = {
+    "accountType": "type",
+    "accountName": "name",
+    "accountId": "id",
+    "marketplaceStringId": "marketplaceStringId",
+}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

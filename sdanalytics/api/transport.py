@@ -6,16 +6,22 @@ a request that creates something only where it certainly created nothing.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import email.utils
+import gzip
 import json
 import logging
 import random
 import threading
+import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -34,6 +40,8 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds to reach a host."""
 SILENCE_TIMEOUT: Final = 60.0
 """Seconds without a byte after which a connection counts as broken."""
+STORAGE_SILENCE_TIMEOUT: Final = 10.0
+"""The same for storage, whose links are good for 30 seconds only."""
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
 _CHUNK: Final = 1 << 16
@@ -75,17 +83,20 @@ class Transport:
         self._api = _session(connections)
         self._api.headers["User-Agent"] = f"sdanalytics/{__version__}"
         self._api.headers["Accept"] = "application/json"
+        self._api.headers["Accept-Encoding"] = "identity"
         self._storage = _session(connections)
         self._storage.headers = CaseInsensitiveDict()  # not even our name goes to S3
 
     def api(self, method: str, url: str, limit: Limit, **request: Any) -> Answer:
         """Send one request to the service (or its login) and read the answer."""
-        return _exchange(self._api, method, url, limit, **request)
+        answer = _exchange(self._api, method, url, limit, SILENCE_TIMEOUT, **request)
+        return _unpacked(answer)
 
     def storage(self, url: str, limit: Limit) -> Answer:
         """Get one object from storage, sending nothing but the request itself."""
         headers = {"Accept-Encoding": "identity"}
-        return _exchange(self._storage, "GET", url, limit, headers=headers)
+        silence = STORAGE_SILENCE_TIMEOUT
+        return _exchange(self._storage, "GET", url, limit, silence, headers=headers)
 
 
 def _session(connections: int) -> requests.Session:
@@ -97,13 +108,22 @@ def _session(connections: int) -> requests.Session:
     return session
 
 
+def _unpacked(answer: Answer) -> Answer:
+    """Undo the compression that some gateways add, asked or not."""
+    if answer.headers.get("Content-Encoding", "").lower() != "gzip":
+        return answer
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        return dataclasses.replace(answer, body=gzip.decompress(answer.body))
+    return answer
+
+
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keep requests from adding the Authorization of a netrc file."""
     return request
 
 
 def _exchange(
-    session: requests.Session, method: str, url: str, limit: Limit, **request: Any
+    session: requests.Session, method: str, url: str, limit: Limit, silence: float, **request: Any
 ) -> Answer:
     patience = limit.remaining
     if patience <= 0:
@@ -116,7 +136,7 @@ def _exchange(
             auth=_as_it_is,
             allow_redirects=False,
             stream=True,
-            timeout=(min(CONNECT_TIMEOUT, patience), min(SILENCE_TIMEOUT, patience)),
+            timeout=(min(CONNECT_TIMEOUT, patience), min(silence, patience)),
             **request,
         ) as response:
             return Answer(response.status_code, response.headers, _read(response, limit))
@@ -160,7 +180,8 @@ def _closed(limit: Limit) -> SDAnalyticsError:
 
 
 def _connection_failed(error: Exception, url: str) -> ConnectionFailed:
-    host = url.split("?")[0].split("/")[2]
+    parts = urlsplit(url)
+    host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
     failed = ConnectionFailed(
         f"the connection to {host} failed ({_reason(error)}); "
         "check the network, the proxy and the address, then call again"
@@ -170,10 +191,13 @@ def _connection_failed(error: Exception, url: str) -> ConnectionFailed:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """An error and all that it wraps: requests and urllib3 nest theirs in args."""
+    """An error and all that it wraps: requests and urllib3 nest theirs in args.
+
+    Not its context: that may be an error which the caller was handling meanwhile.
+    """
     found = [error]
     for each in found:
-        inner = [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+        inner = [*each.args, getattr(each, "reason", None), each.__cause__]
         found += [e for e in inner if isinstance(e, BaseException) and e not in found]
     return found
 
@@ -196,9 +220,10 @@ def _never_connected(error: Exception) -> bool:
 class Pace:
     """When the next request may leave; all threads of a client share it.
 
-    A 429 closes the gate for everybody: for as long as ``Retry-After`` says, or for
-    exponentially growing waits without it. Afterwards requests leave one at a time, with a
-    gap that doubles with each refusal and shrinks as requests are accepted.
+    A 429 closes the gate for everybody: for as long as ``Retry-After`` says, or without it
+    for waits that grow exponentially until a request of the same operation is accepted.
+    Afterwards requests leave one at a time, with a gap that doubles with each refusal and
+    shrinks as requests are accepted.
     """
 
     _FIRST_GAP: Final = 0.05
@@ -209,7 +234,7 @@ class Pace:
         self._lock = threading.Lock()
         self._opens_at = float("-inf")
         self._refused_at = float("-inf")
-        self._refusals = 0
+        self._refusals: Counter[str] = Counter()
         self._gap = 0.0
 
     def wait_turn(self, limit: Limit) -> bool:
@@ -230,22 +255,22 @@ class Pace:
         with self._lock:
             return self._opens_at - self._clock.monotonic() < limit.remaining
 
-    def refused(self, sent_at: float, retry_after: float | None) -> None:
+    def refused(self, operation: str, sent_at: float, retry_after: float | None) -> None:
         """Take note of a 429 to a request sent at `sent_at` (monotonic seconds)."""
         with self._lock:
             now = self._clock.monotonic()
             if sent_at > self._refused_at:  # else: sent side by side with one that counted
                 self._refused_at = now
-                self._refusals += 1
+                self._refusals[operation] += 1
                 self._gap = min(max(2 * self._gap, self._FIRST_GAP), self._LONGEST_GAP)
                 if retry_after is None:
-                    retry_after = backoff(self._refusals)
+                    retry_after = backoff(self._refusals[operation])
             self._opens_at = max(self._opens_at, now + (retry_after or 0.0))
 
-    def accepted(self) -> None:
+    def accepted(self, operation: str) -> None:
         """Take note of a request that was not refused."""
         with self._lock:
-            self._refusals = 0
+            self._refusals[operation] = 0
             self._gap = self._gap * 0.9 if self._gap > self._FIRST_GAP / 10 else 0.0
 
 
@@ -263,18 +288,21 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     value = answer.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
-    moment = email.utils.parsedate_tz(value)
-    if moment is None:
-        return None
-    return max(0.0, email.utils.mktime_tz(moment) - now.timestamp())
+    with contextlib.suppress(ValueError, OverflowError):
+        moment = email.utils.parsedate_tz(value)
+        if moment is not None:
+            return max(0.0, email.utils.mktime_tz(moment) - now.timestamp())
+    return None
 
 
 def persist(
     send: Callable[[], Answer],
+    operation: str,
     *,
     limit: Limit,
     pace: Pace,
     creates: bool = False,
+    tries: int = TRIES,
     refusals: int | None = None,
 ) -> Answer:
     """Send until there is an answer worth having.
@@ -283,6 +311,8 @@ def persist(
     ----------
     send : callable
         One exchange.
+    operation : str
+        What it is for.
     limit : Limit
         Of the whole call.
     pace : Pace
@@ -290,6 +320,8 @@ def persist(
     creates : bool
         Whether the request creates something: then it is repeated only if it cannot have
         arrived, or was answered with 429 or 5xx.
+    tries : int
+        How often it is sent when it meets broken connections or 5xx.
     refusals : int or None
         How many 429 to bear; None: as many as the limit allows.
 
@@ -303,41 +335,27 @@ def persist(
         if not pace.wait_turn(limit):
             raise _closed(limit)
         sent_at = limit.clock.monotonic()
-        outcome = _attempt(send)
-        if isinstance(outcome, Answer) and outcome.status == 429:
-            refused += 1
-            pace.refused(sent_at, retry_after(outcome, limit.clock.now()))
-            if refused == refusals or not pace.opens_before(limit):
-                return outcome
-            continue
-        if isinstance(outcome, Answer):
-            pace.accepted()
-            if outcome.status < 500:
-                return outcome
-        failures += 1
-        if failures == TRIES or (creates and _may_have_created(outcome)):
-            return _value(outcome)
-        wait = backoff(failures)
-        logger.info("%s; trying again in %.1f s", _in_words(outcome), wait)
+        wait = None
+        try:
+            answer = send()
+        except ConnectionFailed as lost:
+            failures += 1
+            if failures == tries or (creates and lost.sent):
+                raise
+            trouble = str(lost)
+        else:
+            wait = retry_after(answer, limit.clock.now())
+            if answer.status == 429:
+                refused += 1
+                pace.refused(operation, sent_at, wait)
+                if refused == refusals or not pace.opens_before(limit):
+                    return answer
+                continue
+            pace.accepted(operation)
+            failures += answer.status >= 500
+            if answer.status < 500 or failures == tries:
+                return answer
+            trouble = f"answer {answer.status}"
+        wait = backoff(failures) if wait is None else wait
+        logger.info("%s: %s; trying again in %.1f s", operation, trouble, wait)
         limit.wait(min(wait, limit.remaining))
-
-
-def _attempt(send: Callable[[], Answer]) -> Answer | ConnectionFailed:
-    try:
-        return send()
-    except ConnectionFailed as lost:
-        return lost
-
-
-def _may_have_created(outcome: Answer | ConnectionFailed) -> bool:
-    return isinstance(outcome, ConnectionFailed) and outcome.sent
-
-
-def _value(outcome: Answer | ConnectionFailed) -> Answer:
-    if isinstance(outcome, ConnectionFailed):
-        raise outcome
-    return outcome
-
-
-def _in_words(outcome: Answer | ConnectionFailed) -> str:
-    return str(outcome) if isinstance(outcome, ConnectionFailed) else f"answer {outcome.status}"

@@ -39,7 +39,7 @@ class V2:
     def create(self, piece: Slice, columns: Sequence[str]) -> str:
         """Ask for the report of a slice; its id."""
         request = ReportRequest(
-            reportDate=f"{piece.date:%Y%m%d}",
+            reportDate=piece.date.isoformat().replace("-", ""),
             metrics=",".join(columns),
             tactic=piece.tactic,
             segment=piece.segment,
@@ -86,5 +86,5 @@ class V2:
         """
         wait = 1.0
         while True:
-            yield min(wait * random.uniform(0.8, 1.2), _LONGEST_WAIT)
-            wait = min(1.5 * wait, _LONGEST_WAIT)
+            yield wait * random.uniform(0.8, 1.2)
+            wait = min(1.5 * wait, _LONGEST_WAIT / 1.2)

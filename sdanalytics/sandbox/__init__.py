@@ -9,19 +9,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from sdanalytics.errors import NotConfigured
 
-try:
+if TYPE_CHECKING:
     from sdanalytics.sandbox.server import Sandbox
     from sdanalytics.sandbox.service import Answer, Report, Settings
-except ImportError as error:
-    raise NotConfigured(
-        f"the sandbox needs {error.name}: pip install 'sdanalytics[sandbox]'"
-    ) from error
 
 __all__ = ["Answer", "Report", "Sandbox", "Settings", "start"]
+
+# The server library is an extra: without it the names below are missing, and only starting
+# a sandbox is an error.
+_HOMES = {"Sandbox": "server", "Answer": "service", "Report": "service", "Settings": "service"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        try:
+            return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        except ImportError as error:
+            raise AttributeError(f"{name}: {_missing(error)}") from error
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def start(port: int = 0, **settings: Any) -> Sandbox:
@@ -38,5 +48,24 @@ def start(port: int = 0, **settings: Any) -> Sandbox:
     -------
     Sandbox
         Its `client` is ready to use.
+
+    Raises
+    ------
+    NotConfigured
+        When the server library is not installed.
+    InvalidRequest
+        When a setting makes no sense, or the port cannot be had.
     """
+    try:
+        from sdanalytics.sandbox.server import Sandbox
+        from sdanalytics.sandbox.service import Settings
+    except ImportError as error:
+        raise NotConfigured(_missing(error)) from error
     return Sandbox(Settings(**settings), port)
+
+
+def _missing(error: ImportError) -> str:
+    return (
+        f"the sandbox needs the package {error.name}: pip install {error.name}, "
+        "or install sdanalytics with its extra 'sandbox'"
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -107,7 +108,7 @@ class Advertiser:
                 name=self.launch_name.format(product=product, day=begin),
                 tactic="T00020" if cycle % 2 else "T00030",
                 cost_type="CPC",
-                budget=round(60 * self.scale),
+                budget=round(80 * self.scale),
                 impressions=26_000,
                 ctr=0.0065,
                 price=0.62 * self.scale,
@@ -271,18 +272,54 @@ def _ramp(plan: Plan, day: date) -> float:
 
 
 def split(facts: Facts, weights: Sequence[float]) -> list[Facts]:
-    """Share out facts so that the parts add up to them exactly."""
+    """Share out facts so that the parts add up to them exactly.
+
+    Orders go by `weights`, and whatever belongs to orders goes where they go: no part has
+    sales without an order.
+    """
     parts: list[Facts] = [{} for _ in weights]
-    total = sum(weights)
-    for name, value in facts.items():
-        given = 0
-        share = 0.0
-        for part, weight in zip(parts, weights, strict=True):
-            share += weight
-            upto = round(value * share / total)
-            part[name] = upto - given
-            given = upto
+    for name in sorted(facts, key=lambda name: _rank(_basis(name, facts))):
+        basis = _basis(name, facts)
+        by = [part[basis] for part in parts] if basis else weights
+        for part, piece in zip(parts, _shares(facts[name], by), strict=True):
+            part[name] = piece
     return parts
+
+
+_RESULT: Final = re.compile(
+    r"(\w*ttributed)(Conversions|UnitsOrdered|Sales|Orders)(NewToBrand)?(\d+d)(\w*)"
+)
+
+
+def _basis(name: str, facts: Facts) -> str | None:
+    """What a metric is shared out by, if it belongs to another one."""
+    result = _RESULT.fullmatch(name)
+    if not result:
+        return None
+    who, what, new, days, sku = result.groups()
+    basis = f"{who}Conversions{days}{sku}"
+    if new:
+        basis = f"{who}OrdersNewToBrand{days}" if what != "Orders" else f"{who}Conversions{days}"
+    elif what == "Conversions":
+        basis = f"{who}Conversions{days}"
+    return basis if basis in facts and basis != name else None
+
+
+def _rank(basis: str | None) -> int:
+    """Bases come before what is shared out by them."""
+    if basis is None:
+        return 0
+    return 2 if "NewToBrand" in basis or "SKU" in basis else 1
+
+
+def _shares(value: int, weights: Sequence[float]) -> Iterator[int]:
+    total = sum(weights) or 1
+    given, upto = 0, 0.0
+    for weight in weights:
+        upto += weight
+        part = round(value * upto / total) - given
+        given += part
+        yield part
 
 
 def add(all_facts: Iterable[Facts]) -> Facts:
@@ -334,14 +371,14 @@ def _plans(names: Mapping[str, str], products: Sequence[str], scale: float) -> t
     """The lasting campaigns, alike for all advertisers but for names and money."""
     # key: tactic, cost type, budget, impressions, CTR, price, CVR, basket, products
     shapes: dict[str, tuple[str, str, int, int, float, float, float, float, int]] = {
-        "retargeting": ("T00030", "CPC", 120, 42_000, 0.0062, 0.58, 0.094, 41.0, 4),
-        "category": ("T00020", "CPC", 150, 88_000, 0.0041, 0.66, 0.052, 38.0, 4),
-        "competitors": ("T00020", "CPC", 90, 61_000, 0.0038, 0.81, 0.034, 44.0, 3),
-        "reach": ("T00030", "VCPM", 200, 160_000, 0.0016, 5.2, 0.061, 40.0, 5),
-        "own": ("T00020", "CPC", 45, 24_000, 0.0074, 0.39, 0.121, 47.0, 3),
-        "interests": ("T00030", "VCPM", 110, 97_000, 0.0013, 4.4, 0.043, 36.0, 3),
-        "video": ("T00020", "VCPM", 130, 74_000, 0.0029, 6.8, 0.057, 52.0, 2),
-        "accessories": ("T00020", "CPC", 30, 15_000, 0.0055, 0.31, 0.083, 17.0, 3),
+        "retargeting": ("T00030", "CPC", 180, 42_000, 0.0062, 0.58, 0.094, 41.0, 4),
+        "category": ("T00020", "CPC", 280, 88_000, 0.0041, 0.66, 0.052, 38.0, 4),
+        "competitors": ("T00020", "CPC", 220, 61_000, 0.0038, 0.81, 0.034, 44.0, 3),
+        "reach": ("T00030", "VCPM", 650, 160_000, 0.0016, 5.2, 0.061, 40.0, 5),
+        "own": ("T00020", "CPC", 90, 24_000, 0.0074, 0.39, 0.121, 47.0, 3),
+        "interests": ("T00030", "VCPM", 320, 97_000, 0.0013, 4.4, 0.043, 36.0, 3),
+        "video": ("T00020", "VCPM", 360, 74_000, 0.0029, 6.8, 0.057, 52.0, 2),
+        "accessories": ("T00020", "CPC", 40, 15_000, 0.0055, 0.31, 0.083, 17.0, 3),
     }
     plans = []
     for position, (key, shape) in enumerate(shapes.items()):

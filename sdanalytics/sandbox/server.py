@@ -173,9 +173,9 @@ def _listener(port: int, application: Any) -> BaseWSGIServer:
                 request_handler=_Handler,
                 fd=bound.fileno(),
             )
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise InvalidRequest(
-            f"port {port} cannot be had ({error.strerror}); choose another, or 0 for a free one"
+            f"port {port} cannot be had; choose another, or 0 for any that is free"
         ) from error
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import socket
 import threading
@@ -22,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from sdanalytics.errors import InvalidRequest
 from sdanalytics.metrics import RECORD_TYPES, SEGMENT, TACTICS, available, segmented_record_types
 from sdanalytics.sandbox.account import ADVERTISERS, Advertiser
 from sdanalytics.sandbox.reports import rows_of
@@ -75,6 +77,19 @@ class Settings:
     retry_after: int | None = 1
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        for name in ("delay", "link_lifetime", "token_lifetime", "history_days"):
+            _check_number(name, getattr(self, name))
+        for name in ("queue_limit", "rate_limit", "retry_after"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name))
+
+
+def _check_number(name: str, value: object) -> None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    if not good:
+        raise InvalidRequest(f"{name}={value!r} is no number from 0 on")
 
 
 @dataclass
