@@ -131,12 +131,11 @@ class Flow:
                     trouble = error
                     logger.info("%s: %s", piece, error)
                     continue
-                if not lacking:
-                    return
-                # Another call has stored other columns meanwhile: ask for all of them.
-                columns = catalogue_order([*columns, *lacking])
-                break
-        raise trouble or CacheError(f"{piece}: other calls keep storing other columns; call again")
+                if lacking:  # another call has stored other columns meanwhile: ask for all
+                    yield from self._report(piece, catalogue_order([*columns, *lacking]))
+                return
+        assert trouble is not None
+        raise trouble
 
     def _create(self, piece: Slice, columns: Sequence[str]) -> str:
         """Ask for a report, unless a later day was already too old for the service."""

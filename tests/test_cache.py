@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+import threading
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -16,6 +19,8 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
+from sdanalytics.query import Slice
+from sdanalytics.schema import arrow_schema
 from tests.conftest import Box
 
 
@@ -220,3 +225,124 @@ def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("SDANALYTICS_CACHE_DIR")
     assert ReportCache().path == platformdirs.user_data_path("sdanalytics", appauthor=False)
     assert repr(ReportCache("/x")) == "ReportCache('/x')"
+
+
+def test_a_home_folder_is_the_users(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    frame = fetch_report("campaigns", box.day(1), client=box.client, cache="~/mine")
+    assert len(frame) > 0
+    assert box.sandbox.count("request_report") == 2
+    assert (tmp_path / "home" / "mine" / "reports").is_dir()
+    assert not (tmp_path / "~").exists()
+    with pytest.raises(sda.InvalidRequest, match="empty"):
+        ReportCache("")
+
+
+def test_a_damaged_page_costs_no_column(box: Box, store: ReportCache) -> None:
+    fetch(box, store, "campaignName", "clicks", "cost")
+    for path in files(store):
+        _flip(path)
+    fetch(box, store, "campaignName")
+    assert {tuple(columns) for columns in store.entries()["columns"]} == {
+        ("campaignId", "campaignName", "clicks", "cost")
+    }
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_calls_side_by_side_lose_no_column(box: Box, store: ReportCache, turn: int) -> None:
+    day = box.day(30)  # old enough for nothing to change while the clock jumps
+    wanted = ["clicks", "cost", "impressions", "vtr"]
+    frames: dict[str, pd.DataFrame] = {}
+
+    def ask(metric: str) -> None:
+        frames[metric] = fetch_report(
+            "campaigns", day, metrics=[metric], tactic="T00020", client=box.client,
+            cache=store,
+        )  # fmt: skip
+
+    threads = [threading.Thread(target=ask, args=[metric]) for metric in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [frames[metric].columns[-1] for metric in wanted] == wanted
+    columns = store.entries()["columns"]
+    assert len(columns) == 1
+    assert any(set(frames[metric].columns[2:]) <= set(columns[0]) for metric in wanted)
+    last = fetch_report(
+        "campaigns", day, metrics=wanted, tactic="T00020", client=box.client, cache=store
+    )
+    for metric in wanted:
+        pd.testing.assert_series_equal(last[metric], frames[metric][metric])
+
+
+def test_fewer_rows_than_there_were_are_damage(box: Box, store: ReportCache) -> None:
+    frame = fetch(box, store)
+    path = files(store)[0]
+    whole = pq.ParquetFile(path)
+    table = whole.read()
+    pq.write_table(table.slice(0, 1), path)
+    assert "rows" in store.verify()["problem"][0]
+    pd.testing.assert_frame_equal(fetch(box, store), frame)
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(box: Box, store: ReportCache) -> None:
+    fetch(box, store)
+    path = files(store)[0]
+    path.unlink()
+    path.mkdir()
+    assert store.verify()["path"].tolist() == [str(path)]
+    with pytest.raises(sda.CacheError, match=r"report\.parquet"):
+        fetch(box, store)
+    with pytest.raises(sda.CacheError, match="cannot remove"):
+        store.remove("campaigns", box.day(3), box.day(2))
+
+
+def test_removing_all_of_a_profile_leaves_nothing_of_it(box: Box, store: ReportCache) -> None:
+    fetch(box, store)
+    german = box.client_for(1)
+    fetch_report("campaigns", box.day(3), client=german, cache=store)
+    store.remove("campaigns", box.day(3), profile_id=german.profile_id)
+    assert len(store.read("campaigns", box.day(3), box.day(2))) > 0
+
+
+def test_read_gives_the_usual_order_and_the_currency(box: Box, store: ReportCache) -> None:
+    frame = fetch_report("campaigns", box.day(3), client=box.client, cache=store)
+    read = store.read("campaigns", box.day(3))
+    pd.testing.assert_frame_equal(read, frame)
+    assert read.attrs["sdanalytics"]["currency"] == "USD"
+
+
+def test_a_call_that_keeps_nothing_leaves_nothing(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    fetch_report("campaigns", box.day(3), client=box.client, cache=False)
+    assert [path for path in tmp_path.iterdir() if path.name.startswith("sdanalytics")] == []
+    closed = ReportCache(tmp_path / "gone")
+    closed.close()
+    with pytest.raises(sda.CacheError, match="one call only"):
+        closed.store(
+            Slice("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1)),
+            arrow_schema(["campaignId"]).empty_table(),
+            report_id="x",
+            fetched_at=box.clock.now(),
+            api="v2",
+        )
+    assert not closed.path.exists()
+
+
+def test_frames_of_different_days_keep_their_types_together(box: Box) -> None:
+    frames = [
+        fetch_report("campaigns", box.day(ago), tactic=tactic, client=box.client, cache=False)
+        for ago, tactic in ((1, "T00020"), (30, "T00030"))
+    ]
+    box.sandbox.fill_with(lambda report: [])
+    frames.append(fetch_report("campaigns", box.day(5), client=box.client, cache=False))
+    together = pd.concat(frames)
+    for name in ("tactic", "costType", "campaignStatus"):
+        assert together[name].dtype == "category", name
+        assert together[name].dtype == frames[0][name].dtype

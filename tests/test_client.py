@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import itertools
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import Client, Credentials, ReportRequest, fetch_report
+from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
 from sdanalytics.sandbox import Answer
 from tests.conftest import Box
 
@@ -444,3 +449,159 @@ def test_errors_can_be_pickled() -> None:
     error = sda.RateLimited("slow down", operation="profiles", status=429, request_id="R")
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.status, again.request_id) == ("slow down", 429, "R")
+
+
+# -- what networks do ----------------------------------------------------------------------
+
+
+def serve(answer: bytes, *, pause: float = 0.0) -> str:
+    """A server that answers every connection with these bytes, one by one if it pauses."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def one(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(1 << 16)
+            for byte in answer if pause else ():
+                connection.sendall(bytes([byte]))
+                time.sleep(pause)
+            connection.sendall(b"" if pause else answer)
+
+    def run() -> None:
+        with listener:
+            while True:
+                threading.Thread(target=one, args=[listener.accept()[0]], daemon=True).start()
+
+    threading.Thread(target=run, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def ready_made(base_url: str) -> Client:
+    return Client(Credentials("id", access_token="Atza|token"), 1, base_url=base_url)
+
+
+def test_answers_that_a_gateway_compresses_are_read(box: Box) -> None:
+    client = box.client
+    body = gzip.compress(b'[{"profileId": 5}]')
+    box.sandbox.arrange("profiles", Answer(200, body, {"Content-Encoding": "gzip"}))
+    assert client.profiles()["profileId"].tolist() == [5]
+    accepted = {exchange.headers["Accept-Encoding"] for exchange in box.sandbox.log}
+    assert accepted == {"identity"}
+
+
+def test_a_body_that_is_no_text_is_not_shown(box: Box) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange("get_report_status", Answer(400, b"\x1f\x8b\x00\xff"))
+    with pytest.raises(sda.BadRequest, match="says no more"):
+        box.client.get_report_status(report_id)
+
+
+def test_an_error_that_the_caller_is_handling_changes_nothing(box: Box) -> None:
+    client = box.client
+    client.profiles()
+    box.sandbox.arrange("request_report", *[Answer(0)] * 5)
+    try:
+        ready_made("http://127.0.0.1:9").get_report_status("x")
+    except sda.ConnectionFailed:
+        with pytest.raises(sda.ConnectionFailed) as caught:
+            client.request_report("campaigns", REQUEST)
+    assert caught.value.sent
+    assert box.sandbox.count("request_report") == 1
+
+
+@pytest.mark.parametrize("year", ["99999", "1", "0"])
+def test_a_retry_after_that_makes_no_sense_is_as_none(box: Box, year: str) -> None:
+    report_id = new_report(box)
+    header = {"Retry-After": f"Fri, 31 Dec {year} 23:59:59 GMT"}
+    box.sandbox.arrange("get_report_status", Answer(429, "", header))
+    assert box.client.get_report_status(report_id).status == "IN_PROGRESS"
+
+
+def test_a_link_that_hangs_is_given_up_while_it_is_good(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report_id = new_report(box)
+    box.clock.pass_time(5)
+    monkeypatch.setattr("sdanalytics.api.transport.STORAGE_SILENCE_TIMEOUT", 0.2)
+    box.sandbox.arrange("storage", *[Answer(0, after=1.0)] * 5)
+    with pytest.raises(sda.DownloadFailed):
+        box.client.download_report(report_id)
+    assert box.sandbox.count("storage") <= 2
+
+
+def test_the_timeout_holds_against_headers_in_drips(tmp_path: Path) -> None:
+    base_url = serve(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200, pause=0.1)
+    began = time.monotonic()
+    with pytest.raises(sda.ReportTimeout):
+        fetch_report(
+            "campaigns", "2026-01-01", client=ready_made(base_url), cache=tmp_path, timeout=0.5
+        )
+    assert time.monotonic() - began < 4
+
+
+def test_a_call_that_hangs_on_a_token_holds_up_no_other(store: ReportCache) -> None:
+    with sda.sandbox.start(delay=0.0) as sandbox:
+        client, day = sandbox.client, sandbox.today
+        sandbox.arrange("token", Answer(0, after=8))
+        with pytest.raises(sda.ReportTimeout):
+            fetch_report("campaigns", day, client=client, cache=store, timeout=0.5)
+        began = time.monotonic()
+        fetch_report("campaigns", day, client=client, cache=store, tactic="T00020")
+        assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    "timezone", [None, 5, "", "Nowhere/City", "America", "../../etc/passwd", ["UTC"]]
+)
+def test_a_profile_without_a_time_zone_is_said_and_not_kept(
+    box: Box, store: ReportCache, timezone: object
+) -> None:
+    profile = {"profileId": box.sandbox.profile_ids[0], "timezone": timezone}
+    box.sandbox.arrange("profiles", Answer(200, json.dumps([profile])))
+    with pytest.raises(sda.NotConfigured, match="time zone"):
+        fetch_report("campaigns", box.day(1), client=box.client, cache=store)
+    frame = fetch_report("campaigns", box.day(1), client=box.client, cache=store)
+    assert frame.attrs["sdanalytics"]["timezone"] == "America/Los_Angeles"
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "null", '{"timezone": null}', "[" * 100_000, '{"profile_id": "1"}']
+)
+def test_facts_of_a_profile_that_are_damaged_are_asked_again(
+    box: Box, store: ReportCache, content: str
+) -> None:
+    fetch_report("campaigns", box.day(1), client=box.client, cache=store)
+    [kept] = (store.path / "profiles").rglob("*.json")
+    kept.write_text(content)
+    fetch_report("campaigns", box.day(1), client=box.client, cache=store)
+    assert box.sandbox.count("profiles") == 2
+
+
+@pytest.mark.parametrize("token", ["Atza|caf\u00e9", "Atza|a\nb", "Atza|\u2026"])
+def test_a_token_that_cannot_be_one_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(sda.NotConfigured, match="access_token") as caught:
+        Credentials("id", access_token=token)
+    assert "Atza" not in str(caught.value)
+    assert Credentials("id", access_token=" Atza|x\n").access_token == "Atza|x"
+
+
+@pytest.mark.parametrize("wrong", [5, None, "", b"x"])
+def test_a_report_id_that_is_none_is_refused(box: Box, wrong: object) -> None:
+    for operation in ("get_report_status", "download_report"):
+        with pytest.raises(sda.InvalidRequest):
+            getattr(box.client, operation)(wrong)
+    assert box.sandbox.log == []
+
+
+def test_a_numeric_report_id_is_taken_as_text(box: Box) -> None:
+    box.sandbox.arrange("request_report", Answer(202, '{"reportId": 77, "status": "IN_PROGRESS"}'))
+    assert box.client.request_report("campaigns", REQUEST).reportId == "77"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:99999", "http://h:x", "http://u:pw@h", "http://[bad", 5, "ftp://x"],
+)
+def test_addresses_that_are_none_are_refused(address: Any) -> None:
+    with pytest.raises(sda.InvalidRequest, match="base_url") as caught:
+        ready_made(address)
+    assert "pw" not in str(caught.value)

@@ -287,3 +287,41 @@ def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
     assert store.verify().empty
     leftovers = [p for p in Path(store.path).rglob("*") if p.suffix == ".tmp"]
     assert leftovers == []
+
+
+def test_days_that_are_gone_come_with_the_way_out(box: Box, store: ReportCache) -> None:
+    first = box.day(60)
+    with pytest.raises(sda.PartialFetchError, match=f"has reports from {first} on") as caught:
+        fetch(box, store, 70, 55)
+    assert "ReportCache.read" in str(caught.value)
+    assert str(caught.value).count("too far in the past") == 1
+    with pytest.raises(sda.ReportTooOld) as again:
+        fetch(box, store, 70, 55)
+    assert f"from {first} on" in "".join(again.value.__notes__)
+    assert len(fetch(box, store, 60, 55)) > 0
+
+
+def test_a_network_that_is_gone_ends_the_call_soon(box: Box, store: ReportCache) -> None:
+    fetch(box, store, 1, 1)
+    client = box.client
+    box.sandbox.stop()
+    began = box.clock.monotonic()
+    with pytest.raises(sda.ConnectionFailed):
+        fetch_report("campaigns", box.day(50), box.day(2), client=client, cache=store)
+    assert box.clock.monotonic() - began < 8 * 60
+
+
+def test_what_the_service_says_is_scrubbed(box: Box, store: ReportCache) -> None:
+    words = "see https://s3/x?AWSAccessKeyId=a&Signature=b or Atza%7Cabc"
+
+    def change(report: Report) -> None:
+        report.status, report.details = "FAILURE", words
+
+    box.sandbox.fill_with(change)
+    with pytest.raises(sda.ReportFailed) as caught:
+        fetch(box, store, 1, 1, tactic="T00020")
+    shown = f"{caught.value} {caught.value.details}"
+    assert "Signature" not in shown
+    assert "Atza" not in shown
+    report_id = next(iter(box.sandbox.reports))
+    assert "Signature" not in repr(box.client.get_report_status(report_id))

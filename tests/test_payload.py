@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_any_rows_survive_the_way_through_the_cache_to_the_frame(
     box = Box(JumpingClock())
     with box.sandbox as service:
         service.fill_with(lambda report: sent)
-        store = ReportCache(tmp_path / service.base_url.rpartition(":")[2])
+        store = ReportCache(tmp_path / uuid.uuid4().hex)
         for _ in range(2):
             frame = fetch_report(
                 "campaigns",

@@ -102,6 +102,23 @@ def test_what_looks_like_a_secret_is_taken_out_of_texts() -> None:
     for word in ("abc.def", "Atza", "Atzr", "Signature", "hush", "oa2-cs"):
         assert word not in clean
     assert "https://s3/a?" in clean
+    assert "pw" not in scrub("https://user:pw@host/path")
+    assert "q%2Fz" not in scrub("client_secret=q%2Fz&x=1", ["q/z"])
+    for name in ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Security-Token"):
+        assert "value" not in scrub(f"{name}=value")
+
+
+def test_addresses_stay_out_of_what_the_http_library_warns_of(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    box.client.profiles()
+    caplog.set_level(logging.DEBUG)
+    caplog.clear()
+    url = "http://s3/x?Expires=1&Signature=very-secret"
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers (url=%s)", url)
+    logging.getLogger("urllib3.connectionpool").debug("%s", url)
+    assert caplog.text.count("[removed]") == 2
+    assert "very-secret" not in caplog.text
 
 
 def test_credentials_show_nothing_when_formatted() -> None:

@@ -162,6 +162,8 @@ class Sandbox:
 
 
 def _listener(port: int, application: Any) -> BaseWSGIServer:
+    if not isinstance(port, int) or not 0 <= port < 1 << 16:
+        raise InvalidRequest(f"port={port!r} is no port: a number from 1 to 65535, 0 for any free")
     # Bound here, because werkzeug would end the whole process over a port that is taken.
     try:
         with socket.create_server((_HOST, port)) as bound:
@@ -173,7 +175,7 @@ def _listener(port: int, application: Any) -> BaseWSGIServer:
                 request_handler=_Handler,
                 fd=bound.fileno(),
             )
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise InvalidRequest(
             f"port {port} cannot be had; choose another, or 0 for any that is free"
         ) from error
