@@ -261,7 +261,7 @@ def test_a_list_of_profiles_that_is_none_is_an_error(box: Box, body: str) -> Non
 
 
 def test_profiles_with_little_in_them_are_listed(box: Box) -> None:
-    body = '[{"profileId": 9007199254740993}, {"profileId": 2, "accountInfo": null}]'
+    body = '[null, {"profileId": 9007199254740993}, {"profileId": "2", "accountInfo": null}]'
     box.sandbox.arrange("profiles", Answer(200, body))
     frame = box.client.profiles()
     assert frame["profileId"].tolist() == [9007199254740993, 2]

@@ -7,6 +7,7 @@ import copy
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -298,9 +299,12 @@ class Client:
         operation = "profiles"
         answer = self._call(operation, "GET", "/v2/profiles", scoped=False)
         document = answer.json()
-        if answer.status != 200 or not _are_profiles(document):
+        if answer.status != 200 or not isinstance(document, list):
             raise self._error(answer, operation)
-        profiles: list[dict[str, Any]] = document
+        usable = [each for each in document if _is_profile(each)]
+        profiles = [each | {"profileId": int(each["profileId"])} for each in usable]
+        if document and not profiles:
+            raise self._error(answer, operation)
         return profiles
 
     def _from_storage(self, link: str, report_id: str) -> bytes:
@@ -408,10 +412,10 @@ def _in_path(report_id: str) -> str:
     return quote(report_id, safe="")
 
 
-def _are_profiles(document: object) -> bool:
-    return isinstance(document, list) and all(
-        isinstance(each, dict) and type(each.get("profileId")) is int for each in document
-    )
+def _is_profile(document: object) -> bool:
+    if not isinstance(document, dict):
+        return False
+    return re.fullmatch("[0-9]{1,18}", str(document.get("profileId"))) is not None
 
 
 def _is_safe(link: str) -> bool:
