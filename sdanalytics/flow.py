@@ -185,6 +185,7 @@ class Flow:
     def _ended(self, piece: Slice, error: Exception | None) -> None:
         self._watch(piece, "failed" if error else "done")
         self._ended_stories += 1
+        self._building.pop(piece, None)
         if error is None:
             return
         if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
