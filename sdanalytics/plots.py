@@ -196,9 +196,10 @@ def _style(number: int, *, is_rest: bool) -> dict[str, Any]:
 
 
 def _legend(ax: Axes) -> None:
-    """Beside the axes, if there is nothing; else within."""
-    alone = len(ax.figure.axes) == 1
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if alone else {}
+    """Beside the axes, if there is nothing or the layout makes room; else within."""
+    figure = ax.get_figure(root=True)
+    room = figure is not None and (len(figure.axes) == 1 or figure.get_layout_engine() is not None)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if room else {}
     ax.legend(frameon=False, prop={"family": _families(), "size": "small"}, **place)
 
 
