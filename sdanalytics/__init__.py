@@ -62,10 +62,13 @@ __all__ = [
     "ServerError",
     "Unauthorized",
     "__version__",
+    "add_kpis",
+    "compare",
     "fetch_report",
     "metrics",
     "plots",
     "sandbox",
+    "summarize",
 ]
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from sdanalytics.api.auth import Credentials
     from sdanalytics.api.client import Client, ReportRequest, ReportResponse
     from sdanalytics.cache import ReportCache
+    from sdanalytics.kpis import add_kpis, compare, summarize
     from sdanalytics.report import fetch_report
 
 # These load when they are used: importing the package costs milliseconds, and neither
@@ -83,7 +87,10 @@ _HOMES = {
     "ReportCache": "sdanalytics.cache",
     "ReportRequest": "sdanalytics.api.client",
     "ReportResponse": "sdanalytics.api.client",
+    "add_kpis": "sdanalytics.kpis",
+    "compare": "sdanalytics.kpis",
     "fetch_report": "sdanalytics.report",
+    "summarize": "sdanalytics.kpis",
 }
 _MODULES = ("metrics", "plots", "sandbox")
 

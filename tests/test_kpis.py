@@ -1,0 +1,291 @@
+"""Key figures: the same as by hand, and as the same question in SQL of the parquet files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
+from sdanalytics.kpis import KPIS
+from sdanalytics.metrics import available
+from tests.conftest import Box
+
+NAMES = [
+    "orders", "sales", "units", "ctr", "cpc", "vcpm", "cvr", "cpa", "aov", "acos", "roas",
+    "ntb_order_share", "ntb_sales_share",
+]  # fmt: skip
+
+SQL = """
+    with charged as (
+        select *,
+            if(costType = 'VCPM', viewAttributedConversions14d, attributedConversions14d) as orders,
+            if(costType = 'VCPM', viewAttributedSales14d, attributedSales14d) as sales,
+            if(costType = 'VCPM', viewAttributedUnitsOrdered14d,
+               attributedUnitsOrdered14d) as units,
+            if(costType = 'VCPM', viewAttributedOrdersNewToBrand14d,
+               attributedOrdersNewToBrand14d) as ntb_orders,
+            if(costType = 'VCPM', viewAttributedSalesNewToBrand14d,
+               attributedSalesNewToBrand14d) as ntb_sales
+        from read_parquet('{root}/**/*.parquet', hive_partitioning=true)
+    )
+    select {key} as key, sum(orders) as orders, sum(sales) as sales, sum(units) as units,
+        sum(clicks) / sum(impressions) as ctr, sum(cost) / sum(clicks) as cpc,
+        1000 * sum(cost) / sum(viewImpressions) as vcpm, sum(orders) / sum(clicks) as cvr,
+        sum(cost) / sum(orders) as cpa, sum(sales) / sum(orders) as aov,
+        sum(cost) / sum(sales) as acos, sum(sales) / sum(cost) as roas,
+        sum(ntb_orders) / sum(orders) as ntb_order_share,
+        sum(ntb_sales) / sum(sales) as ntb_sales_share
+    from charged group by all order by key
+"""
+
+
+@pytest.fixture
+def frame(box: Box, store: ReportCache) -> pd.DataFrame:
+    return fetch_report("campaigns", box.day(14), box.day(1), client=box.client, cache=store)
+
+
+def small(**columns: list[Any]) -> pd.DataFrame:
+    """A frame as of a report, of few rows."""
+    count = len(next(iter(columns.values())))
+    usual = {"date": pd.to_datetime(["2026-11-02"] * count).astype("datetime64[s]")}
+    return pd.DataFrame(usual | columns)
+
+
+@pytest.mark.parametrize(
+    ("by", "freq", "key"),
+    [
+        ("campaignName", None, "campaignName"),
+        ("tactic", None, "tactic"),
+        (None, "D", "date"),
+        (None, "W", "date_trunc('week', date) + interval 6 day"),
+        (None, "MS", "date_trunc('month', date)"),
+        (None, None, "1"),
+    ],
+)
+def test_the_same_as_in_sql(
+    frame: pd.DataFrame, store: ReportCache, by: str | None, freq: str | None, key: str
+) -> None:
+    summary = summarize(frame, by, freq)
+    asked = duckdb.sql(SQL.format(root=store.path / "reports", key=key)).df()
+    assert len(summary) == len(asked)
+    if by or freq:
+        ours = summary[by or "date"].astype("str").tolist()
+        assert ours == asked["key"].astype("str").str.removesuffix(" 00:00:00").tolist()
+    for name in NAMES:
+        np.testing.assert_allclose(
+            summary[name].to_numpy("float64", na_value=np.nan), asked[name].to_numpy("float64")
+        )
+
+
+def test_row_by_row_as_by_hand() -> None:
+    result = add_kpis(
+        small(
+            costType=["CPC", "VCPM", "CPC"],
+            impressions=[1000, 2000, 0],
+            viewImpressions=[500, 1000, 0],
+            clicks=[10, 4, 0],
+            cost=[5.0, 8.0, 0.0],
+            attributedConversions14d=[2, 1, 0],
+            viewAttributedConversions14d=[3, 4, 0],
+            attributedSales14d=[50.0, 20.0, 0.0],
+            viewAttributedSales14d=[70.0, 100.0, 0.0],
+        )
+    )
+    assert result["orders"].tolist() == [2, 4, 0]
+    assert result["sales"].tolist() == [50.0, 100.0, 0.0]
+    assert result["acos"].tolist()[:2] == [0.1, 0.08]
+    assert result["roas"].tolist()[:2] == [10.0, 12.5]
+    assert result["vcpm"].tolist()[:2] == [10.0, 8.0]
+    assert result["cpa"].tolist()[:2] == [2.5, 2.0]
+    assert result["cvr"].tolist()[:2] == [0.2, 1.0]
+    assert result.loc[2, list(KPIS)[:8]].isna().all()
+    assert "units" not in result
+    assert "ntb_order_share" not in result
+
+
+def test_all_names_and_types(frame: pd.DataFrame) -> None:
+    result = add_kpis(frame)
+    assert result.columns.tolist() == [*frame.columns, *NAMES]
+    types = {name: str(result[name].dtype) for name in NAMES}
+    assert types.pop("orders") == types.pop("units") == "Int64"
+    assert set(types.values()) == {"float64"}
+    again = add_kpis(result)
+    assert again.columns.tolist() == result.columns.tolist()
+    pd.testing.assert_frame_equal(again, result)
+    assert frame.columns.tolist() == result.columns.tolist()[: len(frame.columns)]
+
+
+def test_missing_is_missing_and_never_0_or_infinite(frame: pd.DataFrame) -> None:
+    quiet = frame.assign(
+        clicks=pd.array([0] * len(frame), "Int64"),
+        cost=0.0,
+        viewAttributedSales14d=0.0,
+        attributedSales14d=np.nan,
+    )
+    summary = summarize(quiet, "campaignName")
+    for name in ("cpc", "cvr", "roas", "acos"):
+        assert summary[name].isna().all(), name
+    clicked = summary[summary["costType"] == "CPC"]
+    assert clicked["sales"].isna().all()
+    assert clicked["attributedSales14d"].isna().all()
+    assert (summary.loc[summary["costType"] == "VCPM", "sales"] == 0).all()
+
+
+def test_an_empty_frame_has_the_same_columns(box: Box) -> None:
+    full = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
+    box.sandbox.fill_with(lambda report: [])
+    empty = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
+    assert add_kpis(empty).columns.tolist() == add_kpis(full).columns.tolist()
+    assert len(summarize(empty, "campaignName")) == 0
+    assert {"acos", "orders"} <= set(summarize(empty, "campaignName"))
+
+
+def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
+    frame = small(costType=["CPC"] * 2, impressions=[1000, 10], clicks=[10, 5], cost=[1.0, 9.0])
+    assert summarize(frame)["ctr"].tolist() == [15 / 1010]
+
+
+def test_what_may_not_be_summed_is_not(box: Box, store: ReportCache) -> None:
+    frame = fetch_report(
+        "campaigns", box.day(3), box.day(1), metrics=available("campaigns"), client=box.client,
+        cache=store,
+    )  # fmt: skip
+    one = summarize(frame, "campaignId")
+    last = frame[frame["date"] == frame["date"].max()].set_index("campaignId")
+    for name in ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency"):
+        shown = one.set_index("campaignId").loc[last.index, name]
+        assert shown.tolist() == last[name].tolist(), name
+        assert name not in summarize(frame, "tactic")
+    by_tactic = summarize(frame, "tactic")
+    rates = by_tactic["viewImpressions"] / by_tactic["impressions"]
+    assert by_tactic["vtr"].tolist() == pytest.approx(rates.tolist())
+    assert one["campaignName"].notna().all()
+    assert one["currency"].unique().tolist() == ["USD"]
+    assert "campaignName" not in by_tactic
+
+
+def test_a_renamed_campaign_keeps_its_latest_name() -> None:
+    frame = small(campaignId=[1, 1], campaignName=["old", "new"], clicks=[1, 2])
+    frame["date"] = pd.to_datetime(["2026-11-01", "2026-11-02"]).astype("datetime64[s]")
+    summary = summarize(frame.assign(impressions=[10, 20]), "campaignId")
+    assert summary["campaignName"].tolist() == ["new"]
+    assert summary["clicks"].tolist() == [3]
+
+
+def test_days_without_rows_are_no_rows() -> None:
+    frame = small(clicks=[1, 2], impressions=[10, 10])
+    frame["date"] = pd.to_datetime(["2026-11-01", "2026-11-05"]).astype("datetime64[s]")
+    summary = summarize(frame, freq="D")
+    assert summary["date"].tolist() == frame["date"].tolist()
+    assert summary["date"].dtype == "datetime64[s]"
+
+
+def test_a_total_row_is_the_summary_of_all(frame: pd.DataFrame) -> None:
+    summary = summarize(frame, "campaignName", total=True)
+    whole = summarize(frame).iloc[0]
+    row = summary.iloc[-1]
+    assert row["campaignName"] == "total"
+    for name in NAMES:
+        assert row[name] == pytest.approx(whole[name]), name
+    plain = summarize(frame, "campaignName")
+    pd.testing.assert_frame_equal(summary.iloc[:-1], plain)
+    by_id = summarize(frame, ["tactic", "campaignId"], freq="W", total=True)
+    assert by_id.iloc[-1]["tactic"] == "total"
+    assert by_id["campaignId"].dtype == "Int64"
+    assert by_id.iloc[-1]["cost"] == pytest.approx(frame["cost"].sum())
+
+
+def test_currencies_are_not_added(box: Box) -> None:
+    frames = [
+        fetch_report("campaigns", box.day(2), client=box.client_for(n), cache=False) for n in (0, 2)
+    ]
+    both = pd.concat(frames)
+    with pytest.raises(InvalidRequest, match="JPY, USD"):
+        summarize(both)
+    assert summarize(both, "currency")["currency"].tolist() == ["JPY", "USD"]
+    with pytest.raises(InvalidRequest, match="JPY, USD"):
+        summarize(both, "currency", total=True)
+    assert len(summarize(both[["date", "currency", "clicks", "impressions"]])) == 1
+
+
+def test_two_periods_side_by_side(frame: pd.DataFrame, box: Box) -> None:
+    first, second = (box.day(14), box.day(8)), (box.day(7), box.day(1))
+    changes = compare(frame, first, second, by="campaignName").set_index("campaignName")
+    for days, side in ((first, "a"), (second, "b")):
+        part = frame[frame["date"].between(*days)]
+        alone = summarize(part, "campaignName").set_index("campaignName")
+        for name in ("cost", "orders", "acos"):
+            ours = changes.loc[alone.index, f"{name}_{side}"].to_numpy("float64", na_value=np.nan)
+            np.testing.assert_allclose(ours, alone[name].to_numpy("float64", na_value=np.nan))
+    np.testing.assert_allclose(changes["cost_change"], changes["cost_b"] - changes["cost_a"])
+    whole = compare(frame, first, second, metrics=["cost"])
+    assert whole.columns.tolist() == ["cost_a", "cost_b", "cost_change", "cost_change_share"]
+    share = whole["cost_b"][0] / whole["cost_a"][0] - 1
+    assert whole["cost_change_share"][0] == pytest.approx(share)
+
+
+def test_a_group_that_was_not_there_had_no_activity() -> None:
+    frame = small(campaignName=["a", "b"], clicks=[4, 6], impressions=[10, 20])
+    frame["date"] = pd.to_datetime(["2026-11-01", "2026-11-08"]).astype("datetime64[s]")
+    frame = frame.astype({"clicks": "Int64"})
+    periods = ("2026-11-01", "2026-11-07"), ("2026-11-08", "2026-11-14")
+    changes = compare(frame, *periods, by="campaignName", metrics=["clicks", "ctr"])
+    assert changes["clicks_a"].tolist() == [4, 0]
+    assert changes["clicks_b"].tolist() == [0, 6]
+    assert changes["clicks_change_share"].isna().tolist() == [False, True]
+    assert changes["ctr_b"].isna().tolist() == [True, False]
+
+
+@pytest.fixture
+def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdanalytics.kpis._warned", False)
+
+
+@pytest.mark.usefixtures("_not_warned")
+def test_without_cost_type_results_after_clicks_count_and_that_is_said_once(box: Box) -> None:
+    frame = fetch_report("targets", box.day(2), client=box.client, cache=False)
+    with pytest.warns(UserWarning, match="no costType"):
+        result = add_kpis(frame)
+    assert result["orders"].tolist() == frame["attributedConversions14d"].tolist()
+    add_kpis(frame)  # a second warning would be an error here
+    summary = summarize(frame, "campaignName")
+    twice = summarize(summary)
+    assert twice["orders"].tolist() == [summary["orders"].sum()]
+
+
+def test_a_summary_can_be_summarized_again(frame: pd.DataFrame) -> None:
+    daily = summarize(frame, "tactic", freq="D")
+    assert "costType" not in daily
+    twice, once = summarize(daily, "tactic"), summarize(frame, "tactic")
+    for name in ("orders", "sales", "acos", "cpc"):
+        np.testing.assert_allclose(twice[name].to_numpy("float64"), once[name].to_numpy("float64"))
+
+
+DAYS = ("2026-11-10", "2026-11-12")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda df: summarize(df, "campagnName"), "did you mean 'campaignName'"),
+        (lambda df: summarize(df, "adGroupName"), "metrics=[..., 'adGroupName']"),
+        (lambda df: add_kpis(df[["date", "campaignName"]]), "metrics=['costType'"),
+        (lambda df: compare(df, ("2020-01-01", "2020-01-02"), DAYS), "period_a"),
+        (lambda df: compare(df, "2026-11-10", DAYS), "pair of days"),  # type: ignore[arg-type]
+        (lambda df: compare(df, DAYS, DAYS, metrics=["acoss"]), "did you mean 'acos'"),
+    ],
+)
+def test_what_cannot_be_computed_is_said(frame: pd.DataFrame, call: Any, told: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        call(frame)
+    assert told in str(caught.value)
+
+
+def test_where_it_came_from_is_kept(frame: pd.DataFrame) -> None:
+    assert summarize(frame, "tactic").attrs == frame.attrs
+    assert sda.add_kpis(frame).attrs == frame.attrs
