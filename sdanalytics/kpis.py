@@ -6,7 +6,6 @@ within 14 days of a click, for vCPM those within 14 days of a view or a click.
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.metrics import CATALOGUE, Kind
+from sdanalytics.metrics import CATALOGUE, STATES, Kind
+from sdanalytics.names import nearest
 from sdanalytics.query import DateLike, as_day
 
 # Each by click, and by view and click.
@@ -68,7 +68,6 @@ KPIS: Final = {
 """The ratios, by name: formula, unit and meaning. Fractions are of 1, not of 100."""
 
 _RATES: Final = {"vtr": ("viewImpressions", "impressions"), "vctr": ("clicks", "viewImpressions")}
-_STATES: Final = ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency")
 _NAME_OF: Final = {
     "campaignId": ("campaignName", "campaignStatus", "costType"),
     "adGroupId": ("adGroupName", "bidOptimization"),
@@ -150,7 +149,7 @@ def summarize(
         When a column of `by` is not there, or a group has several currencies.
     """
     keys = [by] if isinstance(by, str) else list(by or ())
-    _check_columns(df, [*keys, *(["date"] if freq else [])])
+    check_columns(df, [*keys, *(["date"] if freq else [])])
     based = _with_results(df)
     groups = _grouped(based, keys, freq)
     _refuse_mixed_currencies(based, groups)
@@ -293,7 +292,7 @@ def _summed(df: pd.DataFrame, groups: Any, keys: list[str]) -> pd.DataFrame:
     kept = groups[_constant(df, groups, keys)].last()
     result = kept.join(sums)
     if _one_row_a_day(df, groups):
-        result = result.join(groups[[name for name in _STATES if name in df]].last())
+        result = result.join(groups[[name for name in STATES if name in df]].last())
     result = result[groups.size() > 0]
     for name, (part, whole) in _RATES.items():
         if name in df and part in result and whole in result:
@@ -311,8 +310,7 @@ def _summable(df: pd.DataFrame) -> list[str]:
 
 
 def _is_sum(name: str) -> bool:
-    known = CATALOGUE.get(name)
-    return known is not None and known.kind in (Kind.COUNT, Kind.MONEY) and name not in _STATES
+    return name in CATALOGUE and CATALOGUE[name].is_summable
 
 
 def _constant(df: pd.DataFrame, groups: Any, keys: list[str]) -> list[str]:
@@ -361,7 +359,7 @@ def _within(df: pd.DataFrame, period: tuple[DateLike, DateLike], name: str) -> p
     if not isinstance(period, tuple) or len(period) != 2:
         raise InvalidRequest(f"{name}={period!r} is no pair of days (first, last)")
     first, last = (pd.Timestamp(as_day(name, day)) for day in period)
-    _check_columns(df, ["date"])
+    check_columns(df, ["date"])
     part = df[(df["date"] >= first) & (df["date"] <= last)]
     if part.empty:
         raise InvalidRequest(f"the frame has no row from {first.date()} to {last.date()} ({name})")
@@ -395,7 +393,8 @@ def _known(names: Sequence[str], there_are: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def _check_columns(df: pd.DataFrame, names: Iterable[str]) -> None:
+def check_columns(df: pd.DataFrame, names: Iterable[str]) -> None:
+    """Raise `InvalidRequest` for a column that is not there, naming the one that was meant."""
     for name in names:
         if name not in df:
             columns = [str(column) for column in df.columns]
@@ -406,5 +405,5 @@ def _check_columns(df: pd.DataFrame, names: Iterable[str]) -> None:
 
 
 def _nearest(name: object, there_are: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(name), there_are, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(there_are)}"
+    meant = nearest(name, there_are)
+    return f"; did you mean {meant!r}?" if meant else f"; there are {', '.join(there_are)}"

@@ -7,7 +7,6 @@ Display version 2 reference.
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,11 +15,15 @@ from types import MappingProxyType
 from typing import Final
 
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.names import nearest
 
 RECORD_TYPES: Final = ("campaigns", "adGroups", "productAds", "targets", "asins")
 TACTICS: Final = ("T00020", "T00030")
 """Contextual targeting, and audiences (remarketing)."""
 SEGMENT: Final = "matchedTarget"
+
+STATES: Final = ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency")
+"""Metrics that tell how things stand on a day, and are no one's sum."""
 
 _IDENTITY: Final = {
     "campaigns": ("campaignId",),
@@ -113,6 +116,11 @@ class Metric:
     meaning: str
     reports: frozenset[str]
 
+    @property
+    def is_summable(self) -> bool:
+        """Whether values of several rows can be added: no rates, budgets or reach."""
+        return self.kind in (Kind.COUNT, Kind.MONEY) and self.name not in STATES
+
 
 def _load() -> Mapping[str, Metric]:
     table = files("sdanalytics").joinpath("metrics.csv").read_text(encoding="utf-8")
@@ -194,12 +202,10 @@ def _what_is_wrong(name: object, report: str) -> str:
 
 
 def _nearest(name: str, report: str) -> str:
-    by_folded = {known.lower(): known for known in CATALOGUE}
-    here = {f: k for f, k in by_folded.items() if report in CATALOGUE[k].reports}
-    for names in (here, by_folded):
-        near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
-        if near:
-            return f"; did you mean {names[near[0]]!r}?"
+    here = [known for known in CATALOGUE if report in CATALOGUE[known].reports]
+    meant = nearest(name, here) or nearest(name, CATALOGUE)
+    if meant:
+        return f"; did you mean {meant!r}?"
     return (
         "; metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d': "
         f"sdanalytics.metrics.available({report.partition('+')[0]!r}) lists them"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.metrics import CATALOGUE, Kind
+from sdanalytics.kpis import check_columns
+from sdanalytics.metrics import CATALOGUE, STATES, Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,6 @@ Line = tuple[str, "pd.Series[Any]"]
 
 _LONGEST: Final = 32
 _NAMELESS: Final = "(none)"
-_NOT_SUMMED: Final = ("campaignBudget", "cumulativeReach")
 _SCRIPTS: Final = ("Noto Sans CJK JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "MS Gothic")
 
 
@@ -121,8 +120,9 @@ def top(
     ax = _axes(ax)
     if data.empty:
         return _say_empty(ax)
-    names = data[by].astype("object").where(data[by].notna(), _NAMELESS)
-    sums = data.groupby(names)[metric].sum(min_count=1).sort_values(ascending=False).head(n)
+    sums = (
+        data.groupby(_names(data, by))[metric].sum(min_count=1).sort_values(ascending=False).head(n)
+    )
     places = range(len(sums))
     widths = sums.to_numpy(dtype="float64", na_value=float("nan"))
     bars = ax.barh(places, widths, **_with({"color": PALETTE[0]}, kwargs))
@@ -138,13 +138,9 @@ def top(
 
 def _check(data: pd.DataFrame, metric: str, by: str | None) -> None:
     """Refuse what cannot be drawn truly, before there is a figure."""
-    for column in (metric, by):
-        if column is not None and column not in data:
-            near = difflib.get_close_matches(str(column), list(map(str, data.columns)), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(data.columns)}"
-            raise InvalidRequest(f"the frame has no column {column!r}{hint}")
+    check_columns(data, [metric] if by is None else [metric, by])
     kind = CATALOGUE[metric].kind if metric in CATALOGUE else None
-    if kind is Kind.RATIO or metric in _NOT_SUMMED:
+    if kind is Kind.RATIO or metric in STATES:
         raise InvalidRequest(f"{metric} may not be summed over rows: it has no total to draw")
     if not pd.api.types.is_numeric_dtype(data[metric]) or kind is Kind.ID:
         raise InvalidRequest(f"{metric} is no number that can be summed; draw one such as 'cost'")
@@ -171,6 +167,11 @@ def _with(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return style | normalize_kwargs(wanted, Line2D)
 
 
+def _names(data: pd.DataFrame, by: str) -> pd.Series[Any]:
+    """Whose each row is; what has no name is drawn, too."""
+    return data[by].astype("object").where(data[by].notna(), _NAMELESS)
+
+
 def _daily(data: pd.DataFrame, metric: str) -> pd.Series[Any]:
     """The sum of each day; days without rows are a gap in the line."""
     sums = data.groupby("date")[metric].sum(min_count=1)
@@ -179,7 +180,7 @@ def _daily(data: pd.DataFrame, metric: str) -> pd.Series[Any]:
 
 def _largest(data: pd.DataFrame, metric: str, by: str, n: int) -> list[Line]:
     """The daily sums of the largest, then those of all others together."""
-    names = data[by].astype("object").where(data[by].notna(), _NAMELESS)
+    names = _names(data, by)
     order = data.groupby(names)[metric].sum().sort_values(ascending=False).index
     lines = [(str(name), _daily(data[names == name], metric)) for name in order[:n]]
     if len(order) > n:
@@ -224,8 +225,9 @@ def _dress_numbers(axis: Axis) -> None:
 
 def _dress(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
+    families = _families()
     for text in [ax.title, *ax.get_yticklabels(), *ax.get_xticklabels()]:
-        text.set_fontfamily(_families())
+        text.set_fontfamily(families)
 
 
 def _families() -> list[str]:

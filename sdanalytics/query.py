@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sdanalytics import metrics as catalogue
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.names import nearest
 
 DateLike = str | date
 """A calendar day: ``"2026-11-01"``, a `datetime.date`, a pandas or numpy timestamp."""
@@ -175,9 +175,8 @@ def _no_day(name: str, value: object) -> InvalidRequest:
 def _one_of(name: str, value: object, known: Sequence[str]) -> str:
     if isinstance(value, str) and value in known:
         return value
-    folded = {k.lower(): k for k in known}
-    near = difflib.get_close_matches(str(value).lower(), folded, n=1, cutoff=0.5)
-    hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
+    meant = nearest(value, known, cutoff=0.5)
+    hint = f"; did you mean {meant!r}?" if meant else ""
     raise InvalidRequest(f"{name}={value!r} is not one of {', '.join(known)}{hint}")
 
 

@@ -308,7 +308,7 @@ class Client:
         return profiles
 
     def _from_storage(self, link: str, report_id: str) -> bytes:
-        limit = self._limit or Limit(self.clock, OPERATION_LIMIT)
+        limit = self._bounds()
         try:
             answer = persist(
                 lambda: self._transport.storage(link, limit),
@@ -335,6 +335,10 @@ class Client:
         clean = {k: scrub(v, secrets) if isinstance(v, str) else v for k, v in document.items()}
         return ReportResponse.from_json(clean | {"reportId": str(document["reportId"])})
 
+    def _bounds(self) -> Limit:
+        """The limit of the call that this client is bound to, or one of the operation's own."""
+        return self._limit or Limit(self.clock, OPERATION_LIMIT)
+
     def _error(self, answer: Answer, operation: str) -> ApiError:
         return error_from(answer, operation, self._tokens.secrets)
 
@@ -348,7 +352,7 @@ class Client:
         scoped: bool = True,
     ) -> Answer:
         """One operation, repeated where that is safe; any answer but 401, 429 or 5xx."""
-        limit = self._limit or Limit(self.clock, OPERATION_LIMIT)
+        limit = self._bounds()
         token = self._tokens.token(limit)
         answer = self._send(operation, method, path, body, token, scoped, limit)
         if answer.status == 401:

@@ -19,17 +19,12 @@ from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sdanalytics.metrics import CATALOGUE, Kind
+from sdanalytics.metrics import CATALOGUE
 
 Facts = dict[str, int]
 """Additive metrics by name; money in the currency's smallest unit."""
 
-_NOT_ADDITIVE: Final = {"campaignBudget", "cumulativeReach"}
-ADDITIVE: Final = tuple(
-    m.name
-    for m in CATALOGUE.values()
-    if m.kind in (Kind.COUNT, Kind.MONEY) and m.name not in _NOT_ADDITIVE
-)
+ADDITIVE: Final = tuple(metric.name for metric in CATALOGUE.values() if metric.is_summable)
 _WINDOWS: Final = (1, 7, 14, 30)
 _SAME_SKU_SHARE: Final = 0.68
 _NEW_TO_BRAND_SHARE: Final = 0.36
@@ -278,8 +273,8 @@ def split(facts: Facts, weights: Sequence[float]) -> list[Facts]:
     sales without an order.
     """
     parts: list[Facts] = [{} for _ in weights]
-    for name in sorted(facts, key=lambda name: _rank(_basis(name, facts))):
-        basis = _basis(name, facts)
+    bases = {name: _basis(name, facts) for name in facts}
+    for name, basis in sorted(bases.items(), key=lambda pair: _rank(pair[1])):
         by = [part[basis] for part in parts] if basis else weights
         for part, piece in zip(parts, _shares(facts[name], by), strict=True):
             part[name] = piece
