@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import requests
 
-from sdanalytics import InvalidRequest, ReportCache, fetch_report, sandbox
+from sdanalytics import Forbidden, InvalidRequest, ReportCache, fetch_report, sandbox
 from sdanalytics.metrics import available
 from tests.conftest import Box, JumpingClock
 
@@ -75,6 +75,18 @@ def test_vendors_have_neither_asins_nor_sku(box: Box) -> None:
     assert post(box, "asins", headers=scope, metrics="asin").status_code == 400
     assert post(box, "productAds", headers=scope, metrics="asin,sku").status_code == 400
     assert post(box, "productAds", headers=scope, metrics="asin").status_code == 202
+
+
+def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> None:
+    german = 1
+    with sandbox.start() as usual:
+        unregistered = {usual.profile_ids[german]}
+    box = Box(clock, unregistered=unregistered)
+    with box.sandbox:
+        with pytest.raises(Forbidden, match="not authorized for Sponsored Display") as caught:
+            fetch_report("campaigns", box.day(1), client=box.client_for(german), cache=False)
+        assert (caught.value.status, caught.value.operation) == (403, "request_report")
+        assert len(fetch_report("campaigns", box.day(1), client=box.client, cache=False)) > 0
 
 
 def test_a_report_is_its_profiles_own(box: Box) -> None:

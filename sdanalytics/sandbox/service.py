@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -62,6 +62,8 @@ class Settings:
         Requests a second that a profile may make of each operation; above it: 429.
     retry_after : int or None
         Seconds that a 429 asks to wait; None: it does not say.
+    unregistered : collection of int
+        Profiles whose account is not registered for Sponsored Display: 403.
     now : callable
         The moment, as an aware datetime: what today is, and how ripe attribution.
     monotonic : callable
@@ -75,6 +77,7 @@ class Settings:
     queue_limit: int | None = None
     rate_limit: float | None = None
     retry_after: int | None = 1
+    unregistered: Collection[int] = ()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
 
@@ -318,6 +321,8 @@ class Service:
         advertiser = ADVERTISERS.get(int(scope)) if scope.isdigit() else None
         if advertiser is None:
             raise Refusal(401, "UNAUTHORIZED", f"Not authorized to access scope {scope}")
+        if advertiser.profile_id in self.settings.unregistered:
+            raise Refusal(403, "FORBIDDEN", "Advertiser is not authorized for Sponsored Display.")
         return advertiser
 
     def _check_pace(self, operation: str, profile_id: int) -> None:
