@@ -39,6 +39,7 @@ from sdanalytics.files import (
     source_name,
     write,
 )
+from sdanalytics.freshness import changing_from
 from sdanalytics.metrics import catalogue_order, identity
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
@@ -176,6 +177,7 @@ class ReportCache:
         _refuse_narrow(entries, columns)
         loaded = {e.piece: t for e in entries if (t := self.load(e.piece, columns)) is not None}
         frame = to_frame(assemble(loaded, columns))
+        stored = [(entry.piece.date, entry.fetched_at) for entry in entries]
         frame.attrs["sdanalytics"] = {
             "record_type": record_type,
             "segment": segment,
@@ -183,6 +185,7 @@ class ReportCache:
             "profile_id": profile_id,
             "currency": profile.currency if profile else None,
             "slices_missing": len(pieces) - len(loaded),
+            **(changing_from(stored, profile.zone) if profile else {}),
         }
         return frame
 

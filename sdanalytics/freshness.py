@@ -9,6 +9,7 @@ longer has cannot be asked for again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,23 @@ def age_of(day: date, moment: datetime, zone: ZoneInfo) -> int:
 def may_be_restated(day: date, fetched_at: datetime, zone: ZoneInfo) -> bool:
     """Whether the day could still change after it was fetched."""
     return good_for(age_of(day, fetched_at, zone)) is not None
+
+
+def changing_from(stored: Iterable[tuple[date, datetime]], zone: ZoneInfo) -> dict[str, str | None]:
+    """The first days that could still change after they were fetched, of (day, fetched_at).
+
+    Returns
+    -------
+    dict
+        ``restatable_from``, and, for impressions, clicks and cost, which settle sooner,
+        ``traffic_restatable_from``: ISO days; None when nothing changes any more.
+    """
+    changing = [pair for pair in stored if may_be_restated(*pair, zone)]
+    traffic = [pair for pair in changing if age_of(*pair, zone) <= TRAFFIC_SETTLES]
+    return {
+        key: min(pairs)[0].isoformat() if pairs else None
+        for key, pairs in (("restatable_from", changing), ("traffic_restatable_from", traffic))
+    }
 
 
 def is_fresh(

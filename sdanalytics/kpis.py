@@ -8,66 +8,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.measures import (
+    KPIS,
+    RATES,
+    RESULTS,
+    Kpi,
+    is_known,
+    is_measure,
+    is_money,
+    is_sum,
+    missing_column,
+    missing_measure,
+    needs,
+    notes_of,
+)
 from sdanalytics.metrics import CATALOGUE, STATES, Kind
-from sdanalytics.names import nearest
 from sdanalytics.query import DateLike, as_day
 
-# Each by click, and by view and click.
-_RESULTS: Final = {
-    "orders": ("attributedConversions14d", "viewAttributedConversions14d"),
-    "sales": ("attributedSales14d", "viewAttributedSales14d"),
-    "units": ("attributedUnitsOrdered14d", "viewAttributedUnitsOrdered14d"),
-    "_ntb_orders": ("attributedOrdersNewToBrand14d", "viewAttributedOrdersNewToBrand14d"),
-    "_ntb_sales": ("attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d"),
-}
-
-
-@dataclass(frozen=True)
-class Kpi:
-    """A ratio: `factor` times `part` by `whole`, both summed first.
-
-    Attributes
-    ----------
-    name, part, whole : str
-    factor : int
-    unit : str
-        ``fraction`` or ``currency``.
-    meaning : str
-    """
-
-    name: str
-    part: str
-    whole: str
-    unit: str
-    meaning: str
-    factor: int = 1
-
-
-KPIS: Final = {
-    kpi.name: kpi
-    for kpi in (
-        Kpi("ctr", "clicks", "impressions", "fraction", "Click-through rate"),
-        Kpi("cpc", "cost", "clicks", "currency", "Cost per click"),
-        Kpi("vcpm", "cost", "viewImpressions", "currency", "Cost per 1,000 viewable", 1000),
-        Kpi("cvr", "orders", "clicks", "fraction", "Conversion rate: orders per click"),
-        Kpi("cpa", "cost", "orders", "currency", "Cost per acquisition: per order"),
-        Kpi("aov", "sales", "orders", "currency", "Average order value"),
-        Kpi("acos", "cost", "sales", "fraction", "Advertising cost of sales"),
-        Kpi("roas", "sales", "cost", "fraction", "Return on advertising spend"),
-        Kpi("ntb_order_share", "_ntb_orders", "orders", "fraction", "New-to-brand orders"),
-        Kpi("ntb_sales_share", "_ntb_sales", "sales", "fraction", "New-to-brand sales"),
-    )
-}
-"""The ratios, by name: formula, unit and meaning. Fractions are of 1, not of 100."""
-
-_RATES: Final = {"vtr": ("viewImpressions", "impressions"), "vctr": ("clicks", "viewImpressions")}
 _NAME_OF: Final = {
     "campaignId": ("campaignName", "campaignStatus", "costType"),
     "adGroupId": ("adGroupName", "bidOptimization"),
@@ -100,14 +63,13 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
     InvalidRequest
         When the columns allow none at all; says which `metrics=` would.
     """
-    based = _with_results(df)
-    made = [name for name in _RESULTS if name in based and not name.startswith("_")]
+    based = with_results(df)
+    made = [name for name in RESULTS if name in based and not name.startswith("_")]
     ratios = {kpi.name: _ratio(based, kpi) for kpi in KPIS.values() if _has(based, kpi)}
     if not made and not ratios:
         raise InvalidRequest(
             "no key figure can be computed from these columns; fetch with "
-            "metrics=['costType', 'impressions', 'clicks', 'cost', 'attributedConversions14d', "
-            "'attributedSales14d', 'viewAttributedConversions14d', 'viewAttributedSales14d']"
+            f"metrics={[*needs('ctr'), *needs('acos'), *RESULTS['orders']]!r}"
         )
     return _without_helpers(based).assign(**ratios)
 
@@ -124,7 +86,7 @@ def summarize(
     Parameters
     ----------
     df : pandas.DataFrame
-        From `fetch_report`.
+        From `fetch_report`, or from here (a total row in it is left out).
     by : str or sequence of str, optional
         Columns whose values make the groups; None: all rows together.
     freq : str, optional
@@ -150,14 +112,64 @@ def summarize(
     """
     keys = [by] if isinstance(by, str) else list(by or ())
     check_columns(df, [*keys, *(["date"] if freq else [])])
-    based = _with_results(df)
+    df = without_total(df)
+    result = _summary(df, keys, freq)
+    if freq:
+        _note(result, freq=freq)
+    if total and len(result) and (keys or freq):
+        result = _with_total(result, _summary(df, [], None), keys)
+    return result
+
+
+def measured(
+    df: pd.DataFrame, names: Sequence[str], by: str | Sequence[str] | None = None
+) -> pd.DataFrame:
+    """A summary that certainly has each of the names: sums, key figures, the user's own.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+        From `fetch_report` or `summarize`.
+    names : sequence of str
+        Numbers of the user's own are summed.
+    by : str or sequence of str, optional
+        As in `summarize`.
+
+    Raises
+    ------
+    InvalidRequest
+        Naming the columns that it would take, or the name that was meant; or when amounts
+        of several currencies would stand side by side.
+    """
+    keys = [by] if isinstance(by, str) else list(by or ())
+    check_columns(df, keys)
+    own = [name for name in names if name in df and not is_known(name) and is_measure(df, name)]
+    parts = {part for name in names for part in _ingredients(name)}
+    apart = {"date", "currency", "costType", *keys}
+    rows = without_total(df)
+    rows = rows[[name for name in rows.columns if name in parts or name in apart]]
+    if any(is_money(name) for name in names):
+        _refuse_mixed_currencies(rows, _grouped(rows, [], None))
+    result = _summary(rows, keys, None, own)
+    for name in names:
+        if name not in result or not is_measure(result, name):
+            raise missing_measure(df, name)
+    return result
+
+
+def _ingredients(name: str) -> list[str]:
+    kpi = KPIS.get(name)
+    return [name, *needs(name), *([kpi.part, kpi.whole] if kpi else [])]
+
+
+def _summary(
+    df: pd.DataFrame, keys: list[str], freq: str | None, own: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Sums, key figures, and what is the same in each group; nothing noted of it yet."""
+    based = with_results(df)
     groups = _grouped(based, keys, freq)
     _refuse_mixed_currencies(based, groups)
-    result = _summed(based, groups, keys)
-    if total and len(result):
-        whole = _summed(based, _grouped(based, [], None), [])
-        _refuse_mixed_currencies(based, _grouped(based, [], None))
-        result = _with_total(result, whole, keys)
+    result = _summed(based, groups, keys, own)
     result.attrs = dict(df.attrs)
     return result
 
@@ -203,7 +215,7 @@ def compare(
     ]
     shared = [str(name) for name in sides[0] if name in sides[1] and name not in keys]
     numbers = [name for name in shared if _is_number(sides[0][name])]
-    chosen = numbers if metrics is None else _known(metrics, numbers)
+    chosen = numbers if metrics is None else _known(metrics, sides[0], numbers)
     joined = _joined(sides, keys, chosen)
     result = joined[keys].copy()
     for name in chosen:
@@ -215,11 +227,11 @@ def compare(
     return result
 
 
-def _with_results(df: pd.DataFrame) -> pd.DataFrame:
+def with_results(df: pd.DataFrame) -> pd.DataFrame:
     """The frame with orders, sales, units and their new-to-brand parts, as far as possible."""
-    ready = {name for name in _RESULTS if name in df}
+    ready = {name for name in RESULTS if name in df}
     results = {}
-    for name, columns in _RESULTS.items():
+    for name, columns in RESULTS.items():
         # A summary has results, but may have lost what chose them: those are taken as they are.
         if name not in ready and ("costType" in df or not ready):
             values = _chosen(df, *columns)
@@ -278,7 +290,7 @@ def _divide(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _without_helpers(df: pd.DataFrame) -> pd.DataFrame:
-    return df.drop(columns=[name for name in _RESULTS if name.startswith("_") and name in df])
+    return df.drop(columns=[name for name in RESULTS if name.startswith("_") and name in df])
 
 
 def _grouped(df: pd.DataFrame, keys: list[str], freq: str | None) -> Any:
@@ -287,14 +299,15 @@ def _grouped(df: pd.DataFrame, keys: list[str], freq: str | None) -> Any:
     return df.groupby(by, observed=True, dropna=False, sort=True)
 
 
-def _summed(df: pd.DataFrame, groups: Any, keys: list[str]) -> pd.DataFrame:
-    sums = groups[_summable(df)].sum(min_count=1)
+def _summed(df: pd.DataFrame, groups: Any, keys: list[str], own: Sequence[str]) -> pd.DataFrame:
+    summable = [name for name in df.columns if is_sum(name) or name in own]
+    sums = groups[summable].sum(min_count=1)
     kept = groups[_constant(df, groups, keys)].last()
     result = kept.join(sums)
     if _one_row_a_day(df, groups):
         result = result.join(groups[[name for name in STATES if name in df]].last())
     result = result[groups.size() > 0]
-    for name, (part, whole) in _RATES.items():
+    for name, (part, whole) in RATES.items():
         if name in df and part in result and whole in result:
             result[name] = _divide(result[part], result[whole])
     for kpi in KPIS.values():
@@ -303,14 +316,6 @@ def _summed(df: pd.DataFrame, groups: Any, keys: list[str]) -> pd.DataFrame:
     named = [name for name in result.index.names if name is not None]
     result = result.reset_index(level=named) if named else result.reset_index(drop=True)
     return _without_helpers(result)
-
-
-def _summable(df: pd.DataFrame) -> list[str]:
-    return [name for name in df.columns if name in _RESULTS or _is_sum(name)]
-
-
-def _is_sum(name: str) -> bool:
-    return name in CATALOGUE and CATALOGUE[name].is_summable
 
 
 def _constant(df: pd.DataFrame, groups: Any, keys: list[str]) -> list[str]:
@@ -332,27 +337,49 @@ def _one_row_a_day(df: pd.DataFrame, groups: Any) -> bool:
 
 
 def _refuse_mixed_currencies(df: pd.DataFrame, groups: Any) -> None:
-    if "currency" not in df or not any(_is_money(name) for name in df.columns):
+    if "currency" not in df or not any(is_money(str(name)) for name in df.columns):
         return
     if (groups["currency"].nunique() > 1).any():
         currencies = ", ".join(sorted(df["currency"].dropna().astype("str").unique()))
         raise InvalidRequest(
-            f"money in {currencies} cannot be added: summarize one currency at a time, or with "
-            "'currency' in by="
+            f"money in several currencies ({currencies}) cannot be added or compared: take one "
+            "at a time (df[df['currency'] == 'USD']), or summarize with 'currency' in by="
         )
 
 
-def _is_money(name: str) -> bool:
-    return name == "sales" or (name in CATALOGUE and CATALOGUE[name].kind is Kind.MONEY)
-
-
 def _with_total(result: pd.DataFrame, whole: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    attrs = result.attrs
     row = whole.reindex(columns=result.columns)
-    texts = [k for k in keys if not pd.api.types.is_numeric_dtype(result[k])]
+    texts = [k for k in keys if not _is_unnamed(result[k])]
     if texts:
         result = result.astype({texts[0]: "str"})
         row[texts[0]] = _TOTAL
-    return pd.concat([result, row.astype(result.dtypes.to_dict())], ignore_index=True)
+    both = pd.concat([result, row.astype(result.dtypes.to_dict())], ignore_index=True)
+    both.attrs = attrs
+    _note(both, total_in=texts[0] if texts else (keys or ["date"])[0])
+    return both
+
+
+def without_total(df: pd.DataFrame) -> pd.DataFrame:
+    """The frame without the total row that `summarize` added to it: nothing counts twice."""
+    column = notes_of(df).get("total_in")
+    if column not in df:
+        return df
+    named = df[column].isna() if _is_unnamed(df[column]) else df[column].astype("str") == _TOTAL
+    rows = df.drop(index=df.index[named][-1:])
+    rows.attrs = df.attrs | {"sdanalytics": notes_of(df) | {"total_in": None}}
+    return rows
+
+
+def _is_unnamed(key: pd.Series[Any]) -> bool:
+    """Whether a key has no room for the word total: the total's is missing there."""
+    is_time = pd.api.types.is_datetime64_any_dtype(key)
+    return is_time or pd.api.types.is_numeric_dtype(key)
+
+
+def _note(df: pd.DataFrame, **facts: str) -> None:
+    """Keep with the frame how it was made; the plots go by it."""
+    df.attrs["sdanalytics"] = notes_of(df) | facts
 
 
 def _within(df: pd.DataFrame, period: tuple[DateLike, DateLike], name: str) -> pd.DataFrame:
@@ -371,7 +398,7 @@ def _joined(sides: list[pd.DataFrame], keys: list[str], chosen: Sequence[str]) -
     if not keys:
         return a.add_suffix("_a").join(b.add_suffix("_b"))
     joined = a.merge(b, on=keys, how="outer", suffixes=("_a", "_b"), indicator="_in")
-    sums = [name for name in chosen if name in _RESULTS or _is_sum(name)]
+    sums = [name for name in chosen if is_sum(name)]
     for side, absent in (("_a", "right_only"), ("_b", "left_only")):
         for name in sums:  # no row is no activity; what is missing in a row stays missing
             column = joined[f"{name}{side}"]
@@ -384,12 +411,10 @@ def _is_number(values: pd.Series[Any]) -> bool:
     return pd.api.types.is_numeric_dtype(values) and (known is None or known.kind is not Kind.ID)
 
 
-def _known(names: Sequence[str], there_are: Sequence[str]) -> list[str]:
+def _known(names: Sequence[str], summary: pd.DataFrame, numbers: Sequence[str]) -> list[str]:
     for name in names:
-        if name not in there_are:
-            raise InvalidRequest(
-                f"{name!r} is no sum or key figure here{_nearest(name, there_are)}"
-            )
+        if name not in numbers:
+            raise missing_measure(summary, name)
     return list(names)
 
 
@@ -397,13 +422,4 @@ def check_columns(df: pd.DataFrame, names: Iterable[str]) -> None:
     """Raise `InvalidRequest` for a column that is not there, naming the one that was meant."""
     for name in names:
         if name not in df:
-            columns = [str(column) for column in df.columns]
-            hint = _nearest(name, columns)
-            if name in CATALOGUE:
-                hint = f"; fetch it with metrics=[..., {name!r}]"
-            raise InvalidRequest(f"the frame has no column {name!r}{hint}")
-
-
-def _nearest(name: object, there_are: Sequence[str]) -> str:
-    meant = nearest(name, there_are)
-    return f"; did you mean {meant!r}?" if meant else f"; there are {', '.join(there_are)}"
+            raise missing_column(df, name)

@@ -1,28 +1,62 @@
-"""Matplotlib figures of reports: data first, the rest by keyword, an Axes back."""
+"""Matplotlib figures of reports: data first, the rest by keyword, an Axes back.
+
+Every function takes a frame from `fetch_report` or from `summarize`, and draws sums, ratios
+of sums (`acos`, `roas`, ...) or a column of the user's own, which is summed. What has no sum
+is refused: rates without their parts, budgets and reach of several rows, money in several
+currencies.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
+from sdanalytics.drawing import (
+    NOTE,
+    OTHER,
+    PALETTE,
+    SHADES,
+    axes_of,
+    axis_title,
+    colour_bar,
+    dress,
+    dress_days,
+    dress_numbers,
+    labels_of,
+    legend,
+    merged,
+    note,
+    number,
+    say_empty,
+    spell,
+    title_of,
+    write_cells,
+)
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.kpis import check_columns
-from sdanalytics.metrics import CATALOGUE, STATES, Kind
+from sdanalytics.measures import KPIS, is_attributed, is_known, notes_of, unit_of
+from sdanalytics.tables import STAGES, by_name, floats, matrix, over_time, stages, weeks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
+    from matplotlib.collections import PathCollection
+    from matplotlib.text import Annotation
 
-# Okabe and Ito: told apart with any colour vision.
-PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442")
-OTHER: Final = "#9A9A9A"
-Line = tuple[str, "pd.Series[Any]"]
-"""A line's name, and its value on each day."""
-
-_LONGEST: Final = 32
-_NAMELESS: Final = "(none)"
-_SCRIPTS: Final = ("Noto Sans CJK JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "MS Gothic")
+_NICE_ROAS: Final = (0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 100)
+_SIDES: Final = (
+    (1, 0, "left", "center"),
+    (-1, 0, "right", "center"),
+    (0, 1, "center", "bottom"),
+    (0, -1, "center", "top"),
+    (0, 1, "left", "bottom"),
+    (0, -1, "left", "top"),
+)
+"""Where a name may stand beside its bubble: direction and alignment, the best first."""
+_WALL_WEEKS: Final = 14
+"""Up to so many weeks a calendar hangs as on a wall; more run to the right."""
 
 
 def trend(
@@ -34,16 +68,17 @@ def trend(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """A metric over time, summed over the rows of each day.
+    """A metric over time; days that Amazon may still restate are lighter.
 
     Parameters
     ----------
     data : pandas.DataFrame
-        As `fetch_report` gives it.
+        With a column `date`. Days without rows are a gap in the line.
     metric : str
-        A column that may be summed.
+        A metric or key figure.
     by : str, optional
-        A column: a line for each of its `n` largest values, one for all others together.
+        A column: a line for each of its `n` largest values (of ratios: the largest by
+        cost), and one for all others together.
     n : int
         How many lines at the most, the others' not counted.
     ax : matplotlib.axes.Axes, optional
@@ -58,25 +93,24 @@ def trend(
     Raises
     ------
     InvalidRequest
-        When the frame has no such column, or its values have no sum: rates, budgets, reach,
-        money in several currencies.
+        When the frame cannot give the metric; says which `metrics=` would.
     """
-    _check(data, metric, by)
-    ax = _axes(ax)
-    if data.empty:
-        return _say_empty(ax)
-    lines = _largest(data, metric, by, n) if by else [(metric, _daily(data, metric))]
-    for number, (name, line) in enumerate(lines):
-        style = _style(number, is_rest=by is not None and number == n) | {"label": _label(name)}
-        ax.plot(line.index, line.to_numpy(dtype="float64"), **_with(style, kwargs))
-    _dress(ax)
-    _dress_time(ax)
-    _dress_numbers(ax.yaxis)
+    lines, names = over_time(data, metric, by, n)
+    ax = axes_of(ax)
+    if lines.empty:
+        return say_empty(ax)
+    for place, (label, column) in enumerate(zip(labels_of(names), lines, strict=True)):
+        style = _line_style(place, is_rest=place == n) | {"label": label}
+        ax.plot(lines.index, lines[column].to_numpy("float64"), **_line(style, kwargs))
+    dress(ax)
+    dress_days(ax)
+    dress_numbers(ax.yaxis, unit_of(metric))
     if ax.dataLim.ymin >= 0:
         ax.set_ylim(bottom=0)
-    ax.set_ylabel(_unit(data, metric))
+    ax.set_ylabel(axis_title(data, metric))
+    _lighten(ax, data, metric, pd.DatetimeIndex(lines.index))
     if by is not None:
-        _legend(ax)
+        legend(ax)
     return ax
 
 
@@ -86,21 +120,26 @@ def top(
     *,
     by: str = "campaignName",
     n: int = 10,
+    dot: str | None = None,
+    hue: str | None = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """The largest values of a column, by a metric summed over all days, as bars.
+    """The largest values of a column by a metric, over all days, as bars.
 
     Parameters
     ----------
     data : pandas.DataFrame
-        As `fetch_report` gives it.
     metric : str
-        A column that may be summed.
+        A metric or key figure: the length of the bars.
     by : str
         Whose bars.
     n : int
         How many bars at the most.
+    dot : str, optional
+        Another metric, as a dot on each bar's line with an axis of its own above.
+    hue : str, optional
+        Another metric, as the colour of each bar.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure's by default.
     **kwargs
@@ -113,158 +152,435 @@ def top(
     Raises
     ------
     InvalidRequest
-        When the frame has no such column, or its values have no sum: rates, budgets, reach,
-        money in several currencies.
+        When the frame cannot give the metrics; says which `metrics=` would.
     """
-    _check(data, metric, by)
-    ax = _axes(ax)
-    if data.empty:
-        return _say_empty(ax)
-    sums = (
-        data.groupby(_names(data, by))[metric].sum(min_count=1).sort_values(ascending=False).head(n)
-    )
-    places = range(len(sums))
-    widths = sums.to_numpy(dtype="float64", na_value=float("nan"))
-    bars = ax.barh(places, widths, **_with({"color": PALETTE[0]}, kwargs))
-    ax.bar_label(bars, labels=[_number(value) for value in widths], padding=3, fontsize="small")
-    ax.set_yticks(places, [_label(name) for name in sums.index])
+    table = by_name(data, by, [m for m in (metric, dot, hue) if m]).head(n)
+    ax = axes_of(ax)
+    if table.empty:
+        return say_empty(ax)
+    places, widths = range(len(table)), floats(table[metric])
+    style: dict[str, Any] = {"color": PALETTE[0], "height": 0.7}
+    if hue is not None:
+        style["color"] = _hues(ax, data, hue, table)
+    bars = ax.barh(places, widths, **_bar(style, kwargs))
+    told = [number(value, unit_of(metric)) for value in widths]
+    if dot is None:
+        ax.bar_label(bars, labels=told, padding=3, fontsize="small")
+    ax.set_yticks(places, labels_of(table.index.tolist()))
     ax.invert_yaxis()
     ax.margins(x=0.14)
-    ax.set_xlabel(_unit(data, metric))
-    _dress_numbers(ax.xaxis)
-    _dress(ax)
+    ax.set_xlabel(axis_title(data, metric))
+    dress_numbers(ax.xaxis, unit_of(metric))
+    dress(ax)
+    ax.tick_params(axis="y", length=0)
+    if dot is not None:
+        _dots(ax, data, dot, table)
     return ax
 
 
-def _check(data: pd.DataFrame, metric: str, by: str | None) -> None:
-    """Refuse what cannot be drawn truly, before there is a figure."""
-    check_columns(data, [metric] if by is None else [metric, by])
-    kind = CATALOGUE[metric].kind if metric in CATALOGUE else None
-    if kind is Kind.RATIO or metric in STATES:
-        raise InvalidRequest(f"{metric} may not be summed over rows: it has no total to draw")
-    if not pd.api.types.is_numeric_dtype(data[metric]) or kind is Kind.ID:
-        raise InvalidRequest(f"{metric} is no number that can be summed; draw one such as 'cost'")
-    if kind is Kind.MONEY and "currency" in data and data["currency"].nunique() > 1:
-        currencies = ", ".join(sorted(data["currency"].dropna().unique()))
-        raise InvalidRequest(
-            f"{metric} is in several currencies ({currencies}): draw one at a time"
+def efficiency(
+    data: pd.DataFrame,
+    metric: str = "sales",
+    *,
+    by: str = "campaignName",
+    size: str = "orders",
+    acos: float | Sequence[float] | None = None,
+    roas: float | Sequence[float] | None = None,
+    n: int = 8,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Cost against sales, a bubble each; what lies above a line returns more than its ROAS.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+    metric : str
+        What the cost is to bring.
+    by : str
+        Whose bubbles.
+    size : str
+        A metric, as the bubbles' area.
+    acos, roas : float or sequence of float, optional
+        Targets to draw lines of (`acos` as a fraction: 0.25); by default a few round ROAS.
+        Only for `metric="sales"` or other money.
+    n : int
+        How many bubbles, those of the largest cost, are named.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's by default.
+    **kwargs
+        To `matplotlib.axes.Axes.scatter`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame cannot give the metrics, or a target is not above 0.
+    """
+    targets = _targets(acos, roas)
+    table = by_name(data, by, ["cost", metric, size])
+    table = table[table["cost"].notna() & table[metric].notna()]
+    ax = axes_of(ax)
+    if table.empty:
+        return say_empty(ax)
+    areas = floats(table[size])
+    largest = float(np.nanmax(areas, initial=0.0))
+    style = {
+        "s": 20 + 380 * np.nan_to_num(areas) / (largest or 1.0),
+        "color": PALETTE[0],
+        "alpha": 0.6,
+        "edgecolor": "white",
+    }
+    costs, returns = floats(table["cost"]), floats(table[metric])
+    bubbles = ax.scatter(costs, returns, **_scatter(style, kwargs))
+    ax.margins(0.12)
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel(axis_title(data, "cost"))
+    ax.set_ylabel(axis_title(data, metric))
+    for axis, unit in ((ax.xaxis, "currency"), (ax.yaxis, unit_of(metric))):
+        dress_numbers(axis, unit)
+    dress(ax)
+    if unit_of(metric) == "currency":
+        _target_lines(ax, targets or _nice_targets(costs, returns))
+    told = number(largest, unit_of(size))
+    note(ax, f"area: {title_of(size)}, up to {told}")
+    _name_bubbles(ax, bubbles, labels_of(table.index.tolist()[:n]))
+    return ax
+
+
+def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """From impressions to orders, with the rate from each stage to the next.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        All its rows together. Stages whose columns it lacks are left out.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's by default.
+    **kwargs
+        To `matplotlib.axes.Axes.barh`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The widths are on a logarithmic scale: each stage is a small part of the one before.
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame has fewer than two stages; says which `metrics=` would.
+    """
+    counts = stages(data)
+    ax = axes_of(ax)
+    if data.empty:
+        return say_empty(ax)
+    totals = np.array(list(counts.values()))
+    places = np.arange(len(counts))
+    style = {"color": PALETTE[0], "height": 0.5}
+    bars = ax.barh(places, np.maximum(totals, 1.0), **_bar(style, kwargs))
+    ax.set_xscale("log")
+    ax.bar_label(bars, labels=[f"{total:,.0f}" for total in totals], padding=4)
+    for place, (before, after) in enumerate(pairwise(counts)):
+        ax.text(
+            0.012, place + 0.5, _rate(counts, before, after), va="center", color=NOTE,
+            fontsize="small", transform=ax.get_yaxis_transform(),
+        )  # fmt: skip
+    ax.set_yticks(places, [STAGES[stage] for stage in counts])
+    ax.invert_yaxis()
+    ax.set_xlim(1, max(totals.max(), 10.0) ** 1.15)
+    ax.set_xlabel("count (logarithmic)")
+    dress(ax)
+    ax.tick_params(axis="y", length=0)
+    ax.minorticks_off()
+    return ax
+
+
+def halo(
+    data: pd.DataFrame,
+    metric: str = "attributedSales14dOtherSKU",
+    *,
+    n: int = 8,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """What was bought after ads for something else: advertised by purchased ASIN.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        An ``asins`` report.
+    metric : str
+        What the cells hold.
+    n : int
+        How many ASINs each way, the largest; the others are folded into one.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's by default.
+    **kwargs
+        To `matplotlib.axes.Axes.imshow`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame is not of the ``asins`` report, or lacks the metric.
+    """
+    cells = matrix(data, metric, n)
+    ax = axes_of(ax)
+    if cells.empty:
+        return say_empty(ax)
+    shades = ax.imshow(
+        floats(cells), **_image({"cmap": SHADES, "vmin": 0, "aspect": "auto"}, kwargs)
+    )
+    write_cells(ax, cells, unit_of(metric), shades)
+    ax.set_xticks(
+        range(cells.shape[1]), labels_of(cells.columns.tolist()), rotation=40, ha="right",
+        rotation_mode="anchor",
+    )  # fmt: skip
+    ax.set_yticks(range(cells.shape[0]), labels_of(cells.index.tolist()))
+    ax.set_xlabel("purchased")
+    ax.set_ylabel("advertised")
+    _dress_cells(ax)
+    colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
+    return ax
+
+
+def calendar(
+    data: pd.DataFrame, metric: str = "cost", *, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
+    """The days as a calendar, the darker the more.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        With daily rows. Days without rows are blank.
+    metric : str
+        A metric or key figure.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's by default.
+    **kwargs
+        To `matplotlib.axes.Axes.imshow`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A row a week, Monday first; from 15 weeks on a column a week.
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame cannot give the metric; says which `metrics=` would.
+    """
+    wall = weeks(data, metric)
+    ax = axes_of(ax)
+    if wall.empty:
+        return say_empty(ax)
+    long = len(wall) > _WALL_WEEKS
+    cells = wall.T if long else wall
+    shades = ax.imshow(floats(cells), **_image({"cmap": SHADES, "aspect": "auto"}, kwargs))
+    if not long:
+        write_cells(ax, cells, unit_of(metric), shades)
+    mondays = [f"{monday:%b} {monday.day}" for monday in wall.index]
+    step = -(-len(mondays) // _WALL_WEEKS)
+    of_weeks, of_days = (ax.xaxis, ax.yaxis) if long else (ax.yaxis, ax.xaxis)
+    of_weeks.set_ticks(range(0, len(mondays), step), mondays[::step])
+    of_days.set_ticks(range(7), [str(day) for day in wall.columns])
+    if long:
+        ax.tick_params(axis="x", labelrotation=60)
+    _dress_cells(ax)
+    colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
+    return ax
+
+
+def _lighten(ax: Axes, data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> None:
+    """Veil what may still be restated, and say so."""
+    from matplotlib.dates import date2num
+    from matplotlib.patches import Rectangle
+
+    first = _restatable_from(data, metric)
+    if first is None:
+        return
+    ends = _last_days(days, notes_of(data).get("freq"))
+    begin = int(ends.searchsorted(first))
+    if begin == len(days):
+        return
+    points = date2num(days)  # type: ignore[no-untyped-call]
+    left = points[0] - 1e3 if begin == 0 else (points[begin - 1] + points[begin]) / 2
+    ax.add_artist(
+        Rectangle(
+            (left, 0), 1e6, 1, transform=ax.get_xaxis_transform(), zorder=2.5,
+            facecolor=ax.get_facecolor(), alpha=0.5, linewidth=0,
         )
+    )  # fmt: skip
+    told = "all of it may still be restated" if begin == 0 else "lighter: may still be restated"
+    note(ax, told)
 
 
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
-
-
-def _with(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """A style under what the user wants, in whichever of matplotlib's two spellings."""
-    from matplotlib.cbook import normalize_kwargs
-    from matplotlib.lines import Line2D
-
-    return style | normalize_kwargs(wanted, Line2D)
+def _restatable_from(data: pd.DataFrame, metric: str) -> pd.Timestamp | None:
+    """The first day whose numbers may still change; those of traffic settle sooner."""
+    attributed = is_attributed(metric) or not is_known(metric)
+    key = "restatable_from" if attributed else "traffic_restatable_from"
+    first = notes_of(data).get(key)
+    return pd.Timestamp(first) if first else None
 
 
-def _names(data: pd.DataFrame, by: str) -> pd.Series[Any]:
-    """Whose each row is; what has no name is drawn, too."""
-    return data[by].astype("object").where(data[by].notna(), _NAMELESS)
+def _last_days(days: pd.DatetimeIndex, freq: str | None) -> pd.DatetimeIndex:
+    """The last day of each period: pandas names some by their first day, some by their last."""
+    if freq is None:
+        return days
+    offset = pd.tseries.frequencies.to_offset(freq)
+    named_by_end = {"W", "ME", "QE", "YE", "BME", "BQE", "BYE"}
+    if offset is None or offset.rule_code.partition("-")[0] in named_by_end:
+        return days
+    return pd.DatetimeIndex(days + offset - pd.Timedelta(days=1))
 
 
-def _daily(data: pd.DataFrame, metric: str) -> pd.Series[Any]:
-    """The sum of each day; days without rows are a gap in the line."""
-    sums = data.groupby("date")[metric].sum(min_count=1)
-    return sums.reindex(pd.date_range(sums.index.min(), sums.index.max(), unit="s"))
-
-
-def _largest(data: pd.DataFrame, metric: str, by: str, n: int) -> list[Line]:
-    """The daily sums of the largest, then those of all others together."""
-    names = _names(data, by)
-    order = data.groupby(names)[metric].sum().sort_values(ascending=False).index
-    lines = [(str(name), _daily(data[names == name], metric)) for name in order[:n]]
-    if len(order) > n:
-        rest = data[~names.isin(order[:n])]
-        lines.append((f"{len(order) - n} others", _daily(rest, metric)))
-    return lines
-
-
-def _style(number: int, *, is_rest: bool) -> dict[str, Any]:
+def _line_style(place: int, *, is_rest: bool) -> dict[str, Any]:
     """Colours first, then the same colours dashed and dotted."""
-    colour = OTHER if is_rest else PALETTE[number % len(PALETTE)]
-    dashes = "-" if is_rest else ("-", "--", ":")[number // len(PALETTE) % 3]
+    colour = OTHER if is_rest else PALETTE[place % len(PALETTE)]
+    dashes = "-" if is_rest else ("-", "--", ":")[place // len(PALETTE) % 3]
     return {"color": colour, "linestyle": dashes, "marker": "o", "markersize": 3}
 
 
-def _legend(ax: Axes) -> None:
-    """Beside the axes, if there is nothing or the layout makes room; else within."""
+def _hues(ax: Axes, data: pd.DataFrame, hue: str, table: pd.DataFrame) -> list[Any]:
+    """A colour for each bar, explained beside the axes; grey where the value is missing."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    values = floats(table[hue])
+    known = values[~np.isnan(values)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    shades = ScalarMappable(Normalize(low, high if high > low else low + 1), colormaps["viridis"])
+    colour_bar(ax, shades, axis_title(data, hue), unit_of(hue))
+    return [OTHER if value != value else shades.to_rgba(value) for value in values]
+
+
+def _dots(ax: Axes, data: pd.DataFrame, metric: str, table: pd.DataFrame) -> None:
+    """Another metric on an axis of its own above the bars."""
+    above = ax.twiny()
+    above.scatter(
+        floats(table[metric]), range(len(table)), color=PALETTE[3], edgecolor="white", zorder=3
+    )
+    above.set_xlim(left=0)
+    above.margins(x=0.14)
+    above.set_xlabel(f"● {axis_title(data, metric)}", color=PALETTE[3])
+    above.tick_params(axis="x", colors=PALETTE[3])
+    dress_numbers(above.xaxis, unit_of(metric))
+    above.spines[["right", "left", "bottom"]].set_visible(False)
+    above.spines["top"].set_color(PALETTE[3])
+
+
+def _targets(
+    acos: float | Sequence[float] | None, roas: float | Sequence[float] | None
+) -> dict[str, float]:
+    """What to call each target, and its sales for one unit of cost."""
+    targets = {}
+    for name, given in (("acos", acos), ("roas", roas)):
+        for value in np.atleast_1d(np.array([] if given is None else given, dtype="float64")):
+            if not value > 0:
+                raise InvalidRequest(f"{name}={given!r}: a target is a number above 0")
+            told = f"{KPIS[name].label} {number(float(value), KPIS[name].unit)}"
+            targets[told] = float(1 / value if name == "acos" else value)
+    return targets
+
+
+def _nice_targets(costs: Any, returns: Any) -> dict[str, float]:
+    """Up to three round values of ROAS amid those that there are."""
+    ratios = returns[costs > 0] / costs[costs > 0]
+    if not len(ratios):
+        return {}
+    near = sorted(_NICE_ROAS, key=lambda nice: abs(np.log(nice / max(np.median(ratios), 0.1))))
+    return {f"ROAS {value:g}": float(value) for value in sorted(near[:3])}
+
+
+def _target_lines(ax: Axes, targets: dict[str, float]) -> None:
+    """Lines from nothing for nothing, named near their ends."""
+    right, high = ax.get_xlim()[1], ax.get_ylim()[1]
+    for name, slope in targets.items():
+        end = min(right, high / slope)
+        spots = np.linspace(0, end, 50)
+        ax.plot(spots, slope * spots, color=OTHER, linewidth=0.8, linestyle="--", zorder=0.5)
+        ax.annotate(
+            name, (0.97 * end, 0.97 * slope * end), ha="center", va="center",
+            fontsize="x-small", color=NOTE, zorder=0.6,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": ax.get_facecolor(), "linewidth": 0},
+        )  # fmt: skip
+    ax.set_xlim(0, right)
+    ax.set_ylim(0, high)
+
+
+def _name_bubbles(ax: Axes, bubbles: PathCollection, names: Sequence[str]) -> None:
+    """Names beside the first bubbles, where there is room for them."""
     figure = ax.get_figure(root=True)
-    room = figure is not None and (len(figure.axes) == 1 or figure.get_layout_engine() is not None)
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if room else {}
-    ax.legend(frameon=False, prop={"family": _families(), "size": "small"}, **place)
+    assert figure is not None
+    figure.draw_without_rendering()  # only then is it known where things are
+    taken: list[Any] = []
+    spots: Any = bubbles.get_offsets()
+    sizes = np.broadcast_to(bubbles.get_sizes(), len(spots))
+    for name, spot, size in zip(names, spots, sizes, strict=False):
+        for side in _SIDES:
+            text = _beside(ax, name, spot, np.sqrt(size) / 2 + 2, side)
+            box = text.get_window_extent()
+            inside = ax.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and ax.bbox.y0 <= box.y0
+            if inside and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
 
 
-def _dress_time(ax: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DayLocator
-
-    low, high = ax.dataLim.intervalx
-    few = high - low < 7  # so that no hours are told between days
-    locator = DayLocator() if few else AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    if high - low < 1:
-        ax.set_xlim(low - 1, high + 1)
-
-
-def _dress_numbers(axis: Axis) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(5))
-    axis.set_major_formatter(lambda value, _: _number(value))
+def _beside(
+    ax: Axes, name: str, spot: Any, distance: float, side: tuple[int, int, str, str]
+) -> Annotation:
+    x, y, ha, va = side
+    text = ax.annotate(
+        name, spot, xytext=(x * distance, y * distance), textcoords="offset points", ha=ha, va=va,
+        fontsize="x-small",
+    )  # fmt: skip
+    spell(text)
+    return text
 
 
-def _dress(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    families = _families()
-    for text in [ax.title, *ax.get_yticklabels(), *ax.get_xticklabels()]:
-        text.set_fontfamily(families)
+def _rate(stages: dict[str, float], before: str, after: str) -> str:
+    """How much of a stage reaches the next; a click may be followed by several page views."""
+    if not stages[before]:
+        return "↓ –"
+    share = stages[after] / stages[before]
+    told = f"{number(share, 'fraction')} of" if share <= 1 else f"{number(share)} ×"
+    return f"↓ {told} {STAGES[before]}"
 
 
-def _families() -> list[str]:
-    """Fonts to take letters from: the usual one, then those with East Asian scripts."""
-    from matplotlib import font_manager, rcParams
-
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    return [*rcParams["font.family"], *(name for name in _SCRIPTS if name in known)]
+def _dress_cells(ax: Axes) -> None:
+    dress(ax)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
 
 
-def _unit(data: pd.DataFrame, metric: str) -> str:
-    """The metric with its unit: money in the profile's currency."""
-    known = CATALOGUE.get(metric)
-    if known is None or known.kind is not Kind.MONEY:
-        return metric
-    currency = data.attrs.get("sdanalytics", {}).get("currency")
-    if "currency" in data and data["currency"].notna().any():
-        currency = data["currency"].dropna().iloc[0]
-    return f"{metric} ({currency})" if currency else metric
+def _line(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    from matplotlib.lines import Line2D
+
+    return merged(style, wanted, Line2D)
 
 
-def _number(value: float) -> str:
-    if value != value:
-        return "missing"
-    return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:,.2f}"
+def _bar(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    from matplotlib.patches import Patch
+
+    return merged(style, wanted, Patch)
 
 
-def _label(name: object) -> str:
-    """A name as it can be drawn: the middle of a long one cut, no letter taken for a sign."""
-    text = " ".join(str(name).split())
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST - 12]}…{text[-11:]}"
-    # A label that begins with _ is left out of legends, and $ begins a formula.
-    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+def _scatter(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    from matplotlib.collections import PathCollection
+
+    return merged(style, wanted, PathCollection)
 
 
-def _say_empty(ax: Axes) -> Axes:
-    ax.text(0.5, 0.5, "no rows", ha="center", va="center", transform=ax.transAxes, color=OTHER)
-    ax.set_axis_off()
-    return ax
+def _image(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    from matplotlib.image import AxesImage
+
+    return merged(style, wanted, AxesImage)

@@ -26,7 +26,7 @@ from sdanalytics.errors import (
 )
 from sdanalytics.files import Entry
 from sdanalytics.flow import Flow
-from sdanalytics.freshness import is_fresh, may_be_restated
+from sdanalytics.freshness import changing_from, is_fresh
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.progress import Progress
 from sdanalytics.query import DateLike, ReportQuery, Slice, latest_today
@@ -222,10 +222,7 @@ class _Call:
 
     def _provenance(self) -> dict[str, str | int | list[str] | None]:
         entries = [entry for entry in self._held.values() if entry]
-        zone = self._profile.zone
-        changing = [
-            e.piece.date for e in entries if may_be_restated(e.piece.date, e.fetched_at, zone)
-        ]
+        stored = [(entry.piece.date, entry.fetched_at) for entry in entries]
         fetched = {piece.date for piece in self._fetched}
         return {
             "record_type": self._query.record_type,
@@ -242,7 +239,7 @@ class _Call:
             "days_fetched": len(fetched),
             "days_from_cache": len(set(self._query.days) - fetched),
             "oldest_fetched_at": min(e.fetched_at.isoformat() for e in entries),
-            "restatable_from": min(changing).isoformat() if changing else None,
+            **changing_from(stored, self._profile.zone),
         }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
-from sdanalytics.kpis import KPIS
+from sdanalytics.measures import KPIS
 from sdanalytics.metrics import available
 from tests.conftest import Box
 
@@ -274,7 +274,7 @@ DAYS = ("2026-11-10", "2026-11-12")
     [
         (lambda df: summarize(df, "campagnName"), "did you mean 'campaignName'"),
         (lambda df: summarize(df, "adGroupName"), "metrics=[..., 'adGroupName']"),
-        (lambda df: add_kpis(df[["date", "campaignName"]]), "metrics=['costType'"),
+        (lambda df: add_kpis(df[["date", "campaignName"]]), "'costType'"),
         (lambda df: compare(df, ("2020-01-01", "2020-01-02"), DAYS), "period_a"),
         (lambda df: compare(df, "2026-11-10", DAYS), "pair of days"),  # type: ignore[arg-type]
         (lambda df: compare(df, DAYS, DAYS, metrics=["acoss"]), "did you mean 'acos'"),
@@ -289,3 +289,18 @@ def test_what_cannot_be_computed_is_said(frame: pd.DataFrame, call: Any, told: s
 def test_where_it_came_from_is_kept(frame: pd.DataFrame) -> None:
     assert summarize(frame, "tactic").attrs == frame.attrs
     assert sda.add_kpis(frame).attrs == frame.attrs
+
+
+@pytest.mark.parametrize("by", ["campaignName", "campaignId"])
+def test_a_total_row_counts_in_no_further_summary(frame: pd.DataFrame, by: str) -> None:
+    summary = summarize(frame, by, total=True)
+    assert summarize(summary)["cost"].tolist() == pytest.approx([frame["cost"].sum()])
+    again = summarize(summary, by, total=True)
+    assert again["cost"].tolist() == pytest.approx(summary["cost"].tolist())
+
+
+def test_a_campaign_called_total_still_counts() -> None:
+    frame = small(campaignName=["total", "b"], clicks=[3, 4], impressions=[10, 10])
+    summary = summarize(frame, "campaignName", total=True)
+    assert summary["clicks"].tolist() == [4, 3, 7]
+    assert summarize(summary)["clicks"].tolist() == [7]

@@ -7,27 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 
-from sdanalytics import InvalidRequest, fetch_report, plots
+from sdanalytics import fetch_report
 from sdanalytics.progress import Progress
 from sdanalytics.query import Slice
 from tests.conftest import Box, JumpingClock
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
-
 
 HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
 
@@ -131,96 +119,3 @@ def test_the_bar_waits_a_second_before_it_appears(
         clock.pass_time(2)
         bar.watch(piece, "downloading")
     assert "targets: 1 of 4 reports" in capsys.readouterr().err
-
-
-def test_trend_draws_daily_sums_and_folds_the_rest(box: Box) -> None:
-    frame = fetch_report("campaigns", box.day(7), box.day(1), client=box.client, cache=False)
-    axes = plots.trend(frame, "cost", by="campaignName", n=3)
-    assert isinstance(axes, Axes)
-    lines = {str(line.get_label()): line for line in axes.get_lines()}
-    others = frame["campaignName"].nunique() - 3
-    largest = frame.groupby("campaignName")["cost"].sum().nlargest(3).index
-    assert list(lines) == [*largest, f"{others} others"]
-    drawn = sum(np.nansum(np.asarray(line.get_ydata(), float)) for line in lines.values())
-    assert drawn == pytest.approx(frame["cost"].sum())
-    assert axes.get_ylabel() == "cost (USD)"
-    whole = plots.trend(frame, "clicks").get_lines()[0].get_ydata()
-    assert list(whole) == frame.groupby("date")["clicks"].sum().tolist()  # type: ignore[arg-type]
-
-
-def test_no_money_is_lost_whatever_campaigns_are_called(box: Box) -> None:
-    frame = fetch_report("campaigns", box.day(4), box.day(1), client=box.client, cache=False)
-    names = frame["campaignName"].unique().tolist()
-    strange = ["2 others", None, "_private", "$5 to $10 off", "x" * 40 + "1", "x" * 40 + "2"]
-    renamed = frame["campaignName"].replace(dict(zip(names, strange, strict=False)))
-    odd = frame.assign(campaignName=renamed)
-    axes = plots.trend(odd, "cost", by="campaignName", n=6)
-    drawn = sum(np.nansum(np.asarray(line.get_ydata(), float)) for line in axes.get_lines())
-    assert drawn == pytest.approx(frame["cost"].sum())
-    legend = axes.get_legend()
-    assert legend is not None
-    assert len(legend.get_texts()) == 7
-    bars = plots.top(odd, "cost", n=20)
-    assert len({bar.get_y() for bar in bars.patches}) == len(names)  # type: ignore[attr-defined]
-    assert sum(bar.get_width() for bar in bars.patches) == pytest.approx(frame["cost"].sum())  # type: ignore[attr-defined]
-    bars.figure.canvas.draw()
-    axes.figure.canvas.draw()
-
-
-def test_one_day_is_drawn_as_one_day_and_a_missing_day_as_a_gap(box: Box) -> None:
-    frame = fetch_report("campaigns", box.day(5), box.day(1), client=box.client, cache=False)
-    one = plots.trend(frame[frame["date"] == box.day(3)], "cost")
-    low, high = one.get_xlim()
-    assert high - low == pytest.approx(2.0)
-    gap = plots.trend(frame[frame["date"] != box.day(3)], "cost").get_lines()[0].get_ydata()
-    assert np.isnan(np.asarray(gap, float)).tolist() == [False, False, True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ({"metric": "costt"}, "did you mean 'cost'"),
-        ({"by": "campagneName"}, "did you mean 'campaignName'"),
-        ({"metric": "campaignName"}, "no number"),
-        ({"metric": "campaignId"}, "no number"),
-        ({"metric": "vtr"}, "may not be summed"),
-        ({"metric": "campaignBudget"}, "may not be summed"),
-    ],
-)
-def test_what_cannot_be_drawn_truly_is_refused(
-    box: Box, arguments: dict[str, str], told: str
-) -> None:
-    metrics = ["campaignName", "cost", "vtr", "campaignBudget"]
-    frame = fetch_report("campaigns", box.day(1), metrics=metrics, client=box.client, cache=False)
-    before = plt.get_fignums()
-    for plot in (plots.trend, plots.top):
-        with pytest.raises(InvalidRequest, match=told):
-            plot(frame, **arguments)  # type: ignore[arg-type]
-    assert plt.get_fignums() == before
-
-
-def test_currencies_are_not_added(box: Box) -> None:
-    frames = [
-        fetch_report("campaigns", box.day(2), client=box.client_for(n), cache=False) for n in (0, 1)
-    ]
-    with pytest.raises(InvalidRequest, match="EUR, USD"):
-        plots.trend(pd.concat(frames), "cost")
-
-
-def test_top_draws_the_largest_first(box: Box) -> None:
-    frame = fetch_report("asins", box.day(7), box.day(1), client=box.client, cache=False)
-    metric = "attributedSales14dOtherSKU"
-    axes = plots.top(frame, metric, by="otherAsin", n=4)
-    expected = frame.groupby("otherAsin")[metric].sum().nlargest(4)
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx(expected.tolist())  # type: ignore[attr-defined]
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(expected.index)
-    assert axes.get_xlabel() == f"{metric} (USD)"
-
-
-def test_plots_take_axes_and_empty_frames(box: Box) -> None:
-    box.sandbox.fill_with(lambda report: [])
-    frame = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
-    _, axes = plt.subplots()
-    assert plots.trend(frame, "cost", ax=axes) is axes
-    assert [text.get_text() for text in axes.texts] == ["no rows"]
-    assert plots.top(frame, "cost").texts

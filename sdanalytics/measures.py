@@ -1,0 +1,201 @@
+"""What can be measured: columns that add up, key figures of their sums, and what these need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.metrics import CATALOGUE, RECORD_TYPES, STATES, Kind, available
+from sdanalytics.names import nearest
+
+RESULTS: Final = {
+    "orders": ("attributedConversions14d", "viewAttributedConversions14d"),
+    "sales": ("attributedSales14d", "viewAttributedSales14d"),
+    "units": ("attributedUnitsOrdered14d", "viewAttributedUnitsOrdered14d"),
+    "_ntb_orders": ("attributedOrdersNewToBrand14d", "viewAttributedOrdersNewToBrand14d"),
+    "_ntb_sales": ("attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d"),
+    "_page_views": ("attributedDetailPageView14d", "viewAttributedDetailPageView14d"),
+}
+"""Results by click (for CPC), and by view and click (for vCPM), as Amazon counts them."""
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A ratio: `factor` times `part` by `whole`, both summed first.
+
+    Attributes
+    ----------
+    name, label, part, whole : str
+        The label is the name as the field writes it.
+    unit : str
+        ``fraction`` (shown as per cent), ``ratio`` or ``currency``.
+    meaning : str
+    factor : int
+    """
+
+    name: str
+    label: str
+    part: str
+    whole: str
+    unit: str
+    meaning: str
+    factor: int = 1
+
+
+KPIS: Final = {
+    kpi.name: kpi
+    for kpi in (
+        Kpi("ctr", "CTR", "clicks", "impressions", "fraction", "Click-through rate"),
+        Kpi("cpc", "CPC", "cost", "clicks", "currency", "Cost per click"),
+        Kpi(
+            "vcpm",
+            "vCPM",
+            "cost",
+            "viewImpressions",
+            "currency",
+            "Cost per 1,000 viewable impressions",
+            1000,
+        ),
+        Kpi("cvr", "CVR", "orders", "clicks", "fraction", "Conversion rate: orders per click"),
+        Kpi("cpa", "CPA", "cost", "orders", "currency", "Cost per acquisition: per order"),
+        Kpi("aov", "AOV", "sales", "orders", "currency", "Average order value"),
+        Kpi("acos", "ACOS", "cost", "sales", "fraction", "Advertising cost of sales"),
+        Kpi("roas", "ROAS", "sales", "cost", "ratio", "Return on advertising spend"),
+        Kpi(
+            "ntb_order_share",
+            "new-to-brand share of orders",
+            "_ntb_orders",
+            "orders",
+            "fraction",
+            "New-to-brand orders",
+        ),
+        Kpi(
+            "ntb_sales_share",
+            "new-to-brand share of sales",
+            "_ntb_sales",
+            "sales",
+            "fraction",
+            "New-to-brand sales",
+        ),
+    )
+}
+"""The ratios, by name: formula, unit and meaning. Fractions are of 1, not of 100."""
+
+RATES: Final = {"vtr": ("viewImpressions", "impressions"), "vctr": ("clicks", "viewImpressions")}
+"""Amazon's own ratios, which are computed anew from the sums."""
+
+
+def is_sum(name: str) -> bool:
+    """Whether values of several rows add up."""
+    return name in RESULTS or (name in CATALOGUE and CATALOGUE[name].is_summable)
+
+
+def is_known(name: str) -> bool:
+    """Whether it is Amazon's or ours, and not a column of the user's own."""
+    return name in CATALOGUE or name in KPIS or name in RESULTS
+
+
+def is_money(name: str) -> bool:
+    """Whether it is an amount in the profile's currency."""
+    return unit_of(name) == "currency"
+
+
+def unit_of(name: str) -> str:
+    """``count``, ``currency``, ``fraction``, ``ratio``, or nothing for the user's own."""
+    if name in KPIS:
+        return KPIS[name].unit
+    if name in RESULTS:
+        return "currency" if name.endswith("sales") else "count"
+    if name in RATES:
+        return "fraction"
+    units = {Kind.MONEY: "currency", Kind.COUNT: "count", Kind.RATIO: "ratio"}
+    return units.get(CATALOGUE[name].kind, "") if name in CATALOGUE else ""
+
+
+def is_attributed(name: str) -> bool:
+    """Whether conversions are in it: these change for weeks, traffic settles in days."""
+    if name in KPIS:
+        return is_attributed(KPIS[name].part) or is_attributed(KPIS[name].whole)
+    return name in RESULTS or name.startswith(("attributed", "viewAttributed"))
+
+
+def needs(name: str) -> list[str]:
+    """The metrics to fetch for it."""
+    if name in KPIS:
+        both = [*needs(KPIS[name].part), *needs(KPIS[name].whole)]
+        return list(dict.fromkeys(both))
+    if name in RESULTS:
+        return ["costType", *RESULTS[name]]
+    return [name, *RATES[name]] if name in RATES else [name]
+
+
+def missing_column(df: pd.DataFrame, name: str) -> InvalidRequest:
+    """The error for a column that is not there: what was meant, or how to have it."""
+    if name in CATALOGUE:
+        return InvalidRequest(
+            f"the frame has no column {name!r}; fetch it with metrics=[..., {name!r}]"
+        )
+    columns = [str(column) for column in df.columns]
+    return InvalidRequest(f"the frame has no column {name!r}{suggestion(name, columns)}")
+
+
+def missing_measure(df: pd.DataFrame, name: str) -> InvalidRequest:
+    """The error for what cannot be computed from a frame, and what it would take."""
+    if name in KPIS or name in RESULTS or name in RATES:
+        return InvalidRequest(f"{name} cannot be computed from these columns; {_remedy(df, name)}")
+    if name in df and name in STATES:
+        return InvalidRequest(
+            f"{name} may not be summed over rows: it has no total to draw. Take rows of one "
+            "kind, such as by='campaignId' of a campaigns report"
+        )
+    if name in df:
+        return InvalidRequest(
+            f"{name} is no number that can be summed; take one such as 'cost' or 'acos'"
+        )
+    if name in CATALOGUE:
+        return missing_column(df, name)
+    here = [str(column) for column in df.columns if is_measure(df, str(column))]
+    hint = suggestion(name, dict.fromkeys([*KPIS, *visible_results(), *here, *CATALOGUE]))
+    return InvalidRequest(f"{name!r} is neither a column nor a key figure{hint}")
+
+
+def _remedy(df: pd.DataFrame, name: str) -> str:
+    """What to fetch; of a frame whose report is known, whether it can be had at all."""
+    notes = notes_of(df)
+    report = notes.get("record_type")
+    has = available(report, notes.get("segment")) if report in RECORD_TYPES else tuple(CATALOGUE)
+    wanted = needs(name)
+    absent = [metric for metric in wanted if metric not in has and metric != "costType"]
+    if absent:
+        return f"{report} have no {', '.join(absent)}: fetch another record type"
+    return f"fetch with metrics={[metric for metric in wanted if metric in has]!r}"
+
+
+def is_measure(df: pd.DataFrame, name: str) -> bool:
+    """Whether a column of the frame holds amounts, and not names or ids."""
+    if name in CATALOGUE:
+        return CATALOGUE[name].kind in (Kind.COUNT, Kind.MONEY, Kind.RATIO)
+    plain: Any = df[name].dtype
+    return pd.api.types.is_numeric_dtype(plain) and not pd.api.types.is_bool_dtype(plain)
+
+
+def visible_results() -> list[str]:
+    """`orders`, `sales` and `units`."""
+    return [name for name in RESULTS if not name.startswith("_")]
+
+
+def suggestion(name: object, there_are: Any) -> str:
+    """The nearest name there is, as the end of a sentence."""
+    meant = nearest(name, there_are)
+    if meant:
+        return f"; did you mean {meant!r}?"
+    return f"; there are {', '.join(list(there_are)[:30])}"
+
+
+def notes_of(df: pd.DataFrame) -> dict[str, Any]:
+    """What `fetch_report` and `summarize` noted with a frame: ``attrs["sdanalytics"]``."""
+    notes = df.attrs.get("sdanalytics")
+    return notes if isinstance(notes, dict) else {}

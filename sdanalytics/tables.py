@@ -1,0 +1,150 @@
+"""The table behind each figure: what is drawn, before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sdanalytics.drawing import title_of
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.kpis import check_columns, measured, with_results, without_total
+from sdanalytics.measures import KPIS, RATES, is_known, is_sum, needs
+
+STAGES: Final = {
+    "impressions": "impressions",
+    "viewImpressions": "viewable impressions",
+    "clicks": "clicks",
+    "_page_views": "detail page views",
+    "orders": "orders",
+}
+"""The stages of the funnel, in order. Page views and orders are those that count by cost type."""
+
+_GROUP: Final = "_group"
+_OTHER_GROUP: Final = "_other_group"
+_NAMELESS: Final = "(none)"
+
+
+def _coded(data: pd.DataFrame, by: str, column: str) -> tuple[pd.DataFrame, list[Any]]:
+    """The frame with a number for each value of a column, and the values by number.
+
+    Numbers, because what has no name is drawn, too, and any name may be some campaign's.
+    """
+    codes, values = pd.factorize(data[by], use_na_sentinel=False)
+    names = [value if pd.notna(value) else _NAMELESS for value in values.tolist()]
+    return data.assign(**{column: codes}), names
+
+
+def by_name(data: pd.DataFrame, by: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """The metrics of each value of a column, the largest of the first metric first."""
+    check_columns(data, [by])
+    coded, names = _coded(data, by, _GROUP)
+    table = measured(coded, metrics, _GROUP).sort_values(
+        metrics[0], ascending=False, kind="stable", na_position="last"
+    )
+    table.index = pd.Index([names[code] for code in table[_GROUP]], dtype="object")
+    return table[list(dict.fromkeys(metrics))]
+
+
+def _folded(
+    data: pd.DataFrame, by: str, weight: str, n: int, column: str, *, rest: bool
+) -> tuple[pd.DataFrame, list[Any]]:
+    """The frame with each row's place among the largest; their names, then the others'."""
+    coded, names = _coded(data, by, column)
+    order = measured(coded, [weight], column).sort_values(weight, ascending=False, kind="stable")
+    ranking = order[column].tolist()
+    place = {code: min(rank, n) for rank, code in enumerate(ranking)}
+    placed = coded.assign(**{column: coded[column].map(place)})
+    largest = [names[code] for code in ranking[:n]]
+    if len(ranking) <= n:
+        return placed, largest
+    if not rest:
+        return placed[placed[column] < n], largest
+    return placed, [*largest, f"{len(ranking) - n} others"]
+
+
+def _weight(data: pd.DataFrame, metric: str) -> str:
+    """What ranks the lines of a metric: itself, but of ratios the cost, or what they are of."""
+    if metric not in KPIS and metric not in RATES:
+        return metric
+    if "cost" in data:
+        return "cost"
+    return KPIS[metric].whole if metric in KPIS else RATES[metric][1]
+
+
+def over_time(
+    data: pd.DataFrame, metric: str, by: str | None, n: int
+) -> tuple[pd.DataFrame, list[Any]]:
+    """A column a line, a row a day; and the lines' names."""
+    check_columns(data, ["date"] if by is None else ["date", by])
+    if by is None:
+        lines = measured(data, [metric], "date").set_index("date")[[metric]]
+        return _with_gaps(lines), [title_of(metric)]
+    if by == "date":
+        raise InvalidRequest("a trend is over dates already: by= takes another column")
+    adds_up = is_sum(metric) or not is_known(metric) or _weight(data, metric) != metric
+    placed, names = _folded(data, by, _weight(data, metric), n, _GROUP, rest=adds_up)
+    long = measured(placed, [metric], ["date", _GROUP])
+    lines = long.pivot(index="date", columns=_GROUP, values=metric)
+    return _with_gaps(lines.sort_index(axis="columns")), names
+
+
+def _with_gaps(lines: pd.DataFrame) -> pd.DataFrame:
+    """Days without rows are rows of their own, if the frame is one of days."""
+    days = pd.DatetimeIndex(lines.index)
+    if len(days) < 2 or (days[1:] - days[:-1]).min() > pd.Timedelta(days=1):
+        return lines
+    return lines.reindex(pd.date_range(days.min(), days.max(), unit="s"))
+
+
+def stages(data: pd.DataFrame) -> dict[str, float]:
+    """The count of each stage that the frame has."""
+    based = with_results(without_total(data))
+    counts = {name: float(based[name].sum()) for name in STAGES if name in based}
+    if len(counts) < 2:
+        wanted = dict.fromkeys(metric for stage in STAGES for metric in needs(stage))
+        raise InvalidRequest(
+            f"a funnel needs at least two stages; fetch with metrics={list(wanted)!r}"
+        )
+    return counts
+
+
+def matrix(data: pd.DataFrame, metric: str, n: int) -> pd.DataFrame:
+    """Advertised ASINs by purchased ones."""
+    if "otherAsin" not in data:
+        raise InvalidRequest(
+            "the frame has no column 'otherAsin': halo sales are in the report "
+            "fetch_report('asins', ...)"
+        )
+    check_columns(data, ["asin"])
+    rows, advertised = _folded(data, "asin", metric, n, _GROUP, rest=True)
+    rows, purchased = _folded(rows, "otherAsin", metric, n, _OTHER_GROUP, rest=True)
+    long = measured(rows, [metric], [_GROUP, _OTHER_GROUP])
+    cells = long.pivot(index=_GROUP, columns=_OTHER_GROUP, values=metric)
+    places: Any = cells.axes
+    return cells.set_axis([advertised[place] for place in places[0]]).set_axis(
+        [purchased[place] for place in places[1]], axis="columns"
+    )
+
+
+def weeks(data: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A row a week, named by its Monday; a column a weekday."""
+    check_columns(data, ["date"])
+    days = measured(data, [metric], "date")
+    names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    if days.empty:
+        return pd.DataFrame(columns=names)
+    weekdays = days["date"].dt.day_of_week
+    mondays = days["date"] - pd.to_timedelta(weekdays, unit="D")
+    cells = days.assign(week=mondays, weekday=weekdays).pivot(
+        index="week", columns="weekday", values=metric
+    )
+    every = pd.date_range(mondays.min(), mondays.max(), freq="7D")
+    return cells.reindex(index=every, columns=range(7)).set_axis(names, axis="columns")
+
+
+def floats(values: Any) -> Any:
+    """Numbers as matplotlib takes them, NaN where missing."""
+    return values.to_numpy(dtype="float64", na_value=np.nan)
