@@ -54,6 +54,7 @@ __all__ = [
     "RateLimited",
     "ReportCache",
     "ReportFailed",
+    "ReportPicker",
     "ReportRequest",
     "ReportResponse",
     "ReportTimeout",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from sdanalytics.cache import ReportCache
     from sdanalytics.kpis import add_kpis, compare, summarize
     from sdanalytics.report import fetch_report
+    from sdanalytics.widgets import ReportPicker
 
 # These load when they are used: importing the package costs milliseconds, and neither
 # pandas nor matplotlib nor a server is loaded for nothing.
@@ -85,6 +87,7 @@ _HOMES = {
     "Client": "sdanalytics.api.client",
     "Credentials": "sdanalytics.api.auth",
     "ReportCache": "sdanalytics.cache",
+    "ReportPicker": "sdanalytics.widgets",
     "ReportRequest": "sdanalytics.api.client",
     "ReportResponse": "sdanalytics.api.client",
     "add_kpis": "sdanalytics.kpis",

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class Limit:
         self.seconds = seconds
         self._end = clock.monotonic() + seconds
         self._stopped = threading.Event()
+        self._inboxes: list[queue.SimpleQueue[Any]] = []
 
     @property
     def remaining(self) -> float:
@@ -76,6 +77,12 @@ class Limit:
         """The same limit for one of the call's many threads; ends when the call does."""
         return copy.copy(self)
 
+    def wakes(self, inbox: queue.SimpleQueue[Any]) -> None:
+        """Have None put into `inbox` when the call is stopped: who waits for it shall see."""
+        self._inboxes.append(inbox)
+
     def stop(self) -> None:
         """End the call: all its waits return now."""
         self._stopped.set()
+        for inbox in self._inboxes:
+            inbox.put(None)

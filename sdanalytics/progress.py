@@ -34,12 +34,13 @@ class Progress:
         self, title: str, total: int, cached: int, show: bool | None, clock: Clock
     ) -> None:
         self._title = title
-        self._total = total
+        self.total = total
         self._cached = cached
         self._show = somebody_looks() if show is None else show
         self._clock = clock
         self._next_draw = clock.monotonic() + (_PATIENCE if show is None else 0.0)
         self._states: dict[Slice, str] = {}
+        self._drawn = False
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -52,8 +53,9 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
+        if self._drawn:
             self._draw()
+        if self._bar is not None:
             self._bar.close()
 
     def watch(self, piece: Slice, state: str) -> None:
@@ -67,15 +69,22 @@ class Progress:
 
     def _draw(self) -> None:
         self._next_draw = self._clock.monotonic() + _REDRAW
+        self._drawn = True
+        counts = Counter(self._states.values())
+        parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]
+        told = [part for part in parts if not part.startswith("0 ")]
+        self.put(
+            self._cached + counts["done"], ", ".join([*told, f"{self._cached} from the cache"])
+        )
+
+    def put(self, done: int, words: str) -> None:
+        """Show how many reports are there, and in words what the others are doing."""
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(desc=self._title, total=self._total, bar_format=_FORMAT)
-        counts = Counter(self._states.values())
-        self._bar.n = self._cached + counts["done"]
-        parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]
-        told = [part for part in parts if not part.startswith("0 ")]
-        self._bar.set_postfix_str(", ".join([*told, f"{self._cached} from the cache"]))
+            self._bar = tqdm(desc=self._title, total=self.total, bar_format=_FORMAT)
+        self._bar.n = done
+        self._bar.set_postfix_str(words)
 
 
 def somebody_looks() -> bool:

@@ -61,7 +61,9 @@ class Stage(Generic[K]):
         self._pauses: list[tuple[float, int, K]] = []
         self._order = itertools.count()
         self._work: queue.SimpleQueue[tuple[K, Work] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[K, Any, Exception | None]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[K, Any, Exception | None] | None]
+        self._done = queue.SimpleQueue()
+        limit.wakes(self._done)
         self._running = 0
 
     def play(self, stories: Mapping[K, Story]) -> bool:
@@ -155,5 +157,5 @@ class Stage(Generic[K]):
         end = time.monotonic() + SETTLE_TIME  # real seconds: they are for real work
         while self._running > 0 and (patience := end - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
-                self._done.get(timeout=patience)
-                self._running -= 1
+                if self._done.get(timeout=patience) is not None:
+                    self._running -= 1

@@ -202,6 +202,12 @@ class Client:
         port = parts.port or {"https": 443, "http": 80}[parts.scheme]
         return f"{parts.hostname}:{port}"
 
+    def for_profile(self, profile_id: int | str) -> Client:
+        """This client for another profile of the same login; shares token and pace."""
+        other = copy.copy(self)
+        other.profile_id = _profile_id(profile_id)
+        return other
+
     def within(self, limit: Limit) -> Client:
         """This client, all of whose operations end with `limit`; shares token and pace."""
         bound = copy.copy(self)

@@ -1,0 +1,231 @@
+"""One call: what it needs, what the store has of it, and what is still to be fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from sdanalytics.api.client import Client
+from sdanalytics.api.profiles import Profile, find_profile
+from sdanalytics.api.transport import timed_out
+from sdanalytics.api.v2 import V2
+from sdanalytics.cache import ReportCache, assemble
+from sdanalytics.clock import Limit
+from sdanalytics.errors import (
+    CacheError,
+    PartialFetchError,
+    ReportTooOld,
+    SDAnalyticsError,
+)
+from sdanalytics.files import Entry
+from sdanalytics.flow import Flow
+from sdanalytics.freshness import changing_from, is_fresh
+from sdanalytics.metrics import catalogue_order
+from sdanalytics.progress import Progress
+from sdanalytics.query import ReportQuery, Slice
+from sdanalytics.schema import to_frame
+from sdanalytics.steps import Stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Meter = Callable[[int, int], Progress]
+"""Makes what shows the progress of so many reports, of which the store had so many."""
+
+
+class Call:
+    """One call of `fetch_report`.
+
+    Parameters
+    ----------
+    query : ReportQuery
+    client : Client
+    profile : Profile
+        The client's.
+    store : ReportCache
+    refresh : {"auto", "never", "always"}
+    limit : Limit
+
+    Raises
+    ------
+    InvalidRequest
+        When a day is asked for that has not begun where the profile is.
+    """
+
+    def __init__(
+        self,
+        query: ReportQuery,
+        client: Client,
+        profile: Profile,
+        store: ReportCache,
+        refresh: str,
+        limit: Limit,
+    ) -> None:
+        self._query = query
+        self._client = client
+        self._store = store
+        self._refresh = refresh
+        self._limit = limit
+        self._dialect = V2(client, limit)
+        self._profile = profile
+        self._now = client.clock.now()
+        today = self._now.astimezone(self._profile.zone).date()
+        query.refuse_future(today, f"in {self._profile.timezone}")
+        self._pieces = query.slices(client.source, client.profile_id)
+        self._held: dict[Slice, Entry | None] = {}
+        self._damaged: set[Slice] = set()
+        self._fetched: set[Slice] = set()
+        self._tables: dict[Slice, pa.Table] = {}
+
+    def missing(self) -> list[Slice]:
+        """What the store lacks, or has too old or too narrow: what fetching would ask for."""
+        self._held = {piece: self._store.lookup(piece) for piece in self._pieces}
+        return [piece for piece, entry in self._held.items() if not self._will_do(entry)]
+
+    def fetch(self, meter: Meter) -> None:
+        """Bring into the store what is missing, then read all from it."""
+        self._bring(self.missing(), meter)
+        damaged = self._load()
+        if damaged:  # in their pages: looking them up read the footers alone
+            self._damaged = set(damaged)
+            self._bring(damaged, meter)
+            damaged = self._load()
+        if damaged:
+            raise CacheError(
+                f"what was just stored of {damaged[0]} cannot be read: check the disk of "
+                f"{self._store.path}, or choose another place with cache="
+            )
+
+    def frame(self) -> pd.DataFrame:
+        """The answer, with where it came from."""
+        frame = to_frame(assemble(self._tables, self._query.columns))
+        frame.attrs["sdanalytics"] = self._provenance()
+        return frame
+
+    def _will_do(self, entry: Entry | None) -> bool:
+        """Whether what is stored answers the call as it is."""
+        if entry is None or not self._is_wide(entry) or self._refresh == "always":
+            return False
+        return self._refresh == "never" or is_fresh(
+            entry.piece.date,
+            entry.fetched_at,
+            self._now,
+            self._profile.zone,
+            self._dialect.history_days,
+        )
+
+    def _is_wide(self, entry: Entry) -> bool:
+        """Whether it has all columns of the call."""
+        return set(self._query.columns) <= set(entry.columns)
+
+    def _has(self, piece: Slice) -> bool:
+        """Whether the store can answer for a slice that the service no longer has."""
+        entry = self._held[piece]
+        return entry is not None and self._is_wide(entry) and piece not in self._damaged
+
+    def _to_ask(self, entry: Entry | None) -> tuple[str, ...]:
+        """The columns to ask for: what is stored is replaced, so all that it has, too."""
+        stored = entry.columns if entry else ()
+        return catalogue_order([*self._query.columns, *stored])
+
+    def _bring(self, needed: Sequence[Slice], meter: Meter) -> None:
+        """Fetch slices into the store; what the service no longer has stays as it is stored."""
+        needs = {piece: self._to_ask(self._held[piece]) for piece in needed}
+        total = len(self._pieces)
+        with meter(total, total - len(needs)) as bar:
+            failures = Flow(self._dialect, self._store, self._limit, bar.watch).run(needs)
+        arrived = set(needs) - set(failures)
+        self._fetched |= arrived
+        self._held |= {piece: self._store.lookup(piece) for piece in arrived}
+        missing = {p: e for p, e in failures.items() if not (_is_gone(e) and self._has(p))}
+        if missing:
+            raise _failure(missing, len(needs))
+
+    def _load(self) -> list[Slice]:
+        """Read the slices from the store; those that it cannot read."""
+        columns = self._query.columns
+        loaded = {piece: self._store.load(piece, columns) for piece in self._pieces}
+        self._tables = {piece: table for piece, table in loaded.items() if table is not None}
+        return [piece for piece, table in loaded.items() if table is None]
+
+    def _provenance(self) -> dict[str, str | int | list[str] | None]:
+        entries = [entry for entry in self._held.values() if entry]
+        stored = [(entry.piece.date, entry.fetched_at) for entry in entries]
+        fetched = {piece.date for piece in self._fetched}
+        return {
+            "record_type": self._query.record_type,
+            "segment": self._query.segment,
+            "tactics": list(self._query.tactics),
+            "start": self._query.start.isoformat(),
+            "end": self._query.end.isoformat(),
+            "profile_id": self._profile.profile_id,
+            "source": self._client.source,
+            "country": self._profile.country,
+            "currency": self._profile.currency,
+            "timezone": self._profile.timezone,
+            "api": self._client.api,
+            "days_fetched": len(fetched),
+            "days_from_cache": len(set(self._query.days) - fetched),
+            "oldest_fetched_at": min(e.fetched_at.isoformat() for e in entries),
+            **changing_from(stored, self._profile.zone),
+        }
+
+
+def _is_gone(error: SDAnalyticsError) -> bool:
+    """Whether the service no longer has the day: then what is stored is the last word."""
+    return isinstance(error, ReportTooOld)
+
+
+def profile_of(store: ReportCache, client: Client, limit: Limit) -> Profile:
+    """The facts of the client's profile: from the store, once they have been asked for."""
+    profile = store.profile(client.source, client.profile_id)
+    if profile is None:
+        documents = Stage.perform(client.within(limit).list_profiles, limit)
+        if documents is None:
+            raise timed_out(limit)
+        profile = find_profile(documents, client.profile_id)
+        store.store_profile(client.source, profile)
+    return profile
+
+
+def _failure(missing: Mapping[Slice, SDAnalyticsError], asked: int) -> SDAnalyticsError:
+    """One error for all that failed: their own, when nothing arrived and they are alike."""
+    first, *others = missing.values()
+    if len(missing) == asked and all(type(error) is type(first) for error in others):
+        if others:
+            first.add_note(f"All {asked} reports of the call failed so: {_days(missing)}.")
+        if isinstance(first, ReportTooOld):
+            first.add_note(_what_there_is(missing))
+        return first
+    told = "; ".join(_by_reason(missing))
+    gone = [piece for piece, error in missing.items() if isinstance(error, ReportTooOld)]
+    advice = _what_there_is(gone) if len(gone) == len(missing) else "Call again for what is missing"
+    return PartialFetchError(
+        f"{len(missing)} of {asked} reports failed, the others are stored. {told}. {advice}",
+        failures=missing,
+    )
+
+
+def _by_reason(missing: Mapping[Slice, SDAnalyticsError]) -> Iterator[str]:
+    """Each kind of failure once: how many, which days, and what one of them says."""
+    kinds: dict[type[SDAnalyticsError], list[Slice]] = {}
+    for piece in sorted(missing):
+        kinds.setdefault(type(missing[piece]), []).append(piece)
+    for kind, pieces in kinds.items():
+        yield f"{len(pieces)} {kind.__name__} ({_days(pieces)}): {missing[pieces[-1]]}".rstrip(".")
+
+
+def _days(pieces: Iterable[Slice]) -> str:
+    days = sorted({piece.date for piece in pieces})
+    return str(days[0]) if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def _what_there_is(gone: Iterable[Slice]) -> str:
+    first = max(piece.date for piece in gone) + timedelta(days=1)
+    return (
+        f"The service has reports from {first} on: start there. "
+        "ReportCache.read gives what is stored of earlier days"
+    )

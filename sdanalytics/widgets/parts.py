@@ -1,0 +1,67 @@
+"""Words, menus and buttons, alike everywhere in the picker."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as ipw
+
+_LABEL = "6.5em"
+
+
+def menu(label: str, options: Sequence[Any], tip: str = "", width: str = "22em") -> ipw.Dropdown:
+    """A menu with its label."""
+    return ipw.Dropdown(
+        description=label, options=options, tooltip=tip or label,
+        layout={"width": width}, style={"description_width": _LABEL},
+    )  # fmt: skip
+
+
+def day(label: str, tip: str) -> ipw.DatePicker:
+    """A day with its label."""
+    return ipw.DatePicker(
+        description=label, tooltip=tip,
+        layout={"width": "22em"}, style={"description_width": _LABEL},
+    )  # fmt: skip
+
+
+def button(label: str, tip: str, *, style: str = "", width: str = "auto") -> ipw.Button:
+    """A button that says what it does."""
+    return ipw.Button(description=label, tooltip=tip, button_style=style, layout={"width": width})
+
+
+def row(*widgets: ipw.Widget) -> ipw.HBox:
+    """Side by side, on more lines where it is narrow."""
+    return ipw.HBox(list(widgets), layout={"flex_flow": "row wrap", "grid_gap": "2px"})
+
+
+def heading(text: str) -> ipw.HTML:
+    """What the next part is for."""
+    return ipw.HTML(f"<strong>{html.escape(text)}</strong>")
+
+
+def said(text: str) -> str:
+    """A status, read out by screen readers when it changes."""
+    return f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
+
+
+def warned(text: str) -> str:
+    """A status that asks for attention."""
+    colour = "var(--jp-error-color0, #b71c1c)"
+    return f'<div role="alert" style="color: {colour}">{html.escape(text)}</div>'
+
+
+def code_block(code: str) -> str:
+    """Code to copy: by the button, or selected by one click."""
+    shown = html.escape(code)
+    return (
+        '<div style="display: flex; gap: 8px; align-items: flex-start">'
+        '<pre aria-label="The same in Python" tabindex="0" style="user-select: all; margin: 0; '
+        "padding: 4px 8px; line-height: 1.4; background: var(--jp-cell-editor-background, "
+        f'#f5f5f5); white-space: pre-wrap">{shown}</pre>'
+        '<button type="button" class="jupyter-button" aria-label="Copy the code" '
+        'onclick="navigator.clipboard.writeText(this.previousElementSibling.textContent); '
+        "this.textContent = 'Copied'\">Copy</button></div>"
+    )

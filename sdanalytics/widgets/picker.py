@@ -1,0 +1,387 @@
+"""`ReportPicker`: the same call as `fetch_report`, made by menus, dates and buttons."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from functools import partial
+from itertools import groupby
+from typing import Any, Final, Literal
+
+import ipywidgets as ipw
+import pandas as pd
+
+from sdanalytics.api.client import Client
+from sdanalytics.api.profiles import Profile
+from sdanalytics.api.v2 import V2
+from sdanalytics.cache import ReportCache
+from sdanalytics.call import Call, profile_of
+from sdanalytics.clock import Limit
+from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.metrics import (
+    RECORD_TYPES,
+    SEGMENT,
+    TACTICS,
+    default_metrics,
+    segmented_record_types,
+)
+from sdanalytics.progress import Progress
+from sdanalytics.query import ReportQuery
+from sdanalytics.report import opened_store
+from sdanalytics.widgets.job import Job
+from sdanalytics.widgets.metrics import MetricChoice, refuse_none
+from sdanalytics.widgets.parts import button, code_block, day, heading, menu, row, said, warned
+from sdanalytics.widgets.result import ResultView
+
+Cache = ReportCache | str | os.PathLike[str] | Literal[False] | None
+
+_SPANS: Final = (7, 14, 30)
+_PROFILES_LIMIT: Final = 20.0
+"""Seconds in which the profiles must be listed before the picker opens without."""
+_LINE: Final = 88
+_MEANINGS: Final = {"T00020": "contextual targeting", "T00030": "audiences"}
+
+
+class ReportPicker(ipw.VBox):  # type: ignore[misc]
+    """Choose a report, fetch it in the background, look at it.
+
+    Parameters
+    ----------
+    client : Client, optional
+        By default `Client.from_env()`.
+    cache : ReportCache or path, optional
+        As in `fetch_report`.
+
+    Attributes
+    ----------
+    profile, record_type, tactic, segment : ipywidgets.Dropdown
+    start, end : ipywidgets.DatePicker
+        Inclusive days of the profile.
+    metrics : MetricChoice
+        Its `value` is a tuple of names.
+    fetch_button, cancel_button : ipywidgets.Button
+    progress : ipywidgets.IntProgress
+        Reports that are there, of all that the call needs.
+    status : ipywidgets.HTML
+        How it is going, and errors, in words.
+    result : ResultView
+        The table and the plot.
+    data : pandas.DataFrame or None
+        What was fetched last, as `fetch_report` gives it.
+
+    Raises
+    ------
+    NotConfigured
+        Without a client, and without the environment variables for one.
+
+    Examples
+    --------
+    >>> import sdanalytics as sda
+    >>> with sda.sandbox.start() as sandbox:
+    ...     picker = sda.ReportPicker(sandbox.client, cache=False)
+    ...     picker.record_type.value = "asins"
+    ...     picker.fetch()
+    ...     arrived = picker.wait(60)
+    >>> arrived, "otherAsin" in picker.data
+    (True, True)
+    """
+
+    def __init__(self, client: Client | None = None, cache: Cache = None) -> None:
+        self._given = client
+        self._client = client or Client.from_env()
+        self._cache = cache
+        self._job: Job | None = None
+        self.data: pd.DataFrame | None = None
+        self._make_choices()
+        self._make_results()
+        super().__init__(
+            [
+                row(self.profile, self.record_type, self.tactic, self.segment),
+                row(self.start, self.end, *self._spans),
+                self._days,
+                heading("Metrics"),
+                self.metrics,
+                row(self.fetch_button, self.cancel_button, self.progress),
+                self.status,
+                self.result,
+                self._code,
+            ],
+            layout={"width": "100%"},
+        )
+        self._take_span(14)
+        self._choose_report()
+        self._connect()
+
+    @property
+    def query(self) -> ReportQuery:
+        """What is chosen.
+
+        Raises
+        ------
+        InvalidRequest
+            When it makes no sense: no metric, the last day before the first.
+        """
+        refuse_none(self.metrics.value)
+        return ReportQuery.of(
+            self.record_type.value,
+            self.start.value,
+            self.end.value,
+            metrics=self.metrics.value,
+            tactic=self.tactic.value,
+            segment=self.segment.value,
+        )
+
+    @property
+    def code(self) -> str:
+        """Python that gives the frame of what is chosen.
+
+        The client that the picker was given is called `client` there.
+        """
+        query = self.query
+        words = [json.dumps(str(each)) for each in (query.record_type, query.start, query.end)]
+        if query.metrics != default_metrics(query.record_type, query.segment):
+            first, *others = (json.dumps(name) for name in query.metrics)
+            words += [f"metrics=[{first}", *others]
+            words[-1] += "]"
+        if self.tactic.value is not None:
+            words.append(f"tactic={json.dumps(self.tactic.value)}")
+        if query.segment is not None:
+            words.append(f"segment={json.dumps(query.segment)}")
+        words += [*self._client_code(), *self._cache_code()]
+        return "import sdanalytics as sda\n" + _wrapped("df = sda.fetch_report(", words)
+
+    def fetch(self) -> None:
+        """Begin to fetch what is chosen; `wait` waits for it."""
+        if self._job is not None and self._job.is_running:
+            self.status.value = said(
+                "A fetch is running: wait for it, or press Cancel before you fetch anew"
+            )
+            return
+        limit = Limit(self._client.clock, V2.timeout)
+        try:
+            query = self.query
+            client = self._client.for_profile(self.profile.value)
+            call = partial(self._bring, query, client, limit)
+        except SDAnalyticsError as error:
+            self.status.value = warned(str(error))
+            return
+        self.progress.value, self.progress.bar_style = 0, "info"
+        self.status.value = said("Asking for reports ...")
+        self._job = Job(call, limit, self._ended)
+        self._job.start()
+
+    def cancel(self) -> None:
+        """End the fetch that is running; what has arrived is stored."""
+        if self._job is None or not self._job.is_running:
+            self.status.value = said("There is nothing to cancel")
+            return
+        self.status.value = said("Cancelling ...")
+        self._job.cancel()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until nothing is being fetched; whether that came within so many seconds."""
+        return self._job is None or self._job.wait(seconds)
+
+    def close(self) -> None:
+        """Cancel what is running, and close the widget."""
+        if self._job is not None and self._job.is_running:
+            self._job.cancel()
+        super().close()
+
+    def __repr__(self) -> str:
+        days = f"{self.start.value} to {self.end.value}"
+        return f"ReportPicker({self.record_type.value}, {days}, profile {self.profile.value})"
+
+    def _make_choices(self) -> None:
+        self._profiles, trouble = _profiles(self._client)
+        own = self._client.profile_id
+        names = [(_title(p), p.profile_id) for p in self._profiles.values()]
+        self.profile = menu("Profile", names or [(own, own)], "Whose reports", "30em")
+        self.profile.value = own if own in self._profiles or not names else names[0][1]
+        self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about")
+        tactics = [(f"{name}: {_MEANINGS[name]}", name) for name in TACTICS]
+        self.tactic = menu("Tactic", [("both", None), *tactics], "How the ads were targeted")
+        self.segment = menu("Segment", [("none", None)], "Rows split by the page of the click")
+        self.start = day("From", "First day, in the profile's time zone")
+        self.end = day("To", "Last day, inclusive")
+        self._spans = [
+            button(f"Last {span} days", f"The {span} days before today, where the profile is")
+            for span in _SPANS
+        ]
+        self._days = ipw.HTML()
+        self.metrics = MetricChoice()
+        self.status = ipw.HTML(warned(trouble) if trouble else said("Nothing fetched yet"))
+
+    def _make_results(self) -> None:
+        self.fetch_button = button("Fetch", "Fetch what is chosen", style="primary")
+        self.cancel_button = button("Cancel", "End the fetch that is running")
+        self.progress = ipw.IntProgress(
+            max=1, description="Reports", tooltip="Reports that are there",
+            layout={"width": "16em"}, style={"description_width": "5em"},
+        )  # fmt: skip
+        self.result = ResultView()
+        self._code = ipw.HTML()
+
+    def _connect(self) -> None:
+        for menu_of_report in (self.record_type, self.segment):
+            menu_of_report.observe(self._choose_report, "value")
+        for choice in (self.profile, self.tactic, self.start, self.end, self.metrics):
+            choice.observe(self._chosen, "value")
+        for span, choose in zip(_SPANS, self._spans, strict=True):
+            choose.on_click(partial(self._take_span, span))
+        self.fetch_button.on_click(lambda _: self.fetch())
+        self.cancel_button.on_click(lambda _: self.cancel())
+
+    def _take_span(self, span: int, _: Any = None) -> None:
+        today = self._client.clock.now().astimezone(self._profile().zone).date()
+        self.start.value, self.end.value = today - timedelta(span), today - timedelta(1)
+
+    def _choose_report(self, _: Any = None) -> None:
+        """Offer what the record type has; what was chosen stays as far as it applies."""
+        able = self.record_type.value in segmented_record_types()
+        segment = self.segment.value if able else None
+        options = [("none", None), *([(SEGMENT, SEGMENT)] if able else [])]
+        if len(options) != len(self.segment.options):
+            self.segment.options = options
+            self.segment.value = segment
+        self.segment.disabled = not able
+        self.metrics.offer(self.record_type.value, self.segment.value)
+        self._chosen()
+
+    def _chosen(self, _: Any = None) -> None:
+        """Say what fetching would do, and how it is written."""
+        try:
+            query = self.query
+            self._days.value = said(self._what_is_stored(query))
+            self._code.value = code_block(self.code)
+        except SDAnalyticsError as error:
+            self._days.value = warned(str(error))
+            self._code.value = ""
+
+    def _what_is_stored(self, query: ReportQuery) -> str:
+        zone = self._profile().timezone
+        if self._cache is False:
+            return f"{len(query.days)} days of {zone}; nothing is stored (cache=False)"
+        client = self._client.for_profile(self.profile.value)
+        limit = Limit(client.clock, V2.timeout)
+        store = self._cache if isinstance(self._cache, ReportCache) else ReportCache(self._cache)
+        missing = Call(query, client, self._profile(), store, "auto", limit).missing()
+        to_fetch = sorted({piece.date for piece in missing})
+        stored = [each for each in query.days if each not in to_fetch]
+        told = [f"{len(query.days)} days of {zone}"]
+        told += [f"in the store: {_ranges(stored)}"] if stored else []
+        told += [f"to fetch: {_ranges(to_fetch)}"] if to_fetch else []
+        return "; ".join(told)
+
+    def _profile(self) -> Profile:
+        """The facts of the chosen profile; of one that could not be listed, days are UTC's."""
+        unknown = Profile(self.profile.value, "", "", "UTC", "", "")
+        return self._profiles.get(self.profile.value, unknown)
+
+    def _bring(self, query: ReportQuery, client: Client, limit: Limit) -> pd.DataFrame:
+        """The whole call, in the background."""
+        with opened_store(self._cache) as store:
+            profile = profile_of(store, client, limit)
+            call = Call(query, client, profile, store, "auto", limit)
+            call.fetch(partial(_Meter, self, clock=client.clock))
+            return call.frame()
+
+    def _ended(self, job: Job) -> None:
+        """Show how a fetch has ended."""
+        self.progress.bar_style = "" if job.frame is not None else "warning"
+        if job.frame is not None:
+            self.data = job.frame
+            self.progress.value, self.progress.bar_style = self.progress.max, "success"
+            self.status.value = said(_summary_of(job.frame))
+            self.result.show(job.frame)
+        elif job.cancelled:
+            self.status.value = said(
+                "Cancelled. What had arrived is stored; fetch again for the rest"
+            )
+        elif isinstance(job.error, SDAnalyticsError):
+            self.status.value = warned(f"{type(job.error).__name__}: {job.error}")
+        else:
+            self.status.value = warned(f"Unexpected: {type(job.error).__name__}: {job.error}")
+        self._chosen()
+
+    def _client_code(self) -> list[str]:
+        name = "sda.Client.from_env()" if self._given is None else "client"
+        if self.profile.value != self._client.profile_id:
+            return [f"client={name}.for_profile({self.profile.value})"]
+        return [] if self._given is None else [f"client={name}"]
+
+    def _cache_code(self) -> list[str]:
+        if self._cache is None or self._cache is False:
+            return [] if self._cache is None else ["cache=False"]
+        path = self._cache.path if isinstance(self._cache, ReportCache) else self._cache
+        return [f"cache={os.fspath(path)!r}"]
+
+
+class _Meter(Progress):
+    """Shows the progress of a call on a picker."""
+
+    def __init__(self, picker: ReportPicker, total: int, cached: int, clock: Any) -> None:
+        super().__init__("", total, cached, show=True, clock=clock)
+        self._picker = picker
+
+    def put(self, done: int, words: str) -> None:
+        """Show it on the picker's bar and status."""
+        bar = self._picker.progress
+        bar.max, bar.value = max(self.total, 1), done
+        if self._picker._job is not None and not self._picker._job.cancelled:
+            self._picker.status.value = said(f"{done} of {self.total} reports; {words}")
+
+
+def _profiles(client: Client) -> tuple[dict[str, Profile], str]:
+    """The profiles of the login by id; what went wrong, if they cannot be listed."""
+    known, trouble = {}, ""
+    try:
+        documents = client.within(Limit(client.clock, _PROFILES_LIMIT)).list_profiles()
+    except SDAnalyticsError as error:
+        return {}, f"the profiles cannot be listed: {error}"
+    for document in documents:
+        try:
+            profile = Profile.of(document)
+        except SDAnalyticsError as error:
+            trouble = str(error)
+        else:
+            known[profile.profile_id] = profile
+    return known, trouble
+
+
+def _title(profile: Profile) -> str:
+    return f"{profile.account_name} · {profile.country} · {profile.profile_id}"
+
+
+def _summary_of(frame: pd.DataFrame) -> str:
+    facts = frame.attrs["sdanalytics"]
+    told = f"{len(frame):,} rows; {facts['days_fetched']} days fetched, "
+    told += f"{facts['days_from_cache']} from the store"
+    if facts["restatable_from"]:
+        told += f"; from {facts['restatable_from']} on Amazon may still restate results"
+    return told
+
+
+def _wrapped(opening: str, words: Sequence[str]) -> str:
+    """A call over as many lines as it takes; no word is cut."""
+    lines = [opening]
+    for number, word in enumerate(words):
+        end = ")" if number == len(words) - 1 else ","
+        gap = "" if lines[-1].endswith(("(", "    ")) else " "
+        if len(lines[-1]) + len(gap) + len(word) + 1 > _LINE:
+            lines.append("    ")
+            gap = ""
+        lines[-1] += gap + word + end
+    return "\n".join(lines)
+
+
+def _ranges(days: Iterable[date]) -> str:
+    """Days in as few words as can be: runs of them by their ends."""
+    told = []
+    for _, run in groupby(enumerate(sorted(days)), key=lambda pair: pair[1].toordinal() - pair[0]):
+        members = [each for _, each in run]
+        ends = f"{members[0]} to {members[-1]}" if len(members) > 1 else str(members[0])
+        told.append(ends)
+    return ", ".join(told)

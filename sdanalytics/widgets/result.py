@@ -1,0 +1,220 @@
+"""What was fetched: a table and a plot, chosen from menus."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import threading
+import warnings
+from typing import Any, Final
+
+import ipywidgets as ipw
+import pandas as pd
+
+from sdanalytics import plots
+from sdanalytics.drawing import title_of
+from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.kpis import summarize
+from sdanalytics.measures import KPIS, is_measure, unit_of, visible_results
+from sdanalytics.metrics import CATALOGUE, STATES, Kind
+from sdanalytics.widgets.parts import menu, row, said, warned
+
+ROWS: Final = 1000
+"""As many rows as the table shows; the frame has them all."""
+
+_SIZE: Final = (8.0, 4.6)
+_DPI: Final = 144
+_ALL: Final = ("(all together)", None)
+# What a row of a report is called, the best first.
+_NAMES: Final = ("otherAsin", "targetingText", "adGroupName", "asin", "campaignName")
+_FIRST: Final = ("cost", "sales", "orders", "acos", "roas", "impressions", "clicks", "ctr", "cpc")
+_drawing: Final = threading.Lock()
+
+
+class ResultView(ipw.VBox):  # type: ignore[misc]
+    """The table and the plot of a frame.
+
+    Attributes
+    ----------
+    plot, plot_metric, plot_by : ipywidgets.Dropdown
+        Which of `sdanalytics.plots`, of what, and whose lines or bars.
+    table_of : ipywidgets.Dropdown
+        ``"summary"`` by what the plot is by, or ``"rows"`` as they were fetched.
+    """
+
+    def __init__(self) -> None:
+        self._data: pd.DataFrame | None = None
+        self._quiet = False
+        self.plot = menu("Plot", [], "Which figure", "14em")
+        self.plot_metric = menu("of", [], "Which metric the figure shows", "26em")
+        self.plot_by = menu("by", [_ALL], "Whose lines, bars, bubbles and rows")
+        self.table_of = menu("Table", ["summary", "rows"], "What the table shows", "14em")
+        self._figure = ipw.HTML(layout={"width": "100%"})
+        self._table = _grid()
+        self._table_note = ipw.HTML()
+        super().__init__(
+            [
+                row(self.plot, self.plot_metric, self.plot_by),
+                self._figure,
+                row(self.table_of, self._table_note),
+                self._table,
+            ],
+            layout={"display": "none"},
+        )
+        self.plot.observe(self._redraw, "value")
+        self.plot_metric.observe(self._redraw, "value")
+        self.plot_by.observe(self._redraw_all, "value")
+        self.table_of.observe(self._fill, "value")
+
+    def show(self, data: pd.DataFrame) -> None:
+        """Show a frame; menus keep what applies to it."""
+        self._data = data
+        self._quiet = True
+        metrics = _metrics_of(data)
+        _offer(self.plot, _plots_of(data, metrics))
+        _offer(self.plot_metric, [(title_of(name), name) for name in metrics])
+        _offer(self.plot_by, [*((name, name) for name in _keys_of(data)), _ALL])
+        self._quiet = False
+        self.layout.display = None
+        self._redraw_all()
+
+    def _redraw_all(self, _: Any = None) -> None:
+        self._redraw()
+        self._fill()
+
+    def _redraw(self, _: Any = None) -> None:
+        if self._quiet or self._data is None or self.plot.value is None:
+            return
+        needs_by = self.plot.value in ("trend", "top", "efficiency")
+        needs_metric = self.plot.value in ("trend", "top", "calendar", "halo")
+        self.plot_by.disabled = not needs_by
+        self.plot_metric.disabled = not needs_metric
+        try:
+            self._figure.value = self._drawn()
+        except SDAnalyticsError as error:
+            self._figure.value = warned(str(error))
+
+    def _drawn(self) -> str:
+        """The figure as a picture with a text that tells what it shows."""
+        from matplotlib.figure import Figure
+
+        plot, by = self.plot.value, self.plot_by.value
+        options: dict[str, Any] = {}
+        if not self.plot_metric.disabled:
+            options["metric"] = self.plot_metric.value
+        if plot == "trend" or (not self.plot_by.disabled and by is not None):
+            options["by"] = by
+        # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        picture = io.BytesIO()
+        with _drawing, warnings.catch_warnings(record=True) as remarks:
+            warnings.simplefilter("always")
+            getattr(plots, plot)(self._data, ax=figure.subplots(), **options)
+            figure.savefig(picture, format="png", dpi=_DPI)
+        told = ", ".join([plot, *(f"{key} {value}" for key, value in options.items() if value)])
+        notes = "".join(said(str(remark.message)) for remark in remarks)
+        content = base64.b64encode(picture.getvalue()).decode()
+        width = round(100 * _SIZE[0])
+        return (
+            f'<img alt="{html.escape(told)}" style="width: {width}px; max-width: 100%" '
+            f'src="data:image/png;base64,{content}">{notes}'
+        )
+
+    def _fill(self, _: Any = None) -> None:
+        if self._quiet or self._data is None:
+            return
+        rows = self._data
+        if self.table_of.value == "summary":
+            rows = summarize(rows, self.plot_by.value).sort_values(
+                _metrics_of(rows)[:1], ascending=False
+            )
+        self._table.update_with(_legible(rows.head(ROWS)))
+        cut = f"the first {ROWS:,} of {len(rows):,}" if len(rows) > ROWS else f"{len(rows):,}"
+        self._table_note.value = said(f"{cut} rows, {len(rows.columns)} columns")
+
+
+def _plots_of(data: pd.DataFrame, metrics: list[str]) -> list[str]:
+    """The figures that the frame has the columns for."""
+    able = {
+        "trend": bool(metrics),
+        "top": bool(metrics),
+        "efficiency": {"cost", "sales", "orders"} <= set(metrics),
+        "funnel": {"impressions", "clicks"} <= set(metrics),
+        "halo": "otherAsin" in data and bool(metrics),
+        "calendar": bool(metrics),
+    }
+    return [name for name, is_able in able.items() if is_able]
+
+
+def _metrics_of(data: pd.DataFrame) -> list[str]:
+    """What can be drawn: the figures most asked for first, then Amazon's own."""
+    with _drawing, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        summary = summarize(data.head(1))
+    has = [str(n) for n in summary if is_measure(summary, str(n)) and n not in STATES]
+    ours = [name for name in (*visible_results(), *KPIS) if name in has]
+    first = [name for name in _FIRST if name in has]
+    return list(dict.fromkeys([*first, *ours, *has]))
+
+
+def _keys_of(data: pd.DataFrame) -> list[str]:
+    """What rows can be grouped by: names first."""
+    columns = [str(name) for name in data if name != "date"]
+    labels = [name for name in columns if not is_measure(data, name)]
+    return list(dict.fromkeys([*(name for name in _NAMES if name in labels), *labels]))
+
+
+def _offer(choice: ipw.Dropdown, options: list[Any]) -> None:
+    """New options; what was chosen stays if it is among them."""
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    before = choice.value
+    choice.options = options
+    if values:
+        choice.value = before if before in values and before is not None else values[0]
+
+
+def _legible(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows as a table shows them: ids as text, for scripts round numbers of 18 digits."""
+    shown = {}
+    for name, values in ((str(name), values) for name, values in rows.items()):
+        if name == "date":
+            shown[name] = values.dt.strftime("%Y-%m-%d")
+        elif name in CATALOGUE and CATALOGUE[name].kind is Kind.ID:
+            shown[name] = values.astype("str")
+        elif pd.api.types.is_float_dtype(values.dtype):
+            shown[name] = values.round(4 if unit_of(name) == "fraction" else 2)
+        else:
+            shown[name] = values
+    return pd.DataFrame(shown)
+
+
+class _HtmlTable(ipw.HTML):  # type: ignore[misc]
+    """pandas' own table, where there is no library for one that can be sorted."""
+
+    def update_with(self, rows: pd.DataFrame) -> None:
+        table = rows.to_html(index=False, border=0, na_rep="", justify="left")
+        self.value = f'<div style="max-height: 26em; overflow: auto">{table}</div>'
+
+
+def _grid() -> Any:
+    """A table that can be sorted, if itables is installed."""
+    try:
+        from itables.widget import ITable
+    except ImportError:
+        return _HtmlTable()
+
+    class Grid(ITable):
+        def update_with(self, rows: pd.DataFrame) -> None:
+            numbers = [
+                place
+                for place, name in enumerate(rows.columns)
+                if pd.api.types.is_numeric_dtype(rows[name].dtype)
+            ]
+            # Counts with missing values would be sorted as text.
+            kinds = [{"targets": numbers, "type": "num", "className": "dt-right"}]
+            self.update(rows, columnDefs=kinds)
+
+    return Grid(
+        pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
+    )
