@@ -119,7 +119,7 @@ class Flow:
             report_id = yield partial(self._create, piece, columns)
             self._building[piece] = report_id
             logger.info("%s: report %s is being built", piece, report_id)
-            yield from self._until_ready(report_id)
+            yield from self._until_ready(piece, report_id)
             del self._building[piece]
             for _ in range(DOWNLOADS):
                 self._watch(piece, "downloading")
@@ -148,8 +148,9 @@ class Flow:
             self._too_old = (piece.date, error)
             raise
 
-    def _until_ready(self, report_id: str) -> Story:
+    def _until_ready(self, piece: Slice, report_id: str) -> Story:
         for seconds in self._dialect.waits():
+            self._watch(piece, "waiting")
             yield Pause(seconds)
             if (yield partial(self._dialect.is_ready, report_id)):
                 return

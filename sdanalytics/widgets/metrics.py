@@ -38,6 +38,8 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
     search : ipywidgets.Text
         Leaves those in view that have all its words in their name or meaning.
     preset : ipywidgets.Dropdown
+    count : ipywidgets.HTML
+        How many are chosen, and how many in view.
     """
 
     value = traitlets.Tuple()
@@ -59,22 +61,27 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
         self.search = ipw.Text(
             description="Search", placeholder="sales, new-to-brand, 14d, ...",
             tooltip="Words of a metric's name or meaning",
-            layout={"width": "22em"}, style={"description_width": "6.5em"},
+            layout={"width": "30em"}, style={"description_width": "4.5em"},
         )  # fmt: skip
         self.preset = menu("Preset", [USUAL], "Metrics that answer a question together")
-        self._count = ipw.HTML()
+        self.count = ipw.HTML()
         self._list = ipw.VBox(
             layout={
-                "display": "block", "height": "13em", "overflow_y": "auto", "overflow_x": "hidden",
+                "display": "block", "height": "13em", "overflow": "hidden auto",
                 "border": "1px solid var(--jp-border-color2, #cccccc)", "padding": "2px 6px",
             }
         )  # fmt: skip
-        super().__init__([row(self.preset, self.search), self._list, self._count])
+        super().__init__([row(self.preset, self.search), self._list, self.count])
         self.add_class("sdanalytics-metrics")
         for box in self._boxes.values():
             box.observe(self._ticked, "value")
         self.search.observe(self._filter, "value")
         self.preset.observe(self._take_preset, "value")
+
+    @property
+    def boxes(self) -> tuple[ipw.Checkbox, ...]:
+        """The metrics of the report, to tick."""
+        return tuple(self._list.children)
 
     def offer(self, record_type: str, segment: str | None) -> None:
         """Offer the metrics of a report; what was chosen stays as far as it applies.
@@ -83,8 +90,7 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
         """
         was_usual = not self.value or self.preset.value == USUAL
         self._report = (record_type, segment)
-        fixed = identity(record_type, segment)
-        offered = [name for name in available(record_type, segment) if name not in fixed]
+        offered = self._offered()
         kept = tuple(name for name in self.value if name in offered)
         amounts = [name for name in kept if CATALOGUE[name].kind not in _LABELS]
         self._list.children = [self._boxes[name] for name in offered]
@@ -121,8 +127,7 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
 
     def _presets(self) -> dict[str, tuple[str, ...]]:
         """The presets that the report has metrics for, by name."""
-        fixed = identity(*self._report)
-        offered = [name for name in available(*self._report) if name not in fixed]
+        offered = self._offered()
         usual = default_metrics(*self._report)
         labels = [name for name in usual if CATALOGUE[name].kind in _LABELS]
         parts: dict[str, list[str]] = {
@@ -133,7 +138,13 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
             "video": [name for name in offered if name.startswith("video")],
         }
         made = {name: catalogue_order([*labels, *part]) for name, part in parts.items() if part}
-        return {USUAL: usual} | made | {"everything": tuple(offered)}
+        return {USUAL: usual} | made | {"everything": catalogue_order(offered)}
+
+    def _offered(self) -> list[str]:
+        """The metrics of the report, the usual ones first; its identity columns come anyway."""
+        fixed = identity(*self._report)
+        every = dict.fromkeys([*default_metrics(*self._report), *available(*self._report)])
+        return [name for name in every if name not in fixed]
 
     def _take_preset(self, change: Any) -> None:
         chosen = self._presets().get(change["new"])
@@ -156,12 +167,12 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
 
     def _is_found(self, name: str) -> bool:
         text = f"{name} {CATALOGUE[name].meaning}".lower()
-        return all(word in text for word in self.search.value.lower().split())
+        return all(word in text for word in self.search.value.lower().replace("-", " ").split())
 
     def _tell(self) -> None:
-        shown = sum(box.layout is self._shown for box in self._list.children)
-        every = len(self._list.children)
-        self._count.value = said(f"{len(self.value)} metrics chosen; {shown} of {every} in view")
+        shown = sum(box.layout is self._shown for box in self.boxes)
+        every = len(self.boxes)
+        self.count.value = said(f"{len(self.value)} metrics chosen; {shown} of {every} in view")
 
 
 def refuse_none(names: Sequence[str]) -> None:

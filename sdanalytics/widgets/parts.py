@@ -8,10 +8,10 @@ from typing import Any
 
 import ipywidgets as ipw
 
-_LABEL = "6.5em"
+_LABEL = "4.5em"
 
 
-def menu(label: str, options: Sequence[Any], tip: str = "", width: str = "22em") -> ipw.Dropdown:
+def menu(label: str, options: Sequence[Any], tip: str = "", width: str = "18em") -> ipw.Dropdown:
     """A menu with its label."""
     return ipw.Dropdown(
         description=label, options=options, tooltip=tip or label,
@@ -23,7 +23,7 @@ def day(label: str, tip: str) -> ipw.DatePicker:
     """A day with its label."""
     return ipw.DatePicker(
         description=label, tooltip=tip,
-        layout={"width": "22em"}, style={"description_width": _LABEL},
+        layout={"width": "18em"}, style={"description_width": _LABEL},
     )  # fmt: skip
 
 

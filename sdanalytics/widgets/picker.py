@@ -61,6 +61,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         Inclusive days of the profile.
     metrics : MetricChoice
         Its `value` is a tuple of names.
+    spans : list of ipywidgets.Button
+        The last 7, 14 and 30 days.
+    days : ipywidgets.HTML
+        Which of the days are in the store.
     fetch_button, cancel_button : ipywidgets.Button
     progress : ipywidgets.IntProgress
         Reports that are there, of all that the call needs.
@@ -68,6 +72,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         How it is going, and errors, in words.
     result : ResultView
         The table and the plot.
+    code_shown : ipywidgets.HTML
+        `code`, to copy.
     data : pandas.DataFrame or None
         What was fetched last, as `fetch_report` gives it.
 
@@ -99,14 +105,14 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         super().__init__(
             [
                 row(self.profile, self.record_type, self.tactic, self.segment),
-                row(self.start, self.end, *self._spans),
-                self._days,
+                row(self.start, self.end, *self.spans),
+                self.days,
                 heading("Metrics"),
                 self.metrics,
                 row(self.fetch_button, self.cancel_button, self.progress),
                 self.status,
                 self.result,
-                self._code,
+                self.code_shown,
             ],
             layout={"width": "100%"},
         )
@@ -121,10 +127,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         Raises
         ------
         InvalidRequest
-            When it makes no sense: no metric, the last day before the first.
+            When it makes no sense: no metric, the last day before the first or in the future.
         """
         refuse_none(self.metrics.value)
-        return ReportQuery.of(
+        query = ReportQuery.of(
             self.record_type.value,
             self.start.value,
             self.end.value,
@@ -132,6 +138,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             tactic=self.tactic.value,
             segment=self.segment.value,
         )
+        query.refuse_future(self._today(), f"in {self._profile().timezone}")
+        return query
 
     @property
     def code(self) -> str:
@@ -198,7 +206,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self._profiles, trouble = _profiles(self._client)
         own = self._client.profile_id
         names = [(_title(p), p.profile_id) for p in self._profiles.values()]
-        self.profile = menu("Profile", names or [(own, own)], "Whose reports", "30em")
+        self.profile = menu("Profile", names or [(own, own)], "Whose reports", "28em")
         self.profile.value = own if own in self._profiles or not names else names[0][1]
         self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about")
         tactics = [(f"{name}: {_MEANINGS[name]}", name) for name in TACTICS]
@@ -206,11 +214,11 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.segment = menu("Segment", [("none", None)], "Rows split by the page of the click")
         self.start = day("From", "First day, in the profile's time zone")
         self.end = day("To", "Last day, inclusive")
-        self._spans = [
+        self.spans = [
             button(f"Last {span} days", f"The {span} days before today, where the profile is")
             for span in _SPANS
         ]
-        self._days = ipw.HTML()
+        self.days = ipw.HTML()
         self.metrics = MetricChoice()
         self.status = ipw.HTML(warned(trouble) if trouble else said("Nothing fetched yet"))
 
@@ -222,20 +230,20 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             layout={"width": "16em"}, style={"description_width": "5em"},
         )  # fmt: skip
         self.result = ResultView()
-        self._code = ipw.HTML()
+        self.code_shown = ipw.HTML()
 
     def _connect(self) -> None:
         for menu_of_report in (self.record_type, self.segment):
             menu_of_report.observe(self._choose_report, "value")
         for choice in (self.profile, self.tactic, self.start, self.end, self.metrics):
             choice.observe(self._chosen, "value")
-        for span, choose in zip(_SPANS, self._spans, strict=True):
+        for span, choose in zip(_SPANS, self.spans, strict=True):
             choose.on_click(partial(self._take_span, span))
         self.fetch_button.on_click(lambda _: self.fetch())
         self.cancel_button.on_click(lambda _: self.cancel())
 
     def _take_span(self, span: int, _: Any = None) -> None:
-        today = self._client.clock.now().astimezone(self._profile().zone).date()
+        today = self._today()
         self.start.value, self.end.value = today - timedelta(span), today - timedelta(1)
 
     def _choose_report(self, _: Any = None) -> None:
@@ -254,11 +262,11 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         """Say what fetching would do, and how it is written."""
         try:
             query = self.query
-            self._days.value = said(self._what_is_stored(query))
-            self._code.value = code_block(self.code)
+            self.days.value = said(self._what_is_stored(query))
+            self.code_shown.value = code_block(self.code)
         except SDAnalyticsError as error:
-            self._days.value = warned(str(error))
-            self._code.value = ""
+            self.days.value = warned(str(error))
+            self.code_shown.value = ""
 
     def _what_is_stored(self, query: ReportQuery) -> str:
         zone = self._profile().timezone
@@ -274,6 +282,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         told += [f"in the store: {_ranges(stored)}"] if stored else []
         told += [f"to fetch: {_ranges(to_fetch)}"] if to_fetch else []
         return "; ".join(told)
+
+    def _today(self) -> date:
+        return self._client.clock.now().astimezone(self._profile().zone).date()
 
     def _profile(self) -> Profile:
         """The facts of the chosen profile; of one that could not be listed, days are UTC's."""

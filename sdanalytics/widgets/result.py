@@ -41,6 +41,8 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         Which of `sdanalytics.plots`, of what, and whose lines or bars.
     table_of : ipywidgets.Dropdown
         ``"summary"`` by what the plot is by, or ``"rows"`` as they were fetched.
+    figure : ipywidgets.HTML
+    table : itables.widget.ITable or ipywidgets.HTML
     """
 
     def __init__(self) -> None:
@@ -48,17 +50,17 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self._quiet = False
         self.plot = menu("Plot", [], "Which figure", "14em")
         self.plot_metric = menu("of", [], "Which metric the figure shows", "26em")
-        self.plot_by = menu("by", [_ALL], "Whose lines, bars, bubbles and rows")
+        self.plot_by = menu("by", [_ALL], "Whose lines, bars, bubbles and rows", "22em")
         self.table_of = menu("Table", ["summary", "rows"], "What the table shows", "14em")
-        self._figure = ipw.HTML(layout={"width": "100%"})
-        self._table = _grid()
+        self.figure = ipw.HTML(layout={"width": "100%"})
+        self.table = _grid()
         self._table_note = ipw.HTML()
         super().__init__(
             [
                 row(self.plot, self.plot_metric, self.plot_by),
-                self._figure,
+                self.figure,
                 row(self.table_of, self._table_note),
-                self._table,
+                self.table,
             ],
             layout={"display": "none"},
         )
@@ -84,16 +86,19 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self._fill()
 
     def _redraw(self, _: Any = None) -> None:
-        if self._quiet or self._data is None or self.plot.value is None:
+        if self._quiet or self._data is None:
+            return
+        if self.plot.value is None:
+            self.figure.value = said("There is no metric that can be drawn: fetch one with numbers")
             return
         needs_by = self.plot.value in ("trend", "top", "efficiency")
         needs_metric = self.plot.value in ("trend", "top", "calendar", "halo")
         self.plot_by.disabled = not needs_by
         self.plot_metric.disabled = not needs_metric
         try:
-            self._figure.value = self._drawn()
+            self.figure.value = self._drawn()
         except SDAnalyticsError as error:
-            self._figure.value = warned(str(error))
+            self.figure.value = warned(str(error))
 
     def _drawn(self) -> str:
         """The figure as a picture with a text that tells what it shows."""
@@ -126,12 +131,17 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             return
         rows = self._data
         if self.table_of.value == "summary":
-            rows = summarize(rows, self.plot_by.value).sort_values(
-                _metrics_of(rows)[:1], ascending=False
-            )
-        self._table.update_with(_legible(rows.head(ROWS)))
+            rows = _summary_of(rows, self.plot_by.value)
+        self.table.update_with(_legible(rows.head(ROWS)))
         cut = f"the first {ROWS:,} of {len(rows):,}" if len(rows) > ROWS else f"{len(rows):,}"
         self._table_note.value = said(f"{cut} rows, {len(rows.columns)} columns")
+
+
+def _summary_of(data: pd.DataFrame, by: str | None) -> pd.DataFrame:
+    """What is asked most first, the largest first."""
+    metrics = _metrics_of(data)
+    table = summarize(data, by)[[*([by] if by else []), *metrics]]
+    return table.sort_values(metrics[:1], ascending=False)
 
 
 def _plots_of(data: pd.DataFrame, metrics: list[str]) -> list[str]:
@@ -186,7 +196,7 @@ def _legible(rows: pd.DataFrame) -> pd.DataFrame:
             shown[name] = values.round(4 if unit_of(name) == "fraction" else 2)
         else:
             shown[name] = values
-    return pd.DataFrame(shown)
+    return pd.DataFrame(shown).reset_index(drop=True)
 
 
 class _HtmlTable(ipw.HTML):  # type: ignore[misc]
@@ -213,7 +223,7 @@ def _grid() -> Any:
             ]
             # Counts with missing values would be sorted as text.
             kinds = [{"targets": numbers, "type": "num", "className": "dt-right"}]
-            self.update(rows, columnDefs=kinds)
+            self.update(rows, columnDefs=kinds, showIndex=False)
 
     return Grid(
         pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"

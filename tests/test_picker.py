@@ -1,0 +1,387 @@
+"""`ReportPicker`: what its menus offer, what its buttons do, and what it says."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+import sdanalytics as sda
+from sdanalytics import (
+    InvalidRequest,
+    ReportCache,
+    ReportPicker,
+    fetch_report,
+    metrics,
+    sandbox,
+)
+from sdanalytics.sandbox import Answer, Sandbox
+from tests.conftest import Box
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def picker(box: Box, store: ReportCache) -> Iterator[Any]:
+    made = ReportPicker(box.client, cache=store)
+    yield made
+    made.close()
+
+
+def words(widget: Any) -> str:
+    return re.sub("<[^>]*>", "", widget.value).strip()
+
+
+def fetched(picker: Any) -> pd.DataFrame:
+    picker.fetch_button.click()
+    assert picker.wait(SECONDS)
+    assert picker.data is not None, words(picker.status)
+    data: pd.DataFrame = picker.data
+    return data
+
+
+def picture(picker: Any) -> tuple[str, Any]:
+    """The alternative text of the figure, and its pixels."""
+    found = re.fullmatch(
+        r'<img alt="([^"]*)"[^>]*base64,([^"]*)">.*', picker.result.figure.value, re.DOTALL
+    )
+    assert found, words(picker.result.figure)
+    pixels = np.asarray(imread(io.BytesIO(base64.b64decode(found[2])), format="png"))
+    return found[1], pixels
+
+
+def test_it_opens_with_what_is_asked_most(box: Box, picker: Any) -> None:
+    assert [title for title, _ in picker.profile.options] == [
+        "Northwind Outdoor · US · 1842030415361601",
+        "Alpenglück GmbH · DE · 2750418263940173",
+        "青葉商店 · JP · 3961527384950284",
+    ]
+    assert picker.profile.value == box.client.profile_id
+    assert picker.record_type.options == metrics.RECORD_TYPES
+    assert str(picker.start.value) == box.day(14)
+    assert str(picker.end.value) == box.day(1)
+    assert picker.metrics.value == metrics.default_metrics("campaigns")
+    assert picker.data is None
+    assert "Nothing fetched yet" in words(picker.status)
+    assert "sda.fetch_report" in words(picker.code_shown)
+
+
+@pytest.mark.parametrize(
+    ("choices", "kept"),
+    [
+        ({}, {}),
+        ({"record_type": "asins"}, {}),
+        ({"record_type": "targets", "segment": "matchedTarget", "tactic": "T00020"}, {}),
+        ({"record_type": "adGroups"}, {"metrics": ("adGroupName", "cost", "clicks")}),
+        ({"profile": "3961527384950284"}, {}),
+    ],
+)
+def test_its_code_gives_the_same_frame(
+    box: Box, picker: Any, choices: dict[str, str], kept: dict[str, Any]
+) -> None:
+    for name, value in choices.items():
+        getattr(picker, name).value = value
+    if "metrics" in kept:
+        picker.metrics.value = kept["metrics"]
+    data = fetched(picker)
+    names: dict[str, Any] = {"client": box.client}
+    exec(picker.code, names)
+    pd.testing.assert_frame_equal(names["df"], data)
+    assert data.attrs["sdanalytics"]["profile_id"] == picker.profile.value
+    assert picker.query.record_type == picker.record_type.value
+    assert len(data) > 0
+
+
+def test_without_arguments_it_is_the_environments(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
+        ReportPicker()
+    for name, value in box.sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    picker = ReportPicker()
+    assert "client=" not in picker.code
+    picker.profile.value = "2750418263940173"
+    assert "client=sda.Client.from_env().for_profile(2750418263940173)" in picker.code
+
+
+def test_a_store_of_any_name_is_in_the_code(box: Box, tmp_path: Any) -> None:
+    folder = tmp_path / "a 'folder' with \"signs\" and a name longer than any line would be long"
+    picker = ReportPicker(box.client, cache=folder)
+    picker.start.value = picker.end.value = date.fromisoformat(box.day(2))
+    names: dict[str, Any] = {"client": box.client}
+    exec(picker.code, names)
+    assert len(ReportCache(folder).entries()) == 2
+    assert "cache=False" in ReportPicker(box.client, cache=False).code
+
+
+class TestFetching:
+    @pytest.fixture
+    def slow(self) -> Iterator[Sandbox]:
+        """Reports that take longer than anybody waits."""
+        with sandbox.start(delay=600) as box:
+            yield box
+
+    @pytest.fixture
+    def waiting(self, slow: Sandbox) -> Iterator[Any]:
+        """A picker that waits for its reports."""
+        picker: Any = ReportPicker(slow.client, cache=False)
+        asked = threading.Event()
+        picker.status.observe(
+            lambda _: asked.set() if "28 waiting" in words(picker.status) else None, "value"
+        )
+        picker.fetch_button.click()
+        assert asked.wait(SECONDS)
+        yield picker
+        picker.close()
+
+    def test_a_second_fetch_is_refused_kindly(self, slow: Sandbox, waiting: Any) -> None:
+        waiting.fetch_button.click()
+        assert "A fetch is running" in words(waiting.status)
+        assert not waiting.wait(0)
+
+    def test_cancel_ends_it(self, slow: Sandbox, waiting: Any) -> None:
+        waiting.cancel_button.click()
+        assert waiting.wait(SECONDS)  # of 600 that the reports would take
+        assert words(waiting.status).startswith("Cancelled")
+        assert waiting.data is None
+        requests = len(slow.log)
+        waiting.cancel_button.click()
+        assert "nothing to cancel" in words(waiting.status)
+        assert len(slow.log) == requests
+
+    def test_closing_ends_it(self, waiting: Any) -> None:
+        waiting.close()
+        assert waiting.wait(SECONDS)
+
+    def test_progress_is_told(self, box: Box, picker: Any) -> None:
+        told: list[str] = []
+        picker.status.observe(lambda _: told.append(words(picker.status)), "value")
+        fetched(picker)
+        assert any("of 28 reports; " in text for text in told)
+        assert told[-1].startswith(f"{len(picker.data)} rows; 14 days fetched, 0 from the store")
+        assert picker.progress.value == picker.progress.max == 28
+        fetched(picker)
+        assert "0 days fetched, 14 from the store" in words(picker.status)
+
+    def test_what_arrived_before_an_error_is_stored(self, box: Box, picker: Any) -> None:
+        data = fetched(picker)
+        box.sandbox.arrange(
+            "request_report", Answer(403, b'{"code": "403", "details": "<not you>"}')
+        )
+        picker.record_type.value = "targets"
+        picker.fetch()
+        assert picker.wait(SECONDS)
+        assert words(picker.status).startswith("PartialFetchError: 1 of 28 reports failed")
+        assert "&lt;not you&gt;" in picker.status.value
+        assert 'role="alert"' in picker.status.value
+        assert picker.data is data
+        assert "in the store" in words(picker.days)
+
+    def test_nonsense_is_said_before_anything_is_sent(self, box: Box, picker: Any) -> None:
+        requests = len(box.sandbox.log)
+        picker.start.value = picker.end.value + timedelta(1)
+        picker.fetch()
+        assert "is before start" in words(picker.status)
+        assert "is before start" in words(picker.days)
+        picker.start.value = picker.end.value
+        picker.metrics.value = ()
+        picker.fetch()
+        assert "no metric is chosen" in words(picker.status)
+        picker.metrics.preset.value = "the usual"
+        picker.start.value = None
+        picker.fetch()
+        assert "not a day" in words(picker.status)
+        picker.start.value = picker.end.value = date.fromisoformat(box.day(0)) + timedelta(1)
+        picker.fetch()
+        assert picker.wait(SECONDS)
+        assert "is in the future" in words(picker.status)
+        assert len(box.sandbox.log) == requests
+        with pytest.raises(InvalidRequest):
+            picker.query  # noqa: B018
+
+    def test_it_opens_though_profiles_cannot_be_listed(self, box: Box, store: ReportCache) -> None:
+        box.sandbox.arrange("profiles", Answer(403, b'{"code": "403"}'))
+        picker: Any = ReportPicker(box.client, cache=store)
+        assert "profiles cannot be listed" in words(picker.status)
+        assert picker.profile.value == box.client.profile_id
+        assert len(fetched(picker)) > 0
+
+
+class TestMetrics:
+    def test_all_of_the_report_are_offered_with_their_meanings(self, picker: Any) -> None:
+        for record_type in metrics.RECORD_TYPES:
+            picker.record_type.value = record_type
+            offered = [box.description for box in picker.metrics.boxes]
+            names = set(metrics.available(record_type)) - set(metrics.identity(record_type))
+            assert {text.partition(":")[0] for text in offered} == names
+            for text in offered:
+                name, _, meaning = text.partition(": ")
+                assert meaning == metrics.CATALOGUE[name].meaning
+
+    def test_search_leaves_what_has_all_words(self, picker: Any) -> None:
+        picker.metrics.search.value = "New-to brand SALES"
+        in_view = [b.description for b in picker.metrics.boxes if b.layout.display != "none"]
+        assert len(in_view) == 2
+        assert all("SalesNewToBrand" in text for text in in_view)
+        assert "2 of " in words(picker.metrics.count)
+        picker.metrics.search.value = ""
+        assert all(box.layout.display != "none" for box in picker.metrics.boxes)
+
+    def test_ticks_are_the_choice(self, picker: Any) -> None:
+        boxes = {box.description.partition(":")[0]: box for box in picker.metrics.boxes}
+        assert boxes["cost"].value
+        boxes["cost"].value = False
+        assert "cost" not in picker.metrics.value
+        assert picker.metrics.preset.value == "own choice"
+        boxes["videoUnmutes"].value = True
+        assert "videoUnmutes" in picker.query.metrics
+        picker.metrics.preset.value = "the usual"
+        assert boxes["cost"].value
+        assert not boxes["videoUnmutes"].value
+
+    def test_presets_are_of_the_report(self, picker: Any) -> None:
+        assert "video" in picker.metrics.preset.options
+        for name in picker.metrics.preset.options[:-1]:
+            picker.metrics.preset.value = name
+            assert picker.query.metrics  # the query accepts them all
+        picker.record_type.value = "asins"
+        assert "video" not in picker.metrics.preset.options
+        picker.metrics.preset.value = "everything"
+        every = set(metrics.available("asins")) - set(metrics.identity("asins"))
+        assert set(picker.metrics.value) == every
+
+    def test_what_applies_is_kept(self, picker: Any) -> None:
+        picker.metrics.value = ("campaignName", "cost", "clicks", "campaignBudget")
+        picker.record_type.value = "targets"
+        assert picker.metrics.value == ("campaignName", "cost", "clicks")
+        picker.segment.value = "matchedTarget"
+        assert picker.metrics.value == ("campaignName", "cost", "clicks")
+        picker.record_type.value = "productAds"  # has no segment
+        assert picker.segment.value is None
+        assert picker.segment.disabled
+        assert picker.metrics.value == ("campaignName", "cost", "clicks")
+        picker.record_type.value = "asins"  # has neither cost nor clicks
+        assert picker.metrics.value == metrics.default_metrics("asins")
+        picker.record_type.value = "campaigns"  # the usual stays the usual
+        assert picker.metrics.value == metrics.default_metrics("campaigns")
+
+    def test_what_there_is_not_is_refused(self, picker: Any) -> None:
+        before = picker.metrics.value
+        with pytest.raises(InvalidRequest, match="did you mean 'cost'"):
+            picker.metrics.value = ("costt",)
+        assert picker.metrics.value == before
+
+
+class TestDays:
+    def test_presets_end_yesterday_where_the_profile_is(self, box: Box, picker: Any) -> None:
+        # 18:00 UTC on 20 November: in Tokyo it is the 21st already.
+        picker.profile.value = "3961527384950284"
+        for button, days in zip(picker.spans, (7, 14, 30), strict=True):
+            button.click()
+            assert picker.end.value == date(2026, 11, 20)
+            assert (picker.end.value - picker.start.value).days == days - 1
+        assert "Asia/Tokyo" in words(picker.days)
+
+    def test_those_in_the_store_are_told(self, box: Box, picker: Any, store: ReportCache) -> None:
+        assert words(picker.days).endswith(f"to fetch: {box.day(14)} to {box.day(1)}")
+        fetch_report("campaigns", box.day(12), box.day(10), client=box.client, cache=store)
+        picker.spans[0].click()
+        picker.spans[1].click()
+        told = words(picker.days)
+        assert f"in the store: {box.day(12)} to {box.day(10)}" in told
+        assert f"to fetch: {box.day(14)} to {box.day(13)}, {box.day(9)} to {box.day(1)}" in told
+        picker.metrics.value = (*picker.metrics.value, "videoUnmutes")  # which the files lack
+        assert "in the store" not in words(picker.days)
+
+
+class TestResult:
+    def test_every_plot_has_ink_and_a_text_for_it(self, picker: Any) -> None:
+        fetched(picker)
+        result = picker.result
+        assert result.plot.options == ("trend", "top", "efficiency", "funnel", "calendar")
+        for name in result.plot.options:
+            result.plot.value = name
+            told, pixels = picture(picker)
+            assert told.startswith(name)
+            assert (pixels[:, :, :3] < 0.9).any(axis=2).mean() > 0.005
+        result.plot.value, result.plot_metric.value = "trend", "acos"
+        assert picture(picker)[0] == "trend, metric acos, by campaignName"
+        assert result.plot_metric.label == "ACOS"
+
+    def test_menus_keep_what_applies(self, picker: Any) -> None:
+        fetched(picker)
+        picker.result.plot.value = "top"
+        picker.result.plot_by.value = "tactic"
+        picker.record_type.value = "asins"
+        fetched(picker)
+        assert "halo" in picker.result.plot.options
+        assert picker.result.plot.value == "top"
+        assert picker.result.plot_by.value == "tactic"
+        assert picker.result.plot_metric.value in picker.data
+
+    def test_a_plot_that_cannot_be_is_explained(self, picker: Any) -> None:
+        picker.metrics.value = ("campaignName", "campaignStatus")
+        fetched(picker)
+        assert picker.result.plot.options == ()
+        assert "no metric that can be drawn" in words(picker.result.figure)
+
+    def test_the_table_is_a_summary_or_the_rows(self, picker: Any) -> None:
+        data = fetched(picker)
+        summary = sda.summarize(data, "campaignName").sort_values("cost", ascending=False)
+        shown = picker.result.table.df
+        assert shown["campaignName"].tolist() == summary["campaignName"].tolist()
+        assert shown["acos"].tolist() == pytest.approx(summary["acos"].tolist(), abs=1e-4)
+        picker.result.table_of.value = "rows"
+        shown = picker.result.table.df
+        assert shown["campaignId"].tolist() == data["campaignId"].astype("str").tolist()
+        assert shown["date"].tolist() == data["date"].dt.strftime("%Y-%m-%d").tolist()
+        picker.result.plot_by.value = "tactic"
+        picker.result.table_of.value = "summary"
+        by_tactic = sda.summarize(data, "tactic").sort_values("cost", ascending=False)
+        assert picker.result.table.df["tactic"].tolist() == by_tactic["tactic"].tolist()
+
+    def test_without_itables_it_is_pandas_own(
+        self, box: Box, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "itables.widget", None)
+        picker: Any = ReportPicker(box.client, cache=False)
+        data = fetched(picker)
+        assert picker.result.table.value.count("<tr") == data["campaignName"].nunique() + 1
+        assert "Brand – Reach" in picker.result.table.value
+
+    def test_an_empty_answer_is_said(self, box: Box, picker: Any) -> None:
+        box.sandbox.fill_with(lambda report: [])
+        assert len(fetched(picker)) == 0
+        assert words(picker.status).startswith("0 rows")
+        picture(picker)
+
+
+def test_it_is_one_line_where_nothing_draws_it(box: Box, picker: Any) -> None:
+    days = f"{box.day(14)} to {box.day(1)}"
+    assert repr(picker) == f"ReportPicker(campaigns, {days}, profile 1842030415361601)"
+
+
+def test_without_the_widget_library_the_rest_works() -> None:
+    script = (
+        "import sys; sys.modules['ipywidgets'] = None\n"
+        "import sdanalytics as sda\n"
+        "from sdanalytics import *\n"
+        "try: sda.ReportPicker()\n"
+        "except sda.NotConfigured as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ("ReportPicker needs ipywidgets: pip install 'sdanalytics[notebook]'\n")
