@@ -6,8 +6,11 @@ machine or of the minute is left out, so that only changes show as changes.
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -15,15 +18,44 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parent
 
 
-def execute(path: Path) -> nbformat.NotebookNode:
-    """The notebook after running from top to bottom; an error in a cell is raised."""
+def execute(path: Path) -> Any:
+    """The notebook after running from top to bottom.
+
+    Raises
+    ------
+    RuntimeError
+        When anything in it went wrong, in an Output widget or a status, too.
+    """
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": FOLDER}})
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}})
     client.execute()
+    if wrong := list(_wrong_in(notebook)):
+        raise RuntimeError(f"{path.name}: " + "\n".join(wrong))
     return notebook
 
 
-def clean(notebook: nbformat.NotebookNode) -> None:
+def _wrong_in(notebook: Any) -> Iterator[str]:
+    """Errors and warnings of cells, and those that only a widget shows."""
+    for cell in notebook.cells:
+        yield from _wrong_outputs(cell.get("outputs", []))
+    widgets = notebook.metadata.get("widgets", {})
+    states = widgets.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    for widget in states.values():
+        yield from _wrong_outputs(widget["state"].get("outputs", []))
+        shown = widget["state"].get("value")
+        if isinstance(shown, str) and 'role="alert"' in shown:
+            yield re.sub("<[^>]*>", "", shown)
+
+
+def _wrong_outputs(outputs: Any) -> Iterator[str]:
+    for output in outputs:
+        if output["output_type"] == "error":
+            yield f"{output['ename']}: {output['evalue']}"
+        elif output["output_type"] == "stream" and output["name"] == "stderr":
+            yield output["text"]
+
+
+def clean(notebook: Any) -> None:
     """Leave out timings, progress bars, and the state of widgets, which no code host draws."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
@@ -33,7 +65,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
             cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
 
 
-def _is_progress(output: nbformat.NotebookNode) -> bool:
+def _is_progress(output: Any) -> bool:
     return " reports |" in output.get("data", {}).get("text/plain", "")
 
 

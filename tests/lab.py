@@ -237,6 +237,11 @@ class Notebook:
         end = self.page.wait_for_function(_FINISHED, timeout=120_000).json_value()
         assert end == "done", f"{end}: {self.wrong}"
 
+    def execute(self, code: str) -> None:
+        """Run code that is in no cell."""
+        run = "code => seen.context.session.kernel.requestExecute({code}).done.then(() => true)"
+        assert self.page.evaluate(run, code)
+
     @property
     def wrong(self) -> str:
         """Errors and warnings so far: of cells, of callbacks, of threads."""

@@ -269,7 +269,7 @@ class TestMetrics:
         picker.segment.value = "matchedTarget"
         assert picker.metrics.value == ("campaignName", "cost", "clicks")
         picker.record_type.value = "productAds"  # has no segment
-        assert picker.segment.value is None
+        assert picker.segment.value == "none"
         assert picker.segment.disabled
         assert picker.metrics.value == ("campaignName", "cost", "clicks")
         picker.record_type.value = "asins"  # has neither cost nor clicks

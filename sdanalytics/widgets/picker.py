@@ -37,6 +37,10 @@ from sdanalytics.widgets.result import ResultView
 
 Cache = ReportCache | str | os.PathLike[str] | Literal[False] | None
 
+# No option's value is None: for a menu that means that nothing is selected.
+BOTH: Final = "both"
+NONE: Final = "none"
+
 _SPANS: Final = (7, 14, 30)
 _PROFILES_LIMIT: Final = 20.0
 """Seconds in which the profiles must be listed before the picker opens without."""
@@ -57,6 +61,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     Attributes
     ----------
     profile, record_type, tactic, segment : ipywidgets.Dropdown
+        Values are those of `fetch_report`; ``"both"`` tactics, ``"none"`` of the segments.
     start, end : ipywidgets.DatePicker
         Inclusive days of the profile.
     metrics : MetricChoice
@@ -94,11 +99,12 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     (True, True)
     """
 
+    _job: Job | None = None
+
     def __init__(self, client: Client | None = None, cache: Cache = None) -> None:
         self._given = client
         self._client = client or Client.from_env()
         self._cache = cache
-        self._job: Job | None = None
         self.data: pd.DataFrame | None = None
         self._make_choices()
         self._make_results()
@@ -135,8 +141,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             self.start.value,
             self.end.value,
             metrics=self.metrics.value,
-            tactic=self.tactic.value,
-            segment=self.segment.value,
+            tactic=None if self.tactic.value == BOTH else self.tactic.value,
+            segment=self._segment,
         )
         query.refuse_future(self._today(), f"in {self._profile().timezone}")
         return query
@@ -153,7 +159,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             first, *others = (json.dumps(name) for name in query.metrics)
             words += [f"metrics=[{first}", *others]
             words[-1] += "]"
-        if self.tactic.value is not None:
+        if self.tactic.value != BOTH:
             words.append(f"tactic={json.dumps(self.tactic.value)}")
         if query.segment is not None:
             words.append(f"segment={json.dumps(query.segment)}")
@@ -210,8 +216,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.profile.value = own if own in self._profiles or not names else names[0][1]
         self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about")
         tactics = [(f"{name}: {_MEANINGS[name]}", name) for name in TACTICS]
-        self.tactic = menu("Tactic", [("both", None), *tactics], "How the ads were targeted")
-        self.segment = menu("Segment", [("none", None)], "Rows split by the page of the click")
+        self.tactic = menu("Tactic", [(BOTH, BOTH), *tactics], "How the ads were targeted")
+        self.segment = menu("Segment", [NONE], "Rows split by the page of the click")
         self.start = day("From", "First day, in the profile's time zone")
         self.end = day("To", "Last day, inclusive")
         self.spans = [
@@ -249,13 +255,13 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     def _choose_report(self, _: Any = None) -> None:
         """Offer what the record type has; what was chosen stays as far as it applies."""
         able = self.record_type.value in segmented_record_types()
-        segment = self.segment.value if able else None
-        options = [("none", None), *([(SEGMENT, SEGMENT)] if able else [])]
+        segment = self.segment.value if able else NONE
+        options = [NONE, SEGMENT] if able else [NONE]
         if len(options) != len(self.segment.options):
             self.segment.options = options
             self.segment.value = segment
         self.segment.disabled = not able
-        self.metrics.offer(self.record_type.value, self.segment.value)
+        self.metrics.offer(self.record_type.value, self._segment)
         self._chosen()
 
     def _chosen(self, _: Any = None) -> None:
@@ -282,6 +288,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         told += [f"in the store: {_ranges(stored)}"] if stored else []
         told += [f"to fetch: {_ranges(to_fetch)}"] if to_fetch else []
         return "; ".join(told)
+
+    @property
+    def _segment(self) -> str | None:
+        return None if self.segment.value == NONE else self.segment.value
 
     def _today(self) -> date:
         return self._client.clock.now().astimezone(self._profile().zone).date()

@@ -25,9 +25,9 @@ ROWS: Final = 1000
 
 _SIZE: Final = (8.0, 4.6)
 _DPI: Final = 144
-_ALL: Final = ("(all together)", None)
+ALL: Final = "(all together)"
 # What a row of a report is called, the best first.
-_NAMES: Final = ("otherAsin", "targetingText", "adGroupName", "asin", "campaignName")
+_NAMES: Final = ("otherAsin", "targetingText", "asin", "adGroupName", "campaignName")
 _FIRST: Final = ("cost", "sales", "orders", "acos", "roas", "impressions", "clicks", "ctr", "cpc")
 _drawing: Final = threading.Lock()
 
@@ -50,7 +50,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self._quiet = False
         self.plot = menu("Plot", [], "Which figure", "14em")
         self.plot_metric = menu("of", [], "Which metric the figure shows", "26em")
-        self.plot_by = menu("by", [_ALL], "Whose lines, bars, bubbles and rows", "22em")
+        self.plot_by = menu("by", [ALL], "Whose lines, bars, bubbles and rows", "22em")
         self.table_of = menu("Table", ["summary", "rows"], "What the table shows", "14em")
         self.figure = ipw.HTML(layout={"width": "100%"})
         self.table = _grid()
@@ -76,10 +76,15 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         metrics = _metrics_of(data)
         _offer(self.plot, _plots_of(data, metrics))
         _offer(self.plot_metric, [(title_of(name), name) for name in metrics])
-        _offer(self.plot_by, [*((name, name) for name in _keys_of(data)), _ALL])
+        _offer(self.plot_by, [*_keys_of(data), ALL])
         self._quiet = False
         self.layout.display = None
         self._redraw_all()
+
+    @property
+    def _by(self) -> str | None:
+        # No option's value is None: for a menu that means that nothing is selected.
+        return None if self.plot_by.value == ALL else self.plot_by.value
 
     def _redraw_all(self, _: Any = None) -> None:
         self._redraw()
@@ -104,7 +109,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         """The figure as a picture with a text that tells what it shows."""
         from matplotlib.figure import Figure
 
-        plot, by = self.plot.value, self.plot_by.value
+        plot, by = self.plot.value, self._by
         options: dict[str, Any] = {}
         if not self.plot_metric.disabled:
             options["metric"] = self.plot_metric.value
@@ -131,7 +136,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             return
         rows = self._data
         if self.table_of.value == "summary":
-            rows = _summary_of(rows, self.plot_by.value)
+            rows = _summary_of(rows, self._by)
         self.table.update_with(_legible(rows.head(ROWS)))
         cut = f"the first {ROWS:,} of {len(rows):,}" if len(rows) > ROWS else f"{len(rows):,}"
         self._table_note.value = said(f"{cut} rows, {len(rows.columns)} columns")
@@ -176,12 +181,12 @@ def _keys_of(data: pd.DataFrame) -> list[str]:
 
 
 def _offer(choice: ipw.Dropdown, options: list[Any]) -> None:
-    """New options; what was chosen stays if it is among them."""
-    values = [option[1] if isinstance(option, tuple) else option for option in options]
-    before = choice.value
+    """New options; what was chosen stays if it is among them, the first is never a choice."""
+    before, first = choice.value, choice.index == 0
     choice.options = options
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
     if values:
-        choice.value = before if before in values and before is not None else values[0]
+        choice.value = before if before in values and not first else values[0]
 
 
 def _legible(rows: pd.DataFrame) -> pd.DataFrame:

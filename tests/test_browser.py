@@ -1,0 +1,84 @@
+"""The picker in JupyterLab in Chromium, by mouse and keyboard."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import LACKING, Lab, Notebook, ink, pixels
+
+pytestmark = [
+    pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
+    # Playwright leaves the closing of its pipes to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+NEVER_READY = """
+from sdanalytics.sandbox import Answer
+building = Answer(200, b'{"reportId": "r", "status": "IN_PROGRESS"}')
+sandbox.arrange("get_report_status", *[building] * 1000)
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lab") / "notebooks"
+    shutil.copytree(NOTEBOOKS, folder)
+    with Lab(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def notebook(lab: Lab) -> Iterator[Notebook]:
+    opened = lab.open("04-picker.ipynb")
+    yield opened
+    opened.close()
+
+
+def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
+    notebook.run_all()
+
+    # Choose a report, days and metrics.
+    notebook.field("Report").select_option(label="productAds")
+    notebook.button("Last 7 days").click()
+    notebook.field("Preset").select_option(label="traffic and cost")
+    notebook.field("Search").fill("units ordered 14d")
+    notebook.wait_for_status("chosen; [1-9][0-9]? of")
+    box = notebook.output.get_by_role("checkbox", name=re.compile("^attributedUnitsOrdered14d:"))
+    box.check()
+    notebook.wait_for_status("to fetch: ")
+
+    # Fetch: the table and a plot with ink in it.
+    notebook.button("Fetch").focus()
+    notebook.page.keyboard.press("Enter")
+    notebook.wait_for_status("[1-9][0-9]* rows; 7 days fetched")
+    figure = notebook.output.get_by_role("img", name="trend, metric cost, by asin")
+    assert ink(pixels(figure)) > 0.01
+    table = notebook.output.locator("table:visible:has(tbody tr)").first
+    assert re.search(r"B0[A-Z0-9]{8}", table.inner_text())
+    code = notebook.output.get_by_label("The same in Python").inner_text()
+    assert 'sda.fetch_report("productAds"' in code
+    assert '"attributedUnitsOrdered14d"' in code
+
+    # Another plot, in a callback: there pyplot's figures would come out blank.
+    notebook.field("Plot").select_option(label="top")
+    assert ink(pixels(notebook.output.get_by_role("img", name="top, metric cost, by asin"))) > 0.01
+
+    # A slow one, cancelled.
+    notebook.execute(NEVER_READY)
+    notebook.field("Report").select_option(label="targets")
+    notebook.button("Fetch").click()
+    notebook.wait_for_status("14 waiting")
+    notebook.button("Fetch").click()
+    notebook.wait_for_status("A fetch is running")
+    notebook.button("Cancel").click()
+    notebook.wait_for_status("^Cancelled. What had arrived is stored", seconds=5)
+
+    assert notebook.wrong == ""
+    assert lab.outside == []
