@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo lab test lint types notebooks pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
+
+lab: $(VENV)/.lab
+	$(BIN)/python -m sdanalytics lab notebooks
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
@@ -18,6 +21,13 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
+# Made again when what they show has changed, and committed.
+notebooks: $(VENV)/.test
+	$(BIN)/python notebooks/execute.py
+
+pictures: $(VENV)/.test
+	$(BIN)/python docs/pictures.py
+
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +35,10 @@ $(VENV)/.created:
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[notebook,sandbox]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.created pyproject.toml

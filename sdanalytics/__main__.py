@@ -1,16 +1,21 @@
-"""``python -m sdanalytics demo`` and ``python -m sdanalytics sandbox``."""
+"""``python -m sdanalytics demo``, ``sandbox`` and ``lab``."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
+import os
 import shlex
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from sdanalytics import __version__
-from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.errors import InvalidRequest, NotConfigured, SDAnalyticsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     box.add_argument("--queue-limit", type=int, help="reports built at a time; above it: 429")
     box.add_argument("--rate-limit", type=float, help="requests a second of an operation")
     box.set_defaults(run=_sandbox)
+    lab = commands.add_parser("lab", help="JupyterLab with the stand-in for the service running")
+    lab.add_argument("folder", type=Path, nargs="?", default=Path(), help="of notebooks; this one")
+    lab.add_argument("--delay", type=float, default=2.0, help="seconds to build a report; 2")
+    lab.add_argument("--no-browser", action="store_true", help="only print the address")
+    lab.set_defaults(run=_lab)
     return parser
 
 
@@ -62,13 +72,37 @@ def _sandbox(options: argparse.Namespace) -> None:
     ) as box:
         profiles = ", ".join(map(str, box.profile_ids))
         lines = [f"# The sandbox serves {box.base_url} until Ctrl-C. Profiles: {profiles}."]
-        # Made-up data belong in no store of real ones.
-        variables = box.environment | {
-            "SDANALYTICS_CACHE_DIR": str(Path("sandbox-store").absolute())
-        }
+        variables = box.environment | _own_store(Path("sandbox-store"))
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         print("\n".join(lines), flush=True)  # noqa: T201
         threading.Event().wait()
+
+
+def _lab(options: argparse.Namespace) -> None:
+    from sdanalytics import sandbox
+
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise NotConfigured("JupyterLab is missing: pip install 'sdanalytics[notebook]'")
+    if not options.folder.is_dir():
+        raise InvalidRequest(f"{options.folder} is no folder")
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={options.folder}"]
+    command += ["--no-browser"] if options.no_browser else []
+    if getattr(os, "geteuid", lambda: 1)() == 0:  # as in containers, where there is no other user
+        command.append("--allow-root")
+    with tempfile.TemporaryDirectory() as store, sandbox.start(delay=options.delay) as box:
+        variables = os.environ | box.environment | _own_store(Path(store))
+        process = subprocess.Popen(command, env=variables)  # noqa: S603
+        while process.poll() is None:
+            # JupyterLab hears Ctrl-C, too: it asks before it ends, and the sandbox waits for it.
+            with contextlib.suppress(KeyboardInterrupt):
+                process.wait()
+    if process.returncode:
+        raise SDAnalyticsError(f"JupyterLab ended with code {process.returncode}")
+
+
+def _own_store(folder: Path) -> dict[str, str]:
+    """Made-up data belong in no store of real ones."""
+    return {"SDANALYTICS_CACHE_DIR": str(folder.absolute())}
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             ],
             layout={"width": "100%"},
         )
+        self.add_class("sdanalytics-picker")
         self._take_span(14)
         self._choose_report()
         self._connect()
@@ -214,10 +215,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         names = [(_title(p), p.profile_id) for p in self._profiles.values()]
         self.profile = menu("Profile", names or [(own, own)], "Whose reports", "28em")
         self.profile.value = own if own in self._profiles or not names else names[0][1]
-        self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about")
+        self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about", "14em")
         tactics = [(f"{name}: {_MEANINGS[name]}", name) for name in TACTICS]
-        self.tactic = menu("Tactic", [(BOTH, BOTH), *tactics], "How the ads were targeted")
-        self.segment = menu("Segment", [NONE], "Rows split by the page of the click")
+        self.tactic = menu("Tactic", [(BOTH, BOTH), *tactics], "How the ads were targeted", "20em")
+        self.segment = menu("Segment", [NONE], "Rows split by the page of the click", "14em")
         self.start = day("From", "First day, in the profile's time zone")
         self.end = day("To", "Last day, inclusive")
         self.spans = [
