@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
+from sdanalytics.errors import InvalidRequest
 from sdanalytics.fonts import drawable, families
 from sdanalytics.measures import KPIS, notes_of, unit_of
 
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.text import Text
+    from matplotlib.ticker import Formatter, Locator
 
 # Okabe and Ito: told apart with any colour vision.
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442")
@@ -24,17 +29,32 @@ SHADES: Final = "Blues"
 SIZE: Final = (6.4, 4.0)
 """Inches."""
 
-_LONGEST: Final = 32
+_LONGEST: Final = 28
+_TAIL: Final = 10
 _MISSING: Final = "missing"
+_BELOW: Final = 40
+"""Points from the axes to the legend below: room for the dates and a remark."""
 
 
-def axes_of(ax: Axes | None) -> Axes:
-    """The axes to draw in; a new figure's for None."""
+@contextlib.contextmanager
+def axes_of(ax: Axes | None, rows: int = 0) -> Iterator[Axes]:
+    """The axes to draw in; a new figure's for None, higher for many rows, gone on an error."""
+    from matplotlib.axes import Axes
+
     if ax is not None:
-        return ax
+        if not isinstance(ax, Axes):
+            raise InvalidRequest(f"ax is no Axes but a {type(ax).__name__}; pass one, as axs[0, 1]")
+        yield ax
+        return
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=SIZE, layout="constrained")[1]
+    size = (SIZE[0], max(SIZE[1], 1 + 0.27 * rows))
+    figure, made = plt.subplots(figsize=size, layout="constrained")
+    try:
+        yield made
+    except BaseException:
+        plt.close(figure)
+        raise
 
 
 def merged(style: dict[str, Any], wanted: dict[str, Any], artist: Any) -> dict[str, Any]:
@@ -50,10 +70,20 @@ def labels_of(names: Sequence[object]) -> list[str]:
 
 
 def _shortened(name: object) -> str:
-    text = " ".join(str(name).split())
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST - 12]}…{text[-11:]}"
-    return text
+    text = " ".join(str(name).split()) or "(no name)"
+    if _width(text) <= _LONGEST:
+        return text
+    head, tail = text, ""
+    while _width(tail) < _TAIL:
+        head, tail = head[:-1], head[-1] + tail
+    while _width(head) > _LONGEST - _TAIL:
+        head = head[:-1]
+    return f"{head}…{tail}"
+
+
+def _width(text: str) -> int:
+    """In letters; those of East Asia are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _escaped(text: str) -> str:
@@ -112,15 +142,43 @@ def spell(text: Text) -> None:
 
 def dress_numbers(axis: Axis, unit: str) -> None:
     """Few round ticks; whole ones for counts."""
+    axis.set_major_locator(_ticks(unit))
+    axis.set_major_formatter(_formatter(unit))
+
+
+def _ticks(unit: str) -> Locator:
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=unit == "count"))
-    axis.set_major_formatter(formatter(unit))
+    return MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=unit == "count")
 
 
-def formatter(unit: str) -> Callable[[float, object], str]:
-    """For ticks."""
-    return lambda value, _: number(value, unit)
+def _formatter(unit: str) -> Formatter:
+    """Ticks with as many decimals as tell them apart."""
+    from matplotlib.ticker import Formatter
+
+    class Ticks(Formatter):
+        def __call__(self, value: float, position: int | None = None) -> str:
+            return self.format_ticks([value])[0]
+
+        def format_ticks(self, values: Sequence[float]) -> list[str]:
+            return _tick_texts(values, unit)
+
+    return Ticks()
+
+
+def _tick_texts(values: Sequence[float], unit: str) -> list[str]:
+    scale, sign = 1.0, ""
+    if unit == "fraction":
+        scale, sign = 100.0, "%"
+    elif max(map(abs, values), default=0.0) >= 1e6:
+        scale, sign = 1e-6, "M"
+    shown = [value * scale for value in values]
+    decimals = next(d for d in range(7) if _are_exact(shown, d))
+    return [f"{value:,.{decimals}f}{sign}" for value in shown]
+
+
+def _are_exact(values: Sequence[float], decimals: int) -> bool:
+    return decimals == 6 or all(abs(round(v, decimals) - v) < 1e-4 * 10**-decimals for v in values)
 
 
 def dress_days(ax: Axes) -> None:
@@ -137,11 +195,15 @@ def dress_days(ax: Axes) -> None:
 
 
 def legend(ax: Axes) -> None:
-    """Below the axes, if there is nothing or the layout makes room; else within."""
+    """Below the axes, if the layout makes room there; else within."""
+    from matplotlib.transforms import offset_copy
+
     figure = ax.get_figure(root=True)
-    room = figure is not None and (len(figure.axes) == 1 or figure.get_layout_engine() is not None)
-    below: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.08, -0.1), "ncols": 2}
-    made = ax.legend(frameon=False, fontsize="small", **(below if room else {}))
+    place: dict[str, Any] = {"loc": "best"}
+    if figure is not None and figure.get_layout_engine() is not None:
+        below = offset_copy(ax.transAxes, figure, y=-_BELOW, units="points")
+        place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below, "ncols": 2}
+    made = ax.legend(frameon=False, fontsize="small", borderaxespad=0, **place)
     for text in made.get_texts():
         spell(text)
 
@@ -150,8 +212,17 @@ def colour_bar(ax: Axes, shades: Any, title: str, unit: str) -> None:
     """What the colours mean, beside the axes."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    bar = figure.colorbar(shades, ax=ax, label=title, format=formatter(unit), shrink=0.9)
+    bar = figure.colorbar(
+        shades, ax=ax, label=title, format=_formatter(unit), ticks=_ticks(unit), shrink=0.9
+    )
     bar.outline.set_visible(False)
+
+
+def limits_of(values: Any) -> tuple[float, float]:
+    """The ends of a scale of colours: never one and the same."""
+    known = values[~np.isnan(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    return (low, high) if high > low else (min(0.0, low), max(0.0, high) or 1.0)
 
 
 def write_cells(ax: Axes, cells: pd.DataFrame, unit: str, shades: Any) -> None:
@@ -168,12 +239,15 @@ def write_cells(ax: Axes, cells: pd.DataFrame, unit: str, shades: Any) -> None:
 
 
 def note(ax: Axes, text: str) -> None:
-    """A remark above the axes, at the right, where no data are and no title stands."""
-    ax.set_title(text, loc="right", fontsize="x-small", color=NOTE)
+    """A remark below the axes, where neither data nor a title are."""
+    label = ax.get_xlabel()
+    ax.set_xlabel(f"{label}\n{text}" if label else text, loc="center" if label else "left")
+    if not label:
+        ax.xaxis.label.set(fontsize="x-small", color=NOTE)
 
 
-def say_empty(ax: Axes) -> Axes:
+def say_empty(ax: Axes, text: str = "no rows") -> Axes:
     """Axes that say there is nothing to draw."""
-    ax.text(0.5, 0.5, "no rows", ha="center", va="center", transform=ax.transAxes, color=OTHER)
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes, color=OTHER)
     ax.set_axis_off()
     return ax

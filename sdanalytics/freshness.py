@@ -61,15 +61,17 @@ def changing_from(stored: Iterable[tuple[date, datetime]], zone: ZoneInfo) -> di
     Returns
     -------
     dict
-        ``restatable_from``, and, for impressions, clicks and cost, which settle sooner,
-        ``traffic_restatable_from``: ISO days; None when nothing changes any more.
+        ``restatable_from``, ``arriving_from`` (conversions) and ``traffic_restatable_from``
+        (impressions, clicks and cost): ISO days; None when nothing changes any more.
     """
-    changing = [pair for pair in stored if may_be_restated(*pair, zone)]
-    traffic = [pair for pair in changing if age_of(*pair, zone) <= TRAFFIC_SETTLES]
-    return {
-        key: min(pairs)[0].isoformat() if pairs else None
-        for key, pairs in (("restatable_from", changing), ("traffic_restatable_from", traffic))
+    ages = {pair[0]: age_of(*pair, zone) for pair in sorted(stored, reverse=True)}
+    ends = {
+        "restatable_from": RESTATEMENT_ENDS,
+        "arriving_from": CONVERSIONS_ARRIVE,
+        "traffic_restatable_from": TRAFFIC_SETTLES,
     }
+    young = {key: [day for day, age in ages.items() if age <= end] for key, end in ends.items()}
+    return {key: min(days).isoformat() if days else None for key, days in young.items()}
 
 
 def is_fresh(

@@ -7,12 +7,19 @@ within 14 days of a click, for vCPM those within 14 days of a view or a click.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from sdanalytics.checks import (
+    check_columns,
+    check_frame,
+    check_freq,
+    keys_of,
+    refuse_mixed_currencies,
+)
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.measures import (
     KPIS,
@@ -23,9 +30,9 @@ from sdanalytics.measures import (
     is_measure,
     is_money,
     is_sum,
-    missing_column,
     missing_measure,
     needs,
+    no_key_figure,
     notes_of,
 )
 from sdanalytics.metrics import CATALOGUE, STATES, Kind
@@ -52,7 +59,8 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `orders`, `units` (Int64) and `sales` (float64, currency): within 14 days of a click
-        for CPC, of a view or a click for vCPM. Then the ratios of `KPIS` (float64), missing
+        for CPC, of a view or a click for vCPM; so `ntb_orders`, `ntb_sales` (new to the
+        brand) and `page_views` (of detail pages). Then the ratios of `KPIS` (float64), missing
         where the denominator is 0 or missing: `ctr` clicks/impressions, `cpc` cost/clicks,
         `vcpm` 1000 cost/viewImpressions, `cvr` orders/clicks, `cpa` cost/orders, `aov`
         sales/orders, `acos` cost/sales, `roas` sales/cost, `ntb_order_share` and
@@ -63,15 +71,12 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
     InvalidRequest
         When the columns allow none at all; says which `metrics=` would.
     """
-    based = with_results(df)
-    made = [name for name in RESULTS if name in based and not name.startswith("_")]
+    based = with_results(check_frame(df))
+    made = [name for name in RESULTS if name in based]
     ratios = {kpi.name: _ratio(based, kpi) for kpi in KPIS.values() if _has(based, kpi)}
     if not made and not ratios:
-        raise InvalidRequest(
-            "no key figure can be computed from these columns; fetch with "
-            f"metrics={[*needs('ctr'), *needs('acos'), *RESULTS['orders']]!r}"
-        )
-    return _without_helpers(based).assign(**ratios)
+        raise no_key_figure(df)
+    return based.assign(**ratios)
 
 
 def summarize(
@@ -86,7 +91,8 @@ def summarize(
     Parameters
     ----------
     df : pandas.DataFrame
-        From `fetch_report`, or from here (a total row in it is left out).
+        From `fetch_report`, or from here (a total row in it is left out). Columns of your
+        own are left out, unless they are in `by`.
     by : str or sequence of str, optional
         Columns whose values make the groups; None: all rows together.
     freq : str, optional
@@ -110,12 +116,14 @@ def summarize(
     InvalidRequest
         When a column of `by` is not there, or a group has several currencies.
     """
-    keys = [by] if isinstance(by, str) else list(by or ())
-    check_columns(df, [*keys, *(["date"] if freq else [])])
-    df = without_total(df)
+    df = without_total(check_frame(df))
+    keys = keys_of(df, by)
+    if freq is not None:
+        check_freq(freq)
+        check_columns(df, ["date"])
+        keys = [key for key in keys if key != "date"]
     result = _summary(df, keys, freq)
-    if freq:
-        _note(result, freq=freq)
+    _note(result, summarized_by=keys, freq=freq)
     if total and len(result) and (keys or freq):
         result = _with_total(result, _summary(df, [], None), keys)
     return result
@@ -141,15 +149,14 @@ def measured(
         Naming the columns that it would take, or the name that was meant; or when amounts
         of several currencies would stand side by side.
     """
-    keys = [by] if isinstance(by, str) else list(by or ())
-    check_columns(df, keys)
+    keys = keys_of(without_total(check_frame(df)), by)
     own = [name for name in names if name in df and not is_known(name) and is_measure(df, name)]
     parts = {part for name in names for part in _ingredients(name)}
     apart = {"date", "currency", "costType", *keys}
     rows = without_total(df)
     rows = rows[[name for name in rows.columns if name in parts or name in apart]]
     if any(is_money(name) for name in names):
-        _refuse_mixed_currencies(rows, _grouped(rows, [], None))
+        refuse_mixed_currencies(rows, _grouped(rows, [], None))
     result = _summary(rows, keys, None, own)
     for name in names:
         if name not in result or not is_measure(result, name):
@@ -167,8 +174,10 @@ def _summary(
 ) -> pd.DataFrame:
     """Sums, key figures, and what is the same in each group; nothing noted of it yet."""
     based = with_results(df)
+    if "date" in based and not based["date"].is_monotonic_increasing:
+        based = based.sort_values("date", kind="stable")  # the last row is the latest day's
     groups = _grouped(based, keys, freq)
-    _refuse_mixed_currencies(based, groups)
+    refuse_mixed_currencies(based, groups)
     result = _summed(based, groups, keys, own)
     result.attrs = dict(df.attrs)
     return result
@@ -208,16 +217,21 @@ def compare(
     InvalidRequest
         When the frame has no row in a period, or no such column.
     """
-    keys = [by] if isinstance(by, str) else list(by or ())
-    sides = [
-        summarize(_within(df, period, name), keys)
-        for period, name in ((period_a, "period_a"), (period_b, "period_b"))
-    ]
+    df = without_total(check_frame(df))
+    keys = keys_of(df, by)
+    names = [metrics] if isinstance(metrics, str) else metrics
+    own = [n for n in names or () if n in df and not is_known(n) and is_measure(df, n)]
+    parts = [_within(df, period_a, "period_a"), _within(df, period_b, "period_b")]
+    if "currency" not in keys:
+        both = pd.concat(parts)
+        refuse_mixed_currencies(both, _grouped(both, keys, None))
+    sides = [_summary(part, keys, None, own) for part in parts]
     shared = [str(name) for name in sides[0] if name in sides[1] and name not in keys]
-    numbers = [name for name in shared if _is_number(sides[0][name])]
-    chosen = numbers if metrics is None else _known(metrics, sides[0], numbers)
+    numbers = [name for name in shared if is_measure(sides[0], name)]
+    chosen = numbers if names is None else _known(names, df, numbers)
     joined = _joined(sides, keys, chosen)
-    result = joined[keys].copy()
+    labels = [n for key in keys for n in _NAME_OF.get(key, ()) if n in shared and n not in keys]
+    result = _labelled(joined[keys], sides, keys, labels)
     for name in chosen:
         a, b = joined[f"{name}_a"], joined[f"{name}_b"]
         result[f"{name}_a"], result[f"{name}_b"] = a, b
@@ -227,8 +241,19 @@ def compare(
     return result
 
 
+def _labelled(
+    rows: pd.DataFrame, sides: Sequence[pd.DataFrame], keys: list[str], labels: list[str]
+) -> pd.DataFrame:
+    """The keys with their names: the later period's, where it has them."""
+    if not labels:
+        return rows.copy()
+    both = pd.concat([side[[*keys, *labels]] for side in sides])
+    named: pd.DataFrame = rows.merge(both.drop_duplicates(keys, keep="last"), on=keys, how="left")
+    return named
+
+
 def with_results(df: pd.DataFrame) -> pd.DataFrame:
-    """The frame with orders, sales, units and their new-to-brand parts, as far as possible."""
+    """The frame with the results that count (`RESULTS`), as far as its columns allow."""
     ready = {name for name in RESULTS if name in df}
     results = {}
     for name, columns in RESULTS.items():
@@ -289,10 +314,6 @@ def _divide(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(quotient, index=part.index)
 
 
-def _without_helpers(df: pd.DataFrame) -> pd.DataFrame:
-    return df.drop(columns=[name for name in RESULTS if name.startswith("_") and name in df])
-
-
 def _grouped(df: pd.DataFrame, keys: list[str], freq: str | None) -> Any:
     by: list[Any] = [pd.Grouper(key="date", freq=freq)] if freq else []
     by += keys or ([] if freq else [np.zeros(len(df), dtype="int8")])
@@ -303,7 +324,7 @@ def _summed(df: pd.DataFrame, groups: Any, keys: list[str], own: Sequence[str]) 
     summable = [name for name in df.columns if is_sum(name) or name in own]
     sums = groups[summable].sum(min_count=1)
     kept = groups[_constant(df, groups, keys)].last()
-    result = kept.join(sums)
+    result: pd.DataFrame = kept.join(sums)
     if _one_row_a_day(df, groups):
         result = result.join(groups[[name for name in STATES if name in df]].last())
     result = result[groups.size() > 0]
@@ -315,7 +336,7 @@ def _summed(df: pd.DataFrame, groups: Any, keys: list[str], own: Sequence[str]) 
             result[kpi.name] = _ratio(result, kpi)
     named = [name for name in result.index.names if name is not None]
     result = result.reset_index(level=named) if named else result.reset_index(drop=True)
-    return _without_helpers(result)
+    return result
 
 
 def _constant(df: pd.DataFrame, groups: Any, keys: list[str]) -> list[str]:
@@ -336,54 +357,61 @@ def _one_row_a_day(df: pd.DataFrame, groups: Any) -> bool:
     return bool((groups["date"].nunique() == groups.size()).all())
 
 
-def _refuse_mixed_currencies(df: pd.DataFrame, groups: Any) -> None:
-    if "currency" not in df or not any(is_money(str(name)) for name in df.columns):
-        return
-    if (groups["currency"].nunique() > 1).any():
-        currencies = ", ".join(sorted(df["currency"].dropna().astype("str").unique()))
-        raise InvalidRequest(
-            f"money in several currencies ({currencies}) cannot be added or compared: take one "
-            "at a time (df[df['currency'] == 'USD']), or summarize with 'currency' in by="
-        )
-
-
 def _with_total(result: pd.DataFrame, whole: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    attrs = result.attrs
+    """The summary with a last row over all, called total in its first key of text."""
+    keys = keys or ["date"]
+    texts = [key for key in keys if _is_text(result[key])]
+    name = _TOTAL
+    while texts and (result[texts[0]].astype("str") == name).any():
+        name = f"{name} of all"
+    rows = result.astype({key: _with_room(result[key]) for key in keys})
     row = whole.reindex(columns=result.columns)
-    texts = [k for k in keys if not _is_unnamed(result[k])]
+    row = row.astype({column: dtype for column, dtype in rows.dtypes.items() if column in row})
     if texts:
-        result = result.astype({texts[0]: "str"})
-        row[texts[0]] = _TOTAL
-    both = pd.concat([result, row.astype(result.dtypes.to_dict())], ignore_index=True)
-    both.attrs = attrs
-    _note(both, total_in=texts[0] if texts else (keys or ["date"])[0])
+        row[texts[0]] = pd.Series([name], dtype=rows[texts[0]].dtype, index=row.index)
+    both = pd.concat([rows, row], ignore_index=True)
+    both.attrs = result.attrs
+    _note(both, total={"keys": keys, "named": texts[:1], "name": name})
     return both
 
 
 def without_total(df: pd.DataFrame) -> pd.DataFrame:
     """The frame without the total row that `summarize` added to it: nothing counts twice."""
-    column = notes_of(df).get("total_in")
-    if column not in df:
+    total = notes_of(df).get("total")
+    if not isinstance(total, dict) or not set(total["keys"]) <= set(df.columns):
         return df
-    named = df[column].isna() if _is_unnamed(df[column]) else df[column].astype("str") == _TOTAL
-    rows = df.drop(index=df.index[named][-1:])
-    rows.attrs = df.attrs | {"sdanalytics": notes_of(df) | {"total_in": None}}
+    is_total = np.ones(len(df), dtype=bool)
+    for key in total["keys"]:
+        named = key in total["named"]
+        is_total &= (df[key].astype("str") == total["name"]) if named else df[key].isna()
+    rows: pd.DataFrame = df[~is_total]
+    rows.attrs = df.attrs | {"sdanalytics": notes_of(df) | {"total": None}}
     return rows
 
 
-def _is_unnamed(key: pd.Series[Any]) -> bool:
-    """Whether a key has no room for the word total: the total's is missing there."""
-    is_time = pd.api.types.is_datetime64_any_dtype(key)
-    return is_time or pd.api.types.is_numeric_dtype(key)
+def _is_text(key: pd.Series[Any]) -> bool:
+    time_or_number = pd.api.types.is_datetime64_any_dtype(key) or (
+        pd.api.types.is_numeric_dtype(key)
+    )
+    return not time_or_number
 
 
-def _note(df: pd.DataFrame, **facts: str) -> None:
+def _with_room(key: pd.Series[Any]) -> Any:
+    """A type that has room for the total's name, or for a missing value where it has none."""
+    if _is_text(key):
+        return "str"
+    if pd.api.types.is_bool_dtype(key):
+        return "boolean"
+    return "Int64" if pd.api.types.is_integer_dtype(key) else key.dtype
+
+
+def _note(df: pd.DataFrame, **facts: object) -> None:
     """Keep with the frame how it was made; the plots go by it."""
     df.attrs["sdanalytics"] = notes_of(df) | facts
 
 
 def _within(df: pd.DataFrame, period: tuple[DateLike, DateLike], name: str) -> pd.DataFrame:
-    if not isinstance(period, tuple) or len(period) != 2:
+    if isinstance(period, str) or not isinstance(period, Sequence) or len(period) != 2:
         raise InvalidRequest(f"{name}={period!r} is no pair of days (first, last)")
     first, last = (pd.Timestamp(as_day(name, day)) for day in period)
     check_columns(df, ["date"])
@@ -406,20 +434,8 @@ def _joined(sides: list[pd.DataFrame], keys: list[str], chosen: Sequence[str]) -
     return joined
 
 
-def _is_number(values: pd.Series[Any]) -> bool:
-    known = CATALOGUE.get(str(values.name))
-    return pd.api.types.is_numeric_dtype(values) and (known is None or known.kind is not Kind.ID)
-
-
-def _known(names: Sequence[str], summary: pd.DataFrame, numbers: Sequence[str]) -> list[str]:
+def _known(names: Sequence[str], df: pd.DataFrame, numbers: Sequence[str]) -> list[str]:
     for name in names:
         if name not in numbers:
-            raise missing_measure(summary, name)
+            raise missing_measure(df, name)
     return list(names)
-
-
-def check_columns(df: pd.DataFrame, names: Iterable[str]) -> None:
-    """Raise `InvalidRequest` for a column that is not there, naming the one that was meant."""
-    for name in names:
-        if name not in df:
-            raise missing_column(df, name)

@@ -15,9 +15,9 @@ RESULTS: Final = {
     "orders": ("attributedConversions14d", "viewAttributedConversions14d"),
     "sales": ("attributedSales14d", "viewAttributedSales14d"),
     "units": ("attributedUnitsOrdered14d", "viewAttributedUnitsOrdered14d"),
-    "_ntb_orders": ("attributedOrdersNewToBrand14d", "viewAttributedOrdersNewToBrand14d"),
-    "_ntb_sales": ("attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d"),
-    "_page_views": ("attributedDetailPageView14d", "viewAttributedDetailPageView14d"),
+    "ntb_orders": ("attributedOrdersNewToBrand14d", "viewAttributedOrdersNewToBrand14d"),
+    "ntb_sales": ("attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d"),
+    "page_views": ("attributedDetailPageView14d", "viewAttributedDetailPageView14d"),
 }
 """Results by click (for CPC), and by view and click (for vCPM), as Amazon counts them."""
 
@@ -67,7 +67,7 @@ KPIS: Final = {
         Kpi(
             "ntb_order_share",
             "new-to-brand share of orders",
-            "_ntb_orders",
+            "ntb_orders",
             "orders",
             "fraction",
             "New-to-brand orders",
@@ -75,7 +75,7 @@ KPIS: Final = {
         Kpi(
             "ntb_sales_share",
             "new-to-brand share of sales",
-            "_ntb_sales",
+            "ntb_sales",
             "sales",
             "fraction",
             "New-to-brand sales",
@@ -134,10 +134,12 @@ def needs(name: str) -> list[str]:
 
 def missing_column(df: pd.DataFrame, name: str) -> InvalidRequest:
     """The error for a column that is not there: what was meant, or how to have it."""
+    notes = notes_of(df)
+    if name == "date" or "summarized_by" in notes:
+        kept = f"freq='D' keeps the days, by={name!r} other columns"
+        return InvalidRequest(f"the summary has no column {name!r}; summarize again: {kept}")
     if name in CATALOGUE:
-        return InvalidRequest(
-            f"the frame has no column {name!r}; fetch it with metrics=[..., {name!r}]"
-        )
+        return InvalidRequest(f"the frame has no column {name!r}; {_remedy(df, name)}")
     columns = [str(column) for column in df.columns]
     return InvalidRequest(f"the frame has no column {name!r}{suggestion(name, columns)}")
 
@@ -158,7 +160,7 @@ def missing_measure(df: pd.DataFrame, name: str) -> InvalidRequest:
     if name in CATALOGUE:
         return missing_column(df, name)
     here = [str(column) for column in df.columns if is_measure(df, str(column))]
-    hint = suggestion(name, dict.fromkeys([*KPIS, *visible_results(), *here, *CATALOGUE]))
+    hint = suggestion(name, dict.fromkeys([*KPIS, *RESULTS, *here, *CATALOGUE]))
     return InvalidRequest(f"{name!r} is neither a column nor a key figure{hint}")
 
 
@@ -171,7 +173,18 @@ def _remedy(df: pd.DataFrame, name: str) -> str:
     absent = [metric for metric in wanted if metric not in has and metric != "costType"]
     if absent:
         return f"{report} have no {', '.join(absent)}: fetch another record type"
-    return f"fetch with metrics={[metric for metric in wanted if metric in has]!r}"
+    had = [metric for metric in wanted if metric in has]
+    return (
+        f"fetch it with metrics=[..., {name!r}]" if had == [name] else f"fetch with metrics={had!r}"
+    )
+
+
+def no_key_figure(df: pd.DataFrame) -> InvalidRequest:
+    """The error for a frame from which nothing can be computed."""
+    return InvalidRequest(
+        f"no key figure can be computed from these columns: for CTR {_remedy(df, 'ctr')}; for "
+        f"ACOS {_remedy(df, 'acos')}"
+    )
 
 
 def is_measure(df: pd.DataFrame, name: str) -> bool:
@@ -180,11 +193,6 @@ def is_measure(df: pd.DataFrame, name: str) -> bool:
         return CATALOGUE[name].kind in (Kind.COUNT, Kind.MONEY, Kind.RATIO)
     plain: Any = df[name].dtype
     return pd.api.types.is_numeric_dtype(plain) and not pd.api.types.is_bool_dtype(plain)
-
-
-def visible_results() -> list[str]:
-    """`orders`, `sales` and `units`."""
-    return [name for name in RESULTS if not name.startswith("_")]
 
 
 def suggestion(name: object, there_are: Any) -> str:

@@ -28,6 +28,7 @@ from sdanalytics.drawing import (
     dress_numbers,
     labels_of,
     legend,
+    limits_of,
     merged,
     note,
     number,
@@ -55,6 +56,15 @@ _SIDES: Final = (
     (0, -1, "left", "top"),
 )
 """Where a name may stand beside its bubble: direction and alignment, the best first."""
+_FEWEST_BARS: Final = 4
+"""Fewer bars leave room, as bars as thick as that look like areas."""
+_NO_DAY: Final = "#EDEDED"
+_ABSURD: Final = 200
+"""A target of 20,000%: per cent were meant, or nothing."""
+RESTATABLE: Final = "restatable_from"
+TRAFFIC: Final = "traffic_restatable_from"
+ARRIVING: Final = "arriving_from"
+"""Keys of the frame's notes (`sdanalytics.freshness.changing_from`)."""
 _WALL_WEEKS: Final = 14
 """Up to so many weeks a calendar hangs as on a wall; more run to the right."""
 
@@ -96,22 +106,22 @@ def trend(
         When the frame cannot give the metric; says which `metrics=` would.
     """
     lines, names = over_time(data, metric, by, n)
-    ax = axes_of(ax)
-    if lines.empty:
-        return say_empty(ax)
-    for place, (label, column) in enumerate(zip(labels_of(names), lines, strict=True)):
-        style = _line_style(place, is_rest=place == n) | {"label": label}
-        ax.plot(lines.index, lines[column].to_numpy("float64"), **_line(style, kwargs))
-    dress(ax)
-    dress_days(ax)
-    dress_numbers(ax.yaxis, unit_of(metric))
-    if ax.dataLim.ymin >= 0:
-        ax.set_ylim(bottom=0)
-    ax.set_ylabel(axis_title(data, metric))
-    _lighten(ax, data, metric, pd.DatetimeIndex(lines.index))
-    if by is not None:
-        legend(ax)
-    return ax
+    with axes_of(ax, rows=len(names) // 2 + 9) as ax:
+        if lines.isna().all(axis=None):
+            return say_empty(ax, "no rows" if lines.empty else "no values")
+        for place, (label, column) in enumerate(zip(labels_of(names), lines, strict=True)):
+            style = _line_style(place, is_rest=place == n) | {"label": label}
+            ax.plot(lines.index, floats(lines[column]), **_line(style, kwargs))
+        dress(ax)
+        dress_days(ax)
+        dress_numbers(ax.yaxis, unit_of(metric))
+        if ax.dataLim.ymin >= 0:
+            ax.set_ylim(bottom=0)
+        ax.set_ylabel(axis_title(data, metric))
+        _lighten(ax, data, metric, pd.DatetimeIndex(lines.index))
+        if by is not None:
+            legend(ax)
+        return ax
 
 
 def top(
@@ -154,28 +164,29 @@ def top(
     InvalidRequest
         When the frame cannot give the metrics; says which `metrics=` would.
     """
-    table = by_name(data, by, [m for m in (metric, dot, hue) if m]).head(n)
-    ax = axes_of(ax)
-    if table.empty:
-        return say_empty(ax)
-    places, widths = range(len(table)), floats(table[metric])
-    style: dict[str, Any] = {"color": PALETTE[0], "height": 0.7}
-    if hue is not None:
-        style["color"] = _hues(ax, data, hue, table)
-    bars = ax.barh(places, widths, **_bar(style, kwargs))
-    told = [number(value, unit_of(metric)) for value in widths]
-    if dot is None:
-        ax.bar_label(bars, labels=told, padding=3, fontsize="small")
-    ax.set_yticks(places, labels_of(table.index.tolist()))
-    ax.invert_yaxis()
-    ax.margins(x=0.14)
-    ax.set_xlabel(axis_title(data, metric))
-    dress_numbers(ax.xaxis, unit_of(metric))
-    dress(ax)
-    ax.tick_params(axis="y", length=0)
-    if dot is not None:
-        _dots(ax, data, dot, table)
-    return ax
+    wanted = [metric, *(name for name in (dot, hue) if name is not None)]
+    table = by_name(data, by, wanted, n).head(n)
+    with axes_of(ax, rows=len(table)) as ax:
+        if table[metric].isna().all():
+            return say_empty(ax, "no rows" if table.empty else "no values")
+        widths, unit = floats(table[metric]), unit_of(metric)
+        style: dict[str, Any] = {"color": PALETTE[0], "height": 0.7}
+        if hue is not None:
+            style["color"] = _hues(ax, data, hue, table)
+        bars = ax.barh(range(len(table)), np.nan_to_num(widths), **_bar(style, kwargs))
+        if dot is None:
+            told = [number(value, unit) for value in widths]
+            ax.bar_label(bars, labels=told, padding=3, fontsize="small")
+        ax.set_yticks(range(len(table)), labels_of(table.index.tolist()))
+        ax.set_ylim(max(len(table), _FEWEST_BARS) - 0.5, -0.5)
+        ax.margins(x=0.14)
+        ax.set_xlabel(axis_title(data, metric))
+        dress_numbers(ax.xaxis, unit)
+        dress(ax)
+        ax.tick_params(axis="y", length=0)
+        if dot is not None:
+            _dots(ax, data, dot, table)
+        return ax
 
 
 def efficiency(
@@ -220,36 +231,33 @@ def efficiency(
     InvalidRequest
         When the frame cannot give the metrics, or a target is not above 0.
     """
-    targets = _targets(acos, roas)
-    table = by_name(data, by, ["cost", metric, size])
-    table = table[table["cost"].notna() & table[metric].notna()]
-    ax = axes_of(ax)
-    if table.empty:
-        return say_empty(ax)
-    areas = floats(table[size])
-    largest = float(np.nanmax(areas, initial=0.0))
-    style = {
-        "s": 20 + 380 * np.nan_to_num(areas) / (largest or 1.0),
-        "color": PALETTE[0],
-        "alpha": 0.6,
-        "edgecolor": "white",
-    }
-    costs, returns = floats(table["cost"]), floats(table[metric])
-    bubbles = ax.scatter(costs, returns, **_scatter(style, kwargs))
-    ax.margins(0.12)
-    ax.set_xlim(left=0)
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel(axis_title(data, "cost"))
-    ax.set_ylabel(axis_title(data, metric))
-    for axis, unit in ((ax.xaxis, "currency"), (ax.yaxis, unit_of(metric))):
-        dress_numbers(axis, unit)
-    dress(ax)
-    if unit_of(metric) == "currency":
-        _target_lines(ax, targets or _nice_targets(costs, returns))
-    told = number(largest, unit_of(size))
-    note(ax, f"area: {title_of(size)}, up to {told}")
-    _name_bubbles(ax, bubbles, labels_of(table.index.tolist()[:n]))
-    return ax
+    targets = _targets(acos, roas, metric)
+    table = by_name(data, by, ["cost", metric, size], n).dropna(subset=["cost", metric])
+    with axes_of(ax) as ax:
+        if table.empty:
+            return say_empty(ax, "no values" if len(data) else "no rows")
+        areas = np.nan_to_num(floats(table[size]))
+        style: dict[str, Any] = {"alpha": 0.6, "edgecolor": "white"}
+        style["s"] = 20 + 380 * np.abs(areas) / (np.abs(areas).max() or 1.0)
+        if "c" not in kwargs:
+            style["color"] = PALETTE[0]
+        costs, returns = floats(table["cost"]), floats(table[metric])
+        bubbles = ax.scatter(costs, returns, **_scatter(style, kwargs))
+        ax.margins(0.12)
+        ax.set_xlim(left=0)
+        if returns.min() >= 0:
+            ax.set_ylim(bottom=0)
+        else:
+            ax.axhline(0, color=OTHER, linewidth=0.8)
+        for axis, name in ((ax.xaxis, "cost"), (ax.yaxis, metric)):
+            dress_numbers(axis, unit_of(name))
+            axis.set_label_text(axis_title(data, name))
+        dress(ax)
+        if unit_of(metric) == "currency":
+            _target_lines(ax, targets or _nice_targets(costs, returns))
+        note(ax, f"area: {title_of(size)}, up to {number(areas.max(), unit_of(size))}")
+        _name_bubbles(ax, bubbles, labels_of(table.index.tolist()[:n]))
+        return ax
 
 
 def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
@@ -275,28 +283,29 @@ def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
         When the frame has fewer than two stages; says which `metrics=` would.
     """
     counts = stages(data)
-    ax = axes_of(ax)
-    if data.empty:
-        return say_empty(ax)
-    totals = np.array(list(counts.values()))
-    places = np.arange(len(counts))
-    style = {"color": PALETTE[0], "height": 0.5}
-    bars = ax.barh(places, np.maximum(totals, 1.0), **_bar(style, kwargs))
-    ax.set_xscale("log")
-    ax.bar_label(bars, labels=[f"{total:,.0f}" for total in totals], padding=4)
-    for place, (before, after) in enumerate(pairwise(counts)):
-        ax.text(
-            0.012, place + 0.5, _rate(counts, before, after), va="center", color=NOTE,
-            fontsize="small", transform=ax.get_yaxis_transform(),
-        )  # fmt: skip
-    ax.set_yticks(places, [STAGES[stage] for stage in counts])
-    ax.invert_yaxis()
-    ax.set_xlim(1, max(totals.max(), 10.0) ** 1.15)
-    ax.set_xlabel("count (logarithmic)")
-    dress(ax)
-    ax.tick_params(axis="y", length=0)
-    ax.minorticks_off()
-    return ax
+    with axes_of(ax) as ax:
+        totals = np.array(list(counts.values()))
+        if np.isnan(totals).all():
+            return say_empty(ax, "no values" if len(data) else "no rows")
+        widths = np.maximum(np.nan_to_num(totals), 1.0)
+        style = {"color": PALETTE[0], "height": 0.5}
+        bars = ax.barh(range(len(counts)), widths, **_bar(style, kwargs))
+        ax.set_xscale("log")
+        told = ["missing" if total != total else f"{total:,.0f}" for total in totals]
+        ax.bar_label(bars, labels=told, padding=4)
+        for place, (before, after) in enumerate(pairwise(counts)):
+            ax.text(
+                0.012, place + 0.5, _rate(counts, before, after), va="center", color=NOTE,
+                fontsize="small", transform=ax.get_yaxis_transform(),
+            )  # fmt: skip
+        ax.set_yticks(range(len(counts)), [STAGES[stage] for stage in counts])
+        ax.invert_yaxis()
+        ax.set_xlim(1, max(widths.max(), 10.0) ** 1.15)
+        ax.set_xlabel("count (logarithmic)")
+        dress(ax)
+        ax.tick_params(axis="y", length=0)
+        ax.minorticks_off()
+        return ax
 
 
 def halo(
@@ -331,24 +340,28 @@ def halo(
     InvalidRequest
         When the frame is not of the ``asins`` report, or lacks the metric.
     """
-    cells = matrix(data, metric, n)
-    ax = axes_of(ax)
-    if cells.empty:
-        return say_empty(ax)
-    shades = ax.imshow(
-        floats(cells), **_image({"cmap": SHADES, "vmin": 0, "aspect": "auto"}, kwargs)
-    )
-    write_cells(ax, cells, unit_of(metric), shades)
-    ax.set_xticks(
-        range(cells.shape[1]), labels_of(cells.columns.tolist()), rotation=40, ha="right",
-        rotation_mode="anchor",
-    )  # fmt: skip
-    ax.set_yticks(range(cells.shape[0]), labels_of(cells.index.tolist()))
-    ax.set_xlabel("purchased")
-    ax.set_ylabel("advertised")
-    _dress_cells(ax)
-    colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
-    return ax
+    cells, others = matrix(data, metric, n)
+    with axes_of(ax, rows=len(cells) + 2) as ax:
+        if cells.isna().all(axis=None):
+            return say_empty(ax, "no rows" if cells.empty else "no values")
+        style: dict[str, Any] = {"cmap": SHADES, "aspect": "auto"}
+        if "norm" not in kwargs:
+            # The others together are no product: they do not set the scale.
+            named = floats(cells.drop(index=others, columns=others, errors="ignore"))
+            low, style["vmax"] = limits_of(named)
+            style["vmin"] = min(0.0, low)
+        shades = ax.imshow(floats(cells), **_image(style, kwargs))
+        write_cells(ax, cells, unit_of(metric), shades)
+        ax.set_xticks(
+            range(cells.shape[1]), labels_of(cells.columns.tolist()), rotation=40, ha="right",
+            rotation_mode="anchor",
+        )  # fmt: skip
+        ax.set_yticks(range(cells.shape[0]), labels_of(cells.index.tolist()))
+        ax.set_xlabel("purchased")
+        ax.set_ylabel("advertised")
+        _dress_cells(ax)
+        colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
+        return ax
 
 
 def calendar(
@@ -378,54 +391,101 @@ def calendar(
         When the frame cannot give the metric; says which `metrics=` would.
     """
     wall = weeks(data, metric)
-    ax = axes_of(ax)
-    if wall.empty:
-        return say_empty(ax)
-    long = len(wall) > _WALL_WEEKS
-    cells = wall.T if long else wall
-    shades = ax.imshow(floats(cells), **_image({"cmap": SHADES, "aspect": "auto"}, kwargs))
-    if not long:
-        write_cells(ax, cells, unit_of(metric), shades)
+    with axes_of(ax) as ax:
+        if wall.isna().all(axis=None):
+            return say_empty(ax, "no rows" if wall.empty else "no values")
+        long = len(wall) > _WALL_WEEKS
+        cells = wall.T if long else wall
+        style: dict[str, Any] = {"cmap": SHADES, "aspect": "auto"}
+        if "norm" not in kwargs:
+            style["vmin"], style["vmax"] = limits_of(floats(wall))
+        shades = ax.imshow(floats(cells), **_image(style, kwargs))
+        ax.set_facecolor(_NO_DAY)
+        if not long:
+            write_cells(ax, cells, unit_of(metric), shades)
+        _name_weeks(ax, wall, long=long)
+        _dress_cells(ax)
+        _hatch(ax, data, metric, wall, long=long)
+        colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
+        return ax
+
+
+def _name_weeks(ax: Axes, wall: pd.DataFrame, *, long: bool) -> None:
+    """Weeks by their Mondays, as many as there is room for."""
     mondays = [f"{monday:%b} {monday.day}" for monday in wall.index]
     step = -(-len(mondays) // _WALL_WEEKS)
     of_weeks, of_days = (ax.xaxis, ax.yaxis) if long else (ax.yaxis, ax.xaxis)
     of_weeks.set_ticks(range(0, len(mondays), step), mondays[::step])
-    of_days.set_ticks(range(7), [str(day) for day in wall.columns])
+    of_weeks.set_label_text("week of")
+    of_days.set_ticks(range(len(wall.columns)), [str(day) for day in wall.columns])
     if long:
         ax.tick_params(axis="x", labelrotation=60)
-    _dress_cells(ax)
-    colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
-    return ax
+
+
+def _hatch(ax: Axes, data: pd.DataFrame, metric: str, wall: pd.DataFrame, *, long: bool) -> None:
+    """Mark the days whose numbers are still arriving."""
+    from matplotlib.patches import Rectangle
+
+    first = _changing_from(data, ARRIVING if _is_late(metric) else TRAFFIC)
+    if first is None:
+        return
+    known = wall.notna().to_numpy()
+    days = [(week, day) for week in range(len(wall)) for day in range(len(wall.columns))]
+    young = [
+        (week, day)
+        for week, day in days
+        if wall.index[week] + pd.Timedelta(days=day) >= first and known[week, day]
+    ]
+    for week, day in young:
+        x, y = (week, day) if long else (day, week)
+        corner = (x - 0.5, y - 0.5)
+        ax.add_artist(
+            Rectangle(corner, 1, 1, fill=False, hatch="//", edgecolor="white", linewidth=0)
+        )
+    if young:
+        note(ax, "hatched: still changing")
 
 
 def _lighten(ax: Axes, data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> None:
-    """Veil what may still be restated, and say so."""
+    """Veil what may still be restated, more what is still arriving, and say so."""
+    late = _is_late(metric)
+    ends = _last_days(days, notes_of(data).get("freq"))
+    told = []
+    for key, words, alpha in (
+        (RESTATABLE if late else TRAFFIC, "lighter: may still be restated", 0.3 if late else 0.5),
+        (ARRIVING if late else None, "lightest: orders still arriving", 0.35),
+    ):
+        first = _changing_from(data, key) if key else None
+        begin = len(days) if first is None else int(ends.searchsorted(first))
+        if begin < len(days):
+            _veil(ax, days, begin, alpha)
+            told.append(words)
+    if told:
+        note(ax, "; ".join(told))
+
+
+def _veil(ax: Axes, days: pd.DatetimeIndex, begin: int, alpha: float) -> None:
+    """A thin sheet of the background over all points from one on; no limit moves."""
     from matplotlib.dates import date2num
     from matplotlib.patches import Rectangle
 
-    first = _restatable_from(data, metric)
-    if first is None:
-        return
-    ends = _last_days(days, notes_of(data).get("freq"))
-    begin = int(ends.searchsorted(first))
-    if begin == len(days):
-        return
     points = date2num(days)  # type: ignore[no-untyped-call]
     left = points[0] - 1e3 if begin == 0 else (points[begin - 1] + points[begin]) / 2
     ax.add_artist(
         Rectangle(
             (left, 0), 1e6, 1, transform=ax.get_xaxis_transform(), zorder=2.5,
-            facecolor=ax.get_facecolor(), alpha=0.5, linewidth=0,
+            facecolor=ax.get_facecolor(), alpha=alpha, linewidth=0,
         )
     )  # fmt: skip
-    told = "all of it may still be restated" if begin == 0 else "lighter: may still be restated"
-    note(ax, told)
 
 
-def _restatable_from(data: pd.DataFrame, metric: str) -> pd.Timestamp | None:
-    """The first day whose numbers may still change; those of traffic settle sooner."""
-    attributed = is_attributed(metric) or not is_known(metric)
-    key = "restatable_from" if attributed else "traffic_restatable_from"
+def _is_late(metric: str) -> bool:
+    """Whether conversions are in it, or may be: these arrive for weeks."""
+    return is_attributed(metric) or not is_known(metric)
+
+
+def _changing_from(data: pd.DataFrame, key: str) -> pd.Timestamp | None:
+    """The first day that a frame's notes name."""
     first = notes_of(data).get(key)
     return pd.Timestamp(first) if first else None
 
@@ -455,9 +515,7 @@ def _hues(ax: Axes, data: pd.DataFrame, hue: str, table: pd.DataFrame) -> list[A
     from matplotlib.colors import Normalize
 
     values = floats(table[hue])
-    known = values[~np.isnan(values)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-    shades = ScalarMappable(Normalize(low, high if high > low else low + 1), colormaps["viridis"])
+    shades = ScalarMappable(Normalize(*limits_of(values)), colormaps["viridis"])
     colour_bar(ax, shades, axis_title(data, hue), unit_of(hue))
     return [OTHER if value != value else shades.to_rgba(value) for value in values]
 
@@ -468,8 +526,9 @@ def _dots(ax: Axes, data: pd.DataFrame, metric: str, table: pd.DataFrame) -> Non
     above.scatter(
         floats(table[metric]), range(len(table)), color=PALETTE[3], edgecolor="white", zorder=3
     )
-    above.set_xlim(left=0)
     above.margins(x=0.14)
+    if np.nanmin(floats(table[metric]), initial=0.0) >= 0:
+        above.set_xlim(left=0)
     above.set_xlabel(f"● {axis_title(data, metric)}", color=PALETTE[3])
     above.tick_params(axis="x", colors=PALETTE[3])
     dress_numbers(above.xaxis, unit_of(metric))
@@ -478,16 +537,20 @@ def _dots(ax: Axes, data: pd.DataFrame, metric: str, table: pd.DataFrame) -> Non
 
 
 def _targets(
-    acos: float | Sequence[float] | None, roas: float | Sequence[float] | None
+    acos: float | Sequence[float] | None, roas: float | Sequence[float] | None, metric: str
 ) -> dict[str, float]:
     """What to call each target, and its sales for one unit of cost."""
     targets = {}
     for name, given in (("acos", acos), ("roas", roas)):
-        for value in np.atleast_1d(np.array([] if given is None else given, dtype="float64")):
-            if not value > 0:
-                raise InvalidRequest(f"{name}={given!r}: a target is a number above 0")
+        for value in [] if given is None else [given] if isinstance(given, int | float) else given:
+            if not isinstance(value, int | float) or not 0 < value < _ABSURD:
+                raise InvalidRequest(
+                    f"{name}={given!r}: a target is a number above 0; ACOS a fraction, 0.25 for 25%"
+                )
             told = f"{KPIS[name].label} {number(float(value), KPIS[name].unit)}"
             targets[told] = float(1 / value if name == "acos" else value)
+    if targets and unit_of(metric) != "currency":
+        raise InvalidRequest(f"acos= and roas= are targets of money, and {metric} is none")
     return targets
 
 
@@ -518,17 +581,24 @@ def _target_lines(ax: Axes, targets: dict[str, float]) -> None:
 
 def _name_bubbles(ax: Axes, bubbles: PathCollection, names: Sequence[str]) -> None:
     """Names beside the first bubbles, where there is room for them."""
+    from matplotlib.transforms import Bbox
+
     figure = ax.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # only then is it known where things are
-    taken: list[Any] = []
     spots: Any = bubbles.get_offsets()
-    sizes = np.broadcast_to(bubbles.get_sizes(), len(spots))
-    for name, spot, size in zip(names, spots, sizes, strict=False):
+    radii = np.sqrt(np.broadcast_to(bubbles.get_sizes(), len(spots))) / 2
+    points = figure.dpi / 72
+    taken = [
+        Bbox.from_extents(x - r, y - r, x + r, y + r)
+        for (x, y), r in zip(ax.transData.transform(spots), points * radii, strict=True)
+    ]
+    right = figure.bbox.x1 if len(figure.axes) == 1 else ax.bbox.x1
+    for name, spot, radius in zip(names, spots, radii, strict=False):
         for side in _SIDES:
-            text = _beside(ax, name, spot, np.sqrt(size) / 2 + 2, side)
+            text = _beside(ax, name, spot, radius + 2, side)
             box = text.get_window_extent()
-            inside = ax.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and ax.bbox.y0 <= box.y0
+            inside = ax.bbox.x0 <= box.x0 and box.x1 <= right and ax.bbox.y0 <= box.y0
             if inside and not any(box.overlaps(other) for other in taken):
                 taken.append(box)
                 break
@@ -549,9 +619,9 @@ def _beside(
 
 def _rate(stages: dict[str, float], before: str, after: str) -> str:
     """How much of a stage reaches the next; a click may be followed by several page views."""
-    if not stages[before]:
+    share = stages[after] / stages[before] if stages[before] else float("nan")
+    if share != share:
         return "↓ –"
-    share = stages[after] / stages[before]
     told = f"{number(share, 'fraction')} of" if share <= 1 else f"{number(share)} ×"
     return f"↓ {told} {STAGES[before]}"
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from sdanalytics.checks import check_columns, check_frame
 from sdanalytics.drawing import title_of
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.kpis import check_columns, measured, with_results, without_total
-from sdanalytics.measures import KPIS, RATES, is_known, is_sum, needs
+from sdanalytics.kpis import measured, with_results, without_total
+from sdanalytics.measures import KPIS, RATES, is_known, is_sum, needs, notes_of
 
 STAGES: Final = {
     "impressions": "impressions",
     "viewImpressions": "viewable impressions",
     "clicks": "clicks",
-    "_page_views": "detail page views",
+    "page_views": "detail page views",
     "orders": "orders",
 }
 """The stages of the funnel, in order. Page views and orders are those that count by cost type."""
@@ -27,19 +29,42 @@ _OTHER_GROUP: Final = "_other_group"
 _NAMELESS: Final = "(none)"
 
 
+def ready(
+    data: object, metrics: Sequence[object], by: object = None, n: object = 1
+) -> pd.DataFrame:
+    """The frame that a figure is drawn from, without a total row; the arguments looked at."""
+    frame = without_total(check_frame(data))
+    for name in metrics:
+        if not isinstance(name, str) or not name:
+            raise InvalidRequest(f"{name!r} is no metric: pass the name of one, such as 'cost'")
+    if by is not None:
+        if not isinstance(by, str):
+            raise InvalidRequest(f"by={by!r} is not the name of one column")
+        check_columns(frame, [by])
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+        raise InvalidRequest(f"n={n!r} is no number of names: a whole one above 0")
+    return frame
+
+
 def _coded(data: pd.DataFrame, by: str, column: str) -> tuple[pd.DataFrame, list[Any]]:
     """The frame with a number for each value of a column, and the values by number.
 
     Numbers, because what has no name is drawn, too, and any name may be some campaign's.
     """
     codes, values = pd.factorize(data[by], use_na_sentinel=False)
-    names = [value if pd.notna(value) else _NAMELESS for value in values.tolist()]
+    names = [_name_of(value) for value in values.tolist()]
     return data.assign(**{column: codes}), names
 
 
-def by_name(data: pd.DataFrame, by: str, metrics: Sequence[str]) -> pd.DataFrame:
+def _name_of(value: Any) -> Any:
+    if pd.isna(value):
+        return _NAMELESS
+    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else value
+
+
+def by_name(data: pd.DataFrame, by: str, metrics: Sequence[str], n: int) -> pd.DataFrame:
     """The metrics of each value of a column, the largest of the first metric first."""
-    check_columns(data, [by])
+    data = ready(data, metrics, by, n)
     coded, names = _coded(data, by, _GROUP)
     table = measured(coded, metrics, _GROUP).sort_values(
         metrics[0], ascending=False, kind="stable", na_position="last"
@@ -62,14 +87,15 @@ def _folded(
         return placed, largest
     if not rest:
         return placed[placed[column] < n], largest
-    return placed, [*largest, f"{len(ranking) - n} others"]
+    others = len(ranking) - n
+    return placed, [*largest, f"{others} others" if others > 1 else "1 other"]
 
 
 def _weight(data: pd.DataFrame, metric: str) -> str:
     """What ranks the lines of a metric: itself, but of ratios the cost, or what they are of."""
     if metric not in KPIS and metric not in RATES:
         return metric
-    if "cost" in data:
+    if "cost" in data and ("currency" not in data or data["currency"].nunique() < 2):
         return "cost"
     return KPIS[metric].whole if metric in KPIS else RATES[metric][1]
 
@@ -78,7 +104,8 @@ def over_time(
     data: pd.DataFrame, metric: str, by: str | None, n: int
 ) -> tuple[pd.DataFrame, list[Any]]:
     """A column a line, a row a day; and the lines' names."""
-    check_columns(data, ["date"] if by is None else ["date", by])
+    data = ready(data, [metric], by, n)
+    check_columns(data, ["date"])
     if by is None:
         lines = measured(data, [metric], "date").set_index("date")[[metric]]
         return _with_gaps(lines), [title_of(metric)]
@@ -101,8 +128,11 @@ def _with_gaps(lines: pd.DataFrame) -> pd.DataFrame:
 
 def stages(data: pd.DataFrame) -> dict[str, float]:
     """The count of each stage that the frame has."""
-    based = with_results(without_total(data))
-    counts = {name: float(based[name].sum()) for name in STAGES if name in based}
+    based = with_results(ready(data, []))
+    sums = {name: based[name].sum(min_count=1) for name in STAGES if name in based}
+    counts = {
+        name: float("nan") if pd.isna(value) else float(value) for name, value in sums.items()
+    }
     if len(counts) < 2:
         wanted = dict.fromkeys(metric for stage in STAGES for metric in needs(stage))
         raise InvalidRequest(
@@ -111,8 +141,9 @@ def stages(data: pd.DataFrame) -> dict[str, float]:
     return counts
 
 
-def matrix(data: pd.DataFrame, metric: str, n: int) -> pd.DataFrame:
-    """Advertised ASINs by purchased ones."""
+def matrix(data: pd.DataFrame, metric: str, n: int) -> tuple[pd.DataFrame, list[str]]:
+    """Advertised ASINs by purchased ones; and what the others of both are called."""
+    data = ready(data, [metric], n=n)
     if "otherAsin" not in data:
         raise InvalidRequest(
             "the frame has no column 'otherAsin': halo sales are in the report "
@@ -124,14 +155,18 @@ def matrix(data: pd.DataFrame, metric: str, n: int) -> pd.DataFrame:
     long = measured(rows, [metric], [_GROUP, _OTHER_GROUP])
     cells = long.pivot(index=_GROUP, columns=_OTHER_GROUP, values=metric)
     places: Any = cells.axes
-    return cells.set_axis([advertised[place] for place in places[0]]).set_axis(
+    named = cells.set_axis([advertised[place] for place in places[0]]).set_axis(
         [purchased[place] for place in places[1]], axis="columns"
     )
+    return named, [*advertised[n:], *purchased[n:]]
 
 
 def weeks(data: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A row a week, named by its Monday; a column a weekday."""
+    data = ready(data, [metric])
     check_columns(data, ["date"])
+    if notes_of(data).get("freq") not in (None, "D"):
+        raise InvalidRequest("a calendar is of days: take the frame itself, or freq='D'")
     days = measured(data, [metric], "date")
     names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     if days.empty:

@@ -16,7 +16,8 @@ from sdanalytics.metrics import available
 from tests.conftest import Box
 
 NAMES = [
-    "orders", "sales", "units", "ctr", "cpc", "vcpm", "cvr", "cpa", "aov", "acos", "roas",
+    "orders", "sales", "units", "ntb_orders", "ntb_sales", "page_views",
+    "ctr", "cpc", "vcpm", "cvr", "cpa", "aov", "acos", "roas",
     "ntb_order_share", "ntb_sales_share",
 ]  # fmt: skip
 
@@ -30,13 +31,16 @@ SQL = """
             if(costType = 'VCPM', viewAttributedOrdersNewToBrand14d,
                attributedOrdersNewToBrand14d) as ntb_orders,
             if(costType = 'VCPM', viewAttributedSalesNewToBrand14d,
-               attributedSalesNewToBrand14d) as ntb_sales
+               attributedSalesNewToBrand14d) as ntb_sales,
+            if(costType = 'VCPM', viewAttributedDetailPageView14d,
+               attributedDetailPageView14d) as page_views
         from read_parquet('{root}/**/*.parquet', hive_partitioning=true)
     )
     select {key} as key, sum(orders) as orders, sum(sales) as sales, sum(units) as units,
         sum(clicks) / sum(impressions) as ctr, sum(cost) / sum(clicks) as cpc,
         1000 * sum(cost) / sum(viewImpressions) as vcpm, sum(orders) / sum(clicks) as cvr,
         sum(cost) / sum(orders) as cpa, sum(sales) / sum(orders) as aov,
+        sum(ntb_orders) as ntb_orders, sum(ntb_sales) as ntb_sales, sum(page_views) as page_views,
         sum(cost) / sum(sales) as acos, sum(sales) / sum(cost) as roas,
         sum(ntb_orders) / sum(orders) as ntb_order_share,
         sum(ntb_sales) / sum(sales) as ntb_sales_share
@@ -112,7 +116,8 @@ def test_all_names_and_types(frame: pd.DataFrame) -> None:
     result = add_kpis(frame)
     assert result.columns.tolist() == [*frame.columns, *NAMES]
     types = {name: str(result[name].dtype) for name in NAMES}
-    assert types.pop("orders") == types.pop("units") == "Int64"
+    counts = {types.pop(name) for name in ("orders", "units", "ntb_orders", "page_views")}
+    assert counts == {"Int64"}
     assert set(types.values()) == {"float64"}
     again = add_kpis(result)
     assert again.columns.tolist() == result.columns.tolist()
@@ -273,7 +278,19 @@ DAYS = ("2026-11-10", "2026-11-12")
     ("call", "told"),
     [
         (lambda df: summarize(df, "campagnName"), "did you mean 'campaignName'"),
-        (lambda df: summarize(df, "adGroupName"), "metrics=[..., 'adGroupName']"),
+        (lambda df: summarize(df, "adGroupName"), "campaigns have no adGroupName"),
+        (lambda df: summarize(df, "campaignName", freq="M"), "freq='M' is no frequency"),
+        (lambda df: summarize(df, "cost"), "cost is an amount"),
+        (lambda df: summarize(df, 5), "neither the name of a column"),  # type: ignore[arg-type]
+        (lambda df: summarize(df["cost"]), "no DataFrame but a Series"),
+        (lambda df: summarize(df.assign(date=df["date"].astype("str")), freq="D"), "to_datetime"),
+        (lambda df: summarize(df.assign(cost="1.0")), "pd.to_numeric(df['cost'])"),
+        (lambda df: summarize(pd.concat([df, df["cost"]], axis=1)), "of the same name: 'cost'"),
+        (
+            lambda df: compare(df.assign(date=df["date"].dt.tz_localize("UTC")), DAYS, DAYS),
+            "has a time zone",
+        ),
+        (lambda df: compare(df, DAYS, DAYS, metrics=["campaignName"]), "no number that can be"),
         (lambda df: add_kpis(df[["date", "campaignName"]]), "'costType'"),
         (lambda df: compare(df, ("2020-01-01", "2020-01-02"), DAYS), "period_a"),
         (lambda df: compare(df, "2026-11-10", DAYS), "pair of days"),  # type: ignore[arg-type]
@@ -287,7 +304,9 @@ def test_what_cannot_be_computed_is_said(frame: pd.DataFrame, call: Any, told: s
 
 
 def test_where_it_came_from_is_kept(frame: pd.DataFrame) -> None:
-    assert summarize(frame, "tactic").attrs == frame.attrs
+    notes = {"summarized_by": ["tactic"], "freq": None}
+    kept = summarize(frame, "tactic").attrs["sdanalytics"]
+    assert kept == frame.attrs["sdanalytics"] | notes
     assert sda.add_kpis(frame).attrs == frame.attrs
 
 
@@ -304,3 +323,44 @@ def test_a_campaign_called_total_still_counts() -> None:
     summary = summarize(frame, "campaignName", total=True)
     assert summary["clicks"].tolist() == [4, 3, 7]
     assert summarize(summary)["clicks"].tolist() == [7]
+
+
+def test_the_latest_is_the_latest_day_s_whatever_the_order(frame: pd.DataFrame) -> None:
+    shuffled = frame.sort_values("date", ascending=False)
+    pd.testing.assert_frame_equal(
+        summarize(shuffled, "campaignId"), summarize(frame, "campaignId"), check_like=True
+    )
+
+
+def test_what_was_processed_can_be_processed_again(frame: pd.DataFrame) -> None:
+    daily = summarize(frame, freq="D")
+    once, twice = summarize(frame), summarize(daily)
+    for name in NAMES:
+        assert twice[name].iloc[0] == pytest.approx(once[name].iloc[0]), name
+
+
+@pytest.mark.parametrize("key", ["day", "large"])
+def test_a_total_has_room_under_keys_of_any_type(frame: pd.DataFrame, key: str) -> None:
+    keyed = frame.assign(day=frame["date"].dt.day_of_week, large=frame["cost"] > 100)
+    summary = summarize(keyed, key, total=True)
+    assert summary[key].isna().tolist() == [False] * (len(summary) - 1) + [True]
+    assert summarize(summary)["cost"].iloc[0] == pytest.approx(frame["cost"].sum())
+    doubled = pd.concat([summary, summary])
+    doubled.attrs = summary.attrs
+    assert summarize(doubled)["cost"].iloc[0] == pytest.approx(2 * frame["cost"].sum())
+
+
+def test_periods_in_two_currencies_are_not_compared(frame: pd.DataFrame) -> None:
+    half = frame["date"] < "2026-11-12"
+    mixed = frame.assign(currency=frame["currency"].astype("str").where(half, "JPY"))
+    with pytest.raises(InvalidRequest, match="JPY, USD"):
+        compare(mixed, ("2026-11-08", "2026-11-11"), ("2026-11-12", "2026-11-15"))
+
+
+def test_a_comparison_by_id_has_the_names(frame: pd.DataFrame) -> None:
+    a, b = ("2026-11-08", "2026-11-10"), ("2026-11-11", "2026-11-13")
+    sides = compare(frame, a, b, by="campaignId", metrics="cost")
+    names = frame.groupby("campaignId")["campaignName"].last()
+    assert sides["campaignName"].tolist() == names.loc[sides["campaignId"]].tolist()
+    own = compare(frame.assign(mine=2.0), a, b, metrics=["mine"])
+    assert own["mine_a"].tolist() == [2.0 * int(frame["date"].between(a[0], a[1]).sum())]

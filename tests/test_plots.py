@@ -70,8 +70,9 @@ def words(axes: Any) -> str:
 
 
 def veil_of(axes: Any) -> Rectangle | None:
+    """What lies over the youngest days."""
     boxes = list(axes.patches)
-    return boxes[0] if boxes else None
+    return boxes[-1] if boxes else None
 
 
 def on_screen(axes: Any) -> None:
@@ -136,7 +137,12 @@ class TestTrend:
         assert veil.get_x() + 0.5 == date2num(first)  # type: ignore[no-untyped-call]
         assert "lighter: may still be restated" in words(traffic)
         results = plots.trend(campaigns, "sales")
-        assert "all of it may still be restated" in words(results)
+        note = "lighter: may still be restated; lightest: orders still arriving"
+        assert note in words(results)
+        lighter, lightest = results.patches
+        assert lighter.get_x() < date2num(campaigns["date"].min())  # type: ignore[no-untyped-call]
+        arriving = campaigns["date"].max() - timedelta(days=13)
+        assert lightest.get_x() + 0.5 == date2num(arriving)  # type: ignore[no-untyped-call]
         weekly = plots.trend(summarize(campaigns, freq="MS"), "clicks")
         assert veil_of(weekly) is not None  # the month's last days are in it
 
@@ -231,7 +237,8 @@ class TestEfficiency:
         np.testing.assert_allclose(spots, expected[["cost", "sales"]].to_numpy("float64"))
         sizes, orders = bubbles.get_sizes(), expected["orders"].to_numpy("float64")
         np.testing.assert_allclose((sizes - 20) / 380, orders / orders.max())
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("cost (USD)", "sales (USD)")
+        assert axes.get_xlabel().startswith("cost (USD)")
+        assert axes.get_ylabel() == "sales (USD)"
         assert f"area: orders, up to {orders.max():,.0f}" in words(axes)
         assert expected["campaignName"].iloc[0] in words(axes)
 
@@ -244,8 +251,20 @@ class TestEfficiency:
         assert slopes == {10.0, 4.0, 3.0}
         assert all(f"{name}" in words(axes) for name in ("ACOS 10%", "ACOS 25%", "ROAS 3"))
         assert "ROAS" in words(plots.efficiency(campaigns))
-        with pytest.raises(InvalidRequest, match="acos=0"):
-            plots.efficiency(campaigns, acos=0)
+        for wrong in (0, "x", 2500):
+            with pytest.raises(InvalidRequest, match=f"acos={wrong!r}"):
+                plots.efficiency(campaigns, acos=wrong)
+        with pytest.raises(InvalidRequest, match="orders is none"):
+            plots.efficiency(campaigns, "orders", roas=3)
+
+    def test_losses_are_below_zero_and_in_sight(self, campaigns: pd.DataFrame) -> None:
+        own = add_kpis(campaigns)
+        own["profit"] = 0.1 * own["sales"] - own["cost"]
+        axes = plots.efficiency(own, "profit")
+        lowest = own.groupby("campaignName")["profit"].sum().min()
+        assert axes.get_ylim()[0] < lowest < 0
+        dots = next(a for a in plots.top(own, dot="profit").figure.axes if a.get_xlabel()[0] == "●")
+        assert dots.get_xlim()[0] < lowest
 
 
 class TestFunnel:
@@ -295,6 +314,13 @@ class TestHalo:
         assert rows[:4] == asins.groupby("asin")[metric].sum().nlargest(4).index.tolist()
         assert rows[4] == f"{asins['asin'].nunique() - 4} others"
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("purchased", "advertised")
+        assert axes.images[0].get_clim()[1] == pytest.approx(np.nanmax(cells[:4, :4]))
+
+    def test_a_total_row_is_no_product(self, asins: pd.DataFrame) -> None:
+        metric = "attributedSales14dOtherSKU"
+        summary = summarize(asins, ["asin", "otherAsin"], total=True)
+        cells = plots.halo(summary, metric, n=3).images[0].get_array()
+        assert np.nansum(np.ma.filled(cells, np.nan)) == pytest.approx(asins[metric].sum())
 
     def test_another_report_is_refused(self, campaigns: pd.DataFrame) -> None:
         with pytest.raises(InvalidRequest, match="fetch_report\\('asins'"):
@@ -313,6 +339,15 @@ class TestCalendar:
         assert axes.get_yticklabels()[0].get_text() == f"{monday:%b} {monday.day}"
         assert axes.get_xticklabels()[0].get_text() == "Mon"
         assert "cost (USD)" in [a.get_ylabel() for a in axes.figure.axes]
+
+    def test_days_still_changing_are_hatched(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.calendar(campaigns, "cost")
+        assert len(axes.patches) == 3  # traffic settles within three days, the youngest is one old
+        assert "hatched: still changing" in words(axes)
+
+    def test_weeks_are_no_days(self, campaigns: pd.DataFrame) -> None:
+        with pytest.raises(InvalidRequest, match="a calendar is of days"):
+            plots.calendar(summarize(campaigns, freq="W"))
 
     def test_a_year_runs_to_the_right(self) -> None:
         days = pd.date_range("2026-01-01", "2026-12-31", unit="s")
@@ -356,6 +391,55 @@ def test_all_say_that_there_is_nothing(
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
+def test_all_say_that_there_are_no_values(
+    frames: dict[str, pd.DataFrame], plot: Plot, report: str
+) -> None:
+    frame = frames[report].copy()
+    for name in frame.columns[frame.dtypes.astype("str").isin(["Int64", "float64"])]:
+        if not name.endswith("Id"):
+            frame[name] = pd.Series(pd.NA, frame.index, dtype="Int64").astype(frame[name].dtype)
+    axes = plot(frame)
+    assert [text.get_text() for text in axes.texts] == ["no values"]
+    on_screen(axes)
+    zero = frame.fillna(dict.fromkeys(frame.columns[frame.isna().all()], 0))
+    on_screen(plot(zero))
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
+def test_none_leaves_a_figure_behind_when_a_style_is_unknown(
+    frames: dict[str, pd.DataFrame], plot: Plot, report: str
+) -> None:
+    with pytest.raises(AttributeError):
+        plot(frames[report], nosuchstyle=1)
+    assert plt.get_fignums() == []
+
+
+def test_the_legend_is_in_the_figure(frames: dict[str, pd.DataFrame]) -> None:
+    for layout in (None, "constrained"):
+        figure, axes = plt.subplots(figsize=(6, 4), layout=layout)
+        long = "夏のセール2026年バックパック専門店向けキャンペーン"
+        japan = frames["japan"]
+        named = japan.assign(campaignName=japan["campaignName"] + long)
+        legend = plots.trend(named, by="campaignName", ax=axes).get_legend()
+        figure.canvas.draw()
+        box = legend.get_window_extent()
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0
+
+
+@pytest.mark.parametrize("top", [12.0, 0.12, 2.4e6, 34.56])
+def test_ticks_say_where_they_are(top: float) -> None:
+    days = pd.date_range("2026-11-01", periods=5, unit="s")
+    axes = plots.trend(pd.DataFrame({"date": days, "cost": np.linspace(0, top, 5)}))
+    on_screen(axes)
+    for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
+        text = label.get_text()
+        scale = 1e6 if text.endswith("M") else 1.0
+        assert float(text.rstrip("M").replace(",", "")) * scale == pytest.approx(place)
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
 def test_all_pass_styles_on(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
     axes = plot(frames[report], alpha=0.37)
     artists = [*axes.lines, *axes.patches, *axes.collections, *axes.images]
@@ -376,7 +460,13 @@ def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -
         ({"metric": "costt"}, "did you mean 'cost'"),
         ({"metric": "acoss"}, "did you mean 'acos'"),
         ({"by": "campagneName"}, "did you mean 'campaignName'"),
-        ({"by": "adGroupName"}, r"fetch it with metrics=\[..., 'adGroupName'\]"),
+        ({"by": "adGroupName"}, "campaigns have no adGroupName"),
+        ({"by": "costType"}, r"fetch it with metrics=\[..., 'costType'\]"),
+        ({"by": ["campaignName"]}, "not the name of one column"),
+        ({"metric": None}, "is no metric"),
+        ({"n": 0}, "n=0 is no number of names"),
+        ({"n": 2.5}, "n=2.5 is no number of names"),
+        ({"ax": "left"}, "ax is no Axes but a str"),
         ({"metric": "campaignName"}, "no number"),
         ({"metric": "campaignId"}, "no number"),
         ({"metric": "vtr"}, r"metrics=\['vtr', 'viewImpressions', 'impressions'\]"),
@@ -389,7 +479,7 @@ def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -
     ],
 )
 def test_what_cannot_be_drawn_truly_is_refused(
-    campaigns: pd.DataFrame, arguments: dict[str, str], told: str
+    campaigns: pd.DataFrame, arguments: dict[str, Any], told: str
 ) -> None:
     few = ["date", "tactic", "campaignId", "campaignName", "cost", "campaignBudget"]
     frame = campaigns[few].assign(vtr=0.5)

@@ -16,7 +16,7 @@ from sdanalytics import plots
 from sdanalytics.drawing import title_of
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.kpis import summarize
-from sdanalytics.measures import KPIS, is_measure, unit_of, visible_results
+from sdanalytics.measures import KPIS, RESULTS, is_measure, unit_of
 from sdanalytics.metrics import CATALOGUE, STATES, Kind
 from sdanalytics.widgets.parts import menu, row, said, warned
 
@@ -168,7 +168,7 @@ def _metrics_of(data: pd.DataFrame) -> list[str]:
         warnings.simplefilter("ignore")
         summary = summarize(data.head(1))
     has = [str(n) for n in summary if is_measure(summary, str(n)) and n not in STATES]
-    ours = [name for name in (*visible_results(), *KPIS) if name in has]
+    ours = [name for name in (*RESULTS, *KPIS) if name in has]
     first = [name for name in _FIRST if name in has]
     return list(dict.fromkeys([*first, *ours, *has]))
 
