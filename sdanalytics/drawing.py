@@ -199,11 +199,12 @@ def legend(ax: Axes) -> None:
     from matplotlib.transforms import offset_copy
 
     figure = ax.get_figure(root=True)
-    place: dict[str, Any] = {"loc": "best"}
+    place: dict[str, Any] = {"loc": "best", "framealpha": 0.7, "edgecolor": "none"}
     if figure is not None and figure.get_layout_engine() is not None:
         below = offset_copy(ax.transAxes, figure, y=-_BELOW, units="points")
         place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below, "ncols": 2}
-    made = ax.legend(frameon=False, fontsize="small", borderaxespad=0, **place)
+        place |= {"frameon": False, "borderaxespad": 0}
+    made = ax.legend(fontsize="small", **place)
     for text in made.get_texts():
         spell(text)
 

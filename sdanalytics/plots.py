@@ -440,7 +440,7 @@ def _hatch(ax: Axes, data: pd.DataFrame, metric: str, wall: pd.DataFrame, *, lon
         x, y = (week, day) if long else (day, week)
         corner = (x - 0.5, y - 0.5)
         ax.add_artist(
-            Rectangle(corner, 1, 1, fill=False, hatch="//", edgecolor="white", linewidth=0)
+            Rectangle(corner, 1, 1, fill=False, hatch="//", edgecolor=(1, 1, 1, 0.45), linewidth=0)
         )
     if young:
         note(ax, "hatched: still changing")

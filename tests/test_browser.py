@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lab import LACKING, Lab, Notebook, ink, pixels
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
 
 pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
@@ -41,18 +46,32 @@ def notebook(lab: Lab) -> Iterator[Notebook]:
     opened.close()
 
 
+def clicks_of(table: Locator) -> list[int]:
+    """The column clicks, from top to bottom."""
+    names = table.page.locator("table:visible thead th").all_inner_texts()
+    place = [name.strip() for name in names].index("clicks")
+    cells = table.locator(f"tbody tr td:nth-child({place + 1})").all_inner_texts()
+    return [int(cell.replace(",", "")) for cell in cells]
+
+
 def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
     notebook.run_all()
 
     # Choose a report, days and metrics.
     notebook.field("Report").select_option(label="productAds")
-    notebook.button("Last 7 days").click()
+    notebook.button("Last 14 days").click()
+    notebook.wait_for_status("^14 days of .* to fetch: ")
+    first = date.fromisoformat(notebook.field("To").input_value()) - timedelta(days=6)
+    notebook.field("From").focus()
+    notebook.page.keyboard.type(f"{first:%m%d%Y}")  # of the year, one digit after the other
+    notebook.wait_for_status("^7 days of .* to fetch: ")
     notebook.field("Preset").select_option(label="traffic and cost")
     notebook.field("Search").fill("units ordered 14d")
-    notebook.wait_for_status("chosen; [1-9][0-9]? of")
     box = notebook.output.get_by_role("checkbox", name=re.compile("^attributedUnitsOrdered14d:"))
-    box.check()
-    notebook.wait_for_status("to fetch: ")
+    notebook.output.get_by_text(re.compile("; 4 of [0-9]+ in view$")).wait_for()
+    box.focus()
+    notebook.page.keyboard.press("Space")
+    notebook.output.get_by_text("9 metrics chosen; ").wait_for()
 
     # Fetch: the table and a plot with ink in it.
     notebook.button("Fetch").focus()
@@ -62,6 +81,11 @@ def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
     assert ink(pixels(figure)) > 0.01
     table = notebook.output.locator("table:visible:has(tbody tr)").first
     assert re.search(r"B0[A-Z0-9]{8}", table.inner_text())
+    assert clicks_of(table) != sorted(clicks_of(table))
+    # The header is there twice, for the rows scroll below it.
+    notebook.output.get_by_role("button", name="clicks: Activate to sort").first.click()
+    notebook.output.get_by_role("button", name="clicks: Activate to invert").first.wait_for()
+    assert clicks_of(table) == sorted(clicks_of(table))
     code = notebook.output.get_by_label("The same in Python").inner_text()
     assert 'sda.fetch_report("productAds"' in code
     assert '"attributedUnitsOrdered14d"' in code

@@ -148,7 +148,7 @@ class TestFetching:
 
     def test_a_second_fetch_is_refused_kindly(self, slow: Sandbox, waiting: Any) -> None:
         waiting.fetch_button.click()
-        assert "A fetch is running" in words(waiting.status)
+        assert "A fetch is running" in words(waiting.remark)
         assert not waiting.wait(0)
 
     def test_cancel_ends_it(self, slow: Sandbox, waiting: Any) -> None:
@@ -158,7 +158,7 @@ class TestFetching:
         assert waiting.data is None
         requests = len(slow.log)
         waiting.cancel_button.click()
-        assert "nothing to cancel" in words(waiting.status)
+        assert "nothing to cancel" in words(waiting.remark)
         assert len(slow.log) == requests
 
     def test_closing_ends_it(self, waiting: Any) -> None:
@@ -202,7 +202,11 @@ class TestFetching:
         picker.metrics.preset.value = "the usual"
         picker.start.value = None
         picker.fetch()
-        assert "not a day" in words(picker.status)
+        assert "choose the first day" in words(picker.status)
+        picker.start.value = date(2, 10, 1)  # as while a year is being typed
+        picker.fetch()
+        assert "739,301 days; choose up to 366" in words(picker.status)
+        assert "739,301 days" in words(picker.days)
         picker.start.value = picker.end.value = date.fromisoformat(box.day(0)) + timedelta(1)
         picker.fetch()
         assert picker.wait(SECONDS)
@@ -283,6 +287,16 @@ class TestMetrics:
             picker.metrics.value = ("costt",)
         assert picker.metrics.value == before
 
+    def test_none_stays_none(self, picker: Any) -> None:
+        picker.metrics.value = ()
+        picker.record_type.value = "targets"
+        assert picker.metrics.value == ()
+        assert "no metric is chosen" in words(picker.days)
+
+    def test_key_figures_are_explained(self, picker: Any) -> None:
+        picker.metrics.search.value = "acos"
+        assert "ACOS is computed after fetching" in words(picker.metrics.count)
+
 
 class TestDays:
     def test_presets_end_yesterday_where_the_profile_is(self, box: Box, picker: Any) -> None:
@@ -304,6 +318,13 @@ class TestDays:
         assert f"to fetch: {box.day(14)} to {box.day(13)}, {box.day(9)} to {box.day(1)}" in told
         picker.metrics.value = (*picker.metrics.value, "videoUnmutes")  # which the files lack
         assert "in the store" not in words(picker.days)
+
+    def test_those_that_are_gone_are_told(self, box: Box, picker: Any) -> None:
+        picker.start.value = date.fromisoformat(box.day(62))
+        picker.end.value = date.fromisoformat(box.day(58))
+        told = words(picker.days)
+        assert f"to fetch: {box.day(60)} to {box.day(58)}" in told
+        assert f"no longer at Amazon: {box.day(62)} to {box.day(61)}" in told
 
 
 class TestResult:
@@ -342,7 +363,7 @@ class TestResult:
         summary = sda.summarize(data, "campaignName").sort_values("cost", ascending=False)
         shown = picker.result.table.df
         assert shown["campaignName"].tolist() == summary["campaignName"].tolist()
-        assert shown["acos"].tolist() == pytest.approx(summary["acos"].tolist(), abs=1e-4)
+        assert shown["acos %"].tolist() == pytest.approx((100 * summary["acos"]).tolist())
         picker.result.table_of.value = "rows"
         shown = picker.result.table.df
         assert shown["campaignId"].tolist() == data["campaignId"].astype("str").tolist()
@@ -351,6 +372,43 @@ class TestResult:
         picker.result.table_of.value = "summary"
         by_tactic = sda.summarize(data, "tactic").sort_values("cost", ascending=False)
         assert picker.result.table.df["tactic"].tolist() == by_tactic["tactic"].tolist()
+
+    def test_the_table_has_all_rows_and_sorts_what_is_missing(self, box: Box, picker: Any) -> None:
+        clicks = [5, None, 100, 9, None, 1000] * 150
+        box.sandbox.fill_with(
+            lambda report: [
+                {"campaignId": 10**17 + n, "campaignName": f"<b>{n}</b>", "cost": 1.0, "clicks": c}
+                for n, c in enumerate(clicks)
+            ]
+        )
+        picker.metrics.value = ("campaignName", "clicks", "cost")
+        picker.tactic.value = "T00020"
+        picker.start.value = picker.end.value
+        fetched(picker)
+        picker.result.table_of.value = "rows"
+        sent = picker.result.table._dt_args
+        assert "downsampling_warning" not in sent
+        assert len(picker.result.table.df) == 900
+        assert picker.result.table.df["campaignId"].iloc[7] == "100000000000000007"
+        assert str(picker.result.table.df["clicks"].dtype) == "float64"  # which it sorts as numbers
+        assert '"1,000"' in sent["data_json"]
+
+    def test_names_are_chosen_where_names_are_compared(self, picker: Any) -> None:
+        fetched(picker)
+        picker.result.plot_by.value = "(all together)"
+        picture(picker)
+        picker.result.plot.value = "top"
+        assert "top compares names" in words(picker.result.figure)
+
+    def test_what_is_shown_is_named(self, box: Box, picker: Any) -> None:
+        fetched(picker)
+        days = f"{box.day(14)} to {box.day(1)}"
+        named = f"campaigns, {days}, profile 1842030415361601, USD"
+        assert words(picker.result.heading) == named
+        picker.profile.value = "3961527384950284"
+        assert words(picker.result.heading).startswith(f"{named} The choice has changed since")
+        fetched(picker)
+        assert words(picker.result.heading) == f"campaigns, {days}, profile 3961527384950284, JPY"
 
     def test_without_itables_it_is_pandas_own(
         self, box: Box, monkeypatch: pytest.MonkeyPatch
@@ -371,6 +429,28 @@ class TestResult:
 def test_it_is_one_line_where_nothing_draws_it(box: Box, picker: Any) -> None:
     days = f"{box.day(14)} to {box.day(1)}"
     assert repr(picker) == f"ReportPicker(campaigns, {days}, profile 1842030415361601)"
+
+
+def test_closing_leaves_nothing_behind(box: Box) -> None:
+    from ipywidgets.widgets.widget import _instances as alive
+
+    before = len(alive)
+    picker: Any = ReportPicker(box.client, cache=False)
+    fetched(picker)
+    assert len(alive) > before + 100
+    picker.close()
+    assert len(alive) == before
+
+
+@pytest.mark.parametrize("arguments", [{"client": "x"}, {"cache": 5}])
+def test_wrong_arguments_are_said(box: Box, arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=f"{next(iter(arguments))}="):
+        ReportPicker(**({"client": box.client} | arguments))
+
+
+def test_a_profile_of_another_login_is_said(box: Box) -> None:
+    picker: Any = ReportPicker(box.sandbox.client_for(424242), cache=False)
+    assert "profile 424242 is not among those of this login" in words(picker.status)
 
 
 def test_without_the_widget_library_the_rest_works() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sdanalytics.clock import Limit
+from sdanalytics.query import ReportQuery
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,8 @@ class Job:
 
     Parameters
     ----------
+    query : ReportQuery
+        What is fetched.
     work : callable
         Gives the frame; ends early when `limit` is stopped.
     limit : Limit
@@ -31,11 +34,17 @@ class Job:
     """
 
     def __init__(
-        self, work: Callable[[], pd.DataFrame], limit: Limit, on_end: Callable[[Job], None]
+        self,
+        query: ReportQuery,
+        work: Callable[[], pd.DataFrame],
+        limit: Limit,
+        on_end: Callable[[Job], None],
     ) -> None:
+        self.query = query
         self._work = work
         self._limit = limit
         self._on_end = on_end
+        self._worked = threading.Event()
         self._ended = threading.Event()
         self.frame: pd.DataFrame | None = None
         self.error: Exception | None = None
@@ -53,11 +62,11 @@ class Job:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
-        return not self._ended.is_set()
+        """Whether there is anything left to cancel."""
+        return not self._worked.is_set()
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait for the end; whether it came within so many seconds."""
+        """Wait until all is shown, too; whether that came within so many seconds."""
         return self._ended.wait(seconds)
 
     def _run(self) -> None:
@@ -67,6 +76,7 @@ class Job:
         except Exception as error:
             self.error = error
         finally:
+            self._worked.set()
             try:
                 self._on_end(self)
             finally:

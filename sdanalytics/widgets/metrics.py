@@ -9,7 +9,7 @@ import ipywidgets as ipw
 import traitlets
 
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.measures import RESULTS
+from sdanalytics.measures import KPIS, RESULTS
 from sdanalytics.metrics import (
     CATALOGUE,
     Kind,
@@ -19,7 +19,7 @@ from sdanalytics.metrics import (
     default_metrics,
     identity,
 )
-from sdanalytics.widgets.parts import menu, row, said
+from sdanalytics.widgets.parts import close_all, menu, row, told
 
 USUAL: Final = "the usual"
 _OWN: Final = "own choice"
@@ -88,7 +88,8 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
 
         The usual choice stays the usual one; a choice of which nothing is left, too.
         """
-        was_usual = not self.value or self.preset.value == USUAL
+        was_usual = self.preset.value == USUAL
+        was_empty = not self.value and bool(self._report[0])
         self._report = (record_type, segment)
         offered = self._offered()
         kept = tuple(name for name in self.value if name in offered)
@@ -97,7 +98,8 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
         self._quiet = True
         self.preset.options = [*self._presets(), _OWN]
         self._quiet = False
-        self.value = kept if amounts and not was_usual else default_metrics(record_type, segment)
+        keep = was_empty or (amounts and not was_usual)
+        self.value = kept if keep else default_metrics(record_type, segment)
         self._show_value()
         self._filter()
 
@@ -171,8 +173,21 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
 
     def _tell(self) -> None:
         shown = sum(box.layout is self._shown for box in self.boxes)
-        every = len(self.boxes)
-        self.count.value = said(f"{len(self.value)} metrics chosen; {shown} of {every} in view")
+        words = f"{len(self.value)} metrics chosen; {shown} of {len(self.boxes)} in view"
+        kpi = KPIS.get(self.search.value.strip().lower())
+        if kpi is not None:
+            words += (
+                f"; {kpi.label} is computed after fetching: the usual metrics have all it needs"
+            )
+        self.count.value = told(words)
+
+    def close(self) -> None:
+        """Close it with the metrics that are not in view."""
+        for box in self._boxes.values():
+            close_all(box)
+        for layout in (self._shown, self._hidden):
+            layout.close()
+        close_all(self)
 
 
 def refuse_none(names: Sequence[str]) -> None:

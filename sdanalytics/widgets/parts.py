@@ -42,6 +42,11 @@ def heading(text: str) -> ipw.HTML:
     return ipw.HTML(f"<strong>{html.escape(text)}</strong>")
 
 
+def told(text: str) -> str:
+    """Words that are there to be read."""
+    return f"<div>{html.escape(text)}</div>"
+
+
 def said(text: str) -> str:
     """A status, read out by screen readers when it changes."""
     return f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
@@ -53,15 +58,37 @@ def warned(text: str) -> str:
     return f'<div role="alert" style="color: {colour}">{html.escape(text)}</div>'
 
 
+# The clipboard is there only on https and localhost: elsewhere the old command has to do.
+_COPY = """
+const code = this.previousElementSibling;
+const say = text => { this.textContent = text; setTimeout(() => this.textContent = 'Copy', 2000); };
+const select = () => {
+  getSelection().selectAllChildren(code);
+  say(document.execCommand('copy') ? 'Copied' : 'Press Ctrl+C');
+};
+const clipboard = navigator.clipboard;
+clipboard ? clipboard.writeText(code.textContent).then(() => say('Copied'), select) : select();
+"""
+
+
 def code_block(code: str) -> str:
     """Code to copy: by the button, or selected by one click."""
-    shown = html.escape(code)
     return (
         '<div style="display: flex; gap: 8px; align-items: flex-start">'
-        '<pre aria-label="The same in Python" tabindex="0" style="user-select: all; margin: 0; '
-        "padding: 4px 8px; line-height: 1.4; background: var(--jp-cell-editor-background, "
-        f'#f5f5f5); white-space: pre-wrap">{shown}</pre>'
-        '<button type="button" class="jupyter-button" aria-label="Copy the code" '
-        'onclick="navigator.clipboard.writeText(this.previousElementSibling.textContent); '
-        "this.textContent = 'Copied'\">Copy</button></div>"
+        '<pre role="region" aria-label="The same in Python" tabindex="0" '
+        'style="user-select: all; margin: 0; padding: 4px 8px; line-height: 1.4; '
+        "background: var(--jp-cell-editor-background, #f5f5f5); white-space: pre-wrap"
+        f'">{html.escape(code)}</pre>'
+        '<button type="button" class="jupyter-button" style="flex: none" '
+        f'onclick="{html.escape(" ".join(_COPY.split()))}">Copy</button></div>'
     )
+
+
+def close_all(widget: ipw.Widget) -> None:
+    """Close a widget and all that it is made of."""
+    for name in ("children", "layout", "style"):
+        part = getattr(widget, name, None)
+        for each in part if isinstance(part, tuple) else [part]:
+            if isinstance(each, ipw.Widget) and each.comm is not None:
+                close_all(each)
+    ipw.Widget.close(widget)

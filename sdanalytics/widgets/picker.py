@@ -19,7 +19,7 @@ from sdanalytics.api.v2 import V2
 from sdanalytics.cache import ReportCache
 from sdanalytics.call import Call, profile_of
 from sdanalytics.clock import Limit
-from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.metrics import (
     RECORD_TYPES,
     SEGMENT,
@@ -32,7 +32,17 @@ from sdanalytics.query import ReportQuery
 from sdanalytics.report import opened_store
 from sdanalytics.widgets.job import Job
 from sdanalytics.widgets.metrics import MetricChoice, refuse_none
-from sdanalytics.widgets.parts import button, code_block, day, heading, menu, row, said, warned
+from sdanalytics.widgets.parts import (
+    button,
+    close_all,
+    code_block,
+    day,
+    heading,
+    menu,
+    row,
+    said,
+    warned,
+)
 from sdanalytics.widgets.result import ResultView
 
 Cache = ReportCache | str | os.PathLike[str] | Literal[False] | None
@@ -42,7 +52,8 @@ BOTH: Final = "both"
 NONE: Final = "none"
 
 _SPANS: Final = (7, 14, 30)
-_PROFILES_LIMIT: Final = 20.0
+_MOST_DAYS: Final = 366
+_PROFILES_LIMIT: Final = 5.0
 """Seconds in which the profiles must be listed before the picker opens without."""
 _LINE: Final = 88
 _MEANINGS: Final = {"T00020": "contextual targeting", "T00030": "audiences"}
@@ -73,8 +84,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     fetch_button, cancel_button : ipywidgets.Button
     progress : ipywidgets.IntProgress
         Reports that are there, of all that the call needs.
-    status : ipywidgets.HTML
-        How it is going, and errors, in words.
+    status, remark : ipywidgets.HTML
+        How it is going, and errors, in words; why a button did nothing.
     result : ResultView
         The table and the plot.
     code_shown : ipywidgets.HTML
@@ -100,8 +111,14 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     """
 
     _job: Job | None = None
+    _quiet = True
+    _fetched: ReportQuery | None = None
 
     def __init__(self, client: Client | None = None, cache: Cache = None) -> None:
+        if not isinstance(client, Client | None):
+            raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
+        with opened_store(cache):
+            pass  # what is no store is said now
         self._given = client
         self._client = client or Client.from_env()
         self._cache = cache
@@ -117,14 +134,15 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
                 self.metrics,
                 row(self.fetch_button, self.cancel_button, self.progress),
                 self.status,
+                self.remark,
                 self.result,
                 self.code_shown,
             ],
             layout={"width": "100%"},
         )
         self.add_class("sdanalytics-picker")
-        self._take_span(14)
         self._choose_report()
+        self._take_span(14)
         self._connect()
 
     @property
@@ -137,6 +155,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             When it makes no sense: no metric, the last day before the first or in the future.
         """
         refuse_none(self.metrics.value)
+        self._check_days()
         query = ReportQuery.of(
             self.record_type.value,
             self.start.value,
@@ -147,6 +166,18 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         )
         query.refuse_future(self._today(), f"in {self._profile().timezone}")
         return query
+
+    def _check_days(self) -> None:
+        """Refuse what is no range yet: a date field has odd years while one is being typed."""
+        for name, choice in (("first", self.start), ("last", self.end)):
+            if choice.value is None:
+                raise InvalidRequest(f"choose the {name} day")
+        days = (self.end.value - self.start.value).days + 1
+        if days > _MOST_DAYS:
+            raise InvalidRequest(
+                f"{self.start.value} to {self.end.value} are {days:,} days; choose up to "
+                f"{_MOST_DAYS}, or call fetch_report for more"
+            )
 
     @property
     def code(self) -> str:
@@ -169,9 +200,12 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def fetch(self) -> None:
         """Begin to fetch what is chosen; `wait` waits for it."""
+        self.remark.value = ""
         if self._job is not None and self._job.is_running:
-            self.status.value = said(
-                "A fetch is running: wait for it, or press Cancel before you fetch anew"
+            self.remark.value = said(
+                "Still cancelling: press Fetch again in a moment"
+                if self._job.cancelled
+                else "A fetch is running: wait for it, or press Cancel before you fetch anew"
             )
             return
         limit = Limit(self._client.clock, V2.timeout)
@@ -184,13 +218,14 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             return
         self.progress.value, self.progress.bar_style = 0, "info"
         self.status.value = said("Asking for reports ...")
-        self._job = Job(call, limit, self._ended)
+        self._job = Job(query, call, limit, self._ended)
         self._job.start()
 
     def cancel(self) -> None:
         """End the fetch that is running; what has arrived is stored."""
+        self.remark.value = ""
         if self._job is None or not self._job.is_running:
-            self.status.value = said("There is nothing to cancel")
+            self.remark.value = said("There is nothing to cancel")
             return
         self.status.value = said("Cancelling ...")
         self._job.cancel()
@@ -203,7 +238,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         """Cancel what is running, and close the widget."""
         if self._job is not None and self._job.is_running:
             self._job.cancel()
-        super().close()
+        if self.comm is None:  # never shown to anybody, or closed before
+            return
+        self.metrics.close()
+        close_all(self)
 
     def __repr__(self) -> str:
         days = f"{self.start.value} to {self.end.value}"
@@ -215,6 +253,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         names = [(_title(p), p.profile_id) for p in self._profiles.values()]
         self.profile = menu("Profile", names or [(own, own)], "Whose reports", "28em")
         self.profile.value = own if own in self._profiles or not names else names[0][1]
+        if names and own not in self._profiles:
+            trouble = f"profile {own} is not among those of this login: the first one is chosen"
         self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about", "14em")
         tactics = [(f"{name}: {_MEANINGS[name]}", name) for name in TACTICS]
         self.tactic = menu("Tactic", [(BOTH, BOTH), *tactics], "How the ads were targeted", "20em")
@@ -227,6 +267,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         ]
         self.days = ipw.HTML()
         self.metrics = MetricChoice()
+        self.remark = ipw.HTML()
         self.status = ipw.HTML(warned(trouble) if trouble else said("Nothing fetched yet"))
 
     def _make_results(self) -> None:
@@ -251,7 +292,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def _take_span(self, span: int, _: Any = None) -> None:
         today = self._today()
+        self._quiet = True  # between the two there is no range
         self.start.value, self.end.value = today - timedelta(span), today - timedelta(1)
+        self._quiet = False
+        self._chosen()
 
     def _choose_report(self, _: Any = None) -> None:
         """Offer what the record type has; what was chosen stays as far as it applies."""
@@ -267,6 +311,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def _chosen(self, _: Any = None) -> None:
         """Say what fetching would do, and how it is written."""
+        if self._quiet:
+            return
+        self.result.head(is_chosen=self._is_shown())
         try:
             query = self.query
             self.days.value = said(self._what_is_stored(query))
@@ -275,20 +322,33 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             self.days.value = warned(str(error))
             self.code_shown.value = ""
 
+    def _is_shown(self) -> bool:
+        """Whether the result is what the menus say."""
+        try:
+            query = self.query
+        except SDAnalyticsError:
+            return False
+        notes = {} if self.data is None else self.data.attrs["sdanalytics"]
+        return query == self._fetched and notes.get("profile_id") == self.profile.value
+
     def _what_is_stored(self, query: ReportQuery) -> str:
         zone = self._profile().timezone
+        every = f"{len(query.days)} {'days' if len(query.days) > 1 else 'day'} of {zone}"
         if self._cache is False:
-            return f"{len(query.days)} days of {zone}; nothing is stored (cache=False)"
+            return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
         limit = Limit(client.clock, V2.timeout)
         store = self._cache if isinstance(self._cache, ReportCache) else ReportCache(self._cache)
         missing = Call(query, client, self._profile(), store, "auto", limit).missing()
-        to_fetch = sorted({piece.date for piece in missing})
-        stored = [each for each in query.days if each not in to_fetch]
-        told = [f"{len(query.days)} days of {zone}"]
-        told += [f"in the store: {_ranges(stored)}"] if stored else []
-        told += [f"to fetch: {_ranges(to_fetch)}"] if to_fetch else []
-        return "; ".join(told)
+        first = self._today() - timedelta(V2.history_days)
+        absent = {piece.date for piece in missing}
+        parts = {
+            "in the store": set(query.days) - absent,
+            "to fetch": {each for each in absent if each >= first},
+            "no longer at Amazon": {each for each in absent if each < first},
+        }
+        told = [f"{name}: {_ranges(days)}" for name, days in parts.items() if days]
+        return "; ".join([every, *told])
 
     @property
     def _segment(self) -> str | None:
@@ -311,22 +371,17 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             return call.frame()
 
     def _ended(self, job: Job) -> None:
-        """Show how a fetch has ended."""
-        self.progress.bar_style = "" if job.frame is not None else "warning"
+        """Show how a fetch has ended; what a newer one has begun to show stays."""
+        if job is not self._job:
+            return
+        self.progress.bar_style = "success" if job.frame is not None else "warning"
         if job.frame is not None:
-            self.data = job.frame
-            self.progress.value, self.progress.bar_style = self.progress.max, "success"
-            self.status.value = said(_summary_of(job.frame))
+            self.data, self._fetched = job.frame, job.query
+            self.progress.value = self.progress.max
+            self.status.value = said("Drawing ...")
             self.result.show(job.frame)
-        elif job.cancelled:
-            self.status.value = said(
-                "Cancelled. What had arrived is stored; fetch again for the rest"
-            )
-        elif isinstance(job.error, SDAnalyticsError):
-            self.status.value = warned(f"{type(job.error).__name__}: {job.error}")
-        else:
-            self.status.value = warned(f"Unexpected: {type(job.error).__name__}: {job.error}")
         self._chosen()
+        self.status.value = _end_of(job)
 
     def _client_code(self) -> list[str]:
         name = "sda.Client.from_env()" if self._given is None else "client"
@@ -371,6 +426,16 @@ def _profiles(client: Client) -> tuple[dict[str, Profile], str]:
         else:
             known[profile.profile_id] = profile
     return known, trouble
+
+
+def _end_of(job: Job) -> str:
+    """How a fetch has ended, in words."""
+    if job.frame is not None:
+        return said(_summary_of(job.frame))
+    if job.cancelled:
+        return said("Cancelled. What had arrived is stored; fetch again for the rest")
+    unexpected = "" if isinstance(job.error, SDAnalyticsError) else "Unexpected: "
+    return warned(f"{unexpected}{type(job.error).__name__}: {job.error}")
 
 
 def _title(profile: Profile) -> str:

@@ -17,8 +17,8 @@ from sdanalytics.drawing import title_of
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.kpis import summarize
 from sdanalytics.measures import KPIS, RESULTS, is_measure, unit_of
-from sdanalytics.metrics import CATALOGUE, STATES, Kind
-from sdanalytics.widgets.parts import menu, row, said, warned
+from sdanalytics.metrics import STATES, report_name
+from sdanalytics.widgets.parts import menu, row, said, told, warned
 
 ROWS: Final = 1000
 """As many rows as the table shows; the frame has them all."""
@@ -29,6 +29,8 @@ ALL: Final = "(all together)"
 # What a row of a report is called, the best first.
 _NAMES: Final = ("otherAsin", "targetingText", "asin", "adGroupName", "campaignName")
 _FIRST: Final = ("cost", "sales", "orders", "acos", "roas", "impressions", "clicks", "ctr", "cpc")
+_OF_METRICS: Final = ("trend", "top", "calendar", "halo")
+_OF_NAMES: Final = ("top", "efficiency")
 _drawing: Final = threading.Lock()
 
 
@@ -41,6 +43,8 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         Which of `sdanalytics.plots`, of what, and whose lines or bars.
     table_of : ipywidgets.Dropdown
         ``"summary"`` by what the plot is by, or ``"rows"`` as they were fetched.
+    heading : ipywidgets.HTML
+        Which report it is, and whether it is still what is chosen.
     figure : ipywidgets.HTML
     table : itables.widget.ITable or ipywidgets.HTML
     """
@@ -52,17 +56,19 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self.plot_metric = menu("of", [], "Which metric the figure shows", "26em")
         self.plot_by = menu("by", [ALL], "Whose lines, bars, bubbles and rows", "22em")
         self.table_of = menu("Table", ["summary", "rows"], "What the table shows", "14em")
+        self.heading = ipw.HTML()
         self.figure = ipw.HTML(layout={"width": "100%"})
         self.table = _grid()
         self._table_note = ipw.HTML()
         super().__init__(
             [
+                self.heading,
                 row(self.plot, self.plot_metric, self.plot_by),
                 self.figure,
                 row(self.table_of, self._table_note),
                 self.table,
             ],
-            layout={"display": "none"},
+            layout={"display": "none", "border_top": "1px solid var(--jp-border-color2, #cccccc)"},
         )
         self.plot.observe(self._redraw, "value")
         self.plot_metric.observe(self._redraw, "value")
@@ -86,6 +92,17 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         # No option's value is None: for a menu that means that nothing is selected.
         return None if self.plot_by.value == ALL else self.plot_by.value
 
+    def head(self, *, is_chosen: bool) -> None:
+        """Say what is shown, and whether it is what the menus say."""
+        if self._data is None:
+            return
+        facts = self._data.attrs["sdanalytics"]
+        report = report_name(facts["record_type"], facts["segment"])
+        parts = [report, f"{facts['start']} to {facts['end']}", f"profile {facts['profile_id']}"]
+        words = html.escape(", ".join([*parts, facts["currency"] or ""]).rstrip(", "))
+        changed = "" if is_chosen else " <em>The choice has changed since: Fetch brings it.</em>"
+        self.heading.value = f"<strong>{words}</strong>{changed}"
+
     def _redraw_all(self, _: Any = None) -> None:
         self._redraw()
         self._fill()
@@ -94,12 +111,12 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         if self._quiet or self._data is None:
             return
         if self.plot.value is None:
-            self.figure.value = said("There is no metric that can be drawn: fetch one with numbers")
+            self.figure.value = told("There is no metric that can be drawn: fetch one with numbers")
             return
-        needs_by = self.plot.value in ("trend", "top", "efficiency")
-        needs_metric = self.plot.value in ("trend", "top", "calendar", "halo")
-        self.plot_by.disabled = not needs_by
-        self.plot_metric.disabled = not needs_metric
+        self.plot_metric.disabled = self.plot.value not in _OF_METRICS
+        if self._by is None and self.plot.value in _OF_NAMES:
+            self.figure.value = told(f"{self.plot.value} compares names: choose them in 'by'")
+            return
         try:
             self.figure.value = self._drawn()
         except SDAnalyticsError as error:
@@ -113,7 +130,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         options: dict[str, Any] = {}
         if not self.plot_metric.disabled:
             options["metric"] = self.plot_metric.value
-        if plot == "trend" or (not self.plot_by.disabled and by is not None):
+        if plot == "trend" or plot in _OF_NAMES:
             options["by"] = by
         # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -122,12 +139,12 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             warnings.simplefilter("always")
             getattr(plots, plot)(self._data, ax=figure.subplots(), **options)
             figure.savefig(picture, format="png", dpi=_DPI)
-        told = ", ".join([plot, *(f"{key} {value}" for key, value in options.items() if value)])
+        words = ", ".join([plot, *(f"{key} {value}" for key, value in options.items() if value)])
         notes = "".join(said(str(remark.message)) for remark in remarks)
         content = base64.b64encode(picture.getvalue()).decode()
         width = round(100 * _SIZE[0])
         return (
-            f'<img alt="{html.escape(told)}" style="width: {width}px; max-width: 100%" '
+            f'<img alt="{html.escape(words)}" style="width: {width}px; max-width: 100%" '
             f'src="data:image/png;base64,{content}">{notes}'
         )
 
@@ -139,7 +156,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             rows = _summary_of(rows, self._by)
         self.table.update_with(_legible(rows.head(ROWS)))
         cut = f"the first {ROWS:,} of {len(rows):,}" if len(rows) > ROWS else f"{len(rows):,}"
-        self._table_note.value = said(f"{cut} rows, {len(rows.columns)} columns")
+        self._table_note.value = told(f"{cut} rows, {len(rows.columns)} columns")
 
 
 def _summary_of(data: pd.DataFrame, by: str | None) -> pd.DataFrame:
@@ -190,25 +207,35 @@ def _offer(choice: ipw.Dropdown, options: list[Any]) -> None:
 
 
 def _legible(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows as a table shows them: ids as text, for scripts round numbers of 18 digits."""
+    """Rows as a table shows them: all numbers of one kind, so that they can be sorted.
+
+    Ids are text, for scripts round numbers of 18 digits; fractions are per cent.
+    """
     shown = {}
     for name, values in ((str(name), values) for name, values in rows.items()):
         if name == "date":
             shown[name] = values.dt.strftime("%Y-%m-%d")
-        elif name in CATALOGUE and CATALOGUE[name].kind is Kind.ID:
-            shown[name] = values.astype("str")
-        elif pd.api.types.is_float_dtype(values.dtype):
-            shown[name] = values.round(4 if unit_of(name) == "fraction" else 2)
+        elif not is_measure(rows, name):
+            shown[name] = values.astype("str").where(values.notna(), "")
+        elif unit_of(name) == "fraction":
+            shown[f"{name} %"] = 100 * values.astype("float64")
         else:
-            shown[name] = values
+            shown[name] = values.astype("float64")
     return pd.DataFrame(shown).reset_index(drop=True)
+
+
+def _figures(value: float) -> str:
+    """A number with its thousands set apart, and decimals where it has any."""
+    if value != value:
+        return ""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:,.2f}"
 
 
 class _HtmlTable(ipw.HTML):  # type: ignore[misc]
     """pandas' own table, where there is no library for one that can be sorted."""
 
     def update_with(self, rows: pd.DataFrame) -> None:
-        table = rows.to_html(index=False, border=0, na_rep="", justify="left")
+        table = rows.to_html(index=False, border=0, float_format=_figures, na_rep="")
         self.value = f'<div style="max-height: 26em; overflow: auto">{table}</div>'
 
 
@@ -221,14 +248,10 @@ def _grid() -> Any:
 
     class Grid(ITable):
         def update_with(self, rows: pd.DataFrame) -> None:
-            numbers = [
-                place
-                for place, name in enumerate(rows.columns)
-                if pd.api.types.is_numeric_dtype(rows[name].dtype)
-            ]
-            # Counts with missing values would be sorted as text.
-            kinds = [{"targets": numbers, "type": "num", "className": "dt-right"}]
-            self.update(rows, columnDefs=kinds, showIndex=False)
+            dates = [place for place, name in enumerate(rows.columns) if name == "date"]
+            unbroken = [{"targets": dates, "className": "dt-nowrap"}]
+            with pd.option_context("display.float_format", _figures):
+                self.update(rows, columnDefs=unbroken, showIndex=False, maxBytes=0)
 
     return Grid(
         pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
