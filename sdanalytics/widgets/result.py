@@ -228,7 +228,7 @@ def _figures(value: float) -> str:
     """A number with its thousands set apart, and decimals where it has any."""
     if value != value:
         return ""
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:,.2f}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
 class _HtmlTable(ipw.HTML):  # type: ignore[misc]
