@@ -23,7 +23,7 @@ types: $(VENV)/.test
 
 # Made again when what they show has changed, and committed.
 notebooks: $(VENV)/.test
-	$(BIN)/python notebooks/execute.py
+	$(BIN)/python docs/notebooks.py
 
 pictures: $(VENV)/.test
 	$(BIN)/python docs/pictures.py

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     box.add_argument("--rate-limit", type=float, help="requests a second of an operation")
     box.set_defaults(run=_sandbox)
     lab = commands.add_parser("lab", help="JupyterLab with the stand-in for the service running")
-    lab.add_argument("folder", type=Path, nargs="?", default=Path(), help="of notebooks; this one")
+    lab.add_argument("folder", type=Path, nargs="?", default=Path(), help="to open; this one")
     lab.add_argument("--delay", type=float, default=2.0, help="seconds to build a report; 2")
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
     lab.set_defaults(run=_lab)
@@ -83,14 +83,18 @@ def _lab(options: argparse.Namespace) -> None:
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise NotConfigured("JupyterLab is missing: pip install 'sdanalytics[notebook]'")
-    if not options.folder.is_dir():
-        raise InvalidRequest(f"{options.folder} is no folder")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={options.folder}"]
+    if not Path.cwd().joinpath(options.folder).is_dir() or options.folder.is_absolute():
+        raise InvalidRequest(f"{options.folder} is no folder below this one")
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={Path.cwd()}"]
+    command += [f"--LabApp.default_url=/lab/tree/{options.folder.as_posix()}"]
     command += ["--no-browser"] if options.no_browser else []
     if getattr(os, "geteuid", lambda: 1)() == 0:  # as in containers, where there is no other user
         command.append("--allow-root")
     with tempfile.TemporaryDirectory() as store, sandbox.start(delay=options.delay) as box:
-        variables = os.environ | box.environment | _own_store(Path(store))
+        # Who has an account set up means that one.
+        is_set_up = any(name.startswith("SDANALYTICS_") for name in os.environ)
+        sandbox_only = box.environment | _own_store(Path(store))
+        variables = os.environ | ({} if is_set_up else sandbox_only)
         process = subprocess.Popen(command, env=variables)  # noqa: S603
         while process.poll() is None:
             # JupyterLab hears Ctrl-C, too: it asks before it ends, and the sandbox waits for it.

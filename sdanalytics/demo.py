@@ -42,7 +42,7 @@ def run(folder: Path, delay: float) -> None:
     trend = plots.trend(campaigns, "cost", by="campaignName")
     trend.set_title("Where the money goes")
     top = plots.top(asins, halo, by="otherAsin")
-    top.set_title("Sales of products that were not advertised")
+    top.set_title("Sales of other products than the one advertised")
     for name, axes in (("campaigns", trend), ("asins", top)):
         figure = axes.get_figure(root=True)
         assert figure is not None

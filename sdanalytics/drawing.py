@@ -242,9 +242,10 @@ def write_cells(ax: Axes, cells: pd.DataFrame, unit: str, shades: Any) -> None:
 def note(ax: Axes, text: str) -> None:
     """A remark below the axes, where neither data nor a title are."""
     label = ax.get_xlabel()
-    ax.set_xlabel(f"{label}\n{text}" if label else text, loc="center" if label else "left")
+    joint = "; " if ax.xaxis.label.get_color() == NOTE else "\n"
+    ax.set_xlabel(f"{label}{joint}{text}" if label else text)
     if not label:
-        ax.xaxis.label.set(fontsize="x-small", color=NOTE)
+        ax.set_xlabel(text, loc="left", fontsize="x-small", color=NOTE)
 
 
 def say_empty(ax: Axes, text: str = "no rows") -> Axes:

@@ -9,7 +9,7 @@ currencies.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -54,11 +54,15 @@ _SIDES: Final = (
     (0, -1, "center", "top"),
     (0, 1, "left", "bottom"),
     (0, -1, "left", "top"),
+    (0, 1, "right", "bottom"),
+    (0, -1, "right", "top"),
 )
 """Where a name may stand beside its bubble: direction and alignment, the best first."""
 _FEWEST_BARS: Final = 4
 """Fewer bars leave room, as bars as thick as that look like areas."""
 _NO_DAY: Final = "#EDEDED"
+_ALONE: Final = 4
+"""So many times the second largest, a value stands alone."""
 _ABSURD: Final = 200
 """A target of 20,000%: per cent were meant, or nothing."""
 RESTATABLE: Final = "restatable_from"
@@ -105,20 +109,23 @@ def trend(
     InvalidRequest
         When the frame cannot give the metric; says which `metrics=` would.
     """
-    lines, names = over_time(data, metric, by, n)
-    with axes_of(ax, rows=len(names) // 2 + 9) as ax:
-        if lines.isna().all(axis=None):
-            return say_empty(ax, "no rows" if lines.empty else "no values")
-        for place, (label, column) in enumerate(zip(labels_of(names), lines, strict=True)):
+    lines = over_time(data, metric, by, n)
+    values = lines.values
+    with axes_of(ax, rows=len(lines.names) // 2 + 9) as ax:
+        if values.isna().all(axis=None):
+            return say_empty(ax, "no rows" if values.empty else "no values")
+        for place, (label, column) in enumerate(zip(labels_of(lines.names), values, strict=True)):
             style = _line_style(place, is_rest=place == n) | {"label": label}
-            ax.plot(lines.index, floats(lines[column]), **_line(style, kwargs))
+            ax.plot(values.index, floats(values[column]), **_line(style, kwargs))
         dress(ax)
         dress_days(ax)
         dress_numbers(ax.yaxis, unit_of(metric))
         if ax.dataLim.ymin >= 0:
             ax.set_ylim(bottom=0)
         ax.set_ylabel(axis_title(data, metric))
-        _lighten(ax, data, metric, pd.DatetimeIndex(lines.index))
+        _lighten(ax, data, metric, pd.DatetimeIndex(values.index))
+        if lines.endless is not None:
+            _mark_endless(ax, lines.endless, metric, n)
         if by is not None:
             legend(ax)
         return ax
@@ -490,6 +497,19 @@ def _changing_from(data: pd.DataFrame, key: str) -> pd.Timestamp | None:
     return pd.Timestamp(first) if first else None
 
 
+def _mark_endless(ax: Axes, endless: pd.DataFrame, metric: str, n: int) -> None:
+    """At the upper edge, days with something to divide and nothing to divide by."""
+    for place, column in enumerate(endless):
+        days = endless.index[endless[column]]
+        colour = _line_style(place, is_rest=place == n)["color"]
+        ax.scatter(
+            days, [0.985] * len(days), marker="^", s=18, color=colour, zorder=3,
+            transform=ax.get_xaxis_transform(),
+        )  # fmt: skip
+    if endless.any(axis=None):
+        note(ax, f"▲ {KPIS[metric].part} without {KPIS[metric].whole}")
+
+
 def _last_days(days: pd.DatetimeIndex, freq: str | None) -> pd.DatetimeIndex:
     """The last day of each period: pandas names some by their first day, some by their last."""
     if freq is None:
@@ -523,17 +543,33 @@ def _hues(ax: Axes, data: pd.DataFrame, hue: str, table: pd.DataFrame) -> list[A
 def _dots(ax: Axes, data: pd.DataFrame, metric: str, table: pd.DataFrame) -> None:
     """Another metric on an axis of its own above the bars."""
     above = ax.twiny()
+    values = floats(table[metric])
+    high = _robust_limit(values)
     above.scatter(
-        floats(table[metric]), range(len(table)), color=PALETTE[3], edgecolor="white", zorder=3
+        np.minimum(values, high), range(len(table)), color=PALETTE[3], edgecolor="white", zorder=3
     )
+    for place in np.flatnonzero(values > high):
+        above.annotate(
+            f"{number(values[place], unit_of(metric))} ▸", (high, place), xytext=(-6, 0),
+            textcoords="offset points", ha="right", va="center", fontsize="x-small",
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0},
+        )  # fmt: skip
     above.margins(x=0.14)
-    if np.nanmin(floats(table[metric]), initial=0.0) >= 0:
+    if np.nanmin(values, initial=0.0) >= 0:
         above.set_xlim(left=0)
     above.set_xlabel(f"● {axis_title(data, metric)}", color=PALETTE[3])
     above.tick_params(axis="x", colors=PALETTE[3])
     dress_numbers(above.xaxis, unit_of(metric))
     above.spines[["right", "left", "bottom"]].set_visible(False)
     above.spines["top"].set_color(PALETTE[3])
+
+
+def _robust_limit(values: Any) -> float:
+    """Where to cut a scale that one value alone would stretch beyond all others."""
+    known = np.sort(values[~np.isnan(values)])
+    if len(known) > 2 and known[-1] > _ALONE * known[-2] > 0:
+        return float(1.5 * known[-2])
+    return float("inf")
 
 
 def _targets(
@@ -595,8 +631,8 @@ def _name_bubbles(ax: Axes, bubbles: PathCollection, names: Sequence[str]) -> No
     ]
     right = figure.bbox.x1 if len(figure.axes) == 1 else ax.bbox.x1
     for name, spot, radius in zip(names, spots, radii, strict=False):
-        for side in _SIDES:
-            text = _beside(ax, name, spot, radius + 2, side)
+        for gap, side in product((2, 9), _SIDES):
+            text = _beside(ax, name, spot, radius + gap, side)
             box = text.get_window_extent()
             inside = ax.bbox.x0 <= box.x0 and box.x1 <= right and ax.bbox.y0 <= box.y0
             if inside and not any(box.overlaps(other) for other in taken):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -100,22 +101,45 @@ def _weight(data: pd.DataFrame, metric: str) -> str:
     return KPIS[metric].whole if metric in KPIS else RATES[metric][1]
 
 
-def over_time(
-    data: pd.DataFrame, metric: str, by: str | None, n: int
-) -> tuple[pd.DataFrame, list[Any]]:
-    """A column a line, a row a day; and the lines' names."""
+@dataclass(frozen=True)
+class Lines:
+    """What a trend draws.
+
+    Attributes
+    ----------
+    values : pandas.DataFrame
+        A row a day, a column a line.
+    endless : pandas.DataFrame or None
+        Of ratios, as booleans: where there is something to divide, and nothing to divide by.
+    names : list
+        Of the lines.
+    """
+
+    values: pd.DataFrame
+    endless: pd.DataFrame | None
+    names: list[Any]
+
+
+def over_time(data: pd.DataFrame, metric: str, by: str | None, n: int) -> Lines:
+    """A metric by day, and by the largest values of a column."""
     data = ready(data, [metric], by, n)
     check_columns(data, ["date"])
-    if by is None:
-        lines = measured(data, [metric], "date").set_index("date")[[metric]]
-        return _with_gaps(lines), [title_of(metric)]
     if by == "date":
         raise InvalidRequest("a trend is over dates already: by= takes another column")
-    adds_up = is_sum(metric) or not is_known(metric) or _weight(data, metric) != metric
-    placed, names = _folded(data, by, _weight(data, metric), n, _GROUP, rest=adds_up)
-    long = measured(placed, [metric], ["date", _GROUP])
-    lines = long.pivot(index="date", columns=_GROUP, values=metric)
-    return _with_gaps(lines.sort_index(axis="columns")), names
+    weight = _weight(data, metric)
+    names = [title_of(metric)]
+    placed = data.assign(**{_GROUP: 0})
+    if by is not None:
+        adds_up = is_sum(metric) or not is_known(metric) or weight != metric
+        placed, names = _folded(data, by, weight, n, _GROUP, rest=adds_up)
+    part = KPIS[metric].part if metric in KPIS else metric
+    long = measured(placed, [metric, part], ["date", _GROUP])
+    values, parts = (
+        _with_gaps(long.pivot(index="date", columns=_GROUP, values=name).sort_index(axis=1))
+        for name in (metric, part)
+    )
+    endless = values.isna() & (parts > 0).fillna(False).astype("bool") if part != metric else None
+    return Lines(values, endless, names)
 
 
 def _with_gaps(lines: pd.DataFrame) -> pd.DataFrame:

@@ -20,14 +20,14 @@ pytest.importorskip("nbclient")
 ROOT = Path(__file__).parents[1]
 PATHS = sorted(ROOT.joinpath("notebooks").glob("*.ipynb"))
 NAMES = ["01-quickstart", "02-campaign-performance", "03-asin-halo", "04-picker"]
-FIGURES = {"01-quickstart": 1, "02-campaign-performance": 5, "03-asin-halo": 3, "04-picker": 1}
+FIGURES = {"01-quickstart": 1, "02-campaign-performance": 6, "03-asin-halo": 3, "04-picker": 1}
 
 # What ipykernel tells of its sockets, and nbclient of the platform's event loop.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 
 
 def execute(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("execute", ROOT / "notebooks" / "execute.py")
+    spec = importlib.util.spec_from_file_location("execute", ROOT / "docs" / "notebooks.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -464,4 +464,6 @@ def test_without_the_widget_library_the_rest_works() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout == ("ReportPicker needs ipywidgets: pip install 'sdanalytics[notebook]'\n")
+    assert done.stdout == (
+        "ReportPicker needs ipywidgets: pip install ipywidgets, or the extra [notebook]\n"
+    )

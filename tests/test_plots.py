@@ -106,6 +106,18 @@ class TestTrend:
         assert axes.get_ylabel() == "ACOS"
         assert axes.yaxis.get_major_formatter()(0.25, 0) == "25%"
 
+    def test_spend_without_sales_is_marked(self, campaigns: pd.DataFrame) -> None:
+        barren = campaigns.copy()
+        day = campaigns["date"].max()
+        for name in ("attributedSales14d", "viewAttributedSales14d"):
+            barren.loc[barren["date"] == day, name] = 0.0
+        axes = plots.trend(barren, "acos")
+        assert np.isnan(lines_of(axes)["ACOS"][-1])
+        marks = [spot for c in axes.collections for spot in np.asarray(c.get_offsets())]
+        assert [spot[0] for spot in marks] == [date2num(day)]  # type: ignore[no-untyped-call]
+        assert "▲ cost without sales" in words(axes)
+        assert "▲" not in words(plots.trend(campaigns, "acos"))
+
     def test_the_same_from_a_summary(self, campaigns: pd.DataFrame) -> None:
         daily = summarize(campaigns, "campaignName", "D", total=True)
         for metric in ("roas", "cost", "clicks"):
@@ -201,11 +213,20 @@ class TestTop:
     def test_a_second_metric_as_dots(self, campaigns: pd.DataFrame) -> None:
         axes = plots.top(campaigns, "cost", dot="acos", n=5)
         above = next(a for a in axes.figure.axes if a is not axes)
-        expected = summarize(campaigns, "campaignName").nlargest(5, "cost")
+        expected = summarize(campaigns, "campaignName").nlargest(5, "cost")["acos"].to_numpy()
         spots = np.asarray(above.collections[0].get_offsets())
-        np.testing.assert_allclose(spots[:, 0], expected["acos"])
+        alone = expected > 4 * np.sort(expected)[-2]
+        np.testing.assert_allclose(spots[~alone, 0], expected[~alone])
         assert spots[:, 1].tolist() == [0, 1, 2, 3, 4]
         assert "ACOS" in above.get_xlabel()
+
+    def test_a_dot_beyond_all_others_is_cut_and_told(self) -> None:
+        frame = pd.DataFrame({"name": list("abcd"), "cost": [4.0, 3, 2, 1], "x": [1.0, 90, 2, 3]})
+        axes = plots.top(frame, "cost", by="name", dot="x")
+        above = next(a for a in axes.figure.axes if a is not axes)
+        spots = np.asarray(above.collections[0].get_offsets())
+        assert spots[:, 0].tolist() == [1.0, 4.5, 2.0, 3.0]
+        assert "90 ▸" in words(above)
 
     def test_a_second_metric_as_colour(self, campaigns: pd.DataFrame) -> None:
         axes = plots.top(campaigns, "sales", hue="acos", n=6)

@@ -21,5 +21,6 @@ else:
 
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 raise NotConfigured(
-                    f"ReportPicker needs {_lacking}: pip install 'sdanalytics[notebook]'"
+                    f"ReportPicker needs {_lacking}: pip install {_lacking}, "
+                    "or the extra [notebook]"
                 )

@@ -333,7 +333,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def _what_is_stored(self, query: ReportQuery) -> str:
         zone = self._profile().timezone
-        every = f"{len(query.days)} {'days' if len(query.days) > 1 else 'day'} of {zone}"
+        every = f"{len(query.days)} {'days' if len(query.days) > 1 else 'day'} ({zone})"
         if self._cache is False:
             return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
@@ -446,8 +446,9 @@ def _summary_of(frame: pd.DataFrame) -> str:
     facts = frame.attrs["sdanalytics"]
     told = f"{len(frame):,} rows; {facts['days_fetched']} days fetched, "
     told += f"{facts['days_from_cache']} from the store"
-    if facts["restatable_from"]:
-        told += f"; from {facts['restatable_from']} on Amazon may still restate results"
+    for key, what in (("traffic_restatable_from", "traffic"), ("restatable_from", "results")):
+        if facts[key]:
+            told += f"; {what} from {facts[key]} on may still change"
     return told
 
 

@@ -1,4 +1,4 @@
-"""Execute the notebooks and save them with their outputs: ``python notebooks/execute.py``.
+"""Execute the notebooks and save them with their outputs: ``python docs/notebooks.py``.
 
 They are committed with outputs so that they can be read where nothing runs; what tells of the
 machine or of the minute is left out, so that only changes show as changes.
@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "notebooks"
 
 
 def execute(path: Path) -> Any:
