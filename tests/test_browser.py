@@ -59,8 +59,8 @@ def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
 
     # Choose a report, days and metrics.
     notebook.field("Report").select_option(label="productAds")
-    notebook.button("Last 14 days").click()
-    notebook.wait_for_status("^14 days .* to fetch: ")
+    notebook.button("Last 30 days").click()
+    notebook.wait_for_status("^30 days .* to fetch: ")
     first = date.fromisoformat(notebook.field("To").input_value()) - timedelta(days=6)
     notebook.field("From").focus()
     notebook.page.keyboard.type(f"{first:%m%d%Y}")  # of the year, one digit after the other
