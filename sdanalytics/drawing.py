@@ -241,11 +241,12 @@ def write_cells(ax: Axes, cells: pd.DataFrame, unit: str, shades: Any) -> None:
 
 def note(ax: Axes, text: str) -> None:
     """A remark below the axes, where neither data nor a title are."""
-    label = ax.get_xlabel()
-    joint = "; " if ax.xaxis.label.get_color() == NOTE else "\n"
-    ax.set_xlabel(f"{label}{joint}{text}" if label else text)
-    if not label:
-        ax.set_xlabel(text, loc="left", fontsize="x-small", color=NOTE)
+    label, remarked = ax.get_xlabel(), ax.xaxis.label.get_color() == NOTE
+    if not label or remarked:
+        told = f"{label}; {text}" if label else text
+        ax.set_xlabel(told, loc="left", fontsize="x-small", color=NOTE)
+    else:
+        ax.set_xlabel(f"{label}\n{text}")
 
 
 def say_empty(ax: Axes, text: str = "no rows") -> Axes:
