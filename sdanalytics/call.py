@@ -136,7 +136,9 @@ class Call:
         needs = {piece: self._to_ask(self._held[piece]) for piece in needed}
         total = len(self._pieces)
         with meter(total, total - len(needs)) as bar:
-            failures = Flow(self._dialect, self._store, self._limit, bar.watch).run(needs)
+            failures = Flow(self._dialect, self._store, self._limit, bar.watch).run(
+                needs, self._held
+            )
         arrived = set(needs) - set(failures)
         self._fetched |= arrived
         self._held |= {piece: self._store.lookup(piece) for piece in arrived}

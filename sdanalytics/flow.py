@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import Final, Protocol
 
@@ -18,12 +20,15 @@ from sdanalytics.errors import (
     CorruptReport,
     DownloadFailed,
     NotConfigured,
+    NotFound,
     RateLimited,
     ReportTimeout,
     ReportTooOld,
     SDAnalyticsError,
     Unauthorized,
 )
+from sdanalytics.files import Entry
+from sdanalytics.ledger import Claim, Ledger
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
@@ -37,6 +42,8 @@ REPORTS: Final = 2
 """How often a slice is asked for whose downloads keep failing."""
 DOWNLOADS: Final = 2
 """How often each of these reports is downloaded."""
+FOLLOWING: Final = 1.0
+"""Seconds between two looks at whether another call has brought a slice."""
 
 # These are no one report's fault: every other report of the call would meet them too.
 _ENDS_THE_CALL: Final = (Unauthorized, NotConfigured, RateLimited, ReportTimeout, CacheError)
@@ -83,13 +90,22 @@ class Flow:
         self._store = store
         self._limit = limit
         self._watch = watch
+        self._ledger = Ledger(store.path, dialect.name)
+        self._asking = threading.Lock()
+        self._held: Mapping[Slice, Entry | None] = {}
         self._building: dict[Slice, str] = {}
         self._failures: dict[Slice, SDAnalyticsError] = {}
         self._ended_stories = 0
         self._too_old: tuple[date, ReportTooOld] | None = None
 
-    def run(self, needs: Mapping[Slice, Sequence[str]]) -> dict[Slice, SDAnalyticsError]:
+    def run(
+        self, needs: Mapping[Slice, Sequence[str]], held: Mapping[Slice, Entry | None]
+    ) -> dict[Slice, SDAnalyticsError]:
         """Fetch and store each slice with its columns; what failed, and why.
+
+        What another call is fetching is waited for, what one that is gone has asked for is
+        taken up (`sdanalytics.ledger`). `held` is what the store had of each slice when it
+        was decided to fetch it.
 
         Raises
         ------
@@ -99,13 +115,15 @@ class Flow:
             What no report of the call could escape: `Unauthorized`, `RateLimited` for
             longer than the limit, `CacheError`.
         """
+        self._held = held
         stage: Stage[Slice] = Stage(self._limit, WORKERS, self._ended)
         newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)
         stories = {piece: self._report(piece, needs[piece]) for piece in newest_first}
-        try:
-            in_time = stage.play(stories)
-        except ReportTimeout:  # a worker's, which knows of no other report
-            in_time = False
+        with self._ledger:
+            try:
+                in_time = stage.play(stories)
+            except ReportTimeout:  # a worker's, which knows of no other report
+                in_time = False
         if not in_time:
             raise self._timed_out(len(needs))
         return self._failures
@@ -115,27 +133,69 @@ class Flow:
         trouble: SDAnalyticsError | None = None
         for _ in range(REPORTS):
             self._watch(piece, "waiting")
-            asked_at = self._limit.clock.now()
-            report_id = yield partial(self._create, piece, columns)
-            self._building[piece] = report_id
-            logger.info("%s: report %s is being built", piece, report_id)
-            yield from self._until_ready(piece, report_id)
+            claim = yield partial(self._claim, piece, columns)
+            while claim is None:  # another call is at it
+                yield Pause(FOLLOWING)
+                claim = yield partial(self._claim, piece, columns)
+            if claim.report_id is None:
+                return  # and that one has stored it
+            self._building[piece] = claim.report_id
+            try:
+                yield from self._until_ready(piece, claim.report_id)
+            except NotFound as error:
+                trouble = error
+                logger.info("%s: report %s is unknown by now", piece, claim.report_id)
+                yield partial(self._ledger.settle, piece)
+                continue
             del self._building[piece]
             for _ in range(DOWNLOADS):
                 self._watch(piece, "downloading")
                 try:
-                    lacking = yield partial(self._collect, piece, columns, report_id, asked_at)
+                    lacking = yield partial(self._collect, piece, claim)
                 except (DownloadFailed, CorruptReport, ApiError) as error:
                     if not _worth_another_try(error, trouble):
                         raise
                     trouble = error
                     logger.info("%s: %s", piece, error)
                     continue
+                yield partial(self._ledger.settle, piece)
                 if lacking:  # another call has stored other columns meanwhile: ask for all
                     yield from self._report(piece, catalogue_order([*columns, *lacking]))
                 return
+            yield partial(self._ledger.settle, piece)
         assert trouble is not None
         raise trouble
+
+    def _claim(self, piece: Slice, columns: Sequence[str]) -> Claim | None:
+        """A report that is being built: asked for now, unless another call has, or had.
+
+        None while another call is at it; without an id when that one has stored it. This is
+        one piece of work, so that the id is written down as soon as there is one, whatever
+        becomes of the call meanwhile.
+        """
+        claim = self._ledger.claim(piece, columns, self._limit.clock.now())
+        if claim is None or claim.report_id is not None:
+            return claim
+        if self._has_come(piece, columns):
+            self._ledger.settle(piece)
+            return claim
+        with self._asking:  # one at a time: a crash leaves one at most that is not written down
+            try:
+                report_id = self._create(piece, columns)
+            except BaseException:
+                self._ledger.settle(piece)
+                raise
+            claim = replace(claim, report_id=report_id)
+            self._ledger.note(piece, claim)
+        logger.info("%s: report %s is being built", piece, report_id)
+        return claim
+
+    def _has_come(self, piece: Slice, columns: Sequence[str]) -> bool:
+        """Whether another call has stored what is wanted since this one looked."""
+        before, now = self._held.get(piece), self._store.lookup(piece)
+        if now is None or not set(columns) <= set(now.columns):
+            return False
+        return before is None or now.report_id != before.report_id
 
     def _create(self, piece: Slice, columns: Sequence[str]) -> str:
         """Ask for a report, unless a later day was already too old for the service."""
@@ -155,18 +215,17 @@ class Flow:
             if (yield partial(self._dialect.is_ready, report_id)):
                 return
 
-    def _collect(
-        self, piece: Slice, columns: Sequence[str], report_id: str, asked_at: datetime
-    ) -> tuple[str, ...]:
+    def _collect(self, piece: Slice, claim: Claim) -> tuple[str, ...]:
         """Download, parse and store: one piece of work, so that no link waits and expires.
 
         The columns that the store has and the report lacks are given back, if there are any.
         The data are as of some moment after the report was asked for: taking that moment
         for `fetched_at`, a day is asked for again rather too early than too late.
         """
+        report_id = str(claim.report_id)
         payload = self._dialect.download(report_id)
         try:
-            table = read_payload(payload, columns)
+            table = read_payload(payload, claim.columns)
         except CorruptReport as error:
             error.report_id = report_id
             error.add_note(f"report {report_id}: {piece}")
@@ -175,7 +234,7 @@ class Flow:
             piece,
             table,
             report_id=report_id,
-            fetched_at=asked_at,
+            fetched_at=claim.asked_at,
             api=self._dialect.name,
         )
         logger.info(
@@ -189,6 +248,8 @@ class Flow:
         self._building.pop(piece, None)
         if error is None:
             return
+        if not _ends_the_call(error):
+            self._ledger.settle(piece)
         if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
             raise error
         logger.info("%s: %s", piece, error)
@@ -201,12 +262,13 @@ class Flow:
             f"the timeout of {self._limit.seconds:g} seconds passed; of {asked} reports "
             f"{asked - self._ended_stories} had not arrived, of which {len(ids)} were being built "
             f"({some}). "
-            "What arrived is stored: call again, with a longer timeout= if need be",
+            "What arrived is stored, and what is being built will be taken up: call again, with a "
+            "longer timeout= if need be",
             report_ids=ids,
         )
 
 
-def _ends_the_call(error: SDAnalyticsError) -> bool:
+def _ends_the_call(error: Exception) -> bool:
     unreachable = isinstance(error, ConnectionFailed) and not error.sent
     return unreachable or isinstance(error, _ENDS_THE_CALL)
 

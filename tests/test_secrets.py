@@ -87,7 +87,7 @@ def test_no_secret_in_logs_or_the_store_when_all_is_well(
     assert {"sdanalytics", "urllib3.connectionpool"} <= names
     assert_no_secret(caplog.text + str(frame.attrs) + "".join(capfd.readouterr()))
     stored = [path for path in store.path.rglob("*") if path.is_file()]
-    assert len(stored) == 7
+    assert len(stored) == 8  # six reports, the profile, the ledger
     for path in stored:
         content = path.read_bytes()
         for word in (*SECRET_WORDS, CLIENT_ID):
