@@ -67,6 +67,7 @@ __all__ = [
     "compare",
     "fetch_report",
     "metrics",
+    "pending",
     "plots",
     "sandbox",
     "summarize",
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
     from sdanalytics.api.client import Client, ReportRequest, ReportResponse
     from sdanalytics.cache import ReportCache
     from sdanalytics.kpis import add_kpis, compare, summarize
-    from sdanalytics.report import fetch_report
+    from sdanalytics.report import fetch_report, pending
     from sdanalytics.widgets import ReportPicker
 
 # These load when they are used: importing the package costs milliseconds, and neither
@@ -93,6 +94,7 @@ _HOMES = {
     "add_kpis": "sdanalytics.kpis",
     "compare": "sdanalytics.kpis",
     "fetch_report": "sdanalytics.report",
+    "pending": "sdanalytics.report",
     "summarize": "sdanalytics.kpis",
 }
 _MODULES = ("metrics", "plots", "sandbox")

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sdanalytics import ledger
 from sdanalytics.api.profiles import Profile
 from sdanalytics.errors import CacheError, InvalidRequest
 from sdanalytics.files import (
@@ -223,6 +224,39 @@ class ReportCache:
         order = [*LEVELS, "rows", "columns", "fetched_at", "api", "report_id", "bytes", "path"]
         return pd.DataFrame({name: columns[name] for name in order})
 
+    def pending(self) -> pd.DataFrame:
+        """The reports that were asked for and are not stored yet, a row a slice.
+
+        Calling `fetch_report` for these days takes up those that nobody follows any more.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `source`, `profile_id`, `record_type`, `segment`, `tactic` (str), `date`
+            (datetime64[s]), `columns` (list of str), `report_id` (str, missing while the
+            service has not named it), `api` (str), `asked_at` (datetime64, UTC) and
+            `is_followed` (bool: a call is at it); in the order of the first six.
+
+        Raises
+        ------
+        CacheError
+            When the ledger of the store cannot be read.
+        """
+        import pandas as pd
+
+        rows = ledger.entries(self.path)
+        columns: dict[str, Any] = {}
+        for name in (*LEVELS, "report_id", "api"):
+            columns[name] = text_column(row[name] for row in rows)
+        columns["segment"] = text_column(_segment_of(row["segment"]) for row in rows)
+        columns["date"] = np.array([row["date"] for row in rows], dtype="datetime64[s]")
+        lists = [json.loads(row["columns"]) for row in rows]
+        columns["columns"] = pd.Series(lists, dtype="object")
+        columns["asked_at"] = pd.to_datetime([row["asked_at"] for row in rows], utc=True)
+        columns["is_followed"] = np.array([row["is_held"] for row in rows], dtype="bool")
+        order = [*LEVELS, "columns", "report_id", "api", "asked_at", "is_followed"]
+        return pd.DataFrame({name: columns[name] for name in order})
+
     def remove(
         self,
         record_type: str,
@@ -326,6 +360,10 @@ class ReportCache:
         raise InvalidRequest(
             f"say whose reports are meant with profile_id= and source=; {self.path} has {there_are}"
         )
+
+
+def _segment_of(text: str) -> str | None:
+    return None if text == "none" else text
 
 
 def assemble(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pa.Table:

@@ -30,6 +30,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from sdanalytics.errors import CacheError
 from sdanalytics.query import Slice
 
 logger = logging.getLogger("sdanalytics")
@@ -55,6 +56,9 @@ create table if not exists reports (
 _OF_A_SLICE: Final = (
     " where source = ? and profile_id = ? and record_type = ? and segment = ? and tactic = ?"
     " and date = ?"
+)
+_ALL: Final = (
+    "select * from reports order by source, profile_id, record_type, segment, tactic, date"
 )
 _LOOK: Final = "select * from reports" + _OF_A_SLICE  # noqa: S608  # a constant
 _STRIKE: Final = "delete from reports" + _OF_A_SLICE + " and call = ?"  # noqa: S608
@@ -170,6 +174,25 @@ class Ledger:
             self._is_usable = False
             logger.warning("%s: reports being built are not written down (%s)", self._path, error)
             return otherwise
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    """What the ledger of a store has, as plain values; nothing where there is none.
+
+    Raises
+    ------
+    CacheError
+        When there is one that cannot be read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return []
+    try:
+        with contextlib.closing(_connected(path)) as database:
+            rows = database.execute(_ALL).fetchall()
+    except sqlite3.Error as error:
+        raise CacheError(f"{path} cannot be read: {error}") from error
+    return [dict(row) | {"is_held": _is_held(row)} for row in rows]
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -116,6 +116,23 @@ def fetch_report(
         return call.frame()
 
 
+def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """The reports of a store that were asked for and have not come yet.
+
+    Parameters
+    ----------
+    cache : ReportCache or path, optional
+        As in `fetch_report`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `ReportCache.pending`.
+    """
+    with opened_store(cache) as store:
+        return store.pending()
+
+
 def _check_options(refresh: object, timeout: object, client: object) -> None:
     if not isinstance(refresh, str) or refresh not in _REFRESH:
         raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import sdanalytics as sda
 from sdanalytics import ReportCache, ReportTimeout, fetch_report, sandbox
 from sdanalytics.ledger import FILE
 from sdanalytics.sandbox import Answer, Sandbox
@@ -102,11 +103,18 @@ def test_what_a_timeout_left_behind_is_taken_up(box: Box, store: ReportCache) ->
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
     assert pending(store) == 2
+    listed = sda.pending(store)
+    assert listed["date"].astype("str").tolist() == [box.day(2)] * 2
+    assert listed["tactic"].tolist() == ["T00020", "T00030"]
+    assert set(listed["report_id"]) == set(box.sandbox.reports)
+    assert listed["segment"].isna().all()
+    assert not listed["is_followed"].any()
     asked_at = box.clock.now()
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert box.sandbox.count("request_report") == 2
     assert len(frame) > 0
     assert pending(store) == 0
+    assert sda.pending(store).dtypes.equals(listed.dtypes)
     # As of when the report was asked for, which was before this call.
     assert store.entries()["fetched_at"].max() <= asked_at
 
