@@ -252,7 +252,9 @@ class ReportCache:
         columns["date"] = np.array([row["date"] for row in rows], dtype="datetime64[s]")
         lists = [json.loads(row["columns"]) for row in rows]
         columns["columns"] = pd.Series(lists, dtype="object")
-        columns["asked_at"] = pd.to_datetime([row["asked_at"] for row in rows], utc=True)
+        columns["asked_at"] = pd.DatetimeIndex(
+            [row["asked_at"] for row in rows], dtype="datetime64[us, UTC]"
+        )
         columns["is_followed"] = np.array([row["is_held"] for row in rows], dtype="bool")
         order = [*LEVELS, "columns", "report_id", "api", "asked_at", "is_followed"]
         return pd.DataFrame({name: columns[name] for name in order})

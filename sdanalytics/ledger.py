@@ -115,7 +115,8 @@ class Ledger:
 
     def __enter__(self) -> Ledger:
         self._attempt(lambda run: run(_SCHEMA), None)
-        threading.Thread(target=self._renew, name="sdanalytics ledger", daemon=True).start()
+        self._renewal = threading.Thread(target=self._renew, name="sdanalytics ledger", daemon=True)
+        self._renewal.start()
         return self
 
     def __exit__(
@@ -125,6 +126,7 @@ class Ledger:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
+        self._renewal.join(1.0)
         # What is being built may be taken up at once; what is just being asked for may not.
         self._attempt(lambda run: run(_GIVE_BACK, self._call), None)
 

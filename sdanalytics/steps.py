@@ -69,10 +69,13 @@ class Stage(Generic[K]):
     def play(self, stories: Mapping[K, Story]) -> bool:
         """Play until all have ended; False when the limit came first."""
         self._stories = dict(stories)
-        threads = min(self._workers, len(stories))
-        for _ in range(threads):
-            # Daemons: a hanging connection must not hold up an interpreter that wants to end.
-            threading.Thread(target=self._serve, name="sdanalytics", daemon=True).start()
+        # Daemons: a hanging connection must not hold up an interpreter that wants to end.
+        threads = [
+            threading.Thread(target=self._serve, name="sdanalytics", daemon=True)
+            for _ in range(min(self._workers, len(stories)))
+        ]
+        for thread in threads:
+            thread.start()
         try:
             for key in stories:
                 self._advance(key)
@@ -84,8 +87,11 @@ class Stage(Generic[K]):
             self._settle()
             raise
         finally:
-            for _ in range(threads):
+            for _ in threads:
                 self._work.put(None)
+            if self._running == 0:  # an interpreter that ends now should meet none of them
+                for thread in threads:
+                    thread.join(SETTLE_TIME)
 
     @classmethod
     def perform(cls, work: Callable[[], T], limit: Limit) -> T | None:

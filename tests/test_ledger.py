@@ -114,7 +114,7 @@ def test_what_a_timeout_left_behind_is_taken_up(box: Box, store: ReportCache) ->
     assert box.sandbox.count("request_report") == 2
     assert len(frame) > 0
     assert pending(store) == 0
-    assert sda.pending(store).dtypes.equals(listed.dtypes)
+    assert sda.pending(store).dtypes.to_dict() == listed.dtypes.to_dict()
     # As of when the report was asked for, which was before this call.
     assert store.entries()["fetched_at"].max() <= asked_at
 
