@@ -122,8 +122,9 @@ def opened(path: Path, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFile]]:
     OSError
         When it is not there, or may not be read.
     """
-    # Opened here, so that paths mean the same for reading as for writing.
-    with path.open("rb") as raw:
+    # Opened here, so that paths mean the same for reading as for writing; and by Arrow, whose
+    # threads would need Python for a file of Python's, even while the interpreter ends.
+    with pa.OSFile(os.fspath(path)) as raw:
         try:
             file = pq.ParquetFile(raw, page_checksum_verification=True)
             facts = json.loads((file.schema_arrow.metadata or {})[_METADATA])
