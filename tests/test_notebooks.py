@@ -22,6 +22,8 @@ PATHS = sorted(ROOT.joinpath("notebooks").glob("*.ipynb"))
 NAMES = ["01-quickstart", "02-campaign-performance", "03-asin-halo", "04-picker"]
 FIGURES = {"01-quickstart": 1, "02-campaign-performance": 6, "03-asin-halo": 3, "04-picker": 1}
 
+ABSOLUTE_PATH = r"(?<![\w.:/<])/(?:\w[\w.-]*/)+\w|\b[A-Z]:\\\\"
+
 # What ipykernel tells of its sockets, and nbclient of the platform's event loop.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 
@@ -84,11 +86,12 @@ def test_it_is_committed_with_what_it_gave(name: str) -> None:
     assert counts == list(range(1, len(counts) + 1))  # from top to bottom, in one go
     assert len(pictures_of(notebook)) == FIGURES[name]
     assert all(output["output_type"] != "error" for output in outputs_of(notebook))
+    for output in outputs_of(notebook):
+        output.get("data", {}).pop("image/png", None)  # whose letters mean nothing
     written = nbformat.writes(notebook)
-    # No path or address of the machine that ran it, no secret, no picture that is not there.
-    assert not re.search(
-        r"/home/|/root/|/tmp/|/work/|[A-Z]:\\\\|127\.0\.0\.1|Atza\||Atzr\|", written
-    )
+    # No path of any machine, no address of its own, no secret, no picture that is not there.
+    assert not re.search(ABSOLUTE_PATH, written)
+    assert not re.search(r"127\.0\.0\.1|Atza\||Atzr\|", written)
     for linked in re.findall(r"\]\(([^)]*)\)", written):
         assert (ROOT / "notebooks" / linked).exists(), linked
 
