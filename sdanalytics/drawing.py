@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import unicodedata
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -57,11 +58,15 @@ def axes_of(ax: Axes | None, rows: int = 0) -> Iterator[Axes]:
         raise
 
 
-def merged(style: dict[str, Any], wanted: dict[str, Any], artist: Any) -> dict[str, Any]:
-    """A style under what the user wants, in whichever of matplotlib's two spellings."""
+def merged(style: dict[str, Any], wanted: dict[str, Any], artist: str) -> dict[str, Any]:
+    """A style under what the user wants, in whichever of matplotlib's two spellings.
+
+    The artist is one of matplotlib's, as ``lines.Line2D``: it knows the spellings.
+    """
     from matplotlib.cbook import normalize_kwargs
 
-    return style | normalize_kwargs(wanted, artist)
+    module, _, name = artist.partition(".")
+    return style | normalize_kwargs(wanted, getattr(import_module(f"matplotlib.{module}"), name))
 
 
 def labels_of(names: Sequence[object]) -> list[str]:

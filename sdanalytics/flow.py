@@ -115,6 +115,8 @@ class Flow:
             What no report of the call could escape: `Unauthorized`, `RateLimited` for
             longer than the limit, `CacheError`.
         """
+        if not needs:
+            return {}
         self._held = held
         stage: Stage[Slice] = Stage(self._limit, WORKERS, self._ended)
         newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)

@@ -50,11 +50,6 @@ def age_of(day: date, moment: datetime, zone: ZoneInfo) -> int:
     return (moment.astimezone(zone).date() - day).days
 
 
-def may_be_restated(day: date, fetched_at: datetime, zone: ZoneInfo) -> bool:
-    """Whether the day could still change after it was fetched."""
-    return good_for(age_of(day, fetched_at, zone)) is not None
-
-
 def changing_from(stored: Iterable[tuple[date, datetime]], zone: ZoneInfo) -> dict[str, str | None]:
     """The first days that could still change after they were fetched, of (day, fetched_at).
 

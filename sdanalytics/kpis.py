@@ -149,19 +149,23 @@ def measured(
         Naming the columns that it would take, or the name that was meant; or when amounts
         of several currencies would stand side by side.
     """
-    keys = keys_of(without_total(check_frame(df)), by)
-    own = [name for name in names if name in df and not is_known(name) and is_measure(df, name)]
+    rows = without_total(check_frame(df))
+    keys = keys_of(rows, by)
     parts = {part for name in names for part in _ingredients(name)}
     apart = {"date", "currency", "costType", *keys}
-    rows = without_total(df)
     rows = rows[[name for name in rows.columns if name in parts or name in apart]]
     if any(is_money(name) for name in names):
         refuse_mixed_currencies(rows, _grouped(rows, [], None))
-    result = _summary(rows, keys, None, own)
+    result = _summary(rows, keys, None, _own(rows, names))
     for name in names:
         if name not in result or not is_measure(result, name):
             raise missing_measure(df, name)
     return result
+
+
+def _own(df: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Those of the names that are numbers of the user's own, to be summed as they are."""
+    return [name for name in names if name in df and not is_known(name) and is_measure(df, name)]
 
 
 def _ingredients(name: str) -> list[str]:
@@ -220,12 +224,11 @@ def compare(
     df = without_total(check_frame(df))
     keys = keys_of(df, by)
     names = [metrics] if isinstance(metrics, str) else metrics
-    own = [n for n in names or () if n in df and not is_known(n) and is_measure(df, n)]
     parts = [_within(df, period_a, "period_a"), _within(df, period_b, "period_b")]
     if "currency" not in keys:
         both = pd.concat(parts)
         refuse_mixed_currencies(both, _grouped(both, keys, None))
-    sides = [_summary(part, keys, None, own) for part in parts]
+    sides = [_summary(part, keys, None, _own(df, names or ())) for part in parts]
     shared = [str(name) for name in sides[0] if name in sides[1] and name not in keys]
     numbers = [name for name in shared if is_measure(sides[0], name)]
     chosen = numbers if names is None else _known(names, df, numbers)

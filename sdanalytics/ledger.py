@@ -132,17 +132,18 @@ class Ledger:
 
     def claim(self, piece: Slice, columns: Sequence[str], now: datetime) -> Claim | None:
         """Make a slice this call's to bring; None while it is another's."""
-        fresh: Claim | None = Claim(tuple(columns), None, now)
+        fresh = Claim(tuple(columns), None, now)
 
         def take(run: Run) -> Claim | None:
             row = run(_LOOK, *_key(piece)).fetchone()
             if row is not None and row["call"] != self._call and _is_held(row):
                 return None
-            claim = _taken_up(row, columns, now) or Claim(tuple(columns), None, now)
+            claim = _taken_up(row, columns, now) or fresh
             self._write(run, piece, claim)
             return claim
 
-        return self._attempt(take, fresh)
+        granted: Claim | None = fresh
+        return self._attempt(take, granted)
 
     def note(self, piece: Slice, claim: Claim) -> None:
         """Write down the report that was asked for."""

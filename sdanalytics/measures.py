@@ -135,7 +135,7 @@ def needs(name: str) -> list[str]:
 def missing_column(df: pd.DataFrame, name: str) -> InvalidRequest:
     """The error for a column that is not there: what was meant, or how to have it."""
     notes = notes_of(df)
-    if name == "date" or "summarized_by" in notes:
+    if "summarized_by" in notes and (name == "date" or name in CATALOGUE):
         kept = f"freq='D' keeps the days, by={name!r} other columns"
         return InvalidRequest(f"the summary has no column {name!r}; summarize again: {kept}")
     if name in CATALOGUE:

@@ -116,7 +116,7 @@ def trend(
             return say_empty(ax, "no rows" if values.empty else "no values")
         for place, (label, column) in enumerate(zip(labels_of(lines.names), values, strict=True)):
             style = _line_style(place, is_rest=place == n) | {"label": label}
-            ax.plot(values.index, floats(values[column]), **_line(style, kwargs))
+            ax.plot(values.index, floats(values[column]), **merged(style, kwargs, "lines.Line2D"))
         dress(ax)
         dress_days(ax)
         dress_numbers(ax.yaxis, unit_of(metric))
@@ -180,7 +180,9 @@ def top(
         style: dict[str, Any] = {"color": PALETTE[0], "height": 0.7}
         if hue is not None:
             style["color"] = _hues(ax, data, hue, table)
-        bars = ax.barh(range(len(table)), np.nan_to_num(widths), **_bar(style, kwargs))
+        bars = ax.barh(
+            range(len(table)), np.nan_to_num(widths), **merged(style, kwargs, "patches.Patch")
+        )
         if dot is None:
             told = [number(value, unit) for value in widths]
             ax.bar_label(bars, labels=told, padding=3, fontsize="small")
@@ -249,7 +251,7 @@ def efficiency(
         if "c" not in kwargs:
             style["color"] = PALETTE[0]
         costs, returns = floats(table["cost"]), floats(table[metric])
-        bubbles = ax.scatter(costs, returns, **_scatter(style, kwargs))
+        bubbles = ax.scatter(costs, returns, **merged(style, kwargs, "collections.PathCollection"))
         ax.margins(0.12)
         ax.set_xlim(left=0)
         if returns.min() >= 0:
@@ -296,7 +298,7 @@ def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
             return say_empty(ax, "no values" if len(data) else "no rows")
         widths = np.maximum(np.nan_to_num(totals), 1.0)
         style = {"color": PALETTE[0], "height": 0.5}
-        bars = ax.barh(range(len(counts)), widths, **_bar(style, kwargs))
+        bars = ax.barh(range(len(counts)), widths, **merged(style, kwargs, "patches.Patch"))
         ax.set_xscale("log")
         told = ["missing" if total != total else f"{total:,.0f}" for total in totals]
         ax.bar_label(bars, labels=told, padding=4)
@@ -357,7 +359,7 @@ def halo(
             named = floats(cells.drop(index=others, columns=others, errors="ignore"))
             low, style["vmax"] = limits_of(named)
             style["vmin"] = min(0.0, low)
-        shades = ax.imshow(floats(cells), **_image(style, kwargs))
+        shades = ax.imshow(floats(cells), **merged(style, kwargs, "image.AxesImage"))
         write_cells(ax, cells, unit_of(metric), shades)
         ax.set_xticks(
             range(cells.shape[1]), labels_of(cells.columns.tolist()), rotation=40, ha="right",
@@ -406,7 +408,7 @@ def calendar(
         style: dict[str, Any] = {"cmap": SHADES, "aspect": "auto"}
         if "norm" not in kwargs:
             style["vmin"], style["vmax"] = limits_of(floats(wall))
-        shades = ax.imshow(floats(cells), **_image(style, kwargs))
+        shades = ax.imshow(floats(cells), **merged(style, kwargs, "image.AxesImage"))
         ax.set_facecolor(_NO_DAY)
         if not long:
             write_cells(ax, cells, unit_of(metric), shades)
@@ -436,33 +438,30 @@ def _hatch(ax: Axes, data: pd.DataFrame, metric: str, wall: pd.DataFrame, *, lon
     first = _changing_from(data, ARRIVING if _is_late(metric) else TRAFFIC)
     if first is None:
         return
-    known = wall.notna().to_numpy()
-    days = [(week, day) for week in range(len(wall)) for day in range(len(wall.columns))]
-    young = [
-        (week, day)
-        for week, day in days
-        if wall.index[week] + pd.Timedelta(days=day) >= first and known[week, day]
-    ]
+    days = wall.index.to_numpy()[:, None] + np.arange(7) * np.timedelta64(1, "D")
+    young = np.argwhere((days >= first.to_numpy()) & wall.notna().to_numpy())
     for week, day in young:
         x, y = (week, day) if long else (day, week)
         corner = (x - 0.5, y - 0.5)
         ax.add_artist(
             Rectangle(corner, 1, 1, fill=False, hatch="//", edgecolor=(1, 1, 1, 0.45), linewidth=0)
         )
-    if young:
+    if len(young):
         note(ax, "hatched: still changing")
 
 
 def _lighten(ax: Axes, data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> None:
     """Veil what may still be restated, more what is still arriving, and say so."""
-    late = _is_late(metric)
+    veils = [(TRAFFIC, "lighter: may still be restated", 0.5)]
+    if _is_late(metric):
+        veils = [
+            (RESTATABLE, "lighter: may still be restated", 0.3),
+            (ARRIVING, "lightest: orders still arriving", 0.35),
+        ]
     ends = _last_days(days, notes_of(data).get("freq"))
     told = []
-    for key, words, alpha in (
-        (RESTATABLE if late else TRAFFIC, "lighter: may still be restated", 0.3 if late else 0.5),
-        (ARRIVING if late else None, "lightest: orders still arriving", 0.35),
-    ):
-        first = _changing_from(data, key) if key else None
+    for key, words, alpha in veils:
+        first = _changing_from(data, key)
         begin = len(days) if first is None else int(ends.searchsorted(first))
         if begin < len(days):
             _veil(ax, days, begin, alpha)
@@ -666,27 +665,3 @@ def _dress_cells(ax: Axes) -> None:
     dress(ax)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-
-
-def _line(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    from matplotlib.lines import Line2D
-
-    return merged(style, wanted, Line2D)
-
-
-def _bar(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    from matplotlib.patches import Patch
-
-    return merged(style, wanted, Patch)
-
-
-def _scatter(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    from matplotlib.collections import PathCollection
-
-    return merged(style, wanted, PathCollection)
-
-
-def _image(style: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    from matplotlib.image import AxesImage
-
-    return merged(style, wanted, AxesImage)

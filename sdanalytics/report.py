@@ -133,11 +133,23 @@ def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.Dat
         return store.pending()
 
 
+def check_client(client: object) -> None:
+    """Raise `InvalidRequest` for what is neither a client nor None."""
+    if not isinstance(client, Client | None):
+        raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
+
+
+def check_cache(cache: object) -> None:
+    """Raise `InvalidRequest` for what means no store."""
+    if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
+        return
+    raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
+
+
 def _check_options(refresh: object, timeout: object, client: object) -> None:
     if not isinstance(refresh, str) or refresh not in _REFRESH:
         raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")
-    if not isinstance(client, Client | None):
-        raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
+    check_client(client)
     if timeout is None:
         return
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
@@ -147,6 +159,7 @@ def _check_options(refresh: object, timeout: object, client: object) -> None:
 @contextlib.contextmanager
 def opened_store(cache: object) -> Iterator[ReportCache]:
     """The store that a call means; a temporary one for False."""
+    check_cache(cache)
     if isinstance(cache, ReportCache):
         yield cache
     elif cache is False:
@@ -158,7 +171,5 @@ def opened_store(cache: object) -> Iterator[ReportCache]:
                 yield store
             finally:
                 store.close()
-    elif cache is None or isinstance(cache, str | os.PathLike):
-        yield ReportCache(cache)
     else:
-        raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
+        yield ReportCache(cache)  # type: ignore[arg-type]  # looked at above

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sdanalytics.freshness import good_for, is_fresh, may_be_restated
+from sdanalytics.freshness import changing_from, good_for, is_fresh
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 DAY = date(2026, 3, 1)
@@ -37,8 +37,9 @@ def test_a_day_is_asked_again_when_its_time_is_over(
 def test_what_was_fetched_late_is_good_for_ever() -> None:
     fetched = datetime(2026, 4, 14, 20, tzinfo=UTC)  # 43 days... 44 days after the 1st of March
     assert is_fresh(DAY, fetched, fetched + timedelta(days=4), LOS_ANGELES, 60)
-    assert not may_be_restated(DAY, fetched, LOS_ANGELES)
-    assert may_be_restated(DAY, fetched - timedelta(days=2), LOS_ANGELES)
+    assert changing_from([(DAY, fetched)], LOS_ANGELES)["restatable_from"] is None
+    earlier = changing_from([(DAY, fetched - timedelta(days=2))], LOS_ANGELES)
+    assert earlier["restatable_from"] == DAY.isoformat()
 
 
 def test_what_the_service_no_longer_has_is_not_asked_for() -> None:

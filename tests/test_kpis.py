@@ -279,6 +279,8 @@ DAYS = ("2026-11-10", "2026-11-12")
     [
         (lambda df: summarize(df, "campagnName"), "did you mean 'campaignName'"),
         (lambda df: summarize(df, "adGroupName"), "campaigns have no adGroupName"),
+        (lambda df: summarize(summarize(df, "tactic"), "tactik"), "did you mean 'tactic'"),
+        (lambda df: summarize(summarize(df, "tactic"), freq="D"), "freq='D' keeps the days"),
         (lambda df: summarize(df, "campaignName", freq="M"), "freq='M' is no frequency"),
         (lambda df: summarize(df, "cost"), "cost is an amount"),
         (lambda df: summarize(df, 5), "neither the name of a column"),  # type: ignore[arg-type]

@@ -157,3 +157,11 @@ def test_without_a_ledger_calls_work(
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
     assert "are not written down" in caplog.text
+
+
+def test_a_call_that_the_cache_answers_writes_nothing_down(box: Box, store: ReportCache) -> None:
+    first = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
+    (store.path / FILE).unlink()
+    again = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
+    pd.testing.assert_frame_equal(first, again)
+    assert not (store.path / FILE).exists()

@@ -29,6 +29,9 @@ from tests.conftest import Box, JumpingClock
 plots: Any = typed_plots  # what is in the axes is looked at more closely than types tell
 Plot = Callable[..., Any]
 
+# Whether the Japanese names can be drawn depends on the machine; what is tested here does not.
+pytestmark = pytest.mark.filterwarnings("ignore:no installed font has:UserWarning")
+
 
 @pytest.fixture(autouse=True)
 def _close_figures() -> Iterator[None]:

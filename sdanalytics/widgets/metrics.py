@@ -8,7 +8,6 @@ from typing import Any, Final
 import ipywidgets as ipw
 import traitlets
 
-from sdanalytics.errors import InvalidRequest
 from sdanalytics.measures import KPIS, RESULTS
 from sdanalytics.metrics import (
     CATALOGUE,
@@ -188,9 +187,3 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
         for layout in (self._shown, self._hidden):
             layout.close()
         close_all(self)
-
-
-def refuse_none(names: Sequence[str]) -> None:
-    """Raise `InvalidRequest` when no metric is chosen."""
-    if not names:
-        raise InvalidRequest("no metric is chosen: tick some, or take a preset")

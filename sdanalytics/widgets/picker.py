@@ -29,9 +29,9 @@ from sdanalytics.metrics import (
 )
 from sdanalytics.progress import Progress
 from sdanalytics.query import ReportQuery
-from sdanalytics.report import opened_store
+from sdanalytics.report import check_cache, check_client, opened_store
 from sdanalytics.widgets.job import Job
-from sdanalytics.widgets.metrics import MetricChoice, refuse_none
+from sdanalytics.widgets.metrics import MetricChoice
 from sdanalytics.widgets.parts import (
     button,
     close_all,
@@ -115,10 +115,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     _fetched: ReportQuery | None = None
 
     def __init__(self, client: Client | None = None, cache: Cache = None) -> None:
-        if not isinstance(client, Client | None):
-            raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
-        with opened_store(cache):
-            pass  # what is no store is said now
+        check_client(client)
+        check_cache(cache)
         self._given = client
         self._client = client or Client.from_env()
         self._cache = cache
@@ -154,7 +152,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         InvalidRequest
             When it makes no sense: no metric, the last day before the first or in the future.
         """
-        refuse_none(self.metrics.value)
+        if not self.metrics.value:
+            raise InvalidRequest("no metric is chosen: tick some, or take a preset")
         self._check_days()
         query = ReportQuery.of(
             self.record_type.value,
@@ -338,8 +337,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
         limit = Limit(client.clock, V2.timeout)
-        store = self._cache if isinstance(self._cache, ReportCache) else ReportCache(self._cache)
-        missing = Call(query, client, self._profile(), store, "auto", limit).missing()
+        with opened_store(self._cache) as store:
+            missing = Call(query, client, self._profile(), store, "auto", limit).missing()
         first = self._today() - timedelta(V2.history_days)
         absent = {piece.date for piece in missing}
         parts = {

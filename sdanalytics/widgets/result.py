@@ -153,15 +153,14 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             return
         rows = self._data
         if self.table_of.value == "summary":
-            rows = _summary_of(rows, self._by)
+            rows = _summary_of(rows, self._by, [name for _, name in self.plot_metric.options])
         self.table.update_with(_legible(rows.head(ROWS)))
         cut = f"the first {ROWS:,} of {len(rows):,}" if len(rows) > ROWS else f"{len(rows):,}"
         self._table_note.value = told(f"{cut} rows, {len(rows.columns)} columns")
 
 
-def _summary_of(data: pd.DataFrame, by: str | None) -> pd.DataFrame:
+def _summary_of(data: pd.DataFrame, by: str | None, metrics: list[str]) -> pd.DataFrame:
     """What is asked most first, the largest first."""
-    metrics = _metrics_of(data)
     table = summarize(data, by)[[*([by] if by else []), *metrics]]
     return table.sort_values(metrics[:1], ascending=False)
 
