@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
@@ -13,7 +16,10 @@ import requests
 
 from sdanalytics import Forbidden, InvalidRequest, ReportCache, fetch_report, sandbox
 from sdanalytics.metrics import available
+from sdanalytics.sandbox import Answer
 from tests.conftest import Box, JumpingClock
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
 
 
 def post(box: Box, record_type: str = "campaigns", **change: Any) -> requests.Response:
@@ -247,6 +253,110 @@ def test_it_stops(box: Box) -> None:
         box.sandbox.stop()
         with pytest.raises(requests.ConnectionError):
             session.get(url, timeout=10)
+
+
+def connected(box: Box) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(urlsplit(box.sandbox.base_url).netloc, timeout=10)
+
+
+def listed(connection: http.client.HTTPConnection, box: Box) -> bytes:
+    """The list of profiles, asked for on this connection."""
+    headers = {
+        "Authorization": f"Bearer {token(box)}",
+        "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
+    }
+    connection.request("GET", "/v2/profiles", headers=headers)
+    return connection.getresponse().read()
+
+
+def test_a_connection_serves_many_requests(box: Box) -> None:
+    connection = connected(box)
+    own = listed(connection, box)
+    assert b"Northwind Outdoor" in own
+    socket = connection.sock
+    box.sandbox.arrange("profiles", Answer(404, "[]"), Answer(204))
+    assert [listed(connection, box) for _ in range(3)] == [b"[]", b"", own]
+    assert connection.sock is socket
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "created", "ended_by"),
+    [
+        (Answer(0, stage="unread"), 0, ConnectionError),
+        (Answer(0, reset=True), 0, ConnectionResetError),
+        (Answer(0), 0, http.client.RemoteDisconnected),
+        (Answer(0, stage="done", reset=True), 1, ConnectionResetError),
+        (Answer(0, stage="done"), 1, http.client.RemoteDisconnected),
+        (Answer(504, stage="done"), 1, None),
+        (Answer(504), 0, None),
+        (Answer(None, cut=5), 1, http.client.IncompleteRead),
+        (Answer(None, headers=CHUNKED, cut=20), 1, http.client.IncompleteRead),
+    ],
+)
+def test_a_report_is_made_whatever_becomes_of_the_answer(
+    box: Box, fault: Answer, created: int, ended_by: type[Exception] | None
+) -> None:
+    box.sandbox.arrange("request_report", fault)
+    connection = connected(box)
+    body = '{"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}'
+    headers = {
+        "Authorization": f"Bearer {token(box)}",
+        "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
+        "Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[0]),
+        "Content-Type": "application/json",
+    }
+
+    def create() -> int:
+        connection.request("POST", "/sd/campaigns/report", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    if ended_by is None:
+        assert create() == fault.status
+    else:
+        with pytest.raises(ended_by):
+            create()
+    assert len(box.sandbox.reports) == created
+    assert box.sandbox.count("request_report") == 1
+    connection.close()
+
+
+def test_answers_come_late_and_in_drips_and_in_chunks(box: Box) -> None:
+    connection = connected(box)
+    own = listed(connection, box)
+    box.sandbox.arrange(
+        "profiles",
+        Answer(None, after=0.3),
+        Answer(None, drip=0.3),
+        Answer(None, headers=CHUNKED, drip=0.3),
+    )
+    for _ in range(3):
+        began = time.monotonic()
+        assert listed(connection, box) == own
+        assert time.monotonic() - began > 0.25
+    connection.close()
+
+
+def test_what_was_arranged_can_be_forgotten(box: Box) -> None:
+    box.sandbox.arrange("profiles", *[Answer(503)] * 9)
+    connection = connected(box)
+    assert listed(connection, box) == b""
+    box.sandbox.relent()
+    assert b"Northwind Outdoor" in listed(connection, box)
+    connection.close()
+
+
+def test_it_can_go_away_after_an_answer_and_come_back(box: Box) -> None:
+    box.sandbox.arrange("request_report", Answer(None, last=True))
+    answer = post(box)
+    report_id = answer.json()["reportId"]
+    with pytest.raises(ConnectionRefusedError):
+        connected(box).connect()
+    box.sandbox.listen()
+    box.clock.pass_time(5)
+    assert box.client.get_report_status(report_id).status == "SUCCESS"
 
 
 def test_without_the_extra_only_starting_is_an_error() -> None:

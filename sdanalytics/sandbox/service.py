@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import hmac
 import json
 import math
 import secrets
-import socket
 import threading
 import time
 import uuid
@@ -17,7 +15,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Literal
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -143,22 +142,48 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that was arranged, instead of the sandbox's own.
+    """How an exchange goes that was arranged.
 
     Attributes
     ----------
-    status : int
-        0 drops the connection without an answer, after the request was read.
+    status : int or None
+        None: the sandbox's own answer. 0: none, the connection ends.
     body : bytes or str
     headers : dict
+        With the sandbox's own answer: beside its own.
     after : float
         Real seconds of silence before it.
+    stage : {"unread", "read", "done"}
+        How far the request gets before: not even read (the connection is reset), read, or
+        done, whatever is answered then. Only what is done has consequences.
+    drip : float
+        Real seconds over which the answer trickles, headers and body.
+    cut : int or None
+        Bytes of the body after which the connection ends.
+    reset : bool
+        A connection that ends is reset instead of closed.
+    last : bool
+        The API stops listening before it is given, until `Sandbox.listen`.
     """
 
-    status: int
+    status: int | None
     body: bytes | str = b""
     headers: dict[str, str] = field(default_factory=dict)
     after: float = 0.0
+    stage: Literal["unread", "read", "done"] = "read"
+    drip: float = 0.0
+    cut: int | None = None
+    reset: bool = False
+    last: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether the connection ends with it."""
+        return self.status == 0 or self.cut is not None or self.last
+
+
+OWN: Final = Answer(None)
+"""What the sandbox answers by itself."""
 
 
 class Refusal(Exception):
@@ -179,12 +204,11 @@ class Service:
         self.arranged: dict[str, deque[Answer]] = {}
         self.content: Content = lambda _: None
         self.base_url = self.storage_url = ""
-        self.open = True
         self._tokens: dict[str, float] = {}
         self._calls: dict[tuple[str, int], deque[float]] = {}
         self._key = secrets.token_bytes(16)
         self._lock = threading.RLock()
-        self._api_routes = Map(
+        self.api = Map(
             [
                 Rule("/auth/o2/token", endpoint=self.token, methods=["POST"]),
                 Rule("/v2/profiles", endpoint=self.profiles, methods=["GET"]),
@@ -197,15 +221,31 @@ class Service:
                 ),
             ]
         )
-        self._storage_routes = Map([Rule("/<bucket>/<name>", endpoint=self.storage)])
+        self.s3 = Map([Rule("/<bucket>/<name>", endpoint=self.storage)])
 
-    def api(self, environ: Any, start_response: Any) -> Any:
-        """The API's WSGI application."""
-        return self._serve(self._api_routes, environ, start_response)
+    def unread(self, routes: Map, method: str, path: str) -> Answer | None:
+        """What was arranged for such a request, if nobody is to read it."""
+        operation, _ = self._operation(routes, method, path)
+        with self._lock:
+            arranged = self.arranged.get(operation)
+            if not arranged or arranged[0].stage != "unread":
+                return None
+            self._note(operation, path, 0, {})
+            return arranged.popleft()
 
-    def s3(self, environ: Any, start_response: Any) -> Any:
-        """Storage's WSGI application."""
-        return self._serve(self._storage_routes, environ, start_response)
+    def answer(self, routes: Map, request: Request) -> tuple[Response | None, Answer]:
+        """The answer to a request, None for none, and how it is to be given."""
+        operation, perform = self._operation(routes, request.method, request.path)
+        answer = self._next_arranged(operation)
+        is_done = answer.status is None or answer.stage == "done"
+        own = perform(request) if is_done else None
+        response = own if answer.status is None else _arranged(answer)
+        if response is not None:
+            response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+            response.headers.update(answer.headers)
+        status = response.status_code if response is not None else 0
+        self._note(operation, request.path, status, dict(request.headers))
+        return response, answer
 
     def revoke_tokens(self) -> None:
         """Make every access token invalid that was given out."""
@@ -275,36 +315,23 @@ class Service:
             return _xml(403, "AccessDenied", "Request has expired")
         return Response(report.payload, content_type="application/octet-stream")
 
-    def _serve(self, routes: Map, environ: Any, start_response: Any) -> Any:
-        request = Request(environ)
-        operation = ""
+    def _operation(
+        self, routes: Map, method: str, path: str
+    ) -> tuple[str, Callable[[Request], Response]]:
+        """The name of what a request asks for, empty if there is no such thing; how it is done."""
         try:
-            handler, arguments = routes.bind_to_environ(environ).match()
-            operation = handler.__name__
-            request.get_data()  # read whole before any answer, so that connections can go on
-            arranged = self._next_arranged(operation)
-            response = _arranged(arranged) if arranged else handler(request, **arguments)
-        except Refusal as refusal:
-            response = refusal.response
+            handler, arguments = routes.bind("").match(path, method)
         except HTTPException as error:
-            response = _json({"code": "NOT_FOUND", "details": error.description}, error.code or 404)
-        if not self.open:
-            response = None
-        status = response.status_code if response else 0
-        self.log.append(
-            Exchange(
-                operation, request.path, status, self.settings.monotonic(), dict(request.headers)
-            )
-        )
-        if response is None:
-            return _drop(environ)
-        response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
-        return response(environ, start_response)
+            return "", partial(_unknown, error)
+        return handler.__name__, partial(_attempted, partial(handler, **arguments))
 
-    def _next_arranged(self, operation: str) -> Answer | None:
+    def _next_arranged(self, operation: str) -> Answer:
         with self._lock:
-            answers = self.arranged.get(operation)
-            return answers.popleft() if answers else None
+            arranged = self.arranged.get(operation)
+            return arranged.popleft() if arranged else OWN
+
+    def _note(self, operation: str, path: str, status: int, headers: dict[str, str]) -> None:
+        self.log.append(Exchange(operation, path, status, self.settings.monotonic(), headers))
 
     def _check_login(self, request: Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -473,19 +500,18 @@ def _check_metrics(metrics: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _arranged(answer: Answer) -> Response | None:
-    time.sleep(answer.after)
-    if answer.status == 0:
-        return None
-    response = Response(answer.body, status=answer.status)
-    response.headers.update(answer.headers)
-    return response
+    return Response(answer.body, answer.status) if answer.status else None
 
 
-def _drop(environ: Any) -> list[bytes]:
-    """End the connection instead of answering."""
-    with contextlib.suppress(OSError):
-        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-    raise ConnectionResetError
+def _attempted(perform: Callable[[Request], Response], request: Request) -> Response:
+    try:
+        return perform(request)
+    except Refusal as refusal:
+        return refusal.response
+
+
+def _unknown(error: HTTPException, request: Request) -> Response:
+    return _json({"code": "NOT_FOUND", "details": error.description}, error.code or 404)
 
 
 def _json(document: Any, status: int = 200) -> Response:
