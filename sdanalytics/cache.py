@@ -16,24 +16,27 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sdanalytics import ledger
+from sdanalytics import ledger, upkeep
 from sdanalytics.api.profiles import Profile
 from sdanalytics.errors import CacheError, InvalidRequest
 from sdanalytics.files import (
-    FILE,
     LEVELS,
+    REPORTS,
     Entry,
     Unusable,
-    folder_name,
+    folders_of,
+    found,
     opened,
     place_of,
-    problem_of,
+    place_of_profile,
+    read_profile,
+    refused,
     replacing,
     rows_of,
     slice_at,
@@ -44,9 +47,15 @@ from sdanalytics.freshness import changing_from
 from sdanalytics.metrics import catalogue_order, identity
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
+from sdanalytics.upkeep import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ABSENT: Final = (Unusable, FileNotFoundError)
+"""What is as if it were not there: it is fetched, and replaces what there is."""
+_ROOM: Final = 1 << 16
+"""Bytes that a store has room for that takes reports."""
 
 
 class ReportCache:
@@ -72,14 +81,20 @@ class ReportCache:
         return f"ReportCache({str(self.path)!r})"
 
     def lookup(self, piece: Slice) -> Entry | None:
-        """What is stored of a slice; None for nothing, or a file that is damaged or foreign."""
-        with contextlib.suppress(Unusable, OSError), opened(self._path(piece), piece) as (entry, _):
+        """What is stored of a slice; None for nothing, or a file that is damaged or foreign.
+
+        Raises
+        ------
+        CacheError
+            When there is something that cannot be opened: it may be whole, and is not replaced.
+        """
+        with contextlib.suppress(*_ABSENT), opened(self._path(piece), piece) as (entry, _):
             return entry
         return None
 
     def load(self, piece: Slice, columns: Sequence[str]) -> pa.Table | None:
         """The rows of a slice; None where `lookup` gives None, or a page is damaged."""
-        with contextlib.suppress(Unusable, OSError), opened(self._path(piece), piece) as (_, file):
+        with contextlib.suppress(*_ABSENT), opened(self._path(piece), piece) as (_, file):
             return rows_of(file, columns)
         return None
 
@@ -284,53 +299,78 @@ class ReportCache:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise CacheError(f"cannot remove {path}: {error.strerror}") from error
+                raise refused("remove", path, error) from error
             removed += 1
             self._remove_empty(path.parent)
         return removed
 
     def verify(self) -> pd.DataFrame:
-        """Read every file, whole, and tell of those that calls treat as absent.
+        """Read every file, whole, and tell of those that are bad.
+
+        Damaged and foreign files are absent to calls, which replace them; files that cannot
+        be opened end a call with a `CacheError`.
 
         Returns
         -------
         pandas.DataFrame
             `path` and `problem` (str), a row a file; no rows when all is well.
-        """
-        import pandas as pd
 
-        problems = [(path, problem) for path in self._files() if (problem := problem_of(path))]
-        return pd.DataFrame(
-            {
-                "path": text_column(str(path) for path, _ in problems),
-                "problem": text_column(problem for _, problem in problems),
-            }
-        )
+        Raises
+        ------
+        CacheError
+            When a folder cannot be listed.
+        """
+        return _problems_frame(upkeep.problems(self.path)).drop(columns="moved_to")
+
+    def repair(self) -> pd.DataFrame:
+        """Move aside what `verify` tells of, so that it is fetched anew; nothing is deleted.
+
+        It goes to the folder ``damaged`` of the store, under the same path and a name that
+        nothing had before. What was left, unfinished, by processes that were killed more than
+        an hour ago is removed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `path`, `problem` and `moved_to` (str), a row a file.
+
+        Raises
+        ------
+        CacheError
+            When something could not be moved; all else was.
+        """
+        return _problems_frame(upkeep.moved_aside(self.path))
+
+    def check_writable(self) -> None:
+        """Make sure that reports can be stored, before they are asked for.
+
+        Raises
+        ------
+        CacheError
+            When they cannot: the folder may not be written to, or there is no room.
+        """
+        with replacing(self.path / "writable", unless=lambda: True) as file:
+            file.write(bytes(_ROOM))
 
     def profile(self, source: str, profile_id: str) -> Profile | None:
-        """The facts kept of a profile."""
-        try:
-            facts = json.loads(self._profile_path(source, profile_id).read_bytes())
-            return Profile.from_json(facts)
-        except (OSError, ValueError, TypeError, RecursionError):
-            return None
+        """The facts kept of a profile; None for nothing, or what is damaged.
+
+        Raises
+        ------
+        CacheError
+            When there is something that cannot be read.
+        """
+        with contextlib.suppress(*_ABSENT):
+            return read_profile(self.path / place_of_profile(source, profile_id))
+        return None
 
     def store_profile(self, source: str, profile: Profile) -> None:
         """Keep the facts of a profile, so that stored days can be served without network."""
-        with replacing(self._profile_path(source, profile.profile_id)) as file:
+        with replacing(self.path / place_of_profile(source, profile.profile_id)) as file:
             file.write(json.dumps(profile.to_json(), indent=1).encode())
 
     def _path(self, piece: Slice) -> Path:
         return self.path / place_of(piece)
-
-    def _profile_path(self, source: str, profile_id: str) -> Path:
-        folder = self.path / "profiles" / f"source={folder_name(source)}"
-        return folder / f"profile_id={profile_id}.json"
-
-    def _files(self) -> Iterator[Path]:
-        """All files, and whatever else is where one should be."""
-        found = sorted(self.path.joinpath("reports").rglob("*"))
-        return (path for path in found if path.name == FILE or path.is_file())
 
     def _remove_empty(self, folder: Path) -> None:
         """Remove folders that have nothing left in them, up to the store's own."""
@@ -340,15 +380,21 @@ class ReportCache:
                 folder = folder.parent
 
     def _entries(self) -> Iterator[Entry]:
-        for path in self._files():
-            with contextlib.suppress(Unusable, OSError), opened(path, slice_at(path)) as (entry, _):
-                yield entry
+        return (entry for piece in self._pieces() if (entry := self.lookup(piece)))
+
+    def _pieces(self) -> Iterator[Slice]:
+        """The slices in whose place there is something."""
+        for path in found(self.path, REPORTS):
+            with contextlib.suppress(Unusable):
+                yield slice_at(path.relative_to(self.path))
 
     def _whose(self, source: str | None, profile_id: int | str | None) -> tuple[str, str]:
         """The one profile that is meant."""
-        folders = self.path.joinpath("reports").glob("source=*/profile_id=*")
-        names = [[part.partition("=")[2] for part in folder.parts[-2:]] for folder in folders]
-        known = sorted((source_name(source), profile_id) for source, profile_id in names)
+        known = [
+            (source_name(name), each)
+            for name, folder in folders_of("source", self.path / REPORTS).items()
+            for each in folders_of("profile_id", folder)
+        ]
         fitting = [
             (s, p)
             for s, p in known
@@ -362,6 +408,19 @@ class ReportCache:
         raise InvalidRequest(
             f"say whose reports are meant with profile_id= and source=; {self.path} has {there_are}"
         )
+
+
+def _problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:
+    import pandas as pd
+
+    told = list(problems)
+    return pd.DataFrame(
+        {
+            "path": text_column(str(problem.path) for problem in told),
+            "problem": text_column(problem.told for problem in told),
+            "moved_to": text_column(str(problem.moved_to) for problem in told),
+        }
+    )
 
 
 def _segment_of(text: str) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,19 +18,33 @@ from typing import IO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sdanalytics.api.profiles import Profile
+from sdanalytics.checksum import checksum_of
 from sdanalytics.errors import CacheError
 from sdanalytics.metrics import CATALOGUE
 from sdanalytics.query import Slice
 from sdanalytics.schema import arrow_type
 
 SCHEMA_VERSION: Final = 1
+REPORTS: Final = "reports"
+PROFILES: Final = "profiles"
 FILE: Final = "report.parquet"
 LEVELS: Final = ("source", "profile_id", "record_type", "segment", "tactic", "date")
 _METADATA: Final = b"sdanalytics"
 _NO_SEGMENT: Final = "none"
+_OF_PROFILES: Final = ".json"
+_LEFTOVER: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+"""What a writer that was killed leaves; its name is no report's and begins with a point, so
+that whatever reads the store passes it over."""
+_ADVICE: Final = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room",
+    errno.EFBIG: "Allow larger files",
+    errno.EMFILE: "Close other files",
+}
 
 # Between the look at what is there and its replacement nobody else replaces it.
-_REPLACING: Final = threading.Lock()
+REPLACING: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,8 @@ class Entry:
     fetched_at : datetime.datetime
         UTC.
     report_id, api : str
+    checksum : str or None
+        Of the rows (`sdanalytics.checksum`); None in files of versions that kept none.
     """
 
     piece: Slice
@@ -53,6 +71,7 @@ class Entry:
     fetched_at: datetime
     report_id: str
     api: str
+    checksum: str | None
 
 
 class Unusable(Exception):
@@ -62,19 +81,24 @@ class Unusable(Exception):
 def place_of(piece: Slice) -> Path:
     """Where the file of a slice is, from the root of the store."""
     facts = _request(piece) | {"source": folder_name(piece.source)}
-    return Path("reports", *(f"{level}={facts[level] or _NO_SEGMENT}" for level in LEVELS), FILE)
+    return Path(REPORTS, *(f"{level}={facts[level] or _NO_SEGMENT}" for level in LEVELS), FILE)
 
 
-def slice_at(path: Path) -> Slice:
-    """The slice whose place a path is."""
-    values = dict(part.partition("=")[::2] for part in path.parts[-len(LEVELS) - 1 : -1])
-    if tuple(values) != LEVELS or path.name != FILE:
+def place_of_profile(source: str, profile_id: str) -> Path:
+    """Where the facts of a profile are."""
+    return Path(PROFILES, f"source={folder_name(source)}", f"profile_id={profile_id}{_OF_PROFILES}")
+
+
+def slice_at(place: Path) -> Slice:
+    """The slice whose place, from the root of the store, that is."""
+    values = dict(part.partition("=")[::2] for part in place.parts[1:-1])
+    if tuple(values) != LEVELS:
         raise Unusable("foreign: no file of the store")
     try:
         day = date.fromisoformat(values["date"])
     except ValueError:
         raise Unusable("foreign: its folder names no day") from None
-    return Slice(
+    piece = Slice(
         source=source_name(values["source"]),
         profile_id=values["profile_id"],
         record_type=values["record_type"],
@@ -82,6 +106,9 @@ def slice_at(path: Path) -> Slice:
         tactic=values["tactic"],
         date=day,
     )
+    if place_of(piece) != place:
+        raise Unusable(f"foreign: what it is of lies in {place_of(piece)}")
+    return piece
 
 
 def folder_name(source: str) -> str:
@@ -106,6 +133,7 @@ def write(
         "fetched_at": fetched_at,
         "api": api,
         "schema": SCHEMA_VERSION,
+        "checksum": checksum_of(table),
     }
     table = table.replace_schema_metadata({_METADATA: json.dumps(facts).encode()})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
@@ -119,12 +147,12 @@ def opened(path: Path, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFile]]:
     ------
     Unusable
         When it is damaged, foreign, or of another slice.
-    OSError
-        When it is not there, or may not be read.
+    FileNotFoundError
+        When it is not there.
+    CacheError
+        When it cannot be opened: then it is not known to be bad.
     """
-    # Opened here, so that paths mean the same for reading as for writing; and by Arrow, whose
-    # threads would need Python for a file of Python's, even while the interpreter ends.
-    with pa.OSFile(os.fspath(path)) as raw:
+    with _raw(path) as raw:
         try:
             file = pq.ParquetFile(raw, page_checksum_verification=True)
             facts = json.loads((file.schema_arrow.metadata or {})[_METADATA])
@@ -136,13 +164,28 @@ def opened(path: Path, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFile]]:
                 fetched_at=datetime.fromisoformat(facts["fetched_at"]),
                 report_id=str(facts["report_id"]),
                 api=str(facts["api"]),
+                checksum=facts.get("checksum"),
             )
         except KeyError as missing:
             raise Unusable(f"foreign: its metadata lack {missing}") from None
-        except (pa.ArrowException, ValueError, TypeError, RecursionError) as error:
+        except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
             raise Unusable(f"damaged: {error}") from None
         _check(entry, facts, file)
         yield entry, file
+
+
+def _raw(path: Path) -> pa.OSFile:
+    """A file, opened.
+
+    Here, so that paths mean the same for reading as for writing; and by Arrow, whose threads
+    would need Python for a file of Python's, even while the interpreter ends.
+    """
+    try:
+        return pa.OSFile(os.fspath(path))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise refused("read", path, error) from error
 
 
 def _check(entry: Entry, facts: dict[str, object], file: pq.ParquetFile) -> None:
@@ -176,14 +219,26 @@ def rows_of(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
-def problem_of(path: Path) -> str | None:
-    """What is wrong with a file, read whole."""
+def read_profile(path: Path) -> Profile:
+    """The facts of a profile that are kept in a file.
+
+    Raises
+    ------
+    Unusable
+        When they are no such facts.
+    FileNotFoundError
+        When it is not there.
+    CacheError
+        When it cannot be read.
+    """
     try:
-        with opened(path, slice_at(path)) as (entry, file):
-            rows_of(file, entry.columns)
-    except (Unusable, OSError) as error:
-        return str(error)
-    return None
+        return Profile.from_json(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Unusable(f"no facts of a profile: {error}") from None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise refused("read", path, error) from error
 
 
 @contextlib.contextmanager
@@ -205,17 +260,80 @@ def replacing(path: Path, unless: Callable[[], object] = lambda: False) -> Itera
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            with _REPLACING:
+            with REPLACING:
                 if not unless():
                     os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise CacheError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is untouched. "
-            "Make room or choose another place with cache= or SDANALYTICS_CACHE_DIR"
-        ) from error
+        raise refused("write", path, error) from error
     _sync_folder(path.parent)
+
+
+def found(root: Path, *tops: str, leftovers: bool = False) -> Iterator[Path]:
+    """All files in these folders of a store, in order; or what killed writers have left there.
+
+    A folder in the place of a file counts as one, as does a file in that of a folder.
+
+    Raises
+    ------
+    CacheError
+        When a folder cannot be listed.
+    """
+    return _below((entry for entry in listed(root) if entry.name in tops), leftovers)
+
+
+def _below(entries: Iterable[os.DirEntry[str]], leftovers: bool) -> Iterator[Path]:
+    for entry in entries:
+        if os.path.isdir(entry) and entry.name != FILE and not entry.name.endswith(_OF_PROFILES):
+            yield from _below(listed(Path(entry)), leftovers)
+        elif leftovers == bool(_LEFTOVER.fullmatch(entry.name)):
+            yield Path(entry)
+
+
+def folders_of(level: str, folder: Path) -> dict[str, Path]:
+    """The values of a level that have a folder in this one."""
+    named = {e.name.removeprefix(f"{level}="): e for e in listed(folder) if os.path.isdir(e)}
+    return {value: Path(e) for value, e in named.items() if value != e.name}
+
+
+def listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name; nothing where there is none.
+
+    Raises
+    ------
+    CacheError
+        When that cannot be told.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise refused("list", folder, error) from error
+
+
+def refused(action: str, path: Path, error: OSError) -> CacheError:
+    """What the system said when something was done to a path, and what to do about it."""
+    told = os.strerror(error.errno) if error.errno else str(error)
+    advice = _ADVICE.get(error.errno or 0, "See to its permissions and to the disk")
+    obstacle = _obstacle(path, error)
+    if obstacle:
+        told = f"{obstacle} is in the way"
+        advice = "Move that aside (ReportCache.repair() does so within a store)"
+    return CacheError(
+        f"cannot {action} {path}: {told}; what is there is untouched. {advice}, "
+        "or choose another place with cache= or SDANALYTICS_CACHE_DIR"
+    )
+
+
+def _obstacle(path: Path, error: OSError) -> str | None:
+    """A folder where a file should be, or a file where a folder should be."""
+    if error.errno in (None, errno.EISDIR):  # Arrow gives no number
+        return f"the folder {path}"
+    folders = [path, *path.parents] if error.errno == errno.ENOTDIR else path.parents
+    return next((f"the file {folder}" for folder in folders if os.path.isfile(folder)), None)
 
 
 def _sync_folder(folder: Path) -> None:

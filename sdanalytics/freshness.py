@@ -10,7 +10,8 @@ longer has cannot be asked for again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 TRAFFIC_SETTLES = 3
@@ -19,6 +20,8 @@ CONVERSIONS_ARRIVE = 14
 """Days within which conversions are attributed."""
 RESTATEMENT_ENDS = 42
 """Days after which nothing changes any more: 14 to arrive and 28 to be restated."""
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""How far the clocks of machines that share a store may be apart."""
 
 
 def good_for(age: int) -> timedelta | None:
@@ -69,6 +72,14 @@ def changing_from(stored: Iterable[tuple[date, datetime]], zone: ZoneInfo) -> di
     return {key: min(days).isoformat() if days else None for key, days in young.items()}
 
 
+def is_final(day: date, fetched_at: datetime, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether nothing of a day can have changed any more once it was fetched.
+
+    What was fetched in the future was fetched by a clock that was ahead: its age is not known.
+    """
+    return not _is_ahead(fetched_at, now) and good_for(age_of(day, fetched_at, zone)) is None
+
+
 def is_fresh(
     day: date, fetched_at: datetime, now: datetime, zone: ZoneInfo, history_days: int
 ) -> bool:
@@ -79,7 +90,8 @@ def is_fresh(
     day : date
         The day of the report.
     fetched_at, now : datetime
-        Aware.
+        Aware. What was fetched later than now (`CLOCKS_DIFFER` granted) is not fresh: the
+        clock was ahead, and how old the day was is not known.
     zone : ZoneInfo
         The profile's.
     history_days : int
@@ -88,4 +100,13 @@ def is_fresh(
     if age_of(day, now, zone) > history_days:
         return True
     life = good_for(age_of(day, fetched_at, zone))
-    return life is None or now < fetched_at + life
+    return not _is_ahead(fetched_at, now) and (life is None or _passed(fetched_at, now) < life)
+
+
+def _is_ahead(fetched_at: datetime, now: datetime) -> bool:
+    return _passed(fetched_at, now) < -CLOCKS_DIFFER
+
+
+def _passed(since: datetime, now: datetime) -> timedelta:
+    """The time between, also while clocks are set back or forth: wall times would hide that."""
+    return now.astimezone(UTC) - since.astimezone(UTC)
