@@ -21,8 +21,9 @@ from sdanalytics.errors import (
     SDAnalyticsError,
 )
 from sdanalytics.files import Entry
-from sdanalytics.flow import Flow
+from sdanalytics.flow import Flow, Watch
 from sdanalytics.freshness import changing_from, is_fresh
+from sdanalytics.ledger import Ledger
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.progress import Progress
 from sdanalytics.query import ReportQuery, Slice
@@ -32,6 +33,7 @@ from sdanalytics.steps import Stage
 if TYPE_CHECKING:
     import pandas as pd
 
+Needs = Mapping[Slice, Sequence[str]]
 Meter = Callable[[int, int], Progress]
 """Makes what shows the progress of so many reports, of which the store had so many."""
 
@@ -69,7 +71,6 @@ class Call:
         self._store = store
         self._refresh = refresh
         self._limit = limit
-        self._dialect = V2(client, limit)
         self._profile = profile
         self._now = client.clock.now()
         today = self._now.astimezone(self._profile.zone).date()
@@ -114,7 +115,7 @@ class Call:
             entry.fetched_at,
             self._now,
             self._profile.zone,
-            self._dialect.history_days,
+            V2.history_days,
         )
 
     def _is_wide(self, entry: Entry) -> bool:
@@ -136,15 +137,20 @@ class Call:
         needs = {piece: self._to_ask(self._held[piece]) for piece in needed}
         total = len(self._pieces)
         with meter(total, total - len(needs)) as bar:
-            failures = Flow(self._dialect, self._store, self._limit, bar.watch).run(
-                needs, self._held
-            )
+            failures = self._run(needs, bar.watch) if needs else {}
         arrived = set(needs) - set(failures)
         self._fetched |= arrived
         self._held |= {piece: self._store.lookup(piece) for piece in arrived}
         missing = {p: e for p, e in failures.items() if not (_is_gone(e) and self._has(p))}
         if missing:
             raise _failure(missing, len(needs))
+
+    def _run(self, needs: Needs, watch: Watch) -> dict[Slice, SDAnalyticsError]:
+        """Have the flow fetch them; what failed, and why."""
+        whose = self._client.source, self._client.profile_id
+        with Ledger(self._store.path, V2.name, *whose, self._now) as ledger:
+            dialect = V2(self._client, self._limit, ledger)
+            return Flow(dialect, self._store, ledger, self._limit, watch).run(needs, self._held)
 
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import threading
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -28,11 +28,12 @@ from sdanalytics.errors import (
     Unauthorized,
 )
 from sdanalytics.files import Entry
-from sdanalytics.ledger import Claim, Ledger
+from sdanalytics.ledger import Claim, Ledger, Standing
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
 from sdanalytics.steps import Pause, Stage, Story
+from sdanalytics.telling import Teller
 
 logger = logging.getLogger("sdanalytics")
 
@@ -42,8 +43,9 @@ REPORTS: Final = 2
 """How often a slice is asked for whose downloads keep failing."""
 DOWNLOADS: Final = 2
 """How often each of these reports is downloaded."""
-FOLLOWING: Final = 1.0
-"""Seconds between two looks at whether another call has brought a slice."""
+_FIRST_LOOK: Final = 0.5
+_RAREST_LOOK: Final = 5.0
+"""Seconds between two looks at whether another call has brought a slice; ever longer."""
 
 # These are no one report's fault: every other report of the call would meet them too.
 _ENDS_THE_CALL: Final = (Unauthorized, NotConfigured, RateLimited, ReportTimeout, CacheError)
@@ -68,6 +70,9 @@ class Dialect(Protocol):
     def download(self, report_id: str) -> bytes:
         """Its payload."""
 
+    def until_create(self) -> float:
+        """Seconds to wait before the next report is asked for; 0: now."""
+
     def waits(self) -> Iterator[float]:
         """Seconds to wait before each call of `is_ready`."""
 
@@ -80,22 +85,30 @@ class Flow:
     dialect : Dialect
     store : ReportCache
         Where each report is put as soon as it arrives.
+    ledger : Ledger
+        Open; of the reports that this call and others are having built.
     limit : Limit
         Of the whole call.
     watch : callable
     """
 
-    def __init__(self, dialect: Dialect, store: ReportCache, limit: Limit, watch: Watch) -> None:
+    def __init__(
+        self, dialect: Dialect, store: ReportCache, ledger: Ledger, limit: Limit, watch: Watch
+    ) -> None:
         self._dialect = dialect
         self._store = store
+        self._ledger = ledger
         self._limit = limit
         self._watch = watch
-        self._ledger = Ledger(store.path, dialect.name)
-        self._asking = threading.Lock()
+        self._stage: Stage[Slice] = Stage(limit, WORKERS, self._ended)
+        # One at a time: a crash leaves one report at most that is not written down.
+        self._asking = self._stage.turn()
+        self._teller = Teller(logger)
         self._held: Mapping[Slice, Entry | None] = {}
         self._building: dict[Slice, str] = {}
         self._failures: dict[Slice, SDAnalyticsError] = {}
-        self._ended_stories = 0
+        self._needed = self._asked = self._stored = self._ended_stories = 0
+        self._refusal: RateLimited | None = None
         self._too_old: tuple[date, ReportTooOld] | None = None
 
     def run(
@@ -115,38 +128,32 @@ class Flow:
             What no report of the call could escape: `Unauthorized`, `RateLimited` for
             longer than the limit, `CacheError`.
         """
-        if not needs:
-            return {}
         self._held = held
-        stage: Stage[Slice] = Stage(self._limit, WORKERS, self._ended)
+        self._needed = len(needs)
         newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)
         stories = {piece: self._report(piece, needs[piece]) for piece in newest_first}
-        with self._ledger:
-            try:
-                in_time = stage.play(stories)
-            except ReportTimeout:  # a worker's, which knows of no other report
-                in_time = False
+        try:
+            in_time = self._stage.play(stories)
+        except ReportTimeout:  # a worker's, which knows of no other report
+            in_time = False
         if not in_time:
             raise self._timed_out(len(needs))
         return self._failures
 
-    def _report(self, piece: Slice, columns: Sequence[str]) -> Story:
+    def _report(self, piece: Slice, columns: Sequence[str]) -> Story[None]:
         """The way of one report."""
         trouble: SDAnalyticsError | None = None
         for _ in range(REPORTS):
-            self._watch(piece, "waiting")
-            claim = yield partial(self._claim, piece, columns)
-            while claim is None:  # another call is at it
-                yield Pause(FOLLOWING)
-                claim = yield partial(self._claim, piece, columns)
-            if claim.report_id is None:
-                return  # and that one has stored it
-            self._building[piece] = claim.report_id
+            claim = yield from self._being_built(piece, columns)
+            if claim is None:
+                return  # another call has stored it
+            report_id = str(claim.report_id)
+            self._building[piece] = report_id
             try:
-                yield from self._until_ready(piece, claim.report_id)
+                yield from self._until_ready(piece, report_id)
             except NotFound as error:
                 trouble = error
-                logger.info("%s: report %s is unknown by now", piece, claim.report_id)
+                self._teller.tell("unknown", "%s: report %s is unknown by now", piece, report_id)
                 yield partial(self._ledger.settle, piece)
                 continue
             del self._building[piece]
@@ -158,38 +165,76 @@ class Flow:
                     if not _worth_another_try(error, trouble):
                         raise
                     trouble = error
-                    logger.info("%s: %s", piece, error)
+                    self._teller.tell("download", "%s: %s; trying again", piece, error)
                     continue
                 yield partial(self._ledger.settle, piece)
                 if lacking:  # another call has stored other columns meanwhile: ask for all
                     yield from self._report(piece, catalogue_order([*columns, *lacking]))
+                    return
+                self._stored += 1
+                message = "%s: report %s is stored (%d of %d)"
+                self._teller.tell("stored", message, piece, report_id, self._stored, self._needed)
                 return
             yield partial(self._ledger.settle, piece)
         assert trouble is not None
         raise trouble
 
-    def _claim(self, piece: Slice, columns: Sequence[str]) -> Claim | None:
-        """A report that is being built: asked for now, unless another call has, or had.
+    def _being_built(self, piece: Slice, columns: Sequence[str]) -> Story[Claim | None]:
+        """A report that was asked for already, or is now; None when another call has stored it."""
+        self._watch(piece, "waiting")
+        for pause in _looks():
+            standing = yield partial(self._standing, piece, columns)
+            if standing is Standing.FREE:
+                standing = yield from self._ask_in_turn(piece, columns)
+            if standing is not Standing.HELD:
+                return standing  # type: ignore[no-any-return]
+            yield Pause(pause)
+        raise AssertionError  # the looks have no end
 
-        None while another call is at it; without an id when that one has stored it. This is
-        one piece of work, so that the id is written down as soon as there is one, whatever
-        becomes of the call meanwhile.
+    def _ask_in_turn(self, piece: Slice, columns: Sequence[str]) -> Story[Claim | Standing | None]:
+        yield self._asking
+        try:
+            while True:
+                while (wait := (yield self._dialect.until_create)) > 0:
+                    if self._refusal is not None and wait >= self._limit.remaining:
+                        raise self._refusal
+                    yield Pause(wait)
+                try:
+                    return (yield partial(self._ask, piece, columns))  # type: ignore[no-any-return]
+                except RateLimited as error:
+                    self._refusal = error
+        finally:
+            self._asking.leave()
+
+    def _standing(self, piece: Slice, columns: Sequence[str]) -> Claim | Standing | None:
+        """A report to take up, or how the slice stands; None when it has come."""
+        standing = self._ledger.take_up(piece, columns, self._limit.clock.now())
+        if standing is Standing.FREE and self._has_come(piece, columns):
+            return None
+        return standing
+
+    def _ask(self, piece: Slice, columns: Sequence[str]) -> Claim | Standing | None:
+        """Ask for a report, unless somebody has meanwhile.
+
+        This is one piece of work, so that the id is written down as soon as there is one,
+        whatever becomes of the call meanwhile.
         """
         claim = self._ledger.claim(piece, columns, self._limit.clock.now())
-        if claim is None or claim.report_id is not None:
+        if isinstance(claim, Standing) or claim.report_id is not None:
             return claim
-        if self._has_come(piece, columns):
-            self._ledger.settle(piece)
-            return claim
-        with self._asking:  # one at a time: a crash leaves one at most that is not written down
-            try:
-                report_id = self._create(piece, columns)
-            except BaseException:
+        try:
+            if self._has_come(piece, columns):
                 self._ledger.settle(piece)
-                raise
-            claim = replace(claim, report_id=report_id)
-            self._ledger.note(piece, claim)
-        logger.info("%s: report %s is being built", piece, report_id)
+                return None
+            report_id = self._create(piece, columns)
+        except BaseException:
+            self._ledger.settle(piece)
+            raise
+        claim = replace(claim, report_id=report_id)
+        self._ledger.note(piece, claim)
+        self._asked += 1
+        message = "%s: report %s is being built (asked for %d of %d)"
+        self._teller.tell("asked", message, piece, report_id, self._asked, self._needed)
         return claim
 
     def _has_come(self, piece: Slice, columns: Sequence[str]) -> bool:
@@ -210,7 +255,7 @@ class Flow:
             self._too_old = (piece.date, error)
             raise
 
-    def _until_ready(self, piece: Slice, report_id: str) -> Story:
+    def _until_ready(self, piece: Slice, report_id: str) -> Story[None]:
         for seconds in self._dialect.waits():
             self._watch(piece, "waiting")
             yield Pause(seconds)
@@ -239,9 +284,8 @@ class Flow:
             fetched_at=claim.asked_at,
             api=self._dialect.name,
         )
-        logger.info(
-            "%s: %d rows %s", piece, table.num_rows, "lack columns" if lacking else "stored"
-        )
+        end = "lack columns" if lacking else "stored"
+        logger.debug("%s: %d rows of report %s %s", piece, table.num_rows, report_id, end)
         return lacking
 
     def _ended(self, piece: Slice, error: Exception | None) -> None:
@@ -254,7 +298,7 @@ class Flow:
             self._ledger.settle(piece)
         if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
             raise error
-        logger.info("%s: %s", piece, error)
+        self._teller.tell(type(error).__name__, "%s: %s", piece, error)
         self._failures[piece] = error
 
     def _timed_out(self, asked: int) -> ReportTimeout:
@@ -268,6 +312,14 @@ class Flow:
             "longer timeout= if need be",
             report_ids=ids,
         )
+
+
+def _looks() -> Iterator[float]:
+    """Seconds between looks at what another call is doing: growing, with jitter."""
+    wait = _FIRST_LOOK
+    while True:
+        yield wait * random.uniform(0.8, 1.2)
+        wait = min(1.5 * wait, _RAREST_LOOK)
 
 
 def _ends_the_call(error: Exception) -> bool:

@@ -3,13 +3,15 @@
 A small SQLite database in the store, shared by all calls of all processes. Before a report
 is asked for, its slice is claimed; as soon as the service has named the report, its id is
 written down; once it is stored, the entry goes. A call that finds a claim of another waits
-for it, or, when the other is gone, takes up its report.
+for it, or, when the other is gone, takes up its report. What is known of the service's limits
+(`sdanalytics.api.pace`) is there, too, so that all these calls keep one pace.
 
 What is guaranteed: a slice is asked for once, however many calls want it at the same time.
 A call asks for one report at a time; one that dies after asking and before it could write
 the id down, a gap of one answer's way, makes at most one report be asked for again. Its
 claim holds others up until it is noticed that it is gone: at once on the same machine (not
-on Windows), after `LEASE` seconds at the most.
+on Windows), else after `LEASE` seconds in which it was not renewed, whatever the clocks say.
+Nothing of it is secret: slices, columns, report ids, times, and which process asked.
 """
 
 from __future__ import annotations
@@ -26,10 +28,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from sdanalytics.api.pace import OwnMemory, Traffic
 from sdanalytics.errors import CacheError
 from sdanalytics.query import Slice
 
@@ -44,7 +49,8 @@ _RENEWAL: Final = LEASE / 3
 _PATIENCE: Final = 30.0
 """Seconds to wait for another process's transaction; each takes milliseconds."""
 
-_SCHEMA: Final = """
+_SCHEMA: Final = (
+    """
 create table if not exists reports (
     source text not null, profile_id text not null, record_type text not null,
     segment text not null, tactic text not null, date text not null,
@@ -52,7 +58,14 @@ create table if not exists reports (
     host text not null, pid integer not null, call text not null, lease real not null,
     primary key (source, profile_id, record_type, segment, tactic, date)
 )
-"""
+""",
+    """
+create table if not exists paces (
+    source text not null, profile_id text not null, state text not null,
+    primary key (source, profile_id)
+)
+""",
+)
 _OF_A_SLICE: Final = (
     " where source = ? and profile_id = ? and record_type = ? and segment = ? and tactic = ?"
     " and date = ?"
@@ -63,7 +76,14 @@ _ALL: Final = (
 _LOOK: Final = "select * from reports" + _OF_A_SLICE  # noqa: S608  # a constant
 _STRIKE: Final = "delete from reports" + _OF_A_SLICE + " and call = ?"  # noqa: S608
 _WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
+_COUNT: Final = (
+    "select count(*) from reports where source = ? and profile_id = ?"
+    " and report_id is not null and lease > ?"
+)
+_PACE: Final = "select state from paces where source = ? and profile_id = ?"
+_KEEP_PACE: Final = "insert or replace into paces values (?, ?, ?)"
 _GIVE_BACK: Final = "update reports set lease = 0 where call = ? and report_id is not null"
+_FORGET: Final = "delete from reports where asked_at < ? and lease < ?"
 _RENEW: Final = "update reports set lease = ? where call = ?"
 
 T = TypeVar("T")
@@ -90,6 +110,13 @@ class Claim:
     asked_at: datetime
 
 
+class Standing(Enum):
+    """How a slice stands that is not to be taken up."""
+
+    FREE = "nobody has asked for it"
+    HELD = "another call is at it"
+
+
 class Ledger:
     """One call's view of the ledger; a context manager that gives its claims back.
 
@@ -99,6 +126,10 @@ class Ledger:
         The store's.
     api : str
         The version of the service that is asked.
+    source, profile_id : str
+        Whose reports the call asks for.
+    now : datetime.datetime
+        Aware; entries of reports that are too old to be taken up go.
 
     Notes
     -----
@@ -106,15 +137,21 @@ class Ledger:
     locks) every claim is granted, and a warning in the log says so once.
     """
 
-    def __init__(self, folder: Path, api: str) -> None:
+    def __init__(self, folder: Path, api: str, source: str, profile_id: str, now: datetime) -> None:
         self._path = folder / FILE
         self._api = api
+        self._whose = (source, profile_id)
+        self._oldest = now - USEFUL
         self._call = secrets.token_hex(8)
         self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._database: sqlite3.Connection | None = None
         self._is_usable = True
+        self._own_memory = OwnMemory()
+        self._leases: dict[tuple[str, ...], tuple[float, float]] = {}
 
     def __enter__(self) -> Ledger:
-        self._attempt(lambda run: run(_SCHEMA), None)
+        self._attempt(lambda run: run(_FORGET, self._oldest.isoformat(), time.time()), None)
         self._renewal = threading.Thread(target=self._renew, name="sdanalytics ledger", daemon=True)
         self._renewal.start()
         return self
@@ -129,20 +166,29 @@ class Ledger:
         self._renewal.join(1.0)
         # What is being built may be taken up at once; what is just being asked for may not.
         self._attempt(lambda run: run(_GIVE_BACK, self._call), None)
+        with self._lock:
+            self._close()
 
-    def claim(self, piece: Slice, columns: Sequence[str], now: datetime) -> Claim | None:
-        """Make a slice this call's to bring; None while it is another's."""
+    def take_up(self, piece: Slice, columns: Sequence[str], now: datetime) -> Claim | Standing:
+        """Make a report this call's that is being built and that nobody follows."""
+        otherwise: Claim | Standing = Standing.FREE
+        return self._attempt(partial(self._take, piece, columns, now), otherwise)
+
+    def claim(self, piece: Slice, columns: Sequence[str], now: datetime) -> Claim | Standing:
+        """Make a slice this call's to ask for, unless it is another's, or can be taken up.
+
+        A claim without the id of a report means that it is to be asked for, now.
+        """
         fresh = Claim(tuple(columns), None, now)
 
-        def take(run: Run) -> Claim | None:
-            row = run(_LOOK, *_key(piece)).fetchone()
-            if row is not None and row["call"] != self._call and _is_held(row):
-                return None
-            claim = _taken_up(row, columns, now) or fresh
-            self._write(run, piece, claim)
-            return claim
+        def take(run: Run) -> Claim | Standing:
+            standing = self._take(piece, columns, now, run)
+            if standing is Standing.FREE:
+                self._write(run, piece, fresh)
+                return fresh
+            return standing
 
-        granted: Claim | None = fresh
+        granted: Claim | Standing = fresh
         return self._attempt(take, granted)
 
     def note(self, piece: Slice, claim: Claim) -> None:
@@ -152,6 +198,49 @@ class Ledger:
     def settle(self, piece: Slice) -> None:
         """Strike a slice out: it is stored, or its report will never come."""
         self._attempt(lambda run: run(_STRIKE, *_key(piece), self._call), None)
+
+    def change(self, work: Callable[[Traffic, int | None], T]) -> T:
+        """Look at, and change, what is known of the service's limits (`Memory`)."""
+
+        def within(run: Run) -> list[T]:
+            row = run(_PACE, *self._whose).fetchone()
+            building = run(_COUNT, *self._whose, time.time()).fetchone()[0]
+            traffic = _traffic(row["state"] if row else None)
+            result = work(traffic, building)
+            state = json.dumps(traffic.to_json())
+            if row is None or state != row["state"]:
+                run(_KEEP_PACE, *self._whose, state)
+            return [result]
+
+        nothing: list[T] = []
+        results = self._attempt(within, nothing)
+        return results[0] if results else self._own_memory.change(work)
+
+    def _take(
+        self, piece: Slice, columns: Sequence[str], now: datetime, run: Run
+    ) -> Claim | Standing:
+        row = run(_LOOK, *_key(piece)).fetchone()
+        if row is not None and row["call"] != self._call and self._is_followed(row):
+            return Standing.HELD
+        claim = _taken_up(row, columns, now)
+        if claim is None:
+            return Standing.FREE
+        self._write(run, piece, claim)
+        return claim
+
+    def _is_followed(self, row: sqlite3.Row) -> bool:
+        """Whether the call that claimed it is still at it.
+
+        Its lease says so; but a lease that is not renewed is void even while, by a clock that
+        was set back, it has long to go.
+        """
+        now = time.monotonic()
+        lease, since = self._leases.setdefault(tuple(row)[:6], (row["lease"], now))
+        if lease != row["lease"]:
+            self._leases[tuple(row)[:6]] = (row["lease"], now)
+        elif now - since > LEASE:
+            return False
+        return _is_held(row)
 
     def _write(self, run: Run, piece: Slice, claim: Claim) -> None:
         facts = (json.dumps(claim.columns), claim.report_id, self._api, claim.asked_at.isoformat())
@@ -166,17 +255,34 @@ class Ledger:
 
     def _attempt(self, work: Callable[[Run], T], otherwise: T) -> T:
         """Do something as one transaction; the other thing where there can be none."""
-        if not self._is_usable:
-            return otherwise
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.closing(_connected(self._path)) as database, database:
-                database.execute("begin immediate")
-                return work(lambda statement, *values: database.execute(statement, values))
-        except (OSError, sqlite3.Error) as error:
-            self._is_usable = False
-            logger.warning("%s: reports being built are not written down (%s)", self._path, error)
-            return otherwise
+        with self._lock:
+            if not self._is_usable:
+                return otherwise
+            try:
+                return self._transact(work)
+            except (OSError, sqlite3.Error) as error:
+                self._is_usable = False
+                words = "%s: reports being built are not written down (%s)"
+                logger.warning(words, self._path, error)
+                self._close()
+                return otherwise
+            finally:
+                if self._ended.is_set():  # a worker that comes late leaves nothing open
+                    self._close()
+
+    def _transact(self, work: Callable[[Run], T]) -> T:
+        if self._database is None:
+            self._database = _opened(self._path)
+        database = self._database
+        with database:
+            database.execute("begin immediate")
+            return work(lambda statement, *values: database.execute(statement, values))
+
+    def _close(self) -> None:
+        if self._database is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
+        self._database = None
 
 
 def entries(folder: Path) -> list[dict[str, Any]]:
@@ -198,12 +304,40 @@ def entries(folder: Path) -> list[dict[str, Any]]:
     return [dict(row) | {"is_held": _is_held(row)} for row in rows]
 
 
-def _connected(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    database.row_factory = sqlite3.Row
-    database.execute("pragma journal_mode = wal")
-    database.execute("pragma synchronous = normal")
+def _opened(path: Path) -> sqlite3.Connection:
+    """The database, made if there is none, with the permissions of the user's umask."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(exist_ok=True)  # SQLite itself would grant less than the umask does
+    database = _connected(path)
+    try:
+        for statement in _SCHEMA:
+            database.execute(statement)
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    # One thread at a time uses it, but not always the same.
+    database = sqlite3.connect(
+        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    database.row_factory = sqlite3.Row
+    try:
+        database.execute("pragma journal_mode = wal")
+        database.execute("pragma synchronous = full")  # an id outlasts a power cut
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _traffic(state: str | None) -> Traffic:
+    """What was kept; what cannot be read, of another version most likely, is learned anew."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return Traffic.from_json(json.loads(state or ""))
+    return Traffic()
 
 
 def _key(piece: Slice) -> tuple[str, ...]:

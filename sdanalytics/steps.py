@@ -13,6 +13,7 @@ import itertools
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -33,8 +34,36 @@ class Pause:
     seconds: float
 
 
+class Turn:
+    """What one story has at a time: yielding it waits in line for it, `leave` gives it back.
+
+    Parameters
+    ----------
+    resume : callable
+        Goes on with the story of a key.
+    """
+
+    def __init__(self, resume: Callable[[Any], None]) -> None:
+        self._resume = resume
+        self._line: deque[Any] = deque()  # the first of it has the turn
+
+    def enter(self, key: Any) -> None:
+        """Put a story at the end of the line."""
+        self._line.append(key)
+        if len(self._line) == 1:
+            self._resume(key)
+
+    def leave(self) -> None:
+        """Give the turn to the next in line."""
+        self._line.popleft()
+        if self._line:
+            self._resume(self._line[0])
+
+
 Work = Callable[[], Any]
-Story = Generator[Pause | Work, Any, None]
+Step = Pause | Turn | Work
+Story = Generator[Step, Any, T]
+"""Gives what it was about."""
 
 
 class Stage(Generic[K]):
@@ -57,7 +86,7 @@ class Stage(Generic[K]):
         self._limit = limit
         self._workers = workers
         self._on_end = on_end
-        self._stories: dict[K, Story] = {}
+        self._stories: dict[K, Story[None]] = {}
         self._pauses: list[tuple[float, int, K]] = []
         self._order = itertools.count()
         self._work: queue.SimpleQueue[tuple[K, Work] | None] = queue.SimpleQueue()
@@ -66,7 +95,11 @@ class Stage(Generic[K]):
         limit.wakes(self._done)
         self._running = 0
 
-    def play(self, stories: Mapping[K, Story]) -> bool:
+    def turn(self) -> Turn:
+        """A turn for the stories of this stage."""
+        return Turn(lambda key: self._resume_in(0.0, key))
+
+    def play(self, stories: Mapping[K, Story[None]]) -> bool:
         """Play until all have ended; False when the limit came first."""
         self._stories = dict(stories)
         # Daemons: a hanging connection must not hold up an interpreter that wants to end.
@@ -102,7 +135,7 @@ class Stage(Generic[K]):
         """
         results: list[T] = []
 
-        def story() -> Story:
+        def story() -> Story[None]:
             results.append((yield work))
 
         def ended(key: str, error: Exception | None) -> None:
@@ -138,11 +171,16 @@ class Stage(Generic[K]):
             self._end(key, failure)
         else:
             if isinstance(step, Pause):
-                due = self._limit.clock.monotonic() + step.seconds
-                heapq.heappush(self._pauses, (due, next(self._order), key))
+                self._resume_in(step.seconds, key)
+            elif isinstance(step, Turn):
+                step.enter(key)
             else:
                 self._running += 1
                 self._work.put((key, step))
+
+    def _resume_in(self, seconds: float, key: K) -> None:
+        due = self._limit.clock.monotonic() + seconds
+        heapq.heappush(self._pauses, (due, next(self._order), key))
 
     def _end(self, key: K, error: Exception | None) -> None:
         del self._stories[key]

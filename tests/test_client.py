@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import itertools
 import json
 import socket
 import threading
@@ -180,14 +179,21 @@ def test_429_waits_as_long_as_it_is_told(box: Box, header: str, seconds: float) 
     assert seconds <= box.clock.monotonic() - before <= seconds + 1
 
 
-def test_429_without_a_word_waits_exponentially(box: Box) -> None:
+def test_429_without_a_word_waits_exponentially_with_full_jitter(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report_id = new_report(box)
+    bounds: list[tuple[float, float]] = []
+
+    def longest(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return high
+
+    monkeypatch.setattr("random.uniform", longest)
     box.sandbox.arrange("get_report_status", *[Answer(429)] * 4)
     box.client.get_report_status(report_id)
-    waits = [wait for wait in box.clock.waits if wait > 0.4]
-    assert len(waits) == 4
-    assert all(later > 0.9 * earlier for earlier, later in itertools.pairwise(waits))
-    assert waits[-1] >= 4
+    assert bounds == [(0, 2), (0, 4), (0, 8), (0, 16)]
+    assert [wait for wait in box.clock.waits if wait > 1] == pytest.approx([2, 4, 8, 16])
 
 
 def test_the_link_is_followed_with_none_of_our_headers(box: Box) -> None:

@@ -8,10 +8,11 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 from sdanalytics.api.answers import error_from
-from sdanalytics.api.transport import Answer, Pace, Transport, persist, timed_out
+from sdanalytics.api.pace import OwnMemory, Pace
+from sdanalytics.api.transport import Answer, Transport, persist, timed_out
 from sdanalytics.clock import Clock, Limit
 from sdanalytics.errors import ApiError, NotConfigured, Unauthorized
 
@@ -80,6 +81,12 @@ class Credentials:
             access_token=access_token,
         )
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "credentials are secrets and cannot be pickled: make them where they are used, "
+            "with Credentials.from_env()"
+        )
+
     @property
     def secrets(self) -> tuple[str | None, ...]:
         """What must not be seen anywhere."""
@@ -118,7 +125,7 @@ class TokenSource:
         self._url = url
         self._transport = transport
         self._clock = clock
-        self._pace = Pace(clock)
+        self._pace = Pace(clock, OwnMemory(), None)
         self._free = threading.Condition()
         self._fetcher: Limit | None = None
         self._token = credentials.access_token

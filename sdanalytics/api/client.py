@@ -6,19 +6,22 @@ import contextlib
 import copy
 import json
 import logging
+import math
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
+from sdanalytics.api import links
 from sdanalytics.api.answers import error_from, storage_words
 from sdanalytics.api.auth import Credentials, TokenSource
+from sdanalytics.api.pace import AMAZON_CREATE_RATE, Memory, OwnMemory, Pace
 from sdanalytics.api.secrets import scrub
-from sdanalytics.api.transport import Answer, Pace, Transport, persist
+from sdanalytics.api.transport import Answer, Transport, persist
 from sdanalytics.clock import Clock, Limit
 from sdanalytics.errors import (
     ApiError,
@@ -40,6 +43,7 @@ REGIONS: Final = {
 }
 """API host and token address of each region."""
 
+LARGEST: Final = 8 << 30
 OPERATION_LIMIT: Final = 300.0
 """Seconds that one operation may take, its repetitions included, outside of a fetch."""
 STORAGE_TRIES: Final = 2
@@ -130,6 +134,16 @@ class Client:
         Another Login with Amazon than the region's.
     api : {"v2"}, optional
         The reporting API to speak.
+    create_rate : float, optional
+        The most reports to ask for a second. By default one, which is what Amazon's own
+        hosts take of a client and profile; at any other `base_url` as many as the service
+        takes: a 429 teaches what that is.
+    storage_hosts : str or sequence of str, optional
+        Hosts that payloads may be fetched from besides S3's and the service's own, such as
+        ``"files.example.org"``, or ``".example.org"`` for all below it.
+    largest_report : int, optional
+        Bytes of text that one report may hold once it is unpacked, against payloads that
+        are made to fill the memory; 8 GiB by default, about seven million rows.
     clock : Clock, optional
         What tells and passes the time; tests pass their own.
 
@@ -137,7 +151,9 @@ class Client:
     -----
     Reading operations are tried again on 429, 5xx and broken connections; a report is
     asked for again only when the first request certainly created none. A 401 is tried once
-    more with a fresh token. All threads share one token and one pace.
+    more with a fresh token. All threads share one token and one pace; calls of
+    `fetch_report` share it with all processes that use the same store. Neither clients nor
+    credentials can be pickled: make a client where it is used, with `from_env`.
     """
 
     def __init__(
@@ -149,6 +165,9 @@ class Client:
         base_url: str | None = None,
         token_url: str | None = None,
         api: str | None = None,
+        create_rate: float | None = None,
+        storage_hosts: str | Sequence[str] = (),
+        largest_report: int = LARGEST,
         clock: Clock | None = None,
     ) -> None:
         self.region = _region(region)
@@ -156,9 +175,13 @@ class Client:
         self.api = _api(api)
         self.base_url = _address("base_url", base_url or REGIONS[self.region][0])
         self.clock = clock or Clock()
+        self.create_rate = _create_rate(create_rate, self.base_url)
+        self.storage_hosts = links.checked_hosts(storage_hosts)
+        self.largest_report = _size("largest_report", largest_report)
         self._client_id = credentials.client_id
         self._transport = Transport()
-        self._pace = Pace(self.clock)
+        self._memories: dict[str, Memory] = {}
+        self._pace = self._own_pace()
         self._limit: Limit | None = None
         token_url = _address("token_url", token_url or REGIONS[self.region][1])
         self._tokens = TokenSource(credentials, token_url, self._transport, self.clock)
@@ -169,7 +192,7 @@ class Client:
 
         ``_CLIENT_ID``, ``_CLIENT_SECRET``, ``_REFRESH_TOKEN`` (or ``_ACCESS_TOKEN`` instead
         of these two) and ``_PROFILE_ID`` are needed; ``_REGION``, ``_BASE_URL``,
-        ``_TOKEN_URL`` and ``_API`` are not.
+        ``_TOKEN_URL``, ``_API`` and ``_STORAGE_HOSTS`` (separated by commas) are not.
 
         Raises
         ------
@@ -177,6 +200,7 @@ class Client:
             Naming the variables that are missing.
         """
         credentials = Credentials.from_env(environment, "PROFILE_ID")
+        hosts = environment.get("SDANALYTICS_STORAGE_HOSTS", "").split(",")
         return cls(
             credentials,
             environment["SDANALYTICS_PROFILE_ID"],
@@ -184,12 +208,24 @@ class Client:
             base_url=environment.get("SDANALYTICS_BASE_URL"),
             token_url=environment.get("SDANALYTICS_TOKEN_URL"),
             api=environment.get("SDANALYTICS_API"),
+            storage_hosts=[host.strip() for host in hosts if host.strip()],
         )
 
     def __repr__(self) -> str:
         return (
             f"Client(profile_id={self.profile_id!r}, region={self.region!r}, "
             f"base_url={self.base_url!r}, api={self.api!r})"
+        )
+
+    def __copy__(self) -> Client:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Client holds secrets and connections, and cannot be pickled: make one where it "
+            "is used, with Client.from_env()"
         )
 
     @property
@@ -203,16 +239,27 @@ class Client:
         return f"{parts.hostname}:{port}"
 
     def for_profile(self, profile_id: int | str) -> Client:
-        """This client for another profile of the same login; shares token and pace."""
+        """This client for another profile of the same login; shares the token."""
         other = copy.copy(self)
         other.profile_id = _profile_id(profile_id)
+        other._pace = other._own_pace()
         return other
 
-    def within(self, limit: Limit) -> Client:
-        """This client, all of whose operations end with `limit`; shares token and pace."""
+    def within(self, limit: Limit, memory: Memory | None = None) -> Client:
+        """This client, all of whose operations end with `limit`; shares the token.
+
+        With a `memory` its pace is what is kept there, else this client's. Reports are not
+        asked for again on 429: `until_create` tells when to try.
+        """
         bound = copy.copy(self)
         bound._limit = limit
+        if memory is not None:
+            bound._pace = Pace(self.clock, memory, self.create_rate)
         return bound
+
+    def until_create(self) -> float:
+        """Seconds to wait before a report is asked for; 0: now."""
+        return self._pace.until_create()
 
     def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
         """Ask for a report: ``POST /sd/{recordType}/report``.
@@ -279,9 +326,10 @@ class Client:
         if answer.status != 307:
             raise self._error(answer, operation)
         link = answer.headers.get("Location", "")
-        if not _is_safe(link):
+        refused = links.refusal(link, self.base_url, self.storage_hosts)
+        if refused is not None:
             raise DownloadFailed(
-                f"report {report_id}: the service redirects to no https address; call again",
+                f"report {report_id}: the service redirects {refused}; nothing was fetched",
                 report_id=report_id,
             )
         return self._from_storage(link, report_id)
@@ -317,10 +365,11 @@ class Client:
         limit = self._bounds()
         try:
             answer = persist(
-                lambda: self._transport.storage(link, limit),
+                lambda: self._transport.storage(link, limit, self.largest_report),
                 "storage",
                 limit=limit,
-                pace=Pace(self.clock),  # another host: the API's pace is not its own
+                # Another host: the API's pace is not its own.
+                pace=Pace(self.clock, OwnMemory(), None),
                 tries=STORAGE_TRIES,
             )
         except ConnectionFailed as lost:
@@ -404,8 +453,19 @@ class Client:
             limit=limit,
             pace=self._pace,
             creates=method == "POST",
-            refusals=None if self._limit else OPERATION_REFUSALS,
+            refusals=self._refusals(creates=method == "POST"),
         )
+
+    def _refusals(self, *, creates: bool) -> int | None:
+        """How many 429 to bear; in a call those who wait to create hold up no worker."""
+        if self._limit is None:
+            return OPERATION_REFUSALS
+        return 1 if creates else None
+
+    def _own_pace(self) -> Pace:
+        """The pace of this client's profile, outside of a call."""
+        memory = self._memories.setdefault(self.profile_id, OwnMemory())
+        return Pace(self.clock, memory, self.create_rate)
 
 
 def _is_report(document: object) -> bool:
@@ -428,18 +488,6 @@ def _is_profile(document: object) -> bool:
     return re.fullmatch("[0-9]{1,18}", str(document.get("profileId"))) is not None
 
 
-def _is_safe(link: str) -> bool:
-    """Whether a payload may be fetched from there: https, or a server on this machine."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return False
-    if not parts.hostname or parts.username:
-        return False
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return parts.scheme == "https" or (parts.scheme == "http" and local)
-
-
 def _region(region: str) -> str:
     known = region.upper() if isinstance(region, str) else ""
     if known not in REGIONS:
@@ -455,6 +503,21 @@ def _profile_id(profile_id: int | str) -> str:
             "Client.profiles() lists them"
         )
     return text
+
+
+def _create_rate(rate: float | None, base_url: str) -> float | None:
+    if rate is None:
+        is_amazon = base_url in {host for host, _ in REGIONS.values()}
+        return AMAZON_CREATE_RATE if is_amazon else None
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
+        raise InvalidRequest(f"create_rate={rate!r} is no number of reports a second above 0")
+    return float(rate)
+
+
+def _size(name: str, size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        raise InvalidRequest(f"{name}={size!r} is no number of bytes above 0")
+    return size
 
 
 def _api(api: str | None) -> str:

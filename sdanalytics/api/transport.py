@@ -9,13 +9,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import email.utils
-import gzip
+import errno
 import json
-import logging
 import random
-import threading
 import zlib
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +25,10 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from sdanalytics import __version__
+from sdanalytics.api.pace import Pace
 from sdanalytics.api.secrets import guard_http_logs
-from sdanalytics.clock import Clock, Limit
+from sdanalytics.clock import Limit
 from sdanalytics.errors import ConnectionFailed, RateLimited, ReportTimeout, SDAnalyticsError
-
-logger = logging.getLogger("sdanalytics")
 
 TRIES: Final = 5
 """How often a request is sent that meets 5xx answers or broken connections."""
@@ -45,6 +41,8 @@ STORAGE_SILENCE_TIMEOUT: Final = 10.0
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
 _CHUNK: Final = 1 << 16
+_LARGEST_ANSWER: Final = 1 << 26
+"""Bytes of the longest answer of the service that is read: 64 MiB, a list of 100,000 profiles."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,14 @@ class Answer:
             return None
 
 
+@dataclass(frozen=True)
+class Patience:
+    """What is borne of an answer: seconds of silence, and bytes."""
+
+    silence: float
+    most: int
+
+
 class Transport:
     """Connections that nothing leaks from: no cookies, no netrc, no redirects followed.
 
@@ -89,14 +95,14 @@ class Transport:
 
     def api(self, method: str, url: str, limit: Limit, **request: Any) -> Answer:
         """Send one request to the service (or its login) and read the answer."""
-        answer = _exchange(self._api, method, url, limit, SILENCE_TIMEOUT, **request)
-        return _unpacked(answer)
+        patience = Patience(SILENCE_TIMEOUT, _LARGEST_ANSWER)
+        return _unpacked(_exchange(self._api, method, url, limit, patience, **request))
 
-    def storage(self, url: str, limit: Limit) -> Answer:
-        """Get one object from storage, sending nothing but the request itself."""
+    def storage(self, url: str, limit: Limit, most: int) -> Answer:
+        """Get one object of so many bytes at most, sending nothing but the request itself."""
         headers = {"Accept-Encoding": "identity"}
-        silence = STORAGE_SILENCE_TIMEOUT
-        return _exchange(self._storage, "GET", url, limit, silence, headers=headers)
+        patience = Patience(STORAGE_SILENCE_TIMEOUT, most)
+        return _exchange(self._storage, "GET", url, limit, patience, headers=headers)
 
 
 def _session(connections: int) -> requests.Session:
@@ -112,8 +118,11 @@ def _unpacked(answer: Answer) -> Answer:
     """Undo the compression that some gateways add, asked or not."""
     if answer.headers.get("Content-Encoding", "").lower() != "gzip":
         return answer
-    with contextlib.suppress(OSError, EOFError, zlib.error):
-        return dataclasses.replace(answer, body=gzip.decompress(answer.body))
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    with contextlib.suppress(zlib.error):
+        body = unpacking.decompress(answer.body, _LARGEST_ANSWER)
+        if unpacking.eof:  # else it is cut short, or would be larger than any answer
+            return dataclasses.replace(answer, body=body)
     return answer
 
 
@@ -123,10 +132,15 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _exchange(
-    session: requests.Session, method: str, url: str, limit: Limit, silence: float, **request: Any
+    session: requests.Session,
+    method: str,
+    url: str,
+    limit: Limit,
+    patience: Patience,
+    **request: Any,
 ) -> Answer:
-    patience = limit.remaining
-    if patience <= 0:
+    remaining = limit.remaining
+    if remaining <= 0:
         raise timed_out(limit)
     lost: Exception
     try:
@@ -136,10 +150,11 @@ def _exchange(
             auth=_as_it_is,
             allow_redirects=False,
             stream=True,
-            timeout=(min(CONNECT_TIMEOUT, patience), min(silence, patience)),
+            timeout=(min(CONNECT_TIMEOUT, remaining), min(patience.silence, remaining)),
             **request,
         ) as response:
-            return Answer(response.status_code, response.headers, _read(response, limit))
+            body = _read(response, limit, patience.most)
+            return Answer(response.status_code, response.headers, body)
     except (requests.RequestException, HTTPError, OSError) as error:
         lost = error
     if limit.remaining <= 0:
@@ -149,7 +164,7 @@ def _exchange(
     raise _connection_failed(lost, url)
 
 
-def _read(response: requests.Response, limit: Limit) -> bytes:
+def _read(response: requests.Response, limit: Limit, most: int) -> bytes:
     body = bytearray()
     # read1 gives what is there, so that a body in drips cannot outlast the limit; requests
     # has told raw to undo no content encoding.
@@ -157,6 +172,8 @@ def _read(response: requests.Response, limit: Limit) -> bytes:
         body += chunk
         if limit.remaining <= 0:
             raise timed_out(limit)
+        if len(body) > most:
+            raise OSError(errno.EFBIG, f"more than {most:,} bytes came")
     return bytes(body)
 
 
@@ -217,63 +234,6 @@ def _never_connected(error: Exception) -> bool:
     return any(isinstance(e, NewConnectionError | ConnectTimeoutError) for e in _causes(error))
 
 
-class Pace:
-    """When the next request may leave; all threads of a client share it.
-
-    A 429 closes the gate for everybody: for as long as ``Retry-After`` says, or without it
-    for waits that grow exponentially until a request of the same operation is accepted.
-    Afterwards requests leave one at a time, with a gap that doubles with each refusal and
-    shrinks as requests are accepted.
-    """
-
-    _FIRST_GAP: Final = 0.05
-    _LONGEST_GAP: Final = 5.0
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._opens_at = float("-inf")
-        self._refused_at = float("-inf")
-        self._refusals: Counter[str] = Counter()
-        self._gap = 0.0
-
-    def wait_turn(self, limit: Limit) -> bool:
-        """Wait until a request may leave; False when that is not before the limit."""
-        while True:
-            with self._lock:
-                now = self._clock.monotonic()
-                wait = self._opens_at - now
-                if wait <= 0:
-                    self._opens_at = now + self._gap
-                    return limit.remaining > 0
-            if wait >= limit.remaining:
-                return False
-            limit.wait(wait)
-
-    def opens_before(self, limit: Limit) -> bool:
-        """Whether the gate opens again while the call still has time."""
-        with self._lock:
-            return self._opens_at - self._clock.monotonic() < limit.remaining
-
-    def refused(self, operation: str, sent_at: float, retry_after: float | None) -> None:
-        """Take note of a 429 to a request sent at `sent_at` (monotonic seconds)."""
-        with self._lock:
-            now = self._clock.monotonic()
-            if sent_at > self._refused_at:  # else: sent side by side with one that counted
-                self._refused_at = now
-                self._refusals[operation] += 1
-                self._gap = min(max(2 * self._gap, self._FIRST_GAP), self._LONGEST_GAP)
-                if retry_after is None:
-                    retry_after = backoff(self._refusals[operation])
-            self._opens_at = max(self._opens_at, now + (retry_after or 0.0))
-
-    def accepted(self, operation: str) -> None:
-        """Take note of a request that was not refused."""
-        with self._lock:
-            self._refusals[operation] = 0
-            self._gap = self._gap * 0.9 if self._gap > self._FIRST_GAP / 10 else 0.0
-
-
 def backoff(attempt: int) -> float:
     """Seconds to wait before trying again: exponential, capped, the upper half jittered.
 
@@ -332,9 +292,9 @@ def persist(
     """
     failures = refused = 0
     while True:
-        if not pace.wait_turn(limit):
+        if not pace.wait_turn(limit, creates=creates):
             raise _closed(limit)
-        sent_at = limit.clock.monotonic()
+        sent_at = limit.clock.now().timestamp()
         wait = None
         try:
             answer = send()
@@ -347,15 +307,15 @@ def persist(
             wait = retry_after(answer, limit.clock.now())
             if answer.status == 429:
                 refused += 1
-                pace.refused(operation, sent_at, wait)
-                if refused == refusals or not pace.opens_before(limit):
+                pace.refused(operation, sent_at, wait, creates=creates)
+                if refused == refusals or not pace.opens_before(limit, creates=creates):
                     return answer
                 continue
-            pace.accepted(operation)
+            pace.accepted(creates=creates)
             failures += answer.status >= 500
             if answer.status < 500 or failures == tries:
                 return answer
             trouble = f"answer {answer.status}"
         wait = backoff(failures) if wait is None else wait
-        logger.info("%s: %s; trying again in %.1f s", operation, trouble, wait)
+        pace.teller.tell(operation, "%s: %s; trying again in %.1f s", operation, trouble, wait)
         limit.wait(min(wait, limit.remaining))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sdanalytics.api.client import Client, ReportRequest
+from sdanalytics.api.pace import Memory
 from sdanalytics.clock import Limit
 from sdanalytics.errors import ApiError, ReportFailed
 from sdanalytics.query import Slice
@@ -33,8 +34,12 @@ class V2:
     history_days: Final = 60
     timeout: Final = 30 * 60.0
 
-    def __init__(self, client: Client, limit: Limit) -> None:
-        self._client = client.within(limit)
+    def __init__(self, client: Client, limit: Limit, memory: Memory | None = None) -> None:
+        self._client = client.within(limit, memory)
+
+    def until_create(self) -> float:
+        """Seconds to wait before the next report is asked for; 0: now."""
+        return self._client.until_create()
 
     def create(self, piece: Slice, columns: Sequence[str]) -> str:
         """Ask for the report of a slice; its id."""

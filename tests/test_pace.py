@@ -1,0 +1,160 @@
+"""How fast the service is asked: what it is known to take, what a 429 teaches, what is shared."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report, sandbox
+from sdanalytics.sandbox import Answer
+from tests.conftest import Box, JumpingClock
+
+
+def fetch(box: Box, store: ReportCache, first: int, last: int, **options: Any) -> Any:
+    options.setdefault("client", box.client)
+    return fetch_report(
+        "campaigns", box.day(first), box.day(last), metrics=["cost"], cache=store, **options
+    )
+
+
+def times(box: Box, operation: str) -> list[float]:
+    """When requests of an operation were accepted, in seconds."""
+    return [e.at for e in box.sandbox.log if e.operation == operation and e.status < 400]
+
+
+def client_of(box: Box, **settings: Any) -> Client:
+    settings = {"clock": box.clock} | settings
+    return Client(
+        Credentials.from_env(box.sandbox.environment),
+        box.sandbox.profile_ids[0],
+        base_url=box.sandbox.base_url,
+        token_url=box.sandbox.token_url,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize(("retry_after", "days"), [(1, 300), (None, 100)])
+def test_a_queue_of_twenty_is_learned(
+    clock: JumpingClock, store: ReportCache, retry_after: int | None, days: int
+) -> None:
+    box = Box(clock, queue_limit=20, delay=20.0, history_days=400, retry_after=retry_after)
+    with box.sandbox:
+        frame = fetch(box, store, days, 1, timeout=6 * 3600)
+        assert frame["date"].nunique() == days
+        assert len(box.sandbox.reports) == 2 * days
+        refused = [e for e in box.sandbox.log if e.status == 429]
+        assert len(refused) < 0.05 * box.sandbox.count("request_report")
+        # And the queue was kept full: in lots of 20 reports, of 20 seconds each.
+        asked = times(box, "request_report")
+        assert asked[-1] - asked[0] < 1.5 * 2 * days
+
+
+def test_creates_leave_at_the_rate_that_is_set(box: Box, store: ReportCache) -> None:
+    fetch(box, store, 10, 1, client=client_of(box, create_rate=0.5))
+    gaps = [b - a for a, b in itertools.pairwise(times(box, "request_report"))]
+    assert len(gaps) == 19
+    assert min(gaps) > 2 - 1e-6
+    assert max(gaps) < 3
+    # What was built meanwhile was collected meanwhile.
+    assert times(box, "storage")[0] < times(box, "request_report")[8]
+
+
+def test_without_a_rate_nothing_waits_for_anything(box: Box, store: ReportCache) -> None:
+    fetch(box, store, 10, 1)
+    asked = times(box, "request_report")
+    assert asked[-1] - asked[0] < 1
+
+
+def test_amazons_own_hosts_are_asked_for_one_report_a_second() -> None:
+    credentials = Credentials("id", access_token="Atza|x")
+    assert Client(credentials, 1).create_rate == 1
+    assert Client(credentials, 1, base_url="https://advertising-api-eu.amazon.com").create_rate == 1
+    assert Client(credentials, 1, base_url="https://example.org").create_rate is None
+    assert Client(credentials, 1, create_rate=3).create_rate == 3
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, "2", float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidRequest, match="create_rate"):
+        Client(Credentials("id", access_token="Atza|x"), 1, create_rate=wrong)
+
+
+def test_reports_are_collected_while_creates_have_to_wait(box: Box, store: ReportCache) -> None:
+    def refuse_the_rest(report: Any) -> None:
+        if len(box.sandbox.reports) == 4:
+            box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": "300"}))
+
+    box.sandbox.fill_with(refuse_the_rest)
+    fetch(box, store, 3, 1)
+    [refused_at] = [e.at for e in box.sandbox.log if e.status == 429]
+    arrived = [at - refused_at for at in times(box, "storage")]
+    assert sum(after < 30 for after in arrived) == 5
+    assert [at - refused_at > 299 for at in times(box, "request_report")] == [False] * 5 + [True]
+
+
+SCRIPT = """
+import os, sys
+import sdanalytics as sda
+from sdanalytics import Client, Credentials
+env = os.environ
+client = Client(
+    Credentials.from_env(), env["SDANALYTICS_PROFILE_ID"], base_url=env["SDANALYTICS_BASE_URL"],
+    token_url=env["SDANALYTICS_TOKEN_URL"], create_rate=4,
+)
+sda.fetch_report("campaigns", *sys.argv[1:], client=client)
+"""
+
+
+def test_processes_of_one_store_keep_one_pace(store: ReportCache) -> None:
+    with sandbox.start(delay=0.1) as box:
+        environment = os.environ | box.environment | {"SDANALYTICS_CACHE_DIR": str(store.path)}
+        processes = []
+        for first in (2, 4, 6):
+            days = [str(box.today - timedelta(first - n)) for n in (0, 1)]
+            command = [sys.executable, "-c", SCRIPT, *days]
+            processes.append(subprocess.Popen(command, env=environment))
+        assert [process.wait(60) for process in processes] == [0, 0, 0]
+        asked = [e.at for e in box.log if e.operation == "request_report"]
+    gaps = [b - a for a, b in itertools.pairwise(asked)]
+    assert len(gaps) == 11
+    # They left a quarter of a second apart; on the way each may lose some of that.
+    assert asked[-1] - asked[0] > 11 * 0.25 - 0.2
+
+
+def test_a_refusal_of_one_call_is_known_to_the_next(box: Box, store: ReportCache) -> None:
+    box.sandbox.arrange("request_report", *[Answer(429, "", {"Retry-After": "900"})] * 2)
+    with pytest.raises(sda.RateLimited):
+        fetch(box, store, 1, 1, timeout=60)
+    began = box.clock.monotonic()
+    box.sandbox.arrange("request_report")
+    fetch(box, store, 1, 1, client=client_of(box), timeout=3600, tactic="T00020")
+    assert box.clock.monotonic() - began > 800
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait(box: Box, store: ReportCache) -> None:
+    fetch(box, store, 2, 2, client=client_of(box, create_rate=1))
+    earlier = JumpingClock(box.clock.now() - timedelta(days=2))
+    client = client_of(box, create_rate=1, clock=earlier)
+    began = earlier.monotonic()
+    with pytest.raises(sda.ReportTimeout):  # the sandbox's own clock stands still
+        fetch(box, store, 9, 9, client=client, tactic="T00020", timeout=5)
+    assert box.sandbox.count("request_report") == 3
+    assert earlier.monotonic() - began < 10
+
+
+def test_polls_of_many_reports_are_spread_evenly(clock: JumpingClock, store: ReportCache) -> None:
+    box = Box(clock, delay=600.0)
+    with box.sandbox:
+        fetch(box, store, 40, 1)
+        asked = times(box, "get_report_status")
+    counts = Counter(int(at - asked[0]) // 10 for at in asked)
+    settled = [counts[tens] for tens in range(12, 50)]  # while waits are as long as they get
+    assert max(settled) < 1.7 * sum(settled) / len(settled)
