@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ import pyarrow.compute as pc
 
 from sdanalytics import ledger, upkeep
 from sdanalytics.api.profiles import Profile
+from sdanalytics.coverage import Selection, check_history, check_moment, coverage_of
 from sdanalytics.errors import CacheError, InvalidRequest
 from sdanalytics.files import (
     LEVELS,
@@ -234,10 +236,71 @@ class ReportCache:
         columns["date"] = np.array([e.piece.date for e in found], dtype="datetime64[s]")
         columns["rows"] = pd.array([e.rows for e in found], dtype="Int64")
         columns["columns"] = pd.Series([list(e.columns) for e in found], dtype="object")
-        columns["fetched_at"] = pd.to_datetime([e.fetched_at for e in found], utc=True)
+        moments = pd.to_datetime([e.fetched_at for e in found], utc=True)
+        columns["fetched_at"] = moments.as_unit("us")
         columns["bytes"] = pd.array([e.path.stat().st_size for e in found], dtype="Int64")
         order = [*LEVELS, "rows", "columns", "fetched_at", "api", "report_id", "bytes", "path"]
         return pd.DataFrame({name: columns[name] for name in order})
+
+    def coverage(
+        self,
+        record_type: str | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        *,
+        tactic: str | Sequence[str] | None = None,
+        segment: str | None = None,
+        profile_id: int | str | None = None,
+        source: str | None = None,
+        history_days: int = 60,
+        now: datetime | None = None,
+    ) -> pd.DataFrame:
+        """Which days there are, a row a slice; without any network.
+
+        Parameters
+        ----------
+        record_type, tactic, segment, profile_id, source : optional
+            By default all of which the store has anything. A record type that it has nothing
+            of, and each tactic that is named, is told of, too.
+        start, end : str, date or Timestamp, optional
+            Inclusive days. By default, for each line of slices, from the first day stored
+            (or else the first that the service still has) to yesterday in the profile's time
+            zone (UTC where the profile is not known).
+        history_days : int
+            How many days back the service reports: 60 in version 2, 65 in version 3.
+        now : datetime.datetime, optional
+            Aware; the moment to tell of.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `source`, `profile_id`, `record_type`, `segment`, `tactic` (str), `date`
+            (datetime64[s]); `state` (ordered category, see below); `rows` (Int64) and
+            `fetched_at` (datetime64, UTC), missing where nothing is stored; `is_due` (bool:
+            `fetch_report` would fetch it now); in the order of the first six. Damaged and
+            foreign files are as absent as they are for calls.
+
+            ``"final"``: stored, and nothing can have changed since; ``"restatable"``: stored
+            when its numbers could still change; ``"empty"``: stored, and has no rows;
+            ``"missing"``: not stored, the service still has it; ``"gone"``: not stored, and
+            the service no longer has it. A restatable day that is not due is fresh enough,
+            or can be had no newer.
+
+        Raises
+        ------
+        InvalidRequest
+            For what cannot exist, such as an `end` before `start` or in the future.
+        CacheError
+            When a folder cannot be listed or a file cannot be opened.
+        """
+        now = datetime.now(UTC) if now is None else check_moment(now)
+        selection = Selection.of(
+            record_type, start, end, tactic=tactic, segment=segment, profile_id=profile_id,
+            source=source, now=now,
+        )  # fmt: skip
+        history_days = check_history(history_days)
+        pieces = list(self._pieces())
+        return coverage_of(selection, pieces, self.lookup, self._zone, history_days, now)
 
     def pending(self) -> pd.DataFrame:
         """The reports that were asked for and are not stored yet, a row a slice.
@@ -387,6 +450,11 @@ class ReportCache:
         for path in found(self.path, REPORTS):
             with contextlib.suppress(Unusable):
                 yield slice_at(path.relative_to(self.path))
+
+    def _zone(self, source: str, profile_id: str) -> ZoneInfo:
+        """The time zone of a profile; UTC where that is not known."""
+        profile = self.profile(source, profile_id)
+        return profile.zone if profile else ZoneInfo("UTC")
 
     def _whose(self, source: str | None, profile_id: int | str | None) -> tuple[str, str]:
         """The one profile that is meant."""

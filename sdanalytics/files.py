@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,7 +24,7 @@ from sdanalytics.checksum import checksum_of
 from sdanalytics.errors import CacheError
 from sdanalytics.metrics import CATALOGUE
 from sdanalytics.query import Slice
-from sdanalytics.schema import arrow_type
+from sdanalytics.schema import arrow_schema
 
 SCHEMA_VERSION: Final = 1
 REPORTS: Final = "reports"
@@ -155,7 +156,8 @@ def opened(path: Path, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFile]]:
     with _raw(path) as raw:
         try:
             file = pq.ParquetFile(raw, page_checksum_verification=True)
-            facts = json.loads((file.schema_arrow.metadata or {})[_METADATA])
+            schema = file.schema_arrow
+            facts = json.loads((schema.metadata or {})[_METADATA])
             entry = Entry(
                 piece=piece,
                 path=path,
@@ -170,7 +172,7 @@ def opened(path: Path, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFile]]:
             raise Unusable(f"foreign: its metadata lack {missing}") from None
         except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
             raise Unusable(f"damaged: {error}") from None
-        _check(entry, facts, file)
+        _check(entry, facts, schema, file.metadata.num_rows)
         yield entry, file
 
 
@@ -188,20 +190,23 @@ def _raw(path: Path) -> pa.OSFile:
         raise refused("read", path, error) from error
 
 
-def _check(entry: Entry, facts: dict[str, object], file: pq.ParquetFile) -> None:
-    schema = file.schema_arrow
+def _check(entry: Entry, facts: dict[str, object], schema: pa.Schema, rows: int) -> None:
     if facts.get("schema") != SCHEMA_VERSION:
         raise Unusable(f"written by another version: schema {facts.get('schema')}")
     if facts.get("request") != _request(entry.piece):
         raise Unusable(f"in a wrong place: it is {facts.get('request')}")
     if entry.fetched_at.tzinfo is None:
         raise Unusable("foreign: the time it was fetched has no zone")
-    if schema.names != list(entry.columns) or any(
-        field.name not in CATALOGUE or field.type != arrow_type(field.name) for field in schema
-    ):
+    if tuple(schema.names) != entry.columns or not schema.equals(_schema_of(entry.columns)):
         raise Unusable("its columns are not those that its metadata and the catalogue say")
-    if file.metadata.num_rows != entry.rows:
-        raise Unusable(f"damaged: {file.metadata.num_rows} rows instead of {entry.rows}")
+    if rows != entry.rows:
+        raise Unusable(f"damaged: {rows} rows instead of {entry.rows}")
+
+
+@lru_cache(maxsize=64)
+def _schema_of(columns: tuple[str, ...]) -> pa.Schema:
+    """The schema of those columns that the catalogue has; a year's files share one."""
+    return arrow_schema([column for column in columns if column in CATALOGUE])
 
 
 def rows_of(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:

@@ -1,0 +1,210 @@
+"""Which days of which reports there are: stored, missing, or gone from the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.files import LEVELS, Entry
+from sdanalytics.freshness import age_of, is_final, is_fresh
+from sdanalytics.metrics import TACTICS
+from sdanalytics.query import DateLike, ReportQuery, Slice, latest_today
+from sdanalytics.schema import text_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES: Final = ("final", "restatable", "empty", "missing", "gone")
+
+_DAY: Final = timedelta(1)
+
+
+class Line(NamedTuple):
+    """The slices of all days."""
+
+    source: str
+    profile_id: str
+    record_type: str
+    segment: str | None
+    tactic: str
+
+    @classmethod
+    def of(cls, piece: Slice) -> Line:
+        """The one that a slice is a day of."""
+        return cls(piece.source, piece.profile_id, piece.record_type, piece.segment, piece.tactic)
+
+    def on(self, day: date) -> Slice:
+        """Its slice of a day."""
+        return Slice(*self, day)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is looked at; `Selection.of` makes one from whatever a user passes.
+
+    Attributes
+    ----------
+    record_type, segment, source, profile_id : str or None
+        None for all that there are.
+    tactics : tuple of str
+        Empty for all that there are.
+    start, end : datetime.date or None
+    """
+
+    record_type: str | None
+    segment: str | None
+    tactics: tuple[str, ...]
+    source: str | None
+    profile_id: str | None
+    start: date | None
+    end: date | None
+
+    @classmethod
+    def of(
+        cls,
+        record_type: str | None,
+        start: DateLike | None,
+        end: DateLike | None,
+        *,
+        tactic: str | Sequence[str] | None,
+        segment: str | None,
+        profile_id: int | str | None,
+        source: str | None,
+        now: datetime,
+    ) -> Selection:
+        """Check what a user asked for; raise `InvalidRequest` for what cannot exist."""
+        query = ReportQuery.of(
+            "campaigns" if record_type is None else record_type,
+            date.min if start is None else start,
+            date.max if end is None else end,
+            tactic=tactic,
+            segment=segment,
+        )
+        last = query.start if end is None else query.end
+        replace(query, end=last).refuse_future(latest_today(now), "where it is latest")
+        return cls(
+            record_type=record_type,
+            segment=segment,
+            tactics=() if tactic is None else query.tactics,
+            source=source,
+            profile_id=None if profile_id is None else str(profile_id),
+            start=None if start is None else query.start,
+            end=None if end is None else query.end,
+        )
+
+    def lines(self, pieces: Iterable[Slice]) -> list[Line]:
+        """The lines that are meant, in order, of a store that has these slices."""
+        theirs = {Line.of(piece) for piece in pieces if self._is_theirs(piece)}
+        chosen = {each for each in theirs if self._is_chosen(each)}
+        if self.record_type is not None:
+            chosen |= set(self._unknown(self.record_type, theirs, chosen))
+        if self.tactics:
+            chosen = {each._replace(tactic=tactic) for each in chosen for tactic in self.tactics}
+        return sorted(chosen, key=lambda each: [part or "" for part in each])
+
+    def days(self, stored: Collection[date], today: date, history_days: int) -> list[date]:
+        """The days of a line of which these are stored, none of them to come."""
+        kept = min(stored, default=today - history_days * _DAY)
+        first = kept if self.start is None else self.start
+        last = max(today - _DAY, self.start or date.min) if self.end is None else self.end
+        return [first + n * _DAY for n in range((min(last, today) - first).days + 1)]
+
+    def _is_theirs(self, piece: Slice) -> bool:
+        return self.source in (None, piece.source) and self.profile_id in (None, piece.profile_id)
+
+    def _is_chosen(self, line: Line) -> bool:
+        is_kind = self.record_type in (None, line.record_type)
+        return is_kind and self.segment in (None, line.segment)
+
+    def _unknown(
+        self, record_type: str, theirs: Iterable[Line], chosen: Iterable[Line]
+    ) -> Iterator[Line]:
+        """Of profiles that have nothing of a record type: both tactics of it."""
+        profiles = {each[:2] for each in theirs}
+        if self.source is not None and self.profile_id is not None:
+            profiles.add((self.source, self.profile_id))
+        for profile in profiles - {each[:2] for each in chosen}:
+            for tactic in TACTICS:
+                yield Line(*profile, record_type, self.segment, tactic)
+
+
+def coverage_of(
+    selection: Selection,
+    pieces: Collection[Slice],
+    lookup: Callable[[Slice], Entry | None],
+    zone_of: Callable[[str, str], ZoneInfo],
+    history_days: int,
+    now: datetime,
+) -> pd.DataFrame:
+    """The frame of `ReportCache.coverage`: a row a line and day.
+
+    Parameters
+    ----------
+    selection : Selection
+    pieces : collection of Slice
+        Of which the store has a file.
+    lookup, zone_of : callable
+        What is stored of a slice; the time zone of a source's profile.
+    history_days : int
+    now : datetime
+        Aware.
+    """
+    stored: dict[Line, set[date]] = {}
+    for piece in pieces:
+        stored.setdefault(Line.of(piece), set()).add(piece.date)
+    rows: list[tuple[Any, ...]] = []
+    for line in selection.lines(pieces):
+        zone = zone_of(line.source, line.profile_id)
+        today = now.astimezone(zone).date()
+        there = stored.get(line, set())
+        for day in selection.days(there, today, history_days):
+            entry = lookup(line.on(day)) if day in there else None
+            rows.append((*line, day, *_standing(day, entry, now, zone, history_days)))
+    return _frame(rows)
+
+
+def check_moment(now: object) -> datetime:
+    """`now`, if it is an aware datetime."""
+    if isinstance(now, datetime) and now.tzinfo is not None:
+        return now
+    raise InvalidRequest(f"now={now!r} is no datetime with a time zone")
+
+
+def check_history(days: object) -> int:
+    """A number of days that the service may keep."""
+    if isinstance(days, int) and not isinstance(days, bool) and days >= 0:
+        return days
+    raise InvalidRequest(f"history_days={days!r} is no whole number of days, such as 60")
+
+
+def _standing(
+    day: date, entry: Entry | None, now: datetime, zone: ZoneInfo, history_days: int
+) -> tuple[str, int | None, datetime | None, bool]:
+    """The state of a day, its rows, when it was fetched, and whether it is due."""
+    if entry is None:
+        is_gone = age_of(day, now, zone) > history_days
+        return "gone" if is_gone else "missing", None, None, not is_gone
+    state = "final" if is_final(day, entry.fetched_at, now, zone) else "restatable"
+    is_due = not is_fresh(day, entry.fetched_at, now, zone, history_days)
+    return state if entry.rows else "empty", entry.rows, entry.fetched_at, is_due
+
+
+def _frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [*LEVELS, "state", "rows", "fetched_at", "is_due"]
+    values = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+    columns: dict[str, Any] = {name: text_column(values[name]) for name in LEVELS}
+    columns["date"] = np.array(values["date"], dtype="datetime64[s]")
+    states = pd.CategoricalDtype(pd.Index(STATES, dtype="str"), ordered=True)
+    columns["state"] = pd.Categorical(values["state"], dtype=states)
+    columns["rows"] = pd.array(values["rows"], dtype="Int64")
+    columns["fetched_at"] = pd.to_datetime(list(values["fetched_at"]), utc=True).as_unit("us")
+    columns["is_due"] = np.array(values["is_due"], dtype="bool")
+    return pd.DataFrame(columns)
