@@ -16,6 +16,7 @@ from sdanalytics.fonts import drawable, families
 from sdanalytics.measures import KPIS, notes_of, unit_of
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.text import Text
@@ -38,7 +39,7 @@ _BELOW: Final = 40
 
 
 @contextlib.contextmanager
-def axes_of(ax: Axes | None, rows: int = 0) -> Iterator[Axes]:
+def axes_of(ax: Axes | None, rows: int = 0, height: float | None = None) -> Iterator[Axes]:
     """The axes to draw in; a new figure's for None, higher for many rows, gone on an error."""
     from matplotlib.axes import Axes
 
@@ -49,7 +50,7 @@ def axes_of(ax: Axes | None, rows: int = 0) -> Iterator[Axes]:
         return
     import matplotlib.pyplot as plt
 
-    size = (SIZE[0], max(SIZE[1], 1 + 0.27 * rows))
+    size = (SIZE[0], max(SIZE[1], 1 + 0.27 * rows) if height is None else height)
     figure, made = plt.subplots(figsize=size, layout="constrained")
     try:
         yield made
@@ -201,17 +202,38 @@ def dress_days(ax: Axes) -> None:
 
 def legend(ax: Axes) -> None:
     """Below the axes, if the layout makes room there; else within."""
-    from matplotlib.transforms import offset_copy
-
-    figure = ax.get_figure(root=True)
     place: dict[str, Any] = {"loc": "best", "framealpha": 0.7, "edgecolor": "none"}
-    if figure is not None and figure.get_layout_engine() is not None:
-        below = offset_copy(ax.transAxes, figure, y=-_BELOW, units="points")
-        place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below, "ncols": 2}
-        place |= {"frameon": False, "borderaxespad": 0}
+    if _has_room(ax):
+        place = _below(ax) | {"loc": "upper left", "bbox_to_anchor": (0, 0), "ncols": 2}
     made = ax.legend(fontsize="small", **place)
     for text in made.get_texts():
         spell(text)
+
+
+def colour_key(ax: Axes, handles: Sequence[Artist]) -> None:
+    """What colours mean: below the axes, if the layout makes room there; else above.
+
+    It ends where the axes end, and reaches as far to the left as it must, below long names.
+    """
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False}
+    if _has_room(ax):
+        place = _below(ax) | {"loc": "upper right", "bbox_to_anchor": (1, 0)}
+    ax.legend(handles=handles, fontsize="small", ncols=3, handlelength=1.2, **place)
+
+
+def _has_room(ax: Axes) -> bool:
+    """Whether the layout makes room for what is outside the axes."""
+    figure = ax.get_figure(root=True)
+    return figure is not None and figure.get_layout_engine() is not None
+
+
+def _below(ax: Axes) -> dict[str, Any]:
+    """Where a legend is below the dates and a remark."""
+    from matplotlib.transforms import offset_copy
+
+    figure = ax.get_figure(root=True)
+    below = offset_copy(ax.transAxes, figure, y=-_BELOW, units="points")
+    return {"bbox_transform": below, "frameon": False, "borderaxespad": 0}
 
 
 def colour_bar(ax: Axes, shades: Any, title: str, unit: str) -> None:

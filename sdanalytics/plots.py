@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from sdanalytics.coverage import STATES
 from sdanalytics.drawing import (
     NOTE,
     OTHER,
@@ -23,6 +24,7 @@ from sdanalytics.drawing import (
     axes_of,
     axis_title,
     colour_bar,
+    colour_key,
     dress,
     dress_days,
     dress_numbers,
@@ -39,12 +41,25 @@ from sdanalytics.drawing import (
 )
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.measures import KPIS, is_attributed, is_known, notes_of, unit_of
-from sdanalytics.tables import STAGES, by_name, floats, matrix, over_time, stages, weeks
+from sdanalytics.tables import (
+    STAGES,
+    by_name,
+    floats,
+    matrix,
+    over_time,
+    stages,
+    standings,
+    weeks,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
+    from matplotlib.image import AxesImage
     from matplotlib.text import Annotation
+
+    from sdanalytics.cache import ReportCache
 
 _NICE_ROAS: Final = (0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 100)
 _SIDES: Final = (
@@ -60,6 +75,18 @@ _SIDES: Final = (
 """Where a name may stand beside its bubble: direction and alignment, the best first."""
 _FEWEST_BARS: Final = 4
 """Fewer bars leave room, as bars as thick as that look like areas."""
+_STANDINGS: Final = {
+    "final": (PALETTE[0], "stored for good"),
+    "restatable": (PALETTE[5], "may change"),
+    "empty": ("#DCDCDC", "stored, no rows"),
+    "missing": (PALETTE[1], "not stored"),
+    "gone": ("#3C3C3C", "not stored, too old"),
+}
+"""The colour of each of `STATES`, and what it means."""
+_LINE: Final = 0.19
+"""Inches that a line of the coverage is high."""
+_FEW_LINES: Final = 12
+_FEW_DAYS: Final = 45
 _NO_DAY: Final = "#EDEDED"
 _ALONE: Final = 4
 """So many times the second largest, a value stands alone."""
@@ -417,6 +444,91 @@ def calendar(
         _hatch(ax, data, metric, wall, long=long)
         colour_bar(ax, shades, axis_title(data, metric), unit_of(metric))
         return ax
+
+
+def coverage(data: pd.DataFrame | ReportCache, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Which days of which reports are stored, final or not, and which are missing.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame or ReportCache
+        What `ReportCache.coverage` gives; or a store, whose coverage it is then.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's by default.
+    **kwargs
+        To `matplotlib.axes.Axes.imshow`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A row a report and tactic, a column a day.
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame is not one of `ReportCache.coverage`.
+    """
+    from matplotlib.colors import ListedColormap
+    from matplotlib.dates import date2num
+
+    shown = standings(data)
+    lines, days = shown.states.shape
+    with axes_of(ax, height=1.4 + _LINE * lines) as ax:
+        if shown.states.empty:
+            return say_empty(ax)
+        left = date2num(shown.states.columns[0]) - 0.5  # type: ignore[no-untyped-call]
+        style: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
+        style["extent"] = (left, left + days, lines - 0.5, -0.5)
+        style |= {"vmin": -0.5, "vmax": len(STATES) - 0.5}
+        style["cmap"] = ListedColormap([colour for colour, _ in _STANDINGS.values()])
+        shades = ax.imshow(floats(shown.states), **merged(style, kwargs, "image.AxesImage"))
+        ax.xaxis_date()
+        dress_days(ax)
+        size = "small" if lines <= _FEW_LINES else "x-small"
+        ax.set_yticks(range(lines), shown.names, fontsize=size, parse_math=False)
+        _dress_cells(ax)
+        _part(ax, left, days, lines)
+        for line in shown.firsts:
+            ax.axhline(line - 0.5, color=NOTE, linewidth=1)
+        _mark_due(ax, shown.due, left, gap=0.2 if days <= _FEW_DAYS else 0.0)
+        _explain(ax, shown.states, shades)
+        return ax
+
+
+def _part(ax: Axes, left: float, days: int, lines: int) -> None:
+    """Gaps between the lines; between the days, too, where there is room."""
+    if days == 1:
+        ax.set_xlim(left - 1, left + 2)
+    ax.set_yticks(np.arange(lines + 1) - 0.5, minor=True)
+    if days <= _FEW_DAYS:
+        ax.set_xticks(left + np.arange(days + 1), minor=True)
+    ax.grid(which="minor", color=ax.get_facecolor(), linewidth=1.5)
+    ax.tick_params(which="minor", length=0)
+
+
+def _mark_due(ax: Axes, due: pd.DataFrame, left: float, gap: float) -> None:
+    """A line through each run of days that are due."""
+    edges = np.diff(due.to_numpy("int8"), axis=1, prepend=0, append=0)
+    lines, begins = np.nonzero(edges > 0)
+    ends = np.nonzero(edges < 0)[1]
+    if len(lines):
+        ax.hlines(
+            lines, left + begins + gap, left + ends - gap, color="black", linewidth=1.2,
+            label="due: to be fetched",
+        )  # fmt: skip
+
+
+def _explain(ax: Axes, states: pd.DataFrame, shades: AxesImage) -> None:
+    """What the colours that occur mean, and the line through them."""
+    from matplotlib.patches import Patch
+
+    occurring = np.unique(floats(states))
+    handles: list[Artist] = []
+    for code, (state, (_, words)) in enumerate(_STANDINGS.items()):
+        if code in occurring:
+            colour: Any = shades.to_rgba(np.array(code))
+            handles.append(Patch(color=colour, label=f"{state}: {words}"))
+    colour_key(ax, [*handles, *ax.collections])
 
 
 def _name_weeks(ax: Axes, wall: pd.DataFrame, *, long: bool) -> None:

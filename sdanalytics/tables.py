@@ -10,9 +10,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from sdanalytics.cache import ReportCache
 from sdanalytics.checks import check_columns, check_frame
+from sdanalytics.coverage import STATES
 from sdanalytics.drawing import title_of
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.files import LEVELS
 from sdanalytics.kpis import measured, with_results, without_total
 from sdanalytics.measures import KPIS, RATES, is_known, is_sum, needs, notes_of
 
@@ -28,6 +31,8 @@ STAGES: Final = {
 _GROUP: Final = "_group"
 _OTHER_GROUP: Final = "_other_group"
 _NAMELESS: Final = "(none)"
+_LINE: Final = LEVELS[:-1]
+_COVERAGE_WANTED: Final = "pass what ReportCache.coverage() gives, of one store"
 
 
 def ready(
@@ -202,6 +207,75 @@ def weeks(data: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
     every = pd.date_range(mondays.min(), mondays.max(), freq="7D")
     return cells.reindex(index=every, columns=range(7)).set_axis(names, axis="columns")
+
+
+@dataclass(frozen=True)
+class Standings:
+    """What a picture of the coverage draws.
+
+    Attributes
+    ----------
+    states : pandas.DataFrame
+        A row a line of slices, a column a day: the places in `STATES`, NaN for days that are
+        not told of.
+    due : pandas.DataFrame
+        The same of `is_due`, as booleans.
+    names : list of str
+        Of the lines.
+    firsts : list of int
+        The lines where another source or profile begins, if there are several.
+    """
+
+    states: pd.DataFrame
+    due: pd.DataFrame
+    names: list[str]
+    firsts: list[int]
+
+
+def standings(data: object) -> Standings:
+    """The state of each day of each line, in the frame's order."""
+    cells = _standing_cells(data.coverage() if isinstance(data, ReportCache) else check_frame(data))
+    lines = cells[list(_LINE)].drop_duplicates(ignore_index=True)
+    every = pd.MultiIndex.from_frame(lines)
+    dates = cells["date"]
+    days = pd.date_range(dates.min(), dates.max()) if len(dates) else dates
+    states, due = (
+        cells.pivot(index=list(_LINE), columns="date", values=name).reindex(every, columns=days)
+        for name in ("state", "is_due")
+    )
+    whose = lines[_several(lines)]
+    is_first = (whose != whose.shift()).any(axis="columns")
+    names = _names_of(lines, is_first)
+    return Standings(states, due.eq(True), names, lines.index[is_first].tolist())
+
+
+def _standing_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row a day of a line, with the state's place, if the frame is one of a coverage."""
+    lacking = [name for name in (*_LINE, "date", "state", "is_due") if name not in frame]
+    if lacking:
+        raise InvalidRequest(f"the frame has no {', '.join(lacking)}: {_COVERAGE_WANTED}")
+    check_columns(frame, ["date"])
+    places = frame["state"].astype("str").map({state: n for n, state in enumerate(STATES)})
+    cells = frame[list(_LINE)].astype("str").fillna("")
+    cells = cells.assign(date=frame["date"], state=places, is_due=frame["is_due"])
+    if cells.isna().any(axis=None) or cells.duplicated([*_LINE, "date"]).any():
+        states = ", ".join(STATES)
+        raise InvalidRequest(f"each day of a line has one state of {states}: {_COVERAGE_WANTED}")
+    return cells.astype({"is_due": "bool"})
+
+
+def _names_of(lines: pd.DataFrame, is_first: pd.Series[bool]) -> list[str]:
+    """Lines by report and tactic; the first of another's also by whose it is."""
+    names = lines["record_type"] + lines["segment"].radd("+").where(lines["segment"] != "", "")
+    names = names + " " + lines["tactic"]
+    for whose in _several(lines):
+        names = names.where(~is_first, lines[whose] + " " + names)
+    return names.tolist()
+
+
+def _several(lines: pd.DataFrame) -> list[str]:
+    """What has to be told of whose lines are: not what all share."""
+    return [whose for whose in ("profile_id", "source") if lines[whose].nunique() > 1]
 
 
 def floats(values: Any) -> Any:
