@@ -10,11 +10,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final, NoReturn
+from itertools import chain
+from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from isal import igzip
 from isal.igzip_lib import IsalError
@@ -23,22 +26,34 @@ from sdanalytics.errors import CorruptReport
 from sdanalytics.metrics import CATALOGUE, Kind
 from sdanalytics.schema import arrow_schema, arrow_type
 
+LARGEST: Final = 8 << 30
+"""Bytes that a report may hold, as text and as a table: a million rows of 40 fields are 1.2 GB
+of text, so that this is some seven million rows."""
+
 # 256 KB stay in the processor's cache while they are unpacked, decoded and turned into
 # columns: half the time of blocks of several MB (measured, 1M rows).
 _BLOCK: Final = 1 << 18
-_LONGEST_ROW: Final = 1 << 26
+# Three thousand times what a row of 40 fields takes; more is never held.
+_LONGEST_ROW: Final = 1 << 22
 _GZIP: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_WHITE: Final = b" \t\n\r"
 
 # The end of a row and the beginning of the next. Inside a string its quote could only be
 # the closing one, and then be followed by one of `,:}]` or white space.
-_BOUNDARY: Final = re.compile(rb'\}\s*,\s*\{\s*"[^,:}\]\s]')
+_BOUNDARY: Final = re.compile(rb'\}[ \t\n\r]*,[ \t\n\r]*\{[ \t\n\r]*"[^,:}\]\s]')
 
+# How many brackets more are open behind a byte than before it.
+_STEPS: Final = np.zeros(256, np.int8)
+_STEPS[list(b"[{")] = 1
+_STEPS[list(b"]}")] = -1
+
+_Decoder: TypeAlias = msgspec.json.Decoder[list[Any]]
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
-def read_payload(payload: bytes, columns: Sequence[str]) -> pa.Table:
+def read_payload(payload: bytes, columns: Sequence[str], largest: int = LARGEST) -> pa.Table:
     """The rows of a report, with just these columns.
 
     Parameters
@@ -49,6 +64,9 @@ def read_payload(payload: bytes, columns: Sequence[str]) -> pa.Table:
         written as text.
     columns : sequence of str
         Names of the catalogue.
+    largest : int, optional
+        Bytes that the report may hold, unpacked: its text, and its values in the table at 8
+        bytes each. A small payload can be made to hold any number (a decompression bomb).
 
     Returns
     -------
@@ -60,16 +78,20 @@ def read_payload(payload: bytes, columns: Sequence[str]) -> pa.Table:
     ------
     CorruptReport
         With `row` None when the payload is damaged: not gzip, cut short, a wrong checksum,
-        no JSON array. With `row` and `field` when a value does not fit its type: a count
-        with decimals, ``true``, text for a number, a number for text, NaN, a null row.
+        no JSON array in UTF-8, nested deeply; or when it holds more than `largest`. With
+        `row` and `field` when a value does not fit its type: a count with decimals, ``true``,
+        text for a number, a number for text, NaN, a null row. With `row` when one is longer
+        than 4 MiB.
     """
     schema = arrow_schema(columns)
     decoder = msgspec.json.Decoder(list[_row_type(columns)])  # type: ignore[misc]
     batches = []
     count = 0
-    for rows in _decoded(_pieces(_unpacked(payload)), decoder):
+    for rows in _rows(_unpacked(payload, largest), decoder):
         batches.append(_batch(rows, schema, count))
         count += len(rows)
+        if 8 * count * len(schema) > largest:
+            _refuse_size(payload, largest)
     return pa.Table.from_batches(batches, schema)
 
 
@@ -86,31 +108,62 @@ def _value_type(kind: Kind) -> Any:
     return float | None if kind.is_decimal else str | None
 
 
-def _unpacked(payload: bytes) -> Iterator[bytes]:
+def _unpacked(payload: bytes, largest: int) -> Iterator[bytes]:
     """The text in blocks; checksums, lengths and later members are looked at."""
     if not payload.startswith(_GZIP):
         raise CorruptReport("the payload is not gzip-compressed")
+    length = 0
     try:
         with igzip.GzipFile(fileobj=io.BytesIO(payload)) as file:
             while block := file.read(_BLOCK):
+                length += len(block)
+                if length > largest:
+                    _refuse_size(payload, largest)
                 yield block
-    except (EOFError, OSError, IsalError) as error:  # type: ignore[misc]  # untyped
+    # Overflow: a header, with the file's name in it, of more than half a MB.
+    except (EOFError, OSError, OverflowError, IsalError) as error:  # type: ignore[misc]  # untyped
         raise CorruptReport(f"the payload is damaged: {error}") from None
 
 
-def _pieces(text: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """The array cut into arrays of whole rows; and whether one is the last."""
-    rest = next(text, b"").removeprefix(_BYTE_ORDER_MARK).lstrip()
-    if not rest.startswith(b"["):
-        raise CorruptReport("the payload is not a JSON array")
+def _refuse_size(payload: bytes, largest: int) -> NoReturn:
+    raise CorruptReport(
+        f"the payload's {len(payload):,} bytes hold more than {largest:,} once unpacked. If that "
+        "can be, let reports be larger, in bytes: Client(..., largest_report=...)"
+    )
+
+
+def _rows(text: Iterator[bytes], decoder: _Decoder) -> Iterator[list[Any]]:
+    """The rows, some at a time.
+
+    Where rows end is guessed, which is fast, until a guess proves wrong: a row may be longer
+    than a block, and a field that nobody asked for may hold rows of its own. Whatever is
+    wrong with the text itself is found by the sure way, too.
+    """
+    count = 0
+    rest = _beginning(text)
     for block in text:
-        boundary = _last_boundary(rest)
-        if boundary is None:
-            rest += block
-            continue
-        yield rest[: boundary.start() + 1] + b"]", False
-        rest = b"[" + rest[rest.index(b"{", boundary.start()) :] + block
-    yield rest, True
+        end = _last_boundary(rest)
+        try:
+            rows = _decoded(rest[: end.start() + 1] + b"]", decoder, count) if end else []
+        except CorruptReport:
+            end = None
+        if not end:
+            yield from _rows_by_brackets(chain([rest, block], text), decoder, count)
+            return
+        yield rows
+        count += len(rows)
+        rest = b"[" + rest[rest.index(b"{", end.start()) :] + block
+    yield _decoded(rest, decoder, count)
+
+
+def _beginning(text: Iterator[bytes]) -> bytes:
+    """The first block with more than white space, from its bracket on."""
+    first = next(text, b"").removeprefix(_BYTE_ORDER_MARK)
+    begun = (block.lstrip(_WHITE) for block in chain([first], text))
+    beginning = next(filter(None, begun), b"")
+    if not beginning.startswith(b"["):
+        raise CorruptReport("the payload is not a JSON array")
+    return beginning
 
 
 def _last_boundary(text: bytes) -> re.Match[bytes] | None:
@@ -122,31 +175,80 @@ def _last_boundary(text: bytes) -> re.Match[bytes] | None:
     return None
 
 
-def _decoded(
-    pieces: Iterator[tuple[bytes, bool]], decoder: msgspec.json.Decoder[list[Any]]
-) -> Iterator[list[Any]]:
-    """The rows of each piece.
+def _rows_by_brackets(text: Iterator[bytes], decoder: _Decoder, count: int) -> Iterator[list[Any]]:
+    """The rows, the ends of which the brackets tell: slower, and sure.
 
-    A field that nobody asked for may hold rows of its own, and a cut may have fallen between
-    these: then the piece ends too early, and is decoded again together with those after it.
+    What follows the end of a row, be it `, {...` or `]`, is made an array by an empty row
+    before it, which then is left out: a comma too few or too many is found like this.
     """
-    count = 0
-    held = b""
-    enough = 0
-    for piece, last in pieces:
-        held = held[:-1] + b"," + piece[1:] if held else piece
-        if len(held) < enough and not last:
-            continue
-        try:
-            rows = decoder.decode(held)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if last or len(held) > _LONGEST_ROW or "truncated" not in str(error):
-                _refuse(error, held, count)
-            enough = 2 * len(held)
-            continue
-        yield rows
-        count += len(rows)
-        held, enough = b"", 0
+    brackets = _Brackets()
+    held: list[bytes] = []
+    empty = 0
+    for block in text:
+        end = brackets.last_row_end(block)
+        if end:
+            rows = _decoded(b"".join([*held, block[:end], b"]"]), decoder, count - empty)
+            yield rows[empty:]
+            count += len(rows) - empty
+            held, empty, block = [b"[{}"], 1, block[end:]
+        held.append(block)
+        if sum(map(len, held)) > _LONGEST_ROW:
+            raise CorruptReport(f"row {count} is longer than {_LONGEST_ROW:,} bytes", row=count)
+    yield _decoded(b"".join(held), decoder, count - empty)[empty:]
+
+
+class _Brackets:
+    """Follows strings and brackets, block by block, to where rows end."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def last_row_end(self, block: bytes) -> int | None:
+        """The place behind the last row that ends in the block, if one does."""
+        text = np.frombuffer(self._without_escapes(block), np.uint8)
+        in_string = np.logical_xor.accumulate(text == ord('"')) ^ self._in_string
+        depth = self._depth + np.cumsum(np.where(in_string, 0, _STEPS[text]), dtype=np.int32)
+        ends = np.flatnonzero((text == ord("}")) & (depth == 1) & ~in_string)
+        self._in_string, self._depth = bool(in_string[-1]), int(depth[-1])
+        return int(ends[-1]) + 1 if len(ends) else None
+
+    def _without_escapes(self, block: bytes) -> bytes:
+        """As long as the block, without the quotes that end no string."""
+        if self._escaped:
+            block = b" " + block[1:]
+        block = block.replace(rb"\\", b"  ").replace(rb"\"", b"  ")
+        self._escaped = block.endswith(b"\\")
+        return block
+
+
+def _decoded(piece: bytes, decoder: _Decoder, rows_before: int) -> list[Any]:
+    """The rows of an array."""
+    _check_text(piece)
+    try:
+        return decoder.decode(piece)
+    except RecursionError:
+        raise CorruptReport("the payload is nested too deeply for a report") from None
+    except msgspec.DecodeError as error:
+        _refuse(error, piece, rows_before)
+
+
+def _check_text(piece: bytes) -> None:
+    """Two things that msgspec lets pass.
+
+    The encoding of fields that nobody asked for; and exponents of more than five digits, of
+    which it takes five. That makes another number of one with 99,000 digits in a row, some
+    of which are looked at here.
+    """
+    whole = [None, pa.py_buffer(struct.pack("=ii", 0, len(piece))), pa.py_buffer(piece)]
+    try:
+        pa.Array.from_buffers(pa.string(), 1, whole).validate(full=True)
+    except pa.ArrowInvalid:
+        raise CorruptReport("the payload's text is not UTF-8") from None
+    for place in range(0, len(piece), 1 << 16):
+        if not piece[place : place + 4096].strip(b"0123456789"):
+            raise CorruptReport("the payload holds a number of thousands of digits")
 
 
 def _refuse(error: Exception, piece: bytes, rows_before: int) -> NoReturn:
