@@ -16,6 +16,7 @@ from sdanalytics.errors import (
     ApiError,
     BadRequest,
     CacheError,
+    Cancelled,
     ConnectionFailed,
     CorruptReport,
     DownloadFailed,
@@ -40,6 +41,7 @@ __all__ = [
     "ApiError",
     "BadRequest",
     "CacheError",
+    "Cancelled",
     "Client",
     "ConnectionFailed",
     "CorruptReport",
@@ -54,7 +56,9 @@ __all__ = [
     "RateLimited",
     "ReportCache",
     "ReportFailed",
+    "ReportJob",
     "ReportPicker",
+    "ReportPlan",
     "ReportRequest",
     "ReportResponse",
     "ReportTimeout",
@@ -68,8 +72,10 @@ __all__ = [
     "fetch_report",
     "metrics",
     "pending",
+    "plan_report",
     "plots",
     "sandbox",
+    "submit_report",
     "summarize",
 ]
 
@@ -78,8 +84,10 @@ if TYPE_CHECKING:
     from sdanalytics.api.auth import Credentials
     from sdanalytics.api.client import Client, ReportRequest, ReportResponse
     from sdanalytics.cache import ReportCache
+    from sdanalytics.job import ReportJob
     from sdanalytics.kpis import add_kpis, compare, summarize
-    from sdanalytics.report import fetch_report, pending
+    from sdanalytics.plan import ReportPlan
+    from sdanalytics.report import fetch_report, pending, plan_report, submit_report
     from sdanalytics.widgets import ReportPicker
 
 # These load when they are used: importing the package costs milliseconds, and neither
@@ -88,13 +96,17 @@ _HOMES = {
     "Client": "sdanalytics.api.client",
     "Credentials": "sdanalytics.api.auth",
     "ReportCache": "sdanalytics.cache",
+    "ReportJob": "sdanalytics.job",
     "ReportPicker": "sdanalytics.widgets",
+    "ReportPlan": "sdanalytics.plan",
     "ReportRequest": "sdanalytics.api.client",
     "ReportResponse": "sdanalytics.api.client",
     "add_kpis": "sdanalytics.kpis",
     "compare": "sdanalytics.kpis",
     "fetch_report": "sdanalytics.report",
     "pending": "sdanalytics.report",
+    "plan_report": "sdanalytics.report",
+    "submit_report": "sdanalytics.report",
     "summarize": "sdanalytics.kpis",
 }
 _MODULES = ("metrics", "plots", "sandbox")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,15 +20,17 @@ from sdanalytics.cache import ReportCache, assemble
 from sdanalytics.clock import Limit
 from sdanalytics.errors import (
     CacheError,
+    InvalidRequest,
     PartialFetchError,
     ReportTooOld,
     SDAnalyticsError,
 )
 from sdanalytics.files import Entry
 from sdanalytics.flow import Flow, Watch
-from sdanalytics.freshness import changing_from, is_fresh
-from sdanalytics.ledger import Ledger
+from sdanalytics.freshness import age_of, changing_from, is_fresh
+from sdanalytics.ledger import Built, Ledger, being_built
 from sdanalytics.metrics import catalogue_order
+from sdanalytics.plan import ReportPlan, Step
 from sdanalytics.progress import Progress
 from sdanalytics.query import ReportQuery, Slice
 from sdanalytics.schema import to_frame
@@ -32,6 +38,8 @@ from sdanalytics.steps import Stage
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger("sdanalytics")
 
 Needs = Mapping[Slice, Sequence[str]]
 Meter = Callable[[int, int], Progress]
@@ -86,9 +94,31 @@ class Call:
         self._held = {piece: self._store.lookup(piece) for piece in self._pieces}
         return [piece for piece, entry in self._held.items() if not self._will_do(entry)]
 
+    def plan(self) -> ReportPlan:
+        """What fetching would do, without doing it."""
+        missing = set(self.missing())
+        built = being_built(self._store.path)
+        steps = [self._step(piece, piece in missing, built) for piece in self._pieces]
+        return ReportPlan(self._query, tuple(steps))
+
     def fetch(self, meter: Meter) -> None:
         """Bring into the store what is missing, then read all from it."""
-        self._bring(self.missing(), meter)
+        began = self._client.clock.monotonic()
+        missing = self.missing()
+        total, asked = len(self._pieces), len(missing)
+        words = "%s of profile %s (%s): %d reports, %d from the store, %d to fetch"
+        whose = self._client.profile_id, self._client.source
+        logger.info(words, self._query, *whose, total, total - asked, asked)
+        try:
+            self._fetch(missing, meter)
+        except Exception as error:
+            logger.info("%s: ended by %s", self._query, type(error).__name__)
+            raise
+        seconds = self._client.clock.monotonic() - began
+        logger.info("%s: all there after %.1f s", self._query, seconds)
+
+    def _fetch(self, missing: Sequence[Slice], meter: Meter) -> None:
+        self._bring(missing, meter)
         damaged = self._load()
         if damaged:  # in their pages: looking them up read the footers alone
             self._damaged = set(damaged)
@@ -110,13 +140,37 @@ class Call:
         """Whether what is stored answers the call as it is."""
         if entry is None or not self._is_wide(entry) or self._refresh == "always":
             return False
-        return self._refresh == "never" or is_fresh(
+        return self._refresh == "never" or self._is_good(entry)
+
+    def _is_good(self, entry: Entry) -> bool:
+        """Whether what is stored can be no other by now."""
+        return is_fresh(
             entry.piece.date,
             entry.fetched_at,
             self._now,
             self._profile.zone,
             V2.history_days,
         )
+
+    def _step(self, piece: Slice, is_missing: bool, built: Mapping[Slice, Built]) -> Step:
+        """What fetching would do about a slice, and why."""
+        entry = self._held[piece]
+        if not is_missing:
+            return Step(piece, "store", "good")
+        if age_of(piece.date, self._now, self._profile.zone) > V2.history_days:
+            if entry is not None and self._is_wide(entry):
+                return Step(piece, "store", "the service no longer has it")
+            return Step(piece, "gone", f"older than {V2.history_days} days")
+        there = built.get(piece)
+        if there is not None and there.serves(self._to_ask(entry), self._now):
+            return Step(piece, "being built", f"asked for at {there.asked_at:%Y-%m-%d %H:%M} UTC")
+        if entry is None:
+            return Step(piece, "create", "not stored")
+        if not self._is_wide(entry):
+            lacking = [name for name in self._query.columns if name not in entry.columns]
+            return Step(piece, "create", f"stored without {', '.join(lacking)}")
+        why = "refresh='always'" if self._is_good(entry) else "may have been restated"
+        return Step(piece, "create", why)
 
     def _is_wide(self, entry: Entry) -> bool:
         """Whether it has all columns of the call."""
@@ -180,6 +234,47 @@ class Call:
             "oldest_fetched_at": min(e.fetched_at.isoformat() for e in entries),
             **changing_from(stored, self._profile.zone),
         }
+
+
+@contextlib.contextmanager
+def opened_call(
+    query: ReportQuery, client: Client, cache: object, refresh: str, limit: Limit
+) -> Iterator[Call]:
+    """A call, with the store that `cache` means and the facts of the client's profile."""
+    with opened_store(cache) as store:
+        yield Call(query, client, profile_of(store, client, limit), store, refresh, limit)
+
+
+@contextlib.contextmanager
+def opened_store(cache: object) -> Iterator[ReportCache]:
+    """The store that a call means; a temporary one for False."""
+    check_cache(cache)
+    if isinstance(cache, ReportCache):
+        yield cache
+    elif cache is False:
+        with tempfile.TemporaryDirectory(
+            prefix="sdanalytics-", ignore_cleanup_errors=True
+        ) as folder:
+            store = ReportCache(folder)
+            try:
+                yield store
+            finally:
+                store.close()
+    else:
+        yield ReportCache(cache)  # type: ignore[arg-type]  # looked at above
+
+
+def check_client(client: object) -> None:
+    """Raise `InvalidRequest` for what is neither a client nor None."""
+    if not isinstance(client, Client | None):
+        raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
+
+
+def check_cache(cache: object) -> None:
+    """Raise `InvalidRequest` for what means no store."""
+    if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
+        return
+    raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
 
 
 def _is_gone(error: SDAnalyticsError) -> bool:

@@ -102,6 +102,10 @@ class ConnectionFailed(ApiError):
     sent: bool = True
 
 
+class Cancelled(SDAnalyticsError):
+    """A job was cancelled before its frame was there."""
+
+
 class ReportFailed(SDAnalyticsError):
     """The service could not build a report (status FAILURE).
 

@@ -25,9 +25,9 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -256,7 +256,9 @@ class Ledger:
     def _attempt(self, work: Callable[[Run], T], otherwise: T) -> T:
         """Do something as one transaction; the other thing where there can be none."""
         with self._lock:
-            if not self._is_usable:
+            # The store of a call that keeps nothing goes with the call; who is late leaves it so.
+            is_gone = self._ended.is_set() and not self._path.exists()
+            if is_gone or not self._is_usable:
                 return otherwise
             try:
                 return self._transact(work)
@@ -302,6 +304,44 @@ def entries(folder: Path) -> list[dict[str, Any]]:
     except sqlite3.Error as error:
         raise CacheError(f"{path} cannot be read: {error}") from error
     return [dict(row) | {"is_held": _is_held(row)} for row in rows]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A report that is being built, by the ledger.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    asked_at : datetime.datetime
+        UTC.
+    """
+
+    columns: tuple[str, ...]
+    asked_at: datetime
+
+    def serves(self, columns: Sequence[str], now: datetime) -> bool:
+        """Whether a call that wants these columns takes it up."""
+        return set(columns) <= set(self.columns) and now - self.asked_at <= USEFUL
+
+
+def being_built(folder: Path) -> dict[Slice, Built]:
+    """The reports of a store that the service has been asked for."""
+    return {
+        _slice(row): Built(tuple(json.loads(row["columns"])), _moment(row["asked_at"]))
+        for row in entries(folder)
+        if row["report_id"] is not None
+    }
+
+
+def _slice(row: Mapping[str, Any]) -> Slice:
+    segment = None if row["segment"] == "none" else row["segment"]
+    facts = (row["source"], row["profile_id"], row["record_type"], segment, row["tactic"])
+    return Slice(*facts, date.fromisoformat(row["date"]))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -368,8 +408,7 @@ def _taken_up(row: sqlite3.Row | None, columns: Sequence[str], now: datetime) ->
     """The report of a call that is gone, if it is still of use."""
     if row is None or row["report_id"] is None:
         return None
-    built = tuple(json.loads(row["columns"]))
-    asked_at = datetime.fromisoformat(row["asked_at"]).astimezone(UTC)
-    if not set(columns) <= set(built) or now - asked_at > USEFUL:
+    built = Built(tuple(json.loads(row["columns"])), _moment(row["asked_at"]))
+    if not built.serves(columns, now):
         return None
-    return Claim(built, row["report_id"], asked_at)
+    return Claim(built.columns, row["report_id"], built.asked_at)

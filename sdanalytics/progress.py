@@ -35,7 +35,7 @@ class Progress:
     ) -> None:
         self._title = title
         self.total = total
-        self._cached = cached
+        self.cached = cached
         self._show = somebody_looks() if show is None else show
         self._clock = clock
         self._next_draw = clock.monotonic() + (_PATIENCE if show is None else 0.0)
@@ -58,6 +58,10 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
+    def counts(self) -> Counter[str]:
+        """How many reports are in each state; any thread may ask."""
+        return Counter(list(self._states.values()))
+
     def watch(self, piece: Slice, state: str) -> None:
         """Take note of a slice's state: waiting, downloading, done or failed."""
         self._states[piece] = state
@@ -70,12 +74,10 @@ class Progress:
     def _draw(self) -> None:
         self._next_draw = self._clock.monotonic() + _REDRAW
         self._drawn = True
-        counts = Counter(self._states.values())
+        counts = self.counts()
         parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]
         told = [part for part in parts if not part.startswith("0 ")]
-        self.put(
-            self._cached + counts["done"], ", ".join([*told, f"{self._cached} from the cache"])
-        )
+        self.put(self.cached + counts["done"], ", ".join([*told, f"{self.cached} from the cache"]))
 
     def put(self, done: int, words: str) -> None:
         """Show how many reports are there, and in words what the others are doing."""

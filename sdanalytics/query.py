@@ -100,6 +100,12 @@ class ReportQuery:
             segment=segment,
         )
 
+    def __str__(self) -> str:
+        report = catalogue.report_name(self.record_type, self.segment)
+        days = str(self.start) if self.end == self.start else f"{self.start} to {self.end}"
+        tactics = "" if self.tactics == catalogue.TACTICS else f" {' '.join(self.tactics)}"
+        return f"{report}{tactics} {days}"
+
     @property
     def identity(self) -> tuple[str, ...]:
         """The columns that tell rows of one day and tactic apart."""

@@ -1,20 +1,20 @@
-"""`fetch_report`: the whole flow, or the cache, in one call."""
+"""`fetch_report`: the whole flow, or the cache, in one call; and the same in the background."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from sdanalytics.api.client import Client
 from sdanalytics.api.v2 import V2
 from sdanalytics.cache import ReportCache
-from sdanalytics.call import Call, profile_of
+from sdanalytics.call import check_cache, check_client, opened_call, opened_store
 from sdanalytics.clock import Limit
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.job import ReportJob
+from sdanalytics.plan import ReportPlan
 from sdanalytics.progress import Progress
 from sdanalytics.query import DateLike, ReportQuery, latest_today
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Refresh = Literal["auto", "never", "always"]
 _REFRESH: Final = ("auto", "never", "always")
+_LAST_MOMENTS: Final = 1.0
+"""Seconds that a call gets to settle which ends early."""
 
 
 def fetch_report(
@@ -105,15 +107,99 @@ def fetch_report(
     ['date', 'tactic', 'campaignId']
     """
     query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
-    _check_options(refresh, timeout, client)
+    job = _job(query, client, cache, refresh, timeout, progress)
+    try:
+        return job.result()
+    except BaseException:  # Ctrl-C, above all: nobody waits for it any more
+        job.cancel()
+        job.wait(_LAST_MOMENTS)
+        raise
+
+
+def submit_report(
+    record_type: str,
+    start: DateLike,
+    end: DateLike | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    tactic: str | Sequence[str] | None = None,
+    segment: str | None = None,
+    client: Client | None = None,
+    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    refresh: Refresh = "auto",
+    timeout: float | None = None,
+    progress: bool = False,
+) -> ReportJob:
+    """Begin to fetch a report, and return at once.
+
+    Parameters
+    ----------
+    record_type, start, end, metrics, tactic, segment, client, cache, refresh, timeout
+        As in `fetch_report`, which is this and a wait for the result.
+    progress : bool
+        A bar, besides what the job shows of itself.
+
+    Returns
+    -------
+    ReportJob
+        Its `status`, `wait`, `result` and `cancel`; in a notebook it shows how it is doing.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured
+        Before any network is touched. Whatever else can go wrong `ReportJob.result` raises.
+
+    Examples
+    --------
+    >>> import sdanalytics as sda
+    >>> with sda.sandbox.start() as sandbox:
+    ...     job = sda.submit_report(
+    ...         "campaigns", sandbox.today, client=sandbox.client, cache=False
+    ...     )
+    ...     df = job.result()
+    >>> job.status().state
+    'done'
+    """
+    query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
+    return _job(query, client, cache, refresh, timeout, progress)
+
+
+def plan_report(
+    record_type: str,
+    start: DateLike,
+    end: DateLike | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    tactic: str | Sequence[str] | None = None,
+    segment: str | None = None,
+    client: Client | None = None,
+    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    refresh: Refresh = "auto",
+) -> ReportPlan:
+    """Tell what `fetch_report` would do, without asking for any report.
+
+    Parameters
+    ----------
+    record_type, start, end, metrics, tactic, segment, client, cache, refresh
+        As in `fetch_report`.
+
+    Returns
+    -------
+    ReportPlan
+        How many reports the call would ask for, which are being built already, what comes
+        from the store, and which days the service no longer has.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured, ApiError
+        As `fetch_report`. Only the facts of the profile are asked for, once.
+    """
+    query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
+    _check_options(refresh, None, client, cache)
     client = client or Client.from_env()
-    query.refuse_future(latest_today(client.clock.now()), "where it is latest")
-    limit = Limit(client.clock, V2.timeout if timeout is None else timeout)
-    with opened_store(cache) as store:
-        profile = profile_of(store, client, limit)
-        call = Call(query, client, profile, store, refresh, limit)
-        call.fetch(partial(Progress, record_type, show=progress, clock=client.clock))
-        return call.frame()
+    limit = Limit(client.clock, V2.timeout)
+    with opened_call(query, client, cache, refresh, limit) as call:
+        return call.plan()
 
 
 def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -133,43 +219,29 @@ def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.Dat
         return store.pending()
 
 
-def check_client(client: object) -> None:
-    """Raise `InvalidRequest` for what is neither a client nor None."""
-    if not isinstance(client, Client | None):
-        raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
+def _job(
+    query: ReportQuery,
+    client: Client | None,
+    cache: object,
+    refresh: str,
+    timeout: float | None,
+    show: bool | None,
+) -> ReportJob:
+    """The job of a call that makes sense, begun."""
+    _check_options(refresh, timeout, client, cache)
+    client = client or Client.from_env()
+    query.refuse_future(latest_today(client.clock.now()), "where it is latest")
+    limit = Limit(client.clock, V2.timeout if timeout is None else timeout)
+    meter = partial(Progress, query.record_type, show=show, clock=client.clock)
+    return ReportJob(query, client, cache, refresh, limit, meter).start()
 
 
-def check_cache(cache: object) -> None:
-    """Raise `InvalidRequest` for what means no store."""
-    if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
-        return
-    raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
-
-
-def _check_options(refresh: object, timeout: object, client: object) -> None:
+def _check_options(refresh: object, timeout: object, client: object, cache: object) -> None:
     if not isinstance(refresh, str) or refresh not in _REFRESH:
         raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")
     check_client(client)
+    check_cache(cache)
     if timeout is None:
         return
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise InvalidRequest(f"timeout={timeout!r} is no number of seconds above 0")
-
-
-@contextlib.contextmanager
-def opened_store(cache: object) -> Iterator[ReportCache]:
-    """The store that a call means; a temporary one for False."""
-    check_cache(cache)
-    if isinstance(cache, ReportCache):
-        yield cache
-    elif cache is False:
-        with tempfile.TemporaryDirectory(
-            prefix="sdanalytics-", ignore_cleanup_errors=True
-        ) as folder:
-            store = ReportCache(folder)
-            try:
-                yield store
-            finally:
-                store.close()
-    else:
-        yield ReportCache(cache)  # type: ignore[arg-type]  # looked at above

@@ -21,7 +21,7 @@ from sdanalytics.api.answers import error_from, storage_words
 from sdanalytics.api.auth import Credentials, TokenSource
 from sdanalytics.api.pace import AMAZON_CREATE_RATE, Memory, OwnMemory, Pace
 from sdanalytics.api.secrets import scrub
-from sdanalytics.api.transport import Answer, Transport, persist
+from sdanalytics.api.transport import SILENCE_TIMEOUT, Answer, Transport, persist
 from sdanalytics.clock import Clock, Limit
 from sdanalytics.errors import (
     ApiError,
@@ -438,11 +438,14 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
+        creates = method == "POST"
 
         def send() -> Answer:
             began = time.perf_counter()
             url = self.base_url + path
-            answer = self._transport.api(method, url, limit, headers=headers, data=data)
+            # What a create made is learned even when the call has ended meanwhile.
+            patience = Limit(self.clock, SILENCE_TIMEOUT) if creates else limit
+            answer = self._transport.api(method, url, patience, headers=headers, data=data)
             took = 1000 * (time.perf_counter() - began)
             logger.debug("%s: %s %s: %d in %.0f ms", operation, method, path, answer.status, took)
             return answer
@@ -452,8 +455,8 @@ class Client:
             operation,
             limit=limit,
             pace=self._pace,
-            creates=method == "POST",
-            refusals=self._refusals(creates=method == "POST"),
+            creates=creates,
+            refusals=self._refusals(creates=creates),
         )
 
     def _refusals(self, *, creates: bool) -> int | None:

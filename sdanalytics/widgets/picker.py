@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -17,9 +18,10 @@ from sdanalytics.api.client import Client
 from sdanalytics.api.profiles import Profile
 from sdanalytics.api.v2 import V2
 from sdanalytics.cache import ReportCache
-from sdanalytics.call import Call, profile_of
+from sdanalytics.call import Call, check_cache, check_client, opened_store
 from sdanalytics.clock import Limit
-from sdanalytics.errors import InvalidRequest, SDAnalyticsError
+from sdanalytics.errors import Cancelled, InvalidRequest, SDAnalyticsError
+from sdanalytics.job import ReportJob
 from sdanalytics.metrics import (
     RECORD_TYPES,
     SEGMENT,
@@ -27,10 +29,9 @@ from sdanalytics.metrics import (
     default_metrics,
     segmented_record_types,
 )
+from sdanalytics.plan import Action
 from sdanalytics.progress import Progress
 from sdanalytics.query import ReportQuery
-from sdanalytics.report import check_cache, check_client, opened_store
-from sdanalytics.widgets.job import Job
 from sdanalytics.widgets.metrics import MetricChoice
 from sdanalytics.widgets.parts import (
     button,
@@ -56,6 +57,12 @@ _MOST_DAYS: Final = 366
 _PROFILES_LIMIT: Final = 5.0
 """Seconds in which the profiles must be listed before the picker opens without."""
 _LINE: Final = 88
+_ACTIONS: Final[dict[Action, str]] = {
+    "store": "in the store",
+    "create": "to fetch",
+    "being built": "being built",
+    "gone": "no longer at Amazon",
+}
 _MEANINGS: Final = {"T00020": "contextual targeting", "T00030": "audiences"}
 
 
@@ -110,7 +117,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     (True, True)
     """
 
-    _job: Job | None = None
+    _job: ReportJob | None = None
     _quiet = True
     _fetched: ReportQuery | None = None
 
@@ -120,6 +127,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self._given = client
         self._client = client or Client.from_env()
         self._cache = cache
+        self._shown = threading.Event()
         self.data: pd.DataFrame | None = None
         self._make_choices()
         self._make_results()
@@ -203,21 +211,23 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         if self._job is not None and self._job.is_running:
             self.remark.value = said(
                 "Still cancelling: press Fetch again in a moment"
-                if self._job.cancelled
+                if self._job.is_cancelled
                 else "A fetch is running: wait for it, or press Cancel before you fetch anew"
             )
             return
         limit = Limit(self._client.clock, V2.timeout)
+        meter = partial(_Meter, self, clock=self._client.clock)
         try:
             query = self.query
             client = self._client.for_profile(self.profile.value)
-            call = partial(self._bring, query, client, limit)
         except SDAnalyticsError as error:
             self.status.value = warned(str(error))
             return
         self.progress.value, self.progress.bar_style = 0, "info"
         self.status.value = said("Asking for reports ...")
-        self._job = Job(query, call, limit, self._ended)
+        self._shown.clear()
+        self._job = ReportJob(query, client, self._cache, "auto", limit, meter)
+        self._job.add_done_callback(self._ended)
         self._job.start()
 
     def cancel(self) -> None:
@@ -231,7 +241,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being fetched; whether that came within so many seconds."""
-        return self._job is None or self._job.wait(seconds)
+        return self._job is None or self._shown.wait(seconds)
 
     def close(self) -> None:
         """Cancel what is running, and close the widget."""
@@ -338,15 +348,12 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         client = self._client.for_profile(self.profile.value)
         limit = Limit(client.clock, V2.timeout)
         with opened_store(self._cache) as store:
-            missing = Call(query, client, self._profile(), store, "auto", limit).missing()
-        first = self._today() - timedelta(V2.history_days)
-        absent = {piece.date for piece in missing}
-        parts = {
-            "in the store": set(query.days) - absent,
-            "to fetch": {each for each in absent if each >= first},
-            "no longer at Amazon": {each for each in absent if each < first},
-        }
-        told = [f"{name}: {_ranges(days)}" for name, days in parts.items() if days]
+            plan = Call(query, client, self._profile(), store, "auto", limit).plan()
+        days: dict[str, set[date]] = {action: set() for action in _ACTIONS}
+        for step in plan.steps:
+            days[step.action].add(step.piece.date)
+        days["store"] -= days["create"] | days["being built"] | days["gone"]
+        told = [f"{words}: {_ranges(days[act])}" for act, words in _ACTIONS.items() if days[act]]
         return "; ".join([every, *told])
 
     @property
@@ -361,26 +368,30 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         unknown = Profile(self.profile.value, "", "", "UTC", "", "")
         return self._profiles.get(self.profile.value, unknown)
 
-    def _bring(self, query: ReportQuery, client: Client, limit: Limit) -> pd.DataFrame:
-        """The whole call, in the background."""
-        with opened_store(self._cache) as store:
-            profile = profile_of(store, client, limit)
-            call = Call(query, client, profile, store, "auto", limit)
-            call.fetch(partial(_Meter, self, clock=client.clock))
-            return call.frame()
-
-    def _ended(self, job: Job) -> None:
+    def _ended(self, job: ReportJob) -> None:
         """Show how a fetch has ended; what a newer one has begun to show stays."""
         if job is not self._job:
             return
-        self.progress.bar_style = "success" if job.frame is not None else "warning"
-        if job.frame is not None:
-            self.data, self._fetched = job.frame, job.query
+        try:
+            self._conclude(job)
+        finally:
+            self._shown.set()
+
+    def _conclude(self, job: ReportJob) -> None:
+        try:
+            frame = job.result()
+        except Exception as error:
+            self.progress.bar_style = "warning"
+            end = _trouble(error)
+        else:
+            self.progress.bar_style = "success"
+            self.data, self._fetched = frame, job.query
             self.progress.value = self.progress.max
             self.status.value = said("Drawing ...")
-            self.result.show(job.frame)
+            self.result.show(frame)
+            end = said(_summary_of(frame))
         self._chosen()
-        self.status.value = _end_of(job)
+        self.status.value = end
 
     def _client_code(self) -> list[str]:
         name = "sda.Client.from_env()" if self._given is None else "client"
@@ -406,7 +417,7 @@ class _Meter(Progress):
         """Show it on the picker's bar and status."""
         bar = self._picker.progress
         bar.max, bar.value = max(self.total, 1), done
-        if self._picker._job is not None and not self._picker._job.cancelled:
+        if self._picker._job is not None and not self._picker._job.is_cancelled:
             self._picker.status.value = said(f"{done} of {self.total} reports; {words}")
 
 
@@ -427,14 +438,12 @@ def _profiles(client: Client) -> tuple[dict[str, Profile], str]:
     return known, trouble
 
 
-def _end_of(job: Job) -> str:
-    """How a fetch has ended, in words."""
-    if job.frame is not None:
-        return said(_summary_of(job.frame))
-    if job.cancelled:
+def _trouble(error: Exception) -> str:
+    """How a fetch has ended that brought no frame, in words."""
+    if isinstance(error, Cancelled):
         return said("Cancelled. What had arrived is stored; fetch again for the rest")
-    unexpected = "" if isinstance(job.error, SDAnalyticsError) else "Unexpected: "
-    return warned(f"{unexpected}{type(job.error).__name__}: {job.error}")
+    unexpected = "" if isinstance(error, SDAnalyticsError) else "Unexpected: "
+    return warned(f"{unexpected}{type(error).__name__}: {error}")
 
 
 def _title(profile: Profile) -> str:

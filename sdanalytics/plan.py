@@ -1,0 +1,104 @@
+"""What a call would do, without doing it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from sdanalytics.query import ReportQuery, Slice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Action = Literal["store", "being built", "create", "gone"]
+_ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a call would do about one slice, and why."""
+
+    piece: Slice
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True)
+class ReportPlan:
+    """What `fetch_report` would do with the same parameters, now.
+
+    Attributes
+    ----------
+    query : ReportQuery
+    steps : tuple of Step
+        One a slice, in the order of the frame.
+    """
+
+    query: ReportQuery
+    steps: tuple[Step, ...]
+
+    @property
+    def reports(self) -> int:
+        """How many reports would be asked for."""
+        return self._count("create")
+
+    @property
+    def being_built(self) -> int:
+        """How many have been asked for already, and would be taken up or waited for."""
+        return self._count("being built")
+
+    @property
+    def from_store(self) -> int:
+        """How many come from the store."""
+        return self._count("store")
+
+    @property
+    def gone(self) -> list[date]:
+        """The days that neither the store nor the service has any more."""
+        return sorted({step.piece.date for step in self.steps if step.action == "gone"})
+
+    @property
+    def slices(self) -> pd.DataFrame:
+        """Each slice by itself.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `date` (datetime64[s]), `tactic` (str), `action` (category: ``"store"``,
+            ``"being built"``, ``"create"``, ``"gone"``) and `why` (str).
+        """
+        import numpy as np
+        import pandas as pd
+
+        from sdanalytics.schema import text_column
+
+        days = np.array([step.piece.date for step in self.steps], dtype="datetime64[s]")
+        columns: dict[str, Any] = {
+            "date": days,
+            "tactic": text_column(step.piece.tactic for step in self.steps),
+            "action": pd.Categorical([step.action for step in self.steps], list(_ACTIONS)),
+            "why": text_column(step.why for step in self.steps),
+        }
+        return pd.DataFrame(columns)
+
+    def __str__(self) -> str:
+        told = [f"{self.reports} to ask for"]
+        told += [f"{self.being_built} being built"] if self.being_built else []
+        told += [f"{self.from_store} from the store"]
+        gone = self.gone
+        if gone:
+            days = f"{gone[0]}" if len(gone) == 1 else f"{len(gone)} days from {gone[0]}"
+            told += [f"{self._count('gone')} that the service no longer has ({days})"]
+        count = len(self.steps)
+        return f"{self.query}: {count} report{'s'[: count != 1]}: {', '.join(told)}"
+
+    def __repr__(self) -> str:
+        return f"<ReportPlan {self}>"
+
+    def _repr_html_(self) -> str:
+        return f'<div class="sdanalytics-plan">{html.escape(str(self))}</div>'
+
+    def _count(self, action: Action) -> int:
+        return sum(step.action == action for step in self.steps)

@@ -1,0 +1,262 @@
+"""Calls in the background, and what a call would do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+import sdanalytics as sda
+from sdanalytics import ReportCache, ReportTimeout, fetch_report, plan_report, sandbox
+from sdanalytics import submit_report as submit
+from sdanalytics.sandbox import Answer, Report, Sandbox
+from tests.conftest import Box
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def slow() -> Iterator[Sandbox]:
+    """Reports take ten real minutes: long enough to be in the middle of it."""
+    with sandbox.start(delay=600) as box:
+        yield box
+
+
+def days(box: Sandbox, first: int, last: int) -> tuple[Any, Any]:
+    return box.today - timedelta(first), box.today - timedelta(last)
+
+
+def is_true_soon(condition: Any) -> bool:
+    end = time.monotonic() + SECONDS
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return bool(condition())
+
+
+class TestSubmit:
+    def test_gives_what_fetch_report_gives(self, box: Box, store: ReportCache) -> None:
+        span = box.day(3), box.day(1)
+        job = submit("campaigns", *span, client=box.client, cache=store)
+        frame = job.result()
+        assert job.wait(0)
+        pd.testing.assert_frame_equal(
+            frame, fetch_report("campaigns", *span, client=box.client, cache=store)
+        )
+        status = job.status()
+        assert (status.state, status.reports, status.arrived) == ("done", 6, 6)
+        assert (status.from_store, status.waiting, status.failed) == (0, 0, 0)
+        assert 5 <= status.seconds < 10  # the delay of the sandbox, on the clock that jumps
+        assert job.result() is frame
+
+    def test_returns_at_once_and_tells_how_it_is_doing(
+        self, slow: Sandbox, store: ReportCache
+    ) -> None:
+        job = submit("campaigns", *days(slow, 3, 1), client=slow.client, cache=store)
+        assert not job.wait(0.01)
+        assert job.status().state == "running"
+        assert is_true_soon(lambda: slow.count("request_report") == 6)
+        assert job.status().waiting == 6
+        assert "running: 0 of 6 reports, 6 waiting, 0 from the store" in repr(job)
+        assert f"campaigns {slow.today - timedelta(3)} to {slow.today - timedelta(1)}" in repr(job)
+        job.cancel()
+        assert job.wait(SECONDS)
+
+    def test_what_makes_no_sense_is_said_at_once(self, box: Box) -> None:
+        with pytest.raises(sda.InvalidRequest, match="did you mean 'campaigns'"):
+            submit("campaign", box.day(1), client=box.client)
+        with pytest.raises(sda.InvalidRequest, match="cache=5"):
+            submit("campaigns", box.day(1), client=box.client, cache=5)  # type: ignore[arg-type]
+        with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
+            submit("campaigns", box.day(1))
+        assert box.sandbox.log == []
+
+    def test_a_failure_is_raised_by_the_result_as_often_as_it_is_asked(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        def fail(report: Report) -> None:
+            report.status = "FAILURE"
+
+        box.sandbox.fill_with(fail)
+        job = submit("campaigns", box.day(1), client=box.client, cache=store)
+        for _ in range(2):
+            with pytest.raises(sda.ReportFailed):
+                job.result()
+        assert job.status().state == "failed"
+        assert job.status().failed == 2
+        assert "ReportFailed" in job._repr_html_()
+
+    def test_cancel_keeps_what_arrived_and_what_is_being_built(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        stop = threading.Event()
+        waiting: list[sda.ReportJob] = []
+
+        def cancel_on_the_fourth(report: Report) -> None:
+            if len(box.sandbox.reports) == 3:
+                assert stop.wait(SECONDS)
+                waiting[0].cancel()
+
+        box.sandbox.fill_with(cancel_on_the_fourth)
+        job = submit("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
+        waiting.append(job)
+        stop.set()
+        with pytest.raises(sda.Cancelled, match="call again for the rest"):
+            job.result()
+        assert job.status().state == "cancelled"
+        box.sandbox.fill_with(lambda report: None)
+        fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
+        assert len(box.sandbox.reports) == 6
+        assert sda.pending(store).empty
+
+    def test_jobs_of_the_same_days_share_their_reports(self, store: ReportCache) -> None:
+        with sandbox.start(delay=0.5) as box:
+            one = {"client": box.client, "cache": store}
+            jobs = [submit("campaigns", box.today, **one) for _ in range(3)]  # type: ignore[arg-type]
+            frames = [job.result() for job in jobs]
+            assert len(box.reports) == 2
+        pd.testing.assert_frame_equal(frames[0], frames[1])
+
+    def test_a_callback_is_called_when_it_has_ended_or_at_once_if_it_has(self, box: Box) -> None:
+        seen: list[str] = []
+        job = submit("campaigns", box.day(1), client=box.client, cache=False)
+        job.add_done_callback(lambda job: seen.append(job.status().state))
+        job.result()
+        assert is_true_soon(lambda: seen == ["done"])
+        job.add_done_callback(lambda job: seen.append("at once"))
+        assert seen == ["done", "at once"]
+
+    def test_its_html_is_escaped_and_has_a_bar(self, box: Box) -> None:
+        refusal = Answer(400, '{"code": "<b>", "details": "<script>"}')
+        box.sandbox.arrange("request_report", *[refusal] * 2)
+        job = submit("campaigns", box.day(1), client=box.client, cache=False)
+        with pytest.raises(sda.BadRequest):
+            job.result()
+        shown = job._repr_html_()
+        assert "<script>" not in shown
+        assert '<progress aria-label="reports"' in shown
+
+    def test_an_interpreter_that_ends_leaves_nothing_half_done(
+        self, slow: Sandbox, store: ReportCache
+    ) -> None:
+        script = f"""
+            import sys, time
+            import sdanalytics as sda
+            client = sda.Client.from_env()
+            job = sda.submit_report("campaigns", sys.argv[1], client=client, cache=sys.argv[2])
+            while job.status().waiting < 2 or len(sda.pending(sys.argv[2])) < 2:
+                time.sleep(0.02)
+            print({"'ended'"})
+        """
+        import os
+
+        run = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), str(slow.today), str(store.path)],
+            env=os.environ | slow.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert (run.returncode, run.stdout, run.stderr) == (0, "ended\n", "")
+        pending = sda.pending(store)
+        assert pending["report_id"].tolist() == list(slow.reports)
+        assert not pending["is_followed"].any()
+
+    def test_a_notebook_shows_it_until_it_has_ended(self, tmp_path: Path) -> None:
+        with sandbox.start(delay=1.5) as box:
+            cells = [
+                "import os\nos.environ.update(" + repr(box.environment) + ")\n"
+                "import sdanalytics as sda\n"
+                f"job = sda.submit_report('campaigns', '{box.today}', cache=False)\n"
+                "display(job)\njob.add_done_callback(lambda _: None)\ndf = job.result()\n"
+                "import threading\n"
+                "for thread in threading.enumerate():\n"
+                "    if thread.name == 'sdanalytics job shown':\n        thread.join()",
+            ]
+            notebook = nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+            )
+            NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+        [output] = notebook.cells[0].outputs
+        assert "done: 2 of 2 reports" in output.data["text/plain"]
+        assert 'value="2" max="2"' in output.data["text/html"]
+
+
+class TestPlan:
+    def test_tells_what_a_call_would_do_and_does_nothing(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        one = {"client": box.client, "cache": store}
+        fetch_report("campaigns", box.day(60), tactic="T00020", **one)  # type: ignore[arg-type]
+        box.clock.pass_time(2 * 86400)
+        fetch_report("campaigns", box.day(50), box.day(49), **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(48), metrics=["cost"], tactic="T00020", **one)  # type: ignore[arg-type]
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", box.day(47), timeout=2, **one)  # type: ignore[arg-type]
+        asked = len(box.sandbox.log)
+
+        plan = plan_report("campaigns", box.day(62), box.day(46), **one)  # type: ignore[arg-type]
+        assert len(box.sandbox.log) == asked
+        table = plan.slices
+        assert table.dtypes.astype(str).to_dict() == {
+            "date": "datetime64[s]", "tactic": "str", "action": "category", "why": "str",
+        }  # fmt: skip
+        actions = {
+            (str(row.date)[:10], row.tactic): (row.action, row.why) for row in table.itertuples()
+        }
+        assert len(actions) == 34
+        # Sixty-two days ago, one tactic was fetched in time.
+        assert actions[box.day(62), "T00020"] == ("store", "good")
+        assert actions[box.day(62), "T00030"] == ("gone", "older than 60 days")
+        assert actions[box.day(61), "T00020"][0] == "gone"
+        assert actions[box.day(60), "T00020"] == ("create", "not stored")
+        assert actions[box.day(50), "T00030"] == ("store", "good")
+        assert actions[box.day(48), "T00020"][0] == "create"
+        assert "stored without" in actions[box.day(48), "T00020"][1]
+        assert actions[box.day(47), "T00020"][0] == "being built"
+        counts = plan.reports, plan.being_built, plan.from_store, len(plan.gone)
+        assert counts == (24, 2, 5, 2)
+        assert str(plan).endswith(
+            "34 reports: 24 to ask for, 2 being built, 5 from the store, "
+            f"3 that the service no longer has (2 days from {box.day(62)})"
+        )
+
+        # And that is what the call does.
+        fetch_report("campaigns", box.day(60), box.day(46), **one)  # type: ignore[arg-type]
+        assert box.sandbox.count("request_report") == 8 + 24
+        assert plan_report("campaigns", box.day(60), box.day(46), **one).reports == 0  # type: ignore[arg-type]
+
+    def test_says_why_a_stored_day_would_be_asked_for_again(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        fetch_report("campaigns", box.day(1), client=box.client, cache=store)
+        box.clock.pass_time(13 * 3600)
+        plan = plan_report("campaigns", box.day(1), client=box.client, cache=store)
+        always = plan_report(
+            "campaigns", box.day(1), client=box.client, cache=store, refresh="always"
+        )
+        never = plan_report(
+            "campaigns", box.day(1), client=box.client, cache=store, refresh="never"
+        )
+        assert {(step.action, step.why) for step in plan.steps} == {
+            ("create", "may have been restated")
+        }
+        assert {step.action for step in always.steps} == {"create"}
+        assert {step.action for step in never.steps} == {"store"}
+
+    def test_what_makes_no_sense_is_refused(self, box: Box) -> None:
+        with pytest.raises(sda.InvalidRequest, match="refresh"):
+            plan_report("campaigns", box.day(1), client=box.client, refresh="often")  # type: ignore[arg-type]
+        with pytest.raises(sda.InvalidRequest, match="in the future"):
+            plan_report("campaigns", box.day(-3), client=box.client)
