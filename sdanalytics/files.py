@@ -337,8 +337,10 @@ def _obstacle(path: Path, error: OSError) -> str | None:
     """A folder where a file should be, or a file where a folder should be."""
     if error.errno in (None, errno.EISDIR):  # Arrow gives no number
         return f"the folder {path}"
-    folders = [path, *path.parents] if error.errno == errno.ENOTDIR else path.parents
-    return next((f"the file {folder}" for folder in folders if os.path.isfile(folder)), None)
+    if error.errno not in (errno.ENOTDIR, errno.EEXIST):
+        return None
+    place = Path(error.filename or path)
+    return next((f"the file {p}" for p in (place, *place.parents) if os.path.isfile(p)), None)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import io
+import json
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
+from sdanalytics.checksum import checksum_of
 from sdanalytics.query import Slice
 from sdanalytics.schema import arrow_schema
 from tests.conftest import Box
@@ -166,6 +170,102 @@ def test_what_is_damaged_or_foreign_is_told_and_fetched_again(
     assert store.verify().empty
 
 
+def _rewrite(path: Path, change: Callable[[pa.Table], pa.Table], **options: Any) -> None:
+    """Write a file's rows anew, with what its metadata said of them before."""
+    table = pq.read_table(path, partitioning=None)
+    pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path, **options)
+
+
+def _add_a_click(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("clicks")
+    return table.set_column(place, "clicks", pc.add(table["clicks"], 1))
+
+
+def _without_checksum(table: pa.Table) -> pa.Table:
+    facts = json.loads(table.schema.metadata[b"sdanalytics"])
+    del facts["checksum"]
+    return table.replace_schema_metadata({b"sdanalytics": json.dumps(facts).encode()})
+
+
+def test_other_rows_than_were_stored_are_told(box: Box, store: ReportCache) -> None:
+    fetch(box, store)
+    path = files(store)[0]
+    _rewrite(path, _add_a_click)
+    told = store.verify()
+    assert told["path"].tolist() == [str(path)]
+    assert "not those that were stored" in told["problem"][0]
+    _rewrite(path, lambda table: table.take(list(reversed(range(len(table))))))
+    assert "not those that were stored" in store.verify()["problem"][0]
+
+
+def test_the_same_rows_laid_out_otherwise_are_well(box: Box, store: ReportCache) -> None:
+    fetch(box, store, "campaignName", "clicks", "cost", "currency")
+    for path in files(store):
+        _rewrite(path, lambda table: table, row_group_size=3, use_dictionary=False)
+    assert store.verify().empty
+
+
+def test_a_file_without_a_checksum_is_well(box: Box, store: ReportCache) -> None:
+    frame = fetch(box, store)
+    for path in files(store):
+        table = _without_checksum(pq.read_table(path, partitioning=None))
+        pq.write_table(table, path)
+    assert store.verify().empty
+    pd.testing.assert_frame_equal(fetch(box, store), frame)
+    assert box.sandbox.count("request_report") == 4
+
+
+def _odd_table() -> pa.Table:
+    """Values that files and chunks might take for each other."""
+    return pa.table(
+        {
+            "a": pa.array([0, None, 2**62, -1, 7], pa.int64()),
+            "b": pa.array([0.0, -0.0, None, float("nan"), 0.1], pa.float64()),
+            "c": pa.array(["", None, "ab", "c", "夏 \U0001f6d2"], pa.string()),
+        }
+    )
+
+
+def test_a_checksum_is_of_values_alone() -> None:
+    table = _odd_table()
+    whole = checksum_of(table)
+    assert checksum_of(pa.concat_tables([table.slice(0, 2), table.slice(2)])) == whole
+    rubbish = [
+        pa.Array.from_buffers(
+            column.type, len(column), [column.chunk(0).buffers()[0], *values], column.null_count
+        )
+        for column, values in (
+            (table["a"], [pa.array([0, 99, 2**62, -1, 7]).buffers()[1]]),
+            (table["b"], [pa.array([0.0, -0.0, 99.0, float("nan"), 0.1]).buffers()[1]]),
+            (table["c"], pa.array(["", "rubbish", "ab", "c", "夏 \U0001f6d2"]).buffers()[1:]),
+        )
+    ]
+    assert checksum_of(pa.table(rubbish, names=table.column_names)) == whole
+    for options in ({"use_dictionary": False}, {"data_page_version": "2.0"}, {"version": "1.0"}):
+        file = io.BytesIO()
+        pq.write_table(table, file, **options)
+        assert checksum_of(pq.read_table(file)) == whole
+    assert checksum_of(table.slice(0, 0)) == checksum_of(table.schema.empty_table())
+
+
+def test_a_checksum_tells_all_values_apart() -> None:
+    table = _odd_table()
+    others = [
+        table.set_column(0, "a", pa.array([None, 0, 2**62, -1, 7], pa.int64())),
+        table.set_column(0, "a", pa.array([0, None, 2**62 + 1, -1, 7], pa.int64())),
+        table.set_column(1, "b", pa.array([-0.0, 0.0, None, float("nan"), 0.1])),
+        table.set_column(1, "b", pa.array([0.0, -0.0, None, None, 0.1])),
+        table.set_column(2, "c", pa.array(["", None, "a", "bc", "夏 \U0001f6d2"])),
+        table.set_column(2, "c", pa.array([None, "", "ab", "c", "夏 \U0001f6d2"])),
+        table.rename_columns(["a", "b", "d"]),
+        table.select(["b", "a", "c"]),
+        table.slice(0, 4),
+        pa.table({"a": table["a"].fill_null(0), "b": table["b"], "c": table["c"]}),
+        table.set_column(0, "a", pa.array([0.0, None, 2.0**62, -1, 7])),
+    ]
+    assert len({checksum_of(each) for each in (table, *others)}) == len(others) + 1
+
+
 def test_a_stray_file_is_told_and_left_alone(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     stray = files(store)[0].with_name("notes.txt")
@@ -176,6 +276,112 @@ def test_a_stray_file_is_told_and_left_alone(box: Box, store: ReportCache) -> No
     assert len(store.entries()) == 4
 
 
+class TestRepair:
+    def test_moves_what_is_bad_aside_and_deletes_nothing(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        frame = fetch(box, store)
+        cut, folder, good, foreign = files(store)
+        _cut(cut)
+        content = cut.read_bytes()
+        folder.unlink()
+        folder.mkdir()
+        (folder / "inside").write_text("mine")
+        _foreign(foreign)
+        stray = foreign.with_name("notes.txt")
+        stray.write_text("mine, too")
+        problems = store.verify()
+        assert set(problems["path"]) == {str(path) for path in (cut, folder, foreign, stray)}
+        moved = store.repair()
+        assert moved.dtypes.astype("str").tolist() == ["str"] * 3
+        pd.testing.assert_frame_equal(moved[["path", "problem"]], problems)
+        for path, aside in zip(moved["path"], moved["moved_to"], strict=True):
+            place = Path(path).relative_to(store.path)
+            assert Path(aside).relative_to(store.path / "damaged").parent == place.parent
+            assert not Path(path).exists()
+        asides = dict(zip(moved["path"], map(Path, moved["moved_to"]), strict=True))
+        assert asides[str(cut)].read_bytes() == content
+        assert (asides[str(folder)] / "inside").read_text() == "mine"
+        assert asides[str(stray)].read_text() == "mine, too"
+        assert good.exists()
+        assert store.verify().empty
+        assert store.repair().empty
+        assert len(fetch(box, store)) == len(frame)
+        assert box.sandbox.count("request_report") == 7
+        assert store.verify().empty
+
+    def test_overwrites_nothing_that_was_moved_before(self, box: Box, store: ReportCache) -> None:
+        fetch(box, store)
+        path = files(store)[0]
+        kept = []
+        for content in (b"first", b"second"):
+            path.write_bytes(content)
+            kept += [Path(aside) for aside in store.repair()["moved_to"]]
+        assert [aside.read_bytes() for aside in kept] == [b"first", b"second"]
+        root = store.path / "damaged"
+        assert len([each for each in root.rglob("*") if each.is_file()]) == 2
+        assert len(store.entries()) == 3
+
+    @pytest.mark.parametrize(
+        "place", ["reports", "profiles", "reports/*", "profiles/*", "reports/*/*/*", "profiles/*/*"]
+    )
+    def test_whatever_is_in_the_place_of_something_else(
+        self, box: Box, store: ReportCache, place: str
+    ) -> None:
+        frame = fetch(box, store)
+        (path,) = store.path.glob(place)
+        is_file = path.is_file()
+        path.rename(store.path / "aside")
+        path.mkdir() if is_file else path.touch()
+        with pytest.raises(sda.CacheError, match="is in the way"):
+            fetch(box, store)
+        assert box.sandbox.count("request_report") == 4
+        assert store.verify()["path"].tolist() == [str(path)]
+        store.repair()
+        assert store.verify().empty
+        assert len(fetch(box, store)) == len(frame)
+
+    def test_damaged_facts_of_a_profile(self, box: Box, store: ReportCache) -> None:
+        fetch(box, store)
+        facts = next((store.path / "profiles").rglob("*.json"))
+        for content in (facts.read_text()[:-9], "{}", facts.read_text().replace("25", "52")):
+            before = facts.read_text()
+            facts.write_text(content)
+            if content != before:
+                assert store.verify()["path"].tolist() == [str(facts)], content
+                store.repair()
+            fetch(box, store)
+            assert store.verify().empty
+
+    def test_a_copy_in_another_place_is_foreign(self, box: Box, store: ReportCache) -> None:
+        fetch(box, store)
+        path = files(store)[0]
+        for other in (path.parents[1] / "date=20261118", store.path / "reports" / "old"):
+            other.mkdir()
+            shutil.copy(path, other)
+            assert len(store.entries()) == 4
+            assert store.verify()["path"].tolist() == [str(other / path.name)]
+            store.repair()
+
+    def test_what_cannot_be_moved_is_said_after_the_rest_was(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        fetch(box, store)
+        stuck, free = files(store)[:2]
+        _cut(stuck)
+        _cut(free)
+        place = stuck.relative_to(store.path).parent
+        in_the_way = store.path / "damaged" / place
+        in_the_way.parent.mkdir(parents=True)
+        in_the_way.touch()
+        with pytest.raises(sda.CacheError, match=f"file {in_the_way} is in the way") as caught:
+            store.repair()
+        assert str(stuck) in str(caught.value)
+        assert store.verify()["path"].tolist() == [str(stuck)]
+        in_the_way.unlink()
+        assert store.repair()["path"].tolist() == [str(stuck)]
+
+
 def test_damage_does_not_narrow_what_is_asked(box: Box, store: ReportCache) -> None:
     fetch(box, store, "clicks", "cost")
     _flip(files(store)[0])
@@ -183,39 +389,11 @@ def test_damage_does_not_narrow_what_is_asked(box: Box, store: ReportCache) -> N
     assert store.entries()["columns"].map(len).tolist() == [4, 4, 4, 4]
 
 
-def test_what_cannot_be_written_is_said_and_loses_nothing(
-    box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frame = fetch(box, store, "clicks")
-    before = {path: path.read_bytes() for path in files(store)}
-
-    def no_space(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", no_space)
-        with pytest.raises(sda.CacheError, match="No space left on device") as caught:
-            fetch(box, store, "clicks", "cost")
-    assert str(store.path) in str(caught.value)
-    assert {path: path.read_bytes() for path in files(store)} == before
-    assert store.verify().empty
-    pd.testing.assert_frame_equal(fetch(box, store, "clicks"), frame)
-
-
 def test_a_store_in_an_impossible_place_is_said(box: Box, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(sda.CacheError, match="SDANALYTICS_CACHE_DIR"):
         fetch(box, ReportCache(tmp_path / "file" / "store"))
     assert box.sandbox.count("request_report") == 0
-
-
-def test_files_carry_the_users_permissions(box: Box, store: ReportCache) -> None:
-    before = os.umask(0o027)
-    try:
-        fetch(box, store)
-    finally:
-        os.umask(before)
-    assert {path.stat().st_mode & 0o777 for path in files(store)} == {0o640}
 
 
 def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,18 +465,6 @@ def test_fewer_rows_than_there_were_are_damage(box: Box, store: ReportCache) -> 
     pq.write_table(table.slice(0, 1), path)
     assert "rows" in store.verify()["problem"][0]
     pd.testing.assert_frame_equal(fetch(box, store), frame)
-
-
-def test_a_folder_in_the_place_of_a_file_is_told(box: Box, store: ReportCache) -> None:
-    fetch(box, store)
-    path = files(store)[0]
-    path.unlink()
-    path.mkdir()
-    assert store.verify()["path"].tolist() == [str(path)]
-    with pytest.raises(sda.CacheError, match=r"report\.parquet"):
-        fetch(box, store)
-    with pytest.raises(sda.CacheError, match="cannot remove"):
-        store.remove("campaigns", box.day(3), box.day(2))
 
 
 def test_removing_all_of_a_profile_leaves_nothing_of_it(box: Box, store: ReportCache) -> None:
