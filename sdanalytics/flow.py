@@ -61,6 +61,10 @@ class Dialect(Protocol):
     def name(self) -> str:
         """The version's name, such as ``"v2"``."""
 
+    @property
+    def largest_report(self) -> int:
+        """Bytes that a report may hold once it is unpacked."""
+
     def create(self, piece: Slice, columns: Sequence[str]) -> str:
         """Ask for a report; its id."""
 
@@ -272,7 +276,7 @@ class Flow:
         report_id = str(claim.report_id)
         payload = self._dialect.download(report_id)
         try:
-            table = read_payload(payload, claim.columns)
+            table = read_payload(payload, claim.columns, self._dialect.largest_report)
         except CorruptReport as error:
             error.report_id = report_id
             error.add_note(f"report {report_id}: {piece}")

@@ -30,6 +30,7 @@ from sdanalytics.errors import (
     InvalidRequest,
 )
 from sdanalytics.metrics import RECORD_TYPES
+from sdanalytics.payload import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,6 @@ REGIONS: Final = {
 }
 """API host and token address of each region."""
 
-LARGEST: Final = 8 << 30
 OPERATION_LIMIT: Final = 300.0
 """Seconds that one operation may take, its repetitions included, outside of a fetch."""
 STORAGE_TRIES: Final = 2
@@ -363,9 +363,18 @@ class Client:
 
     def _from_storage(self, link: str, report_id: str) -> bytes:
         limit = self._bounds()
+
+        def send() -> Answer:
+            began = time.perf_counter()
+            answer = self._transport.storage(link, limit, self.largest_report)
+            took = 1000 * (time.perf_counter() - began)
+            words = "storage: report %s: %d, %d bytes in %.0f ms"
+            logger.debug(words, report_id, answer.status, len(answer.body), took)
+            return answer
+
         try:
             answer = persist(
-                lambda: self._transport.storage(link, limit, self.largest_report),
+                send,
                 "storage",
                 limit=limit,
                 # Another host: the API's pace is not its own.

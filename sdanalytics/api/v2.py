@@ -36,6 +36,7 @@ class V2:
 
     def __init__(self, client: Client, limit: Limit, memory: Memory | None = None) -> None:
         self._client = client.within(limit, memory)
+        self.largest_report = client.largest_report
 
     def until_create(self) -> float:
         """Seconds to wait before the next report is asked for; 0: now."""

@@ -1,0 +1,265 @@
+"""Where data may come from, how much of it, and where secrets may go: nowhere."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import copy
+import gzip
+import logging
+import pickle
+import socket
+import ssl
+import threading
+from typing import Any
+
+import pytest
+import trustme
+
+import sdanalytics as sda
+from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report
+from sdanalytics.api.links import refusal
+from sdanalytics.sandbox import Answer
+from tests.conftest import Box, JumpingClock
+
+AMAZON = "https://advertising-api.amazon.com"
+HERE = "http://127.0.0.1:8080"
+
+
+def client_of(box: Box, **settings: Any) -> Client:
+    return Client(
+        Credentials.from_env(box.sandbox.environment),
+        box.sandbox.profile_ids[0],
+        base_url=box.sandbox.base_url,
+        token_url=box.sandbox.token_url,
+        clock=box.clock,
+        **settings,
+    )
+
+
+# -- where payloads come from ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "s3.amazonaws.com", "bucket.s3.amazonaws.com", "bucket.s3.us-east-1.amazonaws.com",
+        "s3.eu-west-1.amazonaws.com", "s3-us-west-2.amazonaws.com",
+        "a.b.c.s3-us-west-2.amazonaws.com", "bucket.s3.dualstack.us-east-1.amazonaws.com",
+        "bucket.s3-accelerate.amazonaws.com", "bucket.s3.cn-north-1.amazonaws.com.cn",
+        "point-123.s3-accesspoint.us-east-1.amazonaws.com", "S3.AMAZONAWS.COM",
+    ],
+)  # fmt: skip
+def test_payloads_come_from_s3(host: str) -> None:
+    assert refusal(f"https://{host}/key?X-Amz-Signature=x", AMAZON, ()) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.org/s3.amazonaws.com", "https://s3.amazonaws.com.evil.org/x",
+        "https://evils3.amazonaws.com/x", "https://ec2-1-2-3-4.compute-1.amazonaws.com/x",
+        "https://user:pw@s3.amazonaws.com/x", "https://s3.amazonaws.com@evil.org/x",
+        "http://bucket.s3.amazonaws.com/x", "ftp://s3.amazonaws.com/x", "file:///etc/passwd",
+        "https://127.0.0.1/x", "http://localhost/x", "https://[::1]/x", "https://169.254.169.254/x",
+        "", "/v2/elsewhere", "https://", "https://[bad", "https://s3.amazonaws.com:x/",
+        "https://s3.amazonaws.com\\@evil.org/", "https://evil.org#s3.amazonaws.com",
+    ],
+)  # fmt: skip
+def test_and_from_nowhere_else(link: str) -> None:
+    words = refusal(link, AMAZON, ())
+    assert words is not None
+    assert "X-Amz" not in words
+
+
+def test_a_service_may_serve_its_payloads_itself_and_the_user_may_allow_others() -> None:
+    own = "https://ads.example.org"
+    assert refusal("https://ads.example.org/files/1", own, ()) is None
+    assert refusal("http://ads.example.org/files/1", "http://ads.example.org", ()) is not None
+    assert refusal("https://files.example.org/1", own, ()) is not None
+    assert refusal("https://files.example.org/1", own, ("files.example.org",)) is None
+    assert refusal("https://a.files.example.org/1", own, ("files.example.org",)) is not None
+    assert refusal("https://a.files.example.org/1", own, (".files.example.org",)) is None
+    assert refusal("http://files.example.org/1", own, ("files.example.org",)) is not None
+    assert refusal("http://localhost:9000/1", HERE, ()) is None
+
+
+def test_hosts_are_a_setting(box: Box) -> None:
+    assert client_of(box, storage_hosts="Files.Example.org").storage_hosts == ("files.example.org",)
+    environment = box.sandbox.environment | {"SDANALYTICS_STORAGE_HOSTS": "a.org, .b.org,"}
+    assert Client.from_env(environment).storage_hosts == ("a.org", ".b.org")
+    for wrong in ("https://a.org", "a.org/b", "", "*", [5], 5, "a b"):
+        with pytest.raises(InvalidRequest, match="storage_hosts"):
+            client_of(box, storage_hosts=wrong)
+
+
+def test_a_redirect_elsewhere_is_refused_and_the_host_named(box: Box, store: ReportCache) -> None:
+    link = {"Location": "https://files.example.org/1?X-Amz-Signature=secret"}
+    box.sandbox.arrange("download_report", *[Answer(307, "", link)] * 8)
+    with pytest.raises(sda.DownloadFailed, match=r"files\.example\.org.*storage_hosts") as caught:
+        fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
+    assert "secret" not in str(caught.value)
+
+
+def test_storage_may_not_redirect_further(box: Box, store: ReportCache) -> None:
+    link = {"Location": f"{box.sandbox.storage_url}/b/x.json.gz"}
+    box.sandbox.arrange("storage", *[Answer(302, "", link)] * 8)
+    with pytest.raises(sda.DownloadFailed, match="storage answered 302"):
+        fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
+    assert box.sandbox.count("storage") == 4  # one a link, and no hop
+
+
+def test_the_api_may_not_redirect_at_all(box: Box) -> None:
+    elsewhere = Answer(302, "", {"Location": f"{box.sandbox.storage_url}/b/x"})
+    box.sandbox.arrange("profiles", elsewhere)
+    with pytest.raises(sda.ApiError, match="302"):
+        box.client.profiles()
+    assert box.sandbox.count("storage") == 0
+
+
+# -- encryption -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", [None, "PYTHONHTTPSVERIFY", "CURL_CA_BUNDLE"])
+def test_certificates_are_checked_always(
+    variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, "" if "BUNDLE" in variable else "0")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    listener = socket.create_server(("127.0.0.1", 0))
+    received: list[bytes] = []
+
+    def serve() -> None:
+        for _ in range(5):
+            try:
+                connection, _ = listener.accept()
+                with context.wrap_socket(connection, server_side=True) as encrypted:
+                    received.append(encrypted.recv(1000))
+            except OSError:
+                continue
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = listener.getsockname()[1]
+    client = Client(
+        Credentials("id", access_token="Atza|token"),
+        1,
+        base_url=f"https://127.0.0.1:{port}",
+        clock=JumpingClock(),
+    )
+    with listener, pytest.raises(sda.ConnectionFailed, match="certificate"):
+        client.profiles()
+    assert received == []
+
+
+# -- how much ---------------------------------------------------------------------------------
+
+
+def test_a_payload_that_would_fill_the_memory_is_refused(box: Box, store: ReportCache) -> None:
+    bomb = gzip.compress(b"[" + b",".join([b'{"campaignId":1}'] * (1 << 17)) + b"]")
+    assert len(bomb) < 1 << 14
+    box.sandbox.fill_with(lambda report: bomb)
+    client = client_of(box, largest_report=1 << 20)
+    with pytest.raises(sda.CorruptReport, match="largest_report="):
+        fetch_report("campaigns", box.day(1), client=client, cache=store)
+    frame = fetch_report("campaigns", box.day(1), client=client_of(box), cache=store)
+    assert len(frame) == 2 << 17
+
+
+def test_what_storage_sends_without_end_is_cut_off(box: Box, store: ReportCache) -> None:
+    box.sandbox.fill_with(lambda report: b"\x1f\x8b" + bytes(1 << 22))
+    client = client_of(box, largest_report=1 << 20)
+    with pytest.raises(sda.DownloadFailed, match="more than 1,048,576 bytes"):
+        fetch_report("campaigns", box.day(1), client=client, cache=store)
+
+
+def test_an_answer_that_unpacks_to_more_than_any_answer_is_not_unpacked(box: Box) -> None:
+    bomb = gzip.compress(b"[" + b" " * (1 << 27) + b"]")
+    box.sandbox.arrange("profiles", Answer(200, bomb, {"Content-Encoding": "gzip"}))
+    with pytest.raises(sda.ApiError):
+        box.client.profiles()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, 1.5, "8GB", None])
+def test_a_size_that_is_none_is_refused(box: Box, wrong: Any) -> None:
+    with pytest.raises(InvalidRequest, match="largest_report"):
+        client_of(box, largest_report=wrong)
+
+
+# -- where secrets may go -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_secrets_are_not_pickled(box: Box, make: Any) -> None:
+    credentials = Credentials("id", "secret-of-client", "Atzr|secret")
+    with pytest.raises(TypeError, match="from_env"):
+        make(credentials)
+    if make is not copy.copy:  # of a client that is how another profile's is made
+        with pytest.raises(TypeError, match="from_env"):
+            make(box.client)
+
+
+def test_a_process_pool_that_is_handed_a_client_says_what_to_do(box: Box) -> None:
+    with (
+        concurrent.futures.ProcessPoolExecutor(1) as pool,
+        pytest.raises(TypeError, match="from_env"),
+    ):
+        pool.submit(print, box.client).result()
+
+
+# -- the log -------------------------------------------------------------------------------------
+
+
+def story(caplog: pytest.LogCaptureFixture) -> list[str]:
+    own = [record for record in caplog.records if record.name == "sdanalytics"]
+    return [record.getMessage() for record in own if record.levelno >= logging.INFO]
+
+
+@pytest.mark.parametrize("days", [1, 14, 40])
+def test_info_tells_the_story_of_a_call_in_a_dozen_lines(
+    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, days: int
+) -> None:
+    caplog.set_level(logging.INFO, "sdanalytics")
+    fetch_report("campaigns", box.day(1), client=box.client, cache=store, tactic="T00020")
+    caplog.clear()
+    box.sandbox.revoke_tokens()
+    fetch_report("campaigns", box.day(days), box.day(1), client=box.client, cache=store)
+    told = story(caplog)
+    assert len(told) <= 12
+    count = 2 * days
+    profile = box.sandbox.profile_ids[0]
+    assert told[0].startswith(f"campaigns {box.day(days)}")
+    assert f"of profile {profile}" in told[0]
+    assert told[0].endswith(f"{count} reports, 1 from the store, {count - 1} to fetch")
+    [first] = [line for line in told if "is being built (asked for 1 of" in line]
+    assert any(report_id in first for report_id in box.sandbox.reports)
+    assert any("is stored (1 of" in line for line in told)
+    assert told[-1].startswith(f"campaigns {box.day(days)}")
+    assert "all there after" in told[-1]
+
+
+def test_info_tells_of_waits_and_why(
+    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sdanalytics")
+    fetch_report("campaigns", box.day(9), client=box.client, cache=store)
+    box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": "17"}), Answer(500))
+    box.sandbox.revoke_tokens()
+    caplog.clear()
+    fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
+    told = "\n".join(story(caplog))
+    assert "request_report: the service has enough (429); waiting 17.0 s (as it asked)" in told
+    assert "request_report: answer 500; trying again in" in told
+
+
+def test_debug_tells_of_each_exchange(
+    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "sdanalytics")
+    fetch_report("campaigns", box.day(9), box.day(1), client=box.client, cache=store)
+    lines = [record.getMessage() for record in caplog.records if record.name == "sdanalytics"]
+    for report_id in box.sandbox.reports:
+        assert any(report_id in line for line in lines)
+    for operation in ("request_report", "get_report_status", "download_report", "storage"):
+        exchanges = [line for line in lines if line.startswith(f"{operation}: ")]
+        assert len(exchanges) >= box.sandbox.count(operation), operation
