@@ -1,0 +1,468 @@
+"""What the store says of each day, and the picture of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+
+from sdanalytics import InvalidRequest, ReportCache, fetch_report
+from sdanalytics import plots as typed_plots
+from sdanalytics.api.profiles import Profile
+from sdanalytics.query import Slice
+from tests.conftest import Box
+
+plots: Any = typed_plots  # what is in the axes is looked at more closely than types tell
+
+NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
+TODAY = date(2026, 11, 20)
+STATES = ["final", "restatable", "empty", "missing", "gone"]
+COLUMNS = [
+    "source", "profile_id", "record_type", "segment", "tactic", "date", "state", "rows",
+    "fetched_at", "is_due",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def put(
+    store: ReportCache,
+    ago: int,
+    *,
+    fetched: int = 0,
+    rows: int = 2,
+    record_type: str = "campaigns",
+    tactic: str = "T00020",
+    profile_id: str = "1",
+    source: str = "NA",
+    segment: str | None = None,
+) -> None:
+    """Store a day so many days ago, fetched so many days ago."""
+    piece = Slice(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
+    keys = {"campaigns": ["campaignId"], "targets": ["campaignId", "adGroupId", "targetId"]}
+    names = [*keys[record_type], *(["matchedTarget"] if segment else [])]
+    texts = pa.array(["x"] * rows, pa.string())
+    numbers = pa.array(range(rows), pa.int64())
+    table = pa.table({name: texts if name == "matchedTarget" else numbers for name in names})
+    fetched_at = NOW - timedelta(fetched)
+    store.store(piece, table, report_id="r", fetched_at=fetched_at, api="v2")
+
+
+def states(store: ReportCache, *arguments: Any, **options: Any) -> dict[int, str]:
+    """The state of each day, by how many days ago it was."""
+    frame = store.coverage(*arguments, now=NOW, **options)
+    ages = [(pd.Timestamp(TODAY) - day).days for day in frame["date"]]
+    return dict(zip(ages, frame["state"].astype("str"), strict=True))
+
+
+def due(store: ReportCache, **options: Any) -> list[int]:
+    frame = store.coverage(now=NOW, **options)
+    return [(pd.Timestamp(TODAY) - day).days for day in frame.loc[frame["is_due"], "date"]]
+
+
+class TestStates:
+    def test_of_each_day(self, store: ReportCache) -> None:
+        put(store, 90, fetched=30)  # 60 days old when it was fetched
+        put(store, 88, fetched=80)  # 8 days old, and too old to be had anew
+        put(store, 87, fetched=80, rows=0)
+        put(store, 50)
+        put(store, 49, rows=0)
+        put(store, 43)
+        put(store, 42)
+        put(store, 2, fetched=1)
+        put(store, 1)
+        told = states(store)
+        assert list(told) == list(range(90, 0, -1))
+        assert {ago: state for ago, state in told.items() if state not in ("missing", "gone")} == {
+            90: "final", 88: "restatable", 87: "empty", 50: "final", 49: "empty", 43: "final",
+            42: "restatable", 2: "restatable", 1: "restatable",
+        }  # fmt: skip
+        assert {ago for ago, state in told.items() if state == "gone"} == {89, *range(61, 87)}
+        absent = [ago for ago, state in told.items() if state == "missing"]
+        assert absent == [ago for ago in range(60, 2, -1) if ago not in (50, 49, 43, 42)]
+        assert due(store) == [*absent, 2]
+
+    def test_the_columns(self, store: ReportCache) -> None:
+        put(store, 3, rows=0)
+        put(store, 2, rows=7, segment="matchedTarget", tactic="T00030")
+        frame = store.coverage(now=NOW)
+        assert frame.columns.tolist() == COLUMNS
+        empty = ReportCache(store.path / "nothing").coverage()
+        for each in (frame, empty):
+            assert each.dtypes.astype("str").tolist() == [
+                *["str"] * 5, "datetime64[s]", "category", "Int64", "datetime64[us, UTC]", "bool",
+            ]  # fmt: skip
+            assert each["state"].cat.categories.tolist() == STATES
+            assert each["state"].cat.ordered
+        assert frame.columns.equals(empty.columns)
+        assert frame["tactic"].tolist() == ["T00020"] * 3 + ["T00030"] * 2
+        assert frame["segment"].isna().tolist() == [True] * 3 + [False] * 2
+        assert frame["rows"].astype("object").where(frame["rows"].notna(), None).tolist() == [
+            0, None, None, 7, None,
+        ]  # fmt: skip
+        assert frame["fetched_at"].isna().tolist() == frame["rows"].isna().tolist()
+        assert frame["fetched_at"][0] == NOW
+        assert (frame["state"] < "missing").tolist() == frame["rows"].notna().tolist()
+
+    def test_version_3_keeps_more_days(self, store: ReportCache) -> None:
+        put(store, 70)
+        told = states(store, history_days=65)
+        assert (told[66], told[65], told[61]) == ("gone", "missing", "missing")
+        assert 65 in due(store, history_days=65)
+        assert 66 not in due(store, history_days=65)
+
+    def test_what_was_fetched_in_the_future_is_not_final(self, store: ReportCache) -> None:
+        put(store, 50, fetched=-10)
+        put(store, 49)
+        told = store.coverage(now=NOW).head(2)
+        assert told["state"].tolist() == ["restatable", "final"]
+        assert told["is_due"].tolist() == [True, False]
+
+    def test_damaged_and_foreign_files_are_as_absent_as_for_calls(
+        self, box: Box, store: ReportCache
+    ) -> None:
+        fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
+        path = sorted((store.path / "reports").rglob("report.parquet"))[1]
+        path.write_bytes(b"")
+        (path.parents[1] / "notes.txt").write_text("mine")
+        frame = store.coverage(now=box.clock.now())
+        assert frame["state"].astype("str").tolist().count("missing") == 1
+        assert len(frame) == 6
+
+    def test_due_is_what_a_call_fetches(self, box: Box, store: ReportCache) -> None:
+        ask: dict[str, Any] = {"client": box.client, "cache": store}
+        for ago in (55, 44, 43, 42, 16, 15, 14, 5, 4, 3, 2, 1):
+            fetch_report("campaigns", box.day(ago), tactic="T00020", **ask)
+        for hours in (13, 25, 24 * 7):
+            box.clock.pass_time(3600.0 * hours)
+            expected = int(store.coverage(now=box.clock.now())["is_due"].sum())
+            before = box.sandbox.count("request_report")
+            first = str(store.entries()["date"].min().date())
+            fetch_report("campaigns", first, box.day(1), tactic="T00020", **ask)
+            assert expected > 0
+            assert box.sandbox.count("request_report") - before == expected
+            assert not store.coverage(now=box.clock.now())["is_due"].any()
+
+
+class TestDays:
+    def test_are_days_of_the_profiles_zone(self, store: ReportCache) -> None:
+        zones = {"1": "America/Los_Angeles", "2": "Asia/Tokyo", "3": None}
+        for profile_id, zone in zones.items():
+            put(store, 62, profile_id=profile_id)
+            if zone:
+                store.store_profile("NA", Profile(profile_id, "XX", "XXX", zone, "seller", "x"))
+        for moment, last in (
+            (datetime(2026, 11, 20, 7, 59, tzinfo=UTC), {"1": 18, "2": 19, "3": 19}),
+            (datetime(2026, 11, 20, 8, 0, tzinfo=UTC), {"1": 19, "2": 19, "3": 19}),
+            (datetime(2026, 11, 20, 15, 0, tzinfo=UTC), {"1": 19, "2": 20, "3": 19}),
+        ):
+            frame = store.coverage(now=moment).set_index("profile_id")
+            for profile_id, day in last.items():
+                told = frame.loc[profile_id]
+                assert told["date"].max() == pd.Timestamp(2026, 11, day)
+                first_missing = told.loc[told["state"] == "missing", "date"].min()
+                assert first_missing == pd.Timestamp(2026, 11, day) - timedelta(59)
+
+    def test_narrow_and_widen(self, store: ReportCache) -> None:
+        put(store, 10)
+        put(store, 5, tactic="T00030")
+        assert len(store.coverage(now=NOW)) == 10 + 5
+        within = store.coverage(start="2026-11-14", end=date(2026, 11, 16), now=NOW)
+        assert within["date"].dt.day.tolist() == [14, 15, 16] * 2
+        assert within["state"].astype("str").tolist() == ["missing"] * 4 + ["restatable", "missing"]
+        wider = store.coverage(start=pd.Timestamp(2026, 9, 1), now=NOW)
+        assert len(wider) == 2 * 80
+        assert wider["state"].tolist().count("gone") == 2 * 20
+        earlier = store.coverage(end="2026-11-12", now=NOW)
+        assert earlier["date"].dt.day.tolist() == [10, 11, 12]
+        today = store.coverage(start="2026-11-20", now=NOW)
+        assert today["date"].dt.day.tolist() == [20, 20]
+        assert today["is_due"].all()
+
+    def test_no_day_that_has_not_begun_is_told_of(self, store: ReportCache) -> None:
+        put(store, 3)
+        store.store_profile("NA", Profile("1", "US", "USD", "America/Los_Angeles", "seller", "x"))
+        evening = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+        frame = store.coverage(end="2026-11-20", now=evening)
+        assert frame["date"].max() == pd.Timestamp(2026, 11, 19)
+        with pytest.raises(InvalidRequest, match="2026-11-21 is in the future"):
+            store.coverage(end="2026-11-21", now=evening)
+        with pytest.raises(InvalidRequest, match="2026-11-22 is in the future"):
+            store.coverage(start="2026-11-22", now=evening)
+
+
+class TestSlices:
+    def test_only_those_that_occur(self, store: ReportCache) -> None:
+        put(store, 2)
+        put(store, 3, record_type="targets", tactic="T00030", segment="matchedTarget")
+        put(store, 4, profile_id="2", source="EU")
+        frame = store.coverage(now=NOW)
+        told = frame[COLUMNS[:5]].fillna("-").drop_duplicates().to_numpy().tolist()
+        assert told == [
+            ["EU", "2", "campaigns", "-", "T00020"],
+            ["NA", "1", "campaigns", "-", "T00020"],
+            ["NA", "1", "targets", "matchedTarget", "T00030"],
+        ]
+
+    def test_narrowed(self, store: ReportCache) -> None:
+        put(store, 2)
+        put(store, 2, record_type="targets", tactic="T00030")
+        put(store, 2, segment="matchedTarget")
+        put(store, 2, profile_id="2")
+        put(store, 2, profile_id="2", source="EU")
+        for options, count in (
+            ({"record_type": "campaigns"}, 4),
+            ({"record_type": "targets", "profile_id": 1}, 1),
+            ({"segment": "matchedTarget"}, 1),
+            ({"profile_id": 2}, 2),
+            ({"profile_id": "2", "source": "EU"}, 1),
+            ({"source": "FE"}, 0),
+        ):
+            frame = store.coverage(now=NOW, **options)  # type: ignore[arg-type]
+            assert frame["rows"].count() == count, options
+            assert (frame[list(options)].astype("str") == list(map(str, options.values()))).all(
+                axis=None
+            )
+
+    def test_what_is_asked_for_and_not_there_is_missing_or_gone(self, store: ReportCache) -> None:
+        put(store, 2)
+        targets = store.coverage("targets", now=NOW)
+        assert targets["tactic"].unique().tolist() == ["T00020", "T00030"]
+        assert targets["state"].unique().tolist() == ["missing"]
+        assert len(targets) == 2 * 60  # what can be had
+        early = store.coverage("targets", "2026-09-11", tactic="T00030", now=NOW)
+        assert early["state"].astype("str").tolist() == ["gone"] * 10 + ["missing"] * 60
+        both = store.coverage(tactic=["T00030", "T00020"], start="2026-11-18", now=NOW)
+        assert both["tactic"].tolist() == ["T00020"] * 2 + ["T00030"] * 2
+        assert both["state"].isin(["missing"]).tolist() == [False, True, True, True]
+        split = store.coverage("campaigns", segment="matchedTarget", start="2026-11-18", now=NOW)
+        assert split["segment"].tolist() == ["matchedTarget"] * 4
+
+    def test_a_store_of_nothing(self, store: ReportCache) -> None:
+        assert store.coverage("campaigns", "2026-11-01", now=NOW).empty
+        ours = store.coverage("campaigns", "2026-11-18", source="NA", profile_id=1, now=NOW)
+        assert ours["profile_id"].tolist() == ["1"] * 4
+        assert ours["state"].astype("str").tolist() == ["missing"] * 4
+        assert not store.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"record_type": "campaign"}, "did you mean 'campaigns'"),
+        ({"tactic": "T20"}, "tactic='T20' is not one of T00020, T00030"),
+        ({"record_type": "asins", "segment": "matchedTarget"}, "cannot be segmented"),
+        ({"start": "2026-11-05", "end": "2026-11-04"}, "before start"),
+        ({"start": "yesterday"}, "is not a day"),
+        ({"end": pd.Timestamp("2026-11-05", tz="UTC")}, "has a time zone"),
+        ({"history_days": 2.5}, "history_days=2.5 is no whole number"),
+        ({"history_days": -1}, "history_days=-1"),
+        ({"now": datetime(2026, 11, 20)}, "no datetime with a time zone"),
+        ({"now": "2026-11-20"}, "no datetime with a time zone"),
+    ],
+)
+def test_what_cannot_exist_is_refused(
+    store: ReportCache, arguments: dict[str, Any], told: str
+) -> None:
+    put(store, 2)
+    with pytest.raises(InvalidRequest, match=told):
+        store.coverage(**{"now": NOW, **arguments})
+
+
+def made(lines: int, days: int, profiles: int = 1) -> pd.DataFrame:
+    """A coverage with all states, that of each cell known: its line and day, modulo 5."""
+    kinds = [
+        (kind, segment, tactic)
+        for kind in ("campaigns", "adGroups", "productAds", "targets", "asins")
+        for segment in (None, "matchedTarget", "other")
+        for tactic in ("T00020", "T00030", "T00040", "T00050")
+    ]
+    each = -(-lines // profiles)
+    named = [(str(3521466331 + n // each), *kinds[n % each]) for n in range(lines)]
+    names = pd.DataFrame(named, columns=COLUMNS[1:5]).assign(source="NA", n=range(lines))
+    dates = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=days, unit="s")})
+    frame = names.merge(dates.assign(day=range(days)), how="cross")
+    frame["state"] = [STATES[code] for code in (frame["n"] + frame["day"]) % 5]
+    frame["is_due"] = frame["state"] == "missing"
+    return frame.astype({"state": pd.CategoricalDtype(STATES, ordered=True)})
+
+
+def labels(axes: Any) -> list[str]:
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def explained(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def dashes(axes: Any) -> list[tuple[float, float, float]]:
+    """The lines through what is due: line, first day, last day, from the first day of all."""
+    (runs,) = [each for each in axes.collections if isinstance(each, LineCollection)]
+    left = axes.images[0].get_extent()[0]
+    ends = [np.asarray(each) for each in runs.get_segments()]
+    return [(e[0, 1], e[0, 0] - left, e[1, 0] - left) for e in ends]
+
+
+class TestPicture:
+    @pytest.mark.parametrize(("lines", "days"), [(1, 1), (1, 7), (2, 60), (60, 7), (60, 400)])
+    def test_each_cell_is_its_state(self, lines: int, days: int) -> None:
+        axes = plots.coverage(made(lines, days))
+        drawn = np.asarray(axes.images[0].get_array())
+        expected = np.add.outer(np.arange(lines), np.arange(days)) % 5
+        assert (drawn == expected).all()
+        assert len(labels(axes)) == lines
+        assert axes.figure.get_size_inches()[0] == 6.4
+        words = " ".join(explained(axes))
+        assert [state in words for state in STATES] == [n in expected for n in range(5)]
+        axes.figure.canvas.draw()
+        self._is_legible(axes)
+
+    def _is_legible(self, axes: Any) -> None:
+        """Nothing is cut off, and no two names overlap."""
+        frame = axes.figure.bbox
+        boxes = [text.get_window_extent() for text in axes.get_yticklabels()]
+        for box in [*boxes, axes.get_legend().get_window_extent()]:
+            assert frame.x0 <= box.x0
+            assert box.x1 <= frame.x1
+            assert frame.y0 <= box.y0
+        assert not any(above.overlaps(below) for above, below in combinations(boxes, 2))
+        assert axes.bbox.width > 0.4 * frame.width
+        dates = [t.get_window_extent() for t in axes.get_xticklabels() if t.get_text()]
+        assert not any(a.overlaps(b) for a, b in combinations(dates, 2))
+
+    def test_days_without_a_row_are_blank(self) -> None:
+        frame = made(2, 5).query("not (n == 1 and day == 2)")
+        drawn = plots.coverage(frame).images[0].get_array()
+        assert np.argwhere(np.ma.getmaskarray(drawn)).tolist() == [[1, 2]]
+
+    def test_names_leave_out_what_all_share(self) -> None:
+        names = ["campaigns T00020", "campaigns T00030", "campaigns T00040", "campaigns T00050"]
+        assert labels(plots.coverage(made(5, 3))) == [*names, "campaigns+matchedTarget T00020"]
+        two = plots.coverage(made(4, 3, profiles=2))
+        assert labels(two) == [
+            f"3521466331 {names[0]}",
+            names[1],
+            f"3521466332 {names[0]}",
+            names[1],
+        ]
+        sources = pd.concat([made(2, 3), made(2, 3).assign(source="EU")])
+        assert labels(plots.coverage(sources))[::2] == [f"NA {names[0]}", f"EU {names[0]}"]
+
+    def test_only_what_occurs_is_explained_in_the_order_of_the_states(self) -> None:
+        told = explained(plots.coverage(made(1, 5)))
+        assert [each.partition(":")[0] for each in told] == [*STATES, "due"]
+        told = explained(plots.coverage(made(1, 5).query("state in ['gone', 'final']")))
+        assert [each.partition(":")[0] for each in told] == ["final", "gone"]
+
+    def test_what_is_due_is_struck_through(self) -> None:
+        frame = made(2, 10).assign(is_due=lambda frame: frame["day"].isin([0, 1, 2, 7]))
+        assert [(line, round(a), round(b)) for line, a, b in dashes(plots.coverage(frame))] == [
+            (0, 0, 3), (0, 7, 8), (1, 0, 3), (1, 7, 8),
+        ]  # fmt: skip
+        assert "due" in explained(plots.coverage(frame))[-1]
+        wide = made(1, 400).assign(is_due=True)
+        assert dashes(plots.coverage(wide)) == [(0, 0, 400)]
+
+    def test_colours_are_told_apart_with_any_vision(self) -> None:
+        legend = plots.coverage(made(1, 5)).get_legend()
+        colours = [to_rgb(patch.get_facecolor()) for patch in legend.get_patches()]
+        assert len(colours) == 5
+        for matrix in VISION.values():
+            seen = [_lab(matrix @ _linear(colour)) for colour in (*colours, (1.0, 1.0, 1.0))]
+            nearest = min(np.linalg.norm(a - b) for a, b in combinations(seen[:5], 2))
+            assert nearest > 20
+            assert min(np.linalg.norm(seen[5] - each) for each in seen[:5]) > 10
+
+    def test_of_a_store(self, box: Box, store: ReportCache) -> None:
+        fetch_report("campaigns", box.day(9), box.day(7), client=box.client, cache=store)
+        axes = plots.coverage(store)
+        assert labels(axes) == ["campaigns T00020", "campaigns T00030"]
+        assert "restatable" in explained(axes)[0]
+
+    def test_nothing_is_said(self, store: ReportCache) -> None:
+        for empty in (store, store.coverage(), made(1, 3).head(0)):
+            assert [text.get_text() for text in plots.coverage(empty).texts] == ["no rows"]
+
+    @pytest.mark.parametrize("layout", [None, "constrained"])
+    def test_draws_in_given_axes_and_never_over_the_cells(self, layout: Any) -> None:
+        figure, given = plt.subplots(figsize=(8, 4), layout=layout)
+        assert plots.coverage(made(4, 30), ax=given) is given
+        figure.canvas.draw()
+        key = given.get_legend().get_window_extent()
+        cells = given.get_window_extent()
+        assert key.y1 <= cells.y0 or cells.y1 <= key.y0
+        assert figure.bbox.y0 <= key.y0
+        assert key.y1 <= figure.bbox.y1
+        assert all(text.get_fontsize() >= 6 for text in given.findobj(Text))
+
+    def test_styles_are_passed_on(self) -> None:
+        axes = plots.coverage(made(2, 4), cmap="viridis", alpha=0.37)
+        assert axes.images[0].get_alpha() == 0.37
+        patch = axes.get_legend().get_patches()[4]
+        assert patch.get_facecolor()[:3] == pytest.approx(plt.get_cmap("viridis")(1.0)[:3])
+        with pytest.raises(AttributeError):
+            plots.coverage(made(1, 1), nosuchstyle=1)
+        assert len(plt.get_fignums()) == 1
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (3, "no DataFrame but a int"),
+            (Path("store"), "no DataFrame"),
+            (made(1, 3).drop(columns=["state", "is_due"]), "has no state, is_due: pass what"),
+            (pd.concat([made(1, 3), made(1, 3)]), "of one store"),
+            (made(1, 3).assign(state="lost"), "one state of final, restatable, empty"),
+            (made(1, 3).assign(is_due=None), "pass what ReportCache.coverage"),
+            (made(1, 3).assign(date="2026-01-01"), "holds no days"),
+        ],
+    )
+    def test_what_is_no_coverage_is_refused(self, wrong: Any, told: str) -> None:
+        with pytest.raises(InvalidRequest, match=told):
+            plots.coverage(wrong)
+        with pytest.raises(InvalidRequest, match="ax is no Axes"):
+            plots.coverage(made(1, 3), ax="left")
+        assert plt.get_fignums() == []
+
+
+# How the cones of common kinds of colour blindness see linear RGB (Machado and others, 2009).
+VISION = {
+    "common": np.eye(3),
+    "protanopia": np.array(
+        [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]
+    ),
+    "tritanopia": np.array(
+        [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]
+    ),
+}
+
+
+def _linear(colour: tuple[float, float, float]) -> Any:
+    values = np.array(colour)
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def _lab(linear: Any) -> Any:
+    """CIE Lab, in which distances are what an eye sees."""
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    x, y, z = np.cbrt(np.clip(to_xyz @ np.clip(linear, 0, 1) / [0.9505, 1, 1.089], 0.00886, None))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
