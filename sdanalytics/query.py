@@ -134,7 +134,8 @@ class ReportQuery:
         if self.end > today:
             raise InvalidRequest(
                 f"{self.end} is in the future: today is {today} {whose}; "
-                f"ask up to {today} (whose report is partial until the day is over)"
+                f"ask up to {today} (whose report is partial until the day is over). If it is "
+                "another day, this machine's clock is wrong"
             )
 
 

@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import ReportCache, fetch_report, sandbox
+from sdanalytics import Client, Credentials, ReportCache, fetch_report, sandbox
 from sdanalytics.sandbox import Answer, Report
 from tests.conftest import Box, JumpingClock
 
@@ -325,3 +325,63 @@ def test_what_the_service_says_is_scrubbed(box: Box, store: ReportCache) -> None
     assert "Atza" not in shown
     report_id = next(iter(box.sandbox.reports))
     assert "Signature" not in repr(box.client.get_report_status(report_id))
+
+
+def test_a_day_that_goes_at_midnight_in_the_middle_of_a_call(store: ReportCache) -> None:
+    """The 60 days end at midnight where the profile is, which is 8 in the morning in UTC."""
+    clock = JumpingClock(datetime(2026, 11, 21, 7, 59, 50, tzinfo=UTC))
+    box = Box(clock)
+    with box.sandbox:
+        oldest, later = box.day(60), box.day(59)
+        slowly = Client(
+            Credentials.from_env(box.sandbox.environment),
+            box.sandbox.profile_ids[0],
+            base_url=box.sandbox.base_url,
+            token_url=box.sandbox.token_url,
+            create_rate=0.05,  # so that the second report is asked for 20 seconds after the first
+            clock=clock,
+        )
+        with pytest.raises(sda.PartialFetchError, match="has reports from") as caught:
+            fetch_report("campaigns", oldest, later, tactic="T00020", client=slowly, cache=store)
+        [(piece, error)] = caught.value.failures.items()
+        assert (str(piece.date), type(error)) == (oldest, sda.ReportTooOld)
+        assert later == box.day(60)
+        assert store.entries()["date"].astype("str").tolist() == [later]
+
+
+def test_a_day_that_goes_at_midnight_comes_from_the_store(store: ReportCache) -> None:
+    clock = JumpingClock(datetime(2026, 11, 21, 7, 59, 50, tzinfo=UTC))
+    box = Box(clock)
+    with box.sandbox:
+        oldest = box.day(60)
+        first = fetch_report("campaigns", oldest, client=box.client, cache=store)
+        clock.pass_time(60)
+        again = fetch_report("campaigns", oldest, client=box.client, cache=store, refresh="always")
+        assert box.day(61) == oldest
+        pd.testing.assert_frame_equal(again, first)
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=2), timedelta(days=-2)])
+def test_a_machine_whose_clock_is_wrong(box: Box, store: ReportCache, wrong: timedelta) -> None:
+    clock = JumpingClock(box.clock.now() + wrong)
+    client = box.sandbox.client_for(box.sandbox.profile_ids[0], clock)
+    if wrong > timedelta(0):  # what it takes for today has not begun: the service says so
+        with pytest.raises(sda.InvalidReport, match="in the future"):
+            fetch_report("campaigns", box.day(-1), client=client, cache=store)
+    else:
+        with pytest.raises(sda.InvalidRequest, match="clock is wrong"):
+            fetch_report("campaigns", box.day(0), client=client, cache=store)
+
+
+def test_what_was_fetched_while_the_clock_was_ahead_is_asked_for_again(
+    box: Box, store: ReportCache
+) -> None:
+    ahead = JumpingClock(box.clock.now() + timedelta(days=50))
+    box.sandbox.fill_with(lambda report: setattr(report, "ready_at", 0.0))
+    client = box.sandbox.client_for(box.sandbox.profile_ids[0], ahead)
+    day = box.day(3)  # which, by that clock, is 53 days ago and final
+    fetch_report("campaigns", day, client=client, cache=store)
+    fetch_report("campaigns", day, client=box.client, cache=store)
+    assert len(box.sandbox.reports) == 4
+    fetch_report("campaigns", day, client=box.client, cache=store)
+    assert len(box.sandbox.reports) == 4

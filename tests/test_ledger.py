@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -165,3 +166,97 @@ def test_a_call_that_the_cache_answers_writes_nothing_down(box: Box, store: Repo
     again = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     pd.testing.assert_frame_equal(first, again)
     assert not (store.path / FILE).exists()
+
+
+def held_elsewhere(store: ReportCache, lease: float) -> None:
+    """Have all that is in the ledger claimed by a machine that is never heard of again."""
+    with contextlib.closing(sqlite3.connect(store.path / FILE)) as database, database:
+        database.execute("update reports set host = 'elsewhere', lease = ?", [lease])
+
+
+@pytest.mark.parametrize("ahead", [0.5, 3600, 400 * 86400])
+def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
+    slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """By whatever clock it was made: that of the other machine may have been days ahead."""
+    monkeypatch.setattr("sdanalytics.ledger.LEASE", 1.5)
+    one = {"client": slow.client, "cache": store, "tactic": "T00020"}
+    with pytest.raises(ReportTimeout):
+        fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
+    held_elsewhere(store, time.time() + ahead)
+    assert sda.pending(store)["is_followed"].all()
+    fetch_report("campaigns", slow.today, timeout=60, **one)  # type: ignore[arg-type]
+    assert slow.count("request_report") == 1  # it was taken up
+    assert pending(store) == 0
+
+
+def test_what_another_machine_goes_on_renewing_is_waited_for(
+    slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdanalytics.ledger.LEASE", 0.5)
+    one = {"client": slow.client, "cache": store, "tactic": "T00020"}
+    with pytest.raises(ReportTimeout):
+        fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
+    held_elsewhere(store, time.time() + 5)
+    job = sda.submit_report("campaigns", slow.today, timeout=60, **one)  # type: ignore[arg-type]
+    for _ in range(20):
+        assert not job.wait(0.1)
+        held_elsewhere(store, time.time() + 5)
+    assert slow.count("get_report_status") == 0
+    job.cancel()
+    assert job.wait(10)
+
+
+def test_entries_that_are_too_old_go(box: Box, store: ReportCache) -> None:
+    with pytest.raises(ReportTimeout):
+        fetch_report("campaigns", box.day(3), client=box.client, cache=store, timeout=2)
+    assert pending(store) == 2
+    box.clock.pass_time(25 * 3600)
+    fetch_report("campaigns", box.day(9), client=box.client, cache=store)
+    assert pending(store) == 0
+
+
+def test_a_ledger_that_is_locked_for_good_is_done_without(
+    box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on network file systems whose locks nobody gives back."""
+    fetch_report("campaigns", box.day(9), client=box.client, cache=store)
+    monkeypatch.setattr("sdanalytics.ledger._PATIENCE", 0.1)
+    with contextlib.closing(sqlite3.connect(store.path / FILE)) as other:
+        other.execute("begin immediate")
+        frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
+    assert len(frame) > 0
+    assert f"{FILE}: reports being built are not written down" in caplog.text
+    assert store.verify().empty
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
+def test_a_ledger_that_is_damaged_costs_no_report(
+    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    store.path.mkdir()
+    (store.path / FILE).write_bytes(content)
+    frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
+    assert len(frame) > 0
+    assert box.sandbox.count("request_report") == 2
+    assert ("not written down" in caplog.text) == bool(content)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_the_ledger_has_the_permissions_of_the_umask(box: Box, store: ReportCache) -> None:
+    before = os.umask(0o002)
+    try:
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
+    finally:
+        os.umask(before)
+    assert (store.path / FILE).stat().st_mode & 0o777 == 0o664
+
+
+def test_the_ledger_holds_no_secret(box: Box, store: ReportCache) -> None:
+    with pytest.raises(ReportTimeout):
+        fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
+    written = b"".join(path.read_bytes() for path in store.path.glob(f"{FILE}*"))
+    assert all(report_id.encode() in written for report_id in box.sandbox.reports)
+    for secret in (b"Atza", b"Atzr", b"oa2-cs", b"http"):
+        assert secret not in written
