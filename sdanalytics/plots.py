@@ -479,7 +479,8 @@ def coverage(data: pd.DataFrame | ReportCache, *, ax: Axes | None = None, **kwar
         left = date2num(shown.states.columns[0]) - 0.5  # type: ignore[no-untyped-call]
         style: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
         style["extent"] = (left, left + days, lines - 0.5, -0.5)
-        style |= {"vmin": -0.5, "vmax": len(STATES) - 0.5}
+        if "norm" not in kwargs:
+            style |= {"vmin": -0.5, "vmax": len(STATES) - 0.5}
         style["cmap"] = ListedColormap([colour for colour, _ in _STANDINGS.values()])
         shades = ax.imshow(floats(shown.states), **merged(style, kwargs, "image.AxesImage"))
         ax.xaxis_date()
