@@ -345,6 +345,17 @@ class TestPicture:
         dates = [t.get_window_extent() for t in axes.get_xticklabels() if t.get_text()]
         assert not any(a.overlaps(b) for a, b in combinations(dates, 2))
 
+    def test_days_narrower_than_a_pixel_keep_their_colours(self) -> None:
+        frame = made(1, 1500).assign(is_due=False)
+        axes = plots.coverage(frame.query("state in ['final', 'gone']"))
+        axes.figure.canvas.draw()
+        pixels = np.asarray(axes.figure.canvas.buffer_rgba())
+        box = axes.get_window_extent()
+        middle = pixels[int(len(pixels) - (box.y0 + box.y1) / 2), int(box.x0) + 2 : int(box.x1) - 2]
+        known = {patch.get_facecolor() for patch in axes.get_legend().get_patches()}
+        colours = {tuple(round(255 * part) for part in colour) for colour in known}
+        assert set(map(tuple, middle.tolist())) <= colours | {(255, 255, 255, 255)}
+
     def test_days_without_a_row_are_blank(self) -> None:
         frame = made(2, 5).query("not (n == 1 and day == 2)")
         drawn = plots.coverage(frame).images[0].get_array()
