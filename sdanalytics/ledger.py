@@ -70,6 +70,7 @@ _OF_A_SLICE: Final = (
     " where source = ? and profile_id = ? and record_type = ? and segment = ? and tactic = ?"
     " and date = ?"
 )
+_TABLES: Final = "select name from sqlite_master where name = 'reports'"
 _ALL: Final = (
     "select * from reports order by source, profile_id, record_type, segment, tactic, date"
 )
@@ -299,11 +300,22 @@ def entries(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        with contextlib.closing(_connected(path)) as database:
-            rows = database.execute(_ALL).fetchall()
+        try:
+            rows = _rows(path, "mode=ro")
+        except sqlite3.OperationalError:
+            # A reader makes a file beside it, too; who may not reads what there is as it is.
+            rows = _rows(path, "mode=ro&immutable=1")
     except sqlite3.Error as error:
         raise CacheError(f"{path} cannot be read: {error}") from error
     return [dict(row) | {"is_held": _is_held(row)} for row in rows]
+
+
+def _rows(path: Path, mode: str) -> list[sqlite3.Row]:
+    database = sqlite3.connect(f"{path.as_uri()}?{mode}", timeout=_PATIENCE, uri=True)
+    with contextlib.closing(database):
+        database.row_factory = sqlite3.Row
+        is_new = database.execute(_TABLES).fetchone() is None
+        return [] if is_new else database.execute(_ALL).fetchall()
 
 
 @dataclass(frozen=True)
@@ -326,10 +338,13 @@ class Built:
 
 
 def being_built(folder: Path) -> dict[Slice, Built]:
-    """The reports of a store that the service has been asked for."""
+    """The reports of a store that the service has been asked for; none where nobody can tell."""
+    rows = []
+    with contextlib.suppress(CacheError):
+        rows = entries(folder)
     return {
         _slice(row): Built(tuple(json.loads(row["columns"])), _moment(row["asked_at"]))
-        for row in entries(folder)
+        for row in rows
         if row["report_id"] is not None
     }
 

@@ -223,7 +223,7 @@ class TestPlan:
         assert actions[box.day(60), "T00020"] == ("create", "not stored")
         assert actions[box.day(50), "T00030"] == ("store", "good")
         assert actions[box.day(48), "T00020"][0] == "create"
-        assert "stored without" in actions[box.day(48), "T00020"][1]
+        assert "stored without" in str(actions[box.day(48), "T00020"][1])
         assert actions[box.day(47), "T00020"][0] == "being built"
         counts = plan.reports, plan.being_built, plan.from_store, len(plan.gone)
         assert counts == (24, 2, 5, 2)

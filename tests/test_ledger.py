@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -260,3 +261,41 @@ def test_the_ledger_holds_no_secret(box: Box, store: ReportCache) -> None:
     assert all(report_id.encode() in written for report_id in box.sandbox.reports)
     for secret in (b"Atza", b"Atzr", b"oa2-cs", b"http"):
         assert secret not in written
+
+
+def test_a_ledger_that_is_just_being_made_is_empty(box: Box, store: ReportCache) -> None:
+    store.path.mkdir()
+    (store.path / FILE).touch()
+    assert sda.pending(store).empty
+    plan = sda.plan_report("campaigns", box.day(2), client=box.client, cache=store)
+    assert plan.reports == 2
+
+
+def test_a_ledger_that_is_none_is_said_where_it_is_asked_for(box: Box, store: ReportCache) -> None:
+    store.path.mkdir()
+    (store.path / FILE).write_bytes(b"no database at all" * 100)
+    with pytest.raises(sda.CacheError, match=FILE):
+        sda.pending(store)
+    plan = sda.plan_report("campaigns", box.day(2), client=box.client, cache=store)
+    assert plan.reports == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_the_ledger_of_a_store_that_may_only_be_read_is_read() -> None:
+    with tempfile.TemporaryDirectory() as folder, sandbox.start(delay=60) as box:
+        Path(folder).chmod(0o755)
+        store = ReportCache(Path(folder) / "store")
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", box.today, client=box.client, cache=store, timeout=1)
+        store.path.chmod(0o555)
+        is_root = os.geteuid() == 0
+        if is_root:  # whom no permission concerns
+            os.seteuid(65534)
+        try:
+            assert len(sda.pending(store)) == 2
+            plan = sda.plan_report("campaigns", box.today, client=box.client, cache=store)
+            assert plan.being_built == 2
+        finally:
+            if is_root:
+                os.seteuid(0)
+            store.path.chmod(0o755)

@@ -19,8 +19,14 @@ pytest.importorskip("nbclient")
 
 ROOT = Path(__file__).parents[1]
 PATHS = sorted(ROOT.joinpath("notebooks").glob("*.ipynb"))
-NAMES = ["01-quickstart", "02-campaign-performance", "03-asin-halo", "04-picker"]
-FIGURES = {"01-quickstart": 1, "02-campaign-performance": 6, "03-asin-halo": 3, "04-picker": 1}
+FIGURES = {
+    "01-quickstart": 1,
+    "02-campaign-performance": 6,
+    "03-asin-halo": 3,
+    "04-picker": 1,
+    "05-background": 1,
+}
+NAMES = list(FIGURES)
 
 ABSOLUTE_PATH = r"(?<![\w.:/<])/(?:\w[\w.-]*/)+\w|\b[A-Z]:\\\\"
 
@@ -75,6 +81,7 @@ def test_it_runs_with_no_account(name: str, tmp_path: Path) -> None:
         "02-campaign-performance": " spent, ",
         "03-asin-halo": "with what else was bought",
         "04-picker": "sda.fetch_report(",
+        "05-background": "done: 118 of 118 reports",
     }
     assert expected[name] in told
 
