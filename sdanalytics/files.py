@@ -290,7 +290,8 @@ def found(root: Path, *tops: str, leftovers: bool = False) -> Iterator[Path]:
 
 def _below(entries: Iterable[os.DirEntry[str]], leftovers: bool) -> Iterator[Path]:
     for entry in entries:
-        if os.path.isdir(entry) and entry.name != FILE and not entry.name.endswith(_OF_PROFILES):
+        is_file = entry.name == FILE or entry.name.endswith(_OF_PROFILES) or not _is_folder(entry)
+        if not is_file:
             yield from _below(listed(Path(entry)), leftovers)
         elif leftovers == bool(_LEFTOVER.fullmatch(entry.name)):
             yield Path(entry)
@@ -298,7 +299,7 @@ def _below(entries: Iterable[os.DirEntry[str]], leftovers: bool) -> Iterator[Pat
 
 def folders_of(level: str, folder: Path) -> dict[str, Path]:
     """The values of a level that have a folder in this one."""
-    named = {e.name.removeprefix(f"{level}="): e for e in listed(folder) if os.path.isdir(e)}
+    named = {e.name.removeprefix(f"{level}="): e for e in listed(folder) if _is_folder(e)}
     return {value: Path(e) for value, e in named.items() if value != e.name}
 
 
@@ -317,6 +318,13 @@ def listed(folder: Path) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise refused("list", folder, error) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        raise refused("list", Path(entry), error) from error
 
 
 def refused(action: str, path: Path, error: OSError) -> CacheError:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -270,8 +271,9 @@ class TestWhatCannotBeRead:
 
     def test_a_folder_is_not_taken_for_empty(self, box: Box, store: ReportCache) -> None:
         fetch(box, store)
-        for folder in (store.path, files(store)[0].parents[1]):
-            with allowed({folder: 0o000}):
+        places = (store.path, store.path / "reports", files(store)[0].parents[1])
+        for folder, mode in product(places, (0o000, 0o444)):
+            with allowed({folder: mode}):
                 for look in (*looks_at(store, box), store.verify, store.repair):
                     with pytest.raises(sda.CacheError, match="Permission denied") as caught:
                         look()
