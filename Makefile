@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo lab test lint types notebooks pictures clean
+.PHONY: demo lab test lint types faults kills fuzz notebooks pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
@@ -20,6 +20,16 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+# What docs/reliability.md tells of: minutes each. The first writes docs/faults.md.
+faults: $(VENV)/.test
+	$(BIN)/python -m tests.faults
+
+kills: $(VENV)/.test
+	$(BIN)/python -m tests.kills --kills 200 --seed 1
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzzing --cases 100000 --seed 1
 
 # Made again when what they show has changed, and committed.
 notebooks: $(VENV)/.test
