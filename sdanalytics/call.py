@@ -201,6 +201,7 @@ class Call:
 
     def _run(self, needs: Needs, watch: Watch) -> dict[Slice, SDAnalyticsError]:
         """Have the flow fetch them; what failed, and why."""
+        self._store.check_writable()  # else reports would be asked for in vain
         whose = self._client.source, self._client.profile_id
         with Ledger(self._store.path, V2.name, *whose, self._now) as ledger:
             dialect = V2(self._client, self._limit, ledger)

@@ -213,8 +213,10 @@ def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) 
     with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
+    asked = len(box.sandbox.reports)
     with pytest.raises(sda.CacheError, match=r"No space left .*Make room") as caught:
         fetch(box, store, "clicks", "cost", "impressions")
+    assert len(box.sandbox.reports) == asked  # nothing in vain
     assert str(store.path) in str(caught.value)
     assert {path: path.read_bytes() for path in files(store)} == before
     assert unfinished(store) == []
