@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import tracemalloc
 import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sdanalytics import CorruptReport, ReportCache, SDAnalyticsError, fetch_report, sandbox
+from sdanalytics import (
+    CorruptReport,
+    ReportCache,
+    SDAnalyticsError,
+    fetch_report,
+    sandbox,
+)
+from sdanalytics import payload as parser
 from sdanalytics.metrics import CATALOGUE, Kind
 from sdanalytics.payload import read_payload
 from tests.conftest import Box, JumpingClock
@@ -192,6 +202,25 @@ WHOLE = packed('[{"campaignId":1,"clicks":2},{"campaignId":2,"clicks":3}]')
         "no comma": packed('[{"campaignId":1}{"campaignId":2}]'),
         "raw newline in text": packed('[{"campaignName":"a\nb"}]'),
         "not UTF-8": packed(b'[{"campaignName":"\xff\xfe"}]'),
+        "not UTF-8 where nobody looks": packed(b'[{"clicks":1,"new":"\xff"}]'),
+        "a name that is not UTF-8": packed(b'[{"click\xff":1}]'),
+        "half a surrogate pair in UTF-8": packed(b'[{"campaignName":"\xed\xa0\xbd"}]'),
+        "a vertical tab before": packed('\x0b[{"clicks":1}]'),
+        "a form feed between": packed('[{"clicks":1},\x0c{"clicks":2}]'),
+        "nested deeply": packed('[{"clicks":1,"new":' + "[" * 100_000 + "]" * 100_000 + "}]"),
+        "nested and cut": packed('[{"new":' + '{"a":' * 100_000),
+        "a header of a megabyte": WHOLE[:3]
+        + b"\x08"
+        + WHOLE[4:10]
+        + b"n" * 2**20
+        + b"\0"
+        + WHOLE[10:],
+        "a wrong checksum of the header": WHOLE[:3] + b"\x02" + WHOLE[4:10] + b"xx" + WHOLE[10:],
+        "garbage behind zeros": WHOLE + bytes(9) + WHOLE[:20],
+        "half of a name": packed(r'[{"clicks":1,"\ud83d":1}]'),
+        "the same number, by an exponent of six digits": packed(
+            '[{"cost":0.' + "0" * 100_000 + '1e100000,"clicks":1}]'
+        ),
     }.items(),
     ids=lambda case: case[0],
 )
@@ -219,9 +248,18 @@ def test_gzip_of_several_members_is_read_to_the_end() -> None:
     assert [row["clicks"] for row in rows_of(payload)] == [1, 2, 3]
 
 
-def test_a_byte_order_mark_and_white_space_are_no_damage() -> None:
-    payload = packed(b'\xef\xbb\xbf \n[ {"clicks": 1} ]\n')
-    assert [row["clicks"] for row in rows_of(payload)] == [1]
+def test_zeros_behind_a_member_are_padding() -> None:
+    """As for gzip itself: what they might hide would be missing from the array."""
+    parts = [packed('[{"clicks":1},'), bytes(600), packed('{"clicks":2}]'), bytes(1)]
+    assert [row["clicks"] for row in rows_of(b"".join(parts))] == [1, 2]
+    with pytest.raises(CorruptReport):
+        rows_of(b"".join(parts[:2]))
+
+
+@pytest.mark.parametrize("white", [" \n", "\t \r\n" * 100_000])
+def test_a_byte_order_mark_and_white_space_are_no_damage(white: str) -> None:
+    text = f'\ufeff{white}[{white}{{"clicks": 1}}{white},{white}{{"clicks":{white}2}}]{white}'
+    assert [row["clicks"] for row in rows_of(packed(text))] == [1, 2]
 
 
 @pytest.mark.parametrize("separator", [",", " ,\n  "])
@@ -242,6 +280,152 @@ def test_a_large_report_arrives_whole() -> None:
     table = read_payload(payload, ("campaignId", "clicks", "cost"))
     assert table.to_pylist() == many
     assert table.nbytes < 3 * 8.2 * len(many)
+
+
+# -- bombs --------------------------------------------------------------------------------
+
+BOMBS = {
+    "zeros": ("[", "\0"),
+    "an endless row": ('[{"x":1', ',"x":1'),
+    "an endless string": ('[{"x":"', "a"),
+    "an endless name": ('[{"', "a"),
+    "an endless number": ('[{"cost":1', "1"),
+    "white space between rows": ('[{"clicks":1},', " "),
+    "white space behind the rows": ('[{"clicks":1}]', "\n"),
+    "arrays in arrays": ("[", "["),
+    "arrays in a row": ('[{"x":', "["),
+    "objects in a row": ('[{"x":', '{"x":'),
+    "rows in a row": ('[{"x":[{}', ',{"y":1}'),
+    "strings in a row": ('[{"x":[""', ',""'),
+    "quotes": ("[", '"'),
+    "backslashes": ('[{"x":"', "\\"),
+    "closing brackets": ('[{"x":"', '"]}'),
+}
+"""What each begins with, and what follows without an end."""
+
+
+def bomb(begin: str, again: str, end: str = "", *, size: int = 2**32) -> bytes:
+    """Text of that size, in thousands of members."""
+    chunk = again * (2**21 // len(again))
+    return packed(begin) + packed(chunk) * (size // len(chunk)) + packed(end)
+
+
+@dataclass
+class Work:
+    """What reading payloads has taken."""
+
+    unpacked: int = 0
+    looked_at: int = 0
+    longest: int = 0
+
+    def look(self, text: bytes) -> None:
+        self.looked_at += len(text)
+        self.longest = max(self.longest, len(text))
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Counts the bytes that come out of gzip and those that are searched and decoded."""
+    done = Work()
+
+    def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            done.unpacked += len(block)
+            yield block
+
+    def looking(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+        def look(*arguments: Any) -> Any:
+            done.look(arguments[place])
+            return function(*arguments)
+
+        return look
+
+    unpacked = parser._unpacked
+    monkeypatch.setattr(parser, "_unpacked", lambda *given: counted(unpacked(*given)))
+    for holder, name, place in (
+        (parser, "_last_boundary", 0),
+        (parser, "_decoded", 0),
+        (parser._Brackets, "last_row_end", 1),
+    ):
+        monkeypatch.setattr(holder, name, looking(getattr(holder, name), place))
+    return done
+
+
+def peak_of(read: Callable[[], object]) -> int:
+    """The bytes that reading takes at most, those of Arrow not counted."""
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_a_bomb_is_refused_and_fills_no_memory(case: str, work: Work) -> None:
+    data = bomb(*BOMBS[case])
+    assert len(data) > 2_000_000
+
+    def read() -> None:
+        with pytest.raises(CorruptReport):
+            rows_of(data)
+
+    assert peak_of(read) < 48 * 2**20
+    assert work.unpacked < 6 * 2**20
+    assert work.looked_at < 5 * work.unpacked
+
+
+def test_white_space_before_the_rows_fills_no_memory(work: Work) -> None:
+    data = bomb(" ", " ", '[{"clicks":1}]', size=2**28)
+    assert peak_of(lambda: rows_of(data)) < 4 * 2**20
+    assert work.looked_at < 2**20
+
+
+def test_members_without_text_are_passed_over() -> None:
+    data = packed("") * 200_000 + WHOLE
+    assert peak_of(lambda: rows_of(data)) < 4 * 2**20
+
+
+def test_a_report_larger_than_it_may_be_is_refused_before_it_is_unpacked(work: Work) -> None:
+    row = '{"clicks":1,"new":"' + 200 * "a" + '"}'
+    data = bomb(f"[{row}", f",{row}", "]")
+    with pytest.raises(
+        CorruptReport, match=r"hold more than 20,000,000 .*largest_report"
+    ) as caught:
+        read_payload(data, COLUMNS, largest=20_000_000)
+    assert f"{len(data):,}" in str(caught.value)
+    assert caught.value.row is None
+    assert work.unpacked < 21_000_000
+
+
+def test_rows_of_next_to_no_text_count_as_what_they_become(work: Work) -> None:
+    """Half a million empty rows are 1.5 MB of text, and 24 MB as a table of six columns."""
+    data = bomb("[{}", ",{}", "]")
+    with pytest.raises(CorruptReport, match="largest_report"):
+        read_payload(data, COLUMNS, largest=24_000_000)
+    assert work.unpacked < 1_800_000
+
+
+def test_a_report_as_large_as_it_may_be_is_read() -> None:
+    text = '[{"clicks":1},{"clicks":2}]'
+    assert read_payload(packed(text), ("clicks",), largest=len(text)).num_rows == 2
+    with pytest.raises(CorruptReport):
+        read_payload(packed(text), ("clicks",), largest=len(text) - 1)
+
+
+@pytest.mark.parametrize("row", ['{"news":[{"x":1},{"x":2},{"x":3}],"clicks":1}', '{",":1}', "{}"])
+def test_rows_whose_ends_cannot_be_guessed_are_read_a_block_at_a_time(row: str, work: Work) -> None:
+    count = 1_200_000 // len(row)
+    assert len(rows_of(packed("[" + ",".join([row] * count) + "]"))) == count
+    assert work.longest < 2**19 + 100
+    assert work.looked_at < 3 * work.unpacked
+
+
+def test_a_row_too_long_is_named() -> None:
+    row = '{"new":"' + "a" * 5_000_000 + '"}'
+    with pytest.raises(CorruptReport, match="row 2 is longer than 4,194,304 bytes") as caught:
+        rows_of(packed('[{"clicks":1},{"clicks":2},' + row + "]"))
+    assert (caught.value.row, caught.value.field) == (2, None)
 
 
 # -- through the whole call ---------------------------------------------------------------
