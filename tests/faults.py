@@ -13,18 +13,20 @@ import socket
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
+import pandas as pd
 import requests
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, SDAnalyticsError, fetch_report
-from sdanalytics.sandbox import Answer
+from sdanalytics.metrics import TACTICS
+from sdanalytics.sandbox import Answer, Report
 from tests.conftest import Box, JumpingClock
 from tests.test_fetch import shown
 
@@ -385,27 +387,19 @@ class _Trial:
         """Right data, or an error that the library raises on purpose: anything else is a bug."""
         # Who refuses connections does so from some exchange on: then there must be no second
         # slice whose exchanges that could be.
-        tactic = "T00020" if self._cell.fault == NOBODY else None
+        tactics = TACTICS[:1] if self._cell.fault == NOBODY else TACTICS
         try:
             frame = fetch_report(
-                "campaigns", self._box.day(2), metrics=METRICS, tactic=tactic,
+                "campaigns", self._box.day(2), metrics=METRICS, tactic=tactics,
                 client=self._client, cache=self._store,
             )  # fmt: skip
         except SDAnalyticsError as error:
             return _told(error)
-        assert shown(frame) == self._sent()
+        stored = [self._box.sandbox.reports[each] for each in self._store.entries()["report_id"]]
+        assert [report.request["tactic"] for report in stored] == list(tactics)
+        assert shown(frame) == rows_of(stored, ("campaignId", *METRICS))
         assert self._store.verify().empty
         return RIGHT
-
-    def _sent(self) -> list[dict[str, Any]]:
-        """The rows of the reports that are stored, as a frame should show them."""
-        rows = []
-        for entry in self._store.entries().to_dict("records"):
-            place = {"date": entry["date"], "tactic": entry["tactic"]}
-            sent = self._box.sandbox.reports[entry["report_id"]].rows
-            for row in sorted(sent, key=lambda row: int(row["campaignId"])):
-                rows.append(place | {name: row[name] for name in ("campaignId", *METRICS)})
-        return rows
 
     def _creates(self) -> int:
         reports = self._box.sandbox.reports.values()
@@ -416,6 +410,19 @@ class _Trial:
         self._box.sandbox.relent()
         if self._cell.fault == NOBODY:
             self._box.sandbox.listen()
+
+
+def rows_of(reports: Iterable[Report], columns: Iterable[str]) -> list[dict[str, Any]]:
+    """What the sandbox sent of campaigns, as a frame should show it."""
+    columns = list(columns)
+    rows = []
+    for report in reports:
+        place = {
+            "date": pd.Timestamp(report.request["reportDate"]),
+            "tactic": report.request["tactic"],
+        }
+        rows += [place | {name: row.get(name) for name in columns} for row in report.rows]
+    return sorted(rows, key=lambda row: (row["date"], row["tactic"], row["campaignId"]))
 
 
 def _told(error: SDAnalyticsError) -> str:
