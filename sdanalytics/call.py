@@ -162,7 +162,7 @@ class Call:
                 return Step(piece, "store", "the service no longer has it")
             return Step(piece, "gone", f"older than {V2.history_days} days")
         there = built.get(piece)
-        if there is not None and there.serves(self._to_ask(entry), self._now):
+        if there is not None and there.serves(V2.name, self._to_ask(entry), self._now):
             return Step(piece, "being built", f"asked for at {there.asked_at:%Y-%m-%d %H:%M} UTC")
         if entry is None:
             return Step(piece, "create", "not stored")

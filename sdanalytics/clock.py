@@ -59,6 +59,7 @@ class Limit:
         self.seconds = seconds
         self._end = clock.monotonic() + seconds
         self._stopped = threading.Event()
+        self.is_cancelled = False
         self._inboxes: list[queue.SimpleQueue[Any]] = []
 
     @property
@@ -80,6 +81,11 @@ class Limit:
     def wakes(self, inbox: queue.SimpleQueue[Any]) -> None:
         """Have None put into `inbox` when the call is stopped: who waits for it shall see."""
         self._inboxes.append(inbox)
+
+    def cancel(self) -> None:
+        """End the call because its answer is no longer wanted."""
+        self.is_cancelled = True
+        self.stop()
 
     def stop(self) -> None:
         """End the call: all its waits return now."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Final, Protocol
+
+import pyarrow as pa
 
 from sdanalytics.cache import ReportCache
 from sdanalytics.clock import Limit
@@ -30,7 +33,7 @@ from sdanalytics.errors import (
 from sdanalytics.files import Entry
 from sdanalytics.ledger import Claim, Ledger, Standing
 from sdanalytics.metrics import catalogue_order
-from sdanalytics.payload import read_payload
+from sdanalytics.order import Order
 from sdanalytics.query import Slice
 from sdanalytics.steps import Pause, Stage, Story
 from sdanalytics.telling import Teller
@@ -43,6 +46,8 @@ REPORTS: Final = 2
 """How often a slice is asked for whose downloads keep failing."""
 DOWNLOADS: Final = 2
 """How often each of these reports is downloaded."""
+_WITHDRAWAL: Final = 5.0
+"""Seconds to tell the service that reports are no longer wanted."""
 _FIRST_LOOK: Final = 0.5
 _RAREST_LOOK: Final = 5.0
 """Seconds between two looks at whether another call has brought a slice; ever longer."""
@@ -61,11 +66,10 @@ class Dialect(Protocol):
     def name(self) -> str:
         """The version's name, such as ``"v2"``."""
 
-    @property
-    def largest_report(self) -> int:
-        """Bytes that a report may hold once it is unpacked."""
+    def gather(self, needs: Mapping[Slice, Sequence[str]]) -> list[Order]:
+        """What to ask for so that all slices come with their columns, newest first."""
 
-    def create(self, piece: Slice, columns: Sequence[str]) -> str:
+    def create(self, order: Order) -> str:
         """Ask for a report; its id."""
 
     def is_ready(self, report_id: str) -> bool:
@@ -73,6 +77,14 @@ class Dialect(Protocol):
 
     def download(self, report_id: str) -> bytes:
         """Its payload."""
+
+    def tables(
+        self, order: Order, columns: Sequence[str], payload: bytes
+    ) -> Mapping[Slice, pa.Table]:
+        """The slices that a payload holds, in the order in which they are to be stored."""
+
+    def withdraw(self, report_id: str, limit: Limit) -> bool:
+        """Have the service stop building a report; whether it can."""
 
     def until_create(self) -> float:
         """Seconds to wait before the next report is asked for; 0: now."""
@@ -104,14 +116,15 @@ class Flow:
         self._ledger = ledger
         self._limit = limit
         self._watch = watch
-        self._stage: Stage[Slice] = Stage(limit, WORKERS, self._ended)
+        self._stage: Stage[Order] = Stage(limit, WORKERS, self._ended)
         # One at a time: a crash leaves one report at most that is not written down.
         self._asking = self._stage.turn()
         self._teller = Teller(logger)
         self._held: Mapping[Slice, Entry | None] = {}
-        self._building: dict[Slice, str] = {}
+        self._building: dict[str, Order] = {}
+        self._come: set[Slice] = set()
         self._failures: dict[Slice, SDAnalyticsError] = {}
-        self._needed = self._asked = self._stored = self._ended_stories = 0
+        self._needed = self._asked = 0
         self._refusal: RateLimited | None = None
         self._too_old: tuple[date, ReportTooOld] | None = None
 
@@ -134,68 +147,79 @@ class Flow:
         """
         self._held = held
         self._needed = len(needs)
-        newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)
-        stories = {piece: self._report(piece, needs[piece]) for piece in newest_first}
+        orders = self._dialect.gather(needs)
         try:
-            in_time = self._stage.play(stories)
+            in_time = self._stage.play({order: self._way(order) for order in orders})
         except ReportTimeout:  # a worker's, which knows of no other report
             in_time = False
         if not in_time:
-            raise self._timed_out(len(needs))
+            if self._limit.is_cancelled:
+                self._withdraw()
+            raise self._timed_out()
         return self._failures
 
-    def _report(self, piece: Slice, columns: Sequence[str]) -> Story[None]:
-        """The way of one report."""
-        trouble: SDAnalyticsError | None = None
-        for _ in range(REPORTS):
-            claim = yield from self._being_built(piece, columns)
-            if claim is None:
-                return  # another call has stored it
-            report_id = str(claim.report_id)
-            self._building[piece] = report_id
-            try:
-                yield from self._until_ready(piece, report_id)
-            except NotFound as error:
-                trouble = error
-                self._teller.tell("unknown", "%s: report %s is unknown by now", piece, report_id)
-                yield partial(self._ledger.settle, piece)
-                continue
-            del self._building[piece]
+    def _way(
+        self, order: Order, reports: int = REPORTS, trouble: SDAnalyticsError | None = None
+    ) -> Story[None]:
+        """The way of an order, by one report, or several where others have asked for parts."""
+        pieces = order.pieces
+        for pause in _looks():
+            self._tell(pieces, "waiting")
+            standing = yield partial(self._look, order.of(pieces))
+            if standing.free:
+                asked = yield from self._ask_in_turn(order.of(standing.free))
+                standing = replace(
+                    asked, built=standing.built + asked.built, held=standing.held + asked.held
+                )
+            for claim, brought in standing.built:
+                yield from self._bring(order.of(brought), claim, reports, trouble)
+            pieces = standing.held
+            if not pieces:
+                return
+            yield Pause(pause)
+
+    def _bring(
+        self, order: Order, claim: Claim, reports: int, trouble: SDAnalyticsError | None
+    ) -> Story[None]:
+        """The way of a report that is being built; so many reports may be tried."""
+        report_id = claim.report_id
+        self._building[report_id] = order
+        try:
+            yield from self._until_ready(order, report_id)
+        except NotFound as error:
+            trouble = error
+            self._teller.tell("unknown", "%s: report %s is unknown by now", order, report_id)
+        else:
+            del self._building[report_id]
             for _ in range(DOWNLOADS):
-                self._watch(piece, "downloading")
+                self._tell(order.pieces, "downloading")
                 try:
-                    lacking = yield partial(self._collect, piece, claim)
+                    lacking = yield partial(self._collect, order, claim)
                 except (DownloadFailed, CorruptReport, ApiError) as error:
                     if not _worth_another_try(error, trouble):
                         raise
                     trouble = error
-                    self._teller.tell("download", "%s: %s; trying again", piece, error)
-                    continue
-                yield partial(self._ledger.settle, piece)
-                if lacking:  # another call has stored other columns meanwhile: ask for all
-                    yield from self._report(piece, catalogue_order([*columns, *lacking]))
+                    self._teller.tell("download", "%s: %s; trying again", order, error)
+                else:
+                    yield from self._settle(order, lacking)
                     return
-                self._stored += 1
-                message = "%s: report %s is stored (%d of %d)"
-                self._teller.tell("stored", message, piece, report_id, self._stored, self._needed)
-                return
-            yield partial(self._ledger.settle, piece)
-        assert trouble is not None
-        raise trouble
+        yield partial(self._ledger.settle, order.pieces)
+        if reports == 1:
+            raise trouble  # type: ignore[misc]  # there is one: nothing has come
+        yield from self._way(order, reports - 1, trouble)
 
-    def _being_built(self, piece: Slice, columns: Sequence[str]) -> Story[Claim | None]:
-        """A report that was asked for already, or is now; None when another call has stored it."""
-        self._watch(piece, "waiting")
-        for pause in _looks():
-            standing = yield partial(self._standing, piece, columns)
-            if standing is Standing.FREE:
-                standing = yield from self._ask_in_turn(piece, columns)
-            if standing is not Standing.HELD:
-                return standing  # type: ignore[no-any-return]
-            yield Pause(pause)
-        raise AssertionError  # the looks have no end
+    def _settle(self, order: Order, lacking: Mapping[Slice, Sequence[str]]) -> Story[None]:
+        """End what has come; what others have stored wider meanwhile is asked for anew."""
+        yield partial(self._ledger.settle, order.pieces)
+        self._come.update(set(order.pieces) - set(lacking))
+        counts = len(self._come), self._needed
+        self._teller.tell("stored", "%s: stored (%d of %d)", order, *counts)
+        if lacking:
+            wider = {name for names in lacking.values() for name in names}
+            columns = catalogue_order([*order.columns, *wider])
+            yield from self._way(Order(tuple(lacking), columns))
 
-    def _ask_in_turn(self, piece: Slice, columns: Sequence[str]) -> Story[Claim | Standing | None]:
+    def _ask_in_turn(self, order: Order) -> Story[Standing]:
         yield self._asking
         try:
             while True:
@@ -204,42 +228,46 @@ class Flow:
                         raise self._refusal
                     yield Pause(wait)
                 try:
-                    return (yield partial(self._ask, piece, columns))  # type: ignore[no-any-return]
+                    return (yield partial(self._ask, order))  # type: ignore[no-any-return]
                 except RateLimited as error:
                     self._refusal = error
         finally:
             self._asking.leave()
 
-    def _standing(self, piece: Slice, columns: Sequence[str]) -> Claim | Standing | None:
-        """A report to take up, or how the slice stands; None when it has come."""
-        standing = self._ledger.take_up(piece, columns, self._limit.clock.now())
-        if standing is Standing.FREE and self._has_come(piece, columns):
-            return None
-        return standing
+    def _look(self, order: Order) -> Standing:
+        """How its slices stand, without those that another call has stored."""
+        return self._without_come(order, self._ledger.look(order, self._limit.clock.now()))
 
-    def _ask(self, piece: Slice, columns: Sequence[str]) -> Claim | Standing | None:
-        """Ask for a report, unless somebody has meanwhile.
+    def _ask(self, order: Order) -> Standing:
+        """Ask for a report of what nobody has asked for meanwhile.
 
         This is one piece of work, so that the id is written down as soon as there is one,
         whatever becomes of the call meanwhile.
         """
-        claim = self._ledger.claim(piece, columns, self._limit.clock.now())
-        if isinstance(claim, Standing) or claim.report_id is not None:
-            return claim
+        now = self._limit.clock.now()
+        mine: tuple[Slice, ...] = ()
         try:
-            if self._has_come(piece, columns):
-                self._ledger.settle(piece)
-                return None
-            report_id = self._create(piece, columns)
+            standing = self._ledger.claim(order, now)
+            mine = standing.free
+            standing = self._without_come(order, standing)
+            self._ledger.settle(set(mine) - set(standing.free))
+            if not standing.free:
+                return standing
+            order = order.of(standing.free)
+            claim = Claim(order.columns, self._create(order), now)
         except BaseException:
-            self._ledger.settle(piece)
+            self._ledger.settle(mine)
             raise
-        claim = replace(claim, report_id=report_id)
-        self._ledger.note(piece, claim)
-        self._asked += 1
+        self._ledger.note(order, claim)
+        self._asked += len(order.pieces)
         message = "%s: report %s is being built (asked for %d of %d)"
-        self._teller.tell("asked", message, piece, report_id, self._asked, self._needed)
-        return claim
+        self._teller.tell("asked", message, order, claim.report_id, self._asked, self._needed)
+        return replace(standing, built=(*standing.built, (claim, order.pieces)), free=())
+
+    def _without_come(self, order: Order, standing: Standing) -> Standing:
+        come = {piece for piece in standing.free if self._has_come(piece, order.columns)}
+        self._come |= come
+        return replace(standing, free=tuple(p for p in standing.free if p not in come))
 
     def _has_come(self, piece: Slice, columns: Sequence[str]) -> bool:
         """Whether another call has stored what is wanted since this one looked."""
@@ -248,69 +276,81 @@ class Flow:
             return False
         return before is None or now.report_id != before.report_id
 
-    def _create(self, piece: Slice, columns: Sequence[str]) -> str:
+    def _create(self, order: Order) -> str:
         """Ask for a report, unless a later day was already too old for the service."""
-        refused = self._too_old
-        if refused and piece.date <= refused[0]:
+        refused, newest = self._too_old, max(piece.date for piece in order.pieces)
+        if refused and newest <= refused[0]:
             raise copy.copy(refused[1])
         try:
-            return self._dialect.create(piece, columns)
+            return self._dialect.create(order)
         except ReportTooOld as error:
-            self._too_old = (piece.date, error)
+            self._too_old = (newest, error)
             raise
 
-    def _until_ready(self, piece: Slice, report_id: str) -> Story[None]:
+    def _until_ready(self, order: Order, report_id: str) -> Story[None]:
         for seconds in self._dialect.waits():
-            self._watch(piece, "waiting")
+            self._tell(order.pieces, "waiting")
             yield Pause(seconds)
             if (yield partial(self._dialect.is_ready, report_id)):
                 return
 
-    def _collect(self, piece: Slice, claim: Claim) -> tuple[str, ...]:
+    def _collect(self, order: Order, claim: Claim) -> dict[Slice, tuple[str, ...]]:
         """Download, parse and store: one piece of work, so that no link waits and expires.
 
-        The columns that the store has and the report lacks are given back, if there are any.
-        The data are as of some moment after the report was asked for: taking that moment
-        for `fetched_at`, a day is asked for again rather too early than too late.
+        The columns that the store has and the report lacks are given back, for each slice of
+        which there are any. The data are as of some moment after the report was asked for:
+        taking that moment for `fetched_at`, a day is asked for again rather too early than
+        too late.
         """
-        report_id = str(claim.report_id)
-        payload = self._dialect.download(report_id)
+        payload = self._dialect.download(claim.report_id)
         try:
-            table = read_payload(payload, claim.columns, self._dialect.largest_report)
+            tables = self._dialect.tables(order, claim.columns, payload)
         except CorruptReport as error:
-            error.report_id = report_id
-            error.add_note(f"report {report_id}: {piece}")
+            error.report_id = claim.report_id
+            error.add_note(f"report {claim.report_id}: {order}")
             raise
-        lacking = self._store.store(
-            piece,
-            table,
-            report_id=report_id,
-            fetched_at=claim.asked_at,
-            api=self._dialect.name,
-        )
-        end = "lack columns" if lacking else "stored"
-        logger.debug("%s: %d rows of report %s %s", piece, table.num_rows, report_id, end)
-        return lacking
+        origin = {"report_id": claim.report_id, "api": self._dialect.name}
+        lacking = {
+            piece: self._store.store(piece, table, fetched_at=claim.asked_at, **origin)
+            for piece, table in tables.items()
+        }
+        rows = sum(table.num_rows for table in tables.values())
+        logger.debug("%s: %d rows of report %s", order, rows, claim.report_id)
+        return {piece: names for piece, names in lacking.items() if names}
 
-    def _ended(self, piece: Slice, error: Exception | None) -> None:
-        self._watch(piece, "failed" if error else "done")
-        self._ended_stories += 1
-        self._building.pop(piece, None)
+    def _tell(self, pieces: Iterable[Slice], state: str) -> None:
+        for piece in pieces:
+            self._watch(piece, state)
+
+    def _ended(self, order: Order, error: Exception | None) -> None:
+        missing = [piece for piece in order.pieces if piece not in self._come]
+        self._tell(set(order.pieces) - set(missing) if error else order.pieces, "done")
+        self._building = {i: o for i, o in self._building.items() if not set(o.pieces) & {*missing}}
         if error is None:
             return
+        self._tell(missing, "failed")
         if not _ends_the_call(error):
-            self._ledger.settle(piece)
+            self._ledger.settle(missing)
         if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
             raise error
-        self._teller.tell(type(error).__name__, "%s: %s", piece, error)
-        self._failures[piece] = error
+        self._teller.tell(type(error).__name__, "%s: %s", order, error)
+        self._failures |= dict.fromkeys(missing, error)
 
-    def _timed_out(self, asked: int) -> ReportTimeout:
-        ids = tuple(self._building.values())
+    def _withdraw(self) -> None:
+        """Have the service build nothing more that nobody wants, where it can be told so."""
+        limit = Limit(self._limit.clock, _WITHDRAWAL)
+        for report_id, order in self._building.items():
+            with contextlib.suppress(SDAnalyticsError):
+                if Stage.perform(partial(self._dialect.withdraw, report_id, limit), limit):
+                    self._ledger.settle(order.pieces)
+
+    def _timed_out(self) -> ReportTimeout:
+        ids = tuple(self._building)
         some = ", ".join([*ids[:3], "..."] if len(ids) > 3 else ids) or "none"
+        there = len(self._come) + len(self._failures)
         return ReportTimeout(
-            f"the timeout of {self._limit.seconds:g} seconds passed; of {asked} reports "
-            f"{asked - self._ended_stories} had not arrived, of which {len(ids)} were being built "
+            f"the timeout of {self._limit.seconds:g} seconds passed; of {self._needed} reports "
+            f"{self._needed - there} had not arrived, of which {len(ids)} were being built "
             f"({some}). "
             "What arrived is stored, and what is being built will be taken up: call again, with a "
             "longer timeout= if need be",

@@ -70,7 +70,7 @@ class ReportJob:
     """One call of `submit_report`, in a thread of its own.
 
     In a notebook a job shows how it is doing, as long as it runs. A job whose interpreter ends
-    is cancelled; what it had asked for is in the ledger of the store, and the same call takes
+    is abandoned; what it had asked for is in the ledger of the store, and the same call takes
     it up.
 
     Attributes
@@ -185,8 +185,14 @@ class ReportJob:
     def cancel(self) -> None:
         """End it as soon as may be; what has arrived is stored.
 
-        Reports that are being built are taken up by the next call for the same days.
+        What is being built is withdrawn where the service can be told so (version 3), else
+        taken up by the next call for the same days.
         """
+        self._is_cancelled = True
+        self._limit.cancel()
+
+    def abandon(self) -> None:
+        """End it as soon as may be, for the next call to take up: nobody waits any more."""
         self._is_cancelled = True
         self._limit.stop()
 
@@ -275,7 +281,7 @@ def _end_all() -> None:
     """Have no thread in the middle of anything when the interpreter goes."""
     running = list(_RUNNING)
     for job in running:
-        job.cancel()
+        job.abandon()
     end = time.monotonic() + _LAST_MOMENTS
     for job in running:
         job.wait(max(0.0, end - time.monotonic()))

@@ -25,10 +25,9 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +35,7 @@ from typing import Any, Final, TypeVar
 
 from sdanalytics.api.pace import OwnMemory, Traffic
 from sdanalytics.errors import CacheError
+from sdanalytics.order import Order
 from sdanalytics.query import Slice
 
 logger = logging.getLogger("sdanalytics")
@@ -94,28 +94,38 @@ Run = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """A slice that is this call's to bring.
+    """A report that is this call's to bring.
 
     Attributes
     ----------
     columns : tuple of str
-        Of the report that is being built; else those that are wanted.
-    report_id : str or None
-        Of a report that another call asked for; None: it is to be asked for.
+    report_id : str
     asked_at : datetime.datetime
-        When it was, aware; else now.
+        When it was asked for, aware.
     """
 
     columns: tuple[str, ...]
-    report_id: str | None
+    report_id: str
     asked_at: datetime
 
 
-class Standing(Enum):
-    """How a slice stands that is not to be taken up."""
+@dataclass(frozen=True)
+class Standing:
+    """How the slices of an order stand.
 
-    FREE = "nobody has asked for it"
-    HELD = "another call is at it"
+    Attributes
+    ----------
+    built : tuple of (Claim, tuple of Slice)
+        Reports to take up, now this call's, each with those of the slices that it brings.
+    free : tuple of Slice
+        Nobody has asked for them.
+    held : tuple of Slice
+        Another call is at them.
+    """
+
+    built: tuple[tuple[Claim, tuple[Slice, ...]], ...] = ()
+    free: tuple[Slice, ...] = ()
+    held: tuple[Slice, ...] = ()
 
 
 class Ledger:
@@ -170,35 +180,39 @@ class Ledger:
         with self._lock:
             self._close()
 
-    def take_up(self, piece: Slice, columns: Sequence[str], now: datetime) -> Claim | Standing:
-        """Make a report this call's that is being built and that nobody follows."""
-        otherwise: Claim | Standing = Standing.FREE
-        return self._attempt(partial(self._take, piece, columns, now), otherwise)
+    def look(self, order: Order, now: datetime) -> Standing:
+        """How its slices stand; the reports of theirs that nobody follows become this call's."""
+        return self._attempt(partial(self._look, order, now), Standing(free=order.pieces))
 
-    def claim(self, piece: Slice, columns: Sequence[str], now: datetime) -> Claim | Standing:
-        """Make a slice this call's to ask for, unless it is another's, or can be taken up.
+    def claim(self, order: Order, now: datetime) -> Standing:
+        """The same; and those that are free become this call's to ask for, now."""
 
-        A claim without the id of a report means that it is to be asked for, now.
-        """
-        fresh = Claim(tuple(columns), None, now)
-
-        def take(run: Run) -> Claim | Standing:
-            standing = self._take(piece, columns, now, run)
-            if standing is Standing.FREE:
-                self._write(run, piece, fresh)
-                return fresh
+        def take(run: Run) -> Standing:
+            standing = self._look(order, now, run)
+            for piece in standing.free:
+                self._write(run, piece, order.columns, None, now)
             return standing
 
-        granted: Claim | Standing = fresh
-        return self._attempt(take, granted)
+        return self._attempt(take, Standing(free=order.pieces))
 
-    def note(self, piece: Slice, claim: Claim) -> None:
+    def note(self, order: Order, claim: Claim) -> None:
         """Write down the report that was asked for."""
-        self._attempt(lambda run: self._write(run, piece, claim), None)
+        facts = (claim.columns, claim.report_id, claim.asked_at)
 
-    def settle(self, piece: Slice) -> None:
-        """Strike a slice out: it is stored, or its report will never come."""
-        self._attempt(lambda run: run(_STRIKE, *_key(piece), self._call), None)
+        def write(run: Run) -> None:
+            for piece in order.pieces:
+                self._write(run, piece, *facts)
+
+        self._attempt(write, None)
+
+    def settle(self, pieces: Iterable[Slice]) -> None:
+        """Strike slices out: they are stored, or their report will never come."""
+
+        def strike(run: Run) -> None:
+            for piece in pieces:
+                run(_STRIKE, *_key(piece), self._call)
+
+        self._attempt(strike, None)
 
     def change(self, work: Callable[[Traffic, int | None], T]) -> T:
         """Look at, and change, what is known of the service's limits (`Memory`)."""
@@ -217,17 +231,20 @@ class Ledger:
         results = self._attempt(within, nothing)
         return results[0] if results else self._own_memory.change(work)
 
-    def _take(
-        self, piece: Slice, columns: Sequence[str], now: datetime, run: Run
-    ) -> Claim | Standing:
-        row = run(_LOOK, *_key(piece)).fetchone()
-        if row is not None and row["call"] != self._call and self._is_followed(row):
-            return Standing.HELD
-        claim = _taken_up(row, columns, now)
-        if claim is None:
-            return Standing.FREE
-        self._write(run, piece, claim)
-        return claim
+    def _look(self, order: Order, now: datetime, run: Run) -> Standing:
+        built: dict[Claim, list[Slice]] = {}
+        free, held = [], []
+        for piece in order.pieces:
+            row = run(_LOOK, *_key(piece)).fetchone()
+            if row is not None and row["call"] != self._call and self._is_followed(row):
+                held.append(piece)
+            elif (claim := self._taken_up(row, order.columns, now)) is not None:
+                self._write(run, piece, claim.columns, claim.report_id, claim.asked_at)
+                built.setdefault(claim, []).append(piece)
+            else:
+                free.append(piece)
+        reports = tuple((claim, tuple(pieces)) for claim, pieces in built.items())
+        return Standing(reports, tuple(free), tuple(held))
 
     def _is_followed(self, row: sqlite3.Row) -> bool:
         """Whether the call that claimed it is still at it.
@@ -243,8 +260,26 @@ class Ledger:
             return False
         return _is_held(row)
 
-    def _write(self, run: Run, piece: Slice, claim: Claim) -> None:
-        facts = (json.dumps(claim.columns), claim.report_id, self._api, claim.asked_at.isoformat())
+    def _taken_up(
+        self, row: sqlite3.Row | None, columns: Sequence[str], now: datetime
+    ) -> Claim | None:
+        """The report of a call that is gone, if it is still of use."""
+        if row is None or row["report_id"] is None:
+            return None
+        built = _built(row)
+        if not built.serves(self._api, columns, now):
+            return None
+        return Claim(built.columns, row["report_id"], built.asked_at)
+
+    def _write(
+        self,
+        run: Run,
+        piece: Slice,
+        columns: Sequence[str],
+        report_id: str | None,
+        asked_at: datetime,
+    ) -> None:
+        facts = (json.dumps(columns), report_id, self._api, asked_at.isoformat())
         # An answer that comes after the call has ended is for the next one to take up.
         lease = 0.0 if self._ended.is_set() else time.time() + LEASE
         run(_WRITE, *_key(piece), *facts, socket.gethostname(), os.getpid(), self._call, lease)
@@ -324,17 +359,21 @@ class Built:
 
     Attributes
     ----------
+    api : str
+        The version of the service that builds it; no other knows its id.
     columns : tuple of str
     asked_at : datetime.datetime
         UTC.
     """
 
+    api: str
     columns: tuple[str, ...]
     asked_at: datetime
 
-    def serves(self, columns: Sequence[str], now: datetime) -> bool:
-        """Whether a call that wants these columns takes it up."""
-        return set(columns) <= set(self.columns) and now - self.asked_at <= USEFUL
+    def serves(self, api: str, columns: Sequence[str], now: datetime) -> bool:
+        """Whether a call that asks that version for these columns takes it up."""
+        is_fitting = api == self.api and set(columns) <= set(self.columns)
+        return is_fitting and now - self.asked_at <= USEFUL
 
 
 def being_built(folder: Path) -> dict[Slice, Built]:
@@ -342,21 +381,18 @@ def being_built(folder: Path) -> dict[Slice, Built]:
     rows = []
     with contextlib.suppress(CacheError):
         rows = entries(folder)
-    return {
-        _slice(row): Built(tuple(json.loads(row["columns"])), _moment(row["asked_at"]))
-        for row in rows
-        if row["report_id"] is not None
-    }
+    return {_slice(row): _built(row) for row in rows if row["report_id"] is not None}
+
+
+def _built(row: Any) -> Built:
+    asked_at = datetime.fromisoformat(row["asked_at"]).astimezone(UTC)
+    return Built(row["api"], tuple(json.loads(row["columns"])), asked_at)
 
 
 def _slice(row: Mapping[str, Any]) -> Slice:
     segment = None if row["segment"] == "none" else row["segment"]
     facts = (row["source"], row["profile_id"], row["record_type"], segment, row["tactic"])
     return Slice(*facts, date.fromisoformat(row["date"]))
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -417,13 +453,3 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
-
-
-def _taken_up(row: sqlite3.Row | None, columns: Sequence[str], now: datetime) -> Claim | None:
-    """The report of a call that is gone, if it is still of use."""
-    if row is None or row["report_id"] is None:
-        return None
-    built = Built(tuple(json.loads(row["columns"])), _moment(row["asked_at"]))
-    if not built.serves(columns, now):
-        return None
-    return Claim(built.columns, row["report_id"], built.asked_at)

@@ -111,7 +111,7 @@ def fetch_report(
     try:
         return job.result()
     except BaseException:  # Ctrl-C, above all: nobody waits for it any more
-        job.cancel()
+        job.abandon()
         job.wait(_LAST_MOMENTS)
         raise
 

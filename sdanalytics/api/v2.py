@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+
+import pyarrow as pa
 
 from sdanalytics.api.client import Client, ReportRequest
 from sdanalytics.api.pace import Memory
 from sdanalytics.clock import Limit
 from sdanalytics.errors import ApiError, ReportFailed
+from sdanalytics.order import Order
+from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
 
 _LONGEST_WAIT: Final = 30.0
@@ -36,17 +40,22 @@ class V2:
 
     def __init__(self, client: Client, limit: Limit, memory: Memory | None = None) -> None:
         self._client = client.within(limit, memory)
-        self.largest_report = client.largest_report
 
     def until_create(self) -> float:
         """Seconds to wait before the next report is asked for; 0: now."""
         return self._client.until_create()
 
-    def create(self, piece: Slice, columns: Sequence[str]) -> str:
+    def gather(self, needs: Mapping[Slice, Sequence[str]]) -> list[Order]:
+        """One report for each slice, newest first."""
+        newest_first = sorted(needs, key=lambda piece: piece.date, reverse=True)
+        return [Order((piece,), tuple(needs[piece])) for piece in newest_first]
+
+    def create(self, order: Order) -> str:
         """Ask for the report of a slice; its id."""
+        [piece] = order.pieces
         request = ReportRequest(
             reportDate=piece.date.isoformat().replace("-", ""),
-            metrics=",".join(columns),
+            metrics=",".join(order.columns),
             tactic=piece.tactic,
             segment=piece.segment,
         )
@@ -82,6 +91,15 @@ class V2:
     def download(self, report_id: str) -> bytes:
         """The payload of a report that is ready."""
         return self._client.download_report(report_id)
+
+    def tables(self, order: Order, columns: Sequence[str], payload: bytes) -> dict[Slice, pa.Table]:
+        """The one slice that a payload holds."""
+        [piece] = order.pieces
+        return {piece: read_payload(payload, columns, self._client.largest_report)}
+
+    def withdraw(self, report_id: str, limit: Limit) -> bool:
+        """Version 2 builds what it was asked for."""
+        return False
 
     @staticmethod
     def waits() -> Iterator[float]:
