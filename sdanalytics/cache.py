@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -322,7 +322,7 @@ class ReportCache:
         """
         import pandas as pd
 
-        rows = ledger.entries(self.path)
+        rows = [row for row in ledger.entries(self.path) if not self._has_come(row)]
         columns: dict[str, Any] = {}
         for name in (*LEVELS, "report_id", "api"):
             columns[name] = text_column(row[name] for row in rows)
@@ -431,6 +431,11 @@ class ReportCache:
         """Keep the facts of a profile, so that stored days can be served without network."""
         with replacing(self.path / place_of_profile(source, profile.profile_id)) as file:
             file.write(json.dumps(profile.to_json(), indent=1).encode())
+
+    def _has_come(self, row: Mapping[str, Any]) -> bool:
+        """Whether what the ledger has is stored: its call ended before it could strike it out."""
+        entry = self.lookup(ledger.slice_of(row)) if row["report_id"] else None
+        return entry is not None and entry.report_id == row["report_id"]
 
     def _path(self, piece: Slice) -> Path:
         return self.path / place_of(piece)

@@ -162,6 +162,8 @@ class Call:
                 return Step(piece, "store", "the service no longer has it")
             return Step(piece, "gone", f"older than {V2.history_days} days")
         there = built.get(piece)
+        if there is not None and entry is not None and there.report_id == entry.report_id:
+            there = None  # it has come
         if there is not None and there.serves(V2.name, self._to_ask(entry), self._now):
             return Step(piece, "being built", f"asked for at {there.asked_at:%Y-%m-%d %H:%M} UTC")
         if entry is None:

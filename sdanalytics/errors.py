@@ -137,16 +137,20 @@ class ReportTimeout(SDAnalyticsError):
 
 
 class DownloadFailed(SDAnalyticsError):
-    """A finished report could not be downloaded: its link expired or storage refused it.
+    """A finished report could not be downloaded: storage refused it, or could not be reached.
 
     Attributes
     ----------
     report_id : str
+    is_refused : bool
+        Whether storage refused the link (it expired, most likely), so that a new report is
+        needed; else the same report can be had later.
     """
 
-    def __init__(self, message: str, *, report_id: str = "") -> None:
+    def __init__(self, message: str, *, report_id: str = "", is_refused: bool = False) -> None:
         super().__init__(message)
         self.report_id = report_id
+        self.is_refused = is_refused
 
 
 class CorruptReport(SDAnalyticsError):

@@ -18,6 +18,7 @@ from sdanalytics.cache import ReportCache
 from sdanalytics.clock import Limit
 from sdanalytics.errors import (
     ApiError,
+    BadRequest,
     CacheError,
     ConnectionFailed,
     CorruptReport,
@@ -25,6 +26,7 @@ from sdanalytics.errors import (
     NotConfigured,
     NotFound,
     RateLimited,
+    ReportFailed,
     ReportTimeout,
     ReportTooOld,
     SDAnalyticsError,
@@ -203,9 +205,10 @@ class Flow:
                 else:
                     yield from self._settle(order, lacking)
                     return
+        assert trouble is not None
+        if reports == 1 or not _is_over(trouble):
+            raise trouble
         yield partial(self._ledger.settle, order.pieces)
-        if reports == 1:
-            raise trouble  # type: ignore[misc]  # there is one: nothing has come
         yield from self._way(order, reports - 1, trouble)
 
     def _settle(self, order: Order, lacking: Mapping[Slice, Sequence[str]]) -> Story[None]:
@@ -236,7 +239,17 @@ class Flow:
 
     def _look(self, order: Order) -> Standing:
         """How its slices stand, without those that another call has stored."""
-        return self._without_come(order, self._ledger.look(order, self._limit.clock.now()))
+        standing = self._ledger.look(order, self._limit.clock.now())
+        stored = {p for claim, pieces in standing.built for p in pieces if self._is_of(p, claim)}
+        if stored:  # by a call that ended before it could strike them out
+            self._ledger.settle(stored)
+            standing = self._ledger.look(order, self._limit.clock.now())
+        return self._without_come(order, standing)
+
+    def _is_of(self, piece: Slice, claim: Claim) -> bool:
+        """Whether what is stored of a slice came by that report."""
+        entry = self._store.lookup(piece)
+        return entry is not None and entry.report_id == claim.report_id
 
     def _ask(self, order: Order) -> Standing:
         """Ask for a report of what nobody has asked for meanwhile.
@@ -250,7 +263,8 @@ class Flow:
             standing = self._ledger.claim(order, now)
             mine = standing.free
             standing = self._without_come(order, standing)
-            self._ledger.settle(set(mine) - set(standing.free))
+            if come := set(mine) - set(standing.free):
+                self._ledger.settle(come)
             if not standing.free:
                 return standing
             order = order.of(standing.free)
@@ -329,7 +343,7 @@ class Flow:
         if error is None:
             return
         self._tell(missing, "failed")
-        if not _ends_the_call(error):
+        if isinstance(error, SDAnalyticsError) and _is_over(error):
             self._ledger.settle(missing)
         if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
             raise error
@@ -369,6 +383,13 @@ def _looks() -> Iterator[float]:
 def _ends_the_call(error: Exception) -> bool:
     unreachable = isinstance(error, ConnectionFailed) and not error.sent
     return unreachable or isinstance(error, _ENDS_THE_CALL)
+
+
+def _is_over(error: SDAnalyticsError) -> bool:
+    """Whether nothing more can come of the report that failed so; else it is to be taken up."""
+    if isinstance(error, DownloadFailed):
+        return error.is_refused
+    return isinstance(error, BadRequest | NotFound | ReportFailed | CorruptReport)
 
 
 def _worth_another_try(error: SDAnalyticsError, before: SDAnalyticsError | None) -> bool:

@@ -269,7 +269,7 @@ class Ledger:
         built = _built(row)
         if not built.serves(self._api, columns, now):
             return None
-        return Claim(built.columns, row["report_id"], built.asked_at)
+        return Claim(built.columns, built.report_id, built.asked_at)
 
     def _write(
         self,
@@ -359,14 +359,15 @@ class Built:
 
     Attributes
     ----------
-    api : str
-        The version of the service that builds it; no other knows its id.
+    api, report_id : str
+        The version of the service that builds it, and its id there.
     columns : tuple of str
     asked_at : datetime.datetime
         UTC.
     """
 
     api: str
+    report_id: str
     columns: tuple[str, ...]
     asked_at: datetime
 
@@ -381,15 +382,16 @@ def being_built(folder: Path) -> dict[Slice, Built]:
     rows = []
     with contextlib.suppress(CacheError):
         rows = entries(folder)
-    return {_slice(row): _built(row) for row in rows if row["report_id"] is not None}
+    return {slice_of(row): _built(row) for row in rows if row["report_id"] is not None}
 
 
 def _built(row: Any) -> Built:
     asked_at = datetime.fromisoformat(row["asked_at"]).astimezone(UTC)
-    return Built(row["api"], tuple(json.loads(row["columns"])), asked_at)
+    return Built(row["api"], row["report_id"], tuple(json.loads(row["columns"])), asked_at)
 
 
-def _slice(row: Mapping[str, Any]) -> Slice:
+def slice_of(row: Mapping[str, Any]) -> Slice:
+    """The slice of an entry."""
     segment = None if row["segment"] == "none" else row["segment"]
     facts = (row["source"], row["profile_id"], row["record_type"], segment, row["tactic"])
     return Slice(*facts, date.fromisoformat(row["date"]))

@@ -28,6 +28,7 @@ from sdanalytics.errors import (
     ConnectionFailed,
     DownloadFailed,
     InvalidRequest,
+    ServerError,
 )
 from sdanalytics.metrics import RECORD_TYPES
 from sdanalytics.payload import LARGEST
@@ -279,8 +280,8 @@ class Client:
         operation = "request_report"
         try:
             answer = self._call(operation, "POST", path, body=report_request.to_json())
-        except ConnectionFailed as lost:
-            if lost.sent:
+        except (ConnectionFailed, ServerError) as lost:
+            if isinstance(lost, ServerError) or lost.sent:
                 lost.add_note(
                     "The service may have received the request and be building the report: it "
                     "was not sent again. Calling again may build the same report twice."
@@ -389,6 +390,7 @@ class Client:
             f"report {report_id}: storage answered {answer.status} ({storage_words(answer)}). "
             "Call again: a new link, or a new report, will be asked for",
             report_id=report_id,
+            is_refused=400 <= answer.status < 500,
         )
 
     def _report(self, answer: Answer, operation: str, expected: int) -> ReportResponse:

@@ -38,6 +38,7 @@ SILENCE_TIMEOUT: Final = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 STORAGE_SILENCE_TIMEOUT: Final = 10.0
 """The same for storage, whose links are good for 30 seconds only."""
+_ANSWER_LOST: Final = (502, 504)
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
 _CHUNK: Final = 1 << 16
@@ -279,7 +280,8 @@ def persist(
         Of the host.
     creates : bool
         Whether the request creates something: then it is repeated only if it cannot have
-        arrived, or was answered with 429 or 5xx.
+        arrived, or was answered with 429, or with 5xx by the service itself. What gateways
+        answer when they lose the service's answer (502, 504) is as a lost connection.
     tries : int
         How often it is sent when it meets broken connections or 5xx.
     refusals : int or None
@@ -313,7 +315,8 @@ def persist(
                 continue
             pace.accepted(creates=creates)
             failures += answer.status >= 500
-            if answer.status < 500 or failures == tries:
+            is_lost = creates and answer.status in _ANSWER_LOST
+            if answer.status < 500 or failures == tries or is_lost:
                 return answer
             trouble = f"answer {answer.status}"
         wait = backoff(failures) if wait is None else wait
