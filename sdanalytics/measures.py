@@ -84,8 +84,31 @@ KPIS: Final = {
 }
 """The ratios, by name: formula, unit and meaning. Fractions are of 1, not of 100."""
 
-RATES: Final = {"vtr": ("viewImpressions", "impressions"), "vctr": ("clicks", "viewImpressions")}
-"""Amazon's own ratios, which are computed anew from the sums."""
+RATES: Final = {
+    "vtr": ("viewImpressions", "impressions"),
+    "vctr": ("clicks", "viewImpressions"),
+    "addToCartRate": ("addToCart", "impressions"),
+    "brandedSearchRate": ("viewAttributedBrandedSearches14d", "impressions"),
+    "eCPAddToCart": ("cost", "addToCart"),
+    "eCPBrandSearch": ("cost", "viewAttributedBrandedSearches14d"),
+    "longTermROAS": ("longTermSales", "cost"),
+    "newToBrandDetailPageViewRate": ("newToBrandDetailPageViews", "impressions"),
+    "newToBrandECPDetailPageView": ("cost", "newToBrandDetailPageViews"),
+}
+"""Amazon's own ratios, which are computed anew from the sums; all but two in version 3 only."""
+
+# What the names of metrics begin with that have conversions in them.
+_ATTRIBUTED: Final = (
+    "attributed",
+    "viewAttributed",
+    "addTo",
+    "branded",
+    "eCP",
+    "longTerm",
+    "newToBrand",
+    "qualifiedBorrows",
+    "royaltyQualifiedBorrows",
+)
 
 
 def is_sum(name: str) -> bool:
@@ -109,7 +132,7 @@ def unit_of(name: str) -> str:
         return KPIS[name].unit
     if name in RESULTS:
         return "currency" if name.endswith("sales") else "count"
-    if name in RATES:
+    if name in RATES and not is_money(RATES[name][0]):
         return "fraction"
     units = {Kind.MONEY: "currency", Kind.COUNT: "count", Kind.RATIO: "ratio"}
     return units.get(CATALOGUE[name].kind, "") if name in CATALOGUE else ""
@@ -119,7 +142,7 @@ def is_attributed(name: str) -> bool:
     """Whether conversions are in it: these change for weeks, traffic settles in days."""
     if name in KPIS:
         return is_attributed(KPIS[name].part) or is_attributed(KPIS[name].whole)
-    return name in RESULTS or name.startswith(("attributed", "viewAttributed"))
+    return name in RESULTS or name.startswith(_ATTRIBUTED)
 
 
 def needs(name: str) -> list[str]:
@@ -167,12 +190,15 @@ def missing_measure(df: pd.DataFrame, name: str) -> InvalidRequest:
 def _remedy(df: pd.DataFrame, name: str) -> str:
     """What to fetch; of a frame whose report is known, whether it can be had at all."""
     notes = notes_of(df)
-    report = notes.get("record_type")
-    has = available(report, notes.get("segment")) if report in RECORD_TYPES else tuple(CATALOGUE)
+    report: Any = notes.get("record_type")
+    segment, api = notes.get("segment"), notes.get("api")
+    has = available(report, segment, api) if report in RECORD_TYPES else tuple(CATALOGUE)
     wanted = needs(name)
     absent = [metric for metric in wanted if metric not in has and metric != "costType"]
     if absent:
-        return f"{report} have no {', '.join(absent)}: fetch another record type"
+        of_v3 = set(absent) <= set(available(report, segment, "v3"))
+        other = 'with api="v3"' if of_v3 else "another record type"
+        return f"{report} have no {', '.join(absent)}: fetch {other}"
     had = [metric for metric in wanted if metric in has]
     return (
         f"fetch it with metrics=[..., {name!r}]" if had == [name] else f"fetch with metrics={had!r}"

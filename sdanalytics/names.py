@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from sdanalytics.errors import InvalidRequest
 
 
 def nearest(wrong: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -11,3 +13,12 @@ def nearest(wrong: object, known: Iterable[str], cutoff: float = 0.6) -> str | N
     folded = {name.lower(): name for name in known}
     near = difflib.get_close_matches(str(wrong).strip().lower(), folded, n=1, cutoff=cutoff)
     return folded[near[0]] if near else None
+
+
+def one_of(parameter: str, value: object, known: Sequence[str]) -> str:
+    """`value`, if it is one of those known; else `InvalidRequest` lists them."""
+    if isinstance(value, str) and value in known:
+        return value
+    meant = nearest(value, known, cutoff=0.5)
+    hint = f"; did you mean {meant!r}?" if meant else ""
+    raise InvalidRequest(f"{parameter}={value!r} is not one of {', '.join(known)}{hint}")

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sdanalytics import metrics as catalogue
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.names import nearest
+from sdanalytics.names import one_of
 
 DateLike = str | date
 """A calendar day: ``"2026-11-01"``, a `datetime.date`, a pandas or numpy timestamp."""
@@ -77,16 +77,20 @@ class ReportQuery:
         metrics: Sequence[str] | None = None,
         tactic: str | Sequence[str] | None = None,
         segment: str | None = None,
+        api: str | None = None,
     ) -> ReportQuery:
         """Check and complete what a user asked for.
+
+        Metrics are those that the version `api` has, ``"v2"`` or ``"v3"``; None: those of
+        either, and version 2's usual ones.
 
         Raises
         ------
         InvalidRequest
             Naming every part that is wrong, and what would be right.
         """
-        record_type = _one_of("record_type", record_type, catalogue.RECORD_TYPES)
-        segment = _segment(segment, record_type)
+        record_type = one_of("record_type", record_type, catalogue.RECORD_TYPES)
+        segment = catalogue.check_segment(segment, record_type)
         first = as_day("start", start)
         last = first if end is None else as_day("end", end)
         if last < first:
@@ -95,7 +99,7 @@ class ReportQuery:
             record_type=record_type,
             start=first,
             end=last,
-            metrics=_metrics(metrics, record_type, segment),
+            metrics=_metrics(metrics, record_type, segment, api),
             tactics=_tactics(tactic),
             segment=segment,
         )
@@ -179,35 +183,19 @@ def _no_day(name: str, value: object) -> InvalidRequest:
     )
 
 
-def _one_of(name: str, value: object, known: Sequence[str]) -> str:
-    if isinstance(value, str) and value in known:
-        return value
-    meant = nearest(value, known, cutoff=0.5)
-    hint = f"; did you mean {meant!r}?" if meant else ""
-    raise InvalidRequest(f"{name}={value!r} is not one of {', '.join(known)}{hint}")
-
-
-def _segment(segment: object, record_type: str) -> str | None:
-    if segment is None:
-        return None
-    name = _one_of("segment", segment, (catalogue.SEGMENT,))
-    able = catalogue.segmented_record_types()
-    if record_type not in able:
-        raise InvalidRequest(f"{record_type} cannot be segmented by {name}; {', '.join(able)} can")
-    return name
-
-
 def _tactics(tactic: object) -> tuple[str, ...]:
     if tactic is None:
         return catalogue.TACTICS
-    chosen = {_one_of("tactic", t, catalogue.TACTICS) for t in _names("tactic", tactic)}
+    chosen = {one_of("tactic", t, catalogue.TACTICS) for t in _names("tactic", tactic)}
     return tuple(t for t in catalogue.TACTICS if t in chosen)
 
 
-def _metrics(metrics: object, record_type: str, segment: str | None) -> tuple[str, ...]:
+def _metrics(
+    metrics: object, record_type: str, segment: str | None, api: str | None
+) -> tuple[str, ...]:
     if metrics is None:
-        return catalogue.default_metrics(record_type, segment)
-    return catalogue.check_metrics(_names("metrics", metrics), record_type, segment)
+        return catalogue.default_metrics(record_type, segment, api)
+    return catalogue.check_metrics(_names("metrics", metrics), record_type, segment, api)
 
 
 def _names(parameter: str, value: object) -> list[object]:

@@ -11,15 +11,6 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, InvalidRequest, fetch_report
-from sdanalytics.metrics import (
-    CATALOGUE,
-    RECORD_TYPES,
-    Kind,
-    available,
-    default_metrics,
-    identity,
-    segmented_record_types,
-)
 
 
 @pytest.fixture
@@ -98,34 +89,6 @@ def test_the_question_is_checked_before_the_credentials() -> None:
 def test_several_wrong_metrics_are_all_named(offline: Client) -> None:
     with pytest.raises(InvalidRequest, match=r"'cots'.*'click'"):
         fetch_report("campaigns", "2026-11-01", metrics=["cots", "click", "cost"], client=offline)
-
-
-def test_the_catalogue_is_the_whole_of_version_2() -> None:
-    assert len(CATALOGUE) == 88
-    counts = {record_type: len(available(record_type)) for record_type in RECORD_TYPES}
-    assert counts == {
-        "campaigns": 52,
-        "adGroups": 51,
-        "productAds": 54,
-        "targets": 53,
-        "asins": 32,
-    }
-    assert [len(available(t, "matchedTarget")) for t in segmented_record_types()] == [44, 42, 46]
-    assert "attributedSales7d" not in available("adGroups", "matchedTarget")
-    assert CATALOGUE["vtr"].kind is Kind.RATIO
-    assert CATALOGUE["campaignId"].unit == "identifier"
-    assert all(metric.meaning and metric.reports for metric in CATALOGUE.values())
-
-
-@pytest.mark.parametrize("record_type", RECORD_TYPES)
-def test_defaults_and_identities_are_in_the_catalogue(record_type: str) -> None:
-    for segment in (None, "matchedTarget"):
-        if segment and record_type not in segmented_record_types():
-            continue
-        known = available(record_type, segment)
-        assert set(default_metrics(record_type, segment)) <= set(known)
-        assert set(identity(record_type, segment)) <= set(known)
-        assert "currency" in default_metrics(record_type, segment)
 
 
 def test_public_names_are_all_there() -> None:

@@ -44,7 +44,7 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
     value = traitlets.Tuple()
 
     def __init__(self) -> None:
-        self._report: tuple[str, str | None] = ("", None)
+        self._report: tuple[str, str | None, str] = ("", None, "v2")
         self._quiet = False
         self._shown = ipw.Layout(width="auto", margin="0", height="22px")
         self._hidden = ipw.Layout(display="none")
@@ -82,14 +82,14 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
         """The metrics of the report, to tick."""
         return tuple(self._list.children)
 
-    def offer(self, record_type: str, segment: str | None) -> None:
-        """Offer the metrics of a report; what was chosen stays as far as it applies.
+    def offer(self, record_type: str, segment: str | None, api: str = "v2") -> None:
+        """Offer a version's metrics of a report; what was chosen stays as far as it applies.
 
         The usual choice stays the usual one; a choice of which nothing is left, too.
         """
         was_usual = self.preset.value == USUAL
         was_empty = not self.value and bool(self._report[0])
-        self._report = (record_type, segment)
+        self._report = (record_type, segment, api)
         offered = self._offered()
         kept = tuple(name for name in self.value if name in offered)
         amounts = [name for name in kept if CATALOGUE[name].kind not in _LABELS]
@@ -98,7 +98,7 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
         self.preset.options = [*self._presets(), _OWN]
         self._quiet = False
         keep = was_empty or (amounts and not was_usual)
-        self.value = kept if keep else default_metrics(record_type, segment)
+        self.value = kept if keep else default_metrics(*self._report)
         self._show_value()
         self._filter()
 
@@ -135,7 +135,7 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
             "traffic and cost": [name for name in _TRAFFIC if name in offered],
             "orders and sales": [name for name in (*_TRAFFIC, *_RESULTS) if name in offered],
             "other products": [name for name in offered if name.endswith("OtherSKU")],
-            "new to brand": [name for name in offered if "NewToBrand" in name],
+            "new to brand": [name for name in offered if "newtobrand" in name.lower()],
             "video": [name for name in offered if name.startswith("video")],
         }
         made = {name: catalogue_order([*labels, *part]) for name, part in parts.items() if part}
@@ -143,7 +143,7 @@ class MetricChoice(ipw.VBox):  # type: ignore[misc]
 
     def _offered(self) -> list[str]:
         """The metrics of the report, the usual ones first; its identity columns come anyway."""
-        fixed = identity(*self._report)
+        fixed = identity(*self._report[:2])
         every = dict.fromkeys([*default_metrics(*self._report), *available(*self._report)])
         return [name for name in every if name not in fixed]
 

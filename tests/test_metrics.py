@@ -1,0 +1,461 @@
+"""The catalogue: what each version of the service has, by which name, and what is said else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import InvalidRequest, summarize
+from sdanalytics.measures import is_attributed, unit_of
+from sdanalytics.metrics import (
+    CATALOGUE,
+    NAME_OF,
+    RECORD_TYPES,
+    Kind,
+    available,
+    catalogue_order,
+    default_metrics,
+    identity,
+    list_metrics,
+    segmented_record_types,
+)
+from sdanalytics.query import ReportQuery
+from sdanalytics.schema import arrow_schema, to_frame
+from sdanalytics.widgets.metrics import MetricChoice
+
+# What the two references list for each report: version 2, version 3, either.
+COUNTS = {
+    ("campaigns", None): (52, 61, 76),
+    ("adGroups", None): (51, 59, 74),
+    ("productAds", None): (54, 62, 77),
+    ("targets", None): (53, 60, 76),
+    ("asins", None): (32, 23, 41),
+    ("campaigns", "matchedTarget"): (44, 49, 68),
+    ("adGroups", "matchedTarget"): (42, 54, 68),
+    ("targets", "matchedTarget"): (46, 55, 71),
+}
+
+WINDOWS = (1, 7, 14, 30)
+OF_VERSION_2 = {
+    *(f"attributed{what}{n}d{sku}" for what in ("Conversions", "Sales") for n in WINDOWS
+      for sku in ("", "SameSKU", "OtherSKU")),
+    *(f"attributedUnitsOrdered{n}d{sku}" for n in WINDOWS for sku in ("", "OtherSKU")),
+    *(f"viewAttributed{what}{n}dOtherSKU" for what in ("Conversions", "Sales", "UnitsOrdered")
+      for n in WINDOWS),
+    *(f"viewAttributed{what}14d" for what in ("Conversions", "Sales", "UnitsOrdered")),
+    *(f"{who}{what}14d" for who in ("attributed", "viewAttributed") for what in (
+        "BrandedSearches", "DetailPageView", "OrdersNewToBrand", "SalesNewToBrand",
+        "UnitsOrderedNewToBrand")),
+    *(f"video{what}" for what in ("CompleteViews", "FirstQuartileViews", "MidpointViews",
+      "ThirdQuartileViews", "Unmutes")),
+    "adGroupId", "adGroupName", "adId", "asin", "avgImpressionsFrequency", "bidOptimization",
+    "campaignBudget", "campaignId", "campaignName", "campaignStatus", "clicks", "cost",
+    "costType", "cumulativeReach", "currency", "impressions", "matchedTarget", "otherAsin",
+    "sku", "targetId", "targetingExpression", "targetingText", "targetingType",
+    "vctr", "viewImpressions", "vtr",
+}  # fmt: skip
+
+# What only version 3 has: its kind, and what it comes after.
+BOTH, CLICK, VIEW = (
+    f", within 14 days of a {what} an ad"
+    for what in ("view of or a click on", "click on", "view of")
+)
+OF_VERSION_3 = {
+    "addToCart": (Kind.COUNT, BOTH),
+    "addToCartClicks": (Kind.COUNT, CLICK),
+    "addToCartRate": (Kind.RATIO, "divided by impressions"),
+    "addToCartViews": (Kind.COUNT, VIEW),
+    "addToList": (Kind.COUNT, BOTH),
+    "addToListFromClicks": (Kind.COUNT, CLICK),
+    "addToListFromViews": (Kind.COUNT, VIEW),
+    "qualifiedBorrows": (Kind.COUNT, BOTH),
+    "qualifiedBorrowsFromClicks": (Kind.COUNT, CLICK),
+    "qualifiedBorrowsFromViews": (Kind.COUNT, VIEW),
+    "royaltyQualifiedBorrows": (Kind.COUNT, BOTH),
+    "royaltyQualifiedBorrowsFromClicks": (Kind.COUNT, CLICK),
+    "royaltyQualifiedBorrowsFromViews": (Kind.COUNT, VIEW),
+    "brandedSearchesViews": (Kind.COUNT, VIEW),
+    "brandedSearchRate": (Kind.RATIO, "divided by impressions"),
+    "eCPAddToCart": (Kind.MONEY, "cost divided by"),
+    "eCPBrandSearch": (Kind.MONEY, "cost divided by"),
+    "longTermSales": (Kind.MONEY, "next 12 months"),
+    "longTermROAS": (Kind.RATIO, "divided by cost"),
+    "newToBrandDetailPageViewClicks": (Kind.COUNT, CLICK),
+    "newToBrandDetailPageViewRate": (Kind.RATIO, "divided by impressions"),
+    "newToBrandDetailPageViews": (Kind.COUNT, BOTH),
+    "newToBrandDetailPageViewViews": (Kind.COUNT, VIEW),
+    "newToBrandECPDetailPageView": (Kind.MONEY, "cost divided by"),
+    "adKeywordStatus": (Kind.CATEGORY, "State of the target"),
+}
+
+
+@pytest.mark.parametrize(("report", "counts"), COUNTS.items(), ids=str)
+def test_each_report_has_what_the_references_list(
+    report: tuple[str, str | None], counts: tuple[int, int, int]
+) -> None:
+    versions = ("v2", "v3", None)
+    assert tuple(len(available(*report, api)) for api in versions) == counts
+    either = set(available(*report, "v2")) | set(available(*report, "v3"))
+    assert available(*report, None) == catalogue_order(either)
+    assert available(*report) == available(*report, "v2")
+
+
+def test_the_reports_are_all_there() -> None:
+    able = segmented_record_types()
+    assert [report for report, segment in COUNTS if segment] == list(able)
+    assert [report for report, segment in COUNTS if not segment] == list(RECORD_TYPES)
+    every = {name for report in COUNTS for name in available(*report, None)}
+    assert every == set(CATALOGUE)
+
+
+def test_names_of_version_2_stay_and_those_of_version_3_come_last() -> None:
+    names = list(CATALOGUE)
+    assert len(OF_VERSION_2) == 88
+    assert set(names[:88]) == OF_VERSION_2
+    assert names[88:] == list(OF_VERSION_3)
+    assert all(CATALOGUE[name].reports for name in OF_VERSION_2)
+    assert not any(CATALOGUE[name].reports for name in OF_VERSION_3)
+    assert "attributedSales7d" not in available("adGroups", "matchedTarget")
+
+
+def test_what_only_version_3_has_is_told_of_rightly() -> None:
+    for name, (kind, told) in OF_VERSION_3.items():
+        metric = CATALOGUE[name]
+        assert (metric.v3_name, metric.kind) == (name, kind)
+        assert told in metric.meaning
+    texts = [metric.meaning for metric in CATALOGUE.values()]
+    assert all(texts)
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize(
+    ("name", "v3_name"),
+    [
+        ("attributedConversions14d", "purchasesClicks"),
+        ("viewAttributedConversions14d", "purchases"),
+        ("attributedConversions14dSameSKU", "purchasesPromotedClicks"),
+        ("attributedSales14d", "salesClicks"),
+        ("viewAttributedSales14d", "sales"),
+        ("attributedSales14dOtherSKU", "salesBrandHaloClicks"),
+        ("viewAttributedSales14dOtherSKU", "salesBrandHalo"),
+        ("viewAttributedUnitsOrderedNewToBrand14d", "newToBrandUnitsSold"),
+        ("attributedBrandedSearches14d", "brandedSearchesClicks"),
+        ("viewImpressions", "impressionsViews"),
+        ("vtr", "viewabilityRate"),
+        ("vctr", "viewClickThroughRate"),
+        ("avgImpressionsFrequency", "impressionsFrequencyAverage"),
+        ("currency", "campaignBudgetCurrencyCode"),
+        ("asin", "promotedAsin"),
+        ("otherAsin", "asinBrandHalo"),
+        ("targetId", "targetingId"),
+        ("matchedTarget", "matchedTargetAsin"),
+        ("clicks", "clicks"),
+        ("attributedSales7d", None),
+        ("targetingType", None),
+    ],
+)
+def test_a_metric_has_one_name_in_each_version(name: str, v3_name: str | None) -> None:
+    assert CATALOGUE[name].v3_name == v3_name
+    if v3_name:
+        assert NAME_OF[v3_name] == name
+
+
+def test_no_name_of_version_3_means_two_things() -> None:
+    named = [metric.v3_name for metric in CATALOGUE.values() if metric.v3_name]
+    assert len(named) == len(NAME_OF) == 79
+    assert all(NAME_OF[name] == name for name in NAME_OF if name in CATALOGUE)
+    for metric in CATALOGUE.values():
+        assert bool(metric.v3_name) == bool(metric.v3_reports)
+
+
+def test_only_windows_and_the_kind_of_target_have_no_counterpart() -> None:
+    lost = {name for name, metric in CATALOGUE.items() if metric.v3_name is None}
+    windows = {name for name in OF_VERSION_2 if re.search(r"[a-zA-Z](1|7|30)d", name)}
+    assert lost == windows | {"targetingType"}
+
+
+@pytest.mark.parametrize("report", COUNTS, ids=str)
+def test_rows_are_told_apart_by_columns_that_both_versions_have(
+    report: tuple[str, str | None],
+) -> None:
+    for api in ("v2", "v3"):
+        assert set(identity(*report)) <= set(available(*report, api))
+
+
+def test_the_usual_metrics_of_version_3_are_those_of_version_2_that_it_has() -> None:
+    lost = {
+        report: set(default_metrics(*report)) - set(default_metrics(*report, "v3"))
+        for report in COUNTS
+    }
+    assert {report: names for report, names in lost.items() if names} == {
+        ("targets", None): {"targetingType"},
+        ("targets", "matchedTarget"): {"targetingType"},
+        ("campaigns", "matchedTarget"): {
+            "campaignBudget", "campaignStatus", "costType", "viewAttributedSalesNewToBrand14d",
+        },
+    }  # fmt: skip
+    for report in COUNTS:
+        usual = default_metrics(*report, "v3")
+        assert set(usual) <= set(default_metrics(*report)) & set(available(*report, "v3"))
+        assert "currency" in usual
+        assert default_metrics(*report, None) == default_metrics(*report)
+
+
+def test_amounts_are_sums_and_ratios_are_none() -> None:
+    summable = [name for name in OF_VERSION_3 if CATALOGUE[name].is_summable]
+    assert summable == [
+        name
+        for name, (kind, _) in OF_VERSION_3.items()
+        if kind is Kind.COUNT or name == "longTermSales"
+    ]
+    not_summable = {
+        name
+        for name in OF_VERSION_2
+        if CATALOGUE[name].kind not in (Kind.ID, Kind.TEXT, Kind.CATEGORY)
+        and not CATALOGUE[name].is_summable
+    }
+    assert not_summable == {
+        "campaignBudget", "cumulativeReach", "avgImpressionsFrequency", "vtr", "vctr",
+    }  # fmt: skip
+    assert CATALOGUE["viewAttributedSales14dOtherSKU"].unit == "currency"
+
+
+# -- what is wrong with a question -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "report", "api", "told"),
+    [
+        (
+            "attributedSales7d", "campaigns", "v3",
+            "'attributedSales7d' is no metric of version 3, which has the 14-day window only: "
+            "'attributedSales14d'",
+        ),
+        ("attributedConversions1dSameSKU", "targets", "v3", "'attributedConversions14dSameSKU'"),
+        ("viewAttributedSales30dOtherSKU", "asins", "v3", "'viewAttributedSales14dOtherSKU'"),
+        ("attributedSales7dOtherSKU", "campaigns", "v3", "'attributedSales14dOtherSKU', for asins"),
+        ("targetingType", "targets", "v3", "'targetingType' has no counterpart in version 3"),
+        (
+            "campaignBudget", "campaigns+matchedTarget", "v3",
+            "'campaignBudget' has no counterpart in version 3 for campaigns+matchedTarget; it has "
+            "one for campaigns",
+        ),
+        ("otherAsin", "campaigns", "v3", "not available for campaigns; it is for asins"),
+        ("longTermSales", "targets", "v3", "it is for campaigns"),
+        (
+            "addToCart", "campaigns", "v2",
+            "'addToCart' is no metric of version 2; version 3 has it (api=\"v3\")",
+        ),
+        ("longTermSales", "asins", "v2", 'version 3 has it (api="v3"), for campaigns'),
+        (
+            "attributedSalesNewToBrand14d", "adGroups", "v2",
+            "it is for campaigns, productAds, targets, campaigns+matchedTarget, "
+            'targets+matchedTarget; version 3 has it for adGroups too (api="v3")',
+        ),
+        ("longTermSales", "asins", None, "not available for asins; it is for campaigns"),
+        (
+            "salesClicks", "campaigns", "v3",
+            "'salesClicks' is the version 3 name of what is 'attributedSales14d' here",
+        ),
+        ("purchases", "campaigns", "v2", "'viewAttributedConversions14d' here"),
+        ("sales", "campaigns", None, "'viewAttributedSales14d' here"),
+        (
+            "campaignBudgetAmount", "campaigns+matchedTarget", "v3",
+            "'campaignBudget' here; 'campaignBudget' has no counterpart",
+        ),
+        ("addToCarts", "campaigns", "v3", "did you mean 'addToCart'?"),
+        ("attributedSales7", "campaigns", "v2", "did you mean 'attributedSales7d'?"),
+        ("attributedSales7", "campaigns", "v3", "did you mean 'attributedSales14d'?"),
+        ("qqqq", "campaigns", "v3", "available('campaigns', api='v3') lists them"),
+    ],
+)  # fmt: skip
+def test_what_a_version_lacks_is_said_and_what_it_has_instead(
+    metric: str, report: str, api: str | None, told: str
+) -> None:
+    record_type, _, segment = report.partition("+")
+    asked: dict[str, Any] = {"segment": segment or None, "api": api}
+    with pytest.raises(InvalidRequest) as caught:
+        ReportQuery.of(record_type, "2026-11-01", metrics=["campaignId", metric], **asked)
+    assert told in str(caught.value)
+    assert str(caught.value).startswith(repr(metric))
+
+
+def test_every_lost_window_is_answered_with_the_one_there_is() -> None:
+    lost = [m for m in CATALOGUE.values() if not m.v3_name and m.name != "targetingType"]
+    assert len(lost) == 33
+    for metric in lost:
+        for record_type in set(RECORD_TYPES) & metric.reports:
+            with pytest.raises(InvalidRequest, match="14-day window only") as caught:
+                ReportQuery.of(record_type, "2026-11-01", metrics=metric.name, api="v3")
+            instead = str(caught.value).split("'")[-2]
+            assert instead in available(record_type, api="v3")
+            assert "14d" in instead
+
+
+@pytest.mark.parametrize("report", COUNTS, ids=str)
+def test_all_that_a_version_has_may_be_asked_for(report: tuple[str, str | None]) -> None:
+    record_type, segment = report
+    for api in ("v2", "v3", None):
+        names = available(record_type, segment, api)
+        query = ReportQuery.of(record_type, "2026-11-01", metrics=names, segment=segment, api=api)
+        assert query.metrics == names
+        usual = ReportQuery.of(record_type, "2026-11-01", segment=segment, api=api)
+        assert usual.metrics == default_metrics(record_type, segment, api)
+
+
+def test_a_version_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"api='V3' is not one of v2, v3; did you mean 'v3'\?"):
+        ReportQuery.of("campaigns", "2026-11-01", api="V3")
+    with pytest.raises(InvalidRequest, match="api=3"):
+        available("campaigns", api=3)  # type: ignore[arg-type]
+
+
+# -- the catalogue as a frame ----------------------------------------------------------------
+
+
+class TestListMetrics:
+    def test_all_of_it(self) -> None:
+        listed = list_metrics()
+        assert listed["metric"].tolist() == list(CATALOGUE)
+        assert listed.dtypes.astype("str").to_dict() == {
+            "metric": "str", "v3_name": "str", "dtype": "str", "unit": "str", "meaning": "str",
+            "is_summable": "bool", "v2": "bool", "v3": "bool", "reports": "str",
+        }  # fmt: skip
+        assert listed.index.equals(pd.RangeIndex(len(CATALOGUE)))
+        assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 79)
+        assert (listed["v3_name"].isna() == ~listed["v3"]).all()
+        assert listed.drop(columns="v3_name").notna().all(axis=None)
+
+    def test_dtypes_are_those_of_the_frame(self) -> None:
+        listed = list_metrics().set_index("metric")["dtype"]
+        frame = to_frame(arrow_schema(list(CATALOGUE)).empty_table())
+        assert {str(name): str(dtype) for name, dtype in frame.dtypes.items()} == listed.to_dict()
+
+    def test_it_can_be_searched(self) -> None:
+        m = list_metrics("adGroups", api="v3")
+        found = m[m["meaning"].str.contains("new to")]["metric"].tolist()
+        assert "attributedSalesNewToBrand14d" in found
+        assert "newToBrandDetailPageViews" in found
+        assert len(found) == 11
+
+    @pytest.mark.parametrize("report", COUNTS, ids=str)
+    @pytest.mark.parametrize("api", ["v2", "v3", None])
+    def test_a_report_of_a_version(self, report: tuple[str, str | None], api: str | None) -> None:
+        listed = list_metrics(*report, api)
+        assert tuple(listed["metric"]) == available(*report, api)
+        for version in ("v2", "v3"):
+            has = set(available(*report, version))
+            assert listed["metric"].isin(has).equals(listed[version].rename("metric"))
+
+    def test_where_else_a_metric_is(self) -> None:
+        def reports(api: str | None) -> str:
+            listed = list_metrics("adGroups", api=api).set_index("metric")
+            return str(listed.loc["bidOptimization", "reports"])
+
+        assert reports("v2") == "adGroups, adGroups+matchedTarget"
+        assert reports("v3") == reports(None) == "adGroups, productAds, adGroups+matchedTarget"
+
+    def test_a_segment_of_any_report(self) -> None:
+        listed = list_metrics(segment="matchedTarget")["metric"]
+        every = {
+            name for t in segmented_record_types() for name in available(t, "matchedTarget", None)
+        }
+        assert set(listed) == every
+        assert "adId" not in every
+        assert "matchedTarget" in every
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            ({"record_type": "campaign"}, "did you mean 'campaigns'"),
+            ({"segment": "matched"}, "did you mean 'matchedTarget'"),
+            (
+                {"record_type": "asins", "segment": "matchedTarget"},
+                "campaigns, adGroups, targets can",
+            ),
+            ({"api": "v4"}, "api='v4' is not one of v2, v3"),
+            ({"api": ""}, "api=''"),
+            ({"record_type": ["campaigns"]}, "is not one of campaigns"),
+        ],
+    )
+    def test_what_there_is_not_is_refused(self, wrong: dict[str, Any], told: str) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            list_metrics(**wrong)
+        assert told in str(caught.value)
+
+
+def test_the_catalogue_loads_without_pandas() -> None:
+    script = "import sdanalytics.metrics, sys; sys.exit('pandas' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# -- what only version 3 has, in frames and the picker ---------------------------------------
+
+
+def test_rates_and_costs_of_version_3_are_computed_anew_from_the_sums() -> None:
+    rows = pd.DataFrame(
+        {
+            "campaignName": ["a", "a"],
+            "impressions": [100, 300],
+            "cost": [10.0, 2.0],
+            "addToCart": [3, 1],
+            "addToCartRate": [0.03, 0.0033],
+            "eCPAddToCart": [3.33, 2.0],
+            "longTermSales": [50.0, 10.0],
+            "longTermROAS": [5.0, 5.0],
+            "attributedSales14d": [1.0, 2.0],
+        }
+    )
+    with pytest.warns(UserWarning, match="no costType"):
+        (row,) = summarize(rows, by="campaignName").to_dict("records")
+    assert (row["addToCart"], row["longTermSales"]) == (4, 60.0)
+    assert (row["addToCartRate"], row["eCPAddToCart"], row["longTermROAS"]) == (0.01, 3.0, 5.0)
+    assert [unit_of(name) for name in ("addToCartRate", "eCPAddToCart", "longTermROAS")] == [
+        "fraction", "currency", "ratio",
+    ]  # fmt: skip
+
+
+def test_all_numbers_that_only_version_3_has_count_conversions() -> None:
+    numbers = {name for name, (kind, _) in OF_VERSION_3.items() if kind is not Kind.CATEGORY}
+    assert {name for name in OF_VERSION_3 if is_attributed(name)} == numbers
+    assert not any(map(is_attributed, ("clicks", "cost", "vtr", "videoUnmutes", "campaignName")))
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        ({"record_type": "campaigns", "api": "v2"}, 'no addToCart: fetch with api="v3"'),
+        ({"record_type": "campaigns", "api": "v3"}, "metrics=[..., 'addToCart']"),
+        ({"record_type": "campaigns"}, "metrics=[..., 'addToCart']"),
+        ({"record_type": "asins", "api": "v2"}, "no addToCart: fetch another record type"),
+    ],
+)
+def test_a_column_that_a_frame_lacks_is_had_from_where_it_is(
+    notes: dict[str, str], told: str
+) -> None:
+    frame = pd.DataFrame({"campaignName": ["a"], "clicks": [1]})
+    frame.attrs["sdanalytics"] = notes
+    with pytest.raises(InvalidRequest) as caught:
+        sda.plots.top(frame, "addToCart", by="campaignName")
+    assert told in str(caught.value)
+
+
+def test_the_picker_offers_what_the_version_has() -> None:
+    choice: Any = MetricChoice()
+    for api in ("v3", "v2"):
+        choice.offer("targets", None, api)
+        offered = {box.description.partition(":")[0] for box in choice.boxes}
+        assert offered == set(available("targets", api=api)) - set(identity("targets"))
+        assert choice.value == default_metrics("targets", api=api)
+    with pytest.raises(InvalidRequest, match='api="v3"'):
+        choice.value = ("addToCart",)
+    choice.offer("targets", None, "v3")
+    choice.value = ("addToCart",)
+    assert choice.value == ("addToCart",)
+    choice.close()
