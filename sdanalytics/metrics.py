@@ -342,7 +342,7 @@ def _why_not(metric: Metric, report: str, api: str | None) -> str:
     if api == "v3" and has_other:
         return f"{name!r} has no counterpart in version 3 for {report}; it has one for {places}"
     told = f"{name!r} is not available for {report}; it is for {places}"
-    return f'{told}; version 3 has it for {report} too (api="v3")' if api and has_other else told
+    return f'{told}; version 3 has it for {report} too (api="v3")' if has_other else told
 
 
 def _without_counterpart(name: str, report: str) -> str:

@@ -223,7 +223,10 @@ def test_amounts_are_sums_and_ratios_are_none() -> None:
     assert not_summable == {
         "campaignBudget", "cumulativeReach", "avgImpressionsFrequency", "vtr", "vctr",
     }  # fmt: skip
-    assert CATALOGUE["viewAttributedSales14dOtherSKU"].unit == "currency"
+    for metric in CATALOGUE.values():
+        assert (metric.kind is Kind.MONEY) == metric.unit.startswith("currency")
+        assert (metric.kind is Kind.MONEY) >= ("Sales" in metric.name)
+        assert (metric.kind is Kind.COUNT) == (metric.unit == "count")
 
 
 # -- what is wrong with a question -----------------------------------------------------------
