@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 from sdanalytics.errors import NotConfigured
 
 if TYPE_CHECKING:
+    from sdanalytics.sandbox.depot import Report
+    from sdanalytics.sandbox.exchange import Answer
     from sdanalytics.sandbox.server import Sandbox
-    from sdanalytics.sandbox.service import Answer, Report, Settings
+    from sdanalytics.sandbox.settings import Settings
 
 __all__ = ["Answer", "Report", "Sandbox", "Settings", "start"]
 
-# The server library is an extra: without it the names below are missing, and only starting
-# a sandbox is an error.
-_HOMES = {"Sandbox": "server", "Answer": "service", "Report": "service", "Settings": "service"}
+# The server library is an extra: without it names below are missing, and only starting a
+# sandbox is an error.
+_HOMES = {"Sandbox": "server", "Answer": "exchange", "Report": "depot", "Settings": "settings"}
 
 
 def __getattr__(name: str) -> Any:
@@ -58,7 +60,7 @@ def start(port: int = 0, **settings: Any) -> Sandbox:
     """
     try:
         from sdanalytics.sandbox.server import Sandbox
-        from sdanalytics.sandbox.service import Settings
+        from sdanalytics.sandbox.settings import Settings
     except ImportError as error:
         raise NotConfigured(_missing(error)) from error
     return Sandbox(Settings(**settings), port)

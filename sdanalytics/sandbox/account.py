@@ -12,7 +12,7 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -24,6 +24,8 @@ from sdanalytics.metrics import CATALOGUE
 Facts = dict[str, int]
 """Additive metrics by name; money in the currency's smallest unit."""
 
+OPENED: Final = date(2023, 3, 1)
+"""Since when the lasting campaigns run, as far as the console says."""
 ADDITIVE: Final = tuple(metric.name for metric in CATALOGUE.values() if metric.is_summable)
 _WINDOWS: Final = (1, 7, 14, 30)
 _SAME_SKU_SHARE: Final = 0.68
@@ -50,6 +52,12 @@ class Plan:
     first_day: date = date.min
     last_day: date = date.max
 
+    def state(self, day: date) -> str:
+        """What the console says of it on a day."""
+        if day > self.last_day:
+            return "archived"
+        return "paused" if day == self.last_day else "enabled"
+
 
 @dataclass(frozen=True)
 class Advertiser:
@@ -73,6 +81,10 @@ class Advertiser:
         """Whose days the reports are of."""
         return ZoneInfo(self.timezone)
 
+    def today(self, now: datetime) -> date:
+        """The day that it is there at a moment (aware)."""
+        return now.astimezone(self.zone).date()
+
     def document(self) -> dict[str, Any]:
         """The profile as GET /v2/profiles lists it."""
         return {
@@ -94,9 +106,14 @@ class Advertiser:
         running = [*self.plans, *self._launches(day)]
         return [plan for plan in running if plan.first_day <= day <= plan.last_day]
 
-    def _launches(self, day: date) -> Iterator[Plan]:
+    def begun(self, day: date) -> list[Plan]:
+        """The campaigns that had begun by a day: the lasting ones, and a year's launches."""
+        plans = [*self.plans, *self._launches(day, cycles=26)]
+        return [plan for plan in plans if plan.first_day <= day]
+
+    def _launches(self, day: date, cycles: int = 3) -> Iterator[Plan]:
         newest = day.toordinal() // 14
-        for cycle in (newest - 2, newest - 1, newest):
+        for cycle in range(newest - cycles + 1, newest + 1):
             begin = date.fromordinal(cycle * 14 + 2)
             product = self.launch_products[cycle % len(self.launch_products)]
             yield Plan(
@@ -193,6 +210,7 @@ def happened(group: AdGroup, day: date, now: datetime) -> Facts:
     basket = plan.basket * minor * chance.uniform(0.9, 1.1)
     facts |= _results("attributed", orders, basket, clicks, age, _WINDOWS)
     facts |= _results("viewAttributed", orders * by_view, basket, clicks * by_view, age, _WINDOWS)
+    facts |= _interest(facts, age)
     if plan.video:
         facts |= _video(viewed)
     return {name: value for name, value in facts.items() if name in CATALOGUE}
@@ -228,6 +246,23 @@ def _results(
         f"{who}BrandedSearches14d": round(clicks * 0.07 * _arrived(min(age, 14.0))),
     }
     return facts
+
+
+def _interest(facts: Facts, age: float) -> Facts:
+    """What only version 3 tells; nobody here sells books that could be borrowed."""
+    clicks, viewed = facts["clicks"], facts["viewImpressions"]
+    pages = facts["attributedDetailPageView14d"]
+    more_pages = facts["viewAttributedDetailPageView14d"] - pages
+    arrived = _arrived(min(age, 14.0))
+    return {
+        "addToCartClicks": round(clicks * 0.21 * arrived),
+        "addToCartViews": round(viewed * 0.0006 * arrived),
+        "addToListFromClicks": round(clicks * 0.04 * arrived),
+        "addToListFromViews": round(viewed * 0.0001 * arrived),
+        "newToBrandDetailPageViewClicks": round(pages * 0.7),
+        "newToBrandDetailPageViewViews": round(more_pages * 0.7),
+        "longTermSales": round(facts["viewAttributedSalesNewToBrand14d"] * 1.6),
+    }
 
 
 def _video(viewed: float) -> Facts:
@@ -272,12 +307,12 @@ def split(facts: Facts, weights: Sequence[float]) -> list[Facts]:
     Orders go by `weights`, and whatever belongs to orders goes where they go: no part has
     sales without an order.
     """
-    parts: list[Facts] = [{} for _ in weights]
-    bases = {name: _basis(name, facts) for name in facts}
-    for name, basis in sorted(bases.items(), key=lambda pair: _rank(pair[1])):
-        by = [part[basis] for part in parts] if basis else weights
-        for part, piece in zip(parts, _shares(facts[name], by), strict=True):
-            part[name] = piece
+    parts = [dict.fromkeys(facts, 0) for _ in weights]
+    for name, basis in _bases(tuple(facts)):
+        if facts[name]:
+            by = [part[basis] for part in parts] if basis else weights
+            for part, piece in zip(parts, _shares(facts[name], by), strict=True):
+                part[name] = piece
     return parts
 
 
@@ -286,7 +321,14 @@ _RESULT: Final = re.compile(
 )
 
 
-def _basis(name: str, facts: Facts) -> str | None:
+@cache
+def _bases(names: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
+    """What each metric is shared out by, in an order that begins with these."""
+    bases = [(name, _basis(name, names)) for name in names]
+    return tuple(sorted(bases, key=lambda pair: _rank(pair[1])))
+
+
+def _basis(name: str, names: Container[str]) -> str | None:
     """What a metric is shared out by, if it belongs to another one."""
     result = _RESULT.fullmatch(name)
     if not result:
@@ -297,7 +339,7 @@ def _basis(name: str, facts: Facts) -> str | None:
         basis = f"{who}OrdersNewToBrand{days}" if what != "Orders" else f"{who}Conversions{days}"
     elif what == "Conversions":
         basis = f"{who}Conversions{days}"
-    return basis if basis in facts and basis != name else None
+    return basis if basis in names and basis != name else None
 
 
 def _rank(basis: str | None) -> int:

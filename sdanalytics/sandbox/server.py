@@ -24,17 +24,10 @@ from sdanalytics.api.client import Client
 from sdanalytics.clock import Clock
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.sandbox.account import ADVERTISERS
-from sdanalytics.sandbox.service import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    REFRESH_TOKEN,
-    Answer,
-    Content,
-    Exchange,
-    Report,
-    Service,
-    Settings,
-)
+from sdanalytics.sandbox.depot import Content, Report
+from sdanalytics.sandbox.exchange import Answer, Exchange
+from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Service
+from sdanalytics.sandbox.settings import Settings
 
 _HOST: Final = "127.0.0.1"
 _LONGEST_LINE: Final = 1 << 14
@@ -116,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._end(reset=answer.reset)
 
     do_POST = do_GET
+    do_DELETE = do_GET
 
     def _end(self, *, reset: bool) -> None:
         self.close_connection = True
@@ -161,7 +155,7 @@ class Sandbox:
         self.base_url = f"http://{_HOST}:{self._api.port}"
         self.token_url = f"{self.base_url}/auth/o2/token"
         self.storage_url = f"http://{_HOST}:{self._storage.port}"
-        self._service.base_url, self._service.storage_url = self.base_url, self.storage_url
+        self._service.v2.url, self._service.depot.url = self.base_url, self.storage_url
 
     def __repr__(self) -> str:
         return f"Sandbox({self.base_url!r})"
@@ -187,14 +181,17 @@ class Sandbox:
         """The advertisers: a seller in the US, a vendor in Germany, a seller in Japan."""
         return list(ADVERTISERS)
 
-    def client_for(self, profile_id: int, clock: Clock | None = None) -> Client:
-        """A new client for one of the advertisers."""
+    def client_for(
+        self, profile_id: int, clock: Clock | None = None, api: str | None = None
+    ) -> Client:
+        """A new client for one of the advertisers, that speaks `api` (see `Client`)."""
         credentials = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
         return Client(
             credentials,
             profile_id,
             base_url=self.base_url,
             token_url=self.token_url,
+            api=api,
             clock=clock,
         )
 
@@ -213,7 +210,7 @@ class Sandbox:
     @property
     def today(self) -> date:
         """Today where the first advertiser is."""
-        return self._service.today(ADVERTISERS[self.profile_ids[0]])
+        return ADVERTISERS[self.profile_ids[0]].today(self.settings.now())
 
     @property
     def log(self) -> list[Exchange]:
@@ -223,13 +220,14 @@ class Sandbox:
     @property
     def reports(self) -> dict[str, Report]:
         """Every report that was asked for, by its id."""
-        return self._service.reports
+        return self._service.depot.reports
 
     def count(self, operation: str) -> int:
         """How many requests of an operation there were.
 
-        Operations are ``token``, ``profiles``, ``request_report``, ``get_report_status``,
-        ``download_report`` and ``storage``.
+        Operations are ``token`` and ``profiles``; of version 2 ``request_report``,
+        ``get_report_status`` and ``download_report``; of version 3 ``create_report``,
+        ``get_report``, ``delete_report`` and ``campaigns``; and ``storage``.
         """
         return sum(exchange.operation == operation for exchange in self._service.log)
 
@@ -243,14 +241,14 @@ class Sandbox:
 
     def revoke_tokens(self) -> None:
         """Make every access token invalid that was given out."""
-        self._service.revoke_tokens()
+        self._service.gate.revoke_tokens()
 
     def fill_with(self, content: Content) -> None:
         """Fill reports asked for from now on by `content(report)`: rows, or a raw payload.
 
         Where it gives None the sandbox's own rows are taken.
         """
-        self._service.content = content
+        self._service.depot.content = content
 
     def listen(self) -> None:
         """Listen again at the API's address, after an answer that was the last."""

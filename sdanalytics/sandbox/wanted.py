@@ -1,0 +1,182 @@
+"""What a version 3 request asks for: read, and refused where the service would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sdanalytics.metrics import CATALOGUE, SEGMENT, available, segmented_record_types
+from sdanalytics.sandbox.account import Advertiser
+from sdanalytics.sandbox.answers import invalid
+
+MOST_DAYS: Final = 31
+_PLAIN: Final = {
+    ("sdCampaigns", "campaign"): "campaigns",
+    ("sdAdGroup", "adGroup"): "adGroups",
+    ("sdAdvertisedProduct", "advertiser"): "productAds",
+    ("sdTargeting", "targeting"): "targets",
+    ("sdPurchasedProduct", "asin"): "asins",
+}
+_TYPE_IDS: Final = {record_type: type_id for (type_id, _), record_type in _PLAIN.items()}
+_REPORTS: Final = {key: (record_type, None) for key, record_type in _PLAIN.items()} | {
+    (_TYPE_IDS[record_type], SEGMENT): (record_type, SEGMENT)
+    for record_type in segmented_record_types()
+}
+_DAY_COLUMNS: Final = {"DAILY": {"date"}, "SUMMARY": {"startDate", "endDate"}}
+"""The columns that tell days, by the unit of time."""
+
+_BODY: Final = {"startDate": str, "endDate": str, "configuration": dict}
+_CONFIGURATION: Final = {
+    "adProduct": str,
+    "reportTypeId": str,
+    "groupBy": list,
+    "columns": list,
+    "timeUnit": str,
+    "format": str,
+}
+_FILTER: Final = {"field": str, "values": list}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A report as it was asked for.
+
+    Attributes
+    ----------
+    record_type : str
+        The version 2 name.
+    segment : str or None
+    days : list of datetime.date
+    columns : list of str
+        Version 3 names.
+    is_daily : bool
+        Whether there are rows for each day, or for all days together.
+    filters : dict of str to list of str
+        The values that a column may have.
+    """
+
+    record_type: str
+    segment: str | None
+    days: list[date]
+    columns: list[str]
+    is_daily: bool
+    filters: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, body: object, advertiser: Advertiser, today: date, history_days: int) -> Wanted:
+        """From a request's body."""
+        asked = _fields("body", body, _BODY, name=str)
+        settings = _fields("configuration", asked["configuration"], _CONFIGURATION, filters=list)
+        _check_fixed(settings)
+        record_type, segment = _report(settings)
+        columns = _texts("configuration columns", settings["columns"])
+        has = _columns(record_type, segment, advertiser)
+        _check_columns(columns, has, settings["timeUnit"])
+        return cls(
+            record_type=record_type,
+            segment=segment,
+            days=_days(asked, today, history_days),
+            columns=columns,
+            is_daily=settings["timeUnit"] == "DAILY",
+            filters=_filters(settings.get("filters") or [], has),
+        )
+
+
+def _fields(where: str, value: object, needed: Mapping[str, type], **optional: type) -> Any:
+    """An object that has all fields needed, and no others but the optional ones."""
+    if not isinstance(value, dict):
+        raise invalid(f"{where} is not an object")
+    types = {**needed, **optional}
+    wrong = [name for name in needed if name not in value]
+    wrong += [
+        name
+        for name, content in value.items()
+        if not isinstance(content, types.get(name, ()))
+        and not (name in optional and content is None)
+    ]
+    if wrong:
+        raise invalid(f"{where} includes missing, unknown or invalid fields: ({', '.join(wrong)})")
+    return value
+
+
+def _texts(where: str, values: list[Any]) -> list[str]:
+    if not values or not all(isinstance(value, str) for value in values):
+        raise invalid(f"{where} is not a list of names")
+    return values
+
+
+def _check_fixed(settings: Mapping[str, Any]) -> None:
+    allowed = {
+        "adProduct": ("SPONSORED_DISPLAY",),
+        "timeUnit": tuple(_DAY_COLUMNS),
+        "format": ("GZIP_JSON",),
+    }
+    for name, values in allowed.items():
+        if settings[name] not in values:
+            raise invalid(f"configuration {name} is invalid. Allowed values: {', '.join(values)}")
+
+
+def _report(settings: Mapping[str, Any]) -> tuple[str, str | None]:
+    type_id = settings["reportTypeId"]
+    if type_id not in _TYPE_IDS.values():
+        raise invalid("configuration reportTypeId is unknown or invalid")
+    groups = _texts("configuration groupBy", settings["groupBy"])
+    if len(groups) != 1 or (type_id, groups[0]) not in _REPORTS:
+        known = ", ".join(group for each, group in _REPORTS if each == type_id)
+        raise invalid(f"configuration groupBy is invalid for {type_id}. Allowed values: {known}")
+    return _REPORTS[type_id, groups[0]]
+
+
+def _columns(record_type: str, segment: str | None, advertiser: Advertiser) -> set[str]:
+    """The columns of a report; vendors have neither purchased products nor SKUs."""
+    names = {str(CATALOGUE[n].v3_name) for n in available(record_type, segment, api="v3")}
+    if advertiser.account_type == "seller":
+        return names
+    if record_type == "asins":
+        raise invalid("reportTypeId sdPurchasedProduct is for sellers only")
+    return names - {"promotedSku"}
+
+
+def _check_columns(columns: Iterable[str], has: set[str], unit: str) -> None:
+    wrong = [name for name in columns if name not in has | _DAY_COLUMNS[unit]]
+    if wrong:
+        raise invalid(f"configuration columns includes invalid values: ({', '.join(wrong)})")
+
+
+def _filters(filters: list[Any], has: set[str]) -> dict[str, list[str]]:
+    given = [_fields("configuration filters", each, _FILTER) for each in filters]
+    wrong = [each["field"] for each in given if each["field"] not in has]
+    if wrong:
+        raise invalid(f"configuration filters includes fields: ({', '.join(wrong)})")
+    return {each["field"]: _texts("configuration filters", each["values"]) for each in given}
+
+
+def _days(asked: Mapping[str, str], today: date, history_days: int) -> list[date]:
+    start, end = (_day(name, asked[name]) for name in ("startDate", "endDate"))
+    count = (end - start).days + 1
+    if count < 1:
+        raise invalid("endDate is before startDate")
+    if end > today:
+        raise invalid("endDate is in the future")
+    if (today - start).days > history_days:
+        raise invalid(
+            f"startDate is too far in the past: there are reports for {history_days} days"
+        )
+    if count > MOST_DAYS:
+        raise invalid(
+            "startDate to endDate range must not exceed the maximum range for the report type: "
+            f"{MOST_DAYS} days"
+        )
+    return [start + timedelta(n) for n in range(count)]
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise invalid(f"{name} is not YYYY-MM-DD")
+    return day
