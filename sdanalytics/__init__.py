@@ -30,6 +30,7 @@ from sdanalytics.errors import (
     ReportFailed,
     ReportTimeout,
     ReportTooOld,
+    Retired,
     SDAnalyticsError,
     ServerError,
     Unauthorized,
@@ -63,6 +64,7 @@ __all__ = [
     "ReportResponse",
     "ReportTimeout",
     "ReportTooOld",
+    "Retired",
     "SDAnalyticsError",
     "ServerError",
     "Unauthorized",
@@ -70,6 +72,7 @@ __all__ = [
     "add_kpis",
     "compare",
     "fetch_report",
+    "list_metrics",
     "metrics",
     "pending",
     "plan_report",
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
     from sdanalytics.cache import ReportCache
     from sdanalytics.job import ReportJob
     from sdanalytics.kpis import add_kpis, compare, summarize
+    from sdanalytics.metrics import list_metrics
     from sdanalytics.plan import ReportPlan
     from sdanalytics.report import fetch_report, pending, plan_report, submit_report
     from sdanalytics.widgets import ReportPicker
@@ -104,6 +108,7 @@ _HOMES = {
     "add_kpis": "sdanalytics.kpis",
     "compare": "sdanalytics.kpis",
     "fetch_report": "sdanalytics.report",
+    "list_metrics": "sdanalytics.metrics",
     "pending": "sdanalytics.report",
     "plan_report": "sdanalytics.report",
     "submit_report": "sdanalytics.report",

@@ -13,7 +13,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -46,9 +47,11 @@ from sdanalytics.files import (
     write,
 )
 from sdanalytics.freshness import changing_from
-from sdanalytics.metrics import catalogue_order, identity
+from sdanalytics.merging import with_columns, without_rows
+from sdanalytics.metrics import TACTICS, UNKNOWN, available, catalogue_order, identity
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
+from sdanalytics.tactics import place_of_tactics, read_tactics, write_tactics
 from sdanalytics.upkeep import Problem
 
 if TYPE_CHECKING:
@@ -100,13 +103,31 @@ class ReportCache:
             return rows_of(file, columns)
         return None
 
+    def load_unknown(self, query: ReportQuery, pieces: Iterable[Slice]) -> dict[Slice, pa.Table]:
+        """The rows of unknown tactic that belong to these slices; of a call for one tactic none.
+
+        Columns that they lack are null.
+        """
+        if query.tactics != TACTICS:
+            return {}
+        tables = {}
+        for piece in dict.fromkeys(replace(piece, tactic=UNKNOWN) for piece in pieces):
+            entry = self.lookup(piece)
+            names = [name for name in query.columns if entry and name in entry.columns]
+            if names and (table := self.load(piece, names)) is not None and table.num_rows:
+                empty = arrow_schema(query.columns).empty_table()
+                whole = pa.concat_tables([empty, table], promote_options="default")
+                tables[piece] = whole.select(list(query.columns))
+        return tables
+
     def store(
         self, piece: Slice, table: pa.Table, *, report_id: str, fetched_at: datetime, api: str
     ) -> tuple[str, ...]:
         """Put a report in the place of whatever was there: whole, or not at all.
 
         What is there stays when it has columns that the table lacks (another call stored
-        them meanwhile), so that no stored metric is lost.
+        them meanwhile), so that no stored metric is lost. Columns that only the other version
+        of the API has are taken over from it, row by row.
 
         Parameters
         ----------
@@ -130,21 +151,72 @@ class ReportCache:
         """
         if self._closed:
             raise CacheError(f"{self.path} was for one call only, which has ended")
-        columns = catalogue_order(table.column_names)
-        first = identity(piece.record_type, piece.segment)
-        columns = (*first, *(column for column in columns if column not in first))
-        table = _sorted(table.select(columns), by=first)
-        moment = fetched_at.astimezone(UTC).isoformat()
+        held = self.lookup(piece)
+        if piece.tactic == UNKNOWN and not table.num_rows and held is None:
+            return ()  # nothing to tell, and nothing to replace
+        if piece.tactic != UNKNOWN:
+            self._leave_unknown(piece, table)
+        table = self._with_others(held, table, api)
         lacking: list[str] = []
 
         def has_more() -> list[str]:
-            held = self.lookup(piece)
-            lacking.extend(c for c in (held.columns if held else ()) if c not in columns)
+            there = self.lookup(piece)
+            lacking.extend(c for c in (there.columns if there else ()) if c not in names)
             return lacking
 
-        with replacing(self._path(piece), unless=has_more) as file:
-            write(file, piece, table, report_id=report_id, fetched_at=moment, api=api)
+        names = set(table.column_names)
+        self._put(piece, table, report_id, fetched_at, api, unless=has_more)
         return tuple(lacking)
+
+    def _with_others(self, held: Entry | None, table: pa.Table, api: str) -> pa.Table:
+        """A table with the stored columns that this version of the API does not have."""
+        if held is None:
+            return table
+        piece, there = held.piece, set(table.column_names)
+        has = there.union(available(piece.record_type, piece.segment, api))
+        others = [name for name in held.columns if name not in has]
+        keys = identity(piece.record_type, piece.segment)
+        older = self.load(piece, [*keys, *others]) if others else None
+        return table if older is None else with_columns(table, older, keys)
+
+    def _leave_unknown(self, piece: Slice, table: pa.Table) -> None:
+        """Take rows whose tactic is known now out of those of unknown tactic: none counts twice."""
+        unknown = replace(piece, tactic=UNKNOWN)
+        entry = self.lookup(unknown)
+        rows = self.load(unknown, entry.columns) if entry else None
+        if entry is None or rows is None:
+            return
+        keys = identity(piece.record_type, piece.segment)
+        rest = without_rows(rows, table, keys)
+        if rest.num_rows < rows.num_rows:
+            self._put(unknown, rest, entry.report_id, entry.fetched_at, entry.api)
+
+    def _put(
+        self,
+        piece: Slice,
+        table: pa.Table,
+        report_id: str,
+        fetched_at: datetime,
+        api: str,
+        unless: Callable[[], object] = lambda: False,
+    ) -> None:
+        """Write the file of a slice, its rows and columns in their order."""
+        first = identity(piece.record_type, piece.segment)
+        others = [name for name in catalogue_order(table.column_names) if name not in first]
+        table = _sorted(table.select([*first, *others]), by=first)
+        moment = fetched_at.astimezone(UTC).isoformat()
+        with replacing(self._path(piece), unless=unless) as file:
+            write(file, piece, table, report_id=report_id, fetched_at=moment, api=api)
+
+    def campaign_tactics(self, source: str, profile_id: str) -> dict[int, str]:
+        """The tactics of a profile's campaigns by id, as far as they are kept."""
+        return read_tactics(self.path / place_of_tactics(source, profile_id))
+
+    def store_campaign_tactics(
+        self, source: str, profile_id: str, tactics: Mapping[int, str]
+    ) -> None:
+        """Keep the tactics of a profile's campaigns."""
+        write_tactics(self.path / place_of_tactics(source, profile_id), tactics)
 
     def close(self) -> None:
         """Take nothing more: the store of a call that keeps nothing is about to go."""
@@ -194,7 +266,8 @@ class ReportCache:
         profile = self.profile(source, profile_id)
         _refuse_narrow(entries, columns)
         loaded = {e.piece: t for e in entries if (t := self.load(e.piece, columns)) is not None}
-        frame = to_frame(assemble(loaded, columns))
+        unknown = self.load_unknown(replace(query, metrics=columns), pieces)
+        frame = to_frame(assemble(loaded | unknown, columns))
         stored = [(entry.piece.date, entry.fetched_at) for entry in entries]
         frame.attrs["sdanalytics"] = {
             "record_type": record_type,
@@ -501,7 +574,8 @@ def _segment_of(text: str) -> str | None:
 
 
 def assemble(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pa.Table:
-    """The tables of slices as one, with their `date` and `tactic` in front."""
+    """The tables of slices as one, by day and tactic, with these in front."""
+    tables = dict(sorted(tables.items(), key=lambda item: (item[0].date, item[0].tactic)))
     rows = [table.num_rows for table in tables.values()]
     days = np.array([piece.date for piece in tables], dtype="datetime64[s]")
     tactics = sorted({piece.tactic for piece in tables})

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sdanalytics.api.client import Client
+from sdanalytics.api.dialects import DIALECTS, Dialect
+from sdanalytics.api.pace import Memory
 from sdanalytics.api.profiles import Profile, find_profile
 from sdanalytics.api.transport import timed_out
-from sdanalytics.api.v2 import V2
 from sdanalytics.cache import ReportCache, assemble
 from sdanalytics.clock import Limit
 from sdanalytics.errors import (
@@ -29,7 +30,7 @@ from sdanalytics.files import Entry
 from sdanalytics.flow import Flow, Watch
 from sdanalytics.freshness import age_of, changing_from, is_fresh
 from sdanalytics.ledger import Built, Ledger, being_built
-from sdanalytics.metrics import catalogue_order
+from sdanalytics.metrics import available, catalogue_order
 from sdanalytics.plan import ReportPlan, Step
 from sdanalytics.progress import Progress
 from sdanalytics.query import ReportQuery, Slice
@@ -84,6 +85,8 @@ class Call:
         today = self._now.astimezone(self._profile.zone).date()
         query.refuse_future(today, f"in {self._profile.timezone}")
         self._pieces = query.slices(client.source, client.profile_id)
+        self._version = DIALECTS[client.api]
+        self._oldest = today - timedelta(self._version.history_days)
         self._held: dict[Slice, Entry | None] = {}
         self._damaged: set[Slice] = set()
         self._fetched: set[Slice] = set()
@@ -99,7 +102,8 @@ class Call:
         missing = set(self.missing())
         built = being_built(self._store.path)
         steps = [self._step(piece, piece in missing, built) for piece in self._pieces]
-        return ReportPlan(self._query, tuple(steps))
+        asked = self._needs(step.piece for step in steps if step.action == "create")
+        return ReportPlan(self._query, tuple(steps), len(self._dialect().gather(asked)))
 
     def fetch(self, meter: Meter) -> None:
         """Bring into the store what is missing, then read all from it."""
@@ -149,7 +153,7 @@ class Call:
             entry.fetched_at,
             self._now,
             self._profile.zone,
-            V2.history_days,
+            self._version.history_days,
         )
 
     def _step(self, piece: Slice, is_missing: bool, built: Mapping[Slice, Built]) -> Step:
@@ -157,14 +161,14 @@ class Call:
         entry = self._held[piece]
         if not is_missing:
             return Step(piece, "store", "good")
-        if age_of(piece.date, self._now, self._profile.zone) > V2.history_days:
+        if age_of(piece.date, self._now, self._profile.zone) > self._version.history_days:
             if entry is not None and self._is_wide(entry):
                 return Step(piece, "store", "the service no longer has it")
-            return Step(piece, "gone", f"older than {V2.history_days} days")
+            return Step(piece, "gone", f"older than {self._version.history_days} days")
         there = built.get(piece)
         if there is not None and entry is not None and there.report_id == entry.report_id:
             there = None  # it has come
-        if there is not None and there.serves(V2.name, self._to_ask(entry), self._now):
+        if there is not None and there.serves(self._version.name, self._to_ask(entry), self._now):
             return Step(piece, "being built", f"asked for at {there.asked_at:%Y-%m-%d %H:%M} UTC")
         if entry is None:
             return Step(piece, "create", "not stored")
@@ -184,13 +188,25 @@ class Call:
         return entry is not None and self._is_wide(entry) and piece not in self._damaged
 
     def _to_ask(self, entry: Entry | None) -> tuple[str, ...]:
-        """The columns to ask for: what is stored is replaced, so all that it has, too."""
-        stored = entry.columns if entry else ()
-        return catalogue_order([*self._query.columns, *stored])
+        """The columns to ask for: what is stored is replaced, so all that it has, too.
+
+        Those that only the other version of the API has are left where they are.
+        """
+        query = self._query
+        has = available(query.record_type, query.segment, self._version.name)
+        stored = [name for name in entry.columns if name in has] if entry else []
+        return catalogue_order([*query.columns, *stored])
+
+    def _needs(self, pieces: Iterable[Slice]) -> Needs:
+        return {piece: self._to_ask(self._held[piece]) for piece in pieces}
+
+    def _dialect(self, memory: Memory | None = None) -> Dialect:
+        """The version of the API that the client speaks, for this call."""
+        return self._version(self._client, self._limit, self._store, self._oldest, memory)
 
     def _bring(self, needed: Sequence[Slice], meter: Meter) -> None:
         """Fetch slices into the store; what the service no longer has stays as it is stored."""
-        needs = {piece: self._to_ask(self._held[piece]) for piece in needed}
+        needs = self._needs(needed)
         total = len(self._pieces)
         with meter(total, total - len(needs)) as bar:
             failures = self._run(needs, bar.watch) if needs else {}
@@ -205,15 +221,16 @@ class Call:
         """Have the flow fetch them; what failed, and why."""
         self._store.check_writable()  # else reports would be asked for in vain
         whose = self._client.source, self._client.profile_id
-        with Ledger(self._store.path, V2.name, *whose, self._now) as ledger:
-            dialect = V2(self._client, self._limit, ledger)
-            return Flow(dialect, self._store, ledger, self._limit, watch).run(needs, self._held)
+        with Ledger(self._store.path, self._version.name, *whose, self._now) as ledger:
+            flow = Flow(self._dialect(ledger), self._store, ledger, self._limit, watch)
+            return flow.run(needs, self._held)
 
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""
         columns = self._query.columns
         loaded = {piece: self._store.load(piece, columns) for piece in self._pieces}
         self._tables = {piece: table for piece, table in loaded.items() if table is not None}
+        self._tables |= self._store.load_unknown(self._query, self._pieces)
         return [piece for piece, table in loaded.items() if table is None]
 
     def _provenance(self) -> dict[str, str | int | list[str] | None]:

@@ -74,6 +74,10 @@ class NotFound(ApiError):
     """404: there is no such report, or it is another profile's."""
 
 
+class Retired(NotFound):
+    """404 or 410 where reports are asked for: this version of the API is switched off there."""
+
+
 class ReportTooOld(ApiError):
     """406: the service no longer has this day."""
 

@@ -29,6 +29,7 @@ from sdanalytics.errors import (
     ReportFailed,
     ReportTimeout,
     ReportTooOld,
+    Retired,
     SDAnalyticsError,
     Unauthorized,
 )
@@ -55,7 +56,9 @@ _RAREST_LOOK: Final = 5.0
 """Seconds between two looks at whether another call has brought a slice; ever longer."""
 
 # These are no one report's fault: every other report of the call would meet them too.
-_ENDS_THE_CALL: Final = (Unauthorized, NotConfigured, RateLimited, ReportTimeout, CacheError)
+_ENDS_THE_CALL: Final = (
+    Unauthorized, NotConfigured, RateLimited, ReportTimeout, CacheError, Retired,
+)  # fmt: skip
 
 Watch = Callable[[Slice, str], None]
 """Told of each slice's way: ``"waiting"``, ``"downloading"``, ``"done"``, ``"failed"``."""
@@ -151,7 +154,10 @@ class Flow:
         self._needed = len(needs)
         orders = self._dialect.gather(needs)
         try:
-            in_time = self._stage.play({order: self._way(order) for order in orders})
+            # All at once, so that the newest are first in line, whoever is quicker.
+            looks = Stage.perform(lambda: [self._look(order) for order in orders], self._limit)
+            stories = zip(orders, map(self._way, orders, looks or []), strict=True)
+            in_time = looks is not None and self._stage.play(dict(stories))
         except ReportTimeout:  # a worker's, which knows of no other report
             in_time = False
         if not in_time:
@@ -161,13 +167,15 @@ class Flow:
         return self._failures
 
     def _way(
-        self, order: Order, reports: int = REPORTS, trouble: SDAnalyticsError | None = None
+        self,
+        order: Order,
+        standing: Standing,
+        reports: int = REPORTS,
+        trouble: SDAnalyticsError | None = None,
     ) -> Story[None]:
         """The way of an order, by one report, or several where others have asked for parts."""
-        pieces = order.pieces
         for pause in _looks():
-            self._tell(pieces, "waiting")
-            standing = yield partial(self._look, order.of(pieces))
+            self._tell(order.pieces, "waiting")
             if standing.free:
                 asked = yield from self._ask_in_turn(order.of(standing.free))
                 standing = replace(
@@ -175,10 +183,10 @@ class Flow:
                 )
             for claim, brought in standing.built:
                 yield from self._bring(order.of(brought), claim, reports, trouble)
-            pieces = standing.held
-            if not pieces:
+            if not standing.held:
                 return
             yield Pause(pause)
+            standing = yield partial(self._look, order.of(standing.held))
 
     def _bring(
         self, order: Order, claim: Claim, reports: int, trouble: SDAnalyticsError | None
@@ -203,24 +211,27 @@ class Flow:
                     trouble = error
                     self._teller.tell("download", "%s: %s; trying again", order, error)
                 else:
-                    yield from self._settle(order, lacking)
+                    yield from self._settle(order, report_id, lacking)
                     return
         assert trouble is not None
         if reports == 1 or not _is_over(trouble):
             raise trouble
         yield partial(self._ledger.settle, order.pieces)
-        yield from self._way(order, reports - 1, trouble)
+        yield from self._way(order, Standing(free=order.pieces), reports - 1, trouble)
 
-    def _settle(self, order: Order, lacking: Mapping[Slice, Sequence[str]]) -> Story[None]:
+    def _settle(
+        self, order: Order, report_id: str, lacking: Mapping[Slice, Sequence[str]]
+    ) -> Story[None]:
         """End what has come; what others have stored wider meanwhile is asked for anew."""
         yield partial(self._ledger.settle, order.pieces)
         self._come.update(set(order.pieces) - set(lacking))
-        counts = len(self._come), self._needed
-        self._teller.tell("stored", "%s: stored (%d of %d)", order, *counts)
+        words = "%s: report %s is stored (%d of %d)"
+        self._teller.tell("stored", words, order, report_id, len(self._come), self._needed)
         if lacking:
             wider = {name for names in lacking.values() for name in names}
             columns = catalogue_order([*order.columns, *wider])
-            yield from self._way(Order(tuple(lacking), columns))
+            pieces = tuple(lacking)
+            yield from self._way(Order(pieces, columns), Standing(free=pieces))
 
     def _ask_in_turn(self, order: Order) -> Story[Standing]:
         yield self._asking
@@ -330,7 +341,7 @@ class Flow:
         }
         rows = sum(table.num_rows for table in tables.values())
         logger.debug("%s: %d rows of report %s", order, rows, claim.report_id)
-        return {piece: names for piece, names in lacking.items() if names}
+        return {piece: lacking[piece] for piece in order.pieces if lacking.get(piece)}
 
     def _tell(self, pieces: Iterable[Slice], state: str) -> None:
         for piece in pieces:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RECORD_TYPES: Final = ("campaigns", "adGroups", "productAds", "targets", "asins")
 TACTICS: Final = ("T00020", "T00030")
 """Contextual targeting, and audiences (remarketing)."""
+UNKNOWN: Final = "unknown"
+"""The tactic of rows whose campaign version 3 does not list: it reports without tactics."""
 SEGMENT: Final = "matchedTarget"
 VERSIONS: Final = ("v2", "v3")
 """Of the reporting API."""

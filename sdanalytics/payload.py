@@ -12,8 +12,9 @@ import json
 import re
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
 import msgspec
@@ -23,8 +24,8 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from sdanalytics.errors import CorruptReport
-from sdanalytics.metrics import CATALOGUE, Kind
-from sdanalytics.schema import arrow_schema, arrow_type
+from sdanalytics.metrics import Kind
+from sdanalytics.schema import arrow_schema, arrow_type, kind_of
 
 LARGEST: Final = 8 << 30
 """Bytes that a report may hold, as text and as a table: a million rows of 40 fields are 1.2 GB
@@ -53,7 +54,12 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
-def read_payload(payload: bytes, columns: Sequence[str], largest: int = LARGEST) -> pa.Table:
+def read_payload(
+    payload: bytes,
+    columns: Sequence[str],
+    largest: int = LARGEST,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> pa.Table:
     """The rows of a report, with just these columns.
 
     Parameters
@@ -67,6 +73,8 @@ def read_payload(payload: bytes, columns: Sequence[str], largest: int = LARGEST)
     largest : int, optional
         Bytes that the report may hold, unpacked: its text, and its values in the table at 8
         bytes each. A small payload can be made to hold any number (a decompression bomb).
+    names : mapping of str to str, optional
+        What the payload calls columns that it calls otherwise.
 
     Returns
     -------
@@ -84,7 +92,7 @@ def read_payload(payload: bytes, columns: Sequence[str], largest: int = LARGEST)
         than 4 MiB.
     """
     schema = arrow_schema(columns)
-    decoder = msgspec.json.Decoder(list[_row_type(columns)])  # type: ignore[misc]
+    decoder = msgspec.json.Decoder(list[_row_type(columns, names)])  # type: ignore[misc]
     batches = []
     count = 0
     for rows in _rows(_unpacked(payload, largest), decoder):
@@ -95,9 +103,9 @@ def read_payload(payload: bytes, columns: Sequence[str], largest: int = LARGEST)
     return pa.Table.from_batches(batches, schema)
 
 
-def _row_type(columns: Sequence[str]) -> type[msgspec.Struct]:
-    fields = [(column, _value_type(CATALOGUE[column].kind), None) for column in columns]
-    return msgspec.defstruct("Row", fields, gc=False)
+def _row_type(columns: Sequence[str], names: Mapping[str, str]) -> type[msgspec.Struct]:
+    fields = [(column, _value_type(kind_of(column)), None) for column in columns]
+    return msgspec.defstruct("Row", fields, gc=False, rename=dict(names))
 
 
 def _value_type(kind: Kind) -> Any:
@@ -297,7 +305,7 @@ def _batch(rows: list[Any], schema: pa.Schema, rows_before: int) -> pa.RecordBat
     values = zip(*map(msgspec.structs.astuple, rows), strict=True) if rows else [()] * len(schema)
     arrays = [
         _ids(column, name, rows_before)
-        if CATALOGUE[name].kind is Kind.ID
+        if kind_of(name) is Kind.ID
         else pa.array(column, arrow_type(name))
         for name, column in zip(schema.names, values, strict=True)
     ]

@@ -33,16 +33,14 @@ class ReportPlan:
     ----------
     query : ReportQuery
     steps : tuple of Step
-        One a slice, in the order of the frame.
+        One a slice, a day and tactic, in the order of the frame.
+    reports : int
+        How many reports would be asked for: in version 3 one brings a month of slices.
     """
 
     query: ReportQuery
     steps: tuple[Step, ...]
-
-    @property
-    def reports(self) -> int:
-        """How many reports would be asked for."""
-        return self._count("create")
+    reports: int
 
     @property
     def being_built(self) -> int:
@@ -84,7 +82,9 @@ class ReportPlan:
         return pd.DataFrame(columns)
 
     def __str__(self) -> str:
-        told = [f"{self.reports} to ask for"]
+        slices = self._count("create")
+        told = [f"{slices} to ask for"]
+        told[0] += "" if self.reports == slices else f" in {self.reports} reports"
         told += [f"{self.being_built} being built"] if self.being_built else []
         told += [f"{self.from_store} from the store"]
         gone = self.gone
@@ -92,7 +92,7 @@ class ReportPlan:
             days = f"{gone[0]}" if len(gone) == 1 else f"{len(gone)} days from {gone[0]}"
             told += [f"{self._count('gone')} that the service no longer has ({days})"]
         count = len(self.steps)
-        return f"{self.query}: {count} report{'s'[: count != 1]}: {', '.join(told)}"
+        return f"{self.query}: {count} slice{'s'[: count != 1]}: {', '.join(told)}"
 
     def __repr__(self) -> str:
         return f"<ReportPlan {self}>"

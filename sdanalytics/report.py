@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from sdanalytics.api.client import Client
-from sdanalytics.api.v2 import V2
+from sdanalytics.api.dialects import DIALECTS
 from sdanalytics.cache import ReportCache
 from sdanalytics.call import check_cache, check_client, opened_call, opened_store
 from sdanalytics.clock import Limit
@@ -69,7 +69,8 @@ def fetch_report(
         (`sdanalytics.freshness`); ``"never"`` only for days that are not stored at all;
         ``"always"`` for all days. Days that the service no longer has come from the store.
     timeout : float, optional
-        Seconds for the whole call; by default 1,800.
+        Seconds for the whole call; by default half an hour with version 2 of the API, four
+        hours with version 3.
     progress : bool, optional
         A bar: always, never, or (None) when it takes long and somebody is looking.
 
@@ -106,8 +107,10 @@ def fetch_report(
     >>> df.columns[:3].tolist()
     ['date', 'tactic', 'campaignId']
     """
-    query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
-    job = _job(query, client, cache, refresh, timeout, progress)
+    ask = partial(
+        ReportQuery.of, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    )
+    job = _job(ask, client, cache, refresh, timeout, progress)
     try:
         return job.result()
     except BaseException:  # Ctrl-C, above all: nobody waits for it any more
@@ -160,8 +163,10 @@ def submit_report(
     >>> job.status().state
     'done'
     """
-    query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
-    return _job(query, client, cache, refresh, timeout, progress)
+    ask = partial(
+        ReportQuery.of, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    )
+    return _job(ask, client, cache, refresh, timeout, progress)
 
 
 def plan_report(
@@ -194,10 +199,11 @@ def plan_report(
     InvalidRequest, NotConfigured, ApiError
         As `fetch_report`. Only the facts of the profile are asked for, once.
     """
-    query = ReportQuery.of(record_type, start, end, metrics=metrics, tactic=tactic, segment=segment)
-    _check_options(refresh, None, client, cache)
-    client = client or Client.from_env()
-    limit = Limit(client.clock, V2.timeout)
+    ask = partial(
+        ReportQuery.of, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    )
+    query, client = _checked(ask, client, cache, refresh)
+    limit = Limit(client.clock, DIALECTS[client.api].timeout)
     with opened_call(query, client, cache, refresh, limit) as call:
         return call.plan()
 
@@ -220,7 +226,7 @@ def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.Dat
 
 
 def _job(
-    query: ReportQuery,
+    ask: Callable[..., ReportQuery],
     client: Client | None,
     cache: object,
     refresh: str,
@@ -228,12 +234,27 @@ def _job(
     show: bool | None,
 ) -> ReportJob:
     """The job of a call that makes sense, begun."""
-    _check_options(refresh, timeout, client, cache)
-    client = client or Client.from_env()
-    query.refuse_future(latest_today(client.clock.now()), "where it is latest")
-    limit = Limit(client.clock, V2.timeout if timeout is None else timeout)
+    query, client = _checked(ask, client, cache, refresh, timeout)
+    usual = DIALECTS[client.api].timeout
+    limit = Limit(client.clock, usual if timeout is None else timeout)
     meter = partial(Progress, query.record_type, show=show, clock=client.clock)
     return ReportJob(query, client, cache, refresh, limit, meter).start()
+
+
+def _checked(
+    ask: Callable[..., ReportQuery],
+    client: Client | None,
+    cache: object,
+    refresh: str,
+    timeout: float | None = None,
+) -> tuple[ReportQuery, Client]:
+    """What is asked for, and the client to ask; nonsense is said first."""
+    ask()
+    _check_options(refresh, timeout, client, cache)
+    client = client or Client.from_env()
+    query = ask(api=client.api)
+    query.refuse_future(latest_today(client.clock.now()), "where it is latest")
+    return query, client
 
 
 def _check_options(refresh: object, timeout: object, client: object, cache: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from sdanalytics.metrics import CATALOGUE, TACTICS, Kind
+from sdanalytics.metrics import CATALOGUE, TACTICS, UNKNOWN, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 # Categories that a column always has, so that frames of different days can be put together
 # and keep their type. Currencies and kinds of targets are too many to list.
 _KNOWN_VALUES: Final = {
-    "tactic": TACTICS,
+    "tactic": (*TACTICS, UNKNOWN),
     "costType": ("CPC", "VCPM"),
     "campaignStatus": ("archived", "enabled", "paused"),
     "bidOptimization": ("clicks", "conversions", "reach"),
 }
 
 
+def kind_of(column: str) -> Kind:
+    """What a column of a payload holds: one of the catalogue, or the day that version 3 names."""
+    return Kind.TEXT if column == "date" else CATALOGUE[column].kind
+
+
 def arrow_type(column: str) -> pa.DataType:
     """How the store keeps a column: int64, float64 or string."""
-    kind = CATALOGUE[column].kind
+    kind = kind_of(column)
     if kind.is_integer:
         return pa.int64()
     return pa.float64() if kind.is_decimal else pa.string()

@@ -119,6 +119,7 @@ class Replay:
             PROFILE_ID,
             base_url=BASE_URL,
             token_url=TOKEN_URL,
+            storage_hosts="storage.invalid",
             clock=self.clock,
         )
         return sda.fetch_report(
@@ -219,10 +220,11 @@ def test_a_refusal_is_an_error_with_what_the_service_said(
 
 def test_a_429_is_waited_out_for_as_long_as_it_says() -> None:
     with playing("v2_rate_limited") as replay:
+        began = replay.clock.monotonic()
         frame = replay.fetch()
         assert replay.statuses("/report") == [429, 202]
         assert_holds_the_payload(frame, replay)
-    assert max(replay.clock.waits) >= 7
+    assert replay.clock.monotonic() - began >= 7
 
 
 def test_an_expired_link_costs_another_download_and_no_other_report() -> None:

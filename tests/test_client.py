@@ -403,16 +403,19 @@ def test_an_access_token_stands_for_secret_and_refresh_token() -> None:
     ],
 )
 def test_regions(region: str, host: str) -> None:
-    client = Client.from_env(ENVIRONMENT | {"SDANALYTICS_REGION": region})
+    environment = ENVIRONMENT | {"SDANALYTICS_REGION": region}
+    client = Client.from_env(environment)
     assert client.base_url == host
     assert client.source == region
-    assert client.api == "v2"
+    assert client.api == "v3"  # version 2 is switched off there
+    assert Client.from_env(environment | {"SDANALYTICS_API": "v2"}).api == "v2"
 
 
 def test_any_address_can_stand_for_the_service() -> None:
     client = Client.from_env(ENVIRONMENT | {"SDANALYTICS_BASE_URL": "http://localhost:8080/"})
     assert client.base_url == "http://localhost:8080"
     assert client.source == "localhost:8080"
+    assert client.api == "v2"
     assert (
         Client.from_env(ENVIRONMENT | {"SDANALYTICS_BASE_URL": "https://x.org"}).source
         == "x.org:443"

@@ -228,7 +228,7 @@ class TestPlan:
         counts = plan.reports, plan.being_built, plan.from_store, len(plan.gone)
         assert counts == (24, 2, 5, 2)
         assert str(plan).endswith(
-            "34 reports: 24 to ask for, 2 being built, 5 from the store, "
+            "34 slices: 24 to ask for, 2 being built, 5 from the store, "
             f"3 that the service no longer has (2 days from {box.day(62)})"
         )
 

@@ -28,6 +28,7 @@ from sdanalytics.errors import (
     ConnectionFailed,
     DownloadFailed,
     InvalidRequest,
+    Retired,
     ServerError,
 )
 from sdanalytics.metrics import RECORD_TYPES
@@ -45,6 +46,12 @@ REGIONS: Final = {
 }
 """API host and token address of each region."""
 
+_GONE: Final = (404, 410)
+APIS: Final = ("v2", "v3")
+RETIRED: Final = (
+    'Amazon switched version 2 of the reporting API off on 2024-10-31: Client(api="v3") or '
+    "SDANALYTICS_API=v3 gives the same frame"
+)
 OPERATION_LIMIT: Final = 300.0
 """Seconds that one operation may take, its repetitions included, outside of a fetch."""
 STORAGE_TRIES: Final = 2
@@ -120,6 +127,32 @@ class ReportResponse:
         return cls(**{k: v for k, v in document.items() if k in cls.__dataclass_fields__})
 
 
+@dataclass(frozen=True)
+class ApiRequest:
+    """One request to the API.
+
+    Attributes
+    ----------
+    operation, method, path : str
+    body : mapping, optional
+        Sent as JSON.
+    content_type : str
+        Of the body.
+    scoped : bool
+        Whether it is about the client's profile.
+    repeatable : bool
+        Whether a create may be sent again when nobody knows whether it arrived.
+    """
+
+    operation: str
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    content_type: str = "application/json"
+    scoped: bool = True
+    repeatable: bool = False
+
+
 class Client:
     """The advertising API, for one profile.
 
@@ -133,8 +166,10 @@ class Client:
         Another host than the region's, such as the sandbox's.
     token_url : str, optional
         Another Login with Amazon than the region's.
-    api : {"v2"}, optional
-        The reporting API to speak.
+    api : {"v2", "v3"}, optional
+        The version of the reporting API to speak. By default version 3 on Amazon's own
+        hosts, where version 2 was switched off on 2024-10-31, and version 2 at any other
+        `base_url`. Calls, names of metrics, frames and the store are the same.
     create_rate : float, optional
         The most reports to ask for a second. By default one, which is what Amazon's own
         hosts take of a client and profile; at any other `base_url` as many as the service
@@ -173,8 +208,8 @@ class Client:
     ) -> None:
         self.region = _region(region)
         self.profile_id = _profile_id(profile_id)
-        self.api = _api(api)
         self.base_url = _address("base_url", base_url or REGIONS[self.region][0])
+        self.api = _api(api, self.base_url)
         self.clock = clock or Clock()
         self.create_rate = _create_rate(create_rate, self.base_url)
         self.storage_hosts = links.checked_hosts(storage_hosts)
@@ -279,15 +314,32 @@ class Client:
         path = f"/sd/{record_type}/report"
         operation = "request_report"
         try:
-            answer = self._call(operation, "POST", path, body=report_request.to_json())
-        except (ConnectionFailed, ServerError) as lost:
-            if isinstance(lost, ServerError) or lost.sent:
-                lost.add_note(
-                    "The service may have received the request and be building the report: it "
-                    "was not sent again. Calling again may build the same report twice."
-                )
-            raise
+            answer = self.exchange(
+                ApiRequest(operation, "POST", path, body=report_request.to_json())
+            )
+        except ApiError as error:
+            raise self._explained(error) from None
         return self._report(answer, operation, 202)
+
+    def _explained(self, error: ApiError) -> ApiError:
+        """The error of a create, with what is known of the endpoint it came from."""
+        if error.status in _GONE:
+            return Retired(
+                f"{error.operation} was answered {error.status}. {RETIRED}.",
+                operation=error.operation,
+                status=error.status,
+                code=error.code,
+                details=error.details,
+                request_id=error.request_id,
+            )
+        if isinstance(error, ServerError) or (isinstance(error, ConnectionFailed) and error.sent):
+            error.add_note(
+                "The service may have received the request and be building the report: it was "
+                "not sent again. Calling again may build the same report twice."
+            )
+        if _is_amazon(self.base_url):
+            error.add_note(f"{RETIRED}.")
+        return error
 
     def get_report_status(self, report_id: str) -> ReportResponse:
         """Ask how a report is doing: ``GET /v2/reports/{reportId}``.
@@ -299,7 +351,7 @@ class Client:
             `ServerError`, `ConnectionFailed`.
         """
         operation = "get_report_status"
-        answer = self._call(operation, "GET", f"/v2/reports/{_in_path(report_id)}")
+        answer = self.exchange(ApiRequest(operation, "GET", f"/v2/reports/{in_path(report_id)}"))
         return self._report(answer, operation, 200)
 
     def download_report(self, report_id: str) -> bytes:
@@ -322,18 +374,11 @@ class Client:
             `ServerError`, `ConnectionFailed`.
         """
         operation = "download_report"
-        path = f"/v2/reports/{_in_path(report_id)}/download"
-        answer = self._call(operation, "GET", path)
+        path = f"/v2/reports/{in_path(report_id)}/download"
+        answer = self.exchange(ApiRequest(operation, "GET", path))
         if answer.status != 307:
-            raise self._error(answer, operation)
-        link = answer.headers.get("Location", "")
-        refused = links.refusal(link, self.base_url, self.storage_hosts)
-        if refused is not None:
-            raise DownloadFailed(
-                f"report {report_id}: the service redirects {refused}; nothing was fetched",
-                report_id=report_id,
-            )
-        return self._from_storage(link, report_id)
+            raise self.error(answer, operation)
+        return self.from_storage(answer.headers.get("Location", ""), report_id)
 
     def profiles(self) -> pd.DataFrame:
         """The profiles that the login can access: ``GET /v2/profiles``.
@@ -352,17 +397,30 @@ class Client:
     def list_profiles(self) -> list[dict[str, Any]]:
         """The profiles as the service describes them."""
         operation = "profiles"
-        answer = self._call(operation, "GET", "/v2/profiles", scoped=False)
+        answer = self.exchange(ApiRequest(operation, "GET", "/v2/profiles", scoped=False))
         document = answer.json()
         if answer.status != 200 or not isinstance(document, list):
-            raise self._error(answer, operation)
+            raise self.error(answer, operation)
         usable = [each for each in document if _is_profile(each)]
         profiles = [each | {"profileId": int(each["profileId"])} for each in usable]
         if document and not profiles:
-            raise self._error(answer, operation)
+            raise self.error(answer, operation)
         return profiles
 
-    def _from_storage(self, link: str, report_id: str) -> bytes:
+    def from_storage(self, link: str, report_id: str) -> bytes:
+        """Fetch a payload from where the service says, if that may be.
+
+        Raises
+        ------
+        DownloadFailed
+            When storage refuses the link, cannot be reached, or is none to fetch from.
+        """
+        refused = links.refusal(link, self.base_url, self.storage_hosts)
+        if refused is not None:
+            raise DownloadFailed(
+                f"report {report_id}: the service redirects {refused}; nothing was fetched",
+                report_id=report_id,
+            )
         limit = self._bounds()
 
         def send() -> Answer:
@@ -396,7 +454,7 @@ class Client:
     def _report(self, answer: Answer, operation: str, expected: int) -> ReportResponse:
         document = answer.json()
         if answer.status != expected or not _is_report(document):
-            raise self._error(answer, operation)
+            raise self.error(answer, operation)
         secrets = self._tokens.secrets
         clean = {k: scrub(v, secrets) if isinstance(v, str) else v for k, v in document.items()}
         return ReportResponse.from_json(clean | {"reportId": str(document["reportId"])})
@@ -405,68 +463,65 @@ class Client:
         """The limit of the call that this client is bound to, or one of the operation's own."""
         return self._limit or Limit(self.clock, OPERATION_LIMIT)
 
-    def _error(self, answer: Answer, operation: str) -> ApiError:
-        return error_from(answer, operation, self._tokens.secrets)
+    def exchange(self, request: ApiRequest) -> Answer:
+        """One operation, repeated where that is safe; any answer below 400.
 
-    def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        scoped: bool = True,
-    ) -> Answer:
-        """One operation, repeated where that is safe; any answer but 401, 429 or 5xx."""
+        Raises
+        ------
+        ApiError
+            For any other answer.
+        """
         limit = self._bounds()
         token = self._tokens.token(limit)
-        answer = self._send(operation, method, path, body, token, scoped, limit)
+        answer = self._send(request, token, limit)
         if answer.status == 401:
             fresh = self._tokens.renewed(token, limit)
             if fresh is not None:
-                logger.info("%s: 401, trying once more with a fresh token", operation)
-                answer = self._send(operation, method, path, body, fresh, scoped, limit)
+                words = "%s: 401, trying once more with a fresh token"
+                self._pace.teller.tell("401", words, request.operation)
+                answer = self._send(request, fresh, limit)
         if answer.status >= 400:
-            raise self._error(answer, operation)
+            raise self.error(answer, request.operation)
         return answer
 
-    def _send(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        token: str,
-        scoped: bool,
-        limit: Limit,
-    ) -> Answer:
+    def error(self, answer: Answer, operation: str, advice: str | None = None) -> ApiError:
+        """The error of an answer, without this client's secrets."""
+        return error_from(answer, operation, self._tokens.secrets, advice=advice)
+
+    def clean(self, text: str) -> str:
+        """What the service says, without this client's secrets."""
+        return scrub(text, self._tokens.secrets)
+
+    def _send(self, request: ApiRequest, token: str, limit: Limit) -> Answer:
         headers = {
             "Authorization": f"Bearer {token}",
             "Amazon-Advertising-API-ClientId": self._client_id,
         }
-        if scoped:
+        if request.scoped:
             headers["Amazon-Advertising-API-Scope"] = self.profile_id
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        data = None if body is None else json.dumps(body).encode()
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        data = None if request.body is None else json.dumps(request.body).encode()
+        method, url = request.method, self.base_url + request.path
         creates = method == "POST"
 
         def send() -> Answer:
             began = time.perf_counter()
-            url = self.base_url + path
             # What a create made is learned even when the call has ended meanwhile.
             patience = Limit(self.clock, SILENCE_TIMEOUT) if creates else limit
             answer = self._transport.api(method, url, patience, headers=headers, data=data)
             took = 1000 * (time.perf_counter() - began)
-            logger.debug("%s: %s %s: %d in %.0f ms", operation, method, path, answer.status, took)
+            words = "%s: %s %s: %d in %.0f ms"
+            logger.debug(words, request.operation, method, request.path, answer.status, took)
             return answer
 
         return persist(
             send,
-            operation,
+            request.operation,
             limit=limit,
             pace=self._pace,
             creates=creates,
+            once=creates and not request.repeatable,
             refusals=self._refusals(creates=creates),
         )
 
@@ -482,15 +537,37 @@ class Client:
         return Pace(self.clock, memory, self.create_rate)
 
 
+_TEXTS: Final = ("recordType", "statusDetails", "location")
+_NUMBERS: Final = ("fileSize", "expiration")
+
+
 def _is_report(document: object) -> bool:
+    """Whether it is what the service says of a report, each field of its type or left out."""
+    if not isinstance(document, dict):
+        return False
+    report_id = document.get("reportId")
+    texts = [document[name] for name in _TEXTS if document.get(name) is not None]
+    numbers = [document[name] for name in _NUMBERS if document.get(name) is not None]
     return (
-        isinstance(document, dict)
-        and isinstance(document.get("reportId"), str | int)
-        and isinstance(document.get("status"), str)
+        (is_text(report_id) or _is_number(report_id))
+        and report_id != ""
+        and is_text(document.get("status"))
+        and all(map(is_text, texts))
+        and all(map(_is_number, numbers))
     )
 
 
-def _in_path(report_id: str) -> str:
+def is_text(value: object) -> bool:
+    """Whether it is text that can be written: no half of a surrogate pair in it."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def in_path(report_id: str) -> str:
+    """A report's id as a part of a path."""
     if not isinstance(report_id, str) or not report_id:
         raise InvalidRequest(f"report_id={report_id!r} is not the id of a report")
     return quote(report_id, safe="")
@@ -519,10 +596,14 @@ def _profile_id(profile_id: int | str) -> str:
     return text
 
 
+def _is_amazon(base_url: str) -> bool:
+    """Whether the address is one of Amazon's own."""
+    return base_url in {host for host, _ in REGIONS.values()}
+
+
 def _create_rate(rate: float | None, base_url: str) -> float | None:
     if rate is None:
-        is_amazon = base_url in {host for host, _ in REGIONS.values()}
-        return AMAZON_CREATE_RATE if is_amazon else None
+        return AMAZON_CREATE_RATE if _is_amazon(base_url) else None
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
         raise InvalidRequest(f"create_rate={rate!r} is no number of reports a second above 0")
     return float(rate)
@@ -534,10 +615,12 @@ def _size(name: str, size: int) -> int:
     return size
 
 
-def _api(api: str | None) -> str:
-    if api not in (None, "v2"):
-        raise InvalidRequest(f"api={api!r} is not available; this version speaks 'v2'")
-    return "v2"
+def _api(api: str | None, base_url: str) -> str:
+    if api is None:
+        return "v3" if _is_amazon(base_url) else "v2"
+    if api not in APIS:
+        raise InvalidRequest(f"api={api!r} is not one of {', '.join(APIS)}")
+    return api
 
 
 def _address(name: str, address: str) -> str:

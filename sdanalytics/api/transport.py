@@ -119,12 +119,21 @@ def _unpacked(answer: Answer) -> Answer:
     """Undo the compression that some gateways add, asked or not."""
     if answer.headers.get("Content-Encoding", "").lower() != "gzip":
         return answer
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     with contextlib.suppress(zlib.error):
-        body = unpacking.decompress(answer.body, _LARGEST_ANSWER)
-        if unpacking.eof:  # else it is cut short, or would be larger than any answer
-            return dataclasses.replace(answer, body=body)
+        return dataclasses.replace(answer, body=_inflated(answer.body))
     return answer
+
+
+def _inflated(packed: bytes) -> bytes:
+    """The text of all gzip members; zlib.error where one is damaged, or it is too much."""
+    text = b""
+    while packed:
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        text += member.decompress(packed, _LARGEST_ANSWER - len(text) + 1)
+        if not member.eof or len(text) > _LARGEST_ANSWER:
+            raise zlib.error("cut short, or larger than any answer")
+        packed = member.unused_data.lstrip(b"\0")
+    return text
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -263,6 +272,7 @@ def persist(
     limit: Limit,
     pace: Pace,
     creates: bool = False,
+    once: bool = False,
     tries: int = TRIES,
     refusals: int | None = None,
 ) -> Answer:
@@ -279,9 +289,11 @@ def persist(
     pace : Pace
         Of the host.
     creates : bool
-        Whether the request creates something: then it is repeated only if it cannot have
-        arrived, or was answered with 429, or with 5xx by the service itself. What gateways
-        answer when they lose the service's answer (502, 504) is as a lost connection.
+        Whether the request asks for a report: these have a pace of their own.
+    once : bool
+        Whether what it creates would be created again: then it is repeated only if it cannot
+        have arrived, or was answered with 429, or with 5xx by the service itself. What
+        gateways answer when they lose the service's answer (502, 504) is as a lost connection.
     tries : int
         How often it is sent when it meets broken connections or 5xx.
     refusals : int or None
@@ -302,7 +314,7 @@ def persist(
             answer = send()
         except ConnectionFailed as lost:
             failures += 1
-            if failures == tries or (creates and lost.sent):
+            if failures == tries or (once and lost.sent):
                 raise
             trouble = str(lost)
         else:
@@ -315,7 +327,7 @@ def persist(
                 continue
             pace.accepted(creates=creates)
             failures += answer.status >= 500
-            is_lost = creates and answer.status in _ANSWER_LOST
+            is_lost = once and answer.status in _ANSWER_LOST
             if answer.status < 500 or failures == tries or is_lost:
                 return answer
             trouble = f"answer {answer.status}"

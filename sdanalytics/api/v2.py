@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -38,7 +39,9 @@ class V2:
     history_days: Final = 60
     timeout: Final = 30 * 60.0
 
-    def __init__(self, client: Client, limit: Limit, memory: Memory | None = None) -> None:
+    def __init__(
+        self, client: Client, limit: Limit, store: object, oldest: date, memory: Memory | None
+    ) -> None:
         self._client = client.within(limit, memory)
 
     def until_create(self) -> float:

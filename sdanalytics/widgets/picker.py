@@ -15,8 +15,8 @@ import ipywidgets as ipw
 import pandas as pd
 
 from sdanalytics.api.client import Client
+from sdanalytics.api.dialects import DIALECTS
 from sdanalytics.api.profiles import Profile
-from sdanalytics.api.v2 import V2
 from sdanalytics.cache import ReportCache
 from sdanalytics.call import Call, check_cache, check_client, opened_store
 from sdanalytics.clock import Limit
@@ -170,6 +170,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             metrics=self.metrics.value,
             tactic=None if self.tactic.value == BOTH else self.tactic.value,
             segment=self._segment,
+            api=self._client.api,
         )
         query.refuse_future(self._today(), f"in {self._profile().timezone}")
         return query
@@ -194,7 +195,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         """
         query = self.query
         words = [json.dumps(str(each)) for each in (query.record_type, query.start, query.end)]
-        if query.metrics != default_metrics(query.record_type, query.segment):
+        usual = default_metrics(query.record_type, query.segment, self._client.api)
+        if query.metrics != usual:
             first, *others = (json.dumps(name) for name in query.metrics)
             words += [f"metrics=[{first}", *others]
             words[-1] += "]"
@@ -215,7 +217,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
                 else "A fetch is running: wait for it, or press Cancel before you fetch anew"
             )
             return
-        limit = Limit(self._client.clock, V2.timeout)
+        limit = Limit(self._client.clock, DIALECTS[self._client.api].timeout)
         meter = partial(_Meter, self, clock=self._client.clock)
         try:
             query = self.query
@@ -315,7 +317,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             self.segment.options = options
             self.segment.value = segment
         self.segment.disabled = not able
-        self.metrics.offer(self.record_type.value, self._segment)
+        self.metrics.offer(self.record_type.value, self._segment, self._client.api)
         self._chosen()
 
     def _chosen(self, _: Any = None) -> None:
@@ -346,7 +348,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         if self._cache is False:
             return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
-        limit = Limit(client.clock, V2.timeout)
+        limit = Limit(client.clock, DIALECTS[client.api].timeout)
         with opened_store(self._cache) as store:
             plan = Call(query, client, self._profile(), store, "auto", limit).plan()
         days: dict[str, set[date]] = {action: set() for action in _ACTIONS}

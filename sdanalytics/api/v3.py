@@ -1,0 +1,354 @@
+"""Version 3: one report for up to 31 days and all tactics; what accounts of today have."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sdanalytics.api.client import Client
+from sdanalytics.api.pace import Memory
+from sdanalytics.api.reporting import Reporting
+from sdanalytics.clock import Limit
+from sdanalytics.errors import ApiError, CorruptReport, NotFound, ReportFailed, ReportTooOld
+from sdanalytics.metrics import CATALOGUE, SEGMENT, TACTICS, UNKNOWN
+from sdanalytics.order import Order
+from sdanalytics.payload import read_payload
+from sdanalytics.query import Slice
+from sdanalytics.schema import arrow_schema
+
+LONGEST: Final = 31
+"""Days that one report may span."""
+_LONGEST_WAIT: Final = 60.0
+_BUILDING: Final = {"PENDING", "PROCESSING"}
+_FAILED: Final = {"FAILED", "FAILURE"}
+_WITHDRAWN: Final = {"CANCELLED", "CANCELED", "DELETED"}
+_DUPLICATE: Final = 425
+_NOBODYS: Final = -1
+"""Stands for the campaign of rows that name none."""
+
+# reportTypeId and groupBy; with the segment the latter is the segment's name.
+_TYPES: Final = {
+    "campaigns": ("sdCampaigns", "campaign"),
+    "adGroups": ("sdAdGroup", "adGroup"),
+    "productAds": ("sdAdvertisedProduct", "advertiser"),
+    "targets": ("sdTargeting", "targeting"),
+    "asins": ("sdPurchasedProduct", "asin"),
+}
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# Version 2 writes these words otherwise.
+_SPELLINGS: Final = {
+    "campaignStatus": pc.utf8_lower,
+    "bidOptimization": pc.utf8_lower,
+    "costType": pc.utf8_upper,
+}
+
+
+class Tactics(Protocol):
+    """Where the tactics of campaigns are kept, by campaign id."""
+
+    def campaign_tactics(self, source: str, profile_id: str) -> Mapping[int, str]:
+        """Those that are known."""
+
+    def store_campaign_tactics(
+        self, source: str, profile_id: str, tactics: Mapping[int, str]
+    ) -> None:
+        """Keep them."""
+
+
+class V3:
+    """How an order becomes a report of version 3, and its payload day slices again.
+
+    Attributes
+    ----------
+    history_days : int
+        How many days back the service reports.
+    timeout : float
+        Seconds that a call may take when it does not say: generation takes up to 3 hours.
+    """
+
+    name: Final = "v3"
+    history_days: Final = 65
+    timeout: Final = 4 * 3600.0
+
+    def __init__(
+        self, client: Client, limit: Limit, store: Tactics, oldest: date, memory: Memory | None
+    ) -> None:
+        self._client = client.within(limit, memory)
+        self._service = Reporting(self._client)
+        self._store = store
+        self._oldest = oldest
+        self._are_listed = False
+
+    def gather(self, needs: Mapping[Slice, Sequence[str]]) -> list[Order]:
+        """Reports of up to 31 days, newest first, each with all columns that any day needs.
+
+        A report has all tactics, so a day brings both. Days before the oldest that the
+        service has are by themselves, so that they fail by themselves.
+        """
+        orders = []
+        for _, group in groupby(sorted(needs, key=_kind), key=_kind):
+            pieces = list(group)
+            days = sorted({piece.date for piece in pieces}, reverse=True)
+            for window in _windows(days, self._oldest):
+                inside = [piece for piece in pieces if piece.date in window]
+                columns = dict.fromkeys(name for piece in inside for name in needs[piece])
+                orders.append(Order(_both_tactics(inside), tuple(columns)))
+        return sorted(orders, key=lambda order: max(p.date for p in order.pieces), reverse=True)
+
+    def until_create(self) -> float:
+        """Seconds to wait before the next report is asked for; 0: now."""
+        return self._client.until_create()
+
+    def create(self, order: Order) -> str:
+        """Ask for a report; its id, or that of the same report that is being built already."""
+        newest = max(piece.date for piece in order.pieces)
+        if newest < self._oldest:
+            raise _too_old(newest)
+        document = _document(order)
+        try:
+            report = self._service.create(document)
+        except ApiError as error:
+            if error.status != _DUPLICATE:
+                raise
+            report = self._duplicate(error, document)
+        return str(report["reportId"])
+
+    def is_ready(self, report_id: str) -> bool:
+        """Whether a report can be downloaded.
+
+        Raises
+        ------
+        ReportFailed
+            When the service could not build it.
+        NotFound
+            When it was withdrawn.
+        """
+        report = self._service.get(report_id)
+        status = report["status"].upper()
+        if status in _FAILED:
+            reason = self._client.clean(str(report.get("failureReason") or "it gives no reason"))
+            raise ReportFailed(
+                f"the service could not build report {report_id}: {reason}. Call again to ask anew",
+                report_id=report_id,
+                details=reason,
+            )
+        if status in _WITHDRAWN:
+            raise NotFound(
+                f"report {report_id} was withdrawn. Call again to ask anew",
+                operation="get_report",
+                status=200,
+            )
+        if status not in _BUILDING | {"COMPLETED"}:
+            raise ApiError(
+                f"report {report_id} has a status that is not known: {report['status']!r}. "
+                "Call again later; if it stays, this version of sdanalytics is too old",
+                operation="get_report",
+                status=200,
+            )
+        return bool(status == "COMPLETED")
+
+    def download(self, report_id: str) -> bytes:
+        """The payload of a report that is ready; nothing at all where it is empty.
+
+        The link is good for an hour; asking for it each time makes it a fresh one.
+        """
+        link = self._service.get(report_id).get("url")
+        return self._client.from_storage(str(link), report_id) if link else b""
+
+    def tables(self, order: Order, columns: Sequence[str], payload: bytes) -> dict[Slice, pa.Table]:
+        """The day slices that a payload holds, those of unknown tactic first.
+
+        What a campaign's tactic is says the list of campaigns; where it is not on it, the
+        tactic is `unknown`. Days that the order does not have are left out.
+        """
+        names = {name: str(CATALOGUE[name].v3_name) for name in columns}
+        empty = arrow_schema(columns).empty_table()
+        rows = arrow_schema(["date", *columns]).empty_table()
+        if payload:
+            largest = self._client.largest_report
+            rows = _spelled(read_payload(payload, ["date", *columns], largest, names))
+        parts = self._parts(rows)
+        pieces = [*_unknowns(order.pieces), *order.pieces]
+        return {
+            piece: rows.take(parts[piece.date, piece.tactic]).select(list(columns))
+            if (piece.date, piece.tactic) in parts
+            else empty
+            for piece in pieces
+        }
+
+    def withdraw(self, report_id: str, limit: Limit) -> bool:
+        """Have the service build a report no longer."""
+        Reporting(self._client.within(limit)).delete(report_id)
+        return True
+
+    @staticmethod
+    def waits() -> Iterator[float]:
+        """Seconds to wait before each status call: growing by half, at most 60, with jitter."""
+        wait = 1.0
+        while True:
+            yield wait * random.uniform(0.8, 1.2)
+            wait = min(1.5 * wait, _LONGEST_WAIT / 1.2)
+
+    def _duplicate(self, error: ApiError, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The report of which this would be a duplicate, if it really is the same."""
+        found = _UUID.search(error.details or "")
+        if found is None:
+            raise error
+        report = self._service.get(found.group())
+        if not _is_same(report, document):
+            error.add_note(f"Report {found.group()}, which it names, is another one.")
+            raise error
+        return report
+
+    def _parts(self, rows: pa.Table) -> dict[tuple[date, str], np.ndarray[Any, Any]]:
+        """Which rows are of which day and tactic."""
+        if not rows.num_rows:
+            return {}
+        days, day_of = _days(rows.column("date"))
+        campaigns = rows.column("campaignId").fill_null(_NOBODYS).to_numpy()
+        ids, id_of = np.unique(campaigns, return_inverse=True)
+        names = (*TACTICS, UNKNOWN)
+        tactic_of = np.array([names.index(tactic) for tactic in self._tactics(ids)])[id_of]
+        keys = day_of * len(names) + tactic_of
+        order = np.argsort(keys, kind="stable")
+        found, starts = np.unique(keys[order], return_index=True)
+        parts = np.split(order, starts[1:])
+        places = [(days[key // len(names)], names[key % len(names)]) for key in found]
+        return dict(zip(places, parts, strict=True))
+
+    def _tactics(self, campaigns: np.ndarray[Any, Any]) -> list[str]:
+        """The tactic of each of these campaigns; the list is fetched when one is not known."""
+        whose = self._client.source, self._client.profile_id
+        known = self._store.campaign_tactics(*whose)
+        wanted = set(campaigns.tolist()) - {_NOBODYS}
+        if not self._are_listed and not wanted <= set(known):
+            known = {**known, **_listed(self._service.campaigns())}
+            self._store.store_campaign_tactics(*whose, known)
+            self._are_listed = True
+        return [known.get(campaign, UNKNOWN) for campaign in campaigns.tolist()]
+
+
+def _kind(piece: Slice) -> tuple[str, str, str, str]:
+    return piece.source, piece.profile_id, piece.record_type, piece.segment or ""
+
+
+def _windows(days: Sequence[date], oldest: date) -> Iterator[set[date]]:
+    """Days, newest first, in windows that a report may span."""
+    rest = list(days)
+    while rest:
+        is_gone = rest[0] < oldest
+        first = rest[0] - timedelta(LONGEST - 1)
+        window = {day for day in rest if day >= first and (day < oldest) == is_gone}
+        yield window
+        rest = [day for day in rest if day not in window]
+
+
+def _both_tactics(pieces: Sequence[Slice]) -> tuple[Slice, ...]:
+    """All slices that come with these."""
+    return tuple(
+        Slice(p.source, p.profile_id, p.record_type, p.segment, tactic, day)
+        for day, (p, *_) in _by_day(pieces)
+        for tactic in TACTICS
+    )
+
+
+def _unknowns(pieces: Sequence[Slice]) -> list[Slice]:
+    """The slices of the same days for what has no tactic."""
+    return [
+        Slice(p.source, p.profile_id, p.record_type, p.segment, UNKNOWN, day)
+        for day, (p, *_) in _by_day(pieces)
+    ]
+
+
+def _by_day(pieces: Sequence[Slice]) -> Iterator[tuple[date, list[Slice]]]:
+    ordered = sorted(pieces, key=lambda piece: piece.date)
+    for day, group in groupby(ordered, key=lambda piece: piece.date):
+        yield day, list(group)
+
+
+def _document(order: Order) -> dict[str, Any]:
+    """What a report is asked for with."""
+    first = order.pieces[0]
+    days = [piece.date for piece in order.pieces]
+    report_type, group = _TYPES[first.record_type]
+    names = [CATALOGUE[name].v3_name for name in order.columns]
+    return {
+        "startDate": min(days).isoformat(),
+        "endDate": max(days).isoformat(),
+        "configuration": {
+            "adProduct": "SPONSORED_DISPLAY",
+            "reportTypeId": report_type,
+            "groupBy": [SEGMENT if first.segment else group],
+            "columns": ["date", *names],
+            "timeUnit": "DAILY",
+            "format": "GZIP_JSON",
+        },
+    }
+
+
+def _is_same(report: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Whether the service's report is what was asked for; columns may be in another order."""
+
+    def facts(of: Mapping[str, Any]) -> tuple[Any, ...]:
+        configuration = of.get("configuration")
+        told = configuration if isinstance(configuration, dict) else {}
+        lists = [told.get(name) or [] for name in ("groupBy", "columns", "filters")]
+        names = [told.get(name) for name in ("adProduct", "reportTypeId", "timeUnit", "format")]
+        sets = [sorted(map(str, each)) if isinstance(each, list) else each for each in lists]
+        return (of.get("startDate"), of.get("endDate"), *names, *sets)
+
+    return facts(report) == facts(document)
+
+
+def _days(texts: pa.ChunkedArray) -> tuple[list[date], np.ndarray[Any, Any]]:
+    """The days that occur, and which of them each row is of."""
+    coded = texts.combine_chunks().dictionary_encode(null_encoding="encode")
+    codes = coded.indices.to_numpy()
+    days = []
+    for code, text in enumerate(coded.dictionary.to_pylist()):
+        try:
+            days.append(date.fromisoformat(text))
+        except (ValueError, TypeError):
+            row = int(np.argmax(codes == code))
+            raise CorruptReport(
+                f"field 'date' of row {row} is no day: {str(text)[:40]!r}. Nothing of this "
+                "report is kept",
+                field="date",
+                row=row,
+            ) from None
+    return days, codes
+
+
+def _spelled(rows: pa.Table) -> pa.Table:
+    """The rows with words as version 2 writes them."""
+    for name, spell in _SPELLINGS.items():
+        if name in rows.column_names:
+            place = rows.column_names.index(name)
+            rows = rows.set_column(place, name, spell(rows.column(name)))
+    return rows
+
+
+def _too_old(day: date) -> ReportTooOld:
+    return ReportTooOld(
+        f"{day} is too far in the past: version 3 reports {V3.history_days} days back. "
+        "Ask for later days; days fetched in time stay in the cache for good",
+        operation="create_report",
+    )
+
+
+def _listed(campaigns: Iterator[Mapping[str, Any]]) -> dict[int, str]:
+    """The tactics of campaigns by id; those that cannot be read are left out."""
+    tactics = {}
+    for campaign in campaigns:
+        text, tactic = str(campaign.get("campaignId")), campaign.get("tactic")
+        if re.fullmatch("[0-9]{1,19}", text) and tactic in TACTICS:
+            tactics[int(text)] = str(tactic)
+    return tactics
