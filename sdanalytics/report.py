@@ -54,7 +54,8 @@ def fetch_report(
         Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
         that one day.
     metrics : sequence of str, optional
-        Amazon's version 2 names. By default names, state, currency, impressions, clicks,
+        Amazon's version 2 names, in both versions of the API; what only version 3 has, by its
+        name there (`list_metrics`). By default names, state, currency, impressions, clicks,
         cost and the 14-day results (`sdanalytics.metrics.default_metrics`).
     tactic : {"T00020", "T00030"} or a sequence of them, optional
         Contextual, audiences; both by default.
