@@ -1,4 +1,4 @@
-"""Record the traffic of the version 2 flow: ``python cassettes/record.py [--account]``.
+"""Record the traffic of both versions: ``python cassettes/record.py [--account]``.
 
 README.md beside this file tells what is recorded, and what is taken out of it.
 """
@@ -12,11 +12,11 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 import vcr
@@ -28,19 +28,68 @@ if not __package__:  # run as a script: the packages are beside this folder
     sys.path.insert(0, str(HERE.parent))
 
 from cassettes.scrubbing import Scrubber  # noqa: E402
-from sdanalytics import Client, InvalidReport, ReportRequest, ReportTooOld, fetch_report  # noqa: E402
-from sdanalytics.sandbox import Answer  # noqa: E402
+from sdanalytics import (  # noqa: E402
+    BadRequest,
+    Client,
+    InvalidReport,
+    ReportFailed,
+    ReportRequest,
+    ReportTooOld,
+    fetch_report,
+)
+from sdanalytics.sandbox import Answer, Report  # noqa: E402
 from tests.conftest import Box, JumpingClock  # noqa: E402
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 METRICS: Final = ("currency", "impressions", "clicks", "cost", "vctr")
+NAMED: Final = ("campaignName", *METRICS)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is asked for, through which version; all tactics unless it names one."""
+
+    api: str
+    start: date
+    end: date
+    metrics: Sequence[str] = NAMED
+    tactic: str | None = None
+    record_type: str = "campaigns"
+
+    def fetch(self, client: Client) -> pd.DataFrame:
+        """Ask for it, and for nothing that a store would have."""
+        return fetch_report(
+            self.record_type, self.start, self.end, metrics=self.metrics, tactic=self.tactic,
+            client=client, cache=False,
+        )  # fmt: skip
+
+
+def v2_call(day: date, metrics: Sequence[str] = NAMED) -> Call:
+    """A report of version 2: one day of one tactic."""
+    return Call("v2", day, day, metrics, tactic="T00020")
+
+
+def v3_call(day: date, metrics: Sequence[str] = NAMED) -> Call:
+    """A report of version 3: all tactics of the three days that end so."""
+    return Call("v3", day - timedelta(2), day, metrics)
+
+
+_DAY: Final = date(2026, 11, 19)
+_V2: Final = v2_call(_DAY)
+_V3: Final = v3_call(_DAY)
+_SELLERS_ONLY: Final = Call("v3", _DAY, _DAY, ("sku", "cost"), record_type="productAds")
 
 
 @dataclass(frozen=True)
 class Story:
-    """What a cassette tells: what is made ready in the sandbox, which day, how it ends."""
+    """What a cassette tells: what is made ready in the sandbox, who asks what, how it ends."""
 
+    call: Call
     prepare: Callable[[Box], object] = lambda box: None
-    day: str = "2026-11-19"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    advertiser: int = 0
     ends_with: tuple[type[Exception], ...] = ()
 
 
@@ -64,13 +113,38 @@ def _expired(box: Box) -> None:
     box.sandbox.arrange("storage", Answer(403, body, {"Content-Type": "application/xml"}))
 
 
+def _lost(box: Box) -> None:
+    # Sent again, the same request meets the report that the first one had built.
+    box.sandbox.arrange("create_report", Answer(0, stage="done"))
+
+
+def _failing(box: Box) -> None:
+    def fail(report: Report) -> None:
+        report.status, report.details = "FAILED", "Internal error"
+
+    box.sandbox.fill_with(fail)
+
+
+# Seconds: a poll or more sees each status on the way.
+_DELAYS: Final = {"v2": 1.9, "v3": 3.8}
+_ONE_AT_A_TIME: Final = {"queue_limit": 1, "retry_after": 7}
+_TWO_PAGES: Final = {"page_size": 20}
+
 STORIES: Final = {
-    "v2_success": Story(),
-    "v2_empty": Story(_empty),
-    "v2_too_old": Story(day="2026-09-10", ends_with=(ReportTooOld,)),
-    "v2_invalid": Story(_invalid, ends_with=(InvalidReport,)),
-    "v2_rate_limited": Story(_busy),
-    "v2_expired_link": Story(_expired),
+    "v2_success": Story(_V2),
+    "v2_empty": Story(_V2, _empty),
+    "v2_too_old": Story(v2_call(date(2026, 9, 10)), ends_with=(ReportTooOld,)),
+    "v2_invalid": Story(_V2, _invalid, ends_with=(InvalidReport,)),
+    "v2_rate_limited": Story(_V2, _busy, _ONE_AT_A_TIME),
+    "v2_expired_link": Story(_V2, _expired),
+    "v3_success": Story(_V3, settings=_TWO_PAGES),
+    "v3_empty": Story(_V3, _empty, {"v3_empty_url": True}),
+    "v3_duplicate": Story(_V3, _lost),
+    # To a vendor: what the account is the library cannot know.
+    "v3_invalid": Story(_SELLERS_ONLY, advertiser=1, ends_with=(BadRequest,)),
+    "v3_rate_limited": Story(_V3, _busy, _ONE_AT_A_TIME),
+    "v3_failed": Story(_V3, _failing, ends_with=(ReportFailed,)),
+    "v3_expired_link": Story(_V3, _expired),
 }
 
 
@@ -105,27 +179,25 @@ def recording(path: Path, profile_id: str) -> Iterator[None]:
 
 
 def record_story(path: Path, story: Story) -> None:
-    """Record a story in a sandbox that builds one report at a time."""
+    """Record a story in a sandbox."""
     random.seed(0)  # the waits' jitter, and with it every moment that is told
-    box = Box(JumpingClock(), delay=1.9, queue_limit=1, retry_after=7)
+    box = Box(JumpingClock(), **{"delay": _DELAYS[story.call.api], **story.settings})
     with box.sandbox:
         story.prepare(box)
-        client = box.client
+        profile_id = box.sandbox.profile_ids[story.advertiser]
+        client = box.sandbox.client_for(profile_id, box.clock, story.call.api)
         with recording(path, client.profile_id), contextlib.suppress(*story.ends_with):
-            _fetch(client, story.day, ["campaignName", *METRICS])
+            story.call.fetch(client)
 
 
-def record_account(path: Path) -> None:
-    """Record yesterday's report, without names, of the account that the environment tells of."""
+def record_account(folder: Path) -> None:
+    """Record the latest report, without names, of the account that the environment tells of."""
     ready_made = "SDANALYTICS_ACCESS_TOKEN"  # with it there would be no login to record
     client = Client.from_env({k: v for k, v in os.environ.items() if k != ready_made})
     yesterday = (client.clock.now() - timedelta(1)).date()
-    with recording(path, client.profile_id):
-        _fetch(client, str(yesterday), METRICS)
-
-
-def _fetch(client: Client, day: str, metrics: Sequence[str]) -> None:
-    fetch_report("campaigns", day, metrics=metrics, tactic="T00020", client=client, cache=False)
+    call = {"v2": v2_call, "v3": v3_call}[client.api](yesterday, METRICS)
+    with recording(folder / f"{client.api}_success.yaml", client.profile_id):
+        call.fetch(client)
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = HERE) -> None:
@@ -134,10 +206,11 @@ def main(arguments: Sequence[str] | None = None, folder: Path = HERE) -> None:
     parser.add_argument(
         "--account",
         action="store_true",
-        help="record v2_success.yaml alone, from the account of the SDANALYTICS_... variables",
+        help="record the ..._success.yaml of its version, from the account of the SDANALYTICS_... "
+        "variables",
     )
     if parser.parse_args(arguments).account:
-        record_account(folder / "v2_success.yaml")
+        record_account(folder)
         return
     for name, story in STORIES.items():
         record_story(folder / f"{name}.yaml", story)

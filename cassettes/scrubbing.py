@@ -22,6 +22,7 @@ BASE_URL: Final = "https://api.invalid"
 TOKEN_URL: Final = "https://login.invalid/auth/o2/token"  # noqa: S105
 STORAGE_URL: Final = "https://storage.invalid/report.json.gz"
 REPORT_ID: Final = "amzn1.sdAPI.v1.p1.00000001.recorded"
+V3_REPORT_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 ACCESS_HEADERS: Final = {
     "authorization": "Bearer access-token",
@@ -47,8 +48,17 @@ _FIELDS: Final = {
     "refresh_token": REFRESH_TOKEN,
     "requestId": "request-id",
 }
-_API_PATH: Final = re.compile(r"/(sd/\w+/report|v2/profiles|v2/reports/[^/]+(/download)?)$")
+# Of version 2 to the download operation, of version 3 to storage.
+_ADDRESSES: Final = ("location", "url")
+# Of a campaign in the list; its name and budget are the account's own.
+_OF_A_CAMPAIGN: Final = ("campaignId", "tactic")
+_CAMPAIGNS: Final = "/sd/campaigns"
+_API_PATH: Final = re.compile(
+    r"/(sd/\w+/report|sd/campaigns|v2/profiles|v2/reports/[^/]+(/download)?"
+    r"|reporting/reports(/[^/]+)?)$"
+)
 _ANY_REPORT_ID: Final = re.compile(r"amzn1\.\w+API\.[\w.-]+")
+_ANY_V3_REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Scrubber:
@@ -88,11 +98,14 @@ class Scrubber:
         return {"status": dict(response["status"]), "headers": headers, "body": body}
 
     def _url(self, url: str) -> str:
-        path = urlsplit(url).path
-        if path.endswith("/auth/o2/token"):
+        parts = urlsplit(url)
+        if parts.path.endswith("/auth/o2/token"):
             return TOKEN_URL
-        operation = _API_PATH.search(path)
-        return BASE_URL + self._text(operation[0]) if operation else STORAGE_URL
+        operation = _API_PATH.search(parts.path)
+        if operation is None:
+            return STORAGE_URL
+        page = f"?{parts.query}" if operation[0] == _CAMPAIGNS else ""
+        return BASE_URL + self._text(operation[0]) + page
 
     def _body(self, body: bytes) -> bytes:
         """A payload byte for byte, for gzip is no text; of a text what all may know."""
@@ -105,23 +118,26 @@ class Scrubber:
         return self._text(text).encode()
 
     def _text(self, text: str) -> str:
-        text = _ANY_REPORT_ID.sub(REPORT_ID, text)
+        text = _ANY_V3_REPORT_ID.sub(V3_REPORT_ID, _ANY_REPORT_ID.sub(REPORT_ID, text))
         return scrub(text.replace(self._profile_id, PROFILE_ID))
 
     def _document(self, document: Any) -> Any:
         if isinstance(document, list):
-            return [self._profile(each) for each in document if self._is_own(each)]
+            return [self._listed(each) for each in document if self._may_be_listed(each)]
         if not isinstance(document, dict):
             return document
         kept: dict[str, Any] = {name: _FIELDS.get(name, value) for name, value in document.items()}
-        if kept.get("location"):
-            kept["location"] = self._url(kept["location"])
-        return kept
+        addresses = {name: self._url(kept[name]) for name in _ADDRESSES if kept.get(name)}
+        return kept | addresses
 
-    def _is_own(self, profile: Mapping[str, Any]) -> bool:
-        return str(profile["profileId"]) == self._profile_id
+    def _may_be_listed(self, each: Mapping[str, Any]) -> bool:
+        """All but the other profiles of the login."""
+        return str(each.get("profileId", self._profile_id)) == self._profile_id
 
     @staticmethod
-    def _profile(profile: Mapping[str, Any]) -> dict[str, Any]:
+    def _listed(each: Mapping[str, Any]) -> dict[str, Any]:
+        """What all may know of a profile or a campaign."""
+        if "profileId" not in each:
+            return {name: each[name] for name in _OF_A_CAMPAIGN if name in each}
         account = {"id": "account-id", "name": "Recorded account"}
-        return {**profile, "accountInfo": profile["accountInfo"] | account}
+        return {**each, "accountInfo": each["accountInfo"] | account}
