@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,10 +29,20 @@ from cassettes.scrubbing import (
     PROFILE_ID,
     REFRESH_TOKEN,
     REPORT_ID,
+    STORAGE_URL,
     TOKEN_URL,
+    V3_REPORT_ID,
 )
 from sdanalytics.sandbox import Answer, Sandbox, service
 from tests.conftest import Box, JumpingClock
+
+CREATES: Final = {"v2": "/report", "v3": "/reporting/reports"}
+RECORD_TYPES: Final = {"sdCampaigns": "campaigns", "sdAdvertisedProduct": "productAds"}
+V2_NAMES: Final = {
+    "campaignBudgetCurrencyCode": "currency",
+    "viewClickThroughRate": "vctr",
+    "promotedSku": "sku",
+}
 
 # Not the port: the addresses in the cassettes have none.
 MATCH_ON: Final = ("method", "scheme", "host", "path", "query", "body", "access")
@@ -102,30 +114,40 @@ def access(one: Any, other: Any) -> None:
         assert one.headers.get(name) == other.headers.get(name)
 
 
+def recorded_call(cassette: Any) -> record.Call:
+    """The call whose traffic a cassette holds, as its create tells it."""
+    creates = (r for r in cassette.requests if r.path.endswith(tuple(CREATES.values())))
+    asked = json.loads(next(creates).body)
+    if "configuration" not in asked:
+        day, metrics = date.fromisoformat(asked["reportDate"]), asked["metrics"].split(",")
+        return record.Call("v2", day, day, metrics, asked["tactic"])
+    start, end = (date.fromisoformat(asked[name]) for name in ("startDate", "endDate"))
+    day_column, *columns = asked["configuration"]["columns"]
+    assert day_column == "date"
+    metrics = [V2_NAMES.get(name, name) for name in columns]
+    record_type = RECORD_TYPES[asked["configuration"]["reportTypeId"]]
+    return record.Call("v3", start, end, metrics, record_type=record_type)
+
+
 class Replay:
     """A cassette, and the call whose traffic it holds."""
 
     def __init__(self, cassette: Any) -> None:
         self.cassette = cassette
-        create = next(r for r in cassette.requests if r.path.endswith("/report"))
-        self.asked = json.loads(create.body)
-        self.metrics = self.asked["metrics"].split(",")
-        self.day = date.fromisoformat(self.asked["reportDate"])
-        self.clock = JumpingClock(datetime.combine(self.day, time(12), UTC) + timedelta(2))
+        self.call = recorded_call(cassette)
+        self.clock = JumpingClock(datetime.combine(self.call.end, time(12), UTC) + timedelta(2))
 
-    def fetch(self, day: date | None = None) -> pd.DataFrame:
+    def fetch(self, call: record.Call | None = None) -> pd.DataFrame:
         client = sda.Client(
             sda.Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN),
             PROFILE_ID,
             base_url=BASE_URL,
             token_url=TOKEN_URL,
+            api=self.call.api,
             storage_hosts="storage.invalid",
             clock=self.clock,
         )
-        return sda.fetch_report(
-            "campaigns", day or self.day, metrics=self.metrics, tactic=self.asked["tactic"],
-            client=client, cache=False,
-        )  # fmt: skip
+        return (call or self.call).fetch(client)
 
     def played(self, path: str) -> list[tuple[int, bytes]]:
         """Status and body of each answer to such a path that was played."""
@@ -138,6 +160,22 @@ class Replay:
 
     def statuses(self, path: str) -> list[int]:
         return [status for status, _ in self.played(path)]
+
+    @property
+    def creates(self) -> list[int]:
+        """How the creates were answered."""
+        return self.statuses(CREATES[self.call.api])
+
+    @property
+    def told(self) -> list[str]:
+        """How the report was, each time that was asked."""
+        report_id = {"v2": REPORT_ID, "v3": V3_REPORT_ID}[self.call.api]
+        return [json.loads(body)["status"] for _, body in self.played(report_id)]
+
+    @property
+    def pages(self) -> list[list[dict[str, Any]]]:
+        """The list of campaigns."""
+        return [json.loads(body) for _, body in self.played("/sd/campaigns")]
 
     @property
     def payload(self) -> bytes:
@@ -154,16 +192,30 @@ def playing(path: Path | str) -> Iterator[Replay]:
         yield Replay(cassette)
 
 
+def rows_sent(replay: Replay) -> list[dict[str, Any]]:
+    """What was sent, in version 2 names, with day and tactic; nothing of the library reads it."""
+    rows = json.loads(gzip.decompress(replay.payload))
+    if replay.call.api == "v2":
+        told = {"date": str(replay.call.start), "tactic": replay.call.tactic}
+        return [row | told for row in rows]
+    tactics = {each["campaignId"]: each["tactic"] for page in replay.pages for each in page}
+    return [
+        {V2_NAMES.get(name, name): value for name, value in row.items()}
+        | {"tactic": tactics.get(row["campaignId"], "unknown")}
+        for row in rows
+    ]
+
+
 def assert_holds_the_payload(frame: pd.DataFrame, replay: Replay) -> None:
-    """Every recorded cell, read with nothing of the library, in the types that are promised."""
-    rows = sorted(json.loads(gzip.decompress(replay.payload)), key=lambda row: row["campaignId"])
+    """Every recorded cell, in the types that are promised."""
+    keys = ("date", "tactic", "campaignId")
+    rows = sorted(rows_sent(replay), key=lambda row: [row[name] for name in keys])
     assert len(rows) > 1
-    for name in replay.metrics:
-        values = frame[name].astype(object).where(frame[name].notna(), None)
-        assert values.tolist() == [row.get(name) for row in rows], name
-    assert frame["date"].unique().tolist() == [pd.Timestamp(replay.day)]
-    assert frame["tactic"].unique().tolist() == [replay.asked["tactic"]]
-    assert set(frame) == {"date", "tactic", *replay.metrics}
+    cells = frame.assign(date=frame["date"].dt.strftime("%Y-%m-%d")).astype(object)
+    cells = cells.where(cells.notna(), None)
+    for name in cells:
+        assert cells[name].tolist() == [row.get(str(name)) for row in rows], name
+    assert set(frame) == {"date", "tactic", *replay.call.metrics}
     assert frame.dtypes.astype(str).to_dict() == {str(name): DTYPES[str(name)] for name in frame}
 
 
@@ -173,15 +225,45 @@ def secrets_in(path: Path) -> set[str]:
     return {secret for secret in SECRETS if secret.lower() in text}
 
 
-def test_success_is_the_frame_of_what_was_sent() -> None:
-    with playing("v2_success") as replay:
+def addresses_in(path: Path) -> set[str]:
+    """All addresses that a file holds."""
+    return set(re.findall(r"https?://[^\s\"'\\]+", path.read_text()))
+
+
+def is_nobodys(address: str) -> bool:
+    """Whether it is one of those that stand for the real ones."""
+    return address in (TOKEN_URL, STORAGE_URL) or address.startswith(f"{BASE_URL}/")
+
+
+@pytest.mark.parametrize(
+    ("name", "created", "building", "ready"),
+    [
+        ("v2_success", 202, {"IN_PROGRESS"}, ["SUCCESS"]),
+        # The second time for the address of the payload.
+        ("v3_success", 200, {"PENDING", "PROCESSING"}, ["COMPLETED", "COMPLETED"]),
+    ],
+    ids=["v2", "v3"],
+)
+def test_success_is_the_frame_of_what_was_sent(
+    name: str, created: int, building: set[str], ready: list[str]
+) -> None:
+    with playing(name) as replay:
         frame = replay.fetch()
         assert_holds_the_payload(frame, replay)
         assert frame.attrs["sdanalytics"]["profile_id"] == PROFILE_ID
-        assert replay.statuses("/report") == [202]
-        building = [json.loads(body)["status"] for _, body in replay.played(REPORT_ID)]
-        assert building == ["IN_PROGRESS"] * (len(building) - 1) + ["SUCCESS"]
-        assert len(building) > 1
+        assert frame.attrs["sdanalytics"]["api"] == replay.call.api
+        assert replay.creates == [created]
+        first, last = replay.told[: -len(ready)], replay.told[-len(ready) :]
+        assert last == ready
+        assert set(first) == building
+
+
+def test_version_3_is_one_report_of_days_and_tactics_and_pages_of_campaigns() -> None:
+    with playing("v3_rate_limited") as replay:
+        frame = replay.fetch()
+        assert frame["date"].nunique() == 3
+        assert set(frame["tactic"]) == {"T00020", "T00030"}
+        assert [len(page) for page in replay.pages] == [20, 14, 0]
 
 
 def test_an_empty_report_is_a_typed_frame() -> None:
@@ -192,48 +274,92 @@ def test_an_empty_report_is_a_typed_frame() -> None:
     assert frame.dtypes.astype(str).to_dict() == DTYPES
 
 
+def test_a_report_without_an_address_is_an_empty_typed_frame() -> None:
+    with playing("v3_empty") as replay:
+        frame = replay.fetch()
+        *_, (_, last) = replay.played(V3_REPORT_ID)
+        assert (json.loads(last)["status"], json.loads(last)["url"]) == ("COMPLETED", None)
+        assert replay.statuses("/report.json.gz") == []
+    assert len(frame) == 0
+    assert frame.dtypes.astype(str).to_dict() == DTYPES
+
+
 @pytest.mark.parametrize(
-    ("name", "kind", "status", "details"),
+    ("name", "kind", "operation", "status", "details"),
     [
         (
             "v2_too_old",
             sda.ReportTooOld,
+            "request_report",
             406,
             "Report date is too far in the past. Reports are only available for 60 days.",
         ),
-        ("v2_invalid", sda.InvalidReport, 422, "Invalid metrics: vctr"),
+        ("v2_invalid", sda.InvalidReport, "request_report", 422, "Invalid metrics: vctr"),
+        (
+            "v3_invalid",
+            sda.BadRequest,
+            "create_report",
+            400,
+            "configuration columns includes invalid values: (promotedSku)",
+        ),
     ],
-    ids=["406", "422"],
+    ids=["406", "422", "400"],
 )
 def test_a_refusal_is_an_error_with_what_the_service_said(
-    name: str, kind: type[sda.ApiError], status: int, details: str
+    name: str, kind: type[sda.ApiError], operation: str, status: int, details: str
 ) -> None:
     with playing(name) as replay, pytest.raises(kind) as caught:
         replay.fetch()
     assert caught.type is kind
     assert (caught.value.status, caught.value.details) == (status, details)
-    assert caught.value.operation == "request_report"
+    assert caught.value.operation == operation
     assert caught.value.request_id == "request-id"
     assert details in str(caught.value)
-    assert replay.statuses("/report") == [status]
+    assert replay.creates == [status]
 
 
-def test_a_429_is_waited_out_for_as_long_as_it_says() -> None:
-    with playing("v2_rate_limited") as replay:
+def test_a_failed_report_is_an_error_with_the_reason() -> None:
+    with playing("v3_failed") as replay, pytest.raises(sda.ReportFailed) as caught:
+        replay.fetch()
+    assert (caught.value.report_id, caught.value.details) == (V3_REPORT_ID, "Internal error")
+    assert "Internal error" in str(caught.value)
+    assert replay.creates == [200]
+    assert replay.told[-1] == "FAILED"
+
+
+def test_a_report_that_is_being_built_already_is_adopted() -> None:
+    with playing("v3_duplicate") as replay:
+        frame = replay.fetch()
+        assert replay.creates == [425]
+        assert_holds_the_payload(frame, replay)
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("v2_rate_limited", 202), ("v3_rate_limited", 200)])
+def test_a_429_is_waited_out_for_as_long_as_it_says(name: str, accepted: int) -> None:
+    with playing(name) as replay:
         began = replay.clock.monotonic()
         frame = replay.fetch()
-        assert replay.statuses("/report") == [429, 202]
+        assert replay.creates == [429, accepted]
         assert_holds_the_payload(frame, replay)
     assert replay.clock.monotonic() - began >= 7
 
 
-def test_an_expired_link_costs_another_download_and_no_other_report() -> None:
-    with playing("v2_expired_link") as replay:
+@pytest.mark.parametrize(
+    ("name", "created", "asked", "link"),
+    [("v2_expired_link", 202, "/download", 307), ("v3_expired_link", 200, V3_REPORT_ID, 200)],
+)
+def test_an_expired_link_costs_another_one_and_no_other_report(
+    name: str, created: int, asked: str, link: int
+) -> None:
+    with playing(name) as replay:
         frame = replay.fetch()
-        assert replay.statuses("/report") == [202]
-        assert replay.statuses("/download") == [307, 307]
+        assert replay.creates == [created]
+        assert replay.statuses(asked)[-2:] == [link, link]
         assert replay.statuses("/report.json.gz") == [403, 200]
         assert_holds_the_payload(frame, replay)
+        paths = [request.path for request in replay.cassette.requests]
+        refused = paths.index("/report.json.gz")
+        assert paths[refused + 1].endswith(asked)
 
 
 def test_every_story_has_its_cassette() -> None:
@@ -243,21 +369,25 @@ def test_every_story_has_its_cassette() -> None:
 @pytest.mark.parametrize("name", record.STORIES)
 def test_every_cassette_is_played_to_its_end(name: str) -> None:
     with playing(name) as replay:
-        with contextlib.suppress(sda.ApiError):
+        with contextlib.suppress(*record.STORIES[name].ends_with):
             replay.fetch()
         assert replay.cassette.all_played
 
 
 @pytest.mark.parametrize("name", record.STORIES)
-def test_no_cassette_holds_a_secret(name: str) -> None:
-    assert secrets_in(record.HERE / f"{name}.yaml") == set()
+def test_no_cassette_holds_a_secret_or_a_real_address(name: str) -> None:
+    path = record.HERE / f"{name}.yaml"
+    assert secrets_in(path) == set()
+    assert all(map(is_nobodys, addresses_in(path)))
 
 
-def test_what_was_not_recorded_is_refused_and_not_sent() -> None:
-    with playing("v2_success") as replay:
+@pytest.mark.parametrize("name", ["v2_success", "v3_success"])
+def test_what_was_not_recorded_is_refused_and_not_sent(name: str) -> None:
+    with playing(name) as replay:
+        before = replay.call.start - timedelta(1)
         with pytest.raises(CannotOverwriteExistingCassetteException, match="report"):
-            replay.fetch(replay.day - timedelta(1))
-        assert replay.statuses("/report") == []
+            replay.fetch(replace(replay.call, start=before, end=before))
+        assert replay.creates == []
 
 
 def test_without_a_cassette_no_server_is_reached(reached_for: list[object]) -> None:
@@ -270,25 +400,33 @@ def test_without_a_cassette_no_server_is_reached(reached_for: list[object]) -> N
     reached_for.clear()
 
 
-def test_unscrubbed_traffic_would_be_noticed(box: Box, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("api", "create"), [("v2", "request_report"), ("v3", "create_report")])
+def test_unscrubbed_traffic_would_be_noticed(
+    box: Box, tmp_path: Path, api: str, create: str
+) -> None:
     cookie = {"Set-Cookie": "session-id=1", "Retry-After": "1"}
-    box.sandbox.arrange("request_report", Answer(429, headers=cookie))
+    box.sandbox.arrange(create, Answer(429, headers=cookie))
+    client = box.sandbox.client_for(box.sandbox.profile_ids[0], box.clock, api)
     path = tmp_path / "plain.yaml"
     with record.one_at_a_time(), vcr.VCR().use_cassette(str(path)):
-        sda.fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=False)
+        sda.fetch_report("campaigns", box.day(1), tactic="T00020", client=client, cache=False)
     assert secrets_in(path) == set(SECRETS)
+    assert not any(map(is_nobodys, addresses_in(path)))
 
 
+@pytest.mark.parametrize(("api", "create"), [("v2", "request_report"), ("v3", "create_report")])
 def test_a_real_account_is_recorded_without_what_is_its_own(
-    server: Sandbox, tmp_path: Path
+    server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str, create: str
 ) -> None:
+    monkeypatch.setenv("SDANALYTICS_API", api)
     own = {"Set-Cookie": "session-id=1", "x-amz-rid": "A1B2C3", "Retry-After": "0"}
-    server.arrange("request_report", Answer(429, headers=own))
+    server.arrange(create, Answer(429, headers=own))
     record.main(["--account"], tmp_path)
 
-    path = tmp_path / "v2_success.yaml"
+    path = tmp_path / f"{api}_success.yaml"
     assert list(tmp_path.iterdir()) == [path]
     assert secrets_in(path) == set()
+    assert all(map(is_nobodys, addresses_in(path)))
     (report,) = server.reports.values()
     private = ["127.0.0.1", "A1B2C3", report.report_id, "Northwind", "campaignName"]
     private += [str(profile_id) for profile_id in server.profile_ids]
@@ -299,12 +437,20 @@ def test_a_real_account_is_recorded_without_what_is_its_own(
         assert_holds_the_payload(replay.fetch(), replay)
         assert replay.payload == report.payload
         assert replay.cassette.all_played
+        listed = [each for page in replay.pages for each in page]
+    assert bool(listed) == (api == "v3")
+    assert all(set(each) == {"campaignId", "tactic"} for each in listed)
 
 
-def test_a_failed_recording_leaves_the_old_cassette(server: Sandbox, tmp_path: Path) -> None:
-    path = tmp_path / "v2_success.yaml"
+@pytest.mark.parametrize("api", ["v2", "v3"])
+def test_a_failed_recording_leaves_the_old_cassette(
+    server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str
+) -> None:
+    monkeypatch.setenv("SDANALYTICS_API", api)
+    path = tmp_path / f"{api}_success.yaml"
     path.write_text("old")
-    server.arrange("request_report", Answer(401), Answer(401))
+    create = {"v2": "request_report", "v3": "create_report"}[api]
+    server.arrange(create, Answer(401), Answer(401))
     with pytest.raises(sda.Unauthorized):
         record.main(["--account"], tmp_path)
     assert path.read_text() == "old"
