@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from sdanalytics import Client, ReportCache, sandbox
 from sdanalytics.clock import Clock
 from sdanalytics.sandbox import Sandbox
+from tests.contract import Watch, complaints
 
 T = TypeVar("T")
 
@@ -105,3 +107,34 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("SDANALYTICS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(tmp_path / "default-store"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    words = "off_contract: sends on purpose what the service's description does not allow"
+    config.addinivalue_line("markers", words)
+
+
+@pytest.fixture(scope="session")
+def _watch() -> Iterator[Watch]:
+    """Sees every sandbox that is made."""
+    watch = Watch()
+    init = Sandbox.__init__
+
+    @functools.wraps(init)
+    def watched(self: Sandbox, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        watch.add(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sandbox, "__init__", watched)
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def _on_contract(request: pytest.FixtureRequest, _watch: Watch) -> Iterator[None]:
+    """Whatever a sandbox is sent is as the service is described (see `tests.contract`)."""
+    yield
+    exchanges = _watch.news()
+    if request.node.get_closest_marker("off_contract") is None:
+        found = complaints(exchanges)
+        assert not found, "\n".join(found)

@@ -79,6 +79,7 @@ class Service:
     def answer(self, routes: Map, request: Request) -> tuple[Response | None, Answer]:
         """The answer to a request, None for none, and how it is to be given."""
         operation, perform = _operation(routes, request.method, request.path)
+        body = request.get_data()  # once its form is read it is gone
         answer = self._next_arranged(operation)
         is_done = answer.status is None or answer.stage == "done"
         own = perform(request) if is_done else None
@@ -95,7 +96,7 @@ class Service:
                 self._settings.monotonic(),
                 request.query_string.decode("latin-1"),
                 dict(request.headers),
-                request.get_data(),
+                body,
             )
         )
         return response, answer

@@ -68,19 +68,19 @@ class Wanted:
     def of(cls, body: object, advertiser: Advertiser, today: date, history_days: int) -> Wanted:
         """From a request's body."""
         asked = _fields("body", body, _BODY, name=str)
-        settings = _fields("configuration", asked["configuration"], _CONFIGURATION, filters=list)
-        _check_fixed(settings)
-        record_type, segment = _report(settings)
-        columns = _texts("configuration columns", settings["columns"])
+        how = _fields("configuration", asked["configuration"], _CONFIGURATION, filters=list)
+        _check_fixed(how)
+        record_type, segment = _report(how)
+        columns = _texts("configuration columns", how["columns"])
         has = _columns(record_type, segment, advertiser)
-        _check_columns(columns, has, settings["timeUnit"])
+        _check_columns(columns, has, how["timeUnit"])
         return cls(
             record_type=record_type,
             segment=segment,
             days=_days(asked, today, history_days),
             columns=columns,
-            is_daily=settings["timeUnit"] == "DAILY",
-            filters=_filters(settings.get("filters") or [], has),
+            is_daily=how["timeUnit"] == "DAILY",
+            filters=_filters(how.get("filters") or [], has),
         )
 
 
@@ -107,22 +107,22 @@ def _texts(where: str, values: list[Any]) -> list[str]:
     return values
 
 
-def _check_fixed(settings: Mapping[str, Any]) -> None:
+def _check_fixed(how: Mapping[str, Any]) -> None:
     allowed = {
         "adProduct": ("SPONSORED_DISPLAY",),
         "timeUnit": tuple(_DAY_COLUMNS),
         "format": ("GZIP_JSON",),
     }
     for name, values in allowed.items():
-        if settings[name] not in values:
+        if how[name] not in values:
             raise invalid(f"configuration {name} is invalid. Allowed values: {', '.join(values)}")
 
 
-def _report(settings: Mapping[str, Any]) -> tuple[str, str | None]:
-    type_id = settings["reportTypeId"]
+def _report(how: Mapping[str, Any]) -> tuple[str, str | None]:
+    type_id = how["reportTypeId"]
     if type_id not in _TYPE_IDS.values():
         raise invalid("configuration reportTypeId is unknown or invalid")
-    groups = _texts("configuration groupBy", settings["groupBy"])
+    groups = _texts("configuration groupBy", how["groupBy"])
     if len(groups) != 1 or (type_id, groups[0]) not in _REPORTS:
         known = ", ".join(group for each, group in _REPORTS if each == type_id)
         raise invalid(f"configuration groupBy is invalid for {type_id}. Allowed values: {known}")

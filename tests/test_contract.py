@@ -1,0 +1,207 @@
+"""The descriptions of the service: they are valid, of the facts, and nothing gets past them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from sdanalytics.metrics import CATALOGUE, RECORD_TYPES, TACTICS
+from sdanalytics.sandbox import Answer
+from sdanalytics.sandbox.exchange import Exchange
+from tests.conftest import Box
+from tests.contract import FILES, answer_errors, complaints, operations
+from tests.test_sandbox_v3 import Caller
+
+
+def test_the_descriptions_are_valid() -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+    from openapi_spec_validator.readers import read_from_filename
+
+    for file in FILES:
+        specification, base_uri = read_from_filename(str(file))
+        assert list(OpenAPIV31SpecValidator(specification, base_uri).iter_errors()) == []
+
+
+@pytest.mark.off_contract
+def test_what_is_described_is_served(box: Box) -> None:
+    for name, operation in operations().items():
+        path = operation.path.format(recordType="campaigns", reportId="x")
+        answer = requests.request(operation.method, box.sandbox.base_url + path, timeout=10)
+        assert (box.sandbox.log[-1].operation, answer.status_code) == (name, 401)
+        assert answer_errors(name, answer) == []
+
+
+def test_names_are_those_of_the_catalogue() -> None:
+    v2, v3 = (operations()[name].description.spec for name in ("request_report", "create_report"))
+    columns = (v3 / "components" / "schemas" / "Column" / "enum").read_value()
+    v3_names = {metric.v3_name for metric in CATALOGUE.values() if metric.v3_reports}
+    assert len(columns) == len(set(columns))
+    assert set(columns) == v3_names | {"date", "startDate", "endDate"}
+    path = v2 / "paths" / "/sd/{recordType}/report"
+    [record_types] = [each for each in path / "parameters" if (each / "in").read_str() == "path"]
+    assert tuple((record_types / "schema" / "enum").read_value()) == RECORD_TYPES
+    body = path / "post" / "requestBody" / "content" / "application/json" / "schema"
+    assert tuple((body / "properties" / "tactic" / "enum").read_value()) == TACTICS
+
+
+def test_answers_of_version_2_are_as_described(box: Box) -> None:
+    caller = Caller(box)
+    assert caller.call("GET", "/v2/profiles").status_code == 200
+    body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}
+    path = (
+        f"/v2/reports/{caller.call('POST', '/sd/campaigns/report', json=body).json()['reportId']}"
+    )
+    early = caller.call("GET", path), caller.call("GET", f"{path}/download")
+    assert [answer.status_code for answer in early] == [200, 400]
+    box.clock.pass_time(6)
+    late = caller.call("GET", path), caller.call("GET", f"{path}/download")
+    assert [answer.status_code for answer in late] == [200, 307]
+    assert late[0].json()["status"] == "SUCCESS"
+
+
+@pytest.mark.off_contract
+@pytest.mark.parametrize("change", [{}, {"client_secret": "x"}, {"refresh_token": "x"}])
+def test_answers_to_a_login_are_as_described(box: Box, change: dict[str, str]) -> None:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": box.sandbox.environment["SDANALYTICS_CLIENT_ID"],
+        "client_secret": box.sandbox.environment["SDANALYTICS_CLIENT_SECRET"],
+        "refresh_token": box.sandbox.environment["SDANALYTICS_REFRESH_TOKEN"],
+    }
+    answer = requests.post(box.sandbox.token_url, data=form | change, timeout=10)
+    assert answer.ok == (not change)
+    assert answer_errors("token", answer) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Answer(200, "{}", {"Content-Type": "application/json"}),
+        Answer(200, '[{"campaignId": "7"}]', {"Content-Type": "application/json"}),
+        Answer(200, "[]", {"Content-Type": "text/html"}),
+        Answer(204),
+        Answer(404, "[]", {"Content-Type": "application/json"}),
+    ],
+)
+def test_answers_that_are_not_as_described_are_found(box: Box, wrong: Answer) -> None:
+    box.sandbox.arrange("campaigns", wrong)
+    caller = Caller(box)
+    url = f"{box.sandbox.base_url}/sd/campaigns"
+    answer = requests.get(url, headers=caller.headers, timeout=10)
+    assert answer_errors("campaigns", answer)
+
+
+# -- what is sent --------------------------------------------------------------------------
+
+
+def sent(box: Box) -> dict[str, Exchange]:
+    """One good request of every operation."""
+    caller = Caller(box)
+    caller.rows()
+    caller.v2_rows("campaigns", "matchedTarget", box.sandbox.today, TACTICS[0])
+    caller.call("GET", f"/v2/reports/{list(box.sandbox.reports)[1]}")
+    caller.delete(caller.create().json()["reportId"])
+    caller.campaigns(startIndex=0, count=100, stateFilter="enabled,paused,archived")
+    caller.call("GET", "/v2/profiles")
+    return {exchange.operation: exchange for exchange in box.sandbox.log}
+
+
+def changed(body: bytes, **change: Any) -> bytes:
+    """A body with fields changed, the configuration's where it has one; None: left out."""
+    document = json.loads(body)
+    inner = document.get("configuration", document)
+    for name, value in change.items():
+        part = inner if name in inner else document
+        part[name] = value
+        if value is None:
+            del part[name]
+    return json.dumps(document).encode()
+
+
+def test_good_requests_are_allowed(box: Box) -> None:
+    exchanges = sent(box)
+    assert exchanges.keys() == operations().keys() | {"storage"}
+    assert complaints(exchanges.values()) == []
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Clientid", "Scope"])
+def test_a_header_that_is_missing_is_found(box: Box, name: str) -> None:
+    exchanges = sent(box)
+    found = {
+        operation
+        for operation, exchange in exchanges.items()
+        if complaints([replace(exchange, headers=without(exchange.headers, name))])
+    }
+    without_it = {"token", "storage"} | ({"profiles"} if name == "Scope" else set())
+    assert found == exchanges.keys() - without_it
+
+
+def without(headers: dict[str, str], name: str) -> dict[str, str]:
+    return {each: value for each, value in headers.items() if not each.endswith(name)}
+
+
+Change = Callable[[Exchange], Exchange]
+
+
+def body(**change: Any) -> Change:
+    return lambda exchange: replace(exchange, body=changed(exchange.body, **change))
+
+
+def query(text: str) -> Change:
+    return lambda exchange: replace(exchange, query=text)
+
+
+def header(name: str, value: str) -> Change:
+    return lambda exchange: replace(exchange, headers=exchange.headers | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("operation", "change", "words"),
+    [
+        ("profiles", header("Authorization", "Token Atza|x"), "Security not found"),
+        ("campaigns", header("Amazon-Advertising-Api-Clientid", "me"), "ClientId"),
+        ("request_report", header("Amazon-Advertising-Api-Scope", "profile 1"), "Scope"),
+        ("request_report", header("Content-Type", "text/plain"), "text/plain"),
+        ("request_report", body(reportDate="2026-11-18"), "reportDate|2026-11-18"),
+        ("request_report", body(tactic="T00010"), "T00010"),
+        ("request_report", body(metrics="clicks, cost"), "clicks, cost"),
+        ("request_report", body(metrics=None), "metrics"),
+        ("request_report", body(segment="page"), "page"),
+        ("request_report", body(stateFilter="enabled"), "stateFilter"),
+        ("request_report", query("metrics=clicks"), "no parameter 'metrics'"),
+        ("get_report_status", query("a=b"), "no parameter 'a'"),
+        ("create_report", header("Content-Type", "application/json"), "application/json"),
+        ("create_report", header("Amazon-Advertising-Api-Scope", ""), "Scope"),
+        ("create_report", body(startDate="20261118"), "20261118"),
+        ("create_report", body(endDate=None), "endDate"),
+        ("create_report", body(reportDate="20261118"), "reportDate"),
+        ("create_report", body(columns=["date", "attributedSales14d"]), "attributedSales14d"),
+        ("create_report", body(columns=["date", "cost", "cost"]), "non-unique"),
+        ("create_report", body(columns=["date", "endDate"]), "endDate"),
+        ("create_report", body(groupBy=["advertiser"]), "advertiser"),
+        ("create_report", body(timeUnit="HOURLY"), "HOURLY"),
+        ("create_report", query("dryRun=1"), "no parameter 'dryRun'"),
+        ("campaigns", query("startIndex=0&count=500"), "500"),
+        ("campaigns", query("startIndex=first"), "startIndex"),
+        ("campaigns", query("stateFilter=enabled,running"), "running"),
+        ("campaigns", query("stateFilters=enabled"), "no parameter 'stateFilters'"),
+        ("storage", header("Authorization", "Bearer Atza|x"), "storage is shown Authorization"),
+    ],
+)
+def test_a_request_that_is_not_as_described_is_found(
+    box: Box, operation: str, change: Change, words: str
+) -> None:
+    [found] = complaints([change(sent(box)[operation])])
+    assert re.search(words, found)
+
+
+@pytest.mark.off_contract
+def test_requests_for_nothing_that_there_is_are_found(box: Box) -> None:
+    requests.get(f"{box.sandbox.base_url}/v3/reports", timeout=10)
+    assert complaints(box.sandbox.log) == ["GET /v3/reports: there is no such operation"]

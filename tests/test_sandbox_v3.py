@@ -1,0 +1,644 @@
+"""The stand-in under version 3: what it refuses, and the same account as under version 2."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any, Final
+
+import pytest
+import requests
+
+from sdanalytics import InvalidRequest, sandbox
+from sdanalytics.metrics import CATALOGUE, TACTICS, available, identity
+from sdanalytics.sandbox import Answer
+from tests.conftest import Box, JumpingClock
+from tests.contract import CREATE_TYPE, answer_errors
+from tests.test_fetch import REPORTS
+from tests.test_sandbox import token
+
+TYPES: Final = {
+    "campaigns": ("sdCampaigns", "campaign"),
+    "adGroups": ("sdAdGroup", "adGroup"),
+    "productAds": ("sdAdvertisedProduct", "advertiser"),
+    "targets": ("sdTargeting", "targeting"),
+    "asins": ("sdPurchasedProduct", "asin"),
+}
+Rows = list[dict[str, Any]]
+
+
+class Caller:
+    """Somebody with a login; every answer is as the service is described."""
+
+    def __init__(self, box: Box, advertiser: int = 0) -> None:
+        self.box = box
+        self.headers = {
+            "Authorization": f"Bearer {token(box)}",
+            "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
+            "Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[advertiser]),
+        }
+
+    def call(self, method: str, path: str, **request: Any) -> requests.Response:
+        headers = self.headers | request.pop("headers", {})
+        answer = requests.request(
+            method,
+            f"{self.box.sandbox.base_url}{path}",
+            headers={name: value for name, value in headers.items() if value},
+            timeout=10,
+            allow_redirects=False,
+            **request,
+        )
+        assert answer_errors(self.box.sandbox.log[-1].operation, answer) == []
+        return answer
+
+    def create(self, body: Any = None, **headers: str) -> requests.Response:
+        given = {"Content-Type": CREATE_TYPE} | headers
+        data = body if isinstance(body, str) else json.dumps(asked() if body is None else body)
+        return self.call("POST", "/reporting/reports", headers=given, data=data)
+
+    def get(self, report_id: str) -> requests.Response:
+        return self.call("GET", f"/reporting/reports/{report_id}")
+
+    def delete(self, report_id: str) -> requests.Response:
+        return self.call("DELETE", f"/reporting/reports/{report_id}")
+
+    def rows(self, body: Any = None) -> Rows:
+        """What a report holds, from beginning to end."""
+        report_id = self.create(body).json()["reportId"]
+        self.box.clock.pass_time(self.box.sandbox.settings.delay)
+        return unpacked(requests.get(self.get(report_id).json()["url"], timeout=10))
+
+    def v2_rows(self, record_type: str, segment: str | None, day: date, tactic: str) -> Rows:
+        """All metrics of a version 2 report."""
+        body = {
+            "reportDate": day.strftime("%Y%m%d"),
+            "tactic": tactic,
+            "metrics": ",".join(available(record_type, segment)),
+        }
+        body |= {"segment": segment} if segment else {}
+        report = self.call("POST", f"/sd/{record_type}/report", json=body).json()
+        self.box.clock.pass_time(self.box.sandbox.settings.delay)
+        answer = self.call("GET", f"/v2/reports/{report['reportId']}/download")
+        return unpacked(requests.get(answer.headers["Location"], timeout=10))
+
+    def campaigns(self, **query: Any) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self.call("GET", "/sd/campaigns", params=query).json()
+        return listed
+
+
+def unpacked(payload: requests.Response) -> Rows:
+    rows: Rows = json.loads(gzip.decompress(payload.content))
+    return rows
+
+
+def asked(
+    record_type: str = "campaigns", segment: str | None = None, **change: Any
+) -> dict[str, Any]:
+    """A body as anybody could send it; `change` goes to where its names are."""
+    type_id, group = TYPES[record_type]
+    body: dict[str, Any] = {"startDate": "2026-11-10", "endDate": "2026-11-12"}
+    configuration: dict[str, Any] = {
+        "adProduct": "SPONSORED_DISPLAY",
+        "reportTypeId": type_id,
+        "groupBy": [segment or group],
+        "columns": ["date", "campaignId", "campaignName"],
+        "timeUnit": "DAILY",
+        "format": "GZIP_JSON",
+    }
+    for name, value in change.items():
+        (configuration if name in {*configuration, "filters"} else body)[name] = value
+    body.setdefault("configuration", configuration)
+    return body
+
+
+def columns_of(record_type: str, segment: str | None) -> list[str]:
+    names = available(record_type, segment, api="v3")
+    return ["date", *(str(CATALOGUE[name].v3_name) for name in names)]
+
+
+@pytest.fixture
+def caller(box: Box) -> Caller:
+    return Caller(box)
+
+
+# -- what it refuses -----------------------------------------------------------------------
+
+
+@pytest.mark.off_contract
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer Atza|made-up"}, 401),
+        ({"Amazon-Advertising-API-ClientId": "other"}, 401),
+        ({"Amazon-Advertising-API-Scope": ""}, 400),
+        ({"Amazon-Advertising-API-Scope": "123"}, 401),
+        ({"Content-Type": "application/json"}, 415),
+        ({"Content-Type": ""}, 415),
+    ],
+)
+def test_headers_are_checked(caller: Caller, headers: dict[str, str], status: int) -> None:
+    answer = caller.create(**headers)
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.json()["code"] == str(status)
+
+
+COLUMNS: Final = ["date", "campaignId"]
+
+
+@pytest.mark.off_contract
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{", "not JSON"),
+        ([], "not an object"),
+        ({}, "startDate, endDate, configuration"),
+        (asked(configuration="sdCampaigns"), "configuration"),
+        (asked(configuration={}), "adProduct, reportTypeId"),
+        (asked(reportDate="20261110"), "reportDate"),
+        (asked(name=7), "name"),
+        (asked(startDate=20261110), "startDate"),
+        (asked(startDate="20261110"), "startDate is not YYYY-MM-DD"),
+        (asked(startDate="2026-11-31"), "startDate is not YYYY-MM-DD"),
+        (asked(startDate="2026-11-13"), "endDate is before startDate"),
+        (asked(endDate="2026-11-21"), "in the future"),
+        (asked(startDate="2026-09-15", endDate="2026-09-15"), "65 days"),
+        (asked(startDate="2026-10-12"), "31 days"),
+        (asked(adProduct="SPONSORED_PRODUCTS"), "adProduct"),
+        (asked(reportTypeId="spCampaigns"), "reportTypeId is unknown or invalid"),
+        (asked(groupBy="campaign"), "groupBy"),
+        (asked(groupBy=[]), "groupBy"),
+        (asked(groupBy=["adGroup"]), "groupBy is invalid for sdCampaigns"),
+        (asked(groupBy=["campaign", "matchedTarget"]), "groupBy"),
+        (asked("asins", "matchedTarget"), "groupBy is invalid for sdPurchasedProduct"),
+        (asked(columns=[]), "columns"),
+        (asked(columns=["date", 7]), "columns"),
+        (asked(columns=["date", "cots", "clicks2"]), "invalid values: (cots, clicks2)"),
+        (asked(columns=["date", "attributedSales14d"]), "(attributedSales14d)"),
+        (asked(columns=["date", "adGroupName"]), "(adGroupName)"),
+        (asked(segment="matchedTarget", columns=["campaignBudgetAmount"]), "(campaignBudget"),
+        (asked(columns=[*COLUMNS, "startDate", "endDate"]), "(startDate, endDate)"),
+        (asked(columns=COLUMNS, timeUnit="SUMMARY"), "(date)"),
+        (asked(timeUnit="HOURLY"), "DAILY, SUMMARY"),
+        (asked(format="CSV"), "GZIP_JSON"),
+        (asked(filters="enabled"), "filters"),
+        (asked(filters=[{"field": "campaignStatus"}]), "values"),
+        (asked(filters=[{"field": "adGroupName", "values": ["A"]}]), "(adGroupName)"),
+        (asked(filters=[{"field": "campaignStatus", "values": []}]), "filters"),
+    ],
+)
+def test_bodies_are_checked(caller: Caller, body: Any, words: str) -> None:
+    answer = caller.create(body)
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]
+    assert caller.box.sandbox.reports == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"startDate": "2026-10-13"},  # 31 days
+        {"startDate": "2026-09-16", "endDate": "2026-09-16"},  # 65 days ago
+        {"endDate": "2026-11-20"},  # today
+        {"name": "mine"},
+        {"name": None, "filters": None},
+    ],
+)
+def test_what_is_just_allowed_is_taken(caller: Caller, change: dict[str, Any]) -> None:
+    assert caller.create(asked(**change)).status_code == 200
+
+
+@pytest.mark.parametrize(("record_type", "segment"), REPORTS)
+def test_a_report_has_the_columns_of_its_table(
+    caller: Caller, record_type: str, segment: str | None
+) -> None:
+    columns = columns_of(record_type, segment)
+    rows = caller.rows(asked(record_type, segment, columns=columns))
+    assert {name for row in rows for name in row} == set(columns)
+    every = {str(metric.v3_name) for metric in CATALOGUE.values() if metric.v3_reports}
+    for name in sorted(every - set(columns)):
+        assert caller.create(asked(record_type, segment, columns=[name])).status_code == 400
+
+
+def test_vendors_have_neither_purchased_products_nor_skus(box: Box) -> None:
+    vendor = Caller(box, advertiser=1)
+    assert vendor.create(asked("asins")).status_code == 400
+    assert vendor.create(asked("productAds", columns=["promotedSku"])).status_code == 400
+    assert vendor.create(asked("productAds", columns=["promotedAsin"])).status_code == 200
+
+
+def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> None:
+    with sandbox.start() as usual:
+        unregistered = {usual.profile_ids[0]}
+    box = Box(clock, unregistered=unregistered)
+    with box.sandbox:
+        assert Caller(box).create().status_code == 403
+        assert Caller(box).call("GET", "/sd/campaigns").status_code == 403
+        assert Caller(box, advertiser=1).create().status_code == 200
+
+
+@pytest.mark.parametrize("wrong", [{"v3_link_lifetime": -1}, {"page_size": 0}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(wrong))):
+        sandbox.start(**wrong)
+
+
+# -- a report's life -----------------------------------------------------------------------
+
+
+def test_a_report_is_pending_then_processing_then_completed(caller: Caller) -> None:
+    body = asked(name="mine")
+    created = caller.create(body).json()
+    report_id = created["reportId"]
+    assert created == body | {
+        "reportId": report_id,
+        "status": "PENDING",
+        "createdAt": "2026-11-20T18:00:00.000Z",
+        "updatedAt": "2026-11-20T18:00:00.000Z",
+        **dict.fromkeys(("generatedAt", "url", "urlExpiresAt", "fileSize", "failureReason")),
+    }
+    seen = []
+    for _ in range(5):
+        document = caller.get(report_id).json()
+        seen.append((document["status"], document["url"] is None))
+        caller.box.clock.pass_time(1.25)
+    assert seen == [("PENDING", True)] * 2 + [("PROCESSING", True)] * 2 + [("COMPLETED", False)]
+    assert document["generatedAt"] == document["updatedAt"] == "2026-11-20T18:00:05.000Z"
+    assert document["urlExpiresAt"] == "2026-11-20T19:00:05.000Z"
+    payload = requests.get(document["url"], timeout=10)
+    assert len(payload.content) == document["fileSize"]
+    assert unpacked(payload) == caller.box.sandbox.reports[report_id].rows
+
+
+def test_its_address_is_good_for_an_hour_and_asking_again_gives_a_fresh_one(
+    caller: Caller,
+) -> None:
+    report_id = caller.create().json()["reportId"]
+    caller.box.clock.pass_time(6)
+    url = caller.get(report_id).json()["url"]
+    assert url.startswith(caller.box.sandbox.storage_url)
+    caller.box.clock.pass_time(3599)
+    assert requests.get(url, timeout=10).status_code == 200
+    caller.box.clock.pass_time(2)
+    assert requests.get(url, timeout=10).status_code == 403
+    fresh = Caller(caller.box).get(report_id).json()["url"]  # the token was, too
+    assert requests.get(fresh, timeout=10).status_code == 200
+
+
+def test_a_report_can_fail_for_a_reason(caller: Caller) -> None:
+    report_id = caller.create().json()["reportId"]
+    report = caller.box.sandbox.reports[report_id]
+    report.status, report.details = "FAILED", "Internal error of the generator"
+    assert caller.get(report_id).json()["failureReason"] is None
+    caller.box.clock.pass_time(6)
+    document = caller.get(report_id).json()
+    assert (document["status"], document["url"]) == ("FAILED", None)
+    assert document["failureReason"] == "Internal error of the generator"
+
+
+@pytest.mark.parametrize("without_url", [True, False])
+def test_days_without_activity(clock: JumpingClock, without_url: bool) -> None:
+    box = Box(clock, v3_empty_url=without_url)
+    with box.sandbox:
+        box.sandbox.fill_with(lambda report: [])
+        caller = Caller(box)
+        report_id = caller.create().json()["reportId"]
+        clock.pass_time(6)
+        document = caller.get(report_id).json()
+        assert document["status"] == "COMPLETED"
+        assert document["generatedAt"] is not None
+        if without_url:
+            assert document["url"] is document["urlExpiresAt"] is document["fileSize"] is None
+        else:
+            assert document["fileSize"] == 22
+            assert unpacked(requests.get(document["url"], timeout=10)) == []
+
+
+def test_a_report_is_its_profiles_and_its_versions_own(caller: Caller) -> None:
+    box = caller.box
+    report_id = caller.create().json()["reportId"]
+    other = Caller(box, advertiser=2)
+    assert other.get(report_id).status_code == 404
+    assert other.delete(report_id).status_code == 404
+    assert caller.call("GET", f"/v2/reports/{report_id}").status_code == 404
+    body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}
+    v2 = caller.call("POST", "/sd/campaigns/report", json=body).json()["reportId"]
+    assert caller.get(v2).status_code == 404
+    assert caller.get(report_id).status_code == 200
+
+
+def test_what_is_being_built_is_not_built_twice(caller: Caller) -> None:
+    report_id = caller.create().json()["reportId"]
+    refused = caller.create(asked(name="another name"))
+    assert refused.status_code == 425
+    detail = f"The Request is a duplicate of : {report_id}"
+    assert refused.json() == {"code": "425", "detail": detail}
+    for other in (asked(endDate="2026-11-13"), asked(columns=["date"]), asked("adGroups")):
+        assert caller.create(other).status_code == 200
+    assert Caller(caller.box, advertiser=1).create().status_code == 200
+    caller.box.clock.pass_time(6)
+    assert caller.create().status_code == 200
+
+
+def test_a_create_that_was_answered_429_may_have_been_done(caller: Caller) -> None:
+    body = json.dumps({"code": "429", "detail": "Too Many Requests"})
+    headers = {"Content-Type": "application/json"}
+    caller.box.sandbox.arrange("create_report", Answer(429, body, headers, stage="done"))
+    assert caller.create().status_code == 429
+    [report_id] = caller.box.sandbox.reports
+    assert report_id in caller.create().json()["detail"]
+
+
+def test_only_what_is_pending_can_be_deleted(caller: Caller) -> None:
+    report_id = caller.create().json()["reportId"]
+    assert caller.delete(report_id).json()["status"] == "CANCELLED"
+    assert caller.get(report_id).status_code == 404
+    assert caller.delete(report_id).status_code == 404
+    again = caller.create().json()["reportId"]  # and no duplicate
+    for status in ("PROCESSING", "COMPLETED"):
+        caller.box.clock.pass_time(3)
+        assert caller.get(again).json()["status"] == status
+        assert caller.delete(again).status_code == 400
+
+
+def test_limits_answer_429(clock: JumpingClock) -> None:
+    box = Box(clock, queue_limit=2, retry_after=9)
+    with box.sandbox:
+        caller = Caller(box)
+        bodies = [asked(startDate=f"2026-11-0{n}") for n in (1, 2, 3)]
+        answers = [caller.create(body) for body in bodies]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[-1].headers["Retry-After"] == "9"
+        assert answers[-1].json()["code"] == "429"
+        caller.delete(answers[0].json()["reportId"])
+        assert caller.create(bodies[2]).status_code == 200
+    box = Box(clock, rate_limit=1, retry_after=None)
+    with box.sandbox:
+        caller = Caller(box)
+        report_id = caller.create().json()["reportId"]
+        refused = [
+            caller.create(),
+            *[caller.get(report_id) for _ in range(2)],
+            *[caller.call("GET", "/sd/campaigns") for _ in range(2)],
+        ]
+        assert [answer.status_code for answer in refused] == [429, 200, 429, 200, 429]
+        assert "Retry-After" not in refused[0].headers
+
+
+@pytest.mark.parametrize("operation", ["create_report", "get_report", "delete_report", "campaigns"])
+def test_faults_can_be_arranged(caller: Caller, operation: str) -> None:
+    report_id = caller.create(asked("targets")).json()["reportId"]
+    calls: dict[str, Callable[[], object]] = {
+        "create_report": caller.create,
+        "get_report": lambda: caller.get(report_id),
+        "delete_report": lambda: caller.delete(report_id),
+        "campaigns": caller.campaigns,
+    }
+    before = caller.box.sandbox.count(operation)
+    faults = [Answer(0, stage="unread"), Answer(0, reset=True), Answer(None, cut=9)]
+    caller.box.sandbox.arrange(operation, *faults)
+    for _ in faults:
+        with pytest.raises(requests.RequestException):
+            calls[operation]()
+    assert caller.box.sandbox.count(operation) == before + 3
+    assert len(caller.box.sandbox.reports) == (2 if operation == "create_report" else 1)
+
+
+# -- the same account ----------------------------------------------------------------------
+
+
+def by_place(rows: Rows, keys: list[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    places = {tuple(row[key] for key in keys): row for row in rows}
+    assert len(places) == len(rows)
+    return places
+
+
+def through_v2(caller: Caller, record_type: str, segment: str | None, days: int) -> Rows:
+    """The last days of both tactics, under version 3's names where it has them."""
+    today = caller.box.sandbox.today
+    return [
+        {"date": str(day)} | {CATALOGUE[name].v3_name or name: row[name] for name in row}
+        for day in (today - timedelta(ago) for ago in range(days))
+        for tactic in TACTICS
+        for row in caller.v2_rows(record_type, segment, day, tactic)
+    ]
+
+
+def through_v3(caller: Caller, record_type: str, segment: str | None, days: int) -> Rows:
+    """The same from windows of at most 31 days."""
+    today, rows = caller.box.sandbox.today, []
+    for newest in range(0, days, 31):
+        body = asked(
+            record_type,
+            segment,
+            startDate=str(today - timedelta(min(newest + 30, days - 1))),
+            endDate=str(today - timedelta(newest)),
+            columns=columns_of(record_type, segment),
+        )
+        rows += caller.rows(body)
+    return rows
+
+
+@pytest.fixture
+def at_once(clock: JumpingClock) -> Iterator[Caller]:
+    """Reports take no time: all are of one moment, for attribution matures by the minute."""
+    box = Box(clock, delay=0.0)
+    with box.sandbox:
+        yield Caller(box)
+
+
+@pytest.mark.parametrize(("record_type", "segment"), REPORTS)
+def test_both_versions_tell_the_same_of_35_days(
+    at_once: Caller, record_type: str, segment: str | None
+) -> None:
+    both = set(available(record_type, segment)) & set(available(record_type, segment, api="v3"))
+    common = {str(CATALOGUE[name].v3_name) for name in both}
+    keys = ["date", *(str(CATALOGUE[name].v3_name) for name in identity(record_type, segment))]
+    assert common > set(keys[1:])
+    old = by_place(through_v2(at_once, record_type, segment, 35), keys)
+    new = by_place(through_v3(at_once, record_type, segment, 35), keys)
+    assert at_once.box.sandbox.count("create_report") == 2
+    assert at_once.box.sandbox.count("request_report") == 70
+    assert len(old) > 200
+    told = [
+        {place: {name: row[name] for name in row.keys() & common} for place, row in rows.items()}
+        for rows in (old, new)
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("advertiser", [1, 2])
+def test_so_they_do_for_every_advertiser(clock: JumpingClock, advertiser: int) -> None:
+    box = Box(clock, delay=0.0)
+    with box.sandbox:
+        caller = Caller(box, advertiser)
+        names = ["campaignId", "date", "cost", "sales", "campaignName"]
+        totals = [
+            sorted([row[name] for name in names] for row in through(caller, "campaigns", None, 3))
+            for through in (through_v2, through_v3)
+        ]
+        assert totals[0] == totals[1]
+        assert len(totals[0]) > 20
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    answers = []
+    for _ in range(2):
+        box = Box(JumpingClock())
+        with box.sandbox:
+            columns = columns_of("targets", None)
+            answers.append(Caller(box).rows(asked("targets", columns=columns)))
+    assert answers[0] == answers[1]
+
+
+def test_reports_add_up_in_what_only_version_3_tells(at_once: Caller) -> None:
+    parts = {
+        "addToCart": ("addToCartClicks", "addToCartViews"),
+        "addToList": ("addToListFromClicks", "addToListFromViews"),
+        "newToBrandDetailPageViews": (
+            "newToBrandDetailPageViewClicks",
+            "newToBrandDetailPageViewViews",
+        ),
+    }
+    totals = set()
+    for record_type in ("campaigns", "adGroups", "productAds", "targets"):
+        columns = columns_of(record_type, None)
+        rows = at_once.rows(asked(record_type, columns=columns))
+        sums = Counter[str]()
+        for row in rows:
+            sums.update({name: row[name] for names in parts.values() for name in names})
+            for total, names in parts.items():
+                assert row[total] == sum(row[name] for name in names)
+            searches = row["brandedSearches"] - row["brandedSearchesClicks"]
+            assert row["brandedSearchesViews"] == max(0, searches)
+        totals.add(tuple(sorted(sums.items())))
+    [once] = totals
+    assert all(count > 0 for _, count in once)
+
+
+def test_rates_and_costs_are_of_the_row(at_once: Caller) -> None:
+    rows = at_once.rows(asked(columns=columns_of("campaigns", None)))
+    for row in rows:
+        assert row["addToCartRate"] == round(row["addToCart"] / row["impressions"], 6)
+        assert row["brandedSearchRate"] == round(row["brandedSearches"] / row["impressions"], 6)
+        assert row["eCPAddToCart"] == pytest.approx(row["cost"] / row["addToCart"], abs=0.006)
+        assert row["longTermROAS"] == pytest.approx(row["longTermSales"] / row["cost"], abs=1e-6)
+        assert row["longTermSales"] >= row["newToBrandSales"]
+    assert len(rows) > 20
+
+
+def test_a_summary_is_the_sum_of_its_days(at_once: Caller) -> None:
+    names = ["matchedTargetAsin", "campaignId", "clicks", "salesClicks"]
+    body = asked(segment="matchedTarget", columns=["date", *names])
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for row in at_once.rows(body):
+        for name in names[2:]:
+            sums[row["campaignId"], row["matchedTargetAsin"], name] += row[name]
+    body = asked(
+        segment="matchedTarget", columns=["startDate", "endDate", *names], timeUnit="SUMMARY"
+    )
+    summary = at_once.rows(body)
+    assert {(row["startDate"], row["endDate"]) for row in summary} == {("2026-11-10", "2026-11-12")}
+    for row in summary:
+        for name in names[2:]:
+            total = sums.pop((row["campaignId"], row["matchedTargetAsin"], name))
+            assert row[name] == pytest.approx(total)
+    assert not sums
+
+
+def test_filters_leave_rows_out(at_once: Caller) -> None:
+    columns = ["campaignId", "cost"]
+    everything = at_once.rows(asked(columns=["costType", *columns]))
+    filters = [{"field": "costType", "values": ["VCPM"]}]
+    rows = at_once.rows(asked(columns=columns, filters=filters))
+    expected = [row for row in everything if row.pop("costType") == "VCPM"]
+    assert 0 < len(rows) < len(everything)
+    assert rows == expected
+
+
+# -- campaigns, and a version that is gone -------------------------------------------------
+
+ALL_STATES: Final = "enabled,paused,archived"
+
+
+def test_campaigns_are_listed_in_pages(clock: JumpingClock) -> None:
+    box = Box(clock, page_size=7)
+    with box.sandbox:
+        caller = Caller(box)
+        pages: list[list[dict[str, Any]]] = []
+        while not pages or pages[-1]:
+            start = sum(map(len, pages))
+            pages.append(caller.campaigns(startIndex=start, count=100, stateFilter=ALL_STATES))
+        sizes = [len(page) for page in pages]
+        assert set(sizes[:-2]) == {7}
+        assert len(sizes) > 4
+        listed = [campaign["campaignId"] for page in pages for campaign in page]
+        assert len(listed) == len(set(listed))
+        assert len(caller.campaigns(startIndex=1, count=2)) == 2
+        assert caller.campaigns(startIndex=1, count=2) == caller.campaigns()[1:3]
+
+
+def test_archived_campaigns_are_listed_when_asked_for(caller: Caller) -> None:
+    usual = caller.campaigns()
+    assert {campaign["state"] for campaign in usual} <= {"enabled", "paused"}
+    archived = caller.campaigns(stateFilter="archived")
+    assert {campaign["state"] for campaign in archived} == {"archived"}
+    assert len(caller.campaigns(stateFilter=ALL_STATES)) == len(usual) + len(archived)
+
+
+def test_every_campaign_of_a_report_is_listed_with_its_tactic(at_once: Caller) -> None:
+    listed = {
+        campaign["campaignId"]: (campaign["tactic"], campaign["name"])
+        for campaign in at_once.campaigns(stateFilter=ALL_STATES)
+    }
+    for ago in (0, 1, 30, 60):
+        day = at_once.box.sandbox.today - timedelta(ago)
+        for tactic in TACTICS:
+            for row in at_once.v2_rows("campaigns", None, day, tactic):
+                assert listed[row["campaignId"]] == (tactic, row["campaignName"])
+
+
+def test_campaigns_can_be_unlisted(at_once: Caller) -> None:
+    first, *others = at_once.campaigns()
+    box = Box(at_once.box.clock, unlisted={first["campaignId"]})
+    with box.sandbox:
+        caller = Caller(box)
+        assert caller.campaigns() == others
+        assert first["campaignId"] in {row["campaignId"] for row in caller.rows()}
+
+
+@pytest.mark.off_contract
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"count": 0},
+        {"count": "all"},
+        {"startIndex": -1},
+        {"stateFilter": "running"},
+        {"stateFilter": ""},
+    ],
+)
+def test_queries_are_checked(caller: Caller, query: dict[str, Any]) -> None:
+    assert caller.call("GET", "/sd/campaigns", params=query).status_code == 400
+
+
+def test_version_2_can_be_switched_off(clock: JumpingClock) -> None:
+    box = Box(clock, retired=True)
+    with box.sandbox:
+        caller = Caller(box)
+        body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}
+        gone = [
+            caller.call("POST", "/sd/campaigns/report", json=body),
+            caller.call("GET", "/v2/reports/x"),
+            caller.call("GET", "/v2/reports/x/download"),
+        ]
+        assert [answer.status_code for answer in gone] == [404, 404, 404]
+        assert box.sandbox.count("request_report") == 1
+        assert len(caller.call("GET", "/v2/profiles").json()) == 3
+        assert len(caller.rows()) > 20
+        assert len(caller.campaigns()) > 5
