@@ -351,7 +351,7 @@ def test_a_refresh_token_that_is_refused_is_explained(box: Box) -> None:
 
 def test_a_ready_made_token_works_and_is_not_renewed(box: Box) -> None:
     report_id = new_report(box)
-    token = next(iter(box.sandbox._service._tokens))
+    token = box.sandbox.log[-1].headers["Authorization"].removeprefix("Bearer ")
     client = Client(
         Credentials("amzn1.application-oa2-client.sandbox", access_token=token),
         box.sandbox.profile_ids[0],

@@ -67,8 +67,12 @@ def test_all_are_there() -> None:
     assert [path.stem for path in PATHS] == NAMES
 
 
+@pytest.mark.parametrize("api", ["v2", "v3"])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_with_no_account(name: str, tmp_path: Path) -> None:
+def test_it_runs_with_no_account(
+    name: str, api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDANALYTICS_API", api)
     copy = shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", tmp_path)
     notebook = execute(Path(copy))
     pictures = pictures_of(notebook)

@@ -184,14 +184,17 @@ class Sandbox:
     def client_for(
         self, profile_id: int, clock: Clock | None = None, api: str | None = None
     ) -> Client:
-        """A new client for one of the advertisers, that speaks `api` (see `Client`)."""
+        """A new client for one of the advertisers, that speaks `api` (see `Client`).
+
+        By default that of ``SDANALYTICS_API``, so that what runs here runs in either version.
+        """
         credentials = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
         return Client(
             credentials,
             profile_id,
             base_url=self.base_url,
             token_url=self.token_url,
-            api=api,
+            api=api or os.environ.get("SDANALYTICS_API"),
             clock=clock,
         )
 
