@@ -1,11 +1,12 @@
 """Calls that are killed at random moments, and what is left of them.
 
-``python -m tests.kills --kills 200 --seed 1`` kills so many and prints what it found.
+``python -m tests.kills --kills 200 --seed 1 --api v2`` kills so many and prints what it found.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -16,22 +17,23 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
+from sdanalytics.metrics import RECORD_TYPES, SEGMENT, identity, segmented_record_types
 from sdanalytics.sandbox import Sandbox
 from tests.faults import rows_of
 from tests.test_fetch import shown
 
-DAYS: Final = 20
-SLICES: Final = 2 * DAYS
-"""Reports of a call: one for each day and tactic."""
-BUILDING: Final = 0.5
+REPORTS: Final = {"v2": 40, "v3": 16}
+"""What the calls of a round come to: in version 2 one for each day and tactic, in version 3 one
+for each call."""
+BUILDING: Final = {"v2": 0.5, "v3": 2.0}
 """Seconds that a report takes."""
 BEYOND: Final = 1.2
 """The latest moment of a kill, in parts of the time that a call usually takes."""
@@ -40,13 +42,47 @@ MOST: Final = 8
 PATIENCE: Final = 120.0
 """Seconds in which a call that is left to itself has to end."""
 SCRIPT: Final = """
-import sys
-import pandas, pyarrow.parquet  # so that the call itself has nothing left to load
+import json, sys
+import pandas, pyarrow.parquet  # so that the calls themselves have nothing left to load
 import sdanalytics as sda
-first, last, answer = sys.argv[1:]
+calls, folder = sys.argv[1:]
 print("begins", flush=True)
-sda.fetch_report("campaigns", first, last, progress=False).to_parquet(answer)
+jobs = [sda.submit_report(of, a, b, segment=s) for of, s, a, b in json.loads(calls)]
+for number, job in enumerate(jobs):
+    job.result().to_parquet(f"{folder}/{number}.parquet")
 """
+
+Wanted = tuple[str, str | None, str, str]
+"""Record type, segment, first and last day of a call."""
+
+
+def calls(api: str, last: date) -> list[Wanted]:
+    """What is asked for in a round: one call in version 2, in version 3 all at once."""
+    if api == "v2":
+        return [("campaigns", None, str(last - timedelta(19)), str(last))]
+    kinds: list[tuple[str, str | None]] = [(record_type, None) for record_type in RECORD_TYPES]
+    kinds += [(record_type, SEGMENT) for record_type in segmented_record_types()]
+    ends = [last - timedelta(2 * n) for n in range(REPORTS[api] // len(kinds))]
+    return [(*kind, str(end - timedelta(1)), str(end)) for end in ends for kind in kinds]
+
+
+class _ServiceTime:
+    """Seconds of the service: they pass while calls run, for a restart is short beside a report."""
+
+    def __init__(self) -> None:
+        self._passed = 0.0
+        self._since: float | None = None
+
+    def __call__(self) -> float:
+        return self._passed + (time.monotonic() - self._since if self._since else 0.0)
+
+    def go(self) -> None:
+        """Let them pass."""
+        self._since = time.monotonic()
+
+    def stop(self) -> None:
+        """Let them stand still."""
+        self._passed, self._since = self(), None
 
 
 @dataclass
@@ -55,6 +91,7 @@ class Tally:
 
     Attributes
     ----------
+    api : {"v2", "v3"}
     phases : Counter
         Where the kills fell: while reports were asked for, built, or collected.
     rounds : int
@@ -67,6 +104,7 @@ class Tally:
         What else should not be.
     """
 
+    api: str
     phases: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
     creates: int = 0
@@ -79,16 +117,21 @@ class Tally:
         return self.phases.total()
 
     @property
+    def wanted(self) -> int:
+        """Reports that those calls come to."""
+        return self.rounds * REPORTS[self.api]
+
+    @property
     def extras(self) -> int:
         """Reports made twice: killed between asking and writing the id down."""
-        return self.creates - self.rounds * SLICES
+        return self.creates - self.wanted
 
     def __str__(self) -> str:
         phases = ", ".join(f"{count} while {phase}" for phase, count in sorted(self.phases.items()))
         facts = {
             "kills": f"{self.kills} ({phases})",
             "rounds": self.rounds,
-            "slices": self.rounds * SLICES,
+            "reports": self.wanted,
             "creates": self.creates,
             "extras": self.extras,
             "leftovers": self.leftovers,
@@ -99,23 +142,28 @@ class Tally:
 
 
 class _Round:
-    """One call in a store of its own, killed until it ends by itself."""
+    """Calls in a store of their own, killed until they end by themselves."""
 
-    def __init__(self, box: Sandbox, tally: Tally, folder: Path) -> None:
+    def __init__(self, box: Sandbox, clock: _ServiceTime, tally: Tally, at: Path) -> None:
         self._box = box
+        self._clock = clock
         self._tally = tally
-        self._store = ReportCache(folder / "store")
-        self._answer = folder / "answer.parquet"
+        self._folder = at
+        self._store = ReportCache(at / "store")
         self._before = len(box.reports)
-        last = box.today - timedelta(days=14)
-        self._days = last - timedelta(days=DAYS - 1), last
+        self._calls = calls(tally.api, box.today - timedelta(days=14))
+        self._environment = box.environment | {
+            "SDANALYTICS_CACHE_DIR": str(self._store.path),
+            "SDANALYTICS_API": tally.api,
+        }
 
     def seconds(self) -> float:
-        """How long the call takes when nobody kills it."""
+        """How long the calls take when nobody kills them."""
         with self._begun() as process:
             began = time.monotonic()
             assert process.wait(PATIENCE) == 0
-            return time.monotonic() - began
+        self._clock.stop()
+        return time.monotonic() - began
 
     def play(self, moments: Callable[[], float]) -> None:
         """Kill the call at such moments after its beginning; then look at its end."""
@@ -128,17 +176,15 @@ class _Round:
         self._look_at_end(kills)
 
     def _begun(self) -> subprocess.Popen[str]:
-        environment = os.environ | self._box.environment
-        environment["SDANALYTICS_CACHE_DIR"] = str(self._store.path)
-        arguments = [*map(str, self._days), str(self._answer)]
         process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *arguments],
-            env=environment,
+            [sys.executable, "-c", SCRIPT, json.dumps(self._calls), str(self._folder)],
+            env=os.environ | self._environment,
             stdout=subprocess.PIPE,
             text=True,
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "begins\n"
+        self._clock.go()
         return process
 
     def _is_killed(self, moment: float) -> bool:
@@ -147,6 +193,7 @@ class _Round:
                 process.wait(moment)
             except subprocess.TimeoutExpired:
                 process.kill()
+        self._clock.stop()
         ended_by = process.returncode
         self._check(ended_by in (0, -signal.SIGKILL), f"a call ended with {ended_by}")
         return ended_by == -signal.SIGKILL
@@ -155,43 +202,63 @@ class _Round:
         """What there is after a kill must be whole, and tells how far the call had got."""
         problems = self._store.verify()
         self._check(problems.empty, f"after a kill: {problems.to_dict('records')}")
-        stored = len(self._store.entries())
-        asked = stored + sda.pending(self._store)["report_id"].count()
-        phase = "asking" if asked < SLICES else "collecting" if stored else "building"
+        stored = set(self._store.entries()["report_id"])
+        asked = stored | set(sda.pending(self._store)["report_id"].dropna())
+        phase = (
+            "asking"
+            if len(asked) < REPORTS[self._tally.api]
+            else "collecting"
+            if stored
+            else "building"
+        )
         self._tally.phases[phase] += 1
 
     def _look_at_end(self, kills: int) -> None:
         reports = list(self._box.reports.values())[self._before :]
-        twice = len(reports) - SLICES
+        wanted = REPORTS[self._tally.api]
+        twice = len(reports) - wanted
+        # Version 3 answers that it is at what was not written down (425).
+        most = kills if self._tally.api == "v2" else 0
         self._tally.rounds += 1
         self._tally.creates += len(reports)
-        self._check(0 <= twice <= kills, f"{twice} reports made twice after {kills} kills")
+        self._check(0 <= twice <= most, f"{twice} reports made twice after {kills} kills")
         self._check(self._store.verify().empty, "the store is damaged")
-        frame = pd.read_parquet(self._answer)
-        ids = self._store.entries()["report_id"]
+        ids = set(self._store.entries()["report_id"])
         pending = set(sda.pending(self._store)["report_id"])
-        self._tally.leftovers += len(pending & set(ids))
-        self._check(pending <= set(ids), "something is still pending")
-        expected = rows_of([self._box.reports[each] for each in ids], frame.columns[2:])
-        self._check(len(ids) == SLICES and shown(frame) == expected, "the frame is wrong")
+        self._tally.leftovers += len(pending & ids)
+        self._check(pending <= ids, "something is still pending")
+        self._check(len(ids) == wanted, f"{len(ids)} reports are stored")
+        for number, call in enumerate(self._calls):
+            frame = pd.read_parquet(self._folder / f"{number}.parquet")
+            self._check(shown(frame) == self._sent(call, frame), f"the frame of {call} is wrong")
+
+    def _sent(self, call: Wanted, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        """What the frame of a call should show."""
+        record_type, segment, first, last = call
+        entries = self._store.entries()
+        entries = entries[entries["record_type"] == record_type]
+        entries = entries[entries["segment"].fillna("") == (segment or "")]
+        entries = entries[entries["date"].between(first, last)]
+        return rows_of(self._box, entries, frame.columns[2:], identity(record_type, segment))
 
     def _check(self, holds: bool, words: str) -> None:
         if not holds:
             self._tally.failures.append(f"round {self._tally.rounds}: {words}")
 
 
-def run(kills: int, seed: int, tell: Callable[[str], object]) -> Tally:
+def run(api: str, kills: int, seed: int, tell: Callable[[str], object]) -> Tally:
     """Kill calls until there were so many, and bring each to its end."""
     chance = random.Random(seed)
-    tally = Tally()
+    tally, clock = Tally(api), _ServiceTime()
     now = datetime.now(UTC)  # it stands still there: what is sent must not ripen meanwhile
-    with sandbox.start(delay=BUILDING, now=lambda: now) as box:
+    with sandbox.start(delay=BUILDING[api], now=lambda: now, monotonic=clock) as box:
         with tempfile.TemporaryDirectory() as folder:
-            usual = _Round(box, tally, Path(folder)).seconds()
-        tell(f"a call takes {usual:.1f} s")
+            usual = _Round(box, clock, tally, Path(folder)).seconds()
+        tell(f"a round takes {usual:.1f} s")
         while tally.kills < kills:
             with tempfile.TemporaryDirectory() as folder:
-                _Round(box, tally, Path(folder)).play(lambda: chance.uniform(0, BEYOND * usual))
+                played = _Round(box, clock, tally, Path(folder))
+                played.play(lambda: chance.uniform(0, BEYOND * usual))
             tell(f"{tally.kills} kills, {tally.rounds} rounds, {tally.extras} extras")
     return tally
 
@@ -199,10 +266,11 @@ def run(kills: int, seed: int, tell: Callable[[str], object]) -> Tally:
 def main() -> int:
     """Run the command line; 1 when anything was found that should not be."""
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
+    parser.add_argument("--api", choices=BUILDING, default="v2", help="the version")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     options = parser.parse_args()
-    tally = run(options.kills, options.seed, lambda line: print(line, flush=True))  # noqa: T201
+    tally = run(options.api, options.kills, options.seed, lambda line: print(line, flush=True))  # noqa: T201
     print(tally)  # noqa: T201
     return 1 if tally.failures or tally.leftovers else 0
 

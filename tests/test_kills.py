@@ -13,6 +13,10 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
 from tests.kills import run
 
+HALF_A_DAY = (
+    "of a day of which one tactic is stored and struck out, that one is asked for again: the "
+    "report that is being built brings it, but the store had it when the call looked"
+)
 KILLED = """
 import os, sys
 import sdanalytics as sda
@@ -23,11 +27,34 @@ sda.fetch_report("campaigns", sys.argv[1], tactic="T00020", progress=False)
 """
 
 
+KILLED_BETWEEN = """
+import os, sys
+import sdanalytics as sda
+from sdanalytics import ReportCache
+
+store = ReportCache.store
+
+
+def store_and_die(self, piece, *args, **kwargs):
+    store(self, piece, *args, **kwargs)
+    if piece.tactic == "T00020":
+        os._exit(9)
+
+
+ReportCache.store = store_and_die
+sda.fetch_report("campaigns", sys.argv[1], progress=False)
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_killed_calls_lose_nothing() -> None:
-    tally = run(8, 1, lambda line: None)
+@pytest.mark.parametrize(
+    ("api", "kills"),
+    [("v2", 8), pytest.param("v3", 5, marks=pytest.mark.xfail(reason=HALF_A_DAY))],
+)
+def test_killed_calls_lose_nothing(api: str, kills: int) -> None:
+    tally = run(api, kills, 1, lambda line: None)
     assert tally.failures == []
-    assert tally.kills >= 8
+    assert tally.kills >= kills
     assert tally.extras <= tally.kills
     assert tally.leftovers == 0
 
@@ -40,3 +67,17 @@ def test_what_is_stored_is_not_pending(store: ReportCache) -> None:
         assert subprocess.run(command, env=os.environ | own).returncode == 9
     assert len(store.entries()) == 1
     assert sda.pending(store).empty
+
+
+@pytest.mark.xfail(reason=HALF_A_DAY, strict=True)
+def test_a_day_of_which_one_tactic_is_stored_is_not_asked_for_again(store: ReportCache) -> None:
+    with sandbox.start(delay=0) as box:
+        day = str(box.today - timedelta(days=15))
+        own = box.environment | {"SDANALYTICS_CACHE_DIR": str(store.path), "SDANALYTICS_API": "v3"}
+        command = [sys.executable, "-c", KILLED_BETWEEN, day]
+        assert subprocess.run(command, env=os.environ | own).returncode == 9
+        assert len(store.entries()) == 1
+        client = box.client_for(box.profile_ids[0], api="v3")
+        sda.fetch_report("campaigns", day, client=client, cache=store)
+        assert len(store.entries()) == 2
+        assert box.count("create_report") == 1
