@@ -204,13 +204,8 @@ class _Round:
         self._check(problems.empty, f"after a kill: {problems.to_dict('records')}")
         stored = set(self._store.entries()["report_id"])
         asked = stored | set(sda.pending(self._store)["report_id"].dropna())
-        phase = (
-            "asking"
-            if len(asked) < REPORTS[self._tally.api]
-            else "collecting"
-            if stored
-            else "building"
-        )
+        begun = "collecting" if stored else "building"
+        phase = "asking" if len(asked) < REPORTS[self._tally.api] else begun
         self._tally.phases[phase] += 1
 
     def _look_at_end(self, kills: int) -> None:
@@ -247,7 +242,7 @@ class _Round:
 
 
 def run(api: str, kills: int, seed: int, tell: Callable[[str], object]) -> Tally:
-    """Kill calls until there were so many, and bring each to its end."""
+    """Kill calls of a version until there were so many, and bring each to its end."""
     chance = random.Random(seed)
     tally, clock = Tally(api), _ServiceTime()
     now = datetime.now(UTC)  # it stands still there: what is sent must not ripen meanwhile
