@@ -79,7 +79,10 @@ class ReportCache:
             path = os.environ.get("SDANALYTICS_CACHE_DIR") or _default_path()
         if not os.fspath(path):
             raise InvalidRequest("the path of a cache is empty; None means the default place")
+        if "\0" in os.fsdecode(path) or not _is_writable_name(path):
+            raise InvalidRequest(f"{path!r} is no path of a folder")
         self.path = Path(path).expanduser().absolute()
+        self.is_temporary = False
         self._closed = False
 
     def __repr__(self) -> str:
@@ -554,6 +557,15 @@ class ReportCache:
         raise InvalidRequest(
             f"say whose reports are meant with profile_id= and source=; {self.path} has {there_are}"
         )
+
+
+def _is_writable_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a path can be told of: in files, errors and the log."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ from sdanalytics.errors import (
 )
 from sdanalytics.files import Entry
 from sdanalytics.flow import Flow, Watch
-from sdanalytics.freshness import age_of, changing_from, is_fresh
+from sdanalytics.freshness import changing_from, is_fresh
 from sdanalytics.ledger import Built, Ledger, being_built
 from sdanalytics.metrics import available, catalogue_order
 from sdanalytics.plan import ReportPlan, Step
@@ -101,7 +101,7 @@ class Call:
         """What fetching would do, without doing it."""
         missing = set(self.missing())
         built = being_built(self._store.path)
-        steps = [self._step(piece, piece in missing, built) for piece in self._pieces]
+        steps = [self._step(piece, piece in missing, built.get(piece)) for piece in self._pieces]
         asked = self._needs(step.piece for step in steps if step.action == "create")
         return ReportPlan(self._query, tuple(steps), len(self._dialect().gather(asked)))
 
@@ -144,39 +144,47 @@ class Call:
         """Whether what is stored answers the call as it is."""
         if entry is None or not self._is_wide(entry) or self._refresh == "always":
             return False
-        return self._refresh == "never" or self._is_good(entry)
+        return self._refresh == "never" or self._is_good(entry.piece, entry.fetched_at)
 
-    def _is_good(self, entry: Entry) -> bool:
-        """Whether what is stored can be no other by now."""
-        return is_fresh(
-            entry.piece.date,
-            entry.fetched_at,
-            self._now,
-            self._profile.zone,
-            self._version.history_days,
-        )
+    def _is_good(self, piece: Slice, moment: datetime) -> bool:
+        """Whether a slice as it was then can be no other by now."""
+        zone, history = self._profile.zone, self._version.history_days
+        return is_fresh(piece.date, moment, self._now, zone, history)
 
-    def _step(self, piece: Slice, is_missing: bool, built: Mapping[Slice, Built]) -> Step:
+    def _is_wanted(self, piece: Slice, asked_at: datetime) -> bool:
+        """Whether a report that was asked for then will do, once it is there."""
+        if self._refresh == "always":  # what may still be being built; not what was forgotten
+            return asked_at >= self._now - timedelta(seconds=self._version.timeout)
+        return self._refresh == "never" or self._is_good(piece, asked_at)
+
+    def _step(self, piece: Slice, is_missing: bool, built: Built | None) -> Step:
         """What fetching would do about a slice, and why."""
         entry = self._held[piece]
         if not is_missing:
             return Step(piece, "store", "good")
-        if age_of(piece.date, self._now, self._profile.zone) > self._version.history_days:
+        if built is not None and self._would_take_up(piece, built):
+            return Step(piece, "being built", f"asked for at {built.asked_at:%Y-%m-%d %H:%M} UTC")
+        if piece.date < self._oldest:
             if entry is not None and self._is_wide(entry):
                 return Step(piece, "store", "the service no longer has it")
             return Step(piece, "gone", f"older than {self._version.history_days} days")
-        there = built.get(piece)
-        if there is not None and entry is not None and there.report_id == entry.report_id:
-            there = None  # it has come
-        if there is not None and there.serves(self._version.name, self._to_ask(entry), self._now):
-            return Step(piece, "being built", f"asked for at {there.asked_at:%Y-%m-%d %H:%M} UTC")
+        return Step(piece, "create", self._why(entry))
+
+    def _would_take_up(self, piece: Slice, built: Built) -> bool:
+        entry = self._held[piece]
+        has_come = entry is not None and entry.report_id == built.report_id
+        fits = built.serves(self._version.name, self._to_ask(entry), self._now)
+        return fits and not has_come and self._is_wanted(piece, built.asked_at)
+
+    def _why(self, entry: Entry | None) -> str:
+        """Why what is stored of a slice will not do."""
         if entry is None:
-            return Step(piece, "create", "not stored")
+            return "not stored"
         if not self._is_wide(entry):
             lacking = [name for name in self._query.columns if name not in entry.columns]
-            return Step(piece, "create", f"stored without {', '.join(lacking)}")
-        why = "refresh='always'" if self._is_good(entry) else "may have been restated"
-        return Step(piece, "create", why)
+            return f"stored without {', '.join(lacking)}"
+        is_good = self._is_good(entry.piece, entry.fetched_at)
+        return "refresh='always'" if is_good else "may have been restated"
 
     def _is_wide(self, entry: Entry) -> bool:
         """Whether it has all columns of the call."""
@@ -221,9 +229,12 @@ class Call:
         """Have the flow fetch them; what failed, and why."""
         self._store.check_writable()  # else reports would be asked for in vain
         whose = self._client.source, self._client.profile_id
-        with Ledger(self._store.path, self._version.name, *whose, self._now) as ledger:
-            flow = Flow(self._dialect(ledger), self._store, ledger, self._limit, watch)
-            return flow.run(needs, self._held)
+        facts = (self._version.name, *whose, self._now, self._is_wanted)
+        with Ledger(self._store.path, *facts) as ledger:
+            # Calls that keep nothing share no store: the client's own pace is what they share.
+            memory = None if self._store.is_temporary else ledger
+            flow = Flow(self._dialect(memory), self._store, ledger, self._limit, watch)
+            return flow.run(needs, self._held, self._to_ask)
 
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""
@@ -276,6 +287,7 @@ def opened_store(cache: object) -> Iterator[ReportCache]:
             prefix="sdanalytics-", ignore_cleanup_errors=True
         ) as folder:
             store = ReportCache(folder)
+            store.is_temporary = True
             try:
                 yield store
             finally:

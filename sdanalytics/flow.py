@@ -130,17 +130,20 @@ class Flow:
         self._come: set[Slice] = set()
         self._failures: dict[Slice, SDAnalyticsError] = {}
         self._needed = self._asked = 0
-        self._refusal: RateLimited | None = None
         self._too_old: tuple[date, ReportTooOld] | None = None
 
     def run(
-        self, needs: Mapping[Slice, Sequence[str]], held: Mapping[Slice, Entry | None]
+        self,
+        needs: Mapping[Slice, Sequence[str]],
+        held: Mapping[Slice, Entry | None],
+        to_ask: Callable[[Entry | None], Sequence[str]],
     ) -> dict[Slice, SDAnalyticsError]:
         """Fetch and store each slice with its columns; what failed, and why.
 
         What another call is fetching is waited for, what one that is gone has asked for is
         taken up (`sdanalytics.ledger`). `held` is what the store had of each slice when it
-        was decided to fetch it.
+        was decided to fetch it; `to_ask` tells which columns to ask for where something is
+        stored.
 
         Raises
         ------
@@ -151,6 +154,7 @@ class Flow:
             longer than the limit, `CacheError`.
         """
         self._held = held
+        self._to_ask = to_ask
         self._needed = len(needs)
         orders = self._dialect.gather(needs)
         try:
@@ -238,13 +242,9 @@ class Flow:
         try:
             while True:
                 while (wait := (yield self._dialect.until_create)) > 0:
-                    if self._refusal is not None and wait >= self._limit.remaining:
-                        raise self._refusal
                     yield Pause(wait)
-                try:
+                with contextlib.suppress(RateLimited):  # until_create tells how long to wait
                     return (yield partial(self._ask, order))  # type: ignore[no-any-return]
-                except RateLimited as error:
-                    self._refusal = error
         finally:
             self._asking.leave()
 
@@ -278,7 +278,7 @@ class Flow:
                 self._ledger.settle(come)
             if not standing.free:
                 return standing
-            order = order.of(standing.free)
+            order = self._widened(order.of(standing.free))
             claim = Claim(order.columns, self._create(order), now)
         except BaseException:
             self._ledger.settle(mine)
@@ -288,6 +288,11 @@ class Flow:
         message = "%s: report %s is being built (asked for %d of %d)"
         self._teller.tell("asked", message, order, claim.report_id, self._asked, self._needed)
         return replace(standing, built=(*standing.built, (claim, order.pieces)), free=())
+
+    def _widened(self, order: Order) -> Order:
+        """With the columns that others have stored while this call waited for its turn."""
+        names = {name for p in order.pieces for name in self._to_ask(self._store.lookup(p))}
+        return replace(order, columns=catalogue_order([*order.columns, *names]))
 
     def _without_come(self, order: Order, standing: Standing) -> Standing:
         come = {piece for piece in standing.free if self._has_come(piece, order.columns)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextvars
 import html
+import logging
 import threading
 import time
 import weakref
@@ -21,6 +22,8 @@ from sdanalytics.query import ReportQuery
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger("sdanalytics")
 
 State = Literal["running", "done", "failed", "cancelled"]
 _REDRAW: Final = 0.25
@@ -255,7 +258,10 @@ class ReportJob:
                 self._ended.set()
             _RUNNING.discard(self)
         for callback in self._callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except Exception:
+                logger.exception("a callback of %r failed", self)
 
     def _fetched(self) -> pd.DataFrame:
         whose = (self._client, self._cache, self._refresh, self._limit)

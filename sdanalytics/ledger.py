@@ -10,7 +10,9 @@ What is guaranteed: a slice is asked for once, however many calls want it at the
 A call asks for one report at a time; one that dies after asking and before it could write
 the id down, a gap of one answer's way, makes at most one report be asked for again. Its
 claim holds others up until it is noticed that it is gone: at once on the same machine (not
-on Windows), else after `LEASE` seconds in which it was not renewed, whatever the clocks say.
+on Windows), else after `LEASE` seconds in which it was not renewed, 90 where it was just asking,
+whatever the clocks say. A call that ends (Ctrl-C, its timeout) while it is asking holds others
+up for as long as the answer may come.
 Nothing of it is secret: slices, columns, report ids, times, and which process asked.
 """
 
@@ -28,7 +30,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -46,7 +48,9 @@ LEASE: Final = 30.0
 USEFUL: Final = timedelta(hours=24)
 """A report asked for longer ago is not taken up: the service may have dropped it."""
 _RENEWAL: Final = LEASE / 3
-_PATIENCE: Final = 30.0
+_LAST_ANSWER: Final = 90.0
+"""Seconds for which an answer may come to a create of a call that has ended; then it is void."""
+_PATIENCE: Final = 5.0
 """Seconds to wait for another process's transaction; each takes milliseconds."""
 
 _SCHEMA: Final = (
@@ -84,10 +88,13 @@ _COUNT: Final = (
 _PACE: Final = "select state from paces where source = ? and profile_id = ?"
 _KEEP_PACE: Final = "insert or replace into paces values (?, ?, ?)"
 _GIVE_BACK: Final = "update reports set lease = 0 where call = ? and report_id is not null"
+_KEEP: Final = "update reports set lease = ? where call = ? and report_id is null"
+_OWN: Final = "select 1 from reports" + _OF_A_SLICE + " and call = ?"  # noqa: S608
 _FORGET: Final = "delete from reports where asked_at < ? and lease < ?"
 _RENEW: Final = "update reports set lease = ? where call = ?"
 
 T = TypeVar("T")
+IsGood = Callable[[Slice, datetime], bool]
 Run = Callable[..., Any]
 """Runs a statement with its values."""
 
@@ -141,6 +148,8 @@ class Ledger:
         Whose reports the call asks for.
     now : datetime.datetime
         Aware; entries of reports that are too old to be taken up go.
+    is_good : callable
+        Whether a report of a slice that was asked for at a moment will still do.
 
     Notes
     -----
@@ -148,11 +157,14 @@ class Ledger:
     locks) every claim is granted, and a warning in the log says so once.
     """
 
-    def __init__(self, folder: Path, api: str, source: str, profile_id: str, now: datetime) -> None:
+    def __init__(
+        self, folder: Path, api: str, source: str, profile_id: str, now: datetime, is_good: IsGood
+    ) -> None:
         self._path = folder / FILE
         self._api = api
         self._whose = (source, profile_id)
         self._oldest = now - USEFUL
+        self._is_good = is_good
         self._call = secrets.token_hex(8)
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -175,8 +187,15 @@ class Ledger:
     ) -> None:
         self._ended.set()
         self._renewal.join(1.0)
-        # What is being built may be taken up at once; what is just being asked for may not.
-        self._attempt(lambda run: run(_GIVE_BACK, self._call), None)
+        until = time.time() + _LAST_ANSWER
+
+        def give_back(run: Run) -> None:
+            # What is being built may be taken up at once; what is just being asked for may not,
+            # as long as its answer may come yet.
+            run(_GIVE_BACK, self._call)
+            run(_KEEP, until, self._call)
+
+        self._attempt(give_back, None)
         with self._lock:
             self._close()
 
@@ -200,8 +219,9 @@ class Ledger:
         facts = (claim.columns, claim.report_id, claim.asked_at)
 
         def write(run: Run) -> None:
-            for piece in order.pieces:
-                self._write(run, piece, *facts)
+            for piece in order.pieces:  # one that comes late may be another call's by now
+                if run(_OWN, *_key(piece), self._call).fetchone():
+                    self._write(run, piece, *facts)
 
         self._attempt(write, None)
 
@@ -219,7 +239,7 @@ class Ledger:
 
         def within(run: Run) -> list[T]:
             row = run(_PACE, *self._whose).fetchone()
-            building = run(_COUNT, *self._whose, time.time()).fetchone()[0]
+            building = self._building(run)
             traffic = _traffic(row["state"] if row else None)
             result = work(traffic, building)
             state = json.dumps(traffic.to_json())
@@ -230,6 +250,10 @@ class Ledger:
         nothing: list[T] = []
         results = self._attempt(within, nothing)
         return results[0] if results else self._own_memory.change(work)
+
+    def _building(self, run: Run) -> int:
+        """How many reports are being built, as far as the ledger knows."""
+        return int(run(_COUNT, *self._whose, time.time()).fetchone()[0])
 
     def _look(self, order: Order, now: datetime, run: Run) -> Standing:
         built: dict[Claim, list[Slice]] = {}
@@ -256,7 +280,7 @@ class Ledger:
         lease, since = self._leases.setdefault(tuple(row)[:6], (row["lease"], now))
         if lease != row["lease"]:
             self._leases[tuple(row)[:6]] = (row["lease"], now)
-        elif now - since > LEASE:
+        elif now - since > (LEASE if row["report_id"] else max(LEASE, _LAST_ANSWER)):
             return False
         return _is_held(row)
 
@@ -267,7 +291,8 @@ class Ledger:
         if row is None or row["report_id"] is None:
             return None
         built = _built(row)
-        if not built.serves(self._api, columns, now):
+        is_good = self._is_good(slice_of(row), built.asked_at)
+        if not is_good or not built.serves(self._api, columns, now):
             return None
         return Claim(built.columns, built.report_id, built.asked_at)
 
@@ -282,7 +307,7 @@ class Ledger:
         facts = (json.dumps(columns), report_id, self._api, asked_at.isoformat())
         # An answer that comes after the call has ended is for the next one to take up.
         lease = 0.0 if self._ended.is_set() else time.time() + LEASE
-        run(_WRITE, *_key(piece), *facts, socket.gethostname(), os.getpid(), self._call, lease)
+        run(_WRITE, *_key(piece), *facts, _machine(), os.getpid(), self._call, lease)
 
     def _renew(self) -> None:
         while not self._ended.wait(_RENEWAL):
@@ -390,7 +415,7 @@ def _built(row: Any) -> Built:
     return Built(row["api"], row["report_id"], tuple(json.loads(row["columns"])), asked_at)
 
 
-def slice_of(row: Mapping[str, Any]) -> Slice:
+def slice_of(row: Mapping[str, Any] | sqlite3.Row) -> Slice:
     """The slice of an entry."""
     segment = None if row["segment"] == "none" else row["segment"]
     facts = (row["source"], row["profile_id"], row["record_type"], segment, row["tactic"])
@@ -442,7 +467,15 @@ def _is_held(row: sqlite3.Row) -> bool:
     """Whether the call that claimed it is still at it."""
     if row["lease"] < time.time():
         return False
-    return row["host"] != socket.gethostname() or _is_alive(row["pid"])
+    return row["host"] != _machine() or _is_alive(row["pid"])
+
+
+@cache
+def _machine() -> str:
+    """Where process ids mean the same: containers share a host's name, but not its processes."""
+    with contextlib.suppress(OSError):
+        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
+    return socket.gethostname()
 
 
 def _is_alive(pid: int) -> bool:

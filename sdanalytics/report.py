@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -265,5 +266,6 @@ def _check_options(refresh: object, timeout: object, client: object, cache: obje
     check_cache(cache)
     if timeout is None:
         return
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
+    if not is_number or not float(timeout) > 0:  # type: ignore[arg-type]  # it is a number
         raise InvalidRequest(f"timeout={timeout!r} is no number of seconds above 0")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -614,3 +617,52 @@ def test_addresses_that_are_none_are_refused(address: Any) -> None:
     with pytest.raises(sda.InvalidRequest, match="base_url") as caught:
         ready_made(address)
     assert "pw" not in str(caught.value)
+
+
+FORKED = """
+import multiprocessing as mp, sys, tempfile
+from datetime import date, timedelta
+import sdanalytics as sda
+
+client = sda.Client.from_env()
+today = date.fromisoformat(sys.argv[1])
+barrier = mp.get_context("fork").Barrier(3)
+
+def work(number):
+    barrier.wait()
+    folder = f"{sys.argv[2]}/{number}"
+    first = today - timedelta(10 * number + 10)
+    sda.fetch_report("campaigns", first, first + timedelta(7), metrics=["cost"],
+                     client=client, cache=folder, timeout=60, progress=False)
+    return sda.ReportCache(folder).entries()[["report_id", "date"]].values.tolist()
+
+sda.fetch_report("campaigns", today - timedelta(9), today, client=client, cache=sys.argv[2] + "/p")
+with mp.get_context("fork").Pool(3) as pool:
+    for rows in pool.map(work, range(3), chunksize=1):
+        for report_id, day in rows:
+            print(report_id, day.date())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_forked_processes_do_not_read_each_others_answers(tmp_path: Path) -> None:
+    with sda.sandbox.start(delay=0.1) as service:
+        command = [sys.executable, "-W", "ignore", "-c", FORKED, str(service.today), str(tmp_path)]
+        run = subprocess.run(
+            command, env=os.environ | service.environment, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        lines = [line.split() for line in run.stdout.splitlines()]
+        assert len(lines) == 3 * 16
+        for report_id, day in lines:
+            assert service.reports[report_id].request["reportDate"] == day.replace("-", "")
+
+
+def test_an_answer_about_another_report_is_refused(box: Box) -> None:
+    report_id = new_report(box)
+    box.sandbox.arrange(
+        "get_report_status", Answer(200, '{"reportId": "another", "status": "SUCCESS"}')
+    )
+    with pytest.raises(sda.ApiError, match="about report another"):
+        box.client.get_report_status(report_id)

@@ -22,7 +22,7 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, ReportTimeout, fetch_report, sandbox
 from sdanalytics.ledger import FILE
 from sdanalytics.sandbox import Answer, Sandbox
-from tests.conftest import Box
+from tests.conftest import Box, JumpingClock
 
 SCRIPT = """
 import sys
@@ -181,6 +181,7 @@ def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
 ) -> None:
     """By whatever clock it was made: that of the other machine may have been days ahead."""
     monkeypatch.setattr("sdanalytics.ledger.LEASE", 1.5)
+    monkeypatch.setattr("sdanalytics.ledger._LAST_ANSWER", 1.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
@@ -299,3 +300,56 @@ def test_the_ledger_of_a_store_that_may_only_be_read_is_read() -> None:
             if is_root:
                 os.seteuid(0)
             store.path.chmod(0o755)
+
+
+def test_a_report_that_was_asked_for_too_long_ago_is_not_taken_up(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    """Its numbers would be those of the moment when it was asked for: of half a day."""
+    box = Box(clock)
+    with box.sandbox:
+        day = box.day(0)
+        one = {"client": box.client, "cache": store, "tactic": "T00020"}
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", day, timeout=2, **one)  # type: ignore[arg-type]
+        clock.pass_time(13 * 3600)
+        assert sda.plan_report("campaigns", day, **one).reports == 1  # type: ignore[arg-type]
+        fetch_report("campaigns", day, **one)  # type: ignore[arg-type]
+        assert box.sandbox.count("request_report") == 2
+        assert store.entries()["fetched_at"].min() >= clock.now() - timedelta(minutes=5)
+
+
+def test_always_takes_up_what_may_still_be_being_built_and_nothing_older(
+    box: Box, store: ReportCache
+) -> None:
+    one = {"client": box.client, "cache": store, "tactic": "T00020", "refresh": "always"}
+    for wait, creates in ((600, 1), (3600, 3)):
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", box.day(1), timeout=2, **one)  # type: ignore[arg-type]
+        box.clock.pass_time(wait)
+        fetch_report("campaigns", box.day(1), **one)  # type: ignore[arg-type]
+        assert box.sandbox.count("request_report") == creates
+
+
+def test_who_waited_for_other_columns_asks_for_all_at_once(store: ReportCache) -> None:
+    with sandbox.start(delay=1) as box:
+        one = {"client": box.client, "cache": store, "tactic": "T00020"}
+        first = sda.submit_report("campaigns", box.today, metrics=["cost"], **one)  # type: ignore[arg-type]
+        while not box.reports:
+            assert not first.wait(0.01)
+        second = sda.submit_report("campaigns", box.today, metrics=["clicks"], **one)  # type: ignore[arg-type]
+        first.result(), second.result()
+        asked = [report.request["metrics"] for report in box.reports.values()]
+    assert asked == ["campaignId,cost", "campaignId,clicks,cost"]
+
+
+def test_a_create_that_outlives_its_call_is_waited_for(store: ReportCache) -> None:
+    with sandbox.start(delay=0.1) as box:
+        one = {"client": box.client, "cache": store, "tactic": "T00020"}
+        fetch_report("campaigns", box.today - timedelta(9), **one)  # type: ignore[arg-type]
+        box.arrange("request_report", Answer(None, after=4))
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", box.today, timeout=1, **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.today, **one)  # type: ignore[arg-type]
+        assert box.count("request_report") == 2
+    assert pending(store) == 0

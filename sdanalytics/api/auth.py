@@ -127,6 +127,7 @@ class TokenSource:
         self._clock = clock
         self._pace = Pace(clock, OwnMemory(), None)
         self._free = threading.Condition()
+        self._process = os.getpid()
         self._fetcher: Limit | None = None
         self._token = credentials.access_token
         self._good_until = float("inf") if credentials.access_token else float("-inf")
@@ -156,6 +157,8 @@ class TokenSource:
     @contextlib.contextmanager
     def _turn(self, limit: Limit) -> Iterator[None]:
         """One at a time; but nobody waits for a call that has ended and hangs on."""
+        if self._process != os.getpid():  # forked: whoever had a turn is in another process
+            self._free, self._fetcher, self._process = threading.Condition(), None, os.getpid()
         with self._free:
             while self._fetcher is not None and self._fetcher.remaining > 0:
                 if limit.remaining <= 0:

@@ -21,7 +21,7 @@ from sdanalytics.api.answers import error_from, storage_words
 from sdanalytics.api.auth import Credentials, TokenSource
 from sdanalytics.api.pace import AMAZON_CREATE_RATE, Memory, OwnMemory, Pace
 from sdanalytics.api.secrets import scrub
-from sdanalytics.api.transport import SILENCE_TIMEOUT, Answer, Transport, persist
+from sdanalytics.api.transport import SILENCE_TIMEOUT, Answer, Transport, persist, too_long
 from sdanalytics.clock import Clock, Limit
 from sdanalytics.errors import (
     ApiError,
@@ -294,8 +294,18 @@ class Client:
         return bound
 
     def until_create(self) -> float:
-        """Seconds to wait before a report is asked for; 0: now."""
-        return self._pace.until_create()
+        """Seconds to wait before a report is asked for; 0: now.
+
+        Raises
+        ------
+        RateLimited
+            When the service has said, to whomever, to wait for longer than the call may.
+        """
+        wait = self._pace.until_create()
+        limit = self._bounds()
+        if wait >= limit.remaining > 0 and self._pace.is_refused():
+            raise too_long()
+        return wait
 
     def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
         """Ask for a report: ``POST /sd/{recordType}/report``.
@@ -352,7 +362,10 @@ class Client:
         """
         operation = "get_report_status"
         answer = self.exchange(ApiRequest(operation, "GET", f"/v2/reports/{in_path(report_id)}"))
-        return self._report(answer, operation, 200)
+        report = self._report(answer, operation, 200)
+        if report.reportId != report_id:
+            raise another_report(operation, report_id, report.reportId)
+        return report
 
     def download_report(self, report_id: str) -> bytes:
         """Download a finished report: ``GET /v2/reports/{reportId}/download``.
@@ -554,6 +567,16 @@ def _is_report(document: object) -> bool:
         and is_text(document.get("status"))
         and all(map(is_text, texts))
         and all(map(_is_number, numbers))
+    )
+
+
+def another_report(operation: str, asked: str, told: str) -> ApiError:
+    """The error of an answer that is about another report than the one that was asked about."""
+    return ApiError(
+        f"{operation}: the answer is about report {scrub(told)[:100]}, not {asked}: a proxy mixes "
+        "answers up, or connections are shared. Call again",
+        operation=operation,
+        status=200,
     )
 
 

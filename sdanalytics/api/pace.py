@@ -34,8 +34,14 @@ _LOOK: Final = 0.25
 _FIRST_GAP: Final = 0.05
 _LONGEST_GAP: Final = 5.0
 _RECOVERY: Final = 0.95
-"""What is left of a gap, or of a wait to try one more, when a request is accepted."""
+"""What is left of a gap when a request is accepted."""
 _FIRST_WAIT: Final = 2.0
+_LONGEST_RETRY_AFTER: Final = 2 * 3600.0
+"""Seconds after which it is tried again, whatever the service said: it may have erred."""
+_MEMORY: Final = 1800.0
+"""Seconds after a refusal for which what it taught is taken for true."""
+_OPENING: Final = 0.5
+"""What is left of the wait to try one more, when one more was taken."""
 _LONGEST_READ_WAIT: Final = 60.0
 _LONGEST_CREATE_WAIT: Final = 300.0
 
@@ -94,7 +100,7 @@ class Window:
         """One more was taken, which may be beyond what was known."""
         if self.is_full(building):
             self.size = (building or 0) + 1
-            self._wait(now, _RECOVERY * self.patience)
+            self._wait(now, max(_OPENING * self.patience, _FIRST_WAIT / 2))
 
     def _wait(self, now: float, patience: float) -> None:
         self.patience = patience
@@ -128,6 +134,8 @@ class Traffic:
             lane.refused_at -= back
         self.window.opens_at -= back
         self.as_of = now
+        if now - self.creates.refused_at > _MEMORY and self.creates.opens_at <= now:
+            self.window = Window()
 
 
 class Memory(Protocol):
@@ -185,6 +193,12 @@ class Pace:
 
         return self._change(wait)
 
+    def is_refused(self) -> bool:
+        """Whether creates wait because the service said so."""
+        return self._change(
+            lambda traffic, *_: bool(traffic.creates.refusals or traffic.reads.refusals)
+        )
+
     def wait_turn(self, limit: Limit, *, creates: bool) -> bool:
         """Wait until a request may leave; False when that is not before the limit."""
 
@@ -221,16 +235,17 @@ class Pace:
         creates : bool
             Whether it was a create.
         """
+        told = None if retry_after is None else min(retry_after, _LONGEST_RETRY_AFTER)
 
         def note(traffic: Traffic, building: int | None, now: float) -> float:
             lane = traffic.creates if creates else traffic.reads
             if sent_at <= lane.refused_at:  # sent side by side with one that counted
-                lane.opens_at = max(lane.opens_at, now + (retry_after or 0.0))
+                lane.opens_at = max(lane.opens_at, now + (told or 0.0))
                 return 0.0
             lane.refused_at = now
             lane.refusals += 1
             longest = _LONGEST_CREATE_WAIT if creates else _LONGEST_READ_WAIT
-            wait = full_jitter(lane.refusals, longest) if retry_after is None else retry_after
+            wait = full_jitter(lane.refusals, longest) if told is None else told
             lane.opens_at = max(lane.opens_at, now + wait)
             if not creates:
                 lane.gap = min(max(2 * lane.gap, _FIRST_GAP), _LONGEST_GAP)

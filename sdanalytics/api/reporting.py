@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sdanalytics.api.client import ApiRequest, Client, in_path, is_text
+from sdanalytics.api.client import ApiRequest, Client, another_report, in_path, is_text
 from sdanalytics.api.transport import Answer
 
 _REPORTS: Final = "/reporting/reports"
@@ -49,7 +49,10 @@ class Reporting:
     def get(self, report_id: str) -> dict[str, Any]:
         """Ask how a report is doing: ``GET /reporting/reports/{reportId}``."""
         path = f"{_REPORTS}/{in_path(report_id)}"
-        return self._report(ApiRequest("get_report", "GET", path))
+        report = self._report(ApiRequest("get_report", "GET", path))
+        if report["reportId"] != report_id:
+            raise another_report("get_report", report_id, report["reportId"])
+        return report
 
     def delete(self, report_id: str) -> None:
         """Have a report built no longer: ``DELETE /reporting/reports/{reportId}``."""

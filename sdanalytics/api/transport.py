@@ -11,7 +11,9 @@ import dataclasses
 import email.utils
 import errno
 import json
+import os
 import random
+import weakref
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +43,8 @@ STORAGE_SILENCE_TIMEOUT: Final = 10.0
 _ANSWER_LOST: Final = (502, 504)
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
+_LONGEST_TROUBLE: Final = 10.0
+"""Seconds to wait at the most because a 5xx answer says so."""
 _CHUNK: Final = 1 << 16
 _LARGEST_ANSWER: Final = 1 << 26
 """Bytes of the longest answer of the service that is read: 64 MiB, a list of 100,000 profiles."""
@@ -87,6 +91,13 @@ class Transport:
 
     def __init__(self, connections: int = 16) -> None:
         guard_http_logs()
+        self._connections = connections
+        self._connect()
+        _ALL.add(self)
+
+    def _connect(self) -> None:
+        """Have no connection yet: one that a forked process shared would mix up the answers."""
+        connections = self._connections
         self._api = _session(connections)
         self._api.headers["User-Agent"] = f"sdanalytics/{__version__}"
         self._api.headers["Accept"] = "application/json"
@@ -104,6 +115,18 @@ class Transport:
         headers = {"Accept-Encoding": "identity"}
         patience = Patience(STORAGE_SILENCE_TIMEOUT, most)
         return _exchange(self._storage, "GET", url, limit, patience, headers=headers)
+
+
+_ALL: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
+
+
+def _connect_anew() -> None:
+    for transport in list(_ALL):
+        transport._connect()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_connect_anew)
 
 
 def _session(connections: int) -> requests.Session:
@@ -197,8 +220,11 @@ def timed_out(limit: Limit) -> ReportTimeout:
 
 def _closed(limit: Limit) -> SDAnalyticsError:
     """The error of a call that may send nothing more before its time is over."""
-    if limit.remaining <= 0:
-        return timed_out(limit)
+    return timed_out(limit) if limit.remaining <= 0 else too_long()
+
+
+def too_long() -> RateLimited:
+    """The error of a call that is to wait for longer than it has time."""
     return RateLimited(
         "the service asked (429) to wait for longer than the call has time. Wait, then call "
         "again: what arrived is kept. A longer timeout= lets the call wait by itself",
@@ -331,6 +357,7 @@ def persist(
             if answer.status < 500 or failures == tries or is_lost:
                 return answer
             trouble = f"answer {answer.status}"
-        wait = backoff(failures) if wait is None else wait
+        # A worker waits here, and there are few: longer waits are for the next call.
+        wait = backoff(failures) if wait is None else min(wait, _LONGEST_TROUBLE)
         pace.teller.tell(operation, "%s: %s; trying again in %.1f s", operation, trouble, wait)
         limit.wait(min(wait, limit.remaining))
