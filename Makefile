@@ -27,6 +27,7 @@ faults: $(VENV)/.test
 
 kills: $(VENV)/.test
 	$(BIN)/python -m tests.kills --kills 200 --seed 1
+	$(BIN)/python -m tests.kills --api v3 --kills 100 --seed 1
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzzing --cases 100000 --seed 1

@@ -157,6 +157,10 @@ class DownloadFailed(SDAnalyticsError):
         self.is_refused = is_refused
 
 
+class NotReady(DownloadFailed):
+    """A report that was said to be ready is not: it is waited for again."""
+
+
 class CorruptReport(SDAnalyticsError):
     """A payload is damaged, or a value in it does not fit its type.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -25,6 +25,7 @@ from sdanalytics.errors import (
     DownloadFailed,
     NotConfigured,
     NotFound,
+    NotReady,
     RateLimited,
     ReportFailed,
     ReportTimeout,
@@ -80,11 +81,15 @@ class Dialect(Protocol):
     def is_ready(self, report_id: str) -> bool:
         """Whether it can be downloaded; `ReportFailed` when it never will be."""
 
-    def download(self, report_id: str) -> bytes:
-        """Its payload."""
+    @property
+    def about_reports(self) -> frozenset[str]:
+        """Operations whose 400 or 404 means that a report is gone."""
+
+    def download(self, report_id: str) -> Any:
+        """Its payload; `NotReady` when it was said to be ready and is not."""
 
     def tables(
-        self, order: Order, columns: Sequence[str], payload: bytes
+        self, order: Order, columns: Sequence[str], payload: Any
     ) -> Mapping[Slice, pa.Table]:
         """The slices that a payload holds, in the order in which they are to be stored."""
 
@@ -127,6 +132,7 @@ class Flow:
         self._teller = Teller(logger)
         self._held: Mapping[Slice, Entry | None] = {}
         self._building: dict[str, Order] = {}
+        self._wanted: set[Slice] = set()
         self._come: set[Slice] = set()
         self._failures: dict[Slice, SDAnalyticsError] = {}
         self._needed = self._asked = 0
@@ -155,6 +161,7 @@ class Flow:
         """
         self._held = held
         self._to_ask = to_ask
+        self._wanted = set(needs)
         self._needed = len(needs)
         orders = self._dialect.gather(needs)
         try:
@@ -214,11 +221,13 @@ class Flow:
                         raise
                     trouble = error
                     self._teller.tell("download", "%s: %s; trying again", order, error)
+                    if isinstance(error, NotReady):
+                        yield from self._until_ready(order, report_id)
                 else:
                     yield from self._settle(order, report_id, lacking)
                     return
         assert trouble is not None
-        if reports == 1 or not _is_over(trouble):
+        if reports == 1 or not self._is_over(trouble):
             raise trouble
         yield partial(self._ledger.settle, order.pieces)
         yield from self._way(order, Standing(free=order.pieces), reports - 1, trouble)
@@ -235,6 +244,7 @@ class Flow:
             wider = {name for names in lacking.values() for name in names}
             columns = catalogue_order([*order.columns, *wider])
             pieces = tuple(lacking)
+            self._wanted.update(pieces)
             yield from self._way(Order(pieces, columns), Standing(free=pieces))
 
     def _ask_in_turn(self, order: Order) -> Story[Standing]:
@@ -295,9 +305,11 @@ class Flow:
         return replace(order, columns=catalogue_order([*order.columns, *names]))
 
     def _without_come(self, order: Order, standing: Standing) -> Standing:
+        """Without what others have stored; what would only come along is not asked for."""
         come = {piece for piece in standing.free if self._has_come(piece, order.columns)}
         self._come |= come
-        return replace(standing, free=tuple(p for p in standing.free if p not in come))
+        free = tuple(piece for piece in standing.free if piece not in come)
+        return replace(standing, free=free if self._wanted.intersection(free) else ())
 
     def _has_come(self, piece: Slice, columns: Sequence[str]) -> bool:
         """Whether another call has stored what is wanted since this one looked."""
@@ -359,12 +371,20 @@ class Flow:
         if error is None:
             return
         self._tell(missing, "failed")
-        if isinstance(error, SDAnalyticsError) and _is_over(error):
+        if isinstance(error, SDAnalyticsError) and self._is_over(error):
             self._ledger.settle(missing)
         if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
             raise error
         self._teller.tell(type(error).__name__, "%s: %s", order, error)
         self._failures |= dict.fromkeys(missing, error)
+
+    def _is_over(self, error: SDAnalyticsError) -> bool:
+        """Whether nothing more can come of the report that failed so; else it is taken up."""
+        if isinstance(error, DownloadFailed):
+            return error.is_refused
+        if isinstance(error, BadRequest | NotFound):
+            return error.operation in self._dialect.about_reports
+        return isinstance(error, ReportFailed | CorruptReport)
 
     def _withdraw(self) -> None:
         """Have the service build nothing more that nobody wants, where it can be told so."""
@@ -399,13 +419,6 @@ def _looks() -> Iterator[float]:
 def _ends_the_call(error: Exception) -> bool:
     unreachable = isinstance(error, ConnectionFailed) and not error.sent
     return unreachable or isinstance(error, _ENDS_THE_CALL)
-
-
-def _is_over(error: SDAnalyticsError) -> bool:
-    """Whether nothing more can come of the report that failed so; else it is to be taken up."""
-    if isinstance(error, DownloadFailed):
-        return error.is_refused
-    return isinstance(error, BadRequest | NotFound | ReportFailed | CorruptReport)
 
 
 def _worth_another_try(error: SDAnalyticsError, before: SDAnalyticsError | None) -> bool:

@@ -521,11 +521,6 @@ class Cell:
         return "for good" if self.lasts else "once"
 
     @property
-    def why_wrong(self) -> str | None:
-        """Why it does not go so yet, where it does not."""
-        return WRONG.get((self.operation, self.fault)) if self.api == "v3" else None
-
-    @property
     def version(self) -> Version:
         """The version that it is of."""
         return VERSIONS[self.api]
@@ -825,17 +820,6 @@ SCENES: Final[dict[str, Scene]] = {
     "url that is none": _send_to("reports/x?X-Amz-Signature=1"),
 }
 WORDS: Final = [*FAULTS, *SCENES]
-WRONG: Final = {
-    ("get_report", "COMPLETED too early"): "what is not COMPLETED when it is to be downloaded has "
-    "no url yet, and is taken for a report without rows",
-    ("campaigns", "400"): "the report, which is built, is given up for what the list was answered",
-    ("campaigns", "404"): "the report, which is built, is given up for what the list was answered",
-    ("campaigns", "JSON of the wrong shape"): "what is no campaign is passed over, and the list "
-    "goes on behind it: those campaigns get the tactic unknown",
-    ("storage", "empty body"): "no payload at all is taken for a report without rows",
-    ("storage", "payload with a day outside of the range"): "such rows are left out",
-}
-"""What version 3 is not yet right about, and why."""
 CELLS: Final = [
     Cell(api, operation, fault, lasts)
     for api, version in VERSIONS.items()
@@ -917,8 +901,6 @@ def _line(*columns: str) -> str:
 
 
 def _facts(cell: Cell) -> tuple[str, ...]:
-    if cell.why_wrong:
-        return "not yet right", "-", "-", "-"
     result = run(cell)
     creates = f"{result.creates} + {result.again - result.creates}"
     bound = next(text for seconds, text in _BOUNDS.items() if result.seconds < seconds)

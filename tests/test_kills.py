@@ -13,10 +13,6 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
 from tests.kills import run
 
-HALF_A_DAY = (
-    "of a day of which one tactic is stored and struck out, that one is asked for again: the "
-    "report that is being built brings it, but the store had it when the call looked"
-)
 KILLED = """
 import os, sys
 import sdanalytics as sda
@@ -49,7 +45,7 @@ sda.fetch_report("campaigns", sys.argv[1], progress=False)
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(
     ("api", "kills"),
-    [("v2", 8), pytest.param("v3", 5, marks=pytest.mark.xfail(reason=HALF_A_DAY))],
+    [("v2", 8), ("v3", 5)],
 )
 def test_killed_calls_lose_nothing(api: str, kills: int) -> None:
     tally = run(api, kills, 1, lambda line: None)
@@ -69,7 +65,6 @@ def test_what_is_stored_is_not_pending(store: ReportCache) -> None:
     assert sda.pending(store).empty
 
 
-@pytest.mark.xfail(reason=HALF_A_DAY, strict=True)
 def test_a_day_of_which_one_tactic_is_stored_is_not_asked_for_again(store: ReportCache) -> None:
     with sandbox.start(delay=0) as box:
         day = str(box.today - timedelta(days=15))

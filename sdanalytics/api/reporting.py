@@ -68,9 +68,9 @@ class Reporting:
             request = ApiRequest("campaigns", "GET", path)
             answer = self._client.exchange(request)
             page = answer.json()
-            if not isinstance(page, list):
+            if not isinstance(page, list) or not all(map(_is_campaign, page)):
                 raise self._client.error(answer, request.operation)
-            yield from (each for each in page if isinstance(each, dict))
+            yield from page
             if not page:
                 return
             start += len(page)
@@ -81,6 +81,10 @@ class Reporting:
         if not _is_report(answer, document):
             raise self._client.error(answer, request.operation)
         return document  # type: ignore[no-any-return]
+
+
+def _is_campaign(document: object) -> bool:
+    return isinstance(document, dict) and "campaignId" in document
 
 
 def _is_report(answer: Answer, document: Any) -> bool:

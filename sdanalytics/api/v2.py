@@ -33,11 +33,14 @@ class V2:
         How many days back the service reports.
     timeout : float
         Seconds that a call may take when it does not say: generation takes minutes, up to 15.
+    about_reports : frozenset of str
+        Operations whose 400 or 404 means that a report is gone.
     """
 
     name: Final = "v2"
     history_days: Final = 60
     timeout: Final = 30 * 60.0
+    about_reports: Final = frozenset({"get_report_status", "download_report"})
 
     def __init__(
         self, client: Client, limit: Limit, store: object, oldest: date, memory: Memory | None

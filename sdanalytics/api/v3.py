@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, Final, Protocol
@@ -17,7 +18,14 @@ from sdanalytics.api.client import Client
 from sdanalytics.api.pace import Memory
 from sdanalytics.api.reporting import Reporting
 from sdanalytics.clock import Limit
-from sdanalytics.errors import ApiError, CorruptReport, NotFound, ReportFailed, ReportTooOld
+from sdanalytics.errors import (
+    ApiError,
+    CorruptReport,
+    NotFound,
+    NotReady,
+    ReportFailed,
+    ReportTooOld,
+)
 from sdanalytics.metrics import CATALOGUE, SEGMENT, TACTICS, UNKNOWN
 from sdanalytics.order import Order
 from sdanalytics.payload import read_payload
@@ -63,6 +71,29 @@ class Tactics(Protocol):
         """Keep them."""
 
 
+@dataclass(frozen=True)
+class Parcel:
+    """What came of a report.
+
+    Attributes
+    ----------
+    body : bytes or None
+        The payload; None where there is nothing to tell.
+    first, last : str
+        The days that the report spans, as the service says them.
+    """
+
+    body: bytes | None
+    first: str
+    last: str
+
+    def day(self, text: str) -> date:
+        """A day of the report; ValueError or TypeError for what is none."""
+        if not self.first <= text <= self.last:
+            raise ValueError(text)
+        return date.fromisoformat(text)
+
+
 class V3:
     """How an order becomes a report of version 3, and its payload day slices again.
 
@@ -72,11 +103,14 @@ class V3:
         How many days back the service reports.
     timeout : float
         Seconds that a call may take when it does not say: generation takes up to 3 hours.
+    about_reports : frozenset of str
+        Operations whose 400 or 404 means that a report is gone.
     """
 
     name: Final = "v3"
     history_days: Final = 65
     timeout: Final = 4 * 3600.0
+    about_reports: Final = frozenset({"get_report"})
 
     def __init__(
         self, client: Client, limit: Limit, store: Tactics, oldest: date, memory: Memory | None
@@ -155,15 +189,21 @@ class V3:
             )
         return bool(status == "COMPLETED")
 
-    def download(self, report_id: str) -> bytes:
-        """The payload of a report that is ready; nothing at all where it is empty.
+    def download(self, report_id: str) -> Parcel:
+        """The payload of a report that is ready, and the days that it spans.
 
         The link is good for an hour; asking for it each time makes it a fresh one.
         """
-        link = self._service.get(report_id).get("url")
-        return self._client.from_storage(str(link), report_id) if link else b""
+        report = self._service.get(report_id)
+        if report["status"].upper() != "COMPLETED":
+            raise NotReady(f"report {report_id} is not ready after all", report_id=report_id)
+        link = report.get("url")
+        payload = self._client.from_storage(str(link), report_id) if link else None
+        return Parcel(payload, str(report.get("startDate")), str(report.get("endDate")))
 
-    def tables(self, order: Order, columns: Sequence[str], payload: bytes) -> dict[Slice, pa.Table]:
+    def tables(
+        self, order: Order, columns: Sequence[str], payload: Parcel
+    ) -> dict[Slice, pa.Table]:
         """The day slices that a payload holds, those of unknown tactic first.
 
         What a campaign's tactic is says the list of campaigns; where it is not on it, the
@@ -172,10 +212,10 @@ class V3:
         names = {name: str(CATALOGUE[name].v3_name) for name in columns}
         empty = arrow_schema(columns).empty_table()
         rows = arrow_schema(["date", *columns]).empty_table()
-        if payload:
+        if payload.body is not None:
             largest = self._client.largest_report
-            rows = _spelled(read_payload(payload, ["date", *columns], largest, names))
-        parts = self._parts(rows)
+            rows = _spelled(read_payload(payload.body, ["date", *columns], largest, names))
+        parts = self._parts(rows, payload)
         pieces = [*_unknowns(order.pieces), *order.pieces]
         return {
             piece: rows.take(parts[piece.date, piece.tactic]).select(list(columns))
@@ -208,11 +248,13 @@ class V3:
             raise error
         return report
 
-    def _parts(self, rows: pa.Table) -> dict[tuple[date, str], np.ndarray[Any, Any]]:
+    def _parts(
+        self, rows: pa.Table, payload: Parcel
+    ) -> dict[tuple[date, str], np.ndarray[Any, Any]]:
         """Which rows are of which day and tactic."""
         if not rows.num_rows:
             return {}
-        days, day_of = _days(rows.column("date"))
+        days, day_of = _days(rows.column("date"), payload)
         campaigns = rows.column("campaignId").fill_null(_NOBODYS).to_numpy()
         ids, id_of = np.unique(campaigns, return_inverse=True)
         names = (*TACTICS, UNKNOWN)
@@ -308,19 +350,19 @@ def _is_same(report: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
     return facts(report) == facts(document)
 
 
-def _days(texts: pa.ChunkedArray) -> tuple[list[date], np.ndarray[Any, Any]]:
+def _days(texts: pa.ChunkedArray, payload: Parcel) -> tuple[list[date], np.ndarray[Any, Any]]:
     """The days that occur, and which of them each row is of."""
     coded = texts.combine_chunks().dictionary_encode(null_encoding="encode")
     codes = coded.indices.to_numpy()
     days = []
     for code, text in enumerate(coded.dictionary.to_pylist()):
         try:
-            days.append(date.fromisoformat(text))
+            days.append(payload.day(text))
         except (ValueError, TypeError):
             row = int(np.argmax(codes == code))
             raise CorruptReport(
-                f"field 'date' of row {row} is no day: {str(text)[:40]!r}. Nothing of this "
-                "report is kept",
+                f"field 'date' of row {row} is no day of {payload.first} to {payload.last}: "
+                f"{str(text)[:40]!r}. Nothing of this report is kept",
                 field="date",
                 row=row,
             ) from None
