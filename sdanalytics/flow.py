@@ -389,10 +389,10 @@ class Flow:
     def _withdraw(self) -> None:
         """Have the service build nothing more that nobody wants, where it can be told so."""
         limit = Limit(self._limit.clock, _WITHDRAWAL)
-        for report_id, order in self._building.items():
+        for report_id, pieces in self._ledger.mine().items():
             with contextlib.suppress(SDAnalyticsError):
                 if Stage.perform(partial(self._dialect.withdraw, report_id, limit), limit):
-                    self._ledger.settle(order.pieces)
+                    self._ledger.settle(pieces)
 
     def _timed_out(self) -> ReportTimeout:
         ids = tuple(self._building)

@@ -81,6 +81,7 @@ _ALL: Final = (
 _LOOK: Final = "select * from reports" + _OF_A_SLICE  # noqa: S608  # a constant
 _STRIKE: Final = "delete from reports" + _OF_A_SLICE + " and call = ?"  # noqa: S608
 _WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
+_MINE: Final = "select * from reports where call = ? and report_id is not null"
 _COUNT: Final = (
     "select count(*) from reports where source = ? and profile_id = ?"
     " and report_id is not null and lease > ?"
@@ -233,6 +234,14 @@ class Ledger:
                 run(_STRIKE, *_key(piece), self._call)
 
         self._attempt(strike, None)
+
+    def mine(self) -> dict[str, list[Slice]]:
+        """The reports that this call has asked for, or taken up, by id, with their slices."""
+        nothing: list[sqlite3.Row] = []
+        reports: dict[str, list[Slice]] = {}
+        for row in self._attempt(lambda run: run(_MINE, self._call).fetchall(), nothing):
+            reports.setdefault(row["report_id"], []).append(slice_of(row))
+        return reports
 
     def change(self, work: Callable[[Traffic, int | None], T]) -> T:
         """Look at, and change, what is known of the service's limits (`Memory`)."""
