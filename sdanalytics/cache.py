@@ -375,7 +375,8 @@ class ReportCache:
             source=source, now=now,
         )  # fmt: skip
         history_days = check_history(history_days)
-        pieces = list(self._pieces())
+        # Rows of unknown tactic are what is left over of a day, and nothing to wait for.
+        pieces = [piece for piece in self._pieces() if piece.tactic != UNKNOWN]
         return coverage_of(selection, pieces, self.lookup, self._zone, history_days, now)
 
     def pending(self) -> pd.DataFrame:

@@ -270,6 +270,7 @@ def test_rows_of_campaigns_that_are_not_listed_are_of_unknown_tactic(
     assert v3["tactic"].cat.categories.equals(v2["tactic"].cat.categories)
     read = store.read("campaigns", box.day(2), box.day(1), metrics=["cost"])
     pd.testing.assert_frame_equal(read, v3)
+    assert set(store.coverage(now=box.clock.now())["tactic"]) == {"T00020", "T00030"}
     # Who asks for one tactic gets no rows of an unknown one.
     one = fetch(box, "v3", 2, 1, metrics=["cost"], cache=store, tactic="T00020")
     assert set(one["tactic"]) == {"T00020"}
