@@ -49,6 +49,7 @@ from sdanalytics.files import (
 from sdanalytics.freshness import changing_from
 from sdanalytics.merging import with_columns, without_rows
 from sdanalytics.metrics import TACTICS, UNKNOWN, available, catalogue_order, identity
+from sdanalytics.names import has_half_a_pair
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
 from sdanalytics.tactics import place_of_tactics, read_tactics, write_tactics
@@ -79,7 +80,8 @@ class ReportCache:
             path = os.environ.get("SDANALYTICS_CACHE_DIR") or _default_path()
         if not os.fspath(path):
             raise InvalidRequest("the path of a cache is empty; None means the default place")
-        if "\0" in os.fsdecode(path) or not _is_writable_name(path):
+        name = os.fsdecode(path)
+        if "\0" in name or has_half_a_pair(name):
             raise InvalidRequest(f"{path!r} is no path of a folder")
         self.path = Path(path).expanduser().absolute()
         self.is_temporary = False
@@ -558,15 +560,6 @@ class ReportCache:
         raise InvalidRequest(
             f"say whose reports are meant with profile_id= and source=; {self.path} has {there_are}"
         )
-
-
-def _is_writable_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a path can be told of: in files, errors and the log."""
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:

@@ -22,3 +22,8 @@ def one_of(parameter: str, value: object, known: Sequence[str]) -> str:
     meant = nearest(value, known, cutoff=0.5)
     hint = f"; did you mean {meant!r}?" if meant else ""
     raise InvalidRequest(f"{parameter}={value!r} is not one of {', '.join(known)}{hint}")
+
+
+def has_half_a_pair(text: str) -> bool:
+    """Whether half of a surrogate pair is in a text: then it cannot be written anywhere."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -25,6 +25,7 @@ from isal.igzip_lib import IsalError
 
 from sdanalytics.errors import CorruptReport
 from sdanalytics.metrics import Kind
+from sdanalytics.names import has_half_a_pair
 from sdanalytics.schema import arrow_schema, arrow_type, kind_of
 
 LARGEST: Final = 8 << 30
@@ -296,7 +297,7 @@ def _find_unfit(piece: bytes) -> tuple[int, str, str] | None:
         for field, value in row.items() if isinstance(row, dict) else ():
             if isinstance(value, _Constant):
                 return number, field, f"{value} is no number"
-            if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            if isinstance(value, str) and has_half_a_pair(value):
                 return number, field, "half of a surrogate pair is no text"
     return None
 

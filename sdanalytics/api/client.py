@@ -32,6 +32,7 @@ from sdanalytics.errors import (
     ServerError,
 )
 from sdanalytics.metrics import RECORD_TYPES
+from sdanalytics.names import has_half_a_pair
 from sdanalytics.payload import LARGEST
 
 if TYPE_CHECKING:
@@ -582,7 +583,7 @@ def another_report(operation: str, asked: str, told: str) -> ApiError:
 
 def is_text(value: object) -> bool:
     """Whether it is text that can be written: no half of a surrogate pair in it."""
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return isinstance(value, str) and not has_half_a_pair(value)
 
 
 def _is_number(value: object) -> bool:
