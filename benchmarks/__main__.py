@@ -1,0 +1,50 @@
+"""``python -m benchmarks [NAME...] [--quick]``: measure, and write the page and the figure."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from benchmarks import results
+from benchmarks.machine import machine
+from benchmarks.results import Section
+
+HERE: Final = Path(__file__).parent
+NAMES: Final = ("parsing", "store", "frames", "many")
+
+
+def main(arguments: Sequence[str] | None = None, home: Path = HERE) -> None:
+    """Measure what is named, or all; the other sections of the page stay as they were."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    known = [name for name in NAMES if find_spec(f"benchmarks.{name}")]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}")
+    parser.add_argument("--quick", action="store_true", help="small, and kept apart")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.names) - set(known):
+        parser.error(f"{', '.join(sorted(unknown))} is none of {', '.join(known)}")
+    folder = home / ".work" / "quick" if asked.quick else home
+    for name in asked.names or known:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        section: Section = import_module(f"benchmarks.{name}").measure(asked.quick)
+        results.save(folder / "measured", name, section, machine())
+    write(folder)
+
+
+def write(folder: Path) -> None:
+    """The page and the figure of what was measured, now or before."""
+    from benchmarks.figure import draw
+
+    kept = {name: results.load(folder / "measured", name) for name in NAMES}
+    found = {name: section for name, section in kept.items() if section}
+    (folder / "RESULTS.md").write_text(results.page(found))
+    draw({name: section for name, (section, _) in found.items()}, folder / "results.png")
+    print(f"wrote {folder / 'RESULTS.md'}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

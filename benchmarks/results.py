@@ -1,0 +1,103 @@
+"""What a benchmark finds: kept as JSON, a file a section, and written as one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One thing that was to be reached."""
+
+    what: str
+    wanted: str
+    measured: str
+    is_met: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one benchmark found: words, a table (a dict a row, the same keys in each), goals."""
+
+    title: str
+    text: str
+    rows: list[dict[str, object]]
+    goals: list[Goal]
+
+
+def save(folder: Path, name: str, section: Section, machine: Mapping[str, str]) -> None:
+    """Keep a section, and the machine it was measured on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {"machine": dict(machine), **asdict(section)}
+    (folder / f"{name}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+
+def load(folder: Path, name: str) -> tuple[Section, dict[str, str]] | None:
+    """A section and its machine; None when it was never measured."""
+    try:
+        kept: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    except FileNotFoundError:
+        return None
+    machine = kept.pop("machine")
+    return Section(**kept | {"goals": [Goal(**goal) for goal in kept["goals"]]}), machine
+
+
+def table(rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows as a table of Markdown; numbers to the right, with three digits that count."""
+    rows = list(rows)
+    if not rows:
+        return ""
+    names = list(rows[0])
+    right = [any(isinstance(row[name], int | float) for row in rows) for name in names]
+    lines = [names, ["--:" if is_number else "---" for is_number in right]]
+    lines += [[cell(row[name]) for name in names] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cell(value: object) -> str:
+    """A value as it stands in a table."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{float(f'{value:.3g}'):,.10g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def page(found: Mapping[str, tuple[Section, Mapping[str, str]]]) -> str:
+    """The page of all sections, with what was to be reached on top."""
+    goals = [goal for section, _ in found.values() for goal in section.goals]
+    shown = [
+        {"goal": g.what, "wanted": g.wanted, "measured": g.measured, "met": g.is_met} for g in goals
+    ]
+    met = sum(goal.is_met for goal in goals)
+    parts = [
+        "# What was measured\n",
+        "Made by `make bench`; do not edit. Times are medians of runs that take turns, so that\n"
+        "what else the machine does meets all alike; read the ratios.\n",
+        f"{met} of {len(goals)} goals met.\n",
+        table(shown),
+        "![Times and memory side by side](results.png)\n",
+        *(_part(section) for section, _ in found.values()),
+        _machines({name: machine for name, (_, machine) in found.items()}),
+    ]
+    return "\n".join(parts)
+
+
+def _part(section: Section) -> str:
+    return f"## {section.title}\n\n{section.text.strip()}\n\n{table(section.rows)}"
+
+
+def _machines(machines: Mapping[str, Mapping[str, str]]) -> str:
+    """The machine of each section; once, where they are the same."""
+    names: dict[str, list[str]] = {}
+    for name, machine in machines.items():
+        lines = "".join(f"- {fact}: {value}\n" for fact, value in machine.items())
+        names.setdefault(lines, []).append(name)
+    told = [f"{', '.join(where)}:\n\n{lines}" for lines, where in names.items()]
+    return "\n".join(["## The machine\n", *told])
