@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo lab test lint types faults kills fuzz notebooks pictures clean
+.PHONY: demo lab test lint types faults kills fuzz notebooks pictures bench bench-quick clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
@@ -39,6 +39,14 @@ notebooks: $(VENV)/.test
 pictures: $(VENV)/.test
 	$(BIN)/python docs/pictures.py
 
+# Peers go into environments of their own; it takes 20 minutes, and 8 GB of memory. With
+# ONLY="parsing store" just these; the quick one writes beside, and takes 2 minutes.
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks $(ONLY)
+
+bench-quick: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --quick $(ONLY)
+
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +62,10 @@ $(VENV)/.lab: $(VENV)/.created pyproject.toml
 
 $(VENV)/.test: $(VENV)/.created pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 clean:

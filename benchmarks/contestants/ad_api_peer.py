@@ -1,0 +1,24 @@
+"""python-amazon-ad-api: its download of a report as data, and a frame of that."""
+
+from __future__ import annotations
+
+import pandas as pd
+from ad_api.api.sd.reports import Reports
+
+from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of
+
+CREDENTIALS = {
+    "refresh_token": "none is needed",
+    "client_id": JOB["client_id"],
+    "client_secret": "none is needed",
+    "profile_id": JOB["profile_id"],
+}
+REPORTS = Reports(credentials=CREDENTIALS, access_token=JOB["token"])
+
+
+def work() -> pd.DataFrame:
+    return pd.DataFrame(REPORTS.download_report(url=JOB["location"], format="data").payload)
+
+
+TRANSFER.watch_requests()
+compete(work, facts_of)

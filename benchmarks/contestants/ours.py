@@ -1,0 +1,41 @@
+"""This project: a payload to an Arrow table, and to the public frame."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+
+from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of, facts_of_table
+from sdanalytics import Client
+from sdanalytics.api.auth import Credentials
+from sdanalytics.cache import assemble
+from sdanalytics.payload import read_payload
+from sdanalytics.query import Slice
+from sdanalytics.schema import to_frame
+
+COLUMNS = JOB["columns"]
+PIECE = Slice("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))
+CLIENT = Client(
+    Credentials(JOB["client_id"], access_token=JOB["token"]),
+    JOB["profile_id"],
+    base_url=JOB["base_url"],
+    token_url=JOB["token_url"],
+)
+
+
+def table() -> pa.Table:
+    with TRANSFER:
+        payload = CLIENT.download_report(JOB["report_id"])
+    return read_payload(payload, COLUMNS)
+
+
+def frame() -> pd.DataFrame:
+    return to_frame(assemble({PIECE: table()}, COLUMNS))
+
+
+if JOB["what"] == "table":
+    compete(table, facts_of_table)
+else:
+    compete(frame, facts_of)

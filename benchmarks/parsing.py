@@ -1,0 +1,200 @@
+"""A payload to a typed frame: this project, its peers, a notebook, and the limits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import requests
+
+import sdanalytics as sda
+from benchmarks.payloads import CHECKED, COLUMNS, RECORD_TYPE, Payload, payload
+from benchmarks.peers import python_of
+from benchmarks.results import Goal, Section
+from benchmarks.trials import Contestant, Outcome, compare
+from sdanalytics.api.client import ReportRequest
+from sdanalytics.sandbox import Answer, Sandbox
+from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+
+SIZES: Final = (2_000, 100_000, 1_000_000)
+QUICK: Final = (2_000, 20_000)
+ROUNDS: Final = 5
+_DOWNLOADS: Final = 200
+"""More than a contestant makes."""
+
+OURS, TABLE = "sdanalytics: typed frame", "sdanalytics: Arrow table"
+AD_API, AIRBYTE = "python-amazon-ad-api 1.2.9", "airbyte-source-amazon-ads 5.0.14"
+NOTEBOOK: Final = "requests, gzip, json, pandas"
+GUNZIP, FLOOR = "limit: gunzip alone", "limit: gunzip, parse, build nothing"
+
+OWN: Final = (
+    Contestant(OURS, "ours", "frame"),
+    Contestant(TABLE, "ours", "table"),
+    Contestant(NOTEBOOK, "naive"),
+)
+_PEERS: Final = {
+    "python-amazon-ad-api": ((AD_API, "ad_api_peer", ""),),
+    "airbyte": ((AIRBYTE, "airbyte_peer", ""),),
+    "limits": ((GUNZIP, "limits", "gunzip"), (FLOOR, "limits", "parse")),
+}
+
+_TEXT: Final = f"""
+One gzip file, a JSON array of flat objects of {len(COLUMNS)} fields (`benchmarks/payloads.py`).
+Everybody but the limits downloads it from the same sandbox, by code of its own, and follows the
+redirect to storage; that time stands beside, and **is in nobody's time**. Each ends with a frame of
+pandas (ours: the public one, with its dtypes), but where an Arrow table is named. Imports are not
+counted, what takes less than a second is warm, and what takes more begins in a fresh process.
+Peak memory is that of the largest report: resident, interpreter and libraries included, all
+processes of a way together. What is wrong is found by exact sums of {", ".join(CHECKED)}; in one
+row of a thousand targetId is null.
+"""
+
+
+def measure(quick: bool) -> Section:
+    """All ways at all sizes."""
+    contestants = [*OWN, *peers()]
+    found = {}
+    for rows in QUICK if quick else SIZES:
+        print(f"  {rows:,} rows", file=sys.stderr, flush=True)
+        found[rows] = _compared(contestants, payload(rows), 1 if quick else ROUNDS)
+    return section(found)
+
+
+def peers() -> list[Contestant]:
+    """The ways of others, installed."""
+    return [
+        Contestant(name, script, what, python_of(environment))
+        for environment, ways in _PEERS.items()
+        for name, script, what in ways
+    ]
+
+
+def _compared(
+    contestants: list[Contestant], report: Payload, rounds: int
+) -> dict[str, tuple[Outcome, str]]:
+    """How each did, and what it got wrong."""
+    with _service(report.path.read_bytes()) as access:
+        job = {
+            **access,
+            "payload": str(report.path),
+            "record_type": RECORD_TYPE,
+            "columns": COLUMNS,
+            "checked": CHECKED,
+        }
+        outcomes = compare(contestants, job, rounds)
+    return {name: (each, _wrong(each.facts, report)) for name, each in outcomes.items()}
+
+
+@contextmanager
+def _service(content: bytes) -> Iterator[dict[str, str]]:
+    """The sandbox with this report, and what a contestant needs to have it."""
+    with sda.sandbox.start(delay=0) as box:
+        day = f"{box.today:%Y%m%d}"
+        profile_id = box.profile_ids[0]
+        box.fill_with(lambda _: content)
+        client = box.client_for(profile_id, api="v2")
+        told = client.request_report(RECORD_TYPE, ReportRequest(day, "clicks", "T00020"))
+        # The sandbox's storage turns away whoever shows the API's headers, as the peers do.
+        box.arrange("storage", *[Answer(200, content)] * _DOWNLOADS)
+        yield _access(box, profile_id, told.reportId, day)
+
+
+def _access(box: Sandbox, profile_id: int, report_id: str, day: str) -> dict[str, str]:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "refresh_token": REFRESH_TOKEN,
+    }
+    answer = requests.post(box.token_url, data=form, timeout=10)
+    return {
+        "client_id": CLIENT_ID,
+        "token": answer.json()["access_token"],
+        "profile_id": str(profile_id),
+        "base_url": box.base_url,
+        "token_url": box.token_url,
+        "report_id": report_id,
+        "location": f"{box.base_url}/v2/reports/{report_id}/download",
+        "date": day,
+    }
+
+
+def _wrong(facts: Mapping[str, Any], report: Payload) -> str:
+    """What of a result is not as it was sent."""
+    if "rows" not in facts:
+        return ""
+    if facts["rows"] != report.rows:
+        return f"{facts['rows']:,} rows of {report.rows:,}"
+    types = facts["types"]
+    changed = [name for name in CHECKED if facts["sums"][name] != report.sums[name]]
+    told = [f"{name} ({types[name]}) has other values" for name in changed]
+    if {types[name] for name in CHECKED} & {"str", "object"}:
+        told.append("numbers are text")
+    elif floats := [name for name in CHECKED if types[name] == "float64" and name not in changed]:
+        told.append(f"float64: {', '.join(floats)}")
+    return "; ".join(told) or "nothing"
+
+
+def section(found: Mapping[int, Mapping[str, tuple[Outcome, str]]]) -> Section:
+    """The table and the goals."""
+    last = found[max(found)]
+    rows: list[dict[str, object]] = [
+        {
+            "way": name,
+            **{_heading(size): _shown(each[name][0].seconds, size) for size, each in found.items()},
+            "times ours": outcome.seconds / last[OURS][0].seconds,
+            "peak MiB": outcome.peak / 2**20,
+            "runs": len(outcome.runs),
+            "download, s": outcome.transfer or None,
+            "wrong": wrong,
+        }
+        for name, (outcome, wrong) in last.items()
+    ]
+    return Section("Parsing", _TEXT + _sizes(last), rows, list(_goals(found)))
+
+
+def _heading(size: int) -> str:
+    return f"{size:,} rows, {'ms' if size < 10_000 else 's'}"
+
+
+def _shown(seconds: float, size: int) -> float:
+    return 1000 * seconds if size < 10_000 else seconds
+
+
+def _sizes(outcomes: Mapping[str, tuple[Outcome, str]]) -> str:
+    table, frame = (outcomes[name][0].facts["bytes"] / 2**20 for name in (TABLE, OURS))
+    return (
+        f"The largest as an Arrow table is {table:,.0f} MiB (`nbytes`), as a frame {frame:,.0f} "
+        "MiB (`memory_usage(deep=True)`).\n"
+    )
+
+
+def _goals(found: Mapping[int, Mapping[str, tuple[Outcome, str]]]) -> Iterator[Goal]:
+    smallest, largest = min(found), max(found)
+    for size, wanted in ((largest, {AD_API: 8, AIRBYTE: 25}), (smallest, {AD_API: 3, AIRBYTE: 12})):
+        for peer, times in wanted.items():
+            if peer in found[size]:
+                yield _faster(found[size], peer, times, size)
+    last = found[largest]
+    if FLOOR in last:
+        ratio = last[OURS][0].seconds / last[FLOOR][0].seconds
+        what = f"payload to frame, times gunzip and a parse that builds nothing, {largest:,} rows"
+        yield Goal(what, "at most 3", f"{ratio:.2f}", ratio <= 3)
+    for name in (TABLE, OURS):
+        yield _small(last[name][0], name, largest)
+
+
+def _faster(outcomes: Mapping[str, tuple[Outcome, str]], peer: str, times: int, size: int) -> Goal:
+    ratio = outcomes[peer][0].seconds / outcomes[OURS][0].seconds
+    what = f"payload to frame, times as fast as {peer}, {size:,} rows"
+    return Goal(what, f"at least {times}", f"{ratio:.1f}", ratio >= times)
+
+
+def _small(outcome: Outcome, name: str, size: int) -> Goal:
+    """Peak memory, all of it, against what comes out."""
+    allowed = 1.5 * outcome.facts["bytes"] + 100e6
+    what = f"peak memory of payload to {name.partition(': ')[2]}, {size:,} rows"
+    wanted = f"under 1.5 of its size + 100 MB: {allowed / 2**20:,.0f} MiB"
+    return Goal(what, wanted, f"{outcome.peak / 2**20:,.0f} MiB", outcome.peak < allowed)

@@ -1,0 +1,131 @@
+"""The reports that are parsed: always the same ones, made once and kept.
+
+Each is one gzip file of a JSON array of flat objects with 40 fields of a targets report: most
+counts and sums zero, names that repeat, fields in an order that changes from row to row, some
+null and some missing; a target's id, too, is null in one row of a thousand.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from sdanalytics.metrics import CATALOGUE, Kind, available, identity
+
+RECORD_TYPE: Final = "targets"
+WORK: Final = Path(__file__).parent / ".work"
+"""Where what is made is kept; git passes over it."""
+
+_IDS: Final = identity(RECORD_TYPE)
+_COUNTS: Final = ("impressions", "clicks", "attributedConversions14d")
+CHECKED: Final = (*_IDS, *_COUNTS)
+"""Columns that every contestant's sums are compared of."""
+_TEXTS: Final = ("campaignName", "adGroupName", "targetingText", "targetingType", "currency")
+_SUMS: Final = tuple(
+    name for name in available(RECORD_TYPE, None, "v2") if name not in (*CHECKED, *_TEXTS)
+)
+COLUMNS: Final = (*CHECKED, *_TEXTS, *_SUMS)[:40]
+
+_BLOCK: Final = 8_000
+"""Rows that are written at a time."""
+_ORDERS: Final = 8
+_FIRST_ID: Final = 2**53 + 1
+"""The first whole number that a float cannot hold."""
+_SIZE_OF: Final = {"targetId": 1, "adGroupId": 40, "campaignId": 200}
+"""How many rows there are to one."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A report and what is true of it: rows, and the sums of `CHECKED`."""
+
+    path: Path
+    text_bytes: int
+    rows: int
+    sums: dict[str, int]
+
+
+def payload(rows: int) -> Payload:
+    """The report of so many rows."""
+    path = WORK / "payloads" / f"{rows}.json.gz"
+    facts = path.with_suffix(".facts")
+    if not facts.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = asdict(_written(path, rows))
+        facts.write_text(json.dumps({k: v for k, v in made.items() if k != "path"}))
+    return Payload(path, **json.loads(facts.read_text()))
+
+
+def _written(path: Path, rows: int) -> Payload:
+    random = np.random.default_rng(6)
+    orders = [_template(random, number) for number in range(_ORDERS)]
+    sums = dict.fromkeys(CHECKED, 0)
+    length = 0
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    with open(unfinished, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+        for first in range(0, rows, _BLOCK):
+            numbers = np.arange(first, min(first + _BLOCK, rows))
+            columns = {name: _column(name, numbers, random) for name in COLUMNS}
+            for name in CHECKED:
+                sums[name] += sum(int(text) for text in columns[name] if text != "null")
+            text = ",".join(_objects(columns, orders))
+            length += file.write(("," if first else "[").encode() + text.encode())
+        length += file.write(b"]")
+    unfinished.replace(path)
+    return Payload(path, length, rows, sums)
+
+
+def _template(random: np.random.Generator, number: int) -> tuple[list[str], str]:
+    """An order of the fields; the last two lack some."""
+    names = [str(name) for name in random.permutation(COLUMNS)]
+    if number >= _ORDERS - 2:
+        lacking = {str(name) for name in random.choice(COLUMNS[-20:], 4)}
+        names = [name for name in names if name not in lacking]
+    return names, "{" + ",".join(f'"{name}":%s' for name in names) + "}"
+
+
+def _objects(columns: dict[str, list[str]], orders: list[tuple[list[str], str]]) -> list[str]:
+    """A block's rows; each order has every eighth of them."""
+    made = [""] * len(columns[COLUMNS[0]])
+    for number, (names, template) in enumerate(orders):
+        values = zip(*(columns[name][number::_ORDERS] for name in names), strict=True)
+        made[number::_ORDERS] = [template % row for row in values]
+    return made
+
+
+def _column(name: str, numbers: Any, random: np.random.Generator) -> list[str]:
+    """A column's values in JSON."""
+    kind = CATALOGUE[name].kind
+    if kind is Kind.ID:
+        values = (_FIRST_ID + 2 * (numbers // _SIZE_OF[name])).astype(str)
+        return _with_nulls(values, numbers % 997 == 7) if name == "targetId" else values.tolist()
+    if kind in (Kind.TEXT, Kind.CATEGORY):
+        return [json.dumps(text) for text in _texts(name, numbers)]
+    is_zero = random.random(len(numbers)) > (0.3 if name == "impressions" else 0.02)
+    whole = np.where(is_zero, 0, random.geometric(0.02, len(numbers)))
+    texts = whole.astype(str)
+    if kind is not Kind.COUNT:
+        texts = np.where(is_zero, "0.0", np.char.add(texts, ".37"))
+    return _with_nulls(texts, random.random(len(numbers)) < 0.001)
+
+
+def _texts(name: str, numbers: Any) -> list[str]:
+    if name == "currency":
+        return ["USD"] * len(numbers)
+    if CATALOGUE[name].kind is Kind.CATEGORY:
+        return ["TARGETING_EXPRESSION"] * len(numbers)
+    if name == "campaignName":
+        return [f"SD | Remarketing, views {n // 200 % 30:02d} – große Marken" for n in numbers]
+    if name == "adGroupName":
+        return [f"Ad group {n // 40 % 5}" for n in numbers]
+    return [f"asin=B0{n // 7 % 4000:08d}" for n in numbers]
+
+
+def _with_nulls(texts: Any, are_null: Any) -> list[str]:
+    return [str(text) for text in np.where(are_null, "null", texts)]

@@ -1,0 +1,142 @@
+"""Contestants run in processes of their own, in turns; their time and the peak of their memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import psutil
+
+_PATIENCE: Final = 100.0
+"""Seconds that a contestant gets for its rounds; the first it gets in any case."""
+_SAMPLES: Final = 0.01
+"""Seconds between two looks at the memory."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to do something.
+
+    Attributes
+    ----------
+    name : str
+        As tables have it.
+    script : str
+        Of `benchmarks.contestants`.
+    python : Path
+        That runs it.
+    what : str
+        Which of the ways of that script.
+    """
+
+    name: str
+    script: str
+    what: str = ""
+    python: Path = Path(sys.executable)
+
+
+@dataclass
+class Outcome:
+    """How a contestant did.
+
+    Attributes
+    ----------
+    runs : list of (float, float)
+        Of each the seconds of work, and those of the transfer before it.
+    peak : int
+        Bytes, the most that its processes held at any moment, together.
+    facts : dict
+        What it says of its result.
+    """
+
+    runs: list[tuple[float, float]] = field(default_factory=list)
+    peak: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """The median of the work."""
+        return median(work for work, _ in self.runs)
+
+    @property
+    def transfer(self) -> float:
+        """The median of the transfer."""
+        return median(transfer for _, transfer in self.runs)
+
+
+def compare(
+    contestants: Sequence[Contestant], job: Mapping[str, Any], rounds: int
+) -> dict[str, Outcome]:
+    """Let contestants take turns, `rounds` times; slow ones as often as patience allows."""
+    outcomes = {contestant.name: Outcome() for contestant in contestants}
+    spent = dict.fromkeys(outcomes, 0.0)
+    for number in range(rounds):
+        for contestant in contestants:
+            name, taken = contestant.name, spent[contestant.name]
+            if number and taken * (number + 1) / number > _PATIENCE:
+                continue
+            start = time.perf_counter()
+            _run(contestant, job, outcomes[name])
+            spent[name] += time.perf_counter() - start
+    return outcomes
+
+
+def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> None:
+    """Once more; it tells its times when it has done its work, and then what came of it."""
+    told = json.dumps({**job, "what": contestant.what})
+    command = [str(contestant.python), "-m", f"benchmarks.contestants.{contestant.script}", told]
+    home = Path(__file__).parents[1]
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=home
+        ) as process,
+    ):
+        assert process.stdout
+        with _Meter(process.pid) as meter:
+            times = process.stdout.readline()
+        facts = process.stdout.read()
+        if process.wait() or not facts:
+            said.seek(0)
+            raise RuntimeError(f"{contestant.name} failed:\n{said.read()}")
+    outcome.runs += json.loads(times)
+    outcome.peak = max(outcome.peak, meter.peak)
+    outcome.facts = json.loads(facts)
+
+
+class _Meter:
+    """Looks at the resident memory of a process and its children, until left."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0
+        self._process = psutil.Process(pid)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> _Meter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_SAMPLES):
+            self.peak = max(self.peak, self._resident())
+
+    def _resident(self) -> int:
+        try:
+            every = [self._process, *self._process.children(recursive=True)]
+            return sum(process.memory_info().rss for process in every)
+        except psutil.NoSuchProcess:
+            return 0
