@@ -1,12 +1,70 @@
-"""The figure of the page: time and memory side by side."""
+"""The figure of the page: what takes how long, and how much memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from benchmarks.results import Section
+import matplotlib as mpl
+
+from benchmarks.results import Section, cell
+from sdanalytics.drawing import NOTE, OTHER, PALETTE, dress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_OURS: Final = ("sdanalytics", "ReportCache", "fetch_report")
+_LIMIT: Final = "limit"
 
 
 def draw(sections: Mapping[str, Section], path: Path) -> None:
-    """Draw what there is of parsing and reading."""
+    """Draw what there is of parsing and of reading the store."""
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    panels = [
+        (title, rows, column)
+        for name, title, column in (
+            ("parsing", "Parsing", _largest),
+            ("parsing", "Parsing", lambda _: "peak MiB"),
+            ("store", "Reading the store", lambda _: "ms"),
+        )
+        if name in sections
+        for rows, column in [(sections[name].rows, column(sections[name].rows))]
+    ]
+    if not panels:
+        return
+    heights = [1 + 0.3 * len(rows) for _, rows, _ in panels]
+    figure, axes = plt.subplots(
+        len(panels), figsize=(9, sum(heights)), height_ratios=heights, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for ax, (title, rows, column) in zip(axes.flat, panels, strict=True):
+        _bars(ax, f"{title}: {column}", rows, column)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _largest(rows: Sequence[Mapping[str, object]]) -> str:
+    """The column of seconds of the largest report."""
+    return [name for name in rows[0] if " rows, " in name][-1]
+
+
+def _bars(ax: Axes, title: str, rows: Sequence[Mapping[str, object]], column: str) -> None:
+    """A bar a way, with its value, on a scale on which ten times is always as far."""
+    names = [str(row["way"]) for row in rows]
+    values = [float(str(row[column])) for row in rows]
+    bars = ax.barh(names, values, color=[_colour(name) for name in names], log=True)
+    ax.bar_label(bars, [cell(value) for value in values], padding=3, color=NOTE, fontsize="small")
+    ax.invert_yaxis()
+    ax.set_title(title, loc="left", fontweight="bold")
+    ax.margins(x=0.12)
+    dress(ax)
+
+
+def _colour(way: str) -> str:
+    """Ours, the limits of the machine, and everybody else's."""
+    if way.startswith(_OURS):
+        return PALETTE[0]
+    return OTHER if way.startswith(_LIMIT) else PALETTE[1]

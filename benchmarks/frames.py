@@ -1,0 +1,102 @@
+"""What frames take in memory: the public ones, and those that pandas makes of the same JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from benchmarks.payloads import COLUMNS, RECORD_TYPE, WORK, payload
+from benchmarks.peers import python_of
+from benchmarks.results import Goal, Section
+from benchmarks.trials import Contestant, compare
+from sdanalytics.cache import assemble
+from sdanalytics.metrics import RECORD_TYPES, TACTICS, default_metrics, identity
+from sdanalytics.payload import read_payload
+from sdanalytics.query import Slice
+from sdanalytics.sandbox.account import ADVERTISERS
+from sdanalytics.sandbox.rows import rows_of
+from sdanalytics.schema import to_frame
+
+LARGE: Final = 100_000
+"""Rows of the report of 40 fields."""
+DAYS: Final = 60
+_NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
+_NAIVE: Final = "pandas"
+_NAIVE_2: Final = "pandas 2"
+
+_TEXT: Final = f"""
+Bytes of frames, `memory_usage(deep=True)`: the public frame, and `pd.DataFrame` of the parsed JSON
+with a column of days and one of tactics, in this environment's pandas and in pandas 2. The first
+five are {DAYS} days of both tactics of the sandbox's first advertiser, default metrics; the last is
+the report of {len(COLUMNS)} fields that is parsed above.
+"""
+
+
+def measure(quick: bool) -> Section:
+    """All record types, and the report of 40 fields."""
+    found = {
+        f"{name}, default metrics": _compared(_own_payload(name, quick), name, _columns(name))
+        for name in RECORD_TYPES
+    }
+    large = payload(2_000 if quick else LARGE)
+    found[f"{RECORD_TYPE}, {len(COLUMNS)} fields"] = _compared(large.path, RECORD_TYPE, COLUMNS)
+    return Section("Frames", _TEXT, list(_rows(found)), list(_goals(found)))
+
+
+def _columns(record_type: str) -> tuple[str, ...]:
+    return (*identity(record_type, None), *default_metrics(record_type))
+
+
+def _own_payload(record_type: str, quick: bool) -> Path:
+    """What the sandbox has of many days, as one report."""
+    advertiser = next(iter(ADVERTISERS.values()))
+    days = [date(2026, 1, 1) + timedelta(n) for n in range(2 if quick else DAYS)]
+    rows = [
+        row
+        for day in days
+        for tactic in TACTICS
+        for row in rows_of(advertiser, record_type, day, tactic, _columns(record_type), None, _NOW)
+    ]
+    path = WORK / "payloads" / f"{record_type}.json.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(json.dumps(rows).encode(), mtime=0))
+    return path
+
+
+def _compared(path: Path, record_type: str, columns: tuple[str, ...]) -> dict[str, int]:
+    """Rows, and bytes of each frame."""
+    piece = Slice("NA", "1", record_type, None, TACTICS[0], date(2026, 1, 1))
+    table = read_payload(path.read_bytes(), columns)
+    ours = to_frame(assemble({piece: table}, columns))
+    contestants = [
+        Contestant(_NAIVE, "naive_frame"),
+        Contestant(_NAIVE_2, "naive_frame", python=python_of("pandas 2")),
+    ]
+    others = compare(contestants, {"payload": str(path), "checked": []}, 1)
+    told = {name: int(each.facts["bytes"]) for name, each in others.items()}
+    return {"rows": len(ours), "ours": int(ours.memory_usage(deep=True).sum()), **told}
+
+
+def _rows(found: Mapping[str, Mapping[str, int]]) -> Iterator[dict[str, object]]:
+    for name, told in found.items():
+        yield {
+            "frame": name,
+            "rows": told["rows"],
+            "ours, bytes a row": told["ours"] / told["rows"],
+            "pandas, bytes a row": told[_NAIVE] / told["rows"],
+            "pandas 2, bytes a row": told[_NAIVE_2] / told["rows"],
+            "ours / pandas": told["ours"] / told[_NAIVE],
+            "ours / pandas 2": told["ours"] / told[_NAIVE_2],
+        }
+
+
+def _goals(found: Mapping[str, Mapping[str, int]]) -> Iterator[Goal]:
+    for naive in (_NAIVE, _NAIVE_2):
+        shares = [told["ours"] / told[naive] for told in found.values()]
+        what = f"memory of a frame beside the naive one of {naive}"
+        measured = f"{min(shares):.2f} to {max(shares):.2f}"
+        yield Goal(what, "at most a third", measured, max(shares) <= 1 / 3)

@@ -1,0 +1,165 @@
+"""A year of days read back: through the store, and as one file that nobody keeps."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.payloads import WORK
+from benchmarks.results import Goal, Section
+from benchmarks.trials import Contestant, Outcome, compare
+from sdanalytics import ReportCache
+from sdanalytics.api.profiles import Profile
+from sdanalytics.cache import assemble
+from sdanalytics.metrics import CATALOGUE, TACTICS, Kind, available
+from sdanalytics.query import Slice
+from sdanalytics.schema import arrow_schema, arrow_type
+
+COLUMNS: Final = available("campaigns", None, "v2")[:40]
+METRICS: Final = ("impressions", "clicks", "cost", "attributedConversions14d", "attributedSales14d")
+CHECKED: Final = ("campaignId", "impressions", "clicks", "attributedConversions14d")
+FIRST: Final = date(2025, 1, 1)
+_STORED: Final = datetime(2026, 6, 1, tzinfo=UTC)
+"""Long after: every day is final."""
+_PROFILE: Final = Profile("1001", "US", "USD", "America/Los_Angeles", "seller", "Bench")
+_FORTNIGHT: Final = 14
+_LEAST: Final = 0.050
+"""Seconds that a small call may take."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How much there is."""
+
+    days: int
+    rows: int
+    rounds: int
+
+    @property
+    def last(self) -> date:
+        """The last day."""
+        return FIRST + timedelta(self.days - 1)
+
+
+YEAR: Final = Shape(days=365, rows=2_000, rounds=5)
+QUICK: Final = Shape(days=60, rows=200, rounds=2)
+
+READ, FETCH = "ReportCache.read", 'fetch_report, refresh="auto"'
+READ_FEW, FETCH_FEW = f"{READ}, 14 days", "fetch_report, 14 days"
+RAW, RAW_TABLE = "limit: one file, to the same dtypes", "limit: one file, to an Arrow table"
+QUERY: Final = "DuckDB on reports/, to an Arrow table"
+
+CONTESTANTS: Final = (
+    Contestant(READ, "stored", "read"),
+    Contestant(FETCH, "stored", "fetch"),
+    Contestant(RAW, "stored", "raw frame"),
+    Contestant(RAW_TABLE, "stored", "raw table"),
+    Contestant(QUERY, "stored", "query"),
+    Contestant(READ_FEW, "stored", "read a fortnight"),
+    Contestant(FETCH_FEW, "stored", "fetch a fortnight"),
+)
+
+
+def measure(quick: bool) -> Section:
+    """All ways to read it."""
+    shape = QUICK if quick else YEAR
+    folder = WORK / "store"
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"  storing {shape.days} days", file=sys.stderr, flush=True)
+    cache, one_file = ReportCache(folder / "store"), folder / "one.parquet"
+    size = _build(cache, one_file, shape)
+    job = {
+        "store": str(cache.path),
+        "one_file": str(one_file),
+        "profile_id": _PROFILE.profile_id,
+        "metrics": METRICS,
+        "checked": CHECKED,
+        "year": (str(FIRST), str(shape.last)),
+        "fortnight": (str(shape.last - timedelta(_FORTNIGHT - 1)), str(shape.last)),
+    }
+    return section(compare(CONTESTANTS, job, shape.rounds), shape, size)
+
+
+def _build(cache: ReportCache, one_file: Path, shape: Shape) -> int:
+    """Store it a slice at a time, as reports arrive, and write the one file; the store's bytes."""
+    random = np.random.default_rng(6)
+    cache.store_profile("NA", _PROFILE)
+    tables = {}
+    for day in (FIRST + timedelta(n) for n in range(shape.days)):
+        for tactic in TACTICS:
+            piece = Slice("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
+            tables[piece] = _table(random, shape.rows)
+            report_id = f"{tactic}-{day}"
+            cache.store(piece, tables[piece], report_id=report_id, fetched_at=_STORED, api="v2")
+    pq.write_table(assemble(tables, COLUMNS), one_file, compression="zstd")
+    return sum(path.stat().st_size for path in cache.path.rglob("*.parquet"))
+
+
+def _table(random: np.random.Generator, rows: int) -> pa.Table:
+    """A report: most counts and sums zero, names that repeat."""
+    arrays = [pa.array(_values(name, rows, random), arrow_type(name)) for name in COLUMNS]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(COLUMNS))
+
+
+def _values(name: str, rows: int, random: np.random.Generator) -> Any:
+    kind = CATALOGUE[name].kind
+    if kind is Kind.ID:
+        return 2**53 + 1 + 2 * np.arange(rows)
+    if kind in (Kind.TEXT, Kind.CATEGORY):
+        return [f"SD | Remarketing, views {n % 30:02d}" for n in range(rows)]
+    share = 0.7 if name == "impressions" else 0.02
+    amounts = np.where(random.random(rows) < share, random.geometric(0.02, rows), 0)
+    return amounts if kind is Kind.COUNT else amounts / 100
+
+
+def section(outcomes: Mapping[str, Outcome], shape: Shape, size: int) -> Section:
+    """The table and the goals."""
+    _check(outcomes)
+    raw = outcomes[RAW].seconds
+    rows: list[dict[str, object]] = [
+        {
+            "way": name,
+            "ms": 1000 * each.seconds,
+            "times one file": each.seconds / raw,
+            "peak MiB": each.peak / 2**20,
+            "runs": len(each.runs),
+            "rows": each.facts["rows"],
+        }
+        for name, each in outcomes.items()
+    ]
+    text = (
+        f"{shape.days} days x 2 tactics x {shape.rows:,} rows of campaigns, {len(COLUMNS)} columns,\n"
+        f"stored by `ReportCache.store` ({size / 2**20:,.0f} MiB of parquet) when every day was final.\n"
+        f"Read: date, tactic, campaignId and {', '.join(METRICS)}.\nOne file is the same rows and all "
+        "columns, with date and tactic, as `pq.write_table` writes it.\nEverything is in the system's "
+        "cache, imports are not counted, no way touches the network.\nThe sums of "
+        f"{', '.join(CHECKED)} are the same whichever way.\n"
+    )
+    return Section("Reading the store", text, rows, list(_goals(outcomes)))
+
+
+def _check(outcomes: Mapping[str, Outcome]) -> None:
+    """Whoever reads the whole year reads the same."""
+    whole = [each for name, each in outcomes.items() if name not in (READ_FEW, FETCH_FEW)]
+    sums = [(each.facts["rows"], each.facts["sums"]) for each in whole]
+    assert all(told == sums[0] for told in sums), sums
+
+
+def _goals(outcomes: Mapping[str, Outcome]) -> Iterator[Goal]:
+    for limit, to in ((RAW, "the same dtypes"), (RAW_TABLE, "an Arrow table")):
+        for name in (READ, FETCH):
+            ratio = outcomes[name].seconds / outcomes[limit].seconds
+            what = f"{name}, times pyarrow's read of one file to {to}"
+            yield Goal(what, "at most 1.5", f"{ratio:.2f}", ratio <= 1.5)
+    for name in (READ_FEW, FETCH_FEW):
+        seconds = outcomes[name].seconds
+        yield Goal(name, "under 50 ms", f"{1000 * seconds:.1f} ms", seconds < _LEAST)
