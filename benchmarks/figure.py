@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import matplotlib as mpl
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _OURS: Final = ("sdanalytics", "ReportCache", "fetch_report")
 _LIMIT: Final = "limit"
+_Rows: TypeAlias = Sequence[Mapping[str, object]]
 
 
 def draw(sections: Mapping[str, Section], path: Path) -> None:
@@ -23,16 +24,7 @@ def draw(sections: Mapping[str, Section], path: Path) -> None:
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    panels = [
-        (title, rows, column)
-        for name, title, column in (
-            ("parsing", "Parsing", _largest),
-            ("parsing", "Parsing", lambda _: "peak MiB"),
-            ("store", "Reading the store", lambda _: "ms"),
-        )
-        if name in sections
-        for rows, column in [(sections[name].rows, column(sections[name].rows))]
-    ]
+    panels = list(_panels(sections))
     if not panels:
         return
     heights = [1 + 0.3 * len(rows) for _, rows, _ in panels]
@@ -46,12 +38,18 @@ def draw(sections: Mapping[str, Section], path: Path) -> None:
     plt.close(figure)
 
 
-def _largest(rows: Sequence[Mapping[str, object]]) -> str:
-    """The column of seconds of the largest report."""
-    return [name for name in rows[0] if " rows, " in name][-1]
+def _panels(sections: Mapping[str, Section]) -> Iterator[tuple[str, _Rows, str]]:
+    """What is drawn: a title, and rows with the column that has the lengths."""
+    if "parsing" in sections:
+        rows = sections["parsing"].rows
+        largest = [name for name in rows[0] if " rows, " in name][-1]
+        yield "Parsing", rows, largest
+        yield "Parsing", rows, "peak MiB"
+    if "store" in sections:
+        yield "Reading the store", sections["store"].rows, "ms"
 
 
-def _bars(ax: Axes, title: str, rows: Sequence[Mapping[str, object]], column: str) -> None:
+def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
     """A bar a way, with its value, on a scale on which ten times is always as far."""
     names = [str(row["way"]) for row in rows]
     values = [float(str(row[column])) for row in rows]

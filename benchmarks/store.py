@@ -58,6 +58,15 @@ READ_FEW, FETCH_FEW = f"{READ}, 14 days", "fetch_report, 14 days"
 RAW, RAW_TABLE = "limit: one file, to the same dtypes", "limit: one file, to an Arrow table"
 QUERY: Final = "DuckDB on reports/, to an Arrow table"
 
+_TEXT: Final = f"""
+{{days}} days x 2 tactics x {{rows:,}} rows of campaigns, {len(COLUMNS)} columns, stored by
+`ReportCache.store` ({{mib:,.0f}} MiB of parquet) when every day was final. Read: date, tactic,
+campaignId and {", ".join(METRICS)}.
+One file is the same rows and all columns, with date and tactic, as `pq.write_table` writes it.
+Everything is in the system's cache, imports are not counted, no way touches the network. The sums
+of {", ".join(CHECKED)} are the same whichever way.
+"""
+
 CONTESTANTS: Final = (
     Contestant(READ, "stored", "read"),
     Contestant(FETCH, "stored", "fetch"),
@@ -136,14 +145,7 @@ def section(outcomes: Mapping[str, Outcome], shape: Shape, size: int) -> Section
         }
         for name, each in outcomes.items()
     ]
-    text = (
-        f"{shape.days} days x 2 tactics x {shape.rows:,} rows of campaigns, {len(COLUMNS)} columns,\n"
-        f"stored by `ReportCache.store` ({size / 2**20:,.0f} MiB of parquet) when every day was final.\n"
-        f"Read: date, tactic, campaignId and {', '.join(METRICS)}.\nOne file is the same rows and all "
-        "columns, with date and tactic, as `pq.write_table` writes it.\nEverything is in the system's "
-        "cache, imports are not counted, no way touches the network.\nThe sums of "
-        f"{', '.join(CHECKED)} are the same whichever way.\n"
-    )
+    text = _TEXT.format(days=shape.days, rows=shape.rows, mib=size / 2**20)
     return Section("Reading the store", text, rows, list(_goals(outcomes)))
 
 
