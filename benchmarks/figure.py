@@ -51,11 +51,15 @@ def _panels(sections: Mapping[str, Section]) -> Iterator[tuple[str, _Rows, str]]
 
 def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
     """A bar a way, with its value, on a scale on which ten times is always as far."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     names = [str(row["way"]) for row in rows]
     values = [float(str(row[column])) for row in rows]
     bars = ax.barh(names, values, color=[_colour(name) for name in names], log=True)
     ax.bar_label(bars, [cell(value) for value in values], padding=3, color=NOTE, fontsize="small")
     ax.invert_yaxis()
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cell(value)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_title(title, loc="left", fontweight="bold")
     ax.margins(x=0.12)
     dress(ax)

@@ -16,8 +16,10 @@ from typing import Any, Final
 
 import psutil
 
-_PATIENCE: Final = 100.0
+PATIENCE: Final = 120.0
 """Seconds that a contestant gets for its rounds; the first it gets in any case."""
+LONG: Final = 1.0
+"""Seconds of work that are enough of one process; what takes less is done again, warm."""
 _SAMPLES: Final = 0.01
 """Seconds between two looks at the memory."""
 
@@ -82,7 +84,7 @@ def compare(
     for number in range(rounds):
         for contestant in contestants:
             name, taken = contestant.name, spent[contestant.name]
-            if number and taken * (number + 1) / number > _PATIENCE:
+            if number and taken * (number + 1) / number > PATIENCE:
                 continue
             start = time.perf_counter()
             _run(contestant, job, outcomes[name])
@@ -92,7 +94,7 @@ def compare(
 
 def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> None:
     """Once more; it tells its times when it has done its work, and then what came of it."""
-    told = json.dumps({**job, "what": contestant.what})
+    told = json.dumps({**job, "what": contestant.what, "long": LONG})
     command = [str(contestant.python), "-m", f"benchmarks.contestants.{contestant.script}", told]
     home = Path(__file__).parents[1]
     with (

@@ -48,12 +48,12 @@ TRANSFER = Transfer()
 def compete(work: Callable[[], T], facts: Callable[[T], Mapping[str, Any]]) -> None:
     """Do it, and tell the seconds; then, when nobody measures any more, tell what came of it.
 
-    What takes less than a second is done again, warm, up to twenty times.
+    What does not take long is done again, warm, up to twenty times.
     """
     result: T | None
     first, result = _timed(work)
-    runs = [] if sum(first) < 1 else [first]
-    while sum(map(sum, runs)) < 1 and len(runs) < 20:
+    runs = [] if sum(first) < JOB["long"] else [first]
+    while sum(map(sum, runs)) < JOB["long"] and len(runs) < 20:
         result = None  # never two at a time in memory
         seconds, result = _timed(work)
         runs.append(seconds)

@@ -1,0 +1,39 @@
+"""The benchmarks run, and find what is wrong; how fast anything is they tell elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__, parsing, payloads, results, trials
+from benchmarks.results import Goal, Section
+
+
+@pytest.mark.off_contract  # as the notebook that follows a redirect with all its headers
+def test_a_benchmark_is_run_again_alone_and_tells_what_each_way_got_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payloads, "WORK", tmp_path)
+    monkeypatch.setattr(trials, "LONG", 0.0)
+    monkeypatch.setattr(parsing, "QUICK", (40,))
+    monkeypatch.setattr(parsing, "peers", list)
+    folder = tmp_path / ".work" / "quick"
+    before = Section("Many reports", "Measured before.", [], [Goal("wall", "1.1", "1.05", True)])
+    results.save(folder / "measured", "many", before, {"processor": "another"})
+
+    __main__.main(["parsing", "--quick"], home=tmp_path)
+
+    page = (folder / "RESULTS.md").read_text()
+    ours = next(line for line in page.splitlines() if line.startswith(f"| {parsing.OURS} "))
+    naive = next(line for line in page.splitlines() if line.startswith(f"| {parsing.NOTEBOOK} "))
+    assert ours.endswith("| nothing |")
+    assert "targetId (float64) has other values" in naive  # one of forty is null
+    assert "Measured before." in page
+    assert "| wall | 1.1 | 1.05 | yes |" in page
+    assert (folder / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_way_that_fails_is_an_error_that_says_what_it_said() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)nonsense failed.*KeyError: 'payload'"):
+        trials.compare([trials.Contestant("nonsense", "naive_frame")], {}, rounds=1)
