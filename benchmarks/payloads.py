@@ -8,6 +8,7 @@ null and some missing; a target's id, too, is null in one row of a thousand.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -32,6 +33,8 @@ _SUMS: Final = tuple(
 )
 COLUMNS: Final = (*CHECKED, *_TEXTS, *_SUMS)[:40]
 
+_MADE_BY: Final = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+"""What was made by another version of this module is made again."""
 _BLOCK: Final = 8_000
 """Rows that are written at a time."""
 _ORDERS: Final = 8
@@ -53,7 +56,7 @@ class Payload:
 
 def payload(rows: int) -> Payload:
     """The report of so many rows."""
-    path = WORK / "payloads" / f"{rows}.json.gz"
+    path = WORK / "payloads" / f"{rows}-{_MADE_BY}.json.gz"
     facts = path.with_suffix(".facts")
     if not facts.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""Environments of their own for the peers and for the limits: made once, by pip."""
+"""Environments of their own for the peers and for the limits: made once, by pip.
+
+They have this environment's Python; airbyte's dependencies cannot be had for any after 3.11.
+"""
 
 from __future__ import annotations
 

@@ -58,11 +58,16 @@ class Outcome:
         Bytes, the most that its processes held at any moment, together.
     facts : dict
         What it says of its result.
+    rounds : int
+    spent : float
+        Seconds of all rounds, start and end of the processes included.
     """
 
     runs: list[tuple[float, float]] = field(default_factory=list)
     peak: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
+    rounds: int = 0
+    spent: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -80,15 +85,11 @@ def compare(
 ) -> dict[str, Outcome]:
     """Let contestants take turns, `rounds` times; slow ones as often as patience allows."""
     outcomes = {contestant.name: Outcome() for contestant in contestants}
-    spent = dict.fromkeys(outcomes, 0.0)
-    for number in range(rounds):
+    for _ in range(rounds):
         for contestant in contestants:
-            name, taken = contestant.name, spent[contestant.name]
-            if number and taken * (number + 1) / number > PATIENCE:
-                continue
-            start = time.perf_counter()
-            _run(contestant, job, outcomes[name])
-            spent[name] += time.perf_counter() - start
+            outcome = outcomes[contestant.name]
+            if outcome.rounds * PATIENCE >= outcome.spent * (outcome.rounds + 1):
+                _run(contestant, job, outcome)
     return outcomes
 
 
@@ -97,6 +98,7 @@ def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> No
     told = json.dumps({**job, "what": contestant.what, "long": LONG})
     command = [str(contestant.python), "-m", f"benchmarks.contestants.{contestant.script}", told]
     home = Path(__file__).parents[1]
+    start = time.perf_counter()
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
@@ -113,6 +115,8 @@ def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> No
     outcome.runs += json.loads(times)
     outcome.peak = max(outcome.peak, meter.peak)
     outcome.facts = json.loads(facts)
+    outcome.rounds += 1
+    outcome.spent += time.perf_counter() - start
 
 
 class _Meter:
