@@ -511,6 +511,55 @@ class ReportCache:
         with replacing(self.path / place_of_profile(source, profile.profile_id)) as file:
             file.write(json.dumps(profile.to_json(), indent=1).encode())
 
+    def sql(
+        self, query: str, parameters: Sequence[object] | Mapping[str, object] | None = None
+    ) -> pd.DataFrame:
+        """What is stored, by SQL (DuckDB's), without any network; nothing is changed by it.
+
+        Parameters
+        ----------
+        query : str
+            One ``select``. Its tables are ``campaigns``, ``adGroups``, ``productAds``,
+            ``targets`` and ``asins``, and by matched target ``campaigns_matchedTarget``,
+            ``adGroups_matchedTarget`` and ``targets_matchedTarget``; each has all days of all
+            profiles that are stored. Their columns are `source`, `profile_id`, `tactic`
+            (VARCHAR), `date` (DATE), the identity columns, then every metric that the report
+            has in either version (BIGINT, DOUBLE or VARCHAR); null where a day is stored
+            without it. Only files are read that may pass what the query asks of `source`,
+            `profile_id`, `tactic` and `date`.
+        parameters : sequence or mapping, optional
+            Values for each ``?``, or by name for each ``$name``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns as they are named in the query, rows in no order but its own. Whole
+            numbers as ``Int64``, others as ``float64``, text as ``str``, days and times as
+            ``datetime64[s]``, truth as ``boolean``; whatever the data, no rows included.
+
+        Raises
+        ------
+        NotConfigured
+            When DuckDB is not installed.
+        InvalidRequest
+            For what DuckDB refuses, with its words: queries that read or write anything but
+            these tables, too. Also when a whole number needs more than 64 bits.
+        CacheError
+            When a file that is needed cannot be opened, is damaged or foreign.
+
+        Examples
+        --------
+        >>> import sdanalytics as sda
+        >>> store = sda.ReportCache("an-empty-folder")
+        >>> store.sql("select date, sum(cost) as cost from campaigns group by date").dtypes
+        date    datetime64[s]
+        cost          float64
+        dtype: object
+        """
+        from sdanalytics.sql import answer
+
+        return answer(self.path, query, parameters)
+
     def _has_come(self, row: Mapping[str, Any]) -> bool:
         """Whether what the ledger has is stored: its call ended before it could strike it out."""
         entry = self.lookup(ledger.slice_of(row)) if row["report_id"] else None

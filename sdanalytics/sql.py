@@ -1,0 +1,329 @@
+"""SQL on the store, by DuckDB: each report a view, of which only what matters is read.
+
+A view has the columns that the catalogue gives its report, whatever is stored; what a day's file
+lacks is missing there. Files are looked for once DuckDB has said what it filters by, folder by
+folder: those of other days, tactics, profiles and sources are not even listed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextlib import suppress
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pf
+
+from sdanalytics.clock import LONGEST_UNINTERRUPTED
+from sdanalytics.errors import CacheError, InvalidRequest, NotConfigured, SDAnalyticsError
+from sdanalytics.files import (
+    FILE,
+    LEVELS,
+    REPORTS,
+    Unusable,
+    folders_of,
+    opened,
+    place_of,
+    rows_of,
+    slice_at,
+    source_name,
+)
+from sdanalytics.metrics import (
+    RECORD_TYPES,
+    SEGMENT,
+    available,
+    catalogue_order,
+    identity,
+    segmented_record_types,
+)
+from sdanalytics.query import Slice
+from sdanalytics.schema import arrow_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+VIEWS: Final[dict[str, tuple[str, str | None]]] = {
+    **{name: (name, None) for name in RECORD_TYPES},
+    **{f"{name}_{SEGMENT}": (name, SEGMENT) for name in segmented_record_types()},
+}
+"""The report of each view. A view of its own for segments: together, sums would count twice."""
+_PLACE: Final = pa.schema(
+    [(level, pa.date32() if level == "date" else pa.string()) for level in LEVELS]
+)
+_NAMED_BY_THE_VIEW: Final = ("record_type", "segment")
+_GIVES_ROWS: Final = ("SELECT", "EXPLAIN", "MULTI")
+"""Kinds of statements that only read; `pivot` is several of them."""
+# No file is read or written but through the views, no variable of Python's is a table, and no
+# query can change that.
+_LOCKED: Final = (
+    "set python_enable_replacements = false",
+    "set temp_directory = ''",
+    "set enable_external_access = false",
+    "set lock_configuration = true",
+)
+_THREADS: Final = 4
+"""That read files. Half of their time is Arrow's, which needs no Python."""
+_FORMAT: Final = ds.ParquetFileFormat()
+_NOWHERE: Final = pf.LocalFileSystem()
+
+
+def answer(root: Path, query: object, parameters: object = None) -> pd.DataFrame:
+    """What a query gives on the store in this folder; see `ReportCache.sql`."""
+    duckdb = _duckdb()
+    if not isinstance(query, str):
+        raise InvalidRequest(f"a query is text, not {query!r}")
+    values = _plain(parameters)
+    with ThreadPoolExecutor(_THREADS) as pool, duckdb.connect() as connection:
+        views = {name: View(root, *report, pool) for name, report in VIEWS.items()}
+        for name, view in views.items():
+            connection.register(name, view)
+        for setting in _LOCKED:
+            connection.execute(setting)
+        try:
+            _check_reads(connection, query)
+            table = _interruptible(connection, lambda: _rows(connection, query, values))
+        except duckdb.Error as error:
+            raise _failure(views.values()) or InvalidRequest(f"DuckDB: {error}") from None
+    return _frame(table)
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise NotConfigured("DuckDB is missing: pip install 'sdanalytics[sql]'") from error
+    return duckdb
+
+
+def _plain(parameters: object) -> Any:
+    """Parameters as DuckDB takes them: numbers of numpy as those of Python."""
+    if parameters is None:
+        return None
+    if isinstance(parameters, Mapping):
+        return {name: _plain_value(value) for name, value in parameters.items()}
+    if isinstance(parameters, list | tuple):
+        return [_plain_value(value) for value in parameters]
+    raise InvalidRequest(
+        f"parameters={parameters!r}: pass a list for each ?, or a dict for each $name of the query"
+    )
+
+
+def _plain_value(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_reads(connection: Any, query: str) -> None:
+    """Raise `InvalidRequest` for what is not one statement that gives rows."""
+    kinds = [statement.type.name for statement in connection.extract_statements(query)]
+    if len(kinds) != 1:
+        raise InvalidRequest(f"there are {len(kinds)} statements; a query is one")
+    if kinds[0] not in _GIVES_ROWS:
+        raise InvalidRequest(f"{kinds[0]}: the store is only read here; a query begins with select")
+
+
+def _rows(connection: Any, query: str, parameters: Any) -> pa.Table:
+    return connection.sql(query, params=parameters).to_arrow_table()
+
+
+def _interruptible(connection: Any, work: Callable[[], T]) -> T:
+    """What some work on a connection gives; Ctrl-C ends it, to which DuckDB itself is deaf."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            while not future.done():
+                wait([future], LONGEST_UNINTERRUPTED)
+            return future.result()
+        finally:
+            while not future.done():  # an interrupt is lost on what has not begun
+                connection.interrupt()
+                wait([future], LONGEST_UNINTERRUPTED)
+
+
+def _failure(views: Iterable[View]) -> SDAnalyticsError | None:
+    """What went wrong in the store, of which DuckDB has only the words."""
+    return next((view.failure for view in views if view.failure), None)
+
+
+class View(ds.InMemoryDataset):  # type: ignore[misc]
+    """A report of a store as a dataset whose rows are looked for when it is scanned.
+
+    Attributes
+    ----------
+    failure : SDAnalyticsError or None
+        What went wrong in the store while it was scanned.
+    """
+
+    def __init__(self, root: Path, record_type: str, segment: str | None, pool: Executor) -> None:
+        columns = columns_of(record_type, segment)
+        super().__init__(columns.empty_table())
+        self.failure: SDAnalyticsError | None = None
+        self._root = root
+        self._pool = pool
+        self._columns = columns
+        self._is_theirs = (pc.field("record_type") == record_type) & (
+            pc.field("segment") == (segment or "none")
+        )
+
+    def scanner(
+        self, columns: Sequence[str] | None = None, filter: Any = None, **options: Any
+    ) -> Any:
+        """The rows that pass a filter: DuckDB asks for them by this method of datasets."""
+        read = self._columns
+        if columns is not None:
+            # What a filter is of, it names; a value that reads like a column costs no more
+            # than reading that.
+            named = [name for name in read.names if name in columns or name in str(filter)]
+            read = pa.schema([read.field(name) for name in named])
+        batches = self._noted(self._batches(read, filter))
+        return ds.Scanner.from_batches(batches, schema=read, columns=columns, filter=filter)
+
+    def _batches(self, columns: pa.Schema, where: Any) -> Iterator[pa.RecordBatch]:
+        where = self._is_theirs if where is None else self._is_theirs & where
+        pieces = pieces_of(self._root, pa.unify_schemas([_PLACE, self._columns]), where)
+        for batches in _ahead(self._pool, partial(batches_of, self._root, columns), pieces):
+            yield from batches
+
+    def _noted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except SDAnalyticsError as error:
+            self.failure = error
+            raise
+
+
+def columns_of(record_type: str, segment: str | None) -> pa.Schema:
+    """The columns of a view: whose and which day, the identity columns, then all metrics."""
+    first = identity(record_type, segment)
+    others = [name for name in available(record_type, segment, api=None) if name not in first]
+    place = [field for field in _PLACE if field.name not in _NAMED_BY_THE_VIEW]
+    return pa.schema([*place, *arrow_schema([*first, *catalogue_order(others)])])
+
+
+def pieces_of(root: Path, columns: pa.Schema, where: Any) -> Iterator[Slice]:
+    """The slices in whose place there may be rows that pass a filter.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+    columns : pyarrow.Schema
+        All that the filter may be of, the levels of folders among them.
+    where : pyarrow.compute.Expression
+    """
+    for folder in _folders(root / REPORTS, LEVELS, columns, where, pc.scalar(True)):
+        with suppress(Unusable):
+            yield slice_at((folder / FILE).relative_to(root))
+
+
+def _folders(
+    folder: Path, levels: Sequence[str], columns: pa.Schema, where: Any, known: Any
+) -> Iterator[Path]:
+    """The folders of days below one of which that much is known."""
+    if not levels:
+        yield folder
+        return
+    level, *deeper = levels
+    there = folders_of(level, folder)
+    told = {name: known & (pc.field(level) == value) for name, value in _values(level, there)}
+    # A dataset of files by these names, none of which is ever opened: it tells which can pass.
+    fragments = [_FORMAT.make_fragment(name, _NOWHERE, each) for name, each in told.items()]
+    every = ds.FileSystemDataset(fragments, columns, _FORMAT, _NOWHERE)
+    for fragment in every.get_fragments(where):
+        name = fragment.path
+        yield from _folders(there[name], deeper, columns, where, told[name])
+
+
+def _values(level: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """What the names of folders say, as far as they say anything."""
+    for name in names:
+        with suppress(ValueError):
+            value = date.fromisoformat(name) if level == "date" else source_name(name)
+            yield name, pa.scalar(value, _PLACE.field(level).type)
+
+
+def batches_of(root: Path, columns: pa.Schema, piece: Slice) -> list[pa.RecordBatch]:
+    """The rows of a slice with all of these columns.
+
+    Raises
+    ------
+    CacheError
+        When what is in its place is damaged or foreign.
+    """
+    path = root / place_of(piece)
+    try:
+        with opened(path, piece) as (entry, file):
+            stored = rows_of(file, [name for name in columns.names if name in entry.columns])
+    except FileNotFoundError:
+        return []
+    except Unusable as problem:
+        raise CacheError(
+            f"{path} cannot be read: {problem}. ReportCache.repair() moves it aside, and "
+            "fetch_report fetches the day anew"
+        ) from None
+    arrays = [_column(field, piece, stored, entry.rows) for field in columns]
+    batches: list[pa.RecordBatch] = pa.Table.from_arrays(arrays, schema=columns).to_batches()
+    return batches
+
+
+def _column(field: pa.Field, piece: Slice, stored: pa.Table, rows: int) -> Any:
+    if field.name in LEVELS:
+        return pa.repeat(pa.scalar(getattr(piece, field.name), field.type), rows)
+    if field.name in stored.column_names:
+        return stored.column(field.name)
+    return pa.nulls(rows, field.type)
+
+
+def _ahead(pool: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The results of some work in the order of the items, a few of them begun ahead."""
+    begun: deque[Any] = deque()
+    for item in items:
+        begun.append(pool.submit(work, item))
+        if len(begun) > 2 * _THREADS:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A result as a frame; two columns may have one name, as in the query."""
+    import pandas as pd
+
+    columns = {place: _typed(table.field(place), each) for place, each in enumerate(table.columns)}
+    return pd.DataFrame(columns, copy=False).set_axis(table.column_names, axis="columns")
+
+
+def _typed(field: pa.Field, values: pa.ChunkedArray) -> Any:
+    """A column as frames of the project have it; what they never have, as Arrow gives it."""
+    import pandas as pd
+
+    kind = field.type
+    if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and not kind.scale):
+        whole = _fitting(field, values, pa.int64(), "cast it to double")
+        return whole.to_pandas(types_mapper=lambda _: pd.Int64Dtype())
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        return values.cast(pa.float64()).to_numpy()
+    if pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None):
+        moments = _fitting(field, values, pa.timestamp("s"), "use date_trunc('second', ...)")
+        return moments.to_pandas()
+    if pa.types.is_boolean(kind):
+        return values.to_pandas(types_mapper=lambda _: pd.BooleanDtype())
+    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+        return pd.array(values.cast(pa.string()), dtype="str")
+    return values.to_pandas()
+
+
+def _fitting(field: pa.Field, values: pa.ChunkedArray, kind: pa.DataType, advice: str) -> Any:
+    try:
+        return values.cast(kind)
+    except pa.ArrowInvalid as error:
+        raise InvalidRequest(f"{field.name} does not fit {kind}: {advice} ({error})") from None
