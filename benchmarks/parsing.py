@@ -21,8 +21,8 @@ from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 SIZES: Final = (2_000, 100_000, 1_000_000)
 QUICK: Final = (2_000, 20_000)
 ROUNDS: Final = 5
-_DOWNLOADS: Final = 200
-"""More than a contestant makes."""
+_DOWNLOADS: Final = 1_000
+"""More than there are."""
 
 OURS, TABLE = "sdanalytics: typed frame", "sdanalytics: Arrow table"
 AD_API, AIRBYTE = "python-amazon-ad-api 1.2.9", "airbyte-source-amazon-ads 5.0.14"
