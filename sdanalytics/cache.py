@@ -34,13 +34,10 @@ from sdanalytics.files import (
     Entry,
     Unusable,
     folders_of,
-    found,
     opened,
     place_of,
     place_of_profile,
     read_profile,
-    refused,
-    replacing,
     rows_of,
     slice_at,
     source_name,
@@ -52,6 +49,7 @@ from sdanalytics.metrics import TACTICS, UNKNOWN, available, catalogue_order, id
 from sdanalytics.names import has_half_a_pair
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
+from sdanalytics.storage import Disk, Storage
 from sdanalytics.tactics import place_of_tactics, read_tactics, write_tactics
 from sdanalytics.upkeep import Problem
 
@@ -60,8 +58,6 @@ if TYPE_CHECKING:
 
 _ABSENT: Final = (Unusable, FileNotFoundError)
 """What is as if it were not there: it is fetched, and replaces what there is."""
-_ROOM: Final = 1 << 16
-"""Bytes that a store has room for that takes reports."""
 
 
 class ReportCache:
@@ -84,11 +80,12 @@ class ReportCache:
         if "\0" in name or has_half_a_pair(name):
             raise InvalidRequest(f"{path!r} is no path of a folder")
         self.path = Path(path).expanduser().absolute()
+        self.storage: Storage = Disk(self.path)
         self.is_temporary = False
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"ReportCache({str(self.path)!r})"
+        return f"ReportCache({self.storage.url!r})"
 
     def lookup(self, piece: Slice) -> Entry | None:
         """What is stored of a slice; None for nothing, or a file that is damaged or foreign.
@@ -98,13 +95,13 @@ class ReportCache:
         CacheError
             When there is something that cannot be opened: it may be whole, and is not replaced.
         """
-        with contextlib.suppress(*_ABSENT), opened(self._path(piece), piece) as (entry, _):
+        with contextlib.suppress(*_ABSENT), opened(self.storage, piece) as (entry, _):
             return entry
         return None
 
     def load(self, piece: Slice, columns: Sequence[str]) -> pa.Table | None:
         """The rows of a slice; None where `lookup` gives None, or a page is damaged."""
-        with contextlib.suppress(*_ABSENT), opened(self._path(piece), piece) as (_, file):
+        with contextlib.suppress(*_ABSENT), opened(self.storage, piece) as (_, file):
             return rows_of(file, columns)
         return None
 
@@ -155,7 +152,7 @@ class ReportCache:
             When the file cannot be written; what was there stays.
         """
         if self._closed:
-            raise CacheError(f"{self.path} was for one call only, which has ended")
+            raise CacheError(f"{self.storage.url} was for one call only, which has ended")
         held = self.lookup(piece)
         if piece.tactic == UNKNOWN and not table.num_rows and held is None:
             return ()  # nothing to tell, and nothing to replace
@@ -210,18 +207,18 @@ class ReportCache:
         others = [name for name in catalogue_order(table.column_names) if name not in first]
         table = _sorted(table.select([*first, *others]), by=first)
         moment = fetched_at.astimezone(UTC).isoformat()
-        with replacing(self._path(piece), unless=unless) as file:
+        with self.storage.replacing(place_of(piece), unless) as file:
             write(file, piece, table, report_id=report_id, fetched_at=moment, api=api)
 
     def campaign_tactics(self, source: str, profile_id: str) -> dict[int, str]:
         """The tactics of a profile's campaigns by id, as far as they are kept."""
-        return read_tactics(self.path / place_of_tactics(source, profile_id))
+        return read_tactics(self.storage, place_of_tactics(source, profile_id))
 
     def store_campaign_tactics(
         self, source: str, profile_id: str, tactics: Mapping[int, str]
     ) -> None:
         """Keep the tactics of a profile's campaigns."""
-        write_tactics(self.path / place_of_tactics(source, profile_id), tactics)
+        write_tactics(self.storage, place_of_tactics(source, profile_id), tactics)
 
     def close(self) -> None:
         """Take nothing more: the store of a call that keeps nothing is about to go."""
@@ -299,7 +296,7 @@ class ReportCache:
         """
         import pandas as pd
 
-        found = sorted(self._entries(), key=lambda e: str(e.path))
+        found = sorted(self._entries(), key=lambda e: e.path)
         text: dict[str, list[str | None]] = {
             "source": [e.piece.source for e in found],
             "profile_id": [e.piece.profile_id for e in found],
@@ -308,7 +305,7 @@ class ReportCache:
             "tactic": [e.piece.tactic for e in found],
             "api": [e.api for e in found],
             "report_id": [e.report_id for e in found],
-            "path": [str(e.path) for e in found],
+            "path": [e.path for e in found],
         }
         columns: dict[str, Any] = {k: text_column(v) for k, v in text.items()}
         columns["date"] = np.array([e.piece.date for e in found], dtype="datetime64[s]")
@@ -316,7 +313,7 @@ class ReportCache:
         columns["columns"] = pd.Series([list(e.columns) for e in found], dtype="object")
         moments = pd.to_datetime([e.fetched_at for e in found], utc=True)
         columns["fetched_at"] = moments.as_unit("us")
-        columns["bytes"] = pd.array([e.path.stat().st_size for e in found], dtype="Int64")
+        columns["bytes"] = pd.array([e.size for e in found], dtype="Int64")
         order = [*LEVELS, "rows", "columns", "fetched_at", "api", "report_id", "bytes", "path"]
         return pd.DataFrame({name: columns[name] for name in order})
 
@@ -401,7 +398,7 @@ class ReportCache:
         """
         import pandas as pd
 
-        rows = [row for row in ledger.entries(self.path) if not self._has_come(row)]
+        rows = [row for row in ledger.entries(self.storage.notes) if not self._has_come(row)]
         columns: dict[str, Any] = {}
         for name in (*LEVELS, "report_id", "api"):
             columns[name] = text_column(row[name] for row in rows)
@@ -435,15 +432,9 @@ class ReportCache:
         query = ReportQuery.of(record_type, start, end, tactic=tactic, segment=segment)
         removed = 0
         for piece in query.slices(*self._whose(source, profile_id)):
-            path = self._path(piece)
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise refused("remove", path, error) from error
-            removed += 1
-            self._remove_empty(path.parent)
+            with contextlib.suppress(FileNotFoundError):
+                self.storage.remove(place_of(piece))
+                removed += 1
         return removed
 
     def verify(self) -> pd.DataFrame:
@@ -462,7 +453,7 @@ class ReportCache:
         CacheError
             When a folder cannot be listed.
         """
-        return _problems_frame(upkeep.problems(self.path)).drop(columns="moved_to")
+        return self._problems_frame(upkeep.problems(self.storage)).drop(columns="moved_to")
 
     def repair(self) -> pd.DataFrame:
         """Move aside what `verify` tells of, so that it is fetched anew; nothing is deleted.
@@ -481,7 +472,7 @@ class ReportCache:
         CacheError
             When something could not be moved; all else was.
         """
-        return _problems_frame(upkeep.moved_aside(self.path))
+        return self._problems_frame(upkeep.moved_aside(self.storage))
 
     def check_writable(self) -> None:
         """Make sure that reports can be stored, before they are asked for.
@@ -491,8 +482,7 @@ class ReportCache:
         CacheError
             When they cannot: the folder may not be written to, or there is no room.
         """
-        with replacing(self.path / "writable", unless=lambda: True) as file:
-            file.write(bytes(_ROOM))
+        self.storage.check_writable()
 
     def profile(self, source: str, profile_id: str) -> Profile | None:
         """The facts kept of a profile; None for nothing, or what is damaged.
@@ -503,12 +493,13 @@ class ReportCache:
             When there is something that cannot be read.
         """
         with contextlib.suppress(*_ABSENT):
-            return read_profile(self.path / place_of_profile(source, profile_id))
+            return read_profile(self.storage, place_of_profile(source, profile_id))
         return None
 
     def store_profile(self, source: str, profile: Profile) -> None:
         """Keep the facts of a profile, so that stored days can be served without network."""
-        with replacing(self.path / place_of_profile(source, profile.profile_id)) as file:
+        place = place_of_profile(source, profile.profile_id)
+        with self.storage.replacing(place) as file:
             file.write(json.dumps(profile.to_json(), indent=1).encode())
 
     def sql(
@@ -565,24 +556,26 @@ class ReportCache:
         entry = self.lookup(ledger.slice_of(row)) if row["report_id"] else None
         return entry is not None and entry.report_id == row["report_id"]
 
-    def _path(self, piece: Slice) -> Path:
-        return self.path / place_of(piece)
+    def _problems_frame(self, problems: Iterable[Problem]) -> pd.DataFrame:
+        import pandas as pd
 
-    def _remove_empty(self, folder: Path) -> None:
-        """Remove folders that have nothing left in them, up to the store's own."""
-        with contextlib.suppress(OSError):
-            while folder != self.path / "reports":
-                folder.rmdir()
-                folder = folder.parent
+        told, name = list(problems), self.storage.name
+        return pd.DataFrame(
+            {
+                "path": text_column(name(problem.place) for problem in told),
+                "problem": text_column(problem.told for problem in told),
+                "moved_to": text_column(name(problem.moved_to or "") for problem in told),
+            }
+        )
 
     def _entries(self) -> Iterator[Entry]:
         return (entry for piece in self._pieces() if (entry := self.lookup(piece)))
 
     def _pieces(self) -> Iterator[Slice]:
         """The slices in whose place there is something."""
-        for path in found(self.path, REPORTS):
+        for place, *_ in self.storage.found(REPORTS):
             with contextlib.suppress(Unusable):
-                yield slice_at(path.relative_to(self.path))
+                yield slice_at(place)
 
     def _zone(self, source: str, profile_id: str) -> ZoneInfo:
         """The time zone of a profile; UTC where that is not known."""
@@ -593,8 +586,8 @@ class ReportCache:
         """The one profile that is meant."""
         known = [
             (source_name(name), each)
-            for name, folder in folders_of("source", self.path / REPORTS).items()
-            for each in folders_of("profile_id", folder)
+            for name, folder in folders_of(self.storage, "source", REPORTS).items()
+            for each in folders_of(self.storage, "profile_id", folder)
         ]
         fitting = [
             (s, p)
@@ -607,21 +600,9 @@ class ReportCache:
             return source, str(profile_id)
         there_are = ", ".join(f"source={s!r} profile_id={p!r}" for s, p in known) or "nothing"
         raise InvalidRequest(
-            f"say whose reports are meant with profile_id= and source=; {self.path} has {there_are}"
+            "say whose reports are meant with profile_id= and source=; "
+            f"{self.storage.url} has {there_are}"
         )
-
-
-def _problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:
-    import pandas as pd
-
-    told = list(problems)
-    return pd.DataFrame(
-        {
-            "path": text_column(str(problem.path) for problem in told),
-            "problem": text_column(problem.told for problem in told),
-            "moved_to": text_column(str(problem.moved_to) for problem in told),
-        }
-    )
 
 
 def _segment_of(text: str) -> str | None:

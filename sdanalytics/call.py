@@ -100,7 +100,7 @@ class Call:
     def plan(self) -> ReportPlan:
         """What fetching would do, without doing it."""
         missing = set(self.missing())
-        built = being_built(self._store.path)
+        built = being_built(self._store.storage.notes)
         steps = [self._step(piece, piece in missing, built.get(piece)) for piece in self._pieces]
         asked = self._needs(step.piece for step in steps if step.action == "create")
         return ReportPlan(self._query, tuple(steps), len(self._dialect().gather(asked)))
@@ -131,7 +131,7 @@ class Call:
         if damaged:
             raise CacheError(
                 f"what was just stored of {damaged[0]} cannot be read: check the disk of "
-                f"{self._store.path}, or choose another place with cache="
+                f"{self._store.storage.url}, or choose another place with cache="
             )
 
     def frame(self) -> pd.DataFrame:
@@ -230,7 +230,7 @@ class Call:
         self._store.check_writable()  # else reports would be asked for in vain
         whose = self._client.source, self._client.profile_id
         facts = (self._version.name, *whose, self._now, self._is_wanted)
-        with Ledger(self._store.path, *facts) as ledger:
+        with Ledger(self._store.storage.notes, *facts) as ledger:
             # Calls that keep nothing share no store: the client's own pace is what they share.
             memory = None if self._store.is_temporary else ledger
             flow = Flow(self._dialect(memory), self._store, ledger, self._limit, watch)

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
-from sdanalytics.files import folder_name, refused, replacing
+from sdanalytics.files import folder_name
 from sdanalytics.metrics import TACTICS
+from sdanalytics.storage import Storage
 
 
-def place_of_tactics(source: str, profile_id: str) -> Path:
+def place_of_tactics(source: str, profile_id: str) -> str:
     """Where those of a profile are, from the root of the store."""
-    return Path("campaigns", f"source={folder_name(source)}", f"profile_id={profile_id}.json")
+    return f"campaigns/source={folder_name(source)}/profile_id={profile_id}.json"
 
 
-def read_tactics(path: Path) -> dict[int, str]:
+def read_tactics(storage: Storage, place: str) -> dict[int, str]:
     """Those that are kept in a file, by campaign id; none where it is not there, or no such file.
 
     Raises
@@ -29,15 +29,13 @@ def read_tactics(path: Path) -> dict[int, str]:
         When it cannot be read.
     """
     try:
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(storage.read(place))
         return {int(campaign): tactic for campaign, tactic in kept.items() if tactic in TACTICS}
     except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
-    except OSError as error:
-        raise refused("read", path, error) from error
 
 
-def write_tactics(path: Path, tactics: Mapping[int, str]) -> None:
+def write_tactics(storage: Storage, place: str, tactics: Mapping[int, str]) -> None:
     """Keep them, whole or not at all."""
-    with replacing(path) as file:
+    with storage.replacing(place) as file:
         file.write(json.dumps(dict(sorted(tactics.items())), indent=1).encode())

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sdanalytics.checksum import checksum_of
 from sdanalytics.errors import CacheError
 from sdanalytics.files import (
     PROFILES,
-    REPLACING,
     REPORTS,
     Unusable,
-    found,
     opened,
     place_of_profile,
     read_profile,
-    refused,
     rows_of,
     slice_at,
     source_name,
 )
+from sdanalytics.query import Slice
+from sdanalytics.storage import Storage
 
 ASIDE: Final = "damaged"
 """The folder of a store where bad files are moved to."""
-ABANDONED: Final = 3600.0
-"""Seconds after which nobody is writing any more what was not finished."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +34,25 @@ class Problem:
 
     Attributes
     ----------
-    path : pathlib.Path
+    place : str
     told : str
-    moved_to : pathlib.Path or None
+    moved_to : str or None
     """
 
-    path: Path
+    place: str
     told: str
-    moved_to: Path | None = None
+    moved_to: str | None = None
 
 
-def problems(root: Path) -> Iterator[Problem]:
+def problems(storage: Storage) -> Iterator[Problem]:
     """What is wrong in a store, every file read whole."""
-    for path in found(root, PROFILES, REPORTS):
-        told = _problem_of(path, root)
+    for place, *_ in storage.found(PROFILES, REPORTS):
+        told = _problem_of(storage, place)
         if told is not None:
-            yield Problem(path, told)
+            yield Problem(place, told)
 
 
-def moved_aside(root: Path) -> list[Problem]:
+def moved_aside(storage: Storage) -> list[Problem]:
     """Move everything that is bad aside, and remove what killed writers have left.
 
     Raises
@@ -68,66 +62,63 @@ def moved_aside(root: Path) -> list[Problem]:
     """
     moved: list[Problem] = []
     failures: list[CacheError] = []
-    for problem in problems(root):
+    for problem in problems(storage):
         try:
-            moved += _move_aside(problem.path, root)
-        except OSError as error:
-            failures.append(refused("move aside", problem.path, error))
-    for path in found(root, PROFILES, REPORTS, leftovers=True):
+            moved += _move_aside(storage, problem.place)
+        except CacheError as error:
+            failures.append(error)
+    for place in storage.abandoned(PROFILES, REPORTS):
         try:
-            _remove_abandoned(path)
-        except OSError as error:
-            failures.append(refused("remove", path, error))
+            _remove_abandoned(storage, place)
+        except CacheError as error:
+            failures.append(error)
     if failures:
         raise _all_of(failures, moved)
     return moved
 
 
-def _problem_of(path: Path, root: Path) -> str | None:
+def _problem_of(storage: Storage, place: str) -> str | None:
     """What is wrong with a file; None also when it has gone meanwhile."""
-    place = path.relative_to(root)
     try:
-        if place.parts[0] == PROFILES:
-            _check_profile(path, place)
+        if place.partition("/")[0] == PROFILES:
+            _check_profile(storage, place)
         else:
-            _check_report(path, place)
+            _check_report(storage, slice_at(place))
     except FileNotFoundError:
-        return "a link to nothing" if path.is_symlink() else None
+        return "a link to nothing" if storage.is_link_to_nothing(place) else None
     except (Unusable, CacheError) as error:
         return str(error)
     return None
 
 
-def _check_profile(path: Path, place: Path) -> None:
-    source = source_name(place.parent.name.removeprefix("source="))
-    if place != place_of_profile(source, read_profile(path).profile_id):
+def _check_profile(storage: Storage, place: str) -> None:
+    folder = place.rpartition("/")[0].rpartition("/")[2]
+    source = source_name(folder.removeprefix("source="))
+    if place != place_of_profile(source, read_profile(storage, place).profile_id):
         raise Unusable("foreign: it is not where the facts of that profile are kept")
 
 
-def _check_report(path: Path, place: Path) -> None:
-    with opened(path, slice_at(place)) as (entry, file):
+def _check_report(storage: Storage, piece: Slice) -> None:
+    with opened(storage, piece) as (entry, file):
         rows = rows_of(file, entry.columns)
         if entry.checksum is not None and checksum_of(rows) != entry.checksum:
             raise Unusable("damaged: its rows are not those that were stored")
 
 
-def _move_aside(path: Path, root: Path) -> list[Problem]:
+def _move_aside(storage: Storage, place: str) -> list[Problem]:
     """Move a file; nothing when a good one has taken its place meanwhile."""
-    with REPLACING:
-        told = _problem_of(path, root)
+    with storage.held(place):
+        told = _problem_of(storage, place)
         if told is None:
             return []
-        aside = root / ASIDE / path.relative_to(root)
-        aside = aside.with_name(f"{aside.name}.{secrets.token_hex(6)}")
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(path, aside)
-    return [Problem(path, told, aside)]
+        aside = f"{ASIDE}/{place}.{secrets.token_hex(6)}"
+        storage.move(place, aside)
+    return [Problem(place, told, aside)]
 
 
-def _remove_abandoned(path: Path) -> None:
+def _remove_abandoned(storage: Storage, place: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        if time.time() - path.lstat().st_mtime > ABANDONED:
-            path.unlink()
+        storage.remove(place)
 
 
 def _all_of(failures: list[CacheError], moved: list[Problem]) -> CacheError:

@@ -335,13 +335,14 @@ def test_a_killed_writer_leaves_nothing_that_is_read(box: Box, store: ReportCach
     killed = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from sdanalytics.files import replacing\n"
-        "with replacing(Path(sys.argv[1])) as file:\n"
+        "from sdanalytics.storage import Disk\n"
+        "with Disk(Path(sys.argv[1])).replacing(sys.argv[2]) as file:\n"
         "    file.write(b'PAR1 and a half')\n"
         "    file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", killed, str(path)])
+    place = path.relative_to(store.path).as_posix()
+    done = subprocess.run([sys.executable, "-c", killed, str(store.path), place])
     assert done.returncode == -signal.SIGKILL
     (left,) = unfinished(store)
     assert store.verify().empty
