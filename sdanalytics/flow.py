@@ -36,6 +36,7 @@ from sdanalytics.errors import (
 )
 from sdanalytics.files import Entry
 from sdanalytics.ledger import Claim, Ledger, Standing
+from sdanalytics.looks import Looks
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.order import Order
 from sdanalytics.query import Slice
@@ -100,7 +101,7 @@ class Dialect(Protocol):
         """Seconds to wait before the next report is asked for; 0: now."""
 
     def waits(self) -> Iterator[float]:
-        """Seconds to wait before each call of `is_ready`."""
+        """Seconds to wait before each call of `is_ready`, as long as nothing is learned."""
 
 
 class Flow:
@@ -130,6 +131,8 @@ class Flow:
         # One at a time: a crash leaves one report at most that is not written down.
         self._asking = self._stage.turn()
         self._teller = Teller(logger)
+        self._looks = Looks(dialect.waits)
+        self._began = limit.clock.now()
         self._held: Mapping[Slice, Entry | None] = {}
         self._building: dict[str, Order] = {}
         self._wanted: set[Slice] = set()
@@ -206,12 +209,13 @@ class Flow:
         report_id = claim.report_id
         self._building[report_id] = order
         try:
-            yield from self._until_ready(order, report_id)
+            yield from self._until_ready(order, claim)
         except NotFound as error:
+            self._building.pop(report_id, None)
             trouble = error
             self._teller.tell("unknown", "%s: report %s is unknown by now", order, report_id)
         else:
-            del self._building[report_id]
+            self._building.pop(report_id, None)
             for _ in range(DOWNLOADS):
                 self._tell(order.pieces, "downloading")
                 try:
@@ -222,7 +226,7 @@ class Flow:
                     trouble = error
                     self._teller.tell("download", "%s: %s; trying again", order, error)
                     if isinstance(error, NotReady):
-                        yield from self._until_ready(order, report_id)
+                        yield from self._until_ready(order, claim)
                 else:
                     yield from self._settle(order, report_id, lacking)
                     return
@@ -329,11 +333,22 @@ class Flow:
             self._too_old = (newest, error)
             raise
 
-    def _until_ready(self, order: Order, report_id: str) -> Story[None]:
-        for seconds in self._dialect.waits():
-            self._tell(order.pieces, "waiting")
-            yield Pause(seconds)
-            if (yield partial(self._dialect.is_ready, report_id)):
+    def _until_ready(self, order: Order, claim: Claim) -> Story[None]:
+        """Look at a report until it is ready."""
+        # How old it is when another call has asked for it nobody knows: clocks differ.
+        is_own = claim.asked_at >= self._began
+        looks = self._looks if is_own else Looks(self._dialect.waits)
+        clock, looked = self._limit.clock, 0
+        began = clock.monotonic()
+        self._tell(order.pieces, "waiting")
+        for pause in looks.pauses(lambda: clock.monotonic() - began):
+            if pause > 0:
+                yield Pause(pause)
+                continue
+            looked += 1
+            if (yield partial(self._dialect.is_ready, claim.report_id)):
+                if looks.learn(clock.monotonic() - began, looked) and is_own:
+                    self._stage.hurry()
                 return
 
     def _collect(self, order: Order, claim: Claim) -> dict[Slice, tuple[str, ...]]:
@@ -367,7 +382,6 @@ class Flow:
     def _ended(self, order: Order, error: Exception | None) -> None:
         missing = [piece for piece in order.pieces if piece not in self._come]
         self._tell(set(order.pieces) - set(missing) if error else order.pieces, "done")
-        self._building = {i: o for i, o in self._building.items() if not set(o.pieces) & {*missing}}
         if error is None:
             return
         self._tell(missing, "failed")
@@ -395,7 +409,8 @@ class Flow:
                     self._ledger.settle(pieces)
 
     def _timed_out(self) -> ReportTimeout:
-        ids = tuple(self._building)
+        over = self._come.union(self._failures)
+        ids = tuple(i for i, o in self._building.items() if not over.issuperset(o.pieces))
         some = ", ".join([*ids[:3], "..."] if len(ids) > 3 else ids) or "none"
         there = len(self._come) + len(self._failures)
         return ReportTimeout(

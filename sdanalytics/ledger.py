@@ -35,7 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from sdanalytics.api.pace import OwnMemory, Traffic
+from sdanalytics.api.pace import Count, OwnMemory, Traffic
 from sdanalytics.errors import CacheError
 from sdanalytics.order import Order
 from sdanalytics.query import Slice
@@ -216,7 +216,7 @@ class Ledger:
         return self._attempt(take, Standing(free=order.pieces))
 
     def note(self, order: Order, claim: Claim) -> None:
-        """Write down the report that was asked for."""
+        """Write down the report that was asked for: what is known of it outlasts a power cut."""
         facts = (claim.columns, claim.report_id, claim.asked_at)
 
         def write(run: Run) -> None:
@@ -224,7 +224,7 @@ class Ledger:
                 if run(_OWN, *_key(piece), self._call).fetchone():
                     self._write(run, piece, *facts)
 
-        self._attempt(write, None)
+        self._attempt(write, None, outlasts=True)
 
     def settle(self, pieces: Iterable[Slice]) -> None:
         """Strike slices out: they are stored, or their report will never come."""
@@ -243,21 +243,24 @@ class Ledger:
             reports.setdefault(row["report_id"], []).append(slice_of(row))
         return reports
 
-    def change(self, work: Callable[[Traffic, int | None], T]) -> T:
+    def change(self, work: Callable[[Traffic, Count], T]) -> T:
         """Look at, and change, what is known of the service's limits (`Memory`)."""
 
-        def within(run: Run) -> list[T]:
+        def within(run: Run, *, is_to_keep: bool) -> list[T]:
             row = run(_PACE, *self._whose).fetchone()
-            building = self._building(run)
             traffic = _traffic(row["state"] if row else None)
-            result = work(traffic, building)
-            state = json.dumps(traffic.to_json())
-            if row is None or state != row["state"]:
-                run(_KEEP_PACE, *self._whose, state)
-            return [result]
+            before = traffic.to_json()
+            result = work(traffic, partial(self._building, run))
+            if traffic.says(before):
+                return [result]
+            if is_to_keep:
+                run(_KEEP_PACE, *self._whose, json.dumps(traffic.to_json()))
+            return [result] if is_to_keep else []
 
         nothing: list[T] = []
-        results = self._attempt(within, nothing)
+        # Most requests change nothing; those that do take their turn with other processes.
+        looked = self._attempt(partial(within, is_to_keep=False), nothing, alone=False)
+        results = looked or self._attempt(partial(within, is_to_keep=True), nothing)
         return results[0] if results else self._own_memory.change(work)
 
     def _building(self, run: Run) -> int:
@@ -323,15 +326,26 @@ class Ledger:
             until = time.time() + LEASE
             self._attempt(lambda run: run(_RENEW, until, self._call), None)  # noqa: B023
 
-    def _attempt(self, work: Callable[[Run], T], otherwise: T) -> T:
-        """Do something as one transaction; the other thing where there can be none."""
+    def _attempt(
+        self,
+        work: Callable[[Run], T],
+        otherwise: T,
+        *,
+        alone: bool = True,
+        outlasts: bool = False,
+    ) -> T:
+        """Do something as one transaction; the other thing where there can be none.
+
+        Not `alone`, it may only look. What a kill leaves is whole in any case; what `outlasts`
+        a power cut, too, waits for the disk.
+        """
         with self._lock:
             # The store of a call that keeps nothing goes with the call; who is late leaves it so.
             is_gone = self._ended.is_set() and not self._path.exists()
             if is_gone or not self._is_usable:
                 return otherwise
             try:
-                return self._transact(work)
+                return self._transact(work, alone, outlasts)
             except (OSError, sqlite3.Error) as error:
                 self._is_usable = False
                 words = "%s: reports being built are not written down (%s)"
@@ -342,12 +356,13 @@ class Ledger:
                 if self._ended.is_set():  # a worker that comes late leaves nothing open
                     self._close()
 
-    def _transact(self, work: Callable[[Run], T]) -> T:
+    def _transact(self, work: Callable[[Run], T], alone: bool, outlasts: bool) -> T:
         if self._database is None:
             self._database = _opened(self._path)
         database = self._database
+        database.execute(f"pragma synchronous = {'full' if outlasts else 'normal'}")
         with database:
-            database.execute("begin immediate")
+            database.execute("begin immediate" if alone else "begin")
             return work(lambda statement, *values: database.execute(statement, values))
 
     def _close(self) -> None:
@@ -453,7 +468,6 @@ def _connected(path: Path) -> sqlite3.Connection:
     database.row_factory = sqlite3.Row
     try:
         database.execute("pragma journal_mode = wal")
-        database.execute("pragma synchronous = full")  # an id outlasts a power cut
     except sqlite3.Error:
         database.close()
         raise

@@ -29,7 +29,7 @@ SETTLE_TIME: Final = 0.7
 
 @dataclass(frozen=True)
 class Pause:
-    """Let that many seconds pass."""
+    """Let that many seconds pass; fewer when all are hurried."""
 
     seconds: float
 
@@ -98,6 +98,11 @@ class Stage(Generic[K]):
     def turn(self) -> Turn:
         """A turn for the stories of this stage."""
         return Turn(lambda key: self._resume_in(0.0, key))
+
+    def hurry(self) -> None:
+        """End all pauses: what was waited for may have changed."""
+        self._pauses = [(0.0, n, key) for _, n, key in self._pauses]
+        heapq.heapify(self._pauses)
 
     def play(self, stories: Mapping[K, Story[None]]) -> bool:
         """Play until all have ended; False when the limit came first."""

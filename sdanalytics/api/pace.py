@@ -17,7 +17,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from sdanalytics.clock import Clock, Limit
@@ -26,6 +26,8 @@ from sdanalytics.telling import Teller
 logger = logging.getLogger("sdanalytics")
 
 T = TypeVar("T")
+Count = Callable[[], int | None]
+"""Counts the reports that are being built; None where nobody does."""
 
 AMAZON_CREATE_RATE: Final = 1.0
 """Creates a second that Amazon's own hosts take of a client and profile (version 2)."""
@@ -87,19 +89,22 @@ class Window:
     opens_at: float = 0.0
     patience: float = _FIRST_WAIT / 2
 
-    def is_full(self, building: int | None) -> bool:
+    def is_full(self, building: Count) -> bool:
         """Whether as many are being built as may be; who does not count them does not know."""
-        return self.size is not None and building is not None and building >= self.size
+        if self.size is None:  # then nobody has to count: there may be thousands
+            return False
+        count = building()
+        return count is not None and count >= self.size
 
     def narrow(self, building: int, now: float) -> None:
         """Take what is being built for all that may be: one more was refused."""
         self.size = building
         self._wait(now, min(2 * self.patience, _LONGEST_CREATE_WAIT))
 
-    def widen(self, building: int | None, now: float) -> None:
+    def widen(self, building: Count, now: float) -> None:
         """One more was taken, which may be beyond what was known."""
         if self.is_full(building):
-            self.size = (building or 0) + 1
+            self.size = (building() or 0) + 1
             self._wait(now, max(_OPENING * self.patience, _FIRST_WAIT / 2))
 
     def _wait(self, now: float, patience: float) -> None:
@@ -118,7 +123,12 @@ class Traffic:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; `from_json` gives it back."""
-        return asdict(self)
+        parts = {name: dict(vars(getattr(self, name))) for name in _PARTS}
+        return {**parts, "as_of": self.as_of}
+
+    def says(self, other: dict[str, Any]) -> bool:
+        """Whether these plain values say the same, as of whatever moment."""
+        return all(vars(getattr(self, name)) == other[name] for name in _PARTS)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Traffic:
@@ -138,13 +148,17 @@ class Traffic:
             self.window = Window()
 
 
+_PARTS: Final = ("creates", "reads", "window")
+
+
 class Memory(Protocol):
     """Where the state of a limiter lives."""
 
-    def change(self, work: Callable[[Traffic, int | None], T]) -> T:
-        """Have one caller at a time look at it, with the number of reports being built.
+    def change(self, work: Callable[[Traffic, Count], T]) -> T:
+        """Have one caller at a time look at it, and count the reports being built.
 
-        That is None where nobody counts them. What the caller changes is kept.
+        What the caller changes is kept. It may be called twice, the second time with what
+        others have changed meanwhile; then the first does not count.
         """
 
 
@@ -155,10 +169,10 @@ class OwnMemory:
         self._traffic = Traffic()
         self._lock = threading.Lock()
 
-    def change(self, work: Callable[[Traffic, int | None], T]) -> T:
+    def change(self, work: Callable[[Traffic, Count], T]) -> T:
         """See `Memory`."""
         with self._lock:
-            return work(self._traffic, None)
+            return work(self._traffic, lambda: None)
 
 
 class Pace:
@@ -185,7 +199,7 @@ class Pace:
     def until_create(self) -> float:
         """Seconds until a report may be asked for, or it should be looked again; 0: now."""
 
-        def wait(traffic: Traffic, building: int | None, now: float) -> float:
+        def wait(traffic: Traffic, building: Count, now: float) -> float:
             window, opens_at = traffic.window, _opens_at(traffic, creates=True)
             if window.is_full(building):
                 opens_at = max(opens_at, min(window.opens_at, now + _LOOK))
@@ -202,11 +216,12 @@ class Pace:
     def wait_turn(self, limit: Limit, *, creates: bool) -> bool:
         """Wait until a request may leave; False when that is not before the limit."""
 
-        def take(traffic: Traffic, _: int | None, now: float) -> float:
+        def take(traffic: Traffic, _: Count, now: float) -> float:
             lane = traffic.creates if creates else traffic.reads
             wait = _opens_at(traffic, creates=creates) - now
-            if wait <= 0:
-                lane.opens_at = now + max(lane.gap, self._least_gap if creates else 0.0)
+            gap = max(lane.gap, self._least_gap if creates else 0.0)
+            if wait <= 0 < gap:
+                lane.opens_at = now + gap
             return wait
 
         while (wait := self._change(take)) > 0:
@@ -237,7 +252,7 @@ class Pace:
         """
         told = None if retry_after is None else min(retry_after, _LONGEST_RETRY_AFTER)
 
-        def note(traffic: Traffic, building: int | None, now: float) -> float:
+        def note(traffic: Traffic, building: Count, now: float) -> float:
             lane = traffic.creates if creates else traffic.reads
             if sent_at <= lane.refused_at:  # sent side by side with one that counted
                 lane.opens_at = max(lane.opens_at, now + (told or 0.0))
@@ -249,8 +264,8 @@ class Pace:
             lane.opens_at = max(lane.opens_at, now + wait)
             if not creates:
                 lane.gap = min(max(2 * lane.gap, _FIRST_GAP), _LONGEST_GAP)
-            elif building:
-                traffic.window.narrow(building, now)
+            elif count := building():
+                traffic.window.narrow(count, now)
             return wait
 
         wait = self._change(note)
@@ -261,7 +276,7 @@ class Pace:
     def accepted(self, *, creates: bool) -> None:
         """Take note of a request that was not refused."""
 
-        def note(traffic: Traffic, building: int | None, now: float) -> None:
+        def note(traffic: Traffic, building: Count, now: float) -> None:
             lane = traffic.creates if creates else traffic.reads
             lane.refusals = 0
             lane.gap = lane.gap * _RECOVERY if lane.gap > _FIRST_GAP / 10 else 0.0
@@ -273,8 +288,8 @@ class Pace:
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
-    def _change(self, work: Callable[[Traffic, int | None, float], T]) -> T:
-        def renewed(traffic: Traffic, building: int | None) -> T:
+    def _change(self, work: Callable[[Traffic, Count, float], T]) -> T:
+        def renewed(traffic: Traffic, building: Count) -> T:
             now = self._now()
             traffic.renew(now)
             return work(traffic, building, now)

@@ -18,12 +18,12 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from requests.structures import CaseInsensitiveDict
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from sdanalytics import __version__
@@ -48,6 +48,12 @@ _LONGEST_TROUBLE: Final = 10.0
 _CHUNK: Final = 1 << 16
 _LARGEST_ANSWER: Final = 1 << 26
 """Bytes of the longest answer of the service that is read: 64 MiB, a list of 100,000 profiles."""
+_API_HEADERS: Final = {
+    "User-Agent": f"sdanalytics/{__version__}",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+}
+_STORAGE_HEADERS: Final = {"Accept-Encoding": "identity"}  # not even our name goes to S3
 
 
 @dataclass(frozen=True)
@@ -97,13 +103,8 @@ class Transport:
 
     def _connect(self) -> None:
         """Have no connection yet: one that a forked process shared would mix up the answers."""
-        connections = self._connections
-        self._api = _session(connections)
-        self._api.headers["User-Agent"] = f"sdanalytics/{__version__}"
-        self._api.headers["Accept"] = "application/json"
-        self._api.headers["Accept-Encoding"] = "identity"
-        self._storage = _session(connections)
-        self._storage.headers = CaseInsensitiveDict()  # not even our name goes to S3
+        self._api = _Pool(self._connections, _API_HEADERS)
+        self._storage = _Pool(self._connections, _STORAGE_HEADERS)
 
     def api(self, method: str, url: str, limit: Limit, **request: Any) -> Answer:
         """Send one request to the service (or its login) and read the answer."""
@@ -112,9 +113,8 @@ class Transport:
 
     def storage(self, url: str, limit: Limit, most: int) -> Answer:
         """Get one object of so many bytes at most, sending nothing but the request itself."""
-        headers = {"Accept-Encoding": "identity"}
         patience = Patience(STORAGE_SILENCE_TIMEOUT, most)
-        return _exchange(self._storage, "GET", url, limit, patience, headers=headers)
+        return _exchange(self._storage, "GET", url, limit, patience)
 
 
 _ALL: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
@@ -129,13 +129,34 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_connect_anew)
 
 
-def _session(connections: int) -> requests.Session:
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+class _Pool:
+    """Connections that send what they are told to, and keep nothing of what comes back.
+
+    A session of requests looks through the environment for each request; here proxies and
+    certificates are looked up once for each host.
+    """
+
+    def __init__(self, connections: int, headers: Mapping[str, str]) -> None:
+        self._adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections)
+        self._headers = headers
+        self._settings: dict[str, Mapping[str, Any]] = {}
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        timeout: tuple[float, float],
+        headers: Mapping[str, str] = MappingProxyType({}),
+        data: bytes | Mapping[str, str | None] | None = None,
+    ) -> requests.Response:
+        """The answer to a request, its body not read yet; no redirect is followed."""
+        headers = {**self._headers, **headers}
+        request = requests.Request(method, url, headers=headers, data=data).prepare()
+        host = "/".join(url.split("/", 3)[:3])
+        if host not in self._settings:
+            settings = requests.Session().merge_environment_settings(host, {}, True, None, None)
+            self._settings[host] = settings
+        return self._adapter.send(request, timeout=timeout, **self._settings[host])
 
 
 def _unpacked(answer: Answer) -> Answer:
@@ -159,13 +180,8 @@ def _inflated(packed: bytes) -> bytes:
     return text
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from adding the Authorization of a netrc file."""
-    return request
-
-
 def _exchange(
-    session: requests.Session,
+    pool: _Pool,
     method: str,
     url: str,
     limit: Limit,
@@ -177,15 +193,8 @@ def _exchange(
         raise timed_out(limit)
     lost: Exception
     try:
-        with session.request(
-            method,
-            url,
-            auth=_as_it_is,
-            allow_redirects=False,
-            stream=True,
-            timeout=(min(CONNECT_TIMEOUT, remaining), min(patience.silence, remaining)),
-            **request,
-        ) as response:
+        timeout = min(CONNECT_TIMEOUT, remaining), min(patience.silence, remaining)
+        with pool.send(method, url, timeout, **request) as response:
             body = _read(response, limit, patience.most)
             return Answer(response.status_code, response.headers, body)
     except (requests.RequestException, HTTPError, OSError) as error:

@@ -1,0 +1,52 @@
+"""When to look whether a report is ready: first when one usually is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+_SHARE: Final = 1 / 32
+"""Of what a report usually takes: what it is corrected by, and waited between two looks."""
+
+_MOMENT: Final = 0.001
+"""Seconds that are not waited for: clocks are no finer."""
+
+
+class Looks:
+    """The looks at reports that were asked for one after another.
+
+    What one usually takes is learned from those that have come: a little less when one was
+    ready at the first look at its time, a little more when it was not. So most are looked at
+    once or twice. As long as nothing is known they are looked at as `waits` says.
+
+    Parameters
+    ----------
+    waits : callable
+        Gives the seconds to wait before each look at a report of which nothing is known.
+    """
+
+    def __init__(self, waits: Callable[[], Iterator[float]]) -> None:
+        self._waits = waits
+        self._usual = 0.0
+
+    def pauses(self, age: Callable[[], float]) -> Iterator[float]:
+        """Seconds to let pass for a report that is so many seconds old; 0: look at it now."""
+        looked_at, is_timed = 0.0, False
+        for wait in self._waits():
+            while (left := self._due(looked_at, wait, is_timed) - age()) > _MOMENT:
+                yield left
+            looked_at, is_timed = age(), self._usual > 0
+            yield 0.0
+
+    def learn(self, age: float, looks: int) -> bool:
+        """Take note of a report that was ready at the last of so many looks; whether it is news."""
+        is_first, usual = self._usual == 0, self._usual or age
+        later = min(age, usual * (1 + 2 * _SHARE))
+        self._usual = usual * (1 - _SHARE) if looks == 1 else later
+        return is_first
+
+    def _due(self, looked_at: float, wait: float, is_timed: bool) -> float:
+        """How old a report is to be at the next look; `is_timed`: there was one at its time."""
+        if self._usual and not is_timed:
+            return self._usual
+        return looked_at + max(wait, _SHARE * self._usual)
