@@ -549,7 +549,7 @@ class ReportCache:
         """
         from sdanalytics.sql import answer
 
-        return answer(self.path, query, parameters)
+        return answer(self.storage, query, parameters)
 
     def _has_come(self, row: Mapping[str, Any]) -> bool:
         """Whether what the ledger has is stored: its call ended before it could strike it out."""

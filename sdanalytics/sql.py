@@ -13,7 +13,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -46,6 +45,7 @@ from sdanalytics.metrics import (
 )
 from sdanalytics.query import Slice
 from sdanalytics.schema import arrow_schema
+from sdanalytics.storage import Storage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,14 +78,14 @@ _FORMAT: Final = ds.ParquetFileFormat()
 _NOWHERE: Final = pf.LocalFileSystem()
 
 
-def answer(root: Path, query: object, parameters: object = None) -> pd.DataFrame:
-    """What a query gives on the store in this folder; see `ReportCache.sql`."""
+def answer(storage: Storage, query: object, parameters: object = None) -> pd.DataFrame:
+    """What a query gives on the store that is kept there; see `ReportCache.sql`."""
     duckdb = _duckdb()
     if not isinstance(query, str):
         raise InvalidRequest(f"a query is text, not {query!r}")
     values = _plain(parameters)
     with ThreadPoolExecutor(_THREADS) as pool, duckdb.connect() as connection:
-        views = {name: View(root, *report, pool) for name, report in VIEWS.items()}
+        views = {name: View(storage, *report, pool) for name, report in VIEWS.items()}
         for name, view in views.items():
             connection.register(name, view)
         for setting in _LOCKED:
@@ -164,11 +164,13 @@ class View(ds.InMemoryDataset):  # type: ignore[misc]
         What went wrong in the store while it was scanned.
     """
 
-    def __init__(self, root: Path, record_type: str, segment: str | None, pool: Executor) -> None:
+    def __init__(
+        self, storage: Storage, record_type: str, segment: str | None, pool: Executor
+    ) -> None:
         columns = columns_of(record_type, segment)
         super().__init__(columns.empty_table())
         self.failure: SDAnalyticsError | None = None
-        self._root = root
+        self._storage = storage
         self._pool = pool
         self._columns = columns
         self._is_theirs = (pc.field("record_type") == record_type) & (
@@ -190,8 +192,8 @@ class View(ds.InMemoryDataset):  # type: ignore[misc]
 
     def _batches(self, columns: pa.Schema, where: Any) -> Iterator[pa.RecordBatch]:
         where = self._is_theirs if where is None else self._is_theirs & where
-        pieces = pieces_of(self._root, pa.unify_schemas([_PLACE, self._columns]), where)
-        for batches in _ahead(self._pool, partial(batches_of, self._root, columns), pieces):
+        pieces = pieces_of(self._storage, pa.unify_schemas([_PLACE, self._columns]), where)
+        for batches in _ahead(self._pool, partial(batches_of, self._storage, columns), pieces):
             yield from batches
 
     def _noted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -210,37 +212,42 @@ def columns_of(record_type: str, segment: str | None) -> pa.Schema:
     return pa.schema([*place, *arrow_schema([*first, *catalogue_order(others)])])
 
 
-def pieces_of(root: Path, columns: pa.Schema, where: Any) -> Iterator[Slice]:
+def pieces_of(storage: Storage, columns: pa.Schema, where: Any) -> Iterator[Slice]:
     """The slices in whose place there may be rows that pass a filter.
 
     Parameters
     ----------
-    root : pathlib.Path
+    storage : Storage
     columns : pyarrow.Schema
         All that the filter may be of, the levels of folders among them.
     where : pyarrow.compute.Expression
     """
-    for folder in _folders(root / REPORTS, LEVELS, columns, where, pc.scalar(True)):
+    for folder in _folders(storage, REPORTS, LEVELS, columns, where, pc.scalar(True)):
         with suppress(Unusable):
-            yield slice_at((folder / FILE).relative_to(root))
+            yield slice_at(f"{folder}/{FILE}")
 
 
 def _folders(
-    folder: Path, levels: Sequence[str], columns: pa.Schema, where: Any, known: Any
-) -> Iterator[Path]:
+    storage: Storage,
+    folder: str,
+    levels: Sequence[str],
+    columns: pa.Schema,
+    where: Any,
+    known: Any,
+) -> Iterator[str]:
     """The folders of days below one of which that much is known."""
     if not levels:
         yield folder
         return
     level, *deeper = levels
-    there = folders_of(level, folder)
+    there = folders_of(storage, level, folder)
     told = {name: known & (pc.field(level) == value) for name, value in _values(level, there)}
     # A dataset of files by these names, none of which is ever opened: it tells which can pass.
     fragments = [_FORMAT.make_fragment(name, _NOWHERE, each) for name, each in told.items()]
     every = ds.FileSystemDataset(fragments, columns, _FORMAT, _NOWHERE)
     for fragment in every.get_fragments(where):
         name = fragment.path
-        yield from _folders(there[name], deeper, columns, where, told[name])
+        yield from _folders(storage, there[name], deeper, columns, where, told[name])
 
 
 def _values(level: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
@@ -251,7 +258,7 @@ def _values(level: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
             yield name, pa.scalar(value, _PLACE.field(level).type)
 
 
-def batches_of(root: Path, columns: pa.Schema, piece: Slice) -> list[pa.RecordBatch]:
+def batches_of(storage: Storage, columns: pa.Schema, piece: Slice) -> list[pa.RecordBatch]:
     """The rows of a slice with all of these columns.
 
     Raises
@@ -259,15 +266,14 @@ def batches_of(root: Path, columns: pa.Schema, piece: Slice) -> list[pa.RecordBa
     CacheError
         When what is in its place is damaged or foreign.
     """
-    path = root / place_of(piece)
     try:
-        with opened(path, piece) as (entry, file):
+        with opened(storage, piece) as (entry, file):
             stored = rows_of(file, [name for name in columns.names if name in entry.columns])
     except FileNotFoundError:
         return []
     except Unusable as problem:
         raise CacheError(
-            f"{path} cannot be read: {problem}. ReportCache.repair() moves it aside, and "
+            f"{storage.name(place_of(piece))} cannot be read: {problem}. ReportCache.repair() moves it aside, and "
             "fetch_report fetches the day anew"
         ) from None
     arrays = [_column(field, piece, stored, entry.rows) for field in columns]
