@@ -69,4 +69,4 @@ $(VENV)/.bench: $(VENV)/.created pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output benchmarks/.peers benchmarks/.work

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None, home: Path = HERE) -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         section: Section = import_module(f"benchmarks.{name}").measure(asked.quick)
         results.save(folder / "measured", name, section, machine())
-    write(folder)
+        write(folder)
 
 
 def write(folder: Path) -> None:
