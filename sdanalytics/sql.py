@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -107,7 +107,7 @@ def _duckdb() -> Any:
 
 
 def _plain(parameters: object) -> Any:
-    """Parameters as DuckDB takes them: numbers of numpy as those of Python."""
+    """Parameters as DuckDB takes them: numbers as those of Python, midnights as days."""
     if parameters is None:
         return None
     if isinstance(parameters, Mapping):
@@ -120,7 +120,13 @@ def _plain(parameters: object) -> Any:
 
 
 def _plain_value(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]")
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time.min:
+        return value.date()  # compared with moments, days are not looked up but converted
+    return value
 
 
 def _check_reads(connection: Any, query: str) -> None:
@@ -273,8 +279,8 @@ def batches_of(storage: Storage, columns: pa.Schema, piece: Slice) -> list[pa.Re
         return []
     except Unusable as problem:
         raise CacheError(
-            f"{storage.name(place_of(piece))} cannot be read: {problem}. ReportCache.repair() moves it aside, and "
-            "fetch_report fetches the day anew"
+            f"{storage.name(place_of(piece))} cannot be read: {problem}. ReportCache.repair() "
+            "moves it aside, and fetch_report fetches the day anew"
         ) from None
     arrays = [_column(field, piece, stored, entry.rows) for field in columns]
     batches: list[pa.RecordBatch] = pa.Table.from_arrays(arrays, schema=columns).to_batches()
