@@ -17,28 +17,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sdanalytics import ledger, upkeep
+from sdanalytics import ledger, reading, upkeep
 from sdanalytics.api.profiles import Profile
 from sdanalytics.coverage import Selection, check_history, check_moment, coverage_of
 from sdanalytics.errors import CacheError, InvalidRequest
 from sdanalytics.files import (
+    ABSENT,
     LEVELS,
     REPORTS,
     Entry,
     Unusable,
     folders_of,
-    opened,
     place_of,
     place_of_profile,
     read_profile,
-    rows_of,
     slice_at,
     source_name,
     write,
@@ -46,6 +45,7 @@ from sdanalytics.files import (
 from sdanalytics.freshness import changing_from
 from sdanalytics.merging import with_columns, without_rows
 from sdanalytics.metrics import TACTICS, UNKNOWN, available, catalogue_order, identity
+from sdanalytics.months import by_month
 from sdanalytics.names import has_half_a_pair
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
@@ -55,9 +55,6 @@ from sdanalytics.upkeep import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ABSENT: Final = (Unusable, FileNotFoundError)
-"""What is as if it were not there: it is fetched, and replaces what there is."""
 
 
 class ReportCache:
@@ -95,15 +92,19 @@ class ReportCache:
         CacheError
             When there is something that cannot be opened: it may be whole, and is not replaced.
         """
-        with contextlib.suppress(*_ABSENT), opened(self.storage, piece) as (entry, _):
-            return entry
-        return None
+        return reading.lookup(self.storage, piece)
+
+    def lookup_all(self, pieces: Iterable[Slice]) -> dict[Slice, Entry]:
+        """What is stored of slices, without those of which `lookup` gives None."""
+        return reading.lookup_all(self.storage, pieces)
 
     def load(self, piece: Slice, columns: Sequence[str]) -> pa.Table | None:
         """The rows of a slice; None where `lookup` gives None, or a page is damaged."""
-        with contextlib.suppress(*_ABSENT), opened(self.storage, piece) as (_, file):
-            return rows_of(file, columns)
-        return None
+        return reading.load(self.storage, piece, columns)
+
+    def load_all(self, pieces: Iterable[Slice], columns: Sequence[str]) -> dict[Slice, pa.Table]:
+        """The rows of slices, without those of which `load` gives None."""
+        return reading.load_all(self.storage, pieces, columns)
 
     def load_unknown(self, query: ReportQuery, pieces: Iterable[Slice]) -> dict[Slice, pa.Table]:
         """The rows of unknown tactic that belong to these slices; of a call for one tactic none.
@@ -113,9 +114,9 @@ class ReportCache:
         if query.tactics != TACTICS:
             return {}
         tables = {}
-        for piece in dict.fromkeys(replace(piece, tactic=UNKNOWN) for piece in pieces):
-            entry = self.lookup(piece)
-            names = [name for name in query.columns if entry and name in entry.columns]
+        there = self.lookup_all(dict.fromkeys(replace(piece, tactic=UNKNOWN) for piece in pieces))
+        for piece, entry in there.items():
+            names = [name for name in query.columns if name in entry.columns]
             if names and (table := self.load(piece, names)) is not None and table.num_rows:
                 empty = arrow_schema(query.columns).empty_table()
                 whole = pa.concat_tables([empty, table], promote_options="default")
@@ -210,6 +211,34 @@ class ReportCache:
         with self.storage.replacing(place_of(piece), unless) as file:
             write(file, piece, table, report_id=report_id, fetched_at=moment, api=api)
 
+    def bind(self, entries: Iterable[Entry]) -> None:
+        """Bind the months of what was read, where that makes reading them again faster.
+
+        Nothing depends on it: where it cannot be written, days are read from their own files.
+        """
+        if not self.is_temporary:
+            with contextlib.suppress(CacheError):
+                reading.bind_loose(self.storage, entries)
+
+    def compact(self) -> int:
+        """Bind the days of every month in one file more, from which they are read faster.
+
+        Calls do so by themselves for the months that they read, so that this is only for the
+        first call of a store that was made otherwise. The files of the days stay: the bound
+        months, in the folder ``months``, may be deleted at any time.
+
+        Returns
+        -------
+        int
+            How many months were bound that were not, or not as they are now.
+
+        Raises
+        ------
+        CacheError
+            When one cannot be written.
+        """
+        return reading.bind_loose(self.storage, self._entries())
+
     def campaign_tactics(self, source: str, profile_id: str) -> dict[int, str]:
         """The tactics of a profile's campaigns by id, as far as they are kept."""
         return read_tactics(self.storage, place_of_tactics(source, profile_id))
@@ -263,11 +292,12 @@ class ReportCache:
         )
         source, profile_id = self._whose(source, profile_id)
         pieces = query.slices(source, profile_id)
-        entries = [entry for piece in pieces if (entry := self.lookup(piece))]
+        entries = list(self.lookup_all(pieces).values())
         columns = query.columns if metrics is not None else _common(entries, query)
         profile = self.profile(source, profile_id)
         _refuse_narrow(entries, columns)
-        loaded = {e.piece: t for e in entries if (t := self.load(e.piece, columns)) is not None}
+        loaded = self.load_all([entry.piece for entry in entries], columns)
+        self.bind(entries)
         unknown = self.load_unknown(replace(query, metrics=columns), pieces)
         frame = to_frame(assemble(loaded | unknown, columns))
         stored = [(entry.piece.date, entry.fetched_at) for entry in entries]
@@ -376,7 +406,7 @@ class ReportCache:
         history_days = check_history(history_days)
         # Rows of unknown tactic are what is left over of a day, and nothing to wait for.
         pieces = [piece for piece in self._pieces() if piece.tactic != UNKNOWN]
-        return coverage_of(selection, pieces, self.lookup, self._zone, history_days, now)
+        return coverage_of(selection, pieces, self.lookup_all, self._zone, history_days, now)
 
     def pending(self) -> pd.DataFrame:
         """The reports that were asked for and are not stored yet, a row a slice.
@@ -431,10 +461,14 @@ class ReportCache:
         """
         query = ReportQuery.of(record_type, start, end, tactic=tactic, segment=segment)
         removed = 0
-        for piece in query.slices(*self._whose(source, profile_id)):
+        pieces = query.slices(*self._whose(source, profile_id))
+        for piece in pieces:
             with contextlib.suppress(FileNotFoundError):
                 self.storage.remove(place_of(piece))
                 removed += 1
+        for month in by_month(pieces):  # a copy of what was removed
+            with contextlib.suppress(FileNotFoundError):
+                self.storage.remove(month.place)
         return removed
 
     def verify(self) -> pd.DataFrame:
@@ -492,7 +526,7 @@ class ReportCache:
         CacheError
             When there is something that cannot be read.
         """
-        with contextlib.suppress(*_ABSENT):
+        with contextlib.suppress(*ABSENT):
             return read_profile(self.storage, place_of_profile(source, profile_id))
         return None
 
@@ -568,8 +602,8 @@ class ReportCache:
             }
         )
 
-    def _entries(self) -> Iterator[Entry]:
-        return (entry for piece in self._pieces() if (entry := self.lookup(piece)))
+    def _entries(self) -> Iterable[Entry]:
+        return self.lookup_all(self._pieces()).values()
 
     def _pieces(self) -> Iterator[Slice]:
         """The slices in whose place there is something."""

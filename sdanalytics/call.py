@@ -94,7 +94,8 @@ class Call:
 
     def missing(self) -> list[Slice]:
         """What the store lacks, or has too old or too narrow: what fetching would ask for."""
-        self._held = {piece: self._store.lookup(piece) for piece in self._pieces}
+        there = self._store.lookup_all(self._pieces)
+        self._held = {piece: there.get(piece) for piece in self._pieces}
         return [piece for piece, entry in self._held.items() if not self._will_do(entry)]
 
     def plan(self) -> ReportPlan:
@@ -118,6 +119,7 @@ class Call:
         except Exception as error:
             logger.info("%s: ended by %s", self._query, type(error).__name__)
             raise
+        self._store.bind(entry for entry in self._held.values() if entry)
         seconds = self._client.clock.monotonic() - began
         logger.info("%s: all there after %.1f s", self._query, seconds)
 
@@ -220,7 +222,7 @@ class Call:
             failures = self._run(needs, bar.watch) if needs else {}
         arrived = set(needs) - set(failures)
         self._fetched |= arrived
-        self._held |= {piece: self._store.lookup(piece) for piece in arrived}
+        self._held |= self._store.lookup_all(arrived)
         missing = {p: e for p, e in failures.items() if not (_is_gone(e) and self._has(p))}
         if missing:
             raise _failure(missing, len(needs))
@@ -239,10 +241,9 @@ class Call:
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""
         columns = self._query.columns
-        loaded = {piece: self._store.load(piece, columns) for piece in self._pieces}
-        self._tables = {piece: table for piece, table in loaded.items() if table is not None}
-        self._tables |= self._store.load_unknown(self._query, self._pieces)
-        return [piece for piece, table in loaded.items() if table is None]
+        loaded = self._store.load_all(self._pieces, columns)
+        self._tables = loaded | self._store.load_unknown(self._query, self._pieces)
+        return [piece for piece in self._pieces if piece not in loaded]
 
     def _provenance(self) -> dict[str, str | int | list[str] | None]:
         entries = [entry for entry in self._held.values() if entry]

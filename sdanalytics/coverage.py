@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,7 +14,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.files import LEVELS, Entry
 from sdanalytics.freshness import age_of, is_final, is_fresh
 from sdanalytics.metrics import TACTICS
-from sdanalytics.query import DateLike, ReportQuery, Slice, latest_today
+from sdanalytics.query import DateLike, Line, ReportQuery, Slice, latest_today
 from sdanalytics.schema import text_column
 
 if TYPE_CHECKING:
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 STATES: Final = ("final", "restatable", "empty", "missing", "gone")
 
 _DAY: Final = timedelta(1)
-
-
-class Line(NamedTuple):
-    """The slices of all days."""
-
-    source: str
-    profile_id: str
-    record_type: str
-    segment: str | None
-    tactic: str
-
-    @classmethod
-    def of(cls, piece: Slice) -> Line:
-        """The one that a slice is a day of."""
-        return cls(piece.source, piece.profile_id, piece.record_type, piece.segment, piece.tactic)
-
-    def on(self, day: date) -> Slice:
-        """Its slice of a day."""
-        return Slice(*self, day)
 
 
 @dataclass(frozen=True)
@@ -137,7 +118,7 @@ class Selection:
 def coverage_of(
     selection: Selection,
     pieces: Collection[Slice],
-    lookup: Callable[[Slice], Entry | None],
+    lookup_all: Callable[[Iterable[Slice]], Mapping[Slice, Entry]],
     zone_of: Callable[[str, str], ZoneInfo],
     history_days: int,
     now: datetime,
@@ -149,8 +130,8 @@ def coverage_of(
     selection : Selection
     pieces : collection of Slice
         Of which the store has a file.
-    lookup, zone_of : callable
-        What is stored of a slice; the time zone of a source's profile.
+    lookup_all, zone_of : callable
+        What is stored of slices; the time zone of a source's profile.
     history_days : int
     now : datetime
         Aware.
@@ -163,8 +144,10 @@ def coverage_of(
         zone = zone_of(line.source, line.profile_id)
         today = now.astimezone(zone).date()
         there = stored.get(line, set())
-        for day in selection.days(there, today, history_days):
-            entry = lookup(line.on(day)) if day in there else None
+        days = selection.days(there, today, history_days)
+        entries = lookup_all(line.on(day) for day in days if day in there)
+        for day in days:
+            entry = entries.get(line.on(day))
             rows.append((*line, day, *_standing(day, entry, now, zone, history_days)))
     return _frame(rows)
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from sdanalytics.api.profiles import Profile
 from sdanalytics.checksum import checksum_of
 from sdanalytics.metrics import CATALOGUE
-from sdanalytics.query import Slice
+from sdanalytics.query import Line, Slice
 from sdanalytics.schema import arrow_schema
 from sdanalytics.storage import Storage
 
@@ -26,7 +26,7 @@ REPORTS: Final = "reports"
 PROFILES: Final = "profiles"
 FILE: Final = "report.parquet"
 LEVELS: Final = ("source", "profile_id", "record_type", "segment", "tactic", "date")
-_METADATA: Final = b"sdanalytics"
+METADATA: Final = b"sdanalytics"
 _NO_SEGMENT: Final = "none"
 
 
@@ -48,6 +48,8 @@ class Entry:
     report_id, api : str
     checksum : str or None
         Of the rows (`sdanalytics.checksum`); None in files of versions that kept none.
+    is_bound : bool
+        Whether a bound month has it (`sdanalytics.months`).
     """
 
     piece: Slice
@@ -59,17 +61,28 @@ class Entry:
     report_id: str
     api: str
     checksum: str | None
+    is_bound: bool = False
 
 
 class Unusable(Exception):
     """A file that is not what its place says; the message tells why."""
 
 
+ABSENT: Final = (Unusable, FileNotFoundError)
+"""What is as if it were not there: it is fetched, and replaces what there is."""
+
+
 def place_of(piece: Slice) -> str:
     """Where the file of a slice is, from the root of the store."""
-    facts = _request(piece) | {"source": folder_name(piece.source)}
-    levels = (f"{level}={facts[level] or _NO_SEGMENT}" for level in LEVELS)
-    return "/".join((REPORTS, *levels, FILE))
+    return f"{REPORTS}/{place_of_line(Line.of(piece))}/date={piece.date}/{FILE}"
+
+
+@lru_cache(maxsize=1024)
+def place_of_line(line: Line) -> str:
+    """The folder of a line of slices, from that of all."""
+    values = (folder_name(line.source), *line[1:])
+    levels = zip(LEVELS, values, strict=False)
+    return "/".join(f"{level}={value or _NO_SEGMENT}" for level, value in levels)
 
 
 def place_of_profile(source: str, profile_id: str) -> str:
@@ -123,7 +136,7 @@ def write(
         "schema": SCHEMA_VERSION,
         "checksum": checksum_of(table),
     }
-    table = table.replace_schema_metadata({_METADATA: json.dumps(facts).encode()})
+    table = table.replace_schema_metadata({METADATA: json.dumps(facts).encode()})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
@@ -142,10 +155,9 @@ def opened(storage: Storage, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFi
     """
     place = place_of(piece)
     with storage.open(place) as raw:
+        file, metadata = parquet_of(raw)
         try:
-            file = pq.ParquetFile(raw, page_checksum_verification=True)
-            schema = file.schema_arrow
-            facts = json.loads((schema.metadata or {})[_METADATA])
+            facts = json.loads(metadata)
             entry = Entry(
                 piece=piece,
                 path=storage.name(place),
@@ -159,10 +171,27 @@ def opened(storage: Storage, piece: Slice) -> Iterator[tuple[Entry, pq.ParquetFi
             )
         except KeyError as missing:
             raise Unusable(f"foreign: its metadata lack {missing}") from None
-        except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise Unusable(f"damaged: {error}") from None
-        _check(entry, facts, schema, file.metadata.num_rows)
+        _check(entry, facts, file.schema_arrow, file.metadata.num_rows)
         yield entry, file
+
+
+def parquet_of(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
+    """A file of the store as parquet, and what we wrote into its metadata.
+
+    Raises
+    ------
+    Unusable
+        When it is neither.
+    """
+    try:
+        file = pq.ParquetFile(raw, page_checksum_verification=True)
+        return file, (file.schema_arrow.metadata or {})[METADATA]
+    except KeyError as missing:
+        raise Unusable(f"foreign: its metadata lack {missing}") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Unusable(f"damaged: {error}") from None
 
 
 def _check(entry: Entry, facts: dict[str, object], schema: pa.Schema, rows: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from sdanalytics import metrics as catalogue
 from sdanalytics.errors import InvalidRequest
@@ -43,6 +44,25 @@ class Slice:
     def __str__(self) -> str:
         report = catalogue.report_name(self.record_type, self.segment)
         return f"{report} {self.tactic} {self.date}"
+
+
+class Line(NamedTuple):
+    """The slices of all days."""
+
+    source: str
+    profile_id: str
+    record_type: str
+    segment: str | None
+    tactic: str
+
+    @classmethod
+    def of(cls, piece: Slice) -> Line:
+        """The one that a slice is a day of."""
+        return cls(piece.source, piece.profile_id, piece.record_type, piece.segment, piece.tactic)
+
+    def on(self, day: date) -> Slice:
+        """Its slice of a day."""
+        return Slice(*self, day)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sdanalytics.files import (
     slice_at,
     source_name,
 )
-from sdanalytics.query import Slice
+from sdanalytics.months import MONTHS, check_month
 from sdanalytics.storage import Storage
 
 ASIDE: Final = "damaged"
@@ -46,7 +46,7 @@ class Problem:
 
 def problems(storage: Storage) -> Iterator[Problem]:
     """What is wrong in a store, every file read whole."""
-    for place, *_ in storage.found(PROFILES, REPORTS):
+    for place, *_ in storage.found(PROFILES, REPORTS, MONTHS):
         told = _problem_of(storage, place)
         if told is not None:
             yield Problem(place, told)
@@ -67,7 +67,7 @@ def moved_aside(storage: Storage) -> list[Problem]:
             moved += _move_aside(storage, problem.place)
         except CacheError as error:
             failures.append(error)
-    for place in storage.abandoned(PROFILES, REPORTS):
+    for place in storage.abandoned(PROFILES, REPORTS, MONTHS):
         try:
             _remove_abandoned(storage, place)
         except CacheError as error:
@@ -80,10 +80,7 @@ def moved_aside(storage: Storage) -> list[Problem]:
 def _problem_of(storage: Storage, place: str) -> str | None:
     """What is wrong with a file; None also when it has gone meanwhile."""
     try:
-        if place.partition("/")[0] == PROFILES:
-            _check_profile(storage, place)
-        else:
-            _check_report(storage, slice_at(place))
+        _CHECKS[place.partition("/")[0]](storage, place)
     except FileNotFoundError:
         return "a link to nothing" if storage.is_link_to_nothing(place) else None
     except (Unusable, CacheError) as error:
@@ -98,11 +95,14 @@ def _check_profile(storage: Storage, place: str) -> None:
         raise Unusable("foreign: it is not where the facts of that profile are kept")
 
 
-def _check_report(storage: Storage, piece: Slice) -> None:
-    with opened(storage, piece) as (entry, file):
+def _check_report(storage: Storage, place: str) -> None:
+    with opened(storage, slice_at(place)) as (entry, file):
         rows = rows_of(file, entry.columns)
         if entry.checksum is not None and checksum_of(rows) != entry.checksum:
             raise Unusable("damaged: its rows are not those that were stored")
+
+
+_CHECKS: Final = {PROFILES: _check_profile, REPORTS: _check_report, MONTHS: check_month}
 
 
 def _move_aside(storage: Storage, place: str) -> list[Problem]:

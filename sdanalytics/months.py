@@ -1,0 +1,261 @@
+"""Months of days bound together, so that a year is read from a dozen files, not hundreds.
+
+::
+
+    <root>/months/source=NA/profile_id=123/record_type=campaigns/segment=none/
+        tactic=T00020/2026-10.month
+
+Every file costs time, however small it is. So the days of a month are copied into one more
+file, beside the reports. The files of the days stay what they are, the truth: a bound month
+says of each of its days which very file it was made from (its inode, length, and time of
+change), and counts for that day only while that file is there. So nothing in it is ever out of
+date, whoever stores or removes a day, and it may be deleted at any time. It is parquet, but
+not named so: whatever reads a store by its ``*.parquet`` files meets each row once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import IO, Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sdanalytics.checksum import checksum_of
+from sdanalytics.errors import CacheError
+from sdanalytics.files import (
+    ABSENT,
+    FILE,
+    METADATA,
+    REPORTS,
+    Entry,
+    Unusable,
+    opened,
+    parquet_of,
+    place_of,
+    place_of_line,
+    rows_of,
+    slice_at,
+)
+from sdanalytics.metrics import catalogue_order, identity
+from sdanalytics.query import Line, Slice
+from sdanalytics.schema import arrow_schema
+from sdanalytics.storage import Stamp, Storage
+
+MONTHS: Final = "months"
+LARGEST: Final = 20_000
+"""Rows of a day that is not bound: its own file is read as fast."""
+_WORTHWHILE: Final = 4
+"""Days of a month in files of their own from which on it is bound anew."""
+_SCHEMA_VERSION: Final = 1
+_SUFFIX: Final = ".month"
+_ABSENT: Final = (*ABSENT, CacheError)
+"""What is as if a month were not bound: its days have files of their own."""
+_JUST_NOW: Final = 3_000_000_000
+"""Nanoseconds in which a file without an inode may be replaced and have the same stamp."""
+
+Stamps = Mapping[Slice, Stamp]
+
+
+class Month(NamedTuple):
+    """A month of a line of slices: what is bound together."""
+
+    line: Line
+    name: str
+
+    @classmethod
+    def of(cls, piece: Slice) -> Month:
+        """That of a slice."""
+        return cls(Line.of(piece), piece.date.isoformat()[:7])
+
+    @property
+    def place(self) -> str:
+        """Where its file is, from the root of the store."""
+        return f"{MONTHS}/{place_of_line(self.line)}/{self.name}{_SUFFIX}"
+
+
+class _Day(NamedTuple):
+    """A day that is bound: what its own file says, the stamp of that, and its first row."""
+
+    entry: Entry
+    stamp: list[int]
+    start: int
+
+
+def by_month(pieces: Iterable[Slice]) -> dict[Month, list[Slice]]:
+    """Slices by what they are bound in."""
+    months: dict[Month, list[Slice]] = {}
+    for piece in pieces:
+        months.setdefault(Month.of(piece), []).append(piece)
+    return months
+
+
+def bound_entries(storage: Storage, month: Month, stamps: Stamps) -> dict[Slice, Entry]:
+    """What a bound month says of those slices whose files have these stamps."""
+    with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, _):
+        return {piece: day.entry for piece, day in _counting(days, stamps)}
+    return {}
+
+
+def bound_rows(
+    storage: Storage, month: Month, stamps: Stamps, columns: Sequence[str]
+) -> dict[Slice, pa.Table]:
+    """The rows of those slices that a bound month has, with all of these columns."""
+    with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, file):
+        counting = list(_counting(days, stamps))
+        wide = [(p, day) for p, day in counting if set(columns) <= set(day.entry.columns)]
+        rows = rows_of(file, columns if wide else ())
+        return {piece: rows.slice(day.start, day.entry.rows) for piece, day in wide}
+    return {}
+
+
+def is_worth_binding(loose: Iterable[Entry]) -> bool:
+    """Whether so many days of a month in files of their own are better bound."""
+    return sum(entry.rows <= LARGEST for entry in loose) >= _WORTHWHILE
+
+
+def bind(storage: Storage, month: Month, stamps: Stamps) -> None:
+    """Copy the days of a month whose files have these stamps into one file.
+
+    Those are left out that are large or damaged.
+
+    Raises
+    ------
+    CacheError
+        When that cannot be written.
+    """
+    days = list(_days_to_bind(storage, stamps))
+    with storage.replacing(month.place) as file:
+        _write(file, month, days)
+
+
+def check_month(storage: Storage, place: str) -> None:
+    """Raise `Unusable` when a file is no bound month, or its days are not what was stored."""
+    month = month_at(place)
+    with _opened(storage, month) as (days, file):
+        rows = rows_of(file, file.schema_arrow.names)
+        for day in days.values():
+            own = rows.slice(day.start, day.entry.rows).select(day.entry.columns)
+            if checksum_of(own) != day.entry.checksum:
+                raise Unusable(f"damaged: its rows of {day.entry.piece} are not what was stored")
+
+
+def month_at(place: str) -> Month:
+    """What is bound in a file of that place; `Unusable` for a place that no such file has."""
+    folder, _, name = place.removeprefix(f"{MONTHS}/").rpartition("/")
+    piece = slice_at(f"{REPORTS}/{folder}/date={name.removesuffix(_SUFFIX)}-01/{FILE}")
+    month = Month.of(piece)
+    if month.place != place:
+        raise Unusable("foreign: no bound month")
+    return month
+
+
+def _counting(days: Mapping[Slice, _Day], stamps: Stamps) -> Iterator[tuple[Slice, _Day]]:
+    """Those slices with these stamps that were bound from just these files."""
+    for piece, stamp in stamps.items():
+        day = days.get(piece)
+        if day is not None and day.stamp == _facts_of(stamp):
+            yield piece, day
+
+
+def _facts_of(stamp: Stamp) -> list[int]:
+    return [stamp.inode, stamp.size, stamp.modified]
+
+
+@contextlib.contextmanager
+def _opened(
+    storage: Storage, month: Month
+) -> Iterator[tuple[Mapping[Slice, _Day], pq.ParquetFile]]:
+    """The days of a bound month, and its file."""
+    with storage.open(month.place) as raw:
+        file, metadata = parquet_of(raw)
+        days = _days_of(storage, month, metadata)
+        if file.metadata.num_rows != sum(day.entry.rows for day in days.values()):
+            raise Unusable("damaged: other rows than its metadata say")
+        yield days, file
+
+
+# Asking for the same days again is what stores are for.
+@lru_cache(maxsize=256)
+def _days_of(storage: Storage, month: Month, metadata: bytes) -> Mapping[Slice, _Day]:
+    try:
+        return _read_facts(storage, month, json.loads(metadata))
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise Unusable(f"foreign: its metadata are of no bound month ({error})") from None
+
+
+def _read_facts(storage: Storage, month: Month, facts: dict[str, Any]) -> Mapping[Slice, _Day]:
+    if facts["schema"] != _SCHEMA_VERSION:
+        raise ValueError(f"schema {facts['schema']}")
+    if facts["month"] != _name_of(month):
+        raise ValueError(f"it is of {facts['month']}")
+    days: dict[Slice, _Day] = {}
+    start = 0
+    for told in facts["days"]:
+        piece = month.line.on(date.fromisoformat(told["date"]))
+        entry = Entry(
+            piece=piece,
+            path=storage.name(place_of(piece)),
+            size=int(told["stamp"][1]),
+            columns=tuple(facts["columns"][told["columns"]]),
+            rows=int(told["rows"]),
+            fetched_at=datetime.fromisoformat(told["fetched_at"]),
+            report_id=str(told["report_id"]),
+            api=str(told["api"]),
+            checksum=told["checksum"],
+            is_bound=True,
+        )
+        days[piece] = _Day(entry, told["stamp"], start)
+        start += entry.rows
+    return days
+
+
+def _name_of(month: Month) -> list[str | None]:
+    return [*month.line, month.name]
+
+
+def _days_to_bind(storage: Storage, stamps: Stamps) -> Iterator[tuple[Entry, Stamp, pa.Table]]:
+    for piece, stamp in sorted(stamps.items()):
+        with contextlib.suppress(*_ABSENT), opened(storage, piece) as (entry, file):
+            if entry.rows <= LARGEST and not _may_change_unseen(stamp):
+                yield entry, stamp, rows_of(file, entry.columns)
+
+
+def _may_change_unseen(stamp: Stamp) -> bool:
+    """Whether a file was stored so lately that the next one may have the same stamp."""
+    return stamp.inode == 0 and time.time_ns() - stamp.modified < _JUST_NOW
+
+
+def _write(file: IO[bytes], month: Month, days: Sequence[tuple[Entry, Stamp, pa.Table]]) -> None:
+    sets = list(dict.fromkeys(entry.columns for entry, _, _ in days))
+    facts = {
+        "schema": _SCHEMA_VERSION,
+        "month": _name_of(month),
+        "columns": sets,
+        "days": [_facts_of_day(entry, stamp, sets) for entry, stamp, _ in days],
+    }
+    first = identity(month.line.record_type, month.line.segment)
+    names = dict.fromkeys([*first, *catalogue_order({name for names in sets for name in names})])
+    empty = arrow_schema(list(names)).empty_table()
+    table = pa.concat_tables([empty, *(t for *_, t in days)], promote_options="default")
+    table = table.replace_schema_metadata({METADATA: json.dumps(facts).encode()})
+    # It is made and read often, and disks are cheap: lz4 is faster both ways.
+    pq.write_table(table, file, compression="lz4", write_statistics=False, write_page_checksum=True)
+
+
+def _facts_of_day(entry: Entry, stamp: Stamp, sets: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    return {
+        "date": entry.piece.date.isoformat(),
+        "rows": entry.rows,
+        "columns": sets.index(entry.columns),
+        "fetched_at": entry.fetched_at.isoformat(),
+        "report_id": entry.report_id,
+        "api": entry.api,
+        "checksum": entry.checksum,
+        "stamp": _facts_of(stamp),
+    }

@@ -1,0 +1,131 @@
+"""Reading many slices of a store: from bound months where they count, else from their own files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from calendar import monthrange
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pyarrow as pa
+
+from sdanalytics.files import ABSENT, REPORTS, Entry, opened, place_of, place_of_line, rows_of
+from sdanalytics.months import (
+    Month,
+    bind,
+    bound_entries,
+    bound_rows,
+    by_month,
+    is_worth_binding,
+)
+from sdanalytics.query import Line, Slice
+from sdanalytics.storage import Stamp, Storage
+
+logger = logging.getLogger("sdanalytics")
+
+
+def lookup(storage: Storage, piece: Slice) -> Entry | None:
+    """What the file of a slice says; None for no file, or one that is damaged or foreign.
+
+    Raises
+    ------
+    CacheError
+        When there is something that cannot be opened: it may be whole, and is not replaced.
+    """
+    with contextlib.suppress(*ABSENT), opened(storage, piece) as (entry, _):
+        return entry
+    return None
+
+
+def load(storage: Storage, piece: Slice, columns: Sequence[str]) -> pa.Table | None:
+    """The rows in the file of a slice; None where `lookup` gives None, or a page is damaged."""
+    with contextlib.suppress(*ABSENT), opened(storage, piece) as (_, file):
+        return rows_of(file, columns)
+    return None
+
+
+def lookup_all(storage: Storage, pieces: Iterable[Slice]) -> dict[Slice, Entry]:
+    """What is stored of slices: those of which there is something.
+
+    Raises
+    ------
+    CacheError
+        As `lookup` does.
+    """
+
+    def found(month: Month, stamps: Mapping[Slice, Stamp]) -> Iterator[Entry]:
+        bound = bound_entries(storage, month, stamps)
+        yield from bound.values()
+        loose = (lookup(storage, piece) for piece in stamps if piece not in bound)
+        yield from (entry for entry in loose if entry)
+
+    stamped = _stamped(storage, pieces)
+    return {e.piece: e for month, stamps in stamped.items() for e in found(month, stamps)}
+
+
+def load_all(
+    storage: Storage, pieces: Iterable[Slice], columns: Sequence[str]
+) -> dict[Slice, pa.Table]:
+    """The rows of slices: of those that can be read, with these columns."""
+
+    def loaded(month: Month, stamps: Mapping[Slice, Stamp]) -> dict[Slice, pa.Table]:
+        bound = bound_rows(storage, month, stamps, columns)
+        loose = {p: load(storage, p, columns) for p in stamps if p not in bound}
+        return bound | {piece: table for piece, table in loose.items() if table is not None}
+
+    stamped = _stamped(storage, pieces)
+    with ThreadPoolExecutor(storage.readers) as pool:  # Arrow reads without holding Python up
+        months = pool.map(loaded, stamped.keys(), stamped.values())
+        return {piece: table for tables in months for piece, table in tables.items()}
+
+
+def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
+    """Bind the months of which so many days lie in files of their own that it is worth it.
+
+    Returns
+    -------
+    int
+        How many.
+
+    Raises
+    ------
+    CacheError
+        When one cannot be written.
+    """
+    loose = {entry.piece: entry for entry in entries if not entry.is_bound}
+    worthwhile = [
+        month
+        for month, pieces in by_month(loose).items()
+        if is_worth_binding(loose[piece] for piece in pieces)
+    ]
+
+    def bind_month(month: Month) -> None:
+        bind(storage, month, _stamped(storage, _days_of(month)).get(month, {}))
+        logger.debug("%s: bound", month.place)
+
+    with ThreadPoolExecutor(storage.readers) as pool:
+        return len(list(pool.map(bind_month, worthwhile)))
+
+
+def _days_of(month: Month) -> Iterator[Slice]:
+    """The slices of all its days."""
+    year, number = map(int, month.name.split("-"))
+    for day in range(1, monthrange(year, number)[1] + 1):
+        yield month.line.on(date(year, number, day))
+
+
+def _stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice, Stamp]]:
+    """The slices that there is a file of, with its stamp, by month."""
+    lines: dict[Line, list[Slice]] = {}
+    for piece in pieces:
+        lines.setdefault(Line.of(piece), []).append(piece)
+    stamped: dict[Month, dict[Slice, Stamp]] = {}
+    for line, theirs in lines.items():
+        places = {place_of(piece): piece for piece in theirs}
+        stamps = storage.stamps(f"{REPORTS}/{place_of_line(line)}", places)
+        for place, stamp in stamps.items():
+            piece = places[place]
+            stamped.setdefault(Month.of(piece), {})[piece] = stamp
+    return stamped

@@ -1,0 +1,229 @@
+"""Bound months: what is read from them is what the files of the days have, always."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sdanalytics import ReportCache, fetch_report
+from sdanalytics.months import LARGEST
+from sdanalytics.query import Slice
+from tests.conftest import Box
+
+METRICS = ["clicks", "cost", "campaignName"]
+
+
+def fetch(box: Box, store: ReportCache, metrics: list[str] = METRICS) -> pd.DataFrame:
+    """Ten days, all in one month."""
+    return fetch_report(
+        "campaigns", box.day(12), box.day(3), metrics=metrics, client=box.client, cache=store
+    )
+
+
+def read(box: Box, store: ReportCache, metrics: list[str] = METRICS) -> pd.DataFrame:
+    return store.read("campaigns", box.day(12), box.day(3), metrics=metrics)
+
+
+def months(store: ReportCache) -> list[Path]:
+    return sorted((Path(store.path) / "months").rglob("*.month"))
+
+
+def days(store: ReportCache) -> list[Path]:
+    return sorted((Path(store.path) / "reports").rglob("*.parquet"))
+
+
+def spoil(path: Path) -> None:
+    """Make a file unreadable in a way that no stamp tells of, as a failing disk does."""
+    before = path.stat()
+    with open(path, "r+b") as file:
+        file.write(b"\0" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def same(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(a, b)
+
+
+@pytest.fixture
+def bound(box: Box, store: ReportCache) -> ReportCache:
+    """A store with ten days of two tactics, bound."""
+    fetch(box, store)
+    assert len(months(store)) == 2
+    return store
+
+
+def test_a_call_binds_its_months_and_later_ones_read_them(box: Box, bound: ReportCache) -> None:
+    frame = read(box, bound)
+    for path in days(bound):
+        spoil(path)
+    same(read(box, bound), frame)
+    asked = box.sandbox.count("request_report")
+    same(fetch(box, bound), frame)
+    assert box.sandbox.count("request_report") == asked
+    assert len(bound.entries()) == 20
+
+
+def test_whatever_scans_the_store_meets_each_row_once(box: Box, bound: ReportCache) -> None:
+    [[rows]] = duckdb.sql(f"select count(*) from '{bound.path}/**/*.parquet'").fetchall()
+    assert rows == len(read(box, bound))
+    assert len(days(bound)) == 20
+
+
+def test_without_them_everything_is_the_same(box: Box, bound: ReportCache) -> None:
+    frame, entries = read(box, bound), bound.entries()
+    coverage = bound.coverage(now=box.clock.now())
+    shutil.rmtree(Path(bound.path) / "months")
+    same(bound.entries(), entries)
+    same(bound.coverage(now=box.clock.now()), coverage)
+    same(read(box, bound), frame)
+
+
+def test_a_day_that_is_stored_again_is_read_anew(box: Box, bound: ReportCache) -> None:
+    piece = Slice(
+        bound.entries()["source"].iloc[0], str(box.sandbox.profile_ids[0]), "campaigns", None,
+        "T00020", box.sandbox.today - timedelta(5),
+    )  # fmt: skip
+    columns = ["campaignId", *METRICS]
+    table = bound.load(piece, columns)
+    assert table is not None
+    doubled = pa.array(np.asarray(table["clicks"]) * 2)
+    table = table.set_column(table.column_names.index("clicks"), "clicks", doubled)
+    before = read(box, bound)
+    bound.store(piece, table, report_id="other", fetched_at=box.clock.now(), api="v2")
+    after = read(box, bound)
+    changed = (after["date"] == pd.Timestamp(piece.date)) & (after["tactic"] == "T00020")
+    assert after["clicks"].equals(before["clicks"].where(~changed, before["clicks"] * 2))
+    assert (bound.entries().loc[lambda df: df["report_id"] == "other", "date"]).tolist() == [
+        pd.Timestamp(piece.date)
+    ]
+
+
+def test_a_wider_call_binds_wider_months(box: Box, bound: ReportCache) -> None:
+    wide = [*METRICS, "impressions"]
+    fetch_report("campaigns", box.day(4), metrics=wide, client=box.client, cache=bound)
+    narrow = read(box, bound)  # days of two widths, one of them bound
+    frame = fetch(box, bound, wide)
+    same(frame[narrow.columns], narrow)
+    for path in days(bound):
+        spoil(path)
+    same(read(box, bound, wide), frame)
+
+
+def test_what_was_removed_is_gone(box: Box, bound: ReportCache) -> None:
+    frame = read(box, bound)
+    assert bound.remove("campaigns", box.day(5), tactic="T00020") == 1
+    assert len(months(bound)) == 1
+    gone = (frame["date"] == box.day(5)) & (frame["tactic"] == "T00020")
+    same(read(box, bound), frame[~gone].reset_index(drop=True))
+    assert "T00020" in str(months(bound)[0])  # bound again, by reading
+
+
+def test_a_file_that_somebody_deleted_is_gone(box: Box, bound: ReportCache) -> None:
+    frame = read(box, bound)
+    days(bound)[0].unlink()
+    assert len(read(box, bound)) < len(frame)
+    assert read(box, bound).attrs["sdanalytics"]["slices_missing"] == 1
+
+
+def half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def foreign(path: Path) -> None:
+    pq.write_table(pa.table({"clicks": [1]}), path)
+
+
+def of_another_line(path: Path) -> None:
+    shutil.copy(next(p for p in path.parents[1].rglob("*.month") if p != path), path)
+
+
+def other_bytes(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[100:400] = bytes(300)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [half, foreign, of_another_line, other_bytes])
+def test_a_bad_one_is_told_and_changes_nothing(
+    box: Box, bound: ReportCache, damage: Callable[[Path], None]
+) -> None:
+    frame = read(box, bound)
+    path = months(bound)[0]
+    damage(path)
+    assert bound.verify()["path"].tolist() == [str(path)]
+    assert len(bound.repair()) == 1
+    assert not path.exists()
+    same(read(box, bound), frame)
+    assert bound.verify().empty
+
+
+@pytest.mark.parametrize("damage", [half, foreign, of_another_line, other_bytes])
+def test_a_bad_one_is_passed_over(
+    box: Box, bound: ReportCache, damage: Callable[[Path], None]
+) -> None:
+    frame = read(box, bound)
+    damage(months(bound)[0])
+    same(read(box, bound), frame)
+    same(fetch(box, bound), fetch(box, bound))
+
+
+def test_a_copied_store_is_read_right(box: Box, bound: ReportCache, tmp_path: Path) -> None:
+    frame = read(box, bound)
+    shutil.copytree(bound.path, tmp_path / "copy")
+    same(read(box, ReportCache(tmp_path / "copy")), frame)
+
+
+def test_what_killed_binders_left_is_removed(bound: ReportCache) -> None:
+    left = months(bound)[0].with_name(".2026-11.month.0123456789ab.tmp")
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    assert bound.repair().empty
+    assert not left.exists()
+
+
+def make_day(store: ReportCache, day: date, rows: int) -> None:
+    table = pa.table(
+        {
+            "campaignId": pa.array(range(rows), pa.int64()),
+            "clicks": pa.array([day.day] * rows, pa.int64()),
+        }
+    )
+    piece = Slice("NA", "1", "campaigns", None, "T00020", day)
+    store.store(piece, table, report_id="r", fetched_at=datetime(2026, 6, 1, tzinfo=UTC), api="v2")
+
+
+def test_large_days_are_left_alone(store: ReportCache) -> None:
+    for n in range(1, 7):
+        make_day(store, date(2026, 1, n), LARGEST + 1 if n == 3 else 2)
+    frame = store.read("campaigns", "2026-01-01", "2026-01-06", metrics=["clicks"])
+    size = months(store)[0].stat().st_size
+    assert size < days(store)[2].stat().st_size
+    same(store.read("campaigns", "2026-01-01", "2026-01-06", metrics=["clicks"]), frame)
+
+
+def test_compact_binds_what_calls_have_not(store: ReportCache) -> None:
+    for n in range(40):
+        make_day(store, date(2026, 1, 1) + timedelta(n), 3)
+    assert store.compact() == 2
+    assert store.compact() == 0
+    frame = store.read("campaigns", "2026-01-01", "2026-02-09", metrics=["clicks"])
+    assert frame["clicks"].sum() == 3 * (sum(range(1, 32)) + sum(range(1, 10)))
+    assert len(frame) == 120
+
+
+def test_empty_days_are_bound_too(store: ReportCache) -> None:
+    for n in range(1, 8):
+        make_day(store, date(2026, 1, n), n % 2)
+    assert store.compact() == 1
+    assert len(store.read("campaigns", "2026-01-01", "2026-01-07")) == 4
+    assert len(store.entries()) == 7
