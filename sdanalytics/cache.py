@@ -5,7 +5,8 @@
     <root>/reports/source=NA/profile_id=123/record_type=campaigns/segment=none/
         tactic=T00020/date=2026-11-01/report.parquet
 
-One file a slice, always the widest: nothing is stored twice, and no stored metric is lost.
+One file a slice, always the widest: no stored metric is lost, and no row counts twice. Beside
+them, in the folder ``months``, are copies that are read faster (`sdanalytics.months`).
 """
 
 from __future__ import annotations
