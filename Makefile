@@ -57,7 +57,7 @@ $(VENV)/.demo: $(VENV)/.created pyproject.toml
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[notebook,sandbox]'
+	$(BIN)/python -m pip install --quiet --editable '.[notebook,sandbox,sql]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.created pyproject.toml

@@ -25,6 +25,7 @@ FIGURES = {
     "03-asin-halo": 3,
     "04-picker": 1,
     "05-background": 1,
+    "06-sql": 1,
 }
 NAMES = list(FIGURES)
 
@@ -86,6 +87,7 @@ def test_it_runs_with_no_account(
         "03-asin-halo": "with what else was bought",
         "04-picker": "sda.fetch_report(",
         "05-background": ": done: 1",
+        "06-sql": "the same clicks each day: True",
     }
     assert expected[name] in told
 
