@@ -14,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -35,6 +37,7 @@ from sdanalytics.files import (
     REPORTS,
     Entry,
     Unusable,
+    folder_name,
     folders_of,
     place_of,
     place_of_profile,
@@ -48,6 +51,7 @@ from sdanalytics.merging import with_columns, without_rows
 from sdanalytics.metrics import TACTICS, UNKNOWN, available, catalogue_order, identity
 from sdanalytics.months import by_month
 from sdanalytics.names import has_half_a_pair
+from sdanalytics.objects import Objects, is_url
 from sdanalytics.query import DateLike, ReportQuery, Slice
 from sdanalytics.schema import arrow_schema, text_column, to_frame
 from sdanalytics.storage import Disk, Storage
@@ -63,13 +67,28 @@ class ReportCache:
 
     Parameters
     ----------
-    path : path-like, optional
-        Its folder, made when something is stored. By default ``SDANALYTICS_CACHE_DIR``, or
-        the user's data folder: the service forgets after 60 days, and then the store has
-        the only copy. Nothing is ever deleted unless `remove` is called.
+    path : path-like or str, optional
+        Its folder, made when something is stored; or the address of object storage, such as
+        ``s3://bucket/prefix?region=eu-west-1``. By default ``SDANALYTICS_CACHE_DIR``, or the
+        user's data folder: the service forgets after 60 days, and then the store has the
+        only copy. Nothing is ever deleted unless `remove` is called.
+    filesystem : pyarrow.fs.FileSystem or fsspec.AbstractFileSystem, optional
+        Of object storage, in which `path` then is; for what an address cannot say.
+
+    Raises
+    ------
+    InvalidRequest
+        For what cannot be the place of a store, such as an address with a key in it.
+
+    Notes
+    -----
+    On object storage as on a disk a report is stored whole or not at all; that it is asked
+    for once holds for the calls of one machine (`sdanalytics.objects`).
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, filesystem: object = None
+    ) -> None:
         if path is None:
             path = os.environ.get("SDANALYTICS_CACHE_DIR") or _default_path()
         if not os.fspath(path):
@@ -77,13 +96,30 @@ class ReportCache:
         name = os.fsdecode(path)
         if "\0" in name or has_half_a_pair(name):
             raise InvalidRequest(f"{path!r} is no path of a folder")
-        self.path = Path(path).expanduser().absolute()
-        self.storage: Storage = Disk(self.path)
+        self.storage = _storage_at(name, filesystem)
         self.is_temporary = False
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"ReportCache({self.storage.url!r})"
+        return f"ReportCache({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Where it is: its path, or its address without options."""
+        return self.storage.url
+
+    @property
+    def path(self) -> Path:
+        """The folder that it is in.
+
+        Raises
+        ------
+        InvalidRequest
+            When it is on object storage: that has none, but a `url`.
+        """
+        if isinstance(self.storage, Disk):
+            return self.storage.path
+        raise InvalidRequest(f"{self!r} is in no folder; its address is ReportCache.url")
 
     def lookup(self, piece: Slice) -> Entry | None:
         """What is stored of a slice; None for nothing, or a file that is damaged or foreign.
@@ -154,7 +190,7 @@ class ReportCache:
             When the file cannot be written; what was there stays.
         """
         if self._closed:
-            raise CacheError(f"{self.storage.url} was for one call only, which has ended")
+            raise CacheError(f"{self.url} was for one call only, which has ended")
         held = self.lookup(piece)
         if piece.tactic == UNKNOWN and not table.num_rows and held is None:
             return ()  # nothing to tell, and nothing to replace
@@ -617,6 +653,12 @@ class ReportCache:
         profile = self.profile(source, profile_id)
         return profile.zone if profile else ZoneInfo("UTC")
 
+    def _has_reports(self, whose: tuple[str, str]) -> bool:
+        """Whether there is any file of a profile."""
+        source, profile_id = whose
+        folder = f"{REPORTS}/source={folder_name(source)}/profile_id={profile_id}"
+        return any(True for _ in self.storage.found(folder))
+
     def _whose(self, source: str | None, profile_id: int | str | None) -> tuple[str, str]:
         """The one profile that is meant."""
         known = [
@@ -629,14 +671,15 @@ class ReportCache:
             for s, p in known
             if source in (None, s) and (profile_id is None or str(profile_id) == p)
         ]
+        if len(fitting) > 1:  # object storage keeps the folders of what was removed
+            fitting = list(islice(filter(self._has_reports, fitting), 2))
         if len(fitting) == 1:
             return fitting[0]
         if source is not None and profile_id is not None:
             return source, str(profile_id)
         there_are = ", ".join(f"source={s!r} profile_id={p!r}" for s, p in known) or "nothing"
         raise InvalidRequest(
-            "say whose reports are meant with profile_id= and source=; "
-            f"{self.storage.url} has {there_are}"
+            f"say whose reports are meant with profile_id= and source=; {self.url} has {there_are}"
         )
 
 
@@ -682,6 +725,15 @@ def _refuse_narrow(entries: Iterable[Entry], columns: Sequence[str]) -> None:
                 f"{entry.piece} is stored without {', '.join(lacking)}; "
                 "fetch_report with these metrics adds them"
             )
+
+
+def _storage_at(name: str, filesystem: object) -> Storage:
+    """Where the store is that a path or an address means."""
+    if re.match(r"[a-z][a-z0-9+.]+:/(?!/)", name):
+        raise InvalidRequest(f"{name!r} was an address, but paths hold none: pass it as text")
+    if filesystem is not None or is_url(name):
+        return Objects(name, filesystem)
+    return Disk(Path(name).expanduser().absolute())
 
 
 def _default_path() -> Path:

@@ -133,7 +133,7 @@ class Call:
         if damaged:
             raise CacheError(
                 f"what was just stored of {damaged[0]} cannot be read: check the disk of "
-                f"{self._store.storage.url}, or choose another place with cache="
+                f"{self._store.url}, or choose another place with cache="
             )
 
     def frame(self) -> pd.DataFrame:

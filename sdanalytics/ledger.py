@@ -13,6 +13,9 @@ claim holds others up until it is noticed that it is gone: at once on the same m
 on Windows), else after `LEASE` seconds in which it was not renewed, 90 where it was just asking,
 whatever the clocks say. A call that ends (Ctrl-C, its timeout) while it is asking holds others
 up for as long as the answer may come.
+All of this holds among the calls of one store; of a store on object storage, which has no room
+for a database, among those of one machine: its ledger is in the user's state folder. Calls of two
+machines may ask for the same slice, each once.
 Nothing of it is secret: slices, columns, report ids, times, and which process asked.
 """
 
@@ -142,7 +145,7 @@ class Ledger:
     Parameters
     ----------
     folder : pathlib.Path
-        The store's.
+        The store's; of a store on object storage, its own on this machine.
     api : str
         The version of the service that is asked.
     source, profile_id : str

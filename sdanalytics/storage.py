@@ -155,7 +155,7 @@ class Disk:
     readers = 4
 
     def __init__(self, root: Path) -> None:
-        self._path = root
+        self.path = root
         self.root = str(root)
 
     @property
@@ -166,7 +166,7 @@ class Disk:
     @property
     def notes(self) -> Path:
         """The folder itself."""
-        return self._path
+        return self.path
 
     @property
     def filesystem(self) -> FileSystem:

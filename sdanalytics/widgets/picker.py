@@ -404,8 +404,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     def _cache_code(self) -> list[str]:
         if self._cache is None or self._cache is False:
             return [] if self._cache is None else ["cache=False"]
-        path = self._cache.path if isinstance(self._cache, ReportCache) else self._cache
-        return [f"cache={os.fspath(path)!r}"]
+        place = self._cache.url if isinstance(self._cache, ReportCache) else self._cache
+        return [f"cache={os.fspath(place)!r}"]
 
 
 class _Meter(Progress):
