@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import date, datetime, time
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pf
 
 from sdanalytics.clock import LONGEST_UNINTERRUPTED
-from sdanalytics.errors import CacheError, InvalidRequest, NotConfigured, SDAnalyticsError
+from sdanalytics.errors import CacheError, InvalidRequest, NotConfigured
 from sdanalytics.files import (
     FILE,
     LEVELS,
@@ -156,7 +156,7 @@ def _interruptible(connection: Any, work: Callable[[], T]) -> T:
                 wait([future], LONGEST_UNINTERRUPTED)
 
 
-def _failure(views: Iterable[View]) -> SDAnalyticsError | None:
+def _failure(views: Iterable[View]) -> Exception | None:
     """What went wrong in the store, of which DuckDB has only the words."""
     return next((view.failure for view in views if view.failure), None)
 
@@ -166,7 +166,7 @@ class View(ds.InMemoryDataset):  # type: ignore[misc]
 
     Attributes
     ----------
-    failure : SDAnalyticsError or None
+    failure : Exception or None
         What went wrong in the store while it was scanned.
     """
 
@@ -175,7 +175,7 @@ class View(ds.InMemoryDataset):  # type: ignore[misc]
     ) -> None:
         columns = columns_of(record_type, segment)
         super().__init__(columns.empty_table())
-        self.failure: SDAnalyticsError | None = None
+        self.failure: Exception | None = None
         self._storage = storage
         self._pool = pool
         self._columns = columns
@@ -205,11 +205,12 @@ class View(ds.InMemoryDataset):  # type: ignore[misc]
     def _noted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             yield from batches
-        except SDAnalyticsError as error:
+        except Exception as error:
             self.failure = error
             raise
 
 
+@cache
 def columns_of(record_type: str, segment: str | None) -> pa.Schema:
     """The columns of a view: whose and which day, the identity columns, then all metrics."""
     first = identity(record_type, segment)
