@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from sdanalytics.metrics import CATALOGUE, TACTICS, UNKNOWN, Kind
@@ -44,6 +45,9 @@ def arrow_schema(columns: Sequence[str]) -> pa.Schema:
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """A table of `date`, `tactic` and the catalogue's columns, as the public frame.
 
+    The frame takes over what memory of the table it can: who gives a table away must not use
+    it any more.
+
     Returns
     -------
     pandas.DataFrame
@@ -55,7 +59,9 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = {name: _column(name, table.column(name)) for name in table.column_names}
+    parts = dict(zip(table.column_names, table.columns, strict=True))
+    del table  # a column is given up as soon as the frame has it
+    columns = {name: _column(name, parts.pop(name)) for name in list(parts)}
     return pd.DataFrame(columns, copy=False)
 
 
@@ -72,13 +78,35 @@ def _column(name: str, values: pa.ChunkedArray) -> Any:
     if name == "date":
         return values.to_pandas().astype("datetime64[s]").array
     kind = Kind.CATEGORY if name == "tactic" else CATALOGUE[name].kind
-    if kind.is_integer:
-        return values.to_pandas(types_mapper=lambda _: pd.Int64Dtype()).array
-    if kind.is_decimal:
-        return values.to_numpy()
+    if kind.is_integer or kind.is_decimal:
+        return _numbers(_whole(values), "int64" if kind.is_integer else "float64")
     if kind is Kind.TEXT:
-        return pd.array(values, dtype="str")
+        return pd.array(_whole(values.cast(pa.large_string())), dtype="str")
     return _categories(values, _KNOWN_VALUES.get(name, ()))
+
+
+def _whole(values: pa.ChunkedArray) -> pa.Array:
+    """The chunks as one array: the chunk itself if it is the only one."""
+    if values.num_chunks == 1:
+        return values.chunk(0)
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+
+
+def _numbers(values: pa.Array, dtype: str) -> Any:
+    """As pandas' own; the memory is that of the array where it may be written to."""
+    import pandas as pd
+
+    memory = values.buffers()[1]
+    data = np.frombuffer(memory or b"", dtype, len(values), 8 * values.offset)
+    if not data.flags.writeable:
+        data = data.copy()
+    is_null = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
+    if dtype == "int64":
+        mask = np.zeros(len(data), np.bool_) if is_null is None else is_null
+        return pd.arrays.IntegerArray(data, mask)
+    if is_null is not None:
+        data[is_null] = np.nan
+    return data
 
 
 def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
@@ -87,9 +115,7 @@ def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
 
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
-    coded = values.unify_dictionaries().combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):  # no chunk, or more than one array can hold
-        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], values.type)
+    coded = _whole(values.unify_dictionaries())
     names = pd.Index(coded.dictionary.to_pandas(), dtype="str")
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))

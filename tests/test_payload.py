@@ -25,6 +25,7 @@ from sdanalytics import (
     sandbox,
 )
 from sdanalytics import payload as parser
+from sdanalytics import rows as rows_module
 from sdanalytics.metrics import CATALOGUE, Kind
 from sdanalytics.payload import read_payload
 from tests.conftest import Box, JumpingClock
@@ -340,12 +341,12 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
         return look
 
-    unpacked = parser._unpacked
-    monkeypatch.setattr(parser, "_unpacked", lambda *given: counted(unpacked(*given)))
+    unpacked = parser.unpacked
+    monkeypatch.setattr(parser, "unpacked", lambda *given: counted(unpacked(*given)))
     for holder, name, place in (
-        (parser, "_last_boundary", 0),
-        (parser, "_decoded", 0),
-        (parser._Brackets, "last_row_end", 1),
+        (rows_module, "_last_boundary", 0),
+        (rows_module, "_decoded", 0),
+        (rows_module._Brackets, "last_row_end", 1),
     ):
         monkeypatch.setattr(holder, name, looking(getattr(holder, name), place))
     return done
