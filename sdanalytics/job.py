@@ -28,8 +28,8 @@ logger = logging.getLogger("sdanalytics")
 State = Literal["running", "done", "failed", "cancelled"]
 _REDRAW: Final = 0.25
 """Seconds between two looks at a job that is shown in a notebook."""
-_LAST_MOMENTS: Final = 1.5
-"""Seconds that jobs get to settle when the interpreter ends."""
+LAST_MOMENTS: Final = 1.0
+"""Seconds that jobs get to settle for which nobody waits any more."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def _end_all() -> None:
     running = list(_RUNNING)
     for job in running:
         job.abandon()
-    end = time.monotonic() + _LAST_MOMENTS
+    end = time.monotonic() + LAST_MOMENTS
     for job in running:
         job.wait(max(0.0, end - time.monotonic()))
 

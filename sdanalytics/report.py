@@ -14,7 +14,7 @@ from sdanalytics.cache import ReportCache
 from sdanalytics.call import check_cache, check_client, opened_call, opened_store
 from sdanalytics.clock import Limit
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.job import ReportJob
+from sdanalytics.job import LAST_MOMENTS, ReportJob
 from sdanalytics.plan import ReportPlan
 from sdanalytics.progress import Progress
 from sdanalytics.query import DateLike, ReportQuery, latest_today
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 Refresh = Literal["auto", "never", "always"]
 _REFRESH: Final = ("auto", "never", "always")
-_LAST_MOMENTS: Final = 1.0
-"""Seconds that a call gets to settle which ends early."""
 
 
 def fetch_report(
@@ -117,7 +115,7 @@ def fetch_report(
         return job.result()
     except BaseException:  # Ctrl-C, above all: nobody waits for it any more
         job.abandon()
-        job.wait(_LAST_MOMENTS)
+        job.wait(LAST_MOMENTS)
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
+from collections.abc import Callable, Sized
 
 from werkzeug.wrappers import Request, Response
 
@@ -74,7 +75,10 @@ class Gate:
         return advertiser
 
     def check_pace(
-        self, operation: str, advertiser: Advertiser, building: int | None = None
+        self,
+        operation: str,
+        advertiser: Advertiser,
+        building: Callable[[Advertiser], Sized] | None = None,
     ) -> None:
         """Refuse what comes too fast, and what would be built while as many are as may be."""
         now = self._settings.monotonic()
@@ -85,7 +89,7 @@ class Gate:
                 calls.popleft()
             if rate is not None and len(calls) >= rate:
                 raise self._too_many()
-            if building is not None and queue is not None and building >= queue:
+            if building is not None and queue is not None and len(building(advertiser)) >= queue:
                 raise self._too_many()
             calls.append(now)
 

@@ -46,8 +46,7 @@ class V2:
         """Begin to build a report."""
         advertiser = self._access(request)
         with self._depot.lock:
-            building = len(self._depot.building(advertiser))
-            self._gate.check_pace("request_report", advertiser, building)
+            self._gate.check_pace("request_report", advertiser, self._depot.building)
             body = self._checked_body(request, record_type, advertiser)
             report = self._new_report(record_type, body, advertiser)
         return as_json(self._described(report), 202)

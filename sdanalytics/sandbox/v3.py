@@ -37,11 +37,10 @@ class V3:
         """Begin to build a report."""
         advertiser = self._gate.check_access(request)
         with self._depot.lock:
-            building = self._depot.building(advertiser)
-            self._gate.check_pace("create_report", advertiser, len(building))
+            self._gate.check_pace("create_report", advertiser, self._depot.building)
             body = _body(request)
             wanted = self._wanted(body, advertiser)
-            _refuse_duplicate(body, building)
+            _refuse_duplicate(body, self._depot.building(advertiser))
             report = self._new_report(body, wanted, advertiser)
         return as_json(self._described(report))
 
