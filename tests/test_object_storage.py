@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -19,6 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pytest
 import requests
+from fsspec.implementations.memory import MemoryFileSystem
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
@@ -422,6 +424,16 @@ class TestWhatIsRefused:
         with pytest.raises(sda.CacheError, match=r"cannot write s3://bucket/store/writable"):
             fetch(box, bucket.store())
         assert box.sandbox.count("request_report") == 0
+
+    def test_what_a_file_system_says_is_shown_without_its_secrets(self) -> None:
+        class Telling(MemoryFileSystem):  # type: ignore[misc]
+            def _open(self, *args: object, **options: object) -> None:
+                raise RuntimeError(f"no answer of https://host/object?sig={SECRET}")
+
+        store = ReportCache("bucket/telling", filesystem=Telling(skip_instance_cache=True))
+        with pytest.raises(sda.CacheError, match="no answer of https://host/object") as caught:
+            store.check_writable()
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
 
     def test_a_bucket_that_is_not_there(self, box: Box, bucket: Bucket) -> None:
         store = ReportCache(bucket.url("buckett/store"))
