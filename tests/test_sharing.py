@@ -1,0 +1,274 @@
+"""Large payloads, which several processes read: the same table, the same errors."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from sdanalytics import CorruptReport
+from sdanalytics.payload import read_payload
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="one processor: one process reads everything",
+)
+
+COLUMNS = ("campaignId", "campaignName", "costType", "clicks", "cost", "vtr")
+COUNT = 60_000
+TURN = 4 << 20
+"""Bytes of text that a process decodes at a time."""
+NEVER = 1 << 40
+"""More bytes of text than any payload here has: one process reads it."""
+
+
+def row(number: int) -> dict[str, Any]:
+    """Nulls, missing fields, ids as text, other scripts, and keys in an order of their own."""
+    made = {
+        "campaignId": str(2**60 + number) if number % 97 == 0 else 2**60 + number,
+        "campaignName": None if number % 31 == 0 else f"Brand {number % 400} ☃ " * 4,
+        "clicks": number % 7,
+        "cost": None if number % 5000 == 1 else number / 100,
+        "costType": "CPC",
+        "new": {"deep": [number, "},{", "a" * 100]},
+    }
+    if number % 53 == 0:
+        del made["clicks"]
+    names = sorted(made, key=lambda name: name[number % 4 :])
+    return {name: made[name] for name in names}
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[str]:
+    return [json.dumps(row(number), separators=(",", ":")) for number in range(COUNT)]
+
+
+def packed(rows: list[str]) -> bytes:
+    return gzip.compress(f"[{','.join(rows)}]".encode(), 1)
+
+
+@pytest.fixture(scope="module")
+def payload(rows: list[str]) -> bytes:
+    assert sum(map(len, rows)) > 3.5 * TURN
+    return packed(rows)
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What is said of how payloads are read."""
+    caplog.set_level(logging.DEBUG, "sdanalytics")
+    return caplog
+
+
+def read_by_one(payload: bytes) -> pa.Table:
+    return read_payload(payload, COLUMNS, alone=NEVER)
+
+
+def read_by_several(payload: bytes) -> pa.Table:
+    return read_payload(payload, COLUMNS, alone=0)
+
+
+# -- the same table -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alone", [0, TURN])
+def test_several_processes_read_what_one_does(
+    payload: bytes, alone: int, log: pytest.LogCaptureFixture
+) -> None:
+    table = read_payload(payload, COLUMNS, alone=alone)
+    assert f"{COUNT} rows were read by" in log.text
+    assert table.equals(read_by_one(payload))
+    assert table["campaignId"].to_pylist() == [2**60 + n for n in range(COUNT)]
+    table.validate(full=True)
+
+
+def test_a_small_payload_is_read_by_one(rows: list[str], log: pytest.LogCaptureFixture) -> None:
+    assert read_payload(packed(rows[:2000]), COLUMNS).num_rows == 2000
+    assert log.text == ""
+
+
+@pytest.mark.parametrize("rows", [[], ["{}"], ['{"clicks":1}'] * 3])
+def test_next_to_nothing_can_be_shared(rows: list[str], log: pytest.LogCaptureFixture) -> None:
+    table = read_by_several(packed(rows))
+    assert f"{len(rows)} rows were read by" in log.text
+    assert table.equals(read_by_one(packed(rows)))
+
+
+def test_rows_that_cannot_be_cut_apart_are_read_by_one(log: pytest.LogCaptureFixture) -> None:
+    made = [json.dumps({"new": [{"x": n}] * 9, "clicks": n}, indent=1) for n in range(20_000)]
+    table = read_by_several(packed(made))
+    assert "once more, by one process: Unsure" in log.text
+    assert table["clicks"].to_pylist() == list(range(20_000))
+
+
+def test_several_payloads_at_once(payload: bytes) -> None:
+    expected = read_by_one(payload)
+    with ThreadPoolExecutor(4) as threads:
+        tables = list(threads.map(read_by_several, [payload] * 6))
+    assert all(table.equals(expected) for table in tables)
+
+
+# -- the same errors ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0.1, 0.4, 0.6, 0.99])
+@pytest.mark.parametrize(("field", "value"), [("clicks", "5.7"), ("campaignId", '"12x"')])
+def test_a_wrong_value_is_named_whoever_decodes_it(
+    rows: list[str], place: float, field: str, value: str
+) -> None:
+    number = int(place * COUNT)
+    wrong = f'{{"{field}":{value}}}'
+    with pytest.raises(CorruptReport) as caught:
+        read_by_several(packed([*rows[:number], wrong, *rows[number:]]))
+    assert (caught.value.row, caught.value.field) == (number, field)
+
+
+def test_of_two_wrong_values_the_first_is_named(rows: list[str]) -> None:
+    first, second = COUNT // 4, COUNT - 1
+    wrong = [*rows[:first], '{"clicks":true}', *rows[first:second], '{"cost":"1"}']
+    with pytest.raises(CorruptReport) as caught:
+        read_by_several(packed(wrong))
+    assert (caught.value.row, caught.value.field) == (first, "clicks")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    {
+        "cut": lambda whole: whole[: -len(whole) // 8],
+        "checksum": lambda whole: whole[:-8] + bytes(4) + whole[-4:],
+        "a changed byte": lambda whole: whole[:-9000] + bytes([whole[-9000] ^ 8]) + whole[-8999:],
+        "garbage behind": lambda whole: whole + b"garbage" * 9,
+        "an array behind": lambda whole: whole + packed(["{}"] * 2_000_000),
+    }.items(),
+    ids=lambda case: case[0],
+)
+def test_damage_is_found(payload: bytes, damage: tuple[str, Callable[[bytes], bytes]]) -> None:
+    with pytest.raises(CorruptReport) as caught:
+        read_by_several(damage[1](payload))
+    assert caught.value.row is None
+
+
+def test_a_report_larger_than_it_may_be_is_refused(payload: bytes) -> None:
+    with pytest.raises(CorruptReport, match="largest_report"):
+        read_payload(payload, COLUMNS, largest=2 * TURN, alone=0)
+    with pytest.raises(CorruptReport, match="largest_report"):  # in the table: 2.88 MB
+        read_payload(packed(["{}"] * COUNT), COLUMNS, largest=COUNT * 8 * 6 - 1, alone=0)
+
+
+# -- when a process fails -----------------------------------------------------------------
+
+DYING = """#!{python}
+import os, runpy, signal, socket, sys
+
+class Line(socket.socket):
+    sent = 0
+
+    def sendall(self, data):
+        Line.sent += 1
+        if Line.sent > {messages}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().sendall(data)
+
+socket.socket = Line
+runpy.run_module("sdanalytics.helper", run_name="__main__")
+"""
+
+
+def put_in_place_of_python(monkeypatch: pytest.MonkeyPatch, path: Path, script: str) -> None:
+    path.write_text(script)
+    path.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+@pytest.mark.parametrize("messages", [0, 1, 2])
+def test_a_process_that_is_killed_is_done_without(
+    payload: bytes,
+    messages: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    script = DYING.format(python=sys.executable, messages=messages)
+    put_in_place_of_python(monkeypatch, tmp_path / "python-dying", script)
+    assert read_by_several(payload).equals(read_by_one(payload))
+    assert "once more, by one process: Unsure" in log.text
+
+
+@pytest.mark.parametrize("script", ["#!/bin/false\n", "#!/no/such/thing\n", "nonsense"])
+def test_a_python_that_cannot_start_is_done_without(
+    payload: bytes,
+    script: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    put_in_place_of_python(monkeypatch, tmp_path / "python-none", script)
+    assert read_by_several(payload).equals(read_by_one(payload))
+    assert "once more" in log.text
+
+
+@pytest.mark.parametrize("program", ["", None, "/usr/bin/an-application"])
+def test_a_program_with_python_in_it_is_not_started(
+    payload: bytes,
+    program: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    assert read_by_several(payload).num_rows == COUNT
+    assert log.text == ""
+
+
+def children() -> set[str]:
+    """The processes that this one has started, those that have ended and wait included."""
+    found = [task.read_text().split() for task in Path("/proc/self/task").glob("*/children")]
+    return set(chain.from_iterable(found))
+
+
+def test_no_process_is_left_behind(payload: bytes, rows: list[str]) -> None:
+    before = children()
+    read_by_several(payload)
+    with pytest.raises(CorruptReport):
+        read_by_several(packed([*rows, "{"]))
+    assert children() <= before
+
+
+KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+from sdanalytics.payload import read_payload
+
+payload = sys.stdin.buffer.read()
+reading = {"args": (payload, ["clicks"]), "kwargs": {"alone": 0}, "daemon": True}
+threading.Thread(target=read_payload, **reading).start()
+found = []
+while not found:
+    found = [n for task in Path("/proc/self/task").glob("*/children") for n in open(task)]
+print(*found, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_helper_ends_with_the_process_that_it_helps(payload: bytes) -> None:
+    command = [sys.executable, "-c", KILLED]
+    done = subprocess.run(command, input=payload * 20, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    for helper in map(int, done.stdout.split()):
+        with suppress(ProcessLookupError):  # it has ended already
+            handle = os.pidfd_open(helper)
+            assert select.select([handle], [], [], 60)[0]
+            os.close(handle)
