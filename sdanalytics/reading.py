@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 
 from sdanalytics.files import ABSENT, REPORTS, Entry, opened, place_of, place_of_line, rows_of
 from sdanalytics.months import (
     Month,
+    Stamps,
     bind,
     bound_entries,
     bound_rows,
@@ -24,6 +27,8 @@ from sdanalytics.query import Line, Slice
 from sdanalytics.storage import Stamp, Storage
 
 logger = logging.getLogger("sdanalytics")
+
+T = TypeVar("T")
 
 
 def lookup(storage: Storage, piece: Slice) -> Entry | None:
@@ -54,31 +59,36 @@ def lookup_all(storage: Storage, pieces: Iterable[Slice]) -> dict[Slice, Entry]:
     CacheError
         As `lookup` does.
     """
-
-    def found(month: Month, stamps: Mapping[Slice, Stamp]) -> Iterator[Entry]:
-        bound = bound_entries(storage, month, stamps)
-        yield from bound.values()
-        loose = (lookup(storage, piece) for piece in stamps if piece not in bound)
-        yield from (entry for entry in loose if entry)
-
-    stamped = _stamped(storage, pieces)
-    return {e.piece: e for month, stamps in stamped.items() for e in found(month, stamps)}
+    found = _all_of(storage, pieces, partial(bound_entries, storage), partial(lookup, storage))
+    return {piece: entry for piece, entry in found.items() if entry is not None}
 
 
 def load_all(
     storage: Storage, pieces: Iterable[Slice], columns: Sequence[str]
 ) -> dict[Slice, pa.Table]:
     """The rows of slices: of those that can be read, with these columns."""
+    bound = partial(bound_rows, storage, columns=columns)
+    found = _all_of(storage, pieces, bound, partial(load, storage, columns=columns))
+    return {piece: table for piece, table in found.items() if table is not None}
 
-    def loaded(month: Month, stamps: Mapping[Slice, Stamp]) -> dict[Slice, pa.Table]:
-        bound = bound_rows(storage, month, stamps, columns)
-        loose = {p: load(storage, p, columns) for p in stamps if p not in bound}
-        return bound | {piece: table for piece, table in loose.items() if table is not None}
 
+def _all_of(
+    storage: Storage,
+    pieces: Iterable[Slice],
+    bound: Callable[[Month, Stamps], Mapping[Slice, T]],
+    loose: Callable[[Slice], T | None],
+) -> dict[Slice, T | None]:
+    """What bound months give of slices, then what the files of the others give.
+
+    In threads: Arrow reads without holding Python up, and what is far away takes its time.
+    """
     stamped = _stamped(storage, pieces)
-    with ThreadPoolExecutor(storage.readers) as pool:  # Arrow reads without holding Python up
-        months = pool.map(loaded, stamped.keys(), stamped.values())
-        return {piece: table for tables in months for piece, table in tables.items()}
+    with ThreadPoolExecutor(storage.readers) as pool:
+        found: dict[Slice, T | None] = {}
+        for some in pool.map(bound, stamped.keys(), stamped.values()):
+            found.update(some)
+        others = [piece for stamps in stamped.values() for piece in stamps if piece not in found]
+        return found | dict(zip(others, pool.map(loose, others), strict=True))
 
 
 def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
