@@ -95,7 +95,7 @@ def compare(
 
 def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> None:
     """Once more; it tells its times when it has done its work, and then what came of it."""
-    told = json.dumps({**job, "what": contestant.what, "long": LONG})
+    told = json.dumps({"long": LONG, **job, "what": contestant.what})
     command = [str(contestant.python), "-m", f"benchmarks.contestants.{contestant.script}", told]
     home = Path(__file__).parents[1]
     start = time.perf_counter()
