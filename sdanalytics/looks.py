@@ -41,8 +41,9 @@ class Looks:
     def learn(self, age: float, looks: int) -> bool:
         """Take note of a report that was ready at the last of so many looks; whether it is news."""
         is_first, usual = self._usual == 0, self._usual or age
-        later = min(age, usual * (1 + 2 * _SHARE))
-        self._usual = usual * (1 - _SHARE) if looks == 1 else later
+        # By what was seen, not by what is thought by now: others on their way show the same.
+        earlier, later = age * (1 - _SHARE), usual * (1 + 2 * _SHARE)
+        self._usual = min(usual, earlier) if looks == 1 else min(age, later)
         return is_first
 
     def _due(self, looked_at: float, wait: float, is_timed: bool) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -76,6 +77,77 @@ def test_polling_waits_grow_with_jitter_and_are_capped(clock: JumpingClock) -> N
     assert sum(gap > 20 for gap in gaps) > 20
     assert len(set(gaps[-10:])) > 1
     assert len(asked) < 60
+
+
+def looks(box: Box) -> Counter[str]:
+    """How often each report was looked at."""
+    asked = [e.path for e in box.sandbox.log if e.operation == "get_report_status"]
+    return Counter(path.rpartition("/")[2] for path in asked)
+
+
+def found_at(box: Box) -> dict[str, float]:
+    """When each report was downloaded."""
+    asked = [e for e in box.sandbox.log if e.operation == "download_report"]
+    return {e.path.split("/")[3]: e.at for e in asked}
+
+
+def test_what_reports_take_is_learned_from_those_that_came(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    box = Box(clock, delay=60.0)
+    client = Client(
+        Credentials.from_env(box.sandbox.environment),
+        box.sandbox.profile_ids[0],
+        base_url=box.sandbox.base_url,
+        token_url=box.sandbox.token_url,
+        create_rate=0.5,
+        clock=clock,
+    )
+    with box.sandbox:
+        fetch_report("campaigns", box.day(59), box.day(1), client=client, cache=store)
+        number = looks(box)
+        reports = list(box.sandbox.reports.values())
+    late = [r.report_id for r in reports if r.asked_at > reports[0].ready_at + 20]
+    assert len(late) > 60
+    assert sum(number[report_id] for report_id in late) < 2 * len(late)
+    found = found_at(box)
+    assert max(found[r.report_id] - r.ready_at for r in reports) < 0.2 * 60
+
+
+def test_when_one_has_come_the_others_are_looked_at(box: Box, store: ReportCache) -> None:
+    """Those asked for together come together, however far their next looks were."""
+    box.sandbox.fill_with(lambda report: setattr(report, "ready_at", report.asked_at + 500.0))
+    fetch(box, store, 30, 1)
+    found = found_at(box).values()
+    assert len(found) == 60
+    assert max(found) - min(found) < 5
+
+
+def test_reports_of_all_sorts_are_not_looked_at_oftener_for_it(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    """Quick ones, slow ones, and one that never comes teach nothing that does harm."""
+    chance = random.Random(5)
+    box = Box(clock, delay=0.0)
+
+    def at_some_time(report: Report) -> None:
+        report.ready_at = report.asked_at + chance.choice([2.0, 30.0, 400.0])
+
+    box.sandbox.fill_with(at_some_time)
+    with box.sandbox:
+        fetch(box, store, 59, 1)
+        number = looks(box)
+        reports = list(box.sandbox.reports.values())
+    plain = sum(_plain(r.ready_at - r.asked_at) for r in reports)
+    assert sum(number.values()) <= 1.1 * plain
+    found = found_at(box)
+    assert all(found[r.report_id] - r.ready_at < 40 for r in reports)
+
+
+def _plain(seconds: float) -> int:
+    """How often a report that takes so long is looked at when nothing is known."""
+    ages = itertools.accumulate(min(1.5**n, 25.0) for n in itertools.count())
+    return sum(1 for _ in itertools.takewhile(lambda age: age < seconds, ages)) + 1
 
 
 def test_a_429_slows_the_whole_call_down(box: Box, store: ReportCache) -> None:
