@@ -333,10 +333,11 @@ class ReportCache:
         columns = query.columns if metrics is not None else _common(entries, query)
         profile = self.profile(source, profile_id)
         _refuse_narrow(entries, columns)
-        loaded = self.load_all([entry.piece for entry in entries], columns)
+        tables = self.load_all([entry.piece for entry in entries], columns)
         self.bind(entries)
-        unknown = self.load_unknown(replace(query, metrics=columns), pieces)
-        frame = to_frame(assemble(loaded | unknown, columns))
+        missing = len(pieces) - len(tables)
+        tables |= self.load_unknown(replace(query, metrics=columns), pieces)
+        frame = framed(tables, columns)
         stored = [(entry.piece.date, entry.fetched_at) for entry in entries]
         frame.attrs["sdanalytics"] = {
             "record_type": record_type,
@@ -344,7 +345,7 @@ class ReportCache:
             "source": source,
             "profile_id": profile_id,
             "currency": profile.currency if profile else None,
-            "slices_missing": len(pieces) - len(loaded),
+            "slices_missing": missing,
             **(changing_from(stored, profile.zone) if profile else {}),
         }
         return frame
@@ -685,6 +686,20 @@ class ReportCache:
 
 def _segment_of(text: str) -> str | None:
     return None if text == "none" else text
+
+
+def framed(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pd.DataFrame:
+    """The tables of slices as one frame.
+
+    They are given up, column by column: all of both are never in memory together.
+    """
+
+    def given_up() -> pa.Table:
+        table = assemble(tables, columns)
+        tables.clear()
+        return table
+
+    return to_frame(given_up())
 
 
 def assemble(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pa.Table:

@@ -17,7 +17,7 @@ from sdanalytics.api.dialects import DIALECTS, Dialect
 from sdanalytics.api.pace import Memory
 from sdanalytics.api.profiles import Profile, find_profile
 from sdanalytics.api.transport import timed_out
-from sdanalytics.cache import ReportCache, assemble
+from sdanalytics.cache import ReportCache, framed
 from sdanalytics.clock import Limit
 from sdanalytics.errors import (
     CacheError,
@@ -34,7 +34,6 @@ from sdanalytics.metrics import available, catalogue_order
 from sdanalytics.plan import ReportPlan, Step
 from sdanalytics.progress import Progress
 from sdanalytics.query import ReportQuery, Slice
-from sdanalytics.schema import to_frame
 from sdanalytics.steps import Stage
 
 if TYPE_CHECKING:
@@ -137,8 +136,8 @@ class Call:
             )
 
     def frame(self) -> pd.DataFrame:
-        """The answer, with where it came from."""
-        frame = to_frame(assemble(self._tables, self._query.columns))
+        """The answer, with where it came from; it can be had once."""
+        frame = framed(self._tables, self._query.columns)
         frame.attrs["sdanalytics"] = self._provenance()
         return frame
 
