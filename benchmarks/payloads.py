@@ -39,7 +39,7 @@ _BLOCK: Final = 8_000
 """Rows that are written at a time."""
 _ORDERS: Final = 8
 _FIRST_ID: Final = 2**53 + 1
-"""The first whole number that a float cannot hold."""
+"""The first whole number that a float cannot hold; every fourth from there is rounded down."""
 _SIZE_OF: Final = {"targetId": 1, "adGroupId": 40, "campaignId": 200}
 """How many rows there are to one."""
 
@@ -106,7 +106,7 @@ def _column(name: str, numbers: Any, random: np.random.Generator) -> list[str]:
     """A column's values in JSON."""
     kind = CATALOGUE[name].kind
     if kind is Kind.ID:
-        values = (_FIRST_ID + 2 * (numbers // _SIZE_OF[name])).astype(str)
+        values = (_FIRST_ID + 4 * (numbers // _SIZE_OF[name])).astype(str)
         return _with_nulls(values, numbers % 997 == 7) if name == "targetId" else values.tolist()
     if kind in (Kind.TEXT, Kind.CATEGORY):
         return [json.dumps(text) for text in _texts(name, numbers)]
