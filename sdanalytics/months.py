@@ -105,13 +105,18 @@ def bound_entries(storage: Storage, month: Month, stamps: Stamps) -> dict[Slice,
 def bound_rows(
     storage: Storage, month: Month, stamps: Stamps, columns: Sequence[str]
 ) -> dict[Slice, pa.Table]:
-    """The rows of those slices that a bound month has, with all of these columns."""
+    """The rows of those slices that a bound month has, with those of these columns they have."""
     with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, file):
         counting = list(_counting(days, stamps))
-        wide = [(p, day) for p, day in counting if set(columns) <= set(day.entry.columns)]
-        rows = rows_of(file, columns if wide else ())
-        return {piece: rows.slice(day.start, day.entry.rows) for piece, day in wide}
+        stored = {name for _, day in counting for name in day.entry.columns}
+        rows = rows_of(file, [name for name in columns if name in stored])
+        return {piece: _rows_of_day(rows, day) for piece, day in counting}
     return {}
+
+
+def _rows_of_day(rows: pa.Table, day: _Day) -> pa.Table:
+    own = [name for name in rows.column_names if name in day.entry.columns]
+    return rows.select(own).slice(day.start, day.entry.rows)
 
 
 def is_worth_binding(loose: Iterable[Entry]) -> bool:

@@ -67,7 +67,11 @@ def load_all(
     storage: Storage, pieces: Iterable[Slice], columns: Sequence[str]
 ) -> dict[Slice, pa.Table]:
     """The rows of slices: of those that can be read, with these columns."""
-    bound = partial(bound_rows, storage, columns=columns)
+
+    def bound(month: Month, stamps: Stamps) -> dict[Slice, pa.Table]:
+        tables = bound_rows(storage, month, stamps, columns)
+        return {p: table for p, table in tables.items() if table.num_columns == len(columns)}
+
     found = _all_of(storage, pieces, bound, partial(load, storage, columns=columns))
     return {piece: table for piece, table in found.items() if table is not None}
 
@@ -82,12 +86,12 @@ def _all_of(
 
     In threads: Arrow reads without holding Python up, and what is far away takes its time.
     """
-    stamped = _stamped(storage, pieces)
+    there = stamped(storage, pieces)
     with ThreadPoolExecutor(storage.readers) as pool:
         found: dict[Slice, T | None] = {}
-        for some in pool.map(bound, stamped.keys(), stamped.values()):
+        for some in pool.map(bound, there.keys(), there.values()):
             found.update(some)
-        others = [piece for stamps in stamped.values() for piece in stamps if piece not in found]
+        others = [piece for stamps in there.values() for piece in stamps if piece not in found]
         return found | dict(zip(others, pool.map(loose, others), strict=True))
 
 
@@ -112,7 +116,7 @@ def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
     ]
 
     def bind_month(month: Month) -> None:
-        bind(storage, month, _stamped(storage, _days_of(month)).get(month, {}))
+        bind(storage, month, stamped(storage, _days_of(month)).get(month, {}))
         logger.debug("%s: bound", month.place)
 
     with ThreadPoolExecutor(storage.readers) as pool:
@@ -126,16 +130,16 @@ def _days_of(month: Month) -> Iterator[Slice]:
         yield month.line.on(date(year, number, day))
 
 
-def _stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice, Stamp]]:
+def stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice, Stamp]]:
     """The slices that there is a file of, with its stamp, by month."""
     lines: dict[Line, list[Slice]] = {}
     for piece in pieces:
         lines.setdefault(Line.of(piece), []).append(piece)
-    stamped: dict[Month, dict[Slice, Stamp]] = {}
+    there: dict[Month, dict[Slice, Stamp]] = {}
     for line, theirs in lines.items():
         places = {place_of(piece): piece for piece in theirs}
         stamps = storage.stamps(f"{REPORTS}/{place_of_line(line)}", places)
         for place, stamp in stamps.items():
             piece = places[place]
-            stamped.setdefault(Month.of(piece), {})[piece] = stamp
-    return stamped
+            there.setdefault(Month.of(piece), {})[piece] = stamp
+    return there

@@ -13,6 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import date, datetime, time
 from functools import cache, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -43,7 +44,9 @@ from sdanalytics.metrics import (
     identity,
     segmented_record_types,
 )
+from sdanalytics.months import Month, bound_rows
 from sdanalytics.query import Slice
+from sdanalytics.reading import stamped
 from sdanalytics.schema import arrow_schema
 from sdanalytics.storage import Storage
 
@@ -199,7 +202,8 @@ class View(ds.InMemoryDataset):  # type: ignore[misc]
     def _batches(self, columns: pa.Schema, where: Any) -> Iterator[pa.RecordBatch]:
         where = self._is_theirs if where is None else self._is_theirs & where
         pieces = pieces_of(self._storage, pa.unify_schemas([_PLACE, self._columns]), where)
-        for batches in _ahead(self._pool, partial(batches_of, self._storage, columns), pieces):
+        months = (list(some) for _, some in groupby(pieces, Month.of))
+        for batches in _ahead(self._pool, partial(batches_of, self._storage, columns), months):
             yield from batches
 
     def _noted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -265,35 +269,53 @@ def _values(level: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
             yield name, pa.scalar(value, _PLACE.field(level).type)
 
 
-def batches_of(storage: Storage, columns: pa.Schema, piece: Slice) -> list[pa.RecordBatch]:
-    """The rows of a slice with all of these columns.
+def batches_of(
+    storage: Storage, columns: pa.Schema, pieces: Sequence[Slice]
+) -> list[pa.RecordBatch]:
+    """The rows of slices with all of these columns: from bound months where they count.
 
     Raises
     ------
     CacheError
-        When what is in its place is damaged or foreign.
+        When what is in the place of one is damaged or foreign.
     """
+    # One that all have is read in any case: a table without columns forgets how many rows it has.
+    names = [*dict.fromkeys([*columns.names, *identity(pieces[0].record_type)[:1]])]
+    bound: dict[Slice, pa.Table] = {}
+    for month, stamps in stamped(storage, pieces).items():
+        bound |= bound_rows(storage, month, stamps, names)
+    tables = (
+        bound[piece] if piece in bound else _own_rows(storage, piece, names) for piece in pieces
+    )
+    batches: list[pa.RecordBatch] = []
+    for piece, stored in zip(pieces, tables, strict=True):
+        if stored is not None:
+            arrays = [_column(field, piece, stored) for field in columns]
+            batches += pa.Table.from_arrays(arrays, schema=columns).to_batches()
+    return batches
+
+
+def _own_rows(storage: Storage, piece: Slice, columns: Sequence[str]) -> pa.Table | None:
+    """What the file of a slice has of these columns; None where there is none."""
     try:
         with opened(storage, piece) as (entry, file):
-            stored = rows_of(file, [name for name in columns.names if name in entry.columns])
+            return rows_of(file, [name for name in columns if name in entry.columns])
     except FileNotFoundError:
-        return []
+        return None
     except Unusable as problem:
         raise CacheError(
             f"{storage.name(place_of(piece))} cannot be read: {problem}. ReportCache.repair() "
             "moves it aside, and fetch_report fetches the day anew"
         ) from None
-    arrays = [_column(field, piece, stored, entry.rows) for field in columns]
-    batches: list[pa.RecordBatch] = pa.Table.from_arrays(arrays, schema=columns).to_batches()
-    return batches
 
 
-def _column(field: pa.Field, piece: Slice, stored: pa.Table, rows: int) -> Any:
+def _column(field: pa.Field, piece: Slice, stored: pa.Table) -> Any:
     if field.name in LEVELS:
-        return pa.repeat(pa.scalar(getattr(piece, field.name), field.type), rows)
+        value = pa.scalar(getattr(piece, field.name), field.type)
+        return pa.repeat(value, stored.num_rows)
     if field.name in stored.column_names:
         return stored.column(field.name)
-    return pa.nulls(rows, field.type)
+    return pa.nulls(stored.num_rows, field.type)
 
 
 def _ahead(pool: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

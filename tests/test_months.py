@@ -73,6 +73,20 @@ def test_a_call_binds_its_months_and_later_ones_read_them(box: Box, bound: Repor
     assert len(bound.entries()) == 20
 
 
+def test_sql_reads_them_too(box: Box, bound: ReportCache) -> None:
+    shutil.copytree(bound.path, bound.path.with_name("loose"))
+    shutil.rmtree(bound.path.with_name("loose") / "months")
+    query = """select date, tactic, count(*) as n, sum(clicks) as clicks, sum(cost) as cost
+               from campaigns where date > ? group by all order by all"""
+    day = pd.Timestamp(box.day(9))
+    expected = ReportCache(bound.path.with_name("loose")).sql(query, [day])
+    for path in days(bound):
+        spoil(path)
+    same(bound.sql(query, [day]), expected)
+    [[count]] = bound.sql("select count(*) from campaigns").to_numpy()
+    assert count == len(read(box, bound))
+
+
 def test_whatever_scans_the_store_meets_each_row_once(box: Box, bound: ReportCache) -> None:
     [[rows]] = duckdb.sql(f"select count(*) from '{bound.path}/**/*.parquet'").fetchall()
     assert rows == len(read(box, bound))
