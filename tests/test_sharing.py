@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sdanalytics import CorruptReport
+from sdanalytics import CorruptReport, columns
 from sdanalytics.payload import read_payload
 
 pytestmark = pytest.mark.skipif(
@@ -44,7 +44,7 @@ def row(number: int) -> dict[str, Any]:
         "clicks": number % 7,
         "cost": None if number % 5000 == 1 else number / 100,
         "costType": "CPC",
-        "new": {"deep": [number, "},{", "a" * 100]},
+        "new": {"deep": [number, "},{", "a" * 200]},
     }
     if number % 53 == 0:
         del made["clicks"]
@@ -63,7 +63,7 @@ def packed(rows: list[str]) -> bytes:
 
 @pytest.fixture(scope="module")
 def payload(rows: list[str]) -> bytes:
-    assert sum(map(len, rows)) > 3.5 * TURN
+    assert sum(map(len, rows)) > 4.2 * TURN
     return packed(rows)
 
 
@@ -113,6 +113,17 @@ def test_rows_that_cannot_be_cut_apart_are_read_by_one(log: pytest.LogCaptureFix
     table = read_by_several(packed(made))
     assert "once more, by one process: Unsure" in log.text
     assert table["clicks"].to_pylist() == list(range(20_000))
+
+
+@pytest.mark.parametrize("read", [read_by_one, read_by_several])
+def test_text_may_be_more_than_one_array_holds(
+    payload: bytes, read: Callable[[bytes], pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = read_by_one(payload)
+    monkeypatch.setattr(columns, "_LONG_TEXT", 1 << 20)
+    table = read(payload)
+    assert table["campaignName"].num_chunks > 2
+    assert table.equals(expected)
 
 
 def test_several_payloads_at_once(payload: bytes) -> None:
