@@ -58,7 +58,7 @@ def measure(quick: bool) -> Section:
     found = {}
     for rows in QUICK if quick else SIZES:
         print(f"  {rows:,} rows", file=sys.stderr, flush=True)
-        found[rows] = _compared(contestants, payload(rows), 1 if quick else ROUNDS)
+        found[rows] = _compared(contestants, payload(rows), 3 if quick else ROUNDS)
     return section(found)
 
 
