@@ -338,18 +338,19 @@ class Flow:
         # How old it is when another call has asked for it nobody knows: clocks differ.
         is_own = claim.asked_at >= self._began
         looks = self._looks if is_own else Looks(self._dialect.waits)
-        clock, looked = self._limit.clock, 0
+        clock, before = self._limit.clock, 0.0
         began = clock.monotonic()
         self._tell(order.pieces, "waiting")
         for pause in looks.pauses(lambda: clock.monotonic() - began):
             if pause > 0:
                 yield Pause(pause)
                 continue
-            looked += 1
+            age = clock.monotonic() - began
             if (yield partial(self._dialect.is_ready, claim.report_id)):
-                if looks.learn(clock.monotonic() - began, looked) and is_own:
+                if looks.learn(before, age) and is_own:
                     self._stage.hurry()
                 return
+            before = age
 
     def _collect(self, order: Order, claim: Claim) -> dict[Slice, tuple[str, ...]]:
         """Download, parse and store: one piece of work, so that no link waits and expires.

@@ -33,7 +33,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -342,7 +342,8 @@ class Ledger:
         Not `alone`, it may only look. What a kill leaves is whole in any case; what `outlasts`
         a power cut, too, waits for the disk.
         """
-        with self._lock:
+        # Writers of a process take turns here: SQLite would have each of them sleep and look.
+        with _turn(self._path) if alone else contextlib.nullcontext(), self._lock:
             # The store of a call that keeps nothing goes with the call; who is late leaves it so.
             is_gone = self._ended.is_set() and not self._path.exists()
             if is_gone or not self._is_usable:
@@ -475,6 +476,16 @@ def _connected(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+@lru_cache(maxsize=64)
+def _turn(path: Path) -> threading.Lock:
+    """What the writers of a ledger in this process take turns by."""
+    return threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # whoever had a turn is in another process
+    os.register_at_fork(after_in_child=_turn.cache_clear)
 
 
 def _traffic(state: str | None) -> Traffic:

@@ -38,12 +38,15 @@ class Looks:
             looked_at, is_timed = age(), self._usual > 0
             yield 0.0
 
-    def learn(self, age: float, looks: int) -> bool:
-        """Take note of a report that was ready at the last of so many looks; whether it is news."""
+    def learn(self, before: float, age: float) -> bool:
+        """Take note of a report that was found ready at that age; whether nothing was known.
+
+        `before` is its age at the look before, when it was not ready yet; 0: there was none.
+        """
         is_first, usual = self._usual == 0, self._usual or age
         # By what was seen, not by what is thought by now: others on their way show the same.
         earlier, later = age * (1 - _SHARE), usual * (1 + 2 * _SHARE)
-        self._usual = min(usual, earlier) if looks == 1 else min(age, later)
+        self._usual = min((before + age) / 2, later) if before else min(usual, earlier)
         return is_first
 
     def _due(self, looked_at: float, wait: float, is_timed: bool) -> float:
