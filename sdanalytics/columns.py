@@ -63,8 +63,8 @@ class Columns:
             self._columns[name].add(column, self._length)
 
     def _add_table(self, table: pa.Table) -> None:
-        for name, column in self._columns.items():
-            for values in table.column(name).chunks:
+        for batch in table.to_batches():
+            for column, values in zip(self._columns.values(), batch.columns, strict=True):
                 column.append(values)
 
     def table(self) -> pa.Table:

@@ -30,7 +30,7 @@ LARGEST: Final = 8 << 30
 """Bytes that a report may hold, as text and as a table: a million rows of 40 fields are 1.2 GB
 of text, so that this is some seven million rows."""
 
-ALONE: Final = 32 << 20
+ALONE: Final = 64 << 20
 """Bytes of text that are read while another process starts (0.3 s)."""
 
 # 256 KB stay in the processor's cache while they are unpacked, decoded and turned into
@@ -62,7 +62,7 @@ def read_payload(
     names : mapping of str to str, optional
         What the payload calls columns that it calls otherwise.
     alone : int, optional
-        Bytes of text that one process reads by itself. Where there is more than four times as
+        Bytes of text that one process reads by itself. Where there is more than twice as
         much, and processors are free, others read parts of what comes then, and the table is
         the same.
 
@@ -85,7 +85,7 @@ def read_payload(
         raise CorruptReport("the payload is not gzip-compressed")
     head = Share(head=alone // (_BLOCK * PIECES))
     task = Task(__version__, list(columns), dict(names), _BLOCK, largest, head)
-    table = _read_together(payload, task) if _size_told(payload) > 4 * alone else None
+    table = _read_together(payload, task) if _size_told(payload) > 2 * alone else None
     return _read(payload, task, EVERYTHING, []) if table is None else table
 
 

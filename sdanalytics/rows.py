@@ -44,7 +44,7 @@ _Decoder: TypeAlias = msgspec.json.Decoder[Rows]
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-PIECES: Final = 16
+PIECES: Final = 32
 """Pieces, each of one block of text, in a turn."""
 
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 COLUMNS = ("campaignId", "campaignName", "costType", "clicks", "cost", "vtr")
 COUNT = 60_000
-TURN = 4 << 20
+TURN = 8 << 20
 """Bytes of text that a process decodes at a time."""
 NEVER = 1 << 40
 """More bytes of text than any payload here has: one process reads it."""
@@ -63,7 +63,7 @@ def packed(rows: list[str]) -> bytes:
 
 @pytest.fixture(scope="module")
 def payload(rows: list[str]) -> bytes:
-    assert sum(map(len, rows)) > 4.2 * TURN
+    assert sum(map(len, rows)) > 2.1 * TURN
     return packed(rows)
 
 
