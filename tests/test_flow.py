@@ -109,7 +109,7 @@ def test_what_reports_take_is_learned_from_those_that_came(
     found = found_at(box)
     later = [r for r in reports if r.asked_at > min(found.values())]
     assert len(later) > 60
-    assert sum(number[r.report_id] for r in later) < 2 * len(later)
+    assert sum(number[r.report_id] for r in later) < 3 * len(later)  # of 9 when nothing is known
     assert max(found[r.report_id] - r.ready_at for r in later) < 0.25 * 60
     lates = sorted(found[r.report_id] - r.ready_at for r in later)
     assert lates[len(lates) // 2] < 0.1 * 60
