@@ -13,13 +13,12 @@ from benchmarks.payloads import COLUMNS, RECORD_TYPE, WORK, payload
 from benchmarks.peers import python_of
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, compare
-from sdanalytics.cache import assemble
+from sdanalytics.cache import framed
 from sdanalytics.metrics import RECORD_TYPES, TACTICS, default_metrics, identity
 from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
 from sdanalytics.sandbox.account import ADVERTISERS
 from sdanalytics.sandbox.rows import rows_of
-from sdanalytics.schema import to_frame
 
 LARGE: Final = 100_000
 """Rows of the report of 40 fields."""
@@ -71,7 +70,7 @@ def _compared(path: Path, record_type: str, columns: tuple[str, ...]) -> dict[st
     """Rows, and bytes of each frame."""
     piece = Slice("NA", "1", record_type, None, TACTICS[0], date(2026, 1, 1))
     table = read_payload(path.read_bytes(), columns)
-    ours = to_frame(assemble({piece: table}, columns))
+    ours = framed({piece: table}, columns)
     contestants = [
         Contestant(_NAIVE, "naive_frame"),
         Contestant(_NAIVE_2, "naive_frame", python=python_of("pandas 2")),

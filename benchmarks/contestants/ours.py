@@ -10,10 +10,9 @@ import pyarrow as pa
 from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of, facts_of_table
 from sdanalytics import Client
 from sdanalytics.api.auth import Credentials
-from sdanalytics.cache import assemble
+from sdanalytics.cache import framed
 from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
-from sdanalytics.schema import to_frame
 
 COLUMNS = JOB["columns"]
 PIECE = Slice("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))
@@ -32,7 +31,7 @@ def table() -> pa.Table:
 
 
 def frame() -> pd.DataFrame:
-    return to_frame(assemble({PIECE: table()}, COLUMNS))
+    return framed({PIECE: table()}, COLUMNS)
 
 
 if JOB["what"] == "table":
