@@ -710,8 +710,7 @@ def assemble(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pa.Table:
     tactics = sorted({piece.tactic for piece in tables})
     codes = np.array([tactics.index(piece.tactic) for piece in tables], dtype="int8")
     tactic = pa.DictionaryArray.from_arrays(np.repeat(codes, rows), pa.array(tactics, pa.string()))
-    empty = arrow_schema(columns).empty_table()
-    table = pa.concat_tables([empty, *tables.values()])
+    table = pa.concat_tables(tables.values() or [arrow_schema(columns).empty_table()])
     table = table.add_column(0, "tactic", tactic)
     return table.add_column(0, "date", pa.array(np.repeat(days, rows), pa.timestamp("s")))
 
