@@ -712,7 +712,8 @@ def assemble(tables: dict[Slice, pa.Table], columns: Sequence[str]) -> pa.Table:
     tactic = pa.DictionaryArray.from_arrays(np.repeat(codes, rows), pa.array(tactics, pa.string()))
     table = pa.concat_tables(tables.values() or [arrow_schema(columns).empty_table()])
     table = table.add_column(0, "tactic", tactic)
-    return table.add_column(0, "date", pa.array(np.repeat(days, rows), pa.timestamp("s")))
+    dates = pa.array(np.repeat(days, rows).view("int64")).view(pa.timestamp("s"))  # no copy
+    return table.add_column(0, "date", dates)
 
 
 def _sorted(table: pa.Table, by: Sequence[str]) -> pa.Table:

@@ -213,8 +213,8 @@ def _schema_of(columns: tuple[str, ...]) -> pa.Schema:
     return arrow_schema([column for column in columns if column in CATALOGUE])
 
 
-def rows_of(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
-    """These columns of a file that is open.
+def rows_of(file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True) -> pa.Table:
+    """These columns of a file that is open; by Arrow's threads, unless it is one of many.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def rows_of(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
         When a page is damaged, or a column is not there.
     """
     try:
-        table = file.read(columns=list(columns)).select(list(columns))
+        table = file.read(columns=list(columns), use_threads=use_threads).select(list(columns))
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise Unusable(f"damaged: {error}") from None
     return table.replace_schema_metadata(None)

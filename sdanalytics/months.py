@@ -97,7 +97,10 @@ def by_month(pieces: Iterable[Slice]) -> dict[Month, list[Slice]]:
 
 def bound_entries(storage: Storage, month: Month, stamps: Stamps) -> dict[Slice, Entry]:
     """What a bound month says of those slices whose files have these stamps."""
-    with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, _):
+    folder = month.place.rpartition("/")[0]
+    with contextlib.suppress(*_ABSENT):
+        bound = storage.stamps(folder, [month.place]).get(month.place)
+        days = _days_at(storage, month, bound) if bound else {}
         return {piece: day.entry for piece, day in _counting(days, stamps)}
     return {}
 
@@ -107,16 +110,20 @@ def bound_rows(
 ) -> dict[Slice, pa.Table]:
     """The rows of those slices that a bound month has, with those of these columns they have."""
     with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, file):
-        counting = list(_counting(days, stamps))
-        stored = {name for _, day in counting for name in day.entry.columns}
-        rows = rows_of(file, [name for name in columns if name in stored])
-        return {piece: _rows_of_day(rows, day) for piece, day in counting}
+        counting = dict(_counting(days, stamps))
+        widths = {day.entry.columns for day in counting.values()}
+        stored = set().union(*widths)
+        rows = rows_of(file, [name for name in columns if name in stored], use_threads=False)
+        parts = {width: _narrowed(rows, width) for width in widths}
+        return {
+            piece: parts[day.entry.columns].slice(day.start, day.entry.rows)
+            for piece, day in counting.items()
+        }
     return {}
 
 
-def _rows_of_day(rows: pa.Table, day: _Day) -> pa.Table:
-    own = [name for name in rows.column_names if name in day.entry.columns]
-    return rows.select(own).slice(day.start, day.entry.rows)
+def _narrowed(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    return rows.select([name for name in rows.column_names if name in columns])
 
 
 def is_worth_binding(loose: Iterable[Entry]) -> bool:
@@ -185,7 +192,14 @@ def _opened(
         yield days, file
 
 
-# Asking for the same days again is what stores are for.
+# Asking for the same days again is what stores are for. A file that is replaced between the
+# look at its stamp and the look at it does no harm: days have stamps of their own.
+@lru_cache(maxsize=256)
+def _days_at(storage: Storage, month: Month, stamp: Stamp) -> Mapping[Slice, _Day]:
+    with _opened(storage, month) as (days, _):
+        return days
+
+
 @lru_cache(maxsize=256)
 def _days_of(storage: Storage, month: Month, metadata: bytes) -> Mapping[Slice, _Day]:
     try:

@@ -95,7 +95,8 @@ class Objects:
         For what cannot be the address of a store; nothing is asked for that.
     """
 
-    readers = 16  # most of a request is its way there and back
+    readers = 16
+    is_far = True
 
     def __init__(self, url: str, filesystem: object = None) -> None:
         self._given, self._own = url, filesystem

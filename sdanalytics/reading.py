@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -59,7 +59,9 @@ def lookup_all(storage: Storage, pieces: Iterable[Slice]) -> dict[Slice, Entry]:
     CacheError
         As `lookup` does.
     """
-    found = _all_of(storage, pieces, partial(bound_entries, storage), partial(lookup, storage))
+    bound, loose = partial(bound_entries, storage), partial(lookup, storage)
+    # What a file says is Python's work, of which there is only one piece at a time.
+    found = _all_of(storage, pieces, bound, loose, storage.readers if storage.is_far else 1)
     return {piece: entry for piece, entry in found.items() if entry is not None}
 
 
@@ -72,7 +74,8 @@ def load_all(
         tables = bound_rows(storage, month, stamps, columns)
         return {p: table for p, table in tables.items() if table.num_columns == len(columns)}
 
-    found = _all_of(storage, pieces, bound, partial(load, storage, columns=columns))
+    loose = partial(load, storage, columns=columns)
+    found = _all_of(storage, pieces, bound, loose, storage.readers)
     return {piece: table for piece, table in found.items() if table is not None}
 
 
@@ -81,18 +84,26 @@ def _all_of(
     pieces: Iterable[Slice],
     bound: Callable[[Month, Stamps], Mapping[Slice, T]],
     loose: Callable[[Slice], T | None],
+    threads: int,
 ) -> dict[Slice, T | None]:
-    """What bound months give of slices, then what the files of the others give.
-
-    In threads: Arrow reads without holding Python up, and what is far away takes its time.
-    """
+    """What bound months give of slices, then what the files of the others give."""
     there = stamped(storage, pieces)
-    with ThreadPoolExecutor(storage.readers) as pool:
+    with _mapping(threads) as each:
         found: dict[Slice, T | None] = {}
-        for some in pool.map(bound, there.keys(), there.values()):
+        for some in each(bound, there.keys(), there.values()):
             found.update(some)
         others = [piece for stamps in there.values() for piece in stamps if piece not in found]
-        return found | dict(zip(others, pool.map(loose, others), strict=True))
+        return found | dict(zip(others, each(loose, others), strict=True))
+
+
+@contextlib.contextmanager
+def _mapping(threads: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """What `map` does, by that many threads."""
+    if threads == 1:
+        yield map
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool.map
 
 
 def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:

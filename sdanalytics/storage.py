@@ -74,6 +74,8 @@ class Storage(Protocol):
 
     readers: int
     """How many files are best read at a time."""
+    is_far: bool
+    """Whether most of the time to look at a file is its way."""
 
     def __hash__(self) -> int:
         """Its own, as every object has."""
@@ -153,6 +155,7 @@ class Disk:
     """
 
     readers = 4
+    is_far = False
 
     def __init__(self, root: Path) -> None:
         self.path = root
