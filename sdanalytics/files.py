@@ -74,7 +74,12 @@ ABSENT: Final = (Unusable, FileNotFoundError)
 
 def place_of(piece: Slice) -> str:
     """Where the file of a slice is, from the root of the store."""
-    return f"{REPORTS}/{place_of_line(Line.of(piece))}/date={piece.date}/{FILE}"
+    return place_on(Line.of(piece), piece.date)
+
+
+def place_on(line: Line, day: date) -> str:
+    """Where the file of a line's day is."""
+    return f"{REPORTS}/{place_of_line(line)}/date={day}/{FILE}"
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from sdanalytics.files import ABSENT, REPORTS, Entry, opened, place_of, place_of_line, rows_of
+from sdanalytics.files import ABSENT, REPORTS, Entry, opened, place_of_line, place_on, rows_of
 from sdanalytics.months import (
     Month,
     Stamps,
@@ -148,9 +148,8 @@ def stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice
         lines.setdefault(Line.of(piece), []).append(piece)
     there: dict[Month, dict[Slice, Stamp]] = {}
     for line, theirs in lines.items():
-        places = {place_of(piece): piece for piece in theirs}
+        places = {place_on(line, piece.date): piece for piece in theirs}
         stamps = storage.stamps(f"{REPORTS}/{place_of_line(line)}", places)
-        for place, stamp in stamps.items():
-            piece = places[place]
-            there.setdefault(Month.of(piece), {})[piece] = stamp
+        for month, pieces in by_month(places[place] for place in stamps).items():
+            there[month] = {piece: stamps[place_on(line, piece.date)] for piece in pieces}
     return there

@@ -78,7 +78,7 @@ class Storage(Protocol):
     """Whether most of the time to look at a file is its way."""
 
     def __hash__(self) -> int:
-        """Its own, as every object has."""
+        """Equal for stores in one place, as far as that can be told."""
 
     @property
     def url(self) -> str:
@@ -160,6 +160,12 @@ class Disk:
     def __init__(self, root: Path) -> None:
         self.path = root
         self.root = str(root)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Disk) and self.root == other.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
 
     @property
     def url(self) -> str:
