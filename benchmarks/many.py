@@ -394,7 +394,9 @@ processes of their own on the same machine; their CPU is told apart.
 With a rate the bound is (reports of a profile - 1) / rate + the delay of the last one + its
 exchanges. Without a rate it is the delay + the time that the sandbox needs for the four exchanges
 of each report (create, status, download, storage): measured by a bare loop of `http.client` over
-eight kept connections for each of the two hosts, without a delay, in the same run.
+eight kept connections for each of the two hosts, without a delay, in the same run. All reports then
+are ready at once, and what the client does with each (parse, check, store on disk, note in the
+ledger) comes on top of that bound: one interpreter does it for all three profiles.
 
 The lines in simulated time are one call of campaigns each, at a create a second, against a sandbox
 whose clock is the client's and jumps over all waits; their seconds are those of the machine.
