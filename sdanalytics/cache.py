@@ -504,8 +504,8 @@ class ReportCache:
             with contextlib.suppress(FileNotFoundError):
                 self.storage.remove(place_of(piece))
                 removed += 1
-        for month in by_month(pieces):  # a copy of what was removed
-            with contextlib.suppress(FileNotFoundError):
+        for month in by_month(pieces):  # a copy of what was removed, and void in any case
+            with contextlib.suppress(FileNotFoundError, CacheError):
                 self.storage.remove(month.place)
         return removed
 

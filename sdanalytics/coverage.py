@@ -139,16 +139,19 @@ def coverage_of(
     stored: dict[Line, set[date]] = {}
     for piece in pieces:
         stored.setdefault(Line.of(piece), set()).add(piece.date)
+    lines = selection.lines(pieces)
+    zones = {whose: zone_of(*whose) for whose in {line[:2] for line in lines}}
+    days: dict[Line, list[date]] = {}
+    for line in lines:
+        today = now.astimezone(zones[line[:2]]).date()
+        days[line] = selection.days(stored.get(line, set()), today, history_days)
+    there = ((line, day) for line in lines for day in days[line] if day in stored.get(line, ()))
+    entries = lookup_all(line.on(day) for line, day in there)
     rows: list[tuple[Any, ...]] = []
-    for line in selection.lines(pieces):
-        zone = zone_of(line.source, line.profile_id)
-        today = now.astimezone(zone).date()
-        there = stored.get(line, set())
-        days = selection.days(there, today, history_days)
-        entries = lookup_all(line.on(day) for day in days if day in there)
-        for day in days:
+    for line in lines:
+        for day in days[line]:
             entry = entries.get(line.on(day))
-            rows.append((*line, day, *_standing(day, entry, now, zone, history_days)))
+            rows.append((*line, day, *_standing(day, entry, now, zones[line[:2]], history_days)))
     return _frame(rows)
 
 

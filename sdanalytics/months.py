@@ -48,7 +48,7 @@ from sdanalytics.schema import arrow_schema
 from sdanalytics.storage import Stamp, Storage
 
 MONTHS: Final = "months"
-LARGEST: Final = 20_000
+LARGEST: Final = 10_000
 """Rows of a day that is not bound: its own file is read as fast."""
 _WORTHWHILE: Final = 4
 """Days of a month in files of their own from which on it is bound anew."""
@@ -56,8 +56,10 @@ _SCHEMA_VERSION: Final = 1
 _SUFFIX: Final = ".month"
 _ABSENT: Final = (*ABSENT, CacheError)
 """What is as if a month were not bound: its days have files of their own."""
-_JUST_NOW: Final = 3_000_000_000
-"""Nanoseconds in which a file without an inode may be replaced and have the same stamp."""
+_SETTLED: Final = 20 * 60 * 10**9
+"""Nanoseconds after which a file without an inode has no other of the same stamp: those of
+object storage tell whole seconds, by a clock of its own, from which S3 allows ours to differ
+by a quarter of an hour."""
 
 Stamps = Mapping[Slice, Stamp]
 
@@ -108,7 +110,12 @@ def bound_entries(storage: Storage, month: Month, stamps: Stamps) -> dict[Slice,
 def bound_rows(
     storage: Storage, month: Month, stamps: Stamps, columns: Sequence[str]
 ) -> dict[Slice, pa.Table]:
-    """The rows of those slices that a bound month has, with those of these columns they have."""
+    """The rows of those slices that a bound month has, with those of these columns they have.
+
+    None for few slices: a whole month would be read, and kept in memory, for them.
+    """
+    if len(stamps) < _WORTHWHILE:
+        return {}
     with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, file):
         counting = dict(_counting(days, stamps))
         widths = {day.entry.columns for day in counting.values()}
@@ -126,23 +133,32 @@ def _narrowed(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
     return rows.select([name for name in rows.column_names if name in columns])
 
 
-def is_worth_binding(loose: Iterable[Entry]) -> bool:
+def is_worth_binding(loose: Mapping[Slice, Entry], stamps: Stamps) -> bool:
     """Whether so many days of a month in files of their own are better bound."""
-    return sum(entry.rows <= LARGEST for entry in loose) >= _WORTHWHILE
+    small = (piece for piece, entry in loose.items() if entry.rows <= LARGEST)
+    return sum(is_telling(stamps[piece]) for piece in small if piece in stamps) >= _WORTHWHILE
+
+
+def is_telling(stamp: Stamp) -> bool:
+    """Whether no file that takes the place of one can have its stamp."""
+    return stamp.inode > 0 or 0 < stamp.modified < time.time_ns() - _SETTLED
 
 
 def bind(storage: Storage, month: Month, stamps: Stamps) -> None:
     """Copy the days of a month whose files have these stamps into one file.
 
-    Those are left out that are large or damaged.
+    Those are left out that are large, damaged, or too new for their stamps to tell; few are not
+    bound at all.
 
     Raises
     ------
     CacheError
         When that cannot be written.
     """
-    days = list(_days_to_bind(storage, stamps))
-    with storage.replacing(month.place) as file:
+    days: list[tuple[Entry, Stamp, pa.Table]] = []
+    # Opened first: where nothing can be written, nothing is read in vain.
+    with storage.replacing(month.place, unless=lambda: len(days) < _WORTHWHILE) as file:
+        days += _days_to_bind(storage, stamps)
         _write(file, month, days)
 
 
@@ -153,7 +169,7 @@ def check_month(storage: Storage, place: str) -> None:
         rows = rows_of(file, file.schema_arrow.names)
         for day in days.values():
             own = rows.slice(day.start, day.entry.rows).select(day.entry.columns)
-            if checksum_of(own) != day.entry.checksum:
+            if day.entry.checksum not in (None, checksum_of(own)):
                 raise Unusable(f"damaged: its rows of {day.entry.piece} are not what was stored")
 
 
@@ -241,13 +257,8 @@ def _name_of(month: Month) -> list[str | None]:
 def _days_to_bind(storage: Storage, stamps: Stamps) -> Iterator[tuple[Entry, Stamp, pa.Table]]:
     for piece, stamp in sorted(stamps.items()):
         with contextlib.suppress(*_ABSENT), opened(storage, piece) as (entry, file):
-            if entry.rows <= LARGEST and not _may_change_unseen(stamp):
+            if entry.rows <= LARGEST and is_telling(stamp):
                 yield entry, stamp, rows_of(file, entry.columns)
-
-
-def _may_change_unseen(stamp: Stamp) -> bool:
-    """Whether a file was stored so lately that the next one may have the same stamp."""
-    return stamp.inode == 0 and time.time_ns() - stamp.modified < _JUST_NOW
 
 
 def _write(file: IO[bytes], month: Month, days: Sequence[tuple[Entry, Stamp, pa.Table]]) -> None:

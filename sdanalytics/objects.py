@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import pyarrow as pa
 
@@ -37,6 +37,11 @@ _OPTIONS: Final = {
     "gs": {"retry_limit_seconds": "60"},  # by default a quarter of an hour
     "gcs": {"retry_limit_seconds": "60"},
 }
+_PLAIN: Final = ("scheme", "endpoint_override")
+"""Options of an address that are arguments of Arrow's, as they are."""
+_PATIENCE: Final = 5.0
+"""Seconds without any sign after which an attempt is given up."""
+_ATTEMPTS: Final = 3
 _END: Final = b"PAR1"
 """What every parquet file ends with."""
 _SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -292,7 +297,8 @@ def _has_credentials(url: str) -> bool:
     parts = urlsplit(url)
     is_azure = parts.scheme.startswith("abfs")  # whose containers stand before an @
     has_user = not is_azure and parts.username not in (None, "anonymous")
-    return bool(parts.password or has_user or _KEYS.search(parts.query))
+    in_options = _KEYS.search(parts.query) or "@" in unquote(parts.query)
+    return bool(parts.password or has_user or in_options)
 
 
 def _tidy(path: str) -> str:
@@ -310,7 +316,25 @@ def _from_url(url: str) -> tuple[FileSystem, str]:
 
     options = _OPTIONS.get(url.partition(":")[0], {})
     system, path = FileSystem.from_uri(_with(url, **options))
-    return system, path
+    return _that_gives_up(url, system), path
+
+
+def _that_gives_up(url: str, system: Any) -> FileSystem:
+    """That of S3 with limits: Arrow's own waits for minutes where nobody answers."""
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    if parts.scheme != "s3" or not given.keys() <= {"region", *_PLAIN}:
+        return system
+    return S3FileSystem(
+        anonymous=parts.username == "anonymous",
+        allow_delayed_open=True,
+        connect_timeout=_PATIENCE,
+        request_timeout=_PATIENCE,
+        retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        **given | {"region": system.region},
+    )
 
 
 def _has_no_region(url: str) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +30,9 @@ from sdanalytics.storage import Stamp, Storage
 logger = logging.getLogger("sdanalytics")
 
 T = TypeVar("T")
+
+_BINDERS: Final = 2
+"""Months that are bound at a time: each may take hundreds of MB while it is."""
 
 
 def lookup(storage: Storage, piece: Slice) -> Entry | None:
@@ -87,19 +91,21 @@ def _all_of(
     threads: int,
 ) -> dict[Slice, T | None]:
     """What bound months give of slices, then what the files of the others give."""
+    pieces = list(pieces)
     there = stamped(storage, pieces)
     with _mapping(threads) as each:
         found: dict[Slice, T | None] = {}
         for some in each(bound, there.keys(), there.values()):
             found.update(some)
         others = [piece for stamps in there.values() for piece in stamps if piece not in found]
-        return found | dict(zip(others, each(loose, others), strict=True))
+        found.update(zip(others, each(loose, others), strict=True))
+    return {piece: found[piece] for piece in pieces if piece in found}
 
 
 @contextlib.contextmanager
 def _mapping(threads: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """What `map` does, by that many threads."""
-    if threads == 1:
+    """What `map` does, by that many threads; by none when the interpreter is about to end."""
+    if threads == 1 or not threading.main_thread().is_alive():
         yield map
     else:
         with ThreadPoolExecutor(threads) as pool:
@@ -120,18 +126,18 @@ def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
         When one cannot be written.
     """
     loose = {entry.piece: entry for entry in entries if not entry.is_bound}
-    worthwhile = [
-        month
-        for month, pieces in by_month(loose).items()
-        if is_worth_binding(loose[piece] for piece in pieces)
-    ]
 
-    def bind_month(month: Month) -> None:
-        bind(storage, month, stamped(storage, _days_of(month)).get(month, {}))
-        logger.debug("%s: bound", month.place)
+    def bind_month(month: Month, pieces: Sequence[Slice]) -> bool:
+        stamps = stamped(storage, _days_of(month)).get(month, {})
+        is_worth_it = is_worth_binding({piece: loose[piece] for piece in pieces}, stamps)
+        if is_worth_it:
+            bind(storage, month, stamps)
+            logger.debug("%s: bound", month.place)
+        return is_worth_it
 
-    with ThreadPoolExecutor(storage.readers) as pool:
-        return len(list(pool.map(bind_month, worthwhile)))
+    months = by_month(loose)
+    with _mapping(_BINDERS) as each:
+        return sum(each(bind_month, months.keys(), months.values()))
 
 
 def _days_of(month: Month) -> Iterator[Slice]:
@@ -146,10 +152,16 @@ def stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice
     lines: dict[Line, list[Slice]] = {}
     for piece in pieces:
         lines.setdefault(Line.of(piece), []).append(piece)
-    there: dict[Month, dict[Slice, Stamp]] = {}
-    for line, theirs in lines.items():
+
+    def months_of(line: Line, theirs: Sequence[Slice]) -> dict[Month, dict[Slice, Stamp]]:
         places = {place_on(line, piece.date): piece for piece in theirs}
         stamps = storage.stamps(f"{REPORTS}/{place_of_line(line)}", places)
-        for month, pieces in by_month(places[place] for place in stamps).items():
-            there[month] = {piece: stamps[place_on(line, piece.date)] for piece in pieces}
-    return there
+        months = by_month(places[place] for place in stamps)
+        return {
+            month: {piece: stamps[place_on(line, piece.date)] for piece in some}
+            for month, some in months.items()
+        }
+
+    with _mapping(storage.readers if storage.is_far and len(lines) > 1 else 1) as each:
+        found = each(months_of, lines.keys(), lines.values())
+        return {month: stamps for months in found for month, stamps in months.items()}

@@ -119,4 +119,5 @@ def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
     names = pd.Index(coded.dictionary.to_pandas(), dtype="str")
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
-    return found.set_categories(names.union(list(known)).astype("str"))
+    # A copy: codes that pandas leaves as they are may not be written to.
+    return found.set_categories(names.union(list(known)).astype("str")).copy()

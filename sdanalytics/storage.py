@@ -29,7 +29,7 @@ ABANDONED: Final = 3600.0
 """Seconds after which nobody is writing any more what was not finished."""
 ROOM: Final = 1 << 16
 """Bytes that a store has room for that takes reports."""
-_FILES: Final = (".parquet", ".json", ".month")
+_FILES: Final = (".parquet", ".json")
 """How names of files end; a folder of such a name is in a file's place."""
 _LEFTOVER: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 """What a writer that was killed leaves; its name is no report's and begins with a point, so
@@ -54,7 +54,7 @@ class Stamp(NamedTuple):
     size : int
         In bytes.
     modified : int
-        In nanoseconds since 1970; of object storage often whole seconds.
+        In nanoseconds since 1970; of object storage often whole seconds, or 0: not known.
     inode : int
         0 on object storage.
     """
@@ -305,11 +305,16 @@ class Disk:
     def _below(self, folder: str, leftovers: bool) -> Iterator[Stamp]:
         for entry in self._listed(folder):
             place = f"{folder}/{entry.name}"
-            if not entry.name.endswith(_FILES) and self._is_folder(entry):
+            if not self._is_file(place) and self._is_folder(entry):
                 yield from self._below(place, leftovers)
             elif leftovers == bool(_LEFTOVER.fullmatch(entry.name)):
                 with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
                     yield _stamp(place, self._stat(entry))
+
+    @staticmethod
+    def _is_file(place: str) -> bool:
+        """Whether nothing but a file belongs there, by its name."""
+        return place.endswith(_FILES) or (place.startswith("months/") and place.endswith(".month"))
 
     def _listed(self, folder: str) -> list[os.DirEntry[str]]:
         """What is in a folder, by name; nothing where there is none."""

@@ -50,4 +50,8 @@ def test_values_can_be_set() -> None:
     frame.loc[1, "clicks"] = 9
     assert frame["campaignId"].tolist() == [7, pd.NA, -(2**63), 3]
     assert frame["clicks"].tolist() == [pd.NA, 9, 2, pd.NA]
+    frame.loc[0, "currency"] = "USD"
+    frame.loc[2, "costType"] = "VCPM"
     assert frame["cost"].tolist()[0] == 0.25
+    assert frame["currency"].tolist() == ["USD", "USD", "EUR", "USD"]
+    assert frame["costType"].tolist() == ["CPC", "CPC", "VCPM", "NEW"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from sdanalytics import ReportCache, fetch_report
 from sdanalytics.months import LARGEST
@@ -205,15 +209,78 @@ def test_what_killed_binders_left_is_removed(bound: ReportCache) -> None:
     assert not left.exists()
 
 
-def make_day(store: ReportCache, day: date, rows: int) -> None:
+def make_day(store: ReportCache, day: date, rows: int, clicks: int | None = None) -> None:
     table = pa.table(
         {
             "campaignId": pa.array(range(rows), pa.int64()),
-            "clicks": pa.array([day.day] * rows, pa.int64()),
+            "clicks": pa.array([clicks or day.day] * rows, pa.int64()),
         }
     )
     piece = Slice("NA", "1", "campaigns", None, "T00020", day)
     store.store(piece, table, report_id="r", fetched_at=datetime(2026, 6, 1, tzinfo=UTC), api="v2")
+
+
+def test_days_of_a_store_without_checksums_are_well(store: ReportCache) -> None:
+    for n in range(1, 7):
+        make_day(store, date(2026, 1, n), 3)
+    for path in days(store):
+        file = pq.read_table(path, partitioning=None)
+        facts = json.loads(file.schema.metadata[b"sdanalytics"])
+        del facts["checksum"]
+        metadata = {b"sdanalytics": json.dumps(facts).encode()}
+        pq.write_table(file.replace_schema_metadata(metadata), path)
+    assert store.compact() == 1
+    assert store.verify().empty
+
+
+def restate(store: ReportCache, clicks: int) -> None:
+    """Six days, each of the very length that it had before."""
+    for n in range(1, 7):
+        make_day(store, date(2026, 1, n), 3, clicks)
+
+
+def total(store: ReportCache) -> int:
+    frame = store.read("campaigns", "2026-01-01", "2026-01-06", metrics=["clicks"])
+    return int(frame["clicks"].sum())
+
+
+def test_where_files_have_no_time_nothing_is_bound(tmp_path: Path) -> None:
+    store = ReportCache(str(tmp_path).strip("/"), filesystem=MemoryFileSystem())
+    for clicks in (1, 9):
+        restate(store, clicks)
+        assert total(store) == 18 * clicks
+        assert store.compact() == 0
+        assert store.sql("select sum(clicks) as n from campaigns")["n"].tolist() == [18 * clicks]
+
+
+def test_what_is_in_the_way_of_them_hinders_nothing(store: ReportCache) -> None:
+    restate(store, 1)
+    (store.path / "months").write_bytes(b"")
+    assert total(store) == 18
+    assert store.remove("campaigns", "2026-01-02", "2026-01-03", tactic="T00020") == 2
+    assert total(store) == 12
+
+
+def test_few_days_are_read_from_their_own_files(store: ReportCache) -> None:
+    restate(store, 1)
+    assert total(store) == 18
+    spoil(days(store)[0])
+    assert len(store.read("campaigns", "2026-01-01", "2026-01-02", metrics=["clicks"])) == 3
+    assert total(store) == 18
+
+
+def test_a_store_is_read_while_the_interpreter_ends(store: ReportCache) -> None:
+    restate(store, 1)
+    script = f"""
+import atexit
+from sdanalytics import ReportCache
+def read():
+    frame = ReportCache({str(store.path)!r}).read("campaigns", "2026-01-01", "2026-01-06")
+    print(len(frame))
+atexit.register(read)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("18\n", "")
 
 
 def test_large_days_are_left_alone(store: ReportCache) -> None:

@@ -198,7 +198,7 @@ def test_a_wider_report_takes_the_place_of_a_narrower(box: Box, bucket: Bucket) 
 def test_bound_months_take_fewer_requests(
     box: Box, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdanalytics.months._JUST_NOW", 0)  # what a test stores is always new
+    monkeypatch.setattr("sdanalytics.months._SETTLED", 0)  # what a test stores is always new
     first, last = box.day(9), box.day(3)
 
     def read() -> tuple[pd.DataFrame, int]:
