@@ -151,7 +151,8 @@ class ReportCache:
         if query.tactics != TACTICS:
             return {}
         tables = {}
-        there = self.lookup_all(dict.fromkeys(replace(piece, tactic=UNKNOWN) for piece in pieces))
+        firsts = (piece for piece in pieces if piece.tactic == query.tactics[0])
+        there = self.lookup_all(replace(piece, tactic=UNKNOWN) for piece in firsts)
         for piece, entry in there.items():
             names = [name for name in query.columns if name in entry.columns]
             if names and (table := self.load(piece, names)) is not None and table.num_rows:

@@ -73,7 +73,12 @@ class Month(NamedTuple):
     @classmethod
     def of(cls, piece: Slice) -> Month:
         """That of a slice."""
-        return cls(Line.of(piece), piece.date.isoformat()[:7])
+        return cls.on(Line.of(piece), piece.date)
+
+    @classmethod
+    def on(cls, line: Line, day: date) -> Month:
+        """That of a line's day."""
+        return cls(line, day.isoformat()[:7])
 
     @property
     def place(self) -> str:

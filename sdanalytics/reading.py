@@ -155,12 +155,11 @@ def stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice
 
     def months_of(line: Line, theirs: Sequence[Slice]) -> dict[Month, dict[Slice, Stamp]]:
         places = {place_on(line, piece.date): piece for piece in theirs}
-        stamps = storage.stamps(f"{REPORTS}/{place_of_line(line)}", places)
-        months = by_month(places[place] for place in stamps)
-        return {
-            month: {piece: stamps[place_on(line, piece.date)] for piece in some}
-            for month, some in months.items()
-        }
+        months: dict[Month, dict[Slice, Stamp]] = {}
+        for place, stamp in storage.stamps(f"{REPORTS}/{place_of_line(line)}", places).items():
+            piece = places[place]
+            months.setdefault(Month.on(line, piece.date), {})[piece] = stamp
+        return months
 
     with _mapping(storage.readers if storage.is_far and len(lines) > 1 else 1) as each:
         found = each(months_of, lines.keys(), lines.values())

@@ -271,9 +271,12 @@ class Disk:
 
     def stamps(self, folder: str, places: Iterable[str]) -> dict[str, Stamp]:
         """Those of these files that there are: each is looked at, which costs microseconds."""
-        wanted = places if self._facts(folder) else ()
-        looked = ((place, self._facts(place)) for place in wanted)
-        return {place: _stamp(place, facts) for place, facts in looked if facts}
+        found: dict[str, Stamp] = {}
+        for place in places if self._facts(folder) else ():
+            facts = self._facts(place)
+            if facts:
+                found[place] = _stamp(place, facts)
+        return found
 
     def abandoned(self, *places: str) -> Iterator[str]:
         """What writers that were killed more than an hour ago have left."""
@@ -329,13 +332,12 @@ class Disk:
 
     def _facts(self, place: str) -> os.stat_result | None:
         """What the system says of a file or folder; None when there is none."""
-        path = self.name(place)
         try:
-            return os.stat(path)
+            return os.stat(f"{self.root}/{place}")
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _refused("read", path, error) from error
+            raise _refused("read", self.name(place), error) from error
 
     @staticmethod
     def _is_folder(entry: os.DirEntry[str]) -> bool:
