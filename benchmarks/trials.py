@@ -102,12 +102,19 @@ def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> No
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=home
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            cwd=home,
         ) as process,
     ):
+        assert process.stdin
         assert process.stdout
         with _Meter(process.pid) as meter:
             times = process.stdout.readline()
+        process.stdin.close()
         facts = process.stdout.read()
         if process.wait() or not facts:
             said.seek(0)

@@ -46,6 +46,11 @@ class Columns:
         """Bytes that the rows are counted as: 8 for each value."""
         return 8 * self._length * len(self._columns)
 
+    def expect(self, rows: int) -> None:
+        """Have room for so many rows, which costs nothing until they come."""
+        for column in self._columns.values():
+            column.expect(rows)
+
     def add(self, rows: Rows | pa.Table) -> None:
         """Add rows as they were decoded, or those that another process has made a table of.
 
@@ -110,28 +115,46 @@ class _Numbers:
     def __init__(self, name: str, kind: Kind) -> None:
         self._name, self._is_id = name, kind is Kind.ID
         self._code, self._type = ("q", pa.int64()) if kind.is_integer else ("d", pa.float64())
-        self._values = bytearray()
+        self._values = np.empty(0, self._code)
+        self._length = 0
         self._nulls = _Nulls()
 
-    def __len__(self) -> int:
-        return len(self._values) // 8
+    def expect(self, rows: int) -> None:
+        """Move to where there is room: memory that grows bit by bit leaves holes behind."""
+        if rows > len(self._values):
+            values, self._values = self._values, np.empty(rows, self._code)
+            self._values[: self._length] = values[: self._length]
 
     def add(self, values: Sequence[Any], rows_before: int) -> None:
         try:
-            self._values += _packer(self._code, len(values))(*values)
+            self._put(values)
         except struct.error:  # a null, or an id written as text
             if self._is_id:
                 values = [_id(v, self._name, rows_before + n) for n, v in enumerate(values)]
-            numbers = self._nulls.without(len(self), values, 0)
-            self._values += _packer(self._code, len(values))(*numbers)
+            self._put(self._nulls.without(self._length, values, 0))
+        self._length += len(values)
+
+    def _put(self, values: Sequence[Any]) -> None:
+        self._grow(len(values))
+        _packer(self._code, len(values))(self._values, 8 * self._length, *values)
 
     def append(self, values: pa.Array) -> None:
-        self._nulls.add(len(self), values)
-        self._values += memoryview(values.buffers()[1])[: 8 * len(values)]
+        self._grow(len(values))
+        self._nulls.add(self._length, values)
+        end = self._length + len(values)
+        if len(values):
+            memory = np.frombuffer(values.buffers()[1], self._code, len(values))
+            self._values[self._length : end] = memory
+        self._length = end
+
+    def _grow(self, more: int) -> None:
+        if self._length + more > len(self._values):
+            self.expect((self._length + more) * 3 // 2)
 
     def array(self) -> pa.Array:
-        buffers = [self._nulls.validity(len(self)), pa.py_buffer(self._values)]
-        return pa.Array.from_buffers(self._type, len(self), buffers)
+        memory = pa.py_buffer(self._values[: self._length])
+        buffers = [self._nulls.validity(self._length), memory]
+        return pa.Array.from_buffers(self._type, self._length, buffers)
 
 
 class _Texts:
@@ -144,6 +167,9 @@ class _Texts:
     def __init__(self) -> None:
         self._full: list[pa.Array] = []
         self._begin()
+
+    def expect(self, rows: int) -> None:
+        """Texts are of any length: nothing to prepare."""
 
     def _begin(self) -> None:
         self._length = 0
@@ -206,9 +232,9 @@ class _Texts:
 
 
 @lru_cache
-def _packer(code: str, length: int) -> Callable[..., bytes]:
-    """What makes so many numbers bytes: `struct.pack` looks for it longer than it works."""
-    return struct.Struct(f"{length}{code}").pack
+def _packer(code: str, length: int) -> Callable[..., None]:
+    """What puts so many numbers somewhere: `struct` looks for it longer than it works."""
+    return struct.Struct(f"{length}{code}").pack_into
 
 
 def _column(name: str) -> _Numbers | _Texts:
