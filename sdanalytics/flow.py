@@ -340,8 +340,9 @@ class Flow:
         looks = self._looks if is_own else Looks(self._dialect.waits)
         clock, before = self._limit.clock, 0.0
         began = clock.monotonic()
-        self._tell(order.pieces, "waiting")
         for pause in looks.pauses(lambda: clock.monotonic() - began):
+            # Again each time: who watches shows what is new now and then, and the last of it, too.
+            self._tell(order.pieces, "waiting")
             if pause > 0:
                 yield Pause(pause)
                 continue
