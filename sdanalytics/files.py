@@ -233,6 +233,11 @@ def rows_of(file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool =
     return table.replace_schema_metadata(None)
 
 
+def is_of(rows: pa.Table, entry: Entry) -> bool:
+    """Whether rows are those that were stored, as far as the entry has a checksum of them."""
+    return entry.checksum in (None, checksum_of(rows))
+
+
 def read_profile(storage: Storage, place: str) -> Profile:
     """The facts of a profile that are kept in a file.
 

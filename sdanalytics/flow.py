@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -36,7 +35,7 @@ from sdanalytics.errors import (
 )
 from sdanalytics.files import Entry
 from sdanalytics.ledger import Claim, Ledger, Standing
-from sdanalytics.looks import Looks
+from sdanalytics.looks import Looks, growing
 from sdanalytics.metrics import catalogue_order
 from sdanalytics.order import Order
 from sdanalytics.query import Slice
@@ -188,7 +187,7 @@ class Flow:
         trouble: SDAnalyticsError | None = None,
     ) -> Story[None]:
         """The way of an order, by one report, or several where others have asked for parts."""
-        for pause in _looks():
+        for pause in growing(_FIRST_LOOK, _RAREST_LOOK):
             self._tell(order.pieces, "waiting")
             if standing.free:
                 asked = yield from self._ask_in_turn(order.of(standing.free))
@@ -423,14 +422,6 @@ class Flow:
             "longer timeout= if need be",
             report_ids=ids,
         )
-
-
-def _looks() -> Iterator[float]:
-    """Seconds between looks at what another call is doing: growing, with jitter."""
-    wait = _FIRST_LOOK
-    while True:
-        yield wait * random.uniform(0.8, 1.2)
-        wait = min(1.5 * wait, _RAREST_LOOK)
 
 
 def _ends_the_call(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -10,6 +11,14 @@ _SHARE: Final = 1 / 32
 
 _MOMENT: Final = 0.001
 """Seconds that are not waited for: clocks are no finer."""
+
+
+def growing(first: float, longest: float) -> Iterator[float]:
+    """Seconds between looks: growing by half up to the longest, each with a fifth of jitter."""
+    wait = first
+    while True:
+        yield wait * random.uniform(0.8, 1.2)
+        wait = min(1.5 * wait, longest)
 
 
 class Looks:

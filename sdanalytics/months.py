@@ -26,7 +26,6 @@ from typing import IO, Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sdanalytics.checksum import checksum_of
 from sdanalytics.errors import CacheError
 from sdanalytics.files import (
     ABSENT,
@@ -35,6 +34,7 @@ from sdanalytics.files import (
     REPORTS,
     Entry,
     Unusable,
+    is_of,
     opened,
     parquet_of,
     place_of,
@@ -50,7 +50,7 @@ from sdanalytics.storage import Stamp, Storage
 MONTHS: Final = "months"
 LARGEST: Final = 10_000
 """Rows of a day that is not bound: its own file is read as fast."""
-_WORTHWHILE: Final = 4
+WORTHWHILE: Final = 4
 """Days of a month in files of their own from which on it is bound anew."""
 _SCHEMA_VERSION: Final = 1
 _SUFFIX: Final = ".month"
@@ -119,7 +119,7 @@ def bound_rows(
 
     None for few slices: a whole month would be read, and kept in memory, for them.
     """
-    if len(stamps) < _WORTHWHILE:
+    if len(stamps) < WORTHWHILE:
         return {}
     with contextlib.suppress(*_ABSENT), _opened(storage, month) as (days, file):
         counting = dict(_counting(days, stamps))
@@ -136,12 +136,6 @@ def bound_rows(
 
 def _narrowed(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
     return rows.select([name for name in rows.column_names if name in columns])
-
-
-def is_worth_binding(loose: Mapping[Slice, Entry], stamps: Stamps) -> bool:
-    """Whether so many days of a month in files of their own are better bound."""
-    small = (piece for piece, entry in loose.items() if entry.rows <= LARGEST)
-    return sum(is_telling(stamps[piece]) for piece in small if piece in stamps) >= _WORTHWHILE
 
 
 def is_telling(stamp: Stamp) -> bool:
@@ -162,7 +156,7 @@ def bind(storage: Storage, month: Month, stamps: Stamps) -> None:
     """
     days: list[tuple[Entry, Stamp, pa.Table]] = []
     # Opened first: where nothing can be written, nothing is read in vain.
-    with storage.replacing(month.place, unless=lambda: len(days) < _WORTHWHILE) as file:
+    with storage.replacing(month.place, unless=lambda: len(days) < WORTHWHILE) as file:
         days += _days_to_bind(storage, stamps)
         _write(file, month, days)
 
@@ -174,7 +168,7 @@ def check_month(storage: Storage, place: str) -> None:
         rows = rows_of(file, file.schema_arrow.names)
         for day in days.values():
             own = rows.slice(day.start, day.entry.rows).select(day.entry.columns)
-            if day.entry.checksum not in (None, checksum_of(own)):
+            if not is_of(own, day.entry):
                 raise Unusable(f"damaged: its rows of {day.entry.piece} are not what was stored")
 
 

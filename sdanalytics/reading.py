@@ -16,13 +16,15 @@ import pyarrow as pa
 
 from sdanalytics.files import ABSENT, REPORTS, Entry, opened, place_of_line, place_on, rows_of
 from sdanalytics.months import (
+    LARGEST,
+    WORTHWHILE,
     Month,
     Stamps,
     bind,
     bound_entries,
     bound_rows,
     by_month,
-    is_worth_binding,
+    is_telling,
 )
 from sdanalytics.query import Line, Slice
 from sdanalytics.storage import Stamp, Storage
@@ -65,7 +67,7 @@ def lookup_all(storage: Storage, pieces: Iterable[Slice]) -> dict[Slice, Entry]:
     """
     bound, loose = partial(bound_entries, storage), partial(lookup, storage)
     # What a file says is Python's work, of which there is only one piece at a time.
-    found = _all_of(storage, pieces, bound, loose, storage.readers if storage.is_far else 1)
+    found = all_of(storage, pieces, bound, loose, storage.readers if storage.is_far else 1)
     return {piece: entry for piece, entry in found.items() if entry is not None}
 
 
@@ -79,11 +81,11 @@ def load_all(
         return {p: table for p, table in tables.items() if table.num_columns == len(columns)}
 
     loose = partial(load, storage, columns=columns)
-    found = _all_of(storage, pieces, bound, loose, storage.readers)
+    found = all_of(storage, pieces, bound, loose, storage.readers)
     return {piece: table for piece, table in found.items() if table is not None}
 
 
-def _all_of(
+def all_of(
     storage: Storage,
     pieces: Iterable[Slice],
     bound: Callable[[Month, Stamps], Mapping[Slice, T]],
@@ -125,17 +127,19 @@ def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
     CacheError
         When one cannot be written.
     """
-    loose = {entry.piece: entry for entry in entries if not entry.is_bound}
+    small = (entry for entry in entries if not entry.is_bound and entry.rows <= LARGEST)
+    loose = by_month(entry.piece for entry in small)
+    months = {month: pieces for month, pieces in loose.items() if len(pieces) >= WORTHWHILE}
 
     def bind_month(month: Month, pieces: Sequence[Slice]) -> bool:
         stamps = stamped(storage, _days_of(month)).get(month, {})
-        is_worth_it = is_worth_binding({piece: loose[piece] for piece in pieces}, stamps)
+        telling = [piece for piece in pieces if piece in stamps and is_telling(stamps[piece])]
+        is_worth_it = len(telling) >= WORTHWHILE
         if is_worth_it:
             bind(storage, month, stamps)
             logger.debug("%s: bound", month.place)
         return is_worth_it
 
-    months = by_month(loose)
     with _mapping(_BINDERS) as each:
         return sum(each(bind_month, months.keys(), months.values()))
 

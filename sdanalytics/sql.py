@@ -46,7 +46,7 @@ from sdanalytics.metrics import (
 )
 from sdanalytics.months import Month, bound_rows
 from sdanalytics.query import Slice
-from sdanalytics.reading import stamped
+from sdanalytics.reading import all_of
 from sdanalytics.schema import arrow_schema
 from sdanalytics.storage import Storage
 
@@ -281,14 +281,10 @@ def batches_of(
     """
     # One that all have is read in any case: a table without columns forgets how many rows it has.
     names = [*dict.fromkeys([*columns.names, *identity(pieces[0].record_type)[:1]])]
-    bound: dict[Slice, pa.Table] = {}
-    for month, stamps in stamped(storage, pieces).items():
-        bound |= bound_rows(storage, month, stamps, names)
-    tables = (
-        bound[piece] if piece in bound else _own_rows(storage, piece, names) for piece in pieces
-    )
+    bound, own = partial(bound_rows, columns=names), partial(_own_rows, columns=names)
+    tables = all_of(storage, pieces, partial(bound, storage), partial(own, storage), threads=1)
     batches: list[pa.RecordBatch] = []
-    for piece, stored in zip(pieces, tables, strict=True):
+    for piece, stored in tables.items():
         if stored is not None:
             arrays = [_column(field, piece, stored) for field in columns]
             batches += pa.Table.from_arrays(arrays, schema=columns).to_batches()

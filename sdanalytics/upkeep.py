@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sdanalytics.checksum import checksum_of
 from sdanalytics.errors import CacheError
 from sdanalytics.files import (
     PROFILES,
     REPORTS,
     Unusable,
+    is_of,
     opened,
     place_of_profile,
     read_profile,
@@ -97,8 +97,7 @@ def _check_profile(storage: Storage, place: str) -> None:
 
 def _check_report(storage: Storage, place: str) -> None:
     with opened(storage, slice_at(place)) as (entry, file):
-        rows = rows_of(file, entry.columns)
-        if entry.checksum is not None and checksum_of(rows) != entry.checksum:
+        if not is_of(rows_of(file, entry.columns), entry):
             raise Unusable("damaged: its rows are not those that were stored")
 
 

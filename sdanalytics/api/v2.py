@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
@@ -13,6 +12,7 @@ from sdanalytics.api.client import Client, ReportRequest
 from sdanalytics.api.pace import Memory
 from sdanalytics.clock import Limit
 from sdanalytics.errors import ApiError, ReportFailed
+from sdanalytics.looks import growing
 from sdanalytics.order import Order
 from sdanalytics.payload import read_payload
 from sdanalytics.query import Slice
@@ -114,7 +114,4 @@ class V2:
         About half of what a report took is the most that is waited too long, until it has
         taken a minute; from then on there are two calls a minute.
         """
-        wait = 1.0
-        while True:
-            yield wait * random.uniform(0.8, 1.2)
-            wait = min(1.5 * wait, _LONGEST_WAIT / 1.2)
+        return growing(1.0, _LONGEST_WAIT / 1.2)

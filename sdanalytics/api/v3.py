@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from sdanalytics.errors import (
     ReportFailed,
     ReportTooOld,
 )
+from sdanalytics.looks import growing
 from sdanalytics.metrics import CATALOGUE, SEGMENT, TACTICS, UNKNOWN
 from sdanalytics.order import Order
 from sdanalytics.payload import read_payload
@@ -232,10 +232,7 @@ class V3:
     @staticmethod
     def waits() -> Iterator[float]:
         """Seconds to wait before each status call: growing by half, at most 60, with jitter."""
-        wait = 1.0
-        while True:
-            yield wait * random.uniform(0.8, 1.2)
-            wait = min(1.5 * wait, _LONGEST_WAIT / 1.2)
+        return growing(1.0, _LONGEST_WAIT / 1.2)
 
     def _duplicate(self, error: ApiError, document: Mapping[str, Any]) -> dict[str, Any]:
         """The report of which this would be a duplicate, if it really is the same."""
