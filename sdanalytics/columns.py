@@ -6,9 +6,9 @@ of it, nor when a frame is made of the table.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
-from array import array
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from sdanalytics.metrics import Kind
-from sdanalytics.rows import Rows, refuse_value
+from sdanalytics.rows import ABSENT, Rows, refuse_value
 from sdanalytics.schema import arrow_schema, kind_of
 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
@@ -78,46 +78,19 @@ class Columns:
         return pa.table(arrays, schema=self._schema)
 
 
-class _Nulls:
-    """Where a column has none: most have few, or none at all."""
-
-    def __init__(self) -> None:
-        self._places = array("q")
-
-    def without(self, start: int, values: Sequence[Any], instead: Any) -> list[Any]:
-        """The values from a place on, with something instead of nulls, which are noted."""
-        places = [place for place, value in enumerate(values) if value is None]
-        filled = list(values)
-        for place in places:
-            filled[place] = instead
-        self._places.extend([start + place for place in places])
-        return filled
-
-    def add(self, start: int, values: pa.Array) -> None:
-        """Note the nulls of an array that begins at a place."""
-        if values.null_count:
-            bits = np.frombuffer(values.buffers()[0], np.uint8)
-            is_valid = np.unpackbits(bits, count=len(values), bitorder="little")
-            self._places.frombytes((start + np.flatnonzero(is_valid == 0)).tobytes())
-
-    def validity(self, length: int) -> pa.Buffer | None:
-        """As Arrow has it: a bit for each value, or nothing at all."""
-        if not self._places:
-            return None
-        is_valid = np.ones(length, np.bool_)
-        is_valid[np.frombuffer(self._places, np.int64)] = False
-        return pa.py_buffer(np.packbits(is_valid, bitorder="little"))
-
-
 class _Numbers:
-    """A column of int64 or float64."""
+    """A column of int64 or float64.
+
+    Where it has none, a number stands for that until all rows are there: NaN, which JSON does
+    not have, or `ABSENT`.
+    """
 
     def __init__(self, name: str, kind: Kind) -> None:
-        self._name, self._is_id = name, kind is Kind.ID
+        self._name, self._is_whole = name, kind.is_integer
+        self._absent = ABSENT if kind.is_integer else math.nan
         self._code, self._type = ("q", pa.int64()) if kind.is_integer else ("d", pa.float64())
         self._values = np.empty(0, self._code)
         self._length = 0
-        self._nulls = _Nulls()
 
     def expect(self, rows: int) -> None:
         """Move to where there is room: memory that grows bit by bit leaves holes behind."""
@@ -126,25 +99,31 @@ class _Numbers:
             self._values[: self._length] = values[: self._length]
 
     def add(self, values: Sequence[Any], rows_before: int) -> None:
+        self._grow(len(values))
         try:
             self._put(values)
-        except struct.error:  # a null, or an id written as text
-            if self._is_id:
-                values = [_id(v, self._name, rows_before + n) for n, v in enumerate(values)]
-            self._put(self._nulls.without(self._length, values, 0))
+        except struct.error:
+            self._put_others(values, rows_before)
         self._length += len(values)
 
     def _put(self, values: Sequence[Any]) -> None:
-        self._grow(len(values))
         _packer(self._code, len(values))(self._values, 8 * self._length, *values)
+
+    def _put_others(self, values: Sequence[Any], rows_before: int) -> None:
+        """Nulls among them, ids written as text, or what is no int64."""
+        values = [self._absent if value is None else value for value in values]
+        try:
+            self._put(values)
+        except struct.error:
+            self._put([_whole(v, self._name, rows_before + n) for n, v in enumerate(values)])
 
     def append(self, values: pa.Array) -> None:
         self._grow(len(values))
-        self._nulls.add(self._length, values)
         end = self._length + len(values)
         if len(values):
-            memory = np.frombuffer(values.buffers()[1], self._code, len(values))
-            self._values[self._length : end] = memory
+            memory = self._values[self._length : end]
+            memory[:] = np.frombuffer(values.buffers()[1], self._code, len(values))
+            memory[~_are_valid(values)] = self._absent
         self._length = end
 
     def _grow(self, more: int) -> None:
@@ -152,8 +131,11 @@ class _Numbers:
             self.expect((self._length + more) * 3 // 2)
 
     def array(self) -> pa.Array:
-        memory = pa.py_buffer(self._values[: self._length])
-        buffers = [self._nulls.validity(self._length), memory]
+        values = self._values[: self._length]
+        are_absent = values == ABSENT if self._is_whole else np.isnan(values)
+        if self._is_whole:
+            values[are_absent] = 0
+        buffers = [_validity(~are_absent), pa.py_buffer(values)]
         return pa.Array.from_buffers(self._type, self._length, buffers)
 
 
@@ -161,7 +143,8 @@ class _Texts:
     """A column of text; of more than one array where it is longer than one can be.
 
     Texts are put together with a NUL behind each, and looked for many at a time: to ask each
-    for its length takes three times as long (measured).
+    for its length takes three times as long (measured). Arrow takes those that are not in
+    ASCII, or have a NUL themselves, or are null.
     """
 
     def __init__(self) -> None:
@@ -176,16 +159,15 @@ class _Texts:
         self._waiting = bytearray()
         self._sizes = bytearray()
         self._text = bytearray()
-        self._nulls = _Nulls()
+        self._nulls: list[Any] = []
 
     def add(self, values: Sequence[str | None], rows_before: int) -> None:
         try:
             text = "\0".join(values)  # type: ignore[arg-type]
         except TypeError:  # a null
-            values = self._nulls.without(self._length, values, "")
-            text = "\0".join(values)
-        if text.count("\0") >= len(values):  # one of them has a NUL itself
-            self._append(pa.array(values, pa.string()))
+            text = "\0" * len(values)
+        if text.count("\0") >= len(values) or not text.isascii():
+            self.append(pa.array(values, pa.string()))
             return
         self._waiting += text.encode()
         self._waiting += b"\0"
@@ -195,8 +177,14 @@ class _Texts:
             self._begin_if_long()
 
     def append(self, values: pa.Array) -> None:
-        self._nulls.add(self._length, values)
-        self._append(values)
+        self._settle()
+        if values.null_count:
+            self._nulls.append(self._length + np.flatnonzero(~_are_valid(values)))
+        _, ends, text = values.buffers()
+        places = np.frombuffer(ends, np.int32, len(values) + 1)
+        self._sizes += np.diff(places).tobytes()
+        self._text += memoryview(text or b"")[: places[-1]]
+        self._length += len(values)
         self._begin_if_long()
 
     def _begin_if_long(self) -> None:
@@ -204,31 +192,39 @@ class _Texts:
             self._full.append(self._array())
             self._begin()
 
-    def _append(self, values: pa.Array) -> None:
-        self._settle()
-        _, ends, text = values.buffers()
-        places = np.frombuffer(ends, np.int32, len(values) + 1)
-        self._sizes += np.diff(places).tobytes()
-        self._text += memoryview(text or b"")[: places[-1]]
-        self._length += len(values)
-
     def _settle(self) -> None:
         """Part the texts that wait from their NULs."""
-        nuls = np.flatnonzero(np.frombuffer(self._waiting, np.uint8) == 0)
-        self._sizes += (np.diff(nuls, prepend=-1) - 1).astype(np.int32).tobytes()
-        self._text += self._waiting.translate(None, b"\0")
-        self._waiting = bytearray()
+        if self._waiting:
+            nuls = np.flatnonzero(np.frombuffer(self._waiting, np.uint8) == 0)
+            self._sizes += (np.diff(nuls, prepend=-1) - 1).astype(np.int32).tobytes()
+            self._text += self._waiting.translate(None, b"\0")
+            self._waiting = bytearray()
 
     def _array(self) -> pa.Array:
         self._settle()
         ends = np.zeros(self._length + 1, np.int32)
         np.cumsum(np.frombuffer(self._sizes, np.int32), out=ends[1:])
-        validity = self._nulls.validity(self._length)
-        buffers = [validity, pa.py_buffer(ends), pa.py_buffer(self._text)]
+        are_valid = np.ones(self._length, np.bool_)
+        for places in self._nulls:
+            are_valid[places] = False
+        buffers = [_validity(are_valid), pa.py_buffer(ends), pa.py_buffer(self._text)]
         return pa.Array.from_buffers(pa.string(), self._length, buffers)
 
     def array(self) -> pa.ChunkedArray:
         return pa.chunked_array([*self._full, self._array()], pa.string())
+
+
+def _are_valid(values: pa.Array) -> Any:
+    """Which of an array's values are not null."""
+    if not values.null_count:
+        return np.ones(len(values), np.bool_)
+    bits = np.frombuffer(values.buffers()[0], np.uint8)
+    return np.unpackbits(bits, count=len(values), bitorder="little").view(np.bool_)
+
+
+def _validity(are_valid: Any) -> pa.Buffer | None:
+    """As Arrow has it: a bit for each value, or nothing at all."""
+    return None if are_valid.all() else pa.py_buffer(np.packbits(are_valid, bitorder="little"))
 
 
 @lru_cache
@@ -242,10 +238,10 @@ def _column(name: str) -> _Numbers | _Texts:
     return _Numbers(name, kind) if kind.is_integer or kind.is_decimal else _Texts()
 
 
-def _id(value: int | str | None, field: str, row: int) -> int | None:
-    """Ids are numbers, but some senders write them as text."""
-    if not isinstance(value, str):
-        return value
-    if _WHOLE_NUMBER.fullmatch(value) and -(2**63) <= int(value) < 2**63:
-        return int(value)
-    refuse_value(f"{value[:40]!r} is no id", row, field)
+def _whole(value: int | str, field: str, row: int) -> int:
+    """A value of a column of int64; ids are numbers, but some senders write them as text."""
+    number = int(value) if not isinstance(value, str) or _WHOLE_NUMBER.fullmatch(value) else None
+    if number is not None and -(2**63) <= number < 2**63:
+        return number
+    what = f"{value[:40]!r} is no id" if isinstance(value, str) else "it is more than 64 bits hold"
+    refuse_value(what, row, field)
