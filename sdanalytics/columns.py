@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from sdanalytics.metrics import Kind
 from sdanalytics.rows import ABSENT, Rows, refuse_value
-from sdanalytics.schema import arrow_schema, kind_of
+from sdanalytics.schema import are_valid, arrow_schema, kind_of
 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 # Bytes of text that are looked at together.
@@ -123,7 +123,7 @@ class _Numbers:
         if len(values):
             memory = self._values[self._length : end]
             memory[:] = np.frombuffer(values.buffers()[1], self._code, len(values))
-            memory[~_are_valid(values)] = self._absent
+            memory[~are_valid(values)] = self._absent
         self._length = end
 
     def _grow(self, more: int) -> None:
@@ -179,7 +179,7 @@ class _Texts:
     def append(self, values: pa.Array) -> None:
         self._settle()
         if values.null_count:
-            self._nulls.append(self._length + np.flatnonzero(~_are_valid(values)))
+            self._nulls.append(self._length + np.flatnonzero(~are_valid(values)))
         _, ends, text = values.buffers()
         places = np.frombuffer(ends, np.int32, len(values) + 1)
         self._sizes += np.diff(places).tobytes()
@@ -204,27 +204,19 @@ class _Texts:
         self._settle()
         ends = np.zeros(self._length + 1, np.int32)
         np.cumsum(np.frombuffer(self._sizes, np.int32), out=ends[1:])
-        are_valid = np.ones(self._length, np.bool_)
+        are_there = np.ones(self._length, np.bool_)
         for places in self._nulls:
-            are_valid[places] = False
-        buffers = [_validity(are_valid), pa.py_buffer(ends), pa.py_buffer(self._text)]
+            are_there[places] = False
+        buffers = [_validity(are_there), pa.py_buffer(ends), pa.py_buffer(self._text)]
         return pa.Array.from_buffers(pa.string(), self._length, buffers)
 
     def array(self) -> pa.ChunkedArray:
         return pa.chunked_array([*self._full, self._array()], pa.string())
 
 
-def _are_valid(values: pa.Array) -> Any:
-    """Which of an array's values are not null."""
-    if not values.null_count:
-        return np.ones(len(values), np.bool_)
-    bits = np.frombuffer(values.buffers()[0], np.uint8)
-    return np.unpackbits(bits, count=len(values), bitorder="little").view(np.bool_)
-
-
-def _validity(are_valid: Any) -> pa.Buffer | None:
+def _validity(are_there: Any) -> pa.Buffer | None:
     """As Arrow has it: a bit for each value, or nothing at all."""
-    return None if are_valid.all() else pa.py_buffer(np.packbits(are_valid, bitorder="little"))
+    return None if are_there.all() else pa.py_buffer(np.packbits(are_there, bitorder="little"))
 
 
 @lru_cache

@@ -13,6 +13,7 @@ import secrets
 import struct
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -120,13 +121,16 @@ def read_rows(
     """
     beginning = _beginning(text)
     fields = _field_order(beginning, columns, names)
-    decoder = msgspec.json.Decoder(list[_row_type(fields, names)])  # type: ignore[misc]
+    decoder = _decoder(tuple(fields), tuple(names.items()))
     yield from _rows(beginning, text, decoder, share)
 
 
-def _row_type(columns: Sequence[str], names: Mapping[str, str]) -> type[msgspec.Struct]:
+@lru_cache
+def _decoder(columns: tuple[str, ...], names: tuple[tuple[str, str], ...]) -> _Decoder:
+    """Reads arrays of rows with these fields; to make it takes as long as fifty rows do."""
     fields = [(column, *_value_type(kind_of(column))) for column in columns]
-    return msgspec.defstruct("Row", fields, gc=False, rename=dict(names))
+    row = msgspec.defstruct("Row", fields, gc=False, rename=dict(names))
+    return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
 
 
 def _value_type(kind: Kind) -> tuple[Any, Any]:

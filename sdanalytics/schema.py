@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -100,7 +101,7 @@ def _numbers(values: pa.Array, dtype: str) -> Any:
     data = np.frombuffer(memory or b"", dtype, len(values), 8 * values.offset)
     if not data.flags.writeable:
         data = data.copy()
-    is_null = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
+    is_null = ~are_valid(values) if values.null_count else None
     if dtype == "int64":
         mask = np.zeros(len(data), np.bool_) if is_null is None else is_null
         return pd.arrays.IntegerArray(data, mask)
@@ -116,8 +117,31 @@ def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
     coded = _whole(values.unify_dictionaries())
-    names = pd.Index(coded.dictionary.to_pandas(), dtype="str")
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    found = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
-    # A copy: codes that pandas leaves as they are may not be written to.
-    return found.set_categories(names.union(list(known)).astype("str")).copy()
+    names = coded.dictionary.to_pylist()
+    categories = sorted({*known, *names})
+    places = {name: place for place, name in enumerate(categories)}
+    # None, which is last, is no category.
+    codes = np.array(
+        [*map(places.__getitem__, names), -1], np.min_scalar_type(-len(categories) - 1)
+    )
+    return pd.Categorical.from_codes(
+        codes[coded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)],
+        dtype=_categorical(tuple(categories)),
+    )
+
+
+@lru_cache(maxsize=256)
+def _categorical(categories: tuple[str, ...]) -> Any:
+    """The type of a column with these; to make it takes longer than the column itself."""
+    import pandas as pd
+
+    return pd.CategoricalDtype(pd.Index(categories, dtype="str"))
+
+
+def are_valid(values: pa.Array) -> Any:
+    """Which of an array's values are not null: a numpy array of bool."""
+    if not values.null_count:
+        return np.ones(len(values), np.bool_)
+    bits = np.frombuffer(values.buffers()[0], np.uint8)
+    end = values.offset + len(values)
+    return np.unpackbits(bits, count=end, bitorder="little")[values.offset :].view(np.bool_)
