@@ -9,6 +9,12 @@ from typing import Final
 _SHARE: Final = 1 / 32
 """Of what a report usually takes: what it is corrected by, and waited between two looks."""
 
+_SCOUTS: Final = 4
+"""How many are looked at often as long as nothing is known: what they show holds for all."""
+
+_PATIENCE: Final = 4.0, 30.0
+"""Seconds, the fewest and the most, that the others are left alone meanwhile."""
+
 _MOMENT: Final = 0.001
 """Seconds that are not waited for: clocks are no finer."""
 
@@ -26,7 +32,8 @@ class Looks:
 
     What one usually takes is learned from those that have come: a little less when one was
     ready at the first look at its time, a little more when it was not. So most are looked at
-    once or twice. As long as nothing is known they are looked at as `waits` says.
+    once or twice. As long as nothing is known the first few are looked at as `waits` says, and
+    the others whenever they have become twice as old.
 
     Parameters
     ----------
@@ -37,11 +44,23 @@ class Looks:
     def __init__(self, waits: Callable[[], Iterator[float]]) -> None:
         self._waits = waits
         self._usual = 0.0
+        self._scouts = 0
 
     def pauses(self, age: Callable[[], float]) -> Iterator[float]:
         """Seconds to let pass for a report that is so many seconds old; 0: look at it now."""
+        is_scout = self._scouts < _SCOUTS
+        self._scouts += is_scout
+        try:
+            yield from self._pauses(age, is_scout)
+        finally:
+            self._scouts -= is_scout
+
+    def _pauses(self, age: Callable[[], float], is_scout: bool) -> Iterator[float]:
         looked_at, is_timed = 0.0, False
+        least, most = _PATIENCE
         for wait in self._waits():
+            if not (is_scout or self._usual):
+                wait = max(wait, min(max(least, looked_at), most))
             while (left := self._due(looked_at, wait, is_timed) - age()) > _MOMENT:
                 yield left
             looked_at, is_timed = age(), self._usual > 0

@@ -115,6 +115,20 @@ def test_what_reports_take_is_learned_from_those_that_came(
     assert lates[len(lates) // 2] < 0.1 * 60
 
 
+def test_a_few_are_looked_at_for_all_as_long_as_nothing_is_known(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    box = Box(clock, delay=60.0)
+    with box.sandbox:
+        fetch(box, store, 30, 1)
+        number = sorted(looks(box).values())
+        reports = list(box.sandbox.reports.values())
+    found = found_at(box)
+    assert len(number) == 60
+    assert number[-5] <= 6  # of 9
+    assert max(found[r.report_id] - r.ready_at for r in reports) < 0.25 * 60
+
+
 def test_when_one_has_come_the_others_are_looked_at(box: Box, store: ReportCache) -> None:
     """Those asked for together come together, however far their next looks were."""
     box.sandbox.fill_with(lambda report: setattr(report, "ready_at", report.asked_at + 500.0))
