@@ -139,9 +139,9 @@ class ReportCache:
         """The rows of a slice; None where `lookup` gives None, or a page is damaged."""
         return reading.load(self.storage, piece, columns)
 
-    def load_all(self, pieces: Iterable[Slice], columns: Sequence[str]) -> dict[Slice, pa.Table]:
-        """The rows of slices, without those of which `load` gives None."""
-        return reading.load_all(self.storage, pieces, columns)
+    def load_all(self, entries: Iterable[Entry], columns: Sequence[str]) -> dict[Slice, pa.Table]:
+        """The rows of what was found, without that of which `load` gives None."""
+        return reading.load_all(self.storage, entries, columns)
 
     def load_unknown(self, query: ReportQuery, pieces: Iterable[Slice]) -> dict[Slice, pa.Table]:
         """The rows of unknown tactic that belong to these slices; of a call for one tactic none.
@@ -334,7 +334,7 @@ class ReportCache:
         columns = query.columns if metrics is not None else _common(entries, query)
         profile = self.profile(source, profile_id)
         _refuse_narrow(entries, columns)
-        tables = self.load_all([entry.piece for entry in entries], columns)
+        tables = self.load_all(entries, columns)
         self.bind(entries)
         missing = len(pieces) - len(tables)
         tables |= self.load_unknown(replace(query, metrics=columns), pieces)

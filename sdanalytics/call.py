@@ -240,7 +240,7 @@ class Call:
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""
         columns = self._query.columns
-        loaded = self._store.load_all(self._pieces, columns)
+        loaded = self._store.load_all(filter(None, self._held.values()), columns)
         self._tables = loaded | self._store.load_unknown(self._query, self._pieces)
         return [piece for piece in self._pieces if piece not in loaded]
 

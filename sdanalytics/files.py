@@ -19,7 +19,7 @@ from sdanalytics.checksum import checksum_of
 from sdanalytics.metrics import CATALOGUE
 from sdanalytics.query import Line, Slice
 from sdanalytics.schema import arrow_schema
-from sdanalytics.storage import Storage
+from sdanalytics.storage import Stamp, Storage
 
 SCHEMA_VERSION: Final = 1
 REPORTS: Final = "reports"
@@ -48,8 +48,9 @@ class Entry:
     report_id, api : str
     checksum : str or None
         Of the rows (`sdanalytics.checksum`); None in files of versions that kept none.
-    is_bound : bool
-        Whether a bound month has it (`sdanalytics.months`).
+    stamp : Stamp or None
+        Of its file, where a bound month (`sdanalytics.months`) told all this; None where the
+        file itself did.
     """
 
     piece: Slice
@@ -61,7 +62,7 @@ class Entry:
     report_id: str
     api: str
     checksum: str | None
-    is_bound: bool = False
+    stamp: Stamp | None = None
 
 
 class Unusable(Exception):
@@ -192,7 +193,7 @@ def parquet_of(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
     """
     try:
         file = pq.ParquetFile(raw, page_checksum_verification=True)
-        return file, (file.schema_arrow.metadata or {})[METADATA]
+        return file, (file.metadata.metadata or {})[METADATA]
     except KeyError as missing:
         raise Unusable(f"foreign: its metadata lack {missing}") from None
     except (pa.ArrowException, OSError, ValueError) as error:

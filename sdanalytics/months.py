@@ -87,10 +87,9 @@ class Month(NamedTuple):
 
 
 class _Day(NamedTuple):
-    """A day that is bound: what its own file says, the stamp of that, and its first row."""
+    """A day that is bound: what its own file says, and its first row."""
 
     entry: Entry
-    stamp: list[int]
     start: int
 
 
@@ -186,12 +185,8 @@ def _counting(days: Mapping[Slice, _Day], stamps: Stamps) -> Iterator[tuple[Slic
     """Those slices with these stamps that were bound from just these files."""
     for piece, stamp in stamps.items():
         day = days.get(piece)
-        if day is not None and day.stamp == _facts_of(stamp):
+        if day is not None and day.entry.stamp == stamp:
             yield piece, day
-
-
-def _facts_of(stamp: Stamp) -> list[int]:
-    return [stamp.inode, stamp.size, stamp.modified]
 
 
 @contextlib.contextmanager
@@ -232,19 +227,21 @@ def _read_facts(storage: Storage, month: Month, facts: dict[str, Any]) -> Mappin
     start = 0
     for told in facts["days"]:
         piece = month.line.on(date.fromisoformat(told["date"]))
+        place = place_of(piece)
+        inode, size, modified = map(int, told["stamp"])
         entry = Entry(
             piece=piece,
-            path=storage.name(place_of(piece)),
-            size=int(told["stamp"][1]),
+            path=storage.name(place),
+            size=size,
             columns=tuple(facts["columns"][told["columns"]]),
             rows=int(told["rows"]),
             fetched_at=datetime.fromisoformat(told["fetched_at"]),
             report_id=str(told["report_id"]),
             api=str(told["api"]),
             checksum=told["checksum"],
-            is_bound=True,
+            stamp=Stamp(place, size, modified, inode),
         )
-        days[piece] = _Day(entry, told["stamp"], start)
+        days[piece] = _Day(entry, start)
         start += entry.rows
     return days
 
@@ -272,9 +269,18 @@ def _write(file: IO[bytes], month: Month, days: Sequence[tuple[Entry, Stamp, pa.
     names = dict.fromkeys([*first, *catalogue_order({name for names in sets for name in names})])
     empty = arrow_schema(list(names)).empty_table()
     table = pa.concat_tables([empty, *(t for *_, t in days)], promote_options="default")
-    table = table.replace_schema_metadata({METADATA: json.dumps(facts).encode()})
-    # It is made and read often, and disks are cheap: lz4 is faster both ways.
-    pq.write_table(table, file, compression="lz4", write_statistics=False, write_page_checksum=True)
+    # It is made and read often, and disks are cheap: lz4 is faster both ways. Arrow's own schema
+    # says nothing that parquet's does not, and would hold the facts once more.
+    with pq.ParquetWriter(
+        file,
+        table.schema,
+        compression="lz4",
+        write_statistics=False,
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({METADATA: json.dumps(facts)})
 
 
 def _facts_of_day(entry: Entry, stamp: Stamp, sets: Sequence[tuple[str, ...]]) -> dict[str, Any]:
@@ -286,5 +292,5 @@ def _facts_of_day(entry: Entry, stamp: Stamp, sets: Sequence[tuple[str, ...]]) -
         "report_id": entry.report_id,
         "api": entry.api,
         "checksum": entry.checksum,
-        "stamp": _facts_of(stamp),
+        "stamp": [stamp.inode, stamp.size, stamp.modified],
     }

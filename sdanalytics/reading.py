@@ -65,43 +65,51 @@ def lookup_all(storage: Storage, pieces: Iterable[Slice]) -> dict[Slice, Entry]:
     CacheError
         As `lookup` does.
     """
+    pieces = list(pieces)
+    there = stamped(storage, pieces)
     bound, loose = partial(bound_entries, storage), partial(lookup, storage)
     # What a file says is Python's work, of which there is only one piece at a time.
-    found = all_of(storage, pieces, bound, loose, storage.readers if storage.is_far else 1)
-    return {piece: entry for piece, entry in found.items() if entry is not None}
+    found = all_of(there, (), bound, loose, storage.readers if storage.is_far else 1)
+    return {piece: entry for piece in pieces if (entry := found.get(piece)) is not None}
 
 
 def load_all(
-    storage: Storage, pieces: Iterable[Slice], columns: Sequence[str]
+    storage: Storage, entries: Iterable[Entry], columns: Sequence[str]
 ) -> dict[Slice, pa.Table]:
-    """The rows of slices: of those that can be read, with these columns."""
+    """The rows of what `lookup_all` found: of that which can be read, with these columns."""
 
     def bound(month: Month, stamps: Stamps) -> dict[Slice, pa.Table]:
         tables = bound_rows(storage, month, stamps, columns)
         return {p: table for p, table in tables.items() if table.num_columns == len(columns)}
 
+    there: dict[Month, dict[Slice, Stamp]] = {}
+    others: list[Slice] = []
+    for entry in entries:
+        if entry.stamp is None:
+            others.append(entry.piece)
+        else:
+            there.setdefault(Month.of(entry.piece), {})[entry.piece] = entry.stamp
     loose = partial(load, storage, columns=columns)
-    found = all_of(storage, pieces, bound, loose, storage.readers)
+    found = all_of(there, others, bound, loose, storage.readers)
     return {piece: table for piece, table in found.items() if table is not None}
 
 
 def all_of(
-    storage: Storage,
-    pieces: Iterable[Slice],
+    there: Mapping[Month, Stamps],
+    others: Iterable[Slice],
     bound: Callable[[Month, Stamps], Mapping[Slice, T]],
     loose: Callable[[Slice], T | None],
     threads: int,
 ) -> dict[Slice, T | None]:
-    """What bound months give of slices, then what the files of the others give."""
-    pieces = list(pieces)
-    there = stamped(storage, pieces)
+    """What bound months give of slices whose files have these stamps; of all else their files."""
     with _mapping(threads) as each:
         found: dict[Slice, T | None] = {}
         for some in each(bound, there.keys(), there.values()):
             found.update(some)
-        others = [piece for stamps in there.values() for piece in stamps if piece not in found]
-        found.update(zip(others, each(loose, others), strict=True))
-    return {piece: found[piece] for piece in pieces if piece in found}
+        unbound = (piece for stamps in there.values() for piece in stamps if piece not in found)
+        rest = [*unbound, *others]
+        found.update(zip(rest, each(loose, rest), strict=True))
+    return found
 
 
 @contextlib.contextmanager
@@ -127,7 +135,7 @@ def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
     CacheError
         When one cannot be written.
     """
-    small = (entry for entry in entries if not entry.is_bound and entry.rows <= LARGEST)
+    small = (entry for entry in entries if not entry.stamp and entry.rows <= LARGEST)
     loose = by_month(entry.piece for entry in small)
     months = {month: pieces for month, pieces in loose.items() if len(pieces) >= WORTHWHILE}
 

@@ -119,15 +119,14 @@ def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
     coded = _whole(values.unify_dictionaries())
     names = coded.dictionary.to_pylist()
     categories = sorted({*known, *names})
-    places = {name: place for place, name in enumerate(categories)}
-    # None, which is last, is no category.
-    codes = np.array(
-        [*map(places.__getitem__, names), -1], np.min_scalar_type(-len(categories) - 1)
-    )
-    return pd.Categorical.from_codes(
-        codes[coded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)],
-        dtype=_categorical(tuple(categories)),
-    )
+    # A copy, so that the frame may write to it.
+    kind = np.min_scalar_type(-len(categories) - 1)
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(kind)
+    if names != categories[: len(names)]:
+        places = {name: place for place, name in enumerate(categories)}
+        # What is last is no category, as -1 is none.
+        codes = np.array([*map(places.__getitem__, names), -1], kind)[codes]
+    return pd.Categorical.from_codes(codes, dtype=_categorical(tuple(categories)))
 
 
 @lru_cache(maxsize=256)

@@ -46,7 +46,7 @@ from sdanalytics.metrics import (
 )
 from sdanalytics.months import Month, bound_rows
 from sdanalytics.query import Slice
-from sdanalytics.reading import all_of
+from sdanalytics.reading import all_of, stamped
 from sdanalytics.schema import arrow_schema
 from sdanalytics.storage import Storage
 
@@ -282,10 +282,11 @@ def batches_of(
     # One that all have is read in any case: a table without columns forgets how many rows it has.
     names = [*dict.fromkeys([*columns.names, *identity(pieces[0].record_type)[:1]])]
     bound, own = partial(bound_rows, columns=names), partial(_own_rows, columns=names)
-    tables = all_of(storage, pieces, partial(bound, storage), partial(own, storage), threads=1)
+    there = stamped(storage, pieces)
+    tables = all_of(there, (), partial(bound, storage), partial(own, storage), threads=1)
     batches: list[pa.RecordBatch] = []
-    for piece, stored in tables.items():
-        if stored is not None:
+    for piece in pieces:
+        if (stored := tables.get(piece)) is not None:
             arrays = [_column(field, piece, stored) for field in columns]
             batches += pa.Table.from_arrays(arrays, schema=columns).to_batches()
     return batches
