@@ -152,7 +152,7 @@ class ReportCache:
             return {}
         tables = {}
         firsts = (piece for piece in pieces if piece.tactic == query.tactics[0])
-        there = self.lookup_all(replace(piece, tactic=UNKNOWN) for piece in firsts)
+        there = self.lookup_all(piece._replace(tactic=UNKNOWN) for piece in firsts)
         for piece, entry in there.items():
             names = [name for name in query.columns if name in entry.columns]
             if names and (table := self.load(piece, names)) is not None and table.num_rows:
@@ -222,7 +222,7 @@ class ReportCache:
 
     def _leave_unknown(self, piece: Slice, table: pa.Table) -> None:
         """Take rows whose tactic is known now out of those of unknown tactic: none counts twice."""
-        unknown = replace(piece, tactic=UNKNOWN)
+        unknown = piece._replace(tactic=UNKNOWN)
         entry = self.lookup(unknown)
         rows = self.load(unknown, entry.columns) if entry else None
         if entry is None or rows is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -50,7 +51,13 @@ def good_for(age: int) -> timedelta | None:
 
 def age_of(day: date, moment: datetime, zone: ZoneInfo) -> int:
     """Whole days from `day` to `moment` (an aware datetime), in `zone`."""
-    return (moment.astimezone(zone).date() - day).days
+    return (_day_at(moment, zone) - day).days
+
+
+@lru_cache(maxsize=4096)
+def _day_at(moment: datetime, zone: ZoneInfo) -> date:
+    """The day it is then; the slices of a store are asked for it over and over."""
+    return moment.astimezone(zone).date()
 
 
 def changing_from(stored: Iterable[tuple[date, datetime]], zone: ZoneInfo) -> dict[str, str | None]:

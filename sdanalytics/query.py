@@ -19,8 +19,7 @@ DateLike = str | date
 _EARLIEST_ZONE = timedelta(hours=14)
 
 
-@dataclass(frozen=True, order=True)
-class Slice:
+class Slice(NamedTuple):
     """One day of one report: what the service builds and the cache keeps as one piece.
 
     Attributes

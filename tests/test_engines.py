@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -37,13 +36,13 @@ def full(store: ReportCache) -> ReportCache:
     for number, profile in enumerate(PROFILES):
         day = Slice("127.0.0.1:8080", profile, "campaigns", None, "T00020", date(2026, 11, 1))
         # The first file that an engine sees has no rows.
-        put(store, replace(day, date=date(2026, 10, 29)), campaignId=[], clicks=[], cost=[])
-        put(store, replace(day, date=date(2026, 10, 30)))
+        put(store, day._replace(date=date(2026, 10, 29)), campaignId=[], clicks=[], cost=[])
+        put(store, day._replace(date=date(2026, 10, 30)))
         put(store, day, impressions=[100, None, 300])
-        put(store, replace(day, tactic="T00030"), clicks=[5, None, number])
-        put(store, replace(day, tactic="unknown", date=date(2026, 11, 2)), campaignName=NAMES)
-        put(store, replace(day, segment="matchedTarget"), matchedTarget=NAMES)
-        put(store, replace(day, record_type="adGroups"), adGroupId=[1, 2, 3])
+        put(store, day._replace(tactic="T00030"), clicks=[5, None, number])
+        put(store, day._replace(tactic="unknown", date=date(2026, 11, 2)), campaignName=NAMES)
+        put(store, day._replace(segment="matchedTarget"), matchedTarget=NAMES)
+        put(store, day._replace(record_type="adGroups"), adGroupId=[1, 2, 3])
     return store
 
 
