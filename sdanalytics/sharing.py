@@ -27,6 +27,8 @@ from sdanalytics.rows import Share, Unsure
 logger = logging.getLogger("sdanalytics")
 
 _MOST: Final = 3
+_AHEAD: Final = 4
+"""Turns of a helper that wait in memory; one that is further ahead waits itself."""
 _SIZE: Final = 8
 
 
@@ -76,6 +78,7 @@ class Helper:
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._tables: SimpleQueue[pa.Table | None] = SimpleQueue()
+        self._room = threading.Semaphore(_AHEAD)
 
     def tell(self, task: Task, payload: bytes) -> None:
         """Say what to do."""
@@ -87,7 +90,7 @@ class Helper:
     def listen(self) -> None:
         """Keep what comes back until it is asked for."""
         try:
-            while (table := receive(self._line)) is not None:
+            while self._room.acquire() and (table := receive(self._line)) is not None:
                 self._tables.put(table)
         except (OSError, pa.ArrowException):
             logger.debug("a helper broke off")
@@ -99,7 +102,14 @@ class Helper:
         table = self._tables.get()
         if table is None:
             raise Unsure("a helper has ended early")
+        self._room.release()
         return table
+
+    def end(self) -> None:
+        """Listen no more."""
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+        self._room.release()
 
 
 def send(line: socket.socket, table: pa.Table) -> None:
@@ -189,8 +199,7 @@ def _helper(payload: bytes, task: Task) -> Iterator[Helper]:
         finally:
             process.kill()
             process.wait()
-            with suppress(OSError):
-                ours.shutdown(socket.SHUT_RDWR)
+            helper.end()
             for thread in filter(threading.Thread.is_alive, threads):
                 thread.join()
 
