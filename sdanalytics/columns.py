@@ -189,8 +189,7 @@ class _Texts:
 
     def _begin_if_long(self) -> None:
         if len(self._text) > _LONG_TEXT:
-            self._full.append(self._array())
-            self._begin()
+            self._end()
 
     def _settle(self) -> None:
         """Part the texts that wait from their NULs."""
@@ -200,7 +199,8 @@ class _Texts:
             self._text += self._waiting.translate(None, b"\0")
             self._waiting = bytearray()
 
-    def _array(self) -> pa.Array:
+    def _end(self) -> None:
+        """Make an array of what there is, and begin another."""
         self._settle()
         ends = np.zeros(self._length + 1, np.int32)
         np.cumsum(np.frombuffer(self._sizes, np.int32), out=ends[1:])
@@ -208,10 +208,12 @@ class _Texts:
         for places in self._nulls:
             are_there[places] = False
         buffers = [_validity(are_there), pa.py_buffer(ends), pa.py_buffer(self._text)]
-        return pa.Array.from_buffers(pa.string(), self._length, buffers)
+        self._full.append(pa.Array.from_buffers(pa.string(), self._length, buffers))
+        self._begin()
 
     def array(self) -> pa.ChunkedArray:
-        return pa.chunked_array([*self._full, self._array()], pa.string())
+        self._end()
+        return pa.chunked_array(self._full, pa.string())
 
 
 def _validity(are_there: Any) -> pa.Buffer | None:

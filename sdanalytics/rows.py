@@ -50,7 +50,7 @@ ABSENT: Final = -(2**62) - secrets.randbits(62)
 each process, so that no payload can know it, nor hold it but by chance (one in 2**62).
 """
 
-PIECES: Final = 32
+PIECES: Final = 16
 """Pieces, each of one block of text, in a turn."""
 
 

@@ -27,7 +27,7 @@ from sdanalytics.rows import Share, Unsure
 logger = logging.getLogger("sdanalytics")
 
 _MOST: Final = 3
-_AHEAD: Final = 4
+_AHEAD: Final = 2
 """Turns of a helper that wait in memory; one that is further ahead waits itself."""
 _SIZE: Final = 8
 
@@ -128,20 +128,20 @@ def receive(line: socket.socket) -> pa.Table | None:
     return pa.ipc.open_stream(_received(line, size)).read_all() if size else None
 
 
-def _received(line: socket.socket, size: int) -> bytearray:
+def _received(line: socket.socket, size: int) -> memoryview:
     """As many bytes as that, or none when they do not come.
 
     All are waited for at once: a thread has to wait for its turn after each call, and this
-    one shares its interpreter with one that decodes.
+    one shares its interpreter with one that decodes. Arrow's memory leaves no holes behind.
     """
-    message = bytearray(size)
+    message = memoryview(pa.allocate_buffer(size))
     got = line.recv_into(message, size, socket.MSG_WAITALL)
     while 0 < got < size:  # a signal
-        more = line.recv_into(memoryview(message)[got:], size - got, socket.MSG_WAITALL)
+        more = line.recv_into(message[got:], size - got, socket.MSG_WAITALL)
         if not more:
-            return bytearray()
+            return memoryview(b"")
         got += more
-    return message if got else bytearray()
+    return message if got else memoryview(b"")
 
 
 @contextmanager
