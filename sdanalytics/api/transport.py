@@ -207,16 +207,19 @@ def _exchange(
 
 
 def _read(response: requests.Response, limit: Limit, most: int) -> bytes:
-    body = bytearray()
+    # Pieces, put together once: what grew to many MB would leave a hole of its size behind.
+    pieces: list[bytes] = []
+    length = 0
     # read1 gives what is there, so that a body in drips cannot outlast the limit; requests
     # has told raw to undo no content encoding.
     while chunk := response.raw.read1(_CHUNK):
-        body += chunk
+        pieces.append(chunk)
+        length += len(chunk)
         if limit.remaining <= 0:
             raise timed_out(limit)
-        if len(body) > most:
+        if length > most:
             raise OSError(errno.EFBIG, f"more than {most:,} bytes came")
-    return bytes(body)
+    return b"".join(pieces)
 
 
 def timed_out(limit: Limit) -> ReportTimeout:
