@@ -11,8 +11,9 @@ demo: $(VENV)/.demo
 lab: $(VENV)/.lab
 	$(BIN)/python -m sdanalytics lab notebooks
 
+# As many tests at a time as there are processors.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ def execute(path: Path) -> Any:
         When anything in it went wrong, in an Output widget or a status, too.
     """
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}})
+    client = NotebookClient(notebook, timeout=100, resources={"metadata": {"path": path.parent}})
     client.execute()
     if wrong := list(_wrong_in(notebook)):
         raise RuntimeError(f"{path.name}: " + "\n".join(wrong))

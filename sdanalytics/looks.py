@@ -33,7 +33,7 @@ class Looks:
     What one usually takes is learned from those that have come: a little less when one was
     ready at the first look at its time, a little more when it was not. So most are looked at
     once or twice. As long as nothing is known the first few are looked at as `waits` says, and
-    the others whenever they have become twice as old.
+    the others whenever they have become about twice as old.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ class Looks:
         least, most = _PATIENCE
         for wait in self._waits():
             if not (is_scout or self._usual):
-                wait = max(wait, min(max(least, looked_at), most))
+                # By chance, or those that were asked for together would be looked at together.
+                wait = max(wait, min(max(least, looked_at), most) * random.uniform(0.75, 1.25))
             while (left := self._due(looked_at, wait, is_timed) - age()) > _MOMENT:
                 yield left
             looked_at, is_timed = age(), self._usual > 0

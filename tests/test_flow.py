@@ -125,7 +125,7 @@ def test_a_few_are_looked_at_for_all_as_long_as_nothing_is_known(
         reports = list(box.sandbox.reports.values())
     found = found_at(box)
     assert len(number) == 60
-    assert number[-5] <= 6  # of 9
+    assert sum(number[:-4]) / 56 < 6.5  # of 9
     assert max(found[r.report_id] - r.ready_at for r in reports) < 0.25 * 60
 
 
