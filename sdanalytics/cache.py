@@ -49,7 +49,7 @@ from sdanalytics.files import (
 from sdanalytics.freshness import changing_from
 from sdanalytics.merging import with_columns, without_rows
 from sdanalytics.metrics import TACTICS, UNKNOWN, available, catalogue_order, identity
-from sdanalytics.months import by_month
+from sdanalytics.months import Month
 from sdanalytics.names import has_half_a_pair
 from sdanalytics.objects import Objects, is_url
 from sdanalytics.query import DateLike, ReportQuery, Slice
@@ -505,7 +505,9 @@ class ReportCache:
             with contextlib.suppress(FileNotFoundError):
                 self.storage.remove(place_of(piece))
                 removed += 1
-        for month in by_month(pieces):  # a copy of what was removed, and void in any case
+        for month in dict.fromkeys(
+            map(Month.of, pieces)
+        ):  # a copy of what was removed, and void in any case
             with contextlib.suppress(FileNotFoundError, CacheError):
                 self.storage.remove(month.place)
         return removed
@@ -728,13 +730,14 @@ def _common(entries: Sequence[Entry], query: ReportQuery) -> tuple[str, ...]:
     """The columns that all these have, in the order of a call without `metrics`."""
     if not entries:
         return query.columns
-    shared = set.intersection(*(set(entry.columns) for entry in entries))
+    shared = set.intersection(*map(set, {entry.columns for entry in entries}))
     order = dict.fromkeys([*query.columns, *entries[0].columns])
     return tuple(column for column in order if column in shared)
 
 
 def _refuse_narrow(entries: Iterable[Entry], columns: Sequence[str]) -> None:
-    for entry in entries:
+    # Most have the same columns: each set of them is looked at once.
+    for entry in {entry.columns: entry for entry in entries}.values():
         lacking = [column for column in columns if column not in entry.columns]
         if lacking:
             raise InvalidRequest(

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,6 +61,8 @@ _SETTLED: Final = 20 * 60 * 10**9
 object storage tell whole seconds, by a clock of its own, from which S3 allows ours to differ
 by a quarter of an hour."""
 
+T = TypeVar("T")
+
 Stamps = Mapping[Slice, Stamp]
 
 
@@ -73,12 +75,7 @@ class Month(NamedTuple):
     @classmethod
     def of(cls, piece: Slice) -> Month:
         """That of a slice."""
-        return cls.on(Line.of(piece), piece.date)
-
-    @classmethod
-    def on(cls, line: Line, day: date) -> Month:
-        """That of a line's day."""
-        return cls(line, day.isoformat()[:7])
+        return cls(Line.of(piece), piece.date.isoformat()[:7])
 
     @property
     def place(self) -> str:
@@ -93,12 +90,14 @@ class _Day(NamedTuple):
     start: int
 
 
-def by_month(pieces: Iterable[Slice]) -> dict[Month, list[Slice]]:
-    """Slices by what they are bound in."""
-    months: dict[Month, list[Slice]] = {}
-    for piece in pieces:
-        months.setdefault(Month.of(piece), []).append(piece)
-    return months
+def by_month(found: Iterable[tuple[Slice, T]]) -> dict[Month, dict[Slice, T]]:
+    """What there is of slices, by what they are bound in."""
+    groups: dict[tuple[object, int, int], dict[Slice, T]] = {}
+    for piece, what in found:
+        day = piece.date
+        # A month is made of each group, not of each slice: stores have many of these.
+        groups.setdefault((piece[:-1], day.year, day.month), {})[piece] = what
+    return {Month.of(next(iter(group))): group for group in groups.values()}
 
 
 def bound_entries(storage: Storage, month: Month, stamps: Stamps) -> dict[Slice, Entry]:

@@ -57,7 +57,7 @@ class Line(NamedTuple):
     @classmethod
     def of(cls, piece: Slice) -> Line:
         """The one that a slice is a day of."""
-        return cls(piece.source, piece.profile_id, piece.record_type, piece.segment, piece.tactic)
+        return cls._make(piece[:-1])
 
     def on(self, day: date) -> Slice:
         """Its slice of a day."""

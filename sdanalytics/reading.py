@@ -82,13 +82,9 @@ def load_all(
         tables = bound_rows(storage, month, stamps, columns)
         return {p: table for p, table in tables.items() if table.num_columns == len(columns)}
 
-    there: dict[Month, dict[Slice, Stamp]] = {}
-    others: list[Slice] = []
-    for entry in entries:
-        if entry.stamp is None:
-            others.append(entry.piece)
-        else:
-            there.setdefault(Month.of(entry.piece), {})[entry.piece] = entry.stamp
+    stamps = {entry.piece: entry.stamp for entry in entries}
+    there = by_month((piece, stamp) for piece, stamp in stamps.items() if stamp is not None)
+    others = [piece for piece, stamp in stamps.items() if stamp is None]
     loose = partial(load, storage, columns=columns)
     found = all_of(there, others, bound, loose, storage.readers)
     return {piece: table for piece, table in found.items() if table is not None}
@@ -136,10 +132,10 @@ def bind_loose(storage: Storage, entries: Iterable[Entry]) -> int:
         When one cannot be written.
     """
     small = (entry for entry in entries if not entry.stamp and entry.rows <= LARGEST)
-    loose = by_month(entry.piece for entry in small)
+    loose = by_month((entry.piece, entry) for entry in small)
     months = {month: pieces for month, pieces in loose.items() if len(pieces) >= WORTHWHILE}
 
-    def bind_month(month: Month, pieces: Sequence[Slice]) -> bool:
+    def bind_month(month: Month, pieces: Iterable[Slice]) -> bool:
         stamps = stamped(storage, _days_of(month)).get(month, {})
         telling = [piece for piece in pieces if piece in stamps and is_telling(stamps[piece])]
         is_worth_it = len(telling) >= WORTHWHILE
@@ -167,11 +163,8 @@ def stamped(storage: Storage, pieces: Iterable[Slice]) -> dict[Month, dict[Slice
 
     def months_of(line: Line, theirs: Sequence[Slice]) -> dict[Month, dict[Slice, Stamp]]:
         places = {place_on(line, piece.date): piece for piece in theirs}
-        months: dict[Month, dict[Slice, Stamp]] = {}
-        for place, stamp in storage.stamps(f"{REPORTS}/{place_of_line(line)}", places).items():
-            piece = places[place]
-            months.setdefault(Month.on(line, piece.date), {})[piece] = stamp
-        return months
+        stamps = storage.stamps(f"{REPORTS}/{place_of_line(line)}", places)
+        return by_month((places[place], stamp) for place, stamp in stamps.items())
 
     with _mapping(storage.readers if storage.is_far and len(lines) > 1 else 1) as each:
         found = each(months_of, lines.keys(), lines.values())
