@@ -41,7 +41,8 @@ def write(folder: Path) -> None:
 
     kept = {name: results.load(folder / "measured", name) for name in NAMES}
     found = {name: section for name, section in kept.items() if section}
-    (folder / "RESULTS.md").write_text(results.page(found))
+    reasons = {name: import_module(f"benchmarks.{name}").REASON for name in found}
+    (folder / "RESULTS.md").write_text(results.page(found, reasons))
     draw({name: section for name, (section, _) in found.items()}, folder / "results.png")
     print(f"wrote {folder / 'RESULTS.md'}", file=sys.stderr)
 

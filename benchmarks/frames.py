@@ -34,6 +34,13 @@ five are {DAYS} days of both tactics of the sandbox's first advertiser, default 
 the report of {len(COLUMNS)} fields that is parsed above.
 """
 
+REASON: Final = """
+A count is `Int64`, nine bytes, and an amount `float64`, eight, whatever is in them; pandas takes
+eight for either. What is saved is saved on texts: few-valued ones are categories, and the others
+lie in Arrow's memory, where those of pandas 3 lie too. Only beside pandas 2, whose texts are
+objects, can a frame that is mostly text be a third.
+"""
+
 
 def measure(quick: bool) -> Section:
     """All record types, and the report of 40 fields."""

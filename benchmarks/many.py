@@ -401,3 +401,11 @@ ledger) comes on top of that bound: one interpreter does it for all three profil
 The lines in simulated time are one call of campaigns each, at a create a second, against a sandbox
 whose clock is the client's and jumps over all waits; their seconds are those of the machine.
 """
+
+REASON: Final = """
+Without a rate all reports of three profiles are ready in the same seconds, and what is done with
+each then is the work of one interpreter, on a machine whose two processors the sandbox takes a
+part of: the difference to the bound, divided by the reports, is what is left of the client's CPU
+for each beside its requests. Processes of their own for each profile share ledger and pace as
+well, and have an interpreter each (README, "Many profiles").
+"""

@@ -69,8 +69,11 @@ def cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def page(found: Mapping[str, tuple[Section, Mapping[str, str]]]) -> str:
-    """The page of all sections, with what was to be reached on top."""
+def page(found: Mapping[str, tuple[Section, Mapping[str, str]]], reasons: Mapping[str, str]) -> str:
+    """The page of all sections, with what was to be reached on top.
+
+    `reasons` tells of each section why goals of it may be out of reach.
+    """
     goals = [goal for section, _ in found.values() for goal in section.goals]
     shown = [
         {"goal": g.what, "wanted": g.wanted, "measured": g.measured, "met": g.is_met} for g in goals
@@ -83,14 +86,17 @@ def page(found: Mapping[str, tuple[Section, Mapping[str, str]]]) -> str:
         f"{met} of {len(goals)} goals met.\n",
         table(shown),
         "![Times and memory side by side](results.png)\n",
-        *(_part(section) for section, _ in found.values()),
+        *(_part(section, reasons.get(name, "")) for name, (section, _) in found.items()),
         _machines({name: machine for name, (_, machine) in found.items()}),
     ]
     return "\n".join(parts)
 
 
-def _part(section: Section) -> str:
-    return f"## {section.title}\n\n{section.text.strip()}\n\n{table(section.rows)}"
+def _part(section: Section, reason: str) -> str:
+    parts = [f"## {section.title}\n", f"{section.text.strip()}\n", table(section.rows)]
+    if not all(goal.is_met for goal in section.goals):
+        parts.append(f"### Why not all is reached\n\n{reason.strip()}\n")
+    return "\n".join(parts)
 
 
 def _machines(machines: Mapping[str, Mapping[str, str]]) -> str:
