@@ -505,9 +505,8 @@ class ReportCache:
             with contextlib.suppress(FileNotFoundError):
                 self.storage.remove(place_of(piece))
                 removed += 1
-        for month in dict.fromkeys(
-            map(Month.of, pieces)
-        ):  # a copy of what was removed, and void in any case
+        # Copies of what was removed, which are void in any case.
+        for month in dict.fromkeys(map(Month.of, pieces)):
             with contextlib.suppress(FileNotFoundError, CacheError):
                 self.storage.remove(month.place)
         return removed
@@ -735,11 +734,10 @@ def _common(entries: Sequence[Entry], query: ReportQuery) -> tuple[str, ...]:
     return tuple(column for column in order if column in shared)
 
 
-def _refuse_narrow(entries: Iterable[Entry], columns: Sequence[str]) -> None:
-    # Most have the same columns: each set of them is looked at once.
-    for entry in {entry.columns: entry for entry in entries}.values():
-        lacking = [column for column in columns if column not in entry.columns]
-        if lacking:
+def _refuse_narrow(entries: Iterable[Entry], columns: tuple[str, ...]) -> None:
+    for entry in entries:
+        if not entry.has(columns):
+            lacking = [column for column in columns if column not in entry.columns]
             raise InvalidRequest(
                 f"{entry.piece} is stored without {', '.join(lacking)}; "
                 "fetch_report with these metrics adds them"

@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -85,7 +84,6 @@ class Call:
         today = self._now.astimezone(self._profile.zone).date()
         query.refuse_future(today, f"in {self._profile.timezone}")
         self._pieces = query.slices(client.source, client.profile_id)
-        self._columns = query.columns
         self._version = DIALECTS[client.api]
         self._oldest = today - timedelta(self._version.history_days)
         self._held: dict[Slice, Entry | None] = {}
@@ -191,7 +189,7 @@ class Call:
 
     def _is_wide(self, entry: Entry) -> bool:
         """Whether it has all columns of the call."""
-        return _has_all(entry.columns, self._columns)
+        return entry.has(self._query.columns)
 
     def _has(self, piece: Slice) -> bool:
         """Whether the store can answer for a slice that the service no longer has."""
@@ -241,7 +239,7 @@ class Call:
 
     def _load(self) -> list[Slice]:
         """Read the slices from the store; those that it cannot read."""
-        loaded = self._store.load_all(filter(None, self._held.values()), self._columns)
+        loaded = self._store.load_all(filter(None, self._held.values()), self._query.columns)
         self._tables = loaded | self._store.load_unknown(self._query, self._pieces)
         return [piece for piece in self._pieces if piece not in loaded]
 
@@ -308,12 +306,6 @@ def check_cache(cache: object) -> None:
     if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
         return
     raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
-
-
-@lru_cache(maxsize=256)
-def _has_all(stored: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    """Whether columns have all that are wanted; most slices of a store have the same."""
-    return set(wanted) <= set(stored)
 
 
 def _is_gone(error: SDAnalyticsError) -> bool:

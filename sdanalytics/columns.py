@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from sdanalytics.metrics import Kind
-from sdanalytics.rows import ABSENT, Rows, refuse_value
+from sdanalytics.rows import MISSING, Rows, refuse_value
 from sdanalytics.schema import are_valid, arrow_schema, kind_of
 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
@@ -82,12 +82,12 @@ class _Numbers:
     """A column of int64 or float64.
 
     Where it has none, a number stands for that until all rows are there: NaN, which JSON does
-    not have, or `ABSENT`.
+    not have, or `MISSING`.
     """
 
     def __init__(self, name: str, kind: Kind) -> None:
         self._name, self._is_whole = name, kind.is_integer
-        self._absent = ABSENT if kind.is_integer else math.nan
+        self._missing = MISSING if kind.is_integer else math.nan
         self._code, self._type = ("q", pa.int64()) if kind.is_integer else ("d", pa.float64())
         self._values = np.empty(0, self._code)
         self._length = 0
@@ -111,7 +111,7 @@ class _Numbers:
 
     def _put_others(self, values: Sequence[Any], rows_before: int) -> None:
         """Nulls among them, ids written as text, or what is no int64."""
-        values = [self._absent if value is None else value for value in values]
+        values = [self._missing if value is None else value for value in values]
         try:
             self._put(values)
         except struct.error:
@@ -123,7 +123,7 @@ class _Numbers:
         if len(values):
             memory = self._values[self._length : end]
             memory[:] = np.frombuffer(values.buffers()[1], self._code, len(values))
-            memory[~are_valid(values)] = self._absent
+            memory[~are_valid(values)] = self._missing
         self._length = end
 
     def _grow(self, more: int) -> None:
@@ -132,10 +132,10 @@ class _Numbers:
 
     def array(self) -> pa.Array:
         values = self._values[: self._length]
-        are_absent = values == ABSENT if self._is_whole else np.isnan(values)
+        are_missing = values == MISSING if self._is_whole else np.isnan(values)
         if self._is_whole:
-            values[are_absent] = 0
-        buffers = [_validity(~are_absent), pa.py_buffer(values)]
+            values[are_missing] = 0
+        buffers = [_validity(~are_missing), pa.py_buffer(values)]
         return pa.Array.from_buffers(self._type, self._length, buffers)
 
 
@@ -165,8 +165,10 @@ class _Texts:
         try:
             text = "\0".join(values)  # type: ignore[arg-type]
         except TypeError:  # a null
-            text = "\0" * len(values)
-        if text.count("\0") >= len(values) or not text.isascii():
+            is_plain = False
+        else:
+            is_plain = text.isascii() and text.count("\0") < len(values)
+        if not is_plain:
             self.append(pa.array(values, pa.string()))
             return
         self._waiting += text.encode()

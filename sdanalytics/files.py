@@ -64,6 +64,16 @@ class Entry:
     checksum: str | None
     stamp: Stamp | None = None
 
+    def has(self, columns: tuple[str, ...]) -> bool:
+        """Whether it has all of these columns."""
+        return _has_all(self.columns, columns)
+
+
+@lru_cache(maxsize=256)
+def _has_all(stored: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether columns have all that are wanted; most slices of a store have the same."""
+    return set(wanted) <= set(stored)
+
 
 class Unusable(Exception):
     """A file that is not what its place says; the message tells why."""

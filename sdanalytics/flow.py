@@ -317,7 +317,7 @@ class Flow:
     def _has_come(self, piece: Slice, columns: Sequence[str]) -> bool:
         """Whether another call has stored what is wanted since this one looked."""
         before, now = self._held.get(piece), self._store.lookup(piece)
-        if now is None or not set(columns) <= set(now.columns):
+        if now is None or not now.has(tuple(columns)):
             return False
         return before is None or now.report_id != before.report_id
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from sdanalytics import metrics as catalogue
@@ -134,7 +135,7 @@ class ReportQuery:
         """The columns that tell rows of one day and tactic apart."""
         return catalogue.identity(self.record_type, self.segment)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns of the frame after `date` and `tactic`."""
         return tuple(dict.fromkeys(self.identity + self.metrics))
