@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import matplotlib as mpl
 
 from benchmarks.results import Section, cell
-from sdanalytics.drawing import NOTE, OTHER, PALETTE, dress
+from sdanalytics.plots.style import CAPTION_COLOR, OTHER_COLOR, PALETTE, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,17 +56,19 @@ def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
     names = [str(row["way"]) for row in rows]
     values = [float(str(row[column])) for row in rows]
     bars = ax.barh(names, values, color=[_colour(name) for name in names], log=True)
-    ax.bar_label(bars, [cell(value) for value in values], padding=3, color=NOTE, fontsize="small")
+    ax.bar_label(
+        bars, [cell(value) for value in values], padding=3, color=CAPTION_COLOR, fontsize="small"
+    )
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cell(value)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_title(title, loc="left", fontweight="bold")
     ax.margins(x=0.12)
-    dress(ax)
+    style_axes(ax)
 
 
 def _colour(way: str) -> str:
     """Ours, the limits of the machine, and everybody else's."""
     if way.startswith(_OURS):
         return PALETTE[0]
-    return OTHER if way.startswith(_LIMIT) else PALETTE[1]
+    return OTHER_COLOR if way.startswith(_LIMIT) else PALETTE[1]

@@ -13,12 +13,12 @@ from benchmarks.payloads import COLUMNS, RECORD_TYPE, WORK, payload
 from benchmarks.peers import python_of
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, compare
-from sdanalytics.cache import framed
-from sdanalytics.metrics import RECORD_TYPES, TACTICS, default_metrics, identity
-from sdanalytics.payload import read_payload
-from sdanalytics.query import Slice
-from sdanalytics.sandbox.account import ADVERTISERS
-from sdanalytics.sandbox.rows import rows_of
+from sdanalytics.model.metrics import RECORD_TYPES, TACTICS, default_metrics, identity_columns
+from sdanalytics.model.partition import Partition
+from sdanalytics.parsing.payload import read_payload
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
+from sdanalytics.sandbox.simulation.report_rows import render_v2_rows
+from sdanalytics.store.cache import tables_to_frame
 
 LARGE: Final = 100_000
 """Rows of the report of 40 fields."""
@@ -54,7 +54,7 @@ def measure(quick: bool) -> Section:
 
 
 def _columns(record_type: str) -> tuple[str, ...]:
-    return (*identity(record_type, None), *default_metrics(record_type))
+    return (*identity_columns(record_type, None), *default_metrics(record_type))
 
 
 def _own_payload(record_type: str, quick: bool) -> Path:
@@ -65,7 +65,9 @@ def _own_payload(record_type: str, quick: bool) -> Path:
         row
         for day in days
         for tactic in TACTICS
-        for row in rows_of(advertiser, record_type, day, tactic, _columns(record_type), None, _NOW)
+        for row in render_v2_rows(
+            advertiser, record_type, day, tactic, _columns(record_type), None, _NOW
+        )
     ]
     path = WORK / "payloads" / f"{record_type}.json.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +77,9 @@ def _own_payload(record_type: str, quick: bool) -> Path:
 
 def _compared(path: Path, record_type: str, columns: tuple[str, ...]) -> dict[str, int]:
     """Rows, and bytes of each frame."""
-    piece = Slice("NA", "1", record_type, None, TACTICS[0], date(2026, 1, 1))
+    piece = Partition("NA", "1", record_type, None, TACTICS[0], date(2026, 1, 1))
     table = read_payload(path.read_bytes(), columns)
-    ours = framed({piece: table}, columns)
+    ours = tables_to_frame({piece: table}, columns)
     contestants = [
         Contestant(_NAIVE, "naive_frame"),
         Contestant(_NAIVE_2, "naive_frame", python=python_of("pandas 2")),

@@ -25,8 +25,8 @@ from urllib.parse import urlencode, urlsplit
 import sdanalytics as sda
 from benchmarks.results import Goal, Section
 from sdanalytics import sandbox
-from sdanalytics.clock import Clock
-from sdanalytics.query import ReportQuery
+from sdanalytics._core.clock import Clock
+from sdanalytics.model.query import ReportQuery
 
 T = TypeVar("T")
 
@@ -69,11 +69,13 @@ class SharedClock(Clock):
             self._passed.value += max(0.0, seconds)
         return event.is_set()
 
-    def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+    def get_from(
+        self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
+    ) -> T | None:
         try:
-            return inbox.get(timeout=0.2 if busy else 0.0)
+            return inbox.get(timeout=0.2 if workers_busy else 0.0)
         except queue.Empty:
-            self._passed.value += 0.0 if busy else max(0.0, seconds)
+            self._passed.value += 0.0 if workers_busy else max(0.0, seconds)
             return None
 
 
@@ -115,7 +117,7 @@ def _serve(pipe: Any, passed: Any, settings: Mapping[str, Any]) -> None:
     with sandbox.start(now=clock.now, monotonic=clock.monotonic, **settings) as box:
         pipe.send(Place(box.environment, box.profile_ids, box.today))
         while pipe.recv():
-            pipe.send((time.process_time(), len(box.log)))
+            pipe.send((time.process_time(), len(box.requests)))
 
 
 @contextlib.contextmanager
@@ -268,7 +270,7 @@ class Loop:
 @cache
 def _metrics(record_type: str, segment: str | None = None) -> str:
     """What `fetch_report` asks for when it is not told."""
-    return ",".join(ReportQuery.of(record_type, "2026-11-01", segment=segment, api="v2").columns)
+    return ",".join(ReportQuery.parse(record_type, "2026-11-01", segment=segment, api="v2").columns)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from benchmarks.peers import PEERS, python_of
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, Outcome, compare
 from sdanalytics.api.client import ReportRequest
-from sdanalytics.sandbox import Answer, Sandbox
-from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from sdanalytics.sandbox import Sandbox, ScriptedResponse
+from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 
 SIZES: Final = (2_000, 100_000, 1_000_000)
 QUICK: Final = (2_000, 20_000)
@@ -104,11 +104,11 @@ def _service(content: bytes) -> Iterator[dict[str, str]]:
     with sda.sandbox.start(delay=0) as box:
         day = f"{box.today:%Y%m%d}"
         profile_id = box.profile_ids[0]
-        box.fill_with(lambda _: content)
+        box.set_content(lambda _: content)
         client = box.client_for(profile_id, api="v2")
         told = client.request_report(RECORD_TYPE, ReportRequest(day, "clicks", "T00020"))
         # The sandbox's storage turns away whoever shows the API's headers, as the peers do.
-        box.arrange("storage", *[Answer(200, content)] * _DOWNLOADS)
+        box.script_responses("storage", *[ScriptedResponse(200, content)] * _DOWNLOADS)
         yield _access(box, profile_id, told.reportId, day)
 
 

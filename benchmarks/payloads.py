@@ -17,19 +17,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from sdanalytics.metrics import CATALOGUE, Kind, available, identity
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind, available_metrics, identity_columns
 
 RECORD_TYPE: Final = "targets"
 WORK: Final = Path(__file__).parent / ".work"
 """Where what is made is kept; git passes over it."""
 
-_IDS: Final = identity(RECORD_TYPE)
+_IDS: Final = identity_columns(RECORD_TYPE)
 _COUNTS: Final = ("impressions", "clicks", "attributedConversions14d")
 CHECKED: Final = (*_IDS, *_COUNTS)
 """Columns that every contestant's sums are compared of."""
 _TEXTS: Final = ("campaignName", "adGroupName", "targetingText", "targetingType", "currency")
 _SUMS: Final = tuple(
-    name for name in available(RECORD_TYPE, None, "v2") if name not in (*CHECKED, *_TEXTS)
+    name for name in available_metrics(RECORD_TYPE, None, "v2") if name not in (*CHECKED, *_TEXTS)
 )
 COLUMNS: Final = (*CHECKED, *_TEXTS, *_SUMS)[:40]
 
@@ -105,15 +105,15 @@ def _objects(columns: dict[str, list[str]], orders: list[tuple[list[str], str]])
 def _column(name: str, numbers: Any, random: np.random.Generator) -> list[str]:
     """A column's values in JSON."""
     kind = CATALOGUE[name].kind
-    if kind is Kind.ID:
+    if kind is ColumnKind.ID:
         values = (_FIRST_ID + 4 * (numbers // _SIZE_OF[name])).astype(str)
         return _with_nulls(values, numbers % 997 == 7) if name == "targetId" else values.tolist()
-    if kind in (Kind.TEXT, Kind.CATEGORY):
+    if kind in (ColumnKind.TEXT, ColumnKind.CATEGORY):
         return [json.dumps(text) for text in _texts(name, numbers)]
     is_zero = random.random(len(numbers)) > (0.3 if name == "impressions" else 0.02)
     whole = np.where(is_zero, 0, random.geometric(0.02, len(numbers)))
     texts = whole.astype(str)
-    if kind is not Kind.COUNT:
+    if kind is not ColumnKind.COUNT:
         texts = np.where(is_zero, "0.0", np.char.add(texts, ".37"))
     return _with_nulls(texts, random.random(len(numbers)) < 0.001)
 
@@ -121,7 +121,7 @@ def _column(name: str, numbers: Any, random: np.random.Generator) -> list[str]:
 def _texts(name: str, numbers: Any) -> list[str]:
     if name == "currency":
         return ["USD"] * len(numbers)
-    if CATALOGUE[name].kind is Kind.CATEGORY:
+    if CATALOGUE[name].kind is ColumnKind.CATEGORY:
         return ["TARGETING_EXPRESSION"] * len(numbers)
     if name == "campaignName":
         return [f"SD | Remarketing, views {n // 200 % 30:02d} – große Marken" for n in numbers]

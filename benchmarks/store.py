@@ -18,13 +18,13 @@ from benchmarks.payloads import WORK
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, Outcome, compare
 from sdanalytics import ReportCache
-from sdanalytics.api.profiles import Profile
-from sdanalytics.cache import assemble
-from sdanalytics.metrics import CATALOGUE, TACTICS, Kind, available
-from sdanalytics.query import Slice
-from sdanalytics.schema import arrow_schema, arrow_type
+from sdanalytics.model.dtypes import arrow_schema, arrow_type
+from sdanalytics.model.metrics import CATALOGUE, TACTICS, ColumnKind, available_metrics
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.profile import Profile
+from sdanalytics.store.cache import concat_partitions
 
-COLUMNS: Final = available("campaigns", None, "v2")[:40]
+COLUMNS: Final = available_metrics("campaigns", None, "v2")[:40]
 METRICS: Final = ("impressions", "clicks", "cost", "attributedConversions14d", "attributedSales14d")
 CHECKED: Final = ("campaignId", "impressions", "clicks", "attributedConversions14d")
 FIRST: Final = date(2025, 1, 1)
@@ -124,11 +124,11 @@ def _build(cache: ReportCache, one_file: Path, shape: Shape) -> None:
     tables = {}
     for day in (FIRST + timedelta(n) for n in range(shape.days)):
         for tactic in TACTICS:
-            piece = Slice("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
+            piece = Partition("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
             tables[piece] = _table(random, shape.rows)
             report_id = f"{tactic}-{day}"
             cache.store(piece, tables[piece], report_id=report_id, fetched_at=_STORED, api="v2")
-    pq.write_table(assemble(tables, COLUMNS), one_file, compression="zstd")
+    pq.write_table(concat_partitions(tables, COLUMNS), one_file, compression="zstd")
 
 
 def _table(random: np.random.Generator, rows: int) -> pa.Table:
@@ -139,13 +139,13 @@ def _table(random: np.random.Generator, rows: int) -> pa.Table:
 
 def _values(name: str, rows: int, random: np.random.Generator) -> Any:
     kind = CATALOGUE[name].kind
-    if kind is Kind.ID:
+    if kind is ColumnKind.ID:
         return 2**53 + 1 + 2 * np.arange(rows)
-    if kind in (Kind.TEXT, Kind.CATEGORY):
+    if kind in (ColumnKind.TEXT, ColumnKind.CATEGORY):
         return [f"SD | Remarketing, views {n % 30:02d}" for n in range(rows)]
     share = 0.7 if name == "impressions" else 0.02
     amounts = np.where(random.random(rows) < share, random.geometric(0.02, rows), 0)
-    return amounts if kind is Kind.COUNT else amounts / 100
+    return amounts if kind is ColumnKind.COUNT else amounts / 100
 
 
 def section(outcomes: Mapping[str, Outcome], text: str) -> Section:

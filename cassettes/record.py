@@ -37,7 +37,7 @@ from sdanalytics import (  # noqa: E402
     ReportTooOld,
     fetch_report,
 )
-from sdanalytics.sandbox import Answer, Report  # noqa: E402
+from sdanalytics.sandbox import Report, ScriptedResponse  # noqa: E402
 from tests.conftest import Box, JumpingClock  # noqa: E402
 
 if TYPE_CHECKING:
@@ -94,14 +94,16 @@ class Story:
 
 
 def _empty(box: Box) -> None:
-    box.sandbox.fill_with(lambda report: [])
+    box.sandbox.set_content(lambda report: [])
 
 
 def _invalid(box: Box) -> None:
     # The library refuses what it knows to be wrong: this is what it cannot know.
     refusal = {"code": "UNPROCESSABLE_ENTITY", "details": "Invalid metrics: vctr"}
     headers = {"Content-Type": "application/json"}
-    box.sandbox.arrange("request_report", Answer(422, json.dumps(refusal), headers))
+    box.sandbox.script_responses(
+        "request_report", ScriptedResponse(422, json.dumps(refusal), headers)
+    )
 
 
 def _busy(box: Box) -> None:
@@ -110,19 +112,21 @@ def _busy(box: Box) -> None:
 
 def _expired(box: Box) -> None:
     body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-    box.sandbox.arrange("storage", Answer(403, body, {"Content-Type": "application/xml"}))
+    box.sandbox.script_responses(
+        "storage", ScriptedResponse(403, body, {"Content-Type": "application/xml"})
+    )
 
 
 def _lost(box: Box) -> None:
     # Sent again, the same request meets the report that the first one had built.
-    box.sandbox.arrange("create_report", Answer(0, stage="done"))
+    box.sandbox.script_responses("create_report", ScriptedResponse(0, stage="done"))
 
 
 def _failing(box: Box) -> None:
     def fail(report: Report) -> None:
         report.status, report.details = "FAILED", "Internal error"
 
-    box.sandbox.fill_with(fail)
+    box.sandbox.set_content(fail)
 
 
 # Reports take so long that a poll or more sees each status on the way.

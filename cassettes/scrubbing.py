@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vcr.request import Request
 
-from sdanalytics.api.secrets import scrub
+from sdanalytics._core.redact import redact
 
 CLIENT_ID: Final = "client-id"
 CLIENT_SECRET: Final = "client-secret"  # noqa: S105
@@ -119,7 +119,7 @@ class Scrubber:
 
     def _text(self, text: str) -> str:
         text = _ANY_V3_REPORT_ID.sub(V3_REPORT_ID, _ANY_REPORT_ID.sub(REPORT_ID, text))
-        return scrub(text.replace(self._profile_id, PROFILE_ID))
+        return redact(text.replace(self._profile_id, PROFILE_ID))
 
     def _document(self, document: Any) -> Any:
         if isinstance(document, list):

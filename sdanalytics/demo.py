@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from sdanalytics import plots, sandbox
-from sdanalytics.cache import ReportCache
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.report import fetch_report
+from sdanalytics.fetch.entry_points import fetch_report
 from sdanalytics.sandbox import Sandbox
+from sdanalytics.store.cache import ReportCache
 
 
 def run(folder: Path, delay: float) -> None:
@@ -35,10 +35,10 @@ def run(folder: Path, delay: float) -> None:
         halo = "viewAttributedSales14dOtherSKU"
         _show(asins, ["date", "tactic", "asin", "otherAsin", halo])
         _tell("The same two calls again:")
-        requests = len(box.log)
+        requests = len(box.requests)
         for record_type in ("campaigns", "asins"):
             _fetch(box, store, record_type)
-        _tell(f"  {len(box.log) - requests} requests were sent for these: all from the cache.")
+        _tell(f"  {len(box.requests) - requests} requests were sent for these: all from the cache.")
     trend = plots.trend(campaigns, "cost", by="campaignName")
     trend.set_title("Where the money goes")
     top = plots.top(asins, halo, by="otherAsin")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sdanalytics.query import Slice
+    from sdanalytics.model.partition import Partition
 
 
 class SDAnalyticsError(Exception):
@@ -23,6 +23,10 @@ class InvalidRequest(SDAnalyticsError, ValueError):
 
 class NotConfigured(SDAnalyticsError):
     """Something the call needs is not set: a credential, a profile, an extra."""
+
+
+class MissingDependency(NotConfigured, ImportError):
+    """A package that the call needs, most likely of an extra, is not installed."""
 
 
 class ApiError(SDAnalyticsError):
@@ -203,7 +207,7 @@ class PartialFetchError(SDAnalyticsError):
     """
 
     def __init__(
-        self, message: str, *, failures: Mapping[Slice, SDAnalyticsError] | None = None
+        self, message: str, *, failures: Mapping[Partition, SDAnalyticsError] | None = None
     ) -> None:
         super().__init__(message)
         self.failures = dict(failures or {})

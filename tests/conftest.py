@@ -14,7 +14,7 @@ import matplotlib as mpl
 import pytest
 
 from sdanalytics import Client, ReportCache, sandbox
-from sdanalytics.clock import Clock
+from sdanalytics._core.clock import Clock
 from sdanalytics.sandbox import Sandbox
 from tests.contract import Watch, complaints
 
@@ -54,11 +54,13 @@ class JumpingClock(Clock):
             self.pass_time(seconds)
         return event.is_set()
 
-    def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+    def get_from(
+        self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
+    ) -> T | None:
         try:
-            return inbox.get(timeout=0.2 if busy else 0.0)
+            return inbox.get(timeout=0.2 if workers_busy else 0.0)
         except queue.Empty:
-            if not busy:
+            if not workers_busy:
                 self.pass_time(seconds)
             return None
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 
 from sdanalytics.sandbox import Sandbox
-from sdanalytics.sandbox.exchange import Exchange
+from sdanalytics.sandbox.scripting import RecordedRequest
 
 if TYPE_CHECKING:
     from jsonschema_path import SchemaPath
@@ -82,11 +82,11 @@ class Watch:
         self._new.append(sandbox)
         self._seen[sandbox] = 0
 
-    def news(self) -> list[Exchange]:
+    def news(self) -> list[RecordedRequest]:
         """What came since the last look."""
         came = []
         for sandbox, seen in list(self._seen.items()):
-            log = sandbox.log
+            log = sandbox.requests
             came += log[seen:]
             self._seen[sandbox] = len(log)
         self._new.clear()
@@ -97,7 +97,7 @@ _Shape = tuple[str, str, str, str, tuple[tuple[str, str], ...], bytes]
 _allowed: set[_Shape] = set()
 
 
-def complaints(exchanges: Iterable[Exchange]) -> list[str]:
+def complaints(exchanges: Iterable[RecordedRequest]) -> list[str]:
     """What is not as described in what was sent; what has been found good is not compared again.
 
     Of what nobody read there is nothing to compare.
@@ -125,7 +125,7 @@ def answer_errors(operation: str, answer: requests.Response) -> list[str]:
     return [_words(error) for error in errors]
 
 
-def _shape(exchange: Exchange) -> _Shape:
+def _shape(exchange: RecordedRequest) -> _Shape:
     own = {name.lower(): value for name, value in exchange.headers.items()}
     headers = tuple(
         (name, _OWN.sub("*", own[name]))
@@ -136,7 +136,7 @@ def _shape(exchange: Exchange) -> _Shape:
     return exchange.operation, exchange.method, path, exchange.query, headers, exchange.body
 
 
-def _errors(exchange: Exchange) -> list[str]:
+def _errors(exchange: RecordedRequest) -> list[str]:
     if exchange.operation == "storage":
         return list(_storage_errors(exchange))
     operation = operations().get(exchange.operation)
@@ -165,7 +165,7 @@ def _words(error: BaseException) -> str:
     return str(error) if cause in str(error) else f"{error}: {cause}"
 
 
-def _storage_errors(exchange: Exchange) -> Iterator[str]:
+def _storage_errors(exchange: RecordedRequest) -> Iterator[str]:
     """Storage is no part of the API: it is shown its address, and nothing else."""
     if exchange.method != "GET" or exchange.body:
         yield "storage is only read"

@@ -27,10 +27,10 @@ import pandas as pd
 
 import sdanalytics as sda
 from sdanalytics import Client, ReportCache, SDAnalyticsError, fetch_report
-from sdanalytics.metrics import CATALOGUE, TACTICS
-from sdanalytics.sandbox import Answer, Report, Sandbox
-from sdanalytics.sandbox.account import ADVERTISERS, AdGroup
-from sdanalytics.sandbox.exchange import OWN
+from sdanalytics.model.metrics import CATALOGUE, TACTICS
+from sdanalytics.sandbox import Report, Sandbox, ScriptedResponse
+from sdanalytics.sandbox.scripting import DEFAULT
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup
 from tests.conftest import Box, JumpingClock
 from tests.test_fetch import shown
 
@@ -62,73 +62,77 @@ _PAYLOAD: Final = gzip.compress(_TEXT, mtime=0)
 _NO_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 
-def _refused(status: int, **headers: str) -> Answer:
-    return Answer(status, json.dumps({"code": str(status), "details": "arranged"}), headers)
+def _refused(status: int, **headers: str) -> ScriptedResponse:
+    return ScriptedResponse(
+        status, json.dumps({"code": str(status), "details": "arranged"}), headers
+    )
 
 
-def _described(report: Report, status: str, url: str | None) -> Answer:
+def _described(report: Report, status: str, url: str | None) -> ScriptedResponse:
     """What version 3 may say of a report."""
     told = {"reportId": report.report_id, "status": status, "url": url, **report.request}
-    return Answer(200, json.dumps(told))
+    return ScriptedResponse(200, json.dumps(told))
 
 
-def _duplicate(words: str) -> Answer:
-    return Answer(425, json.dumps({"code": "425", "detail": f"The Request is a duplicate{words}"}))
+def _duplicate(words: str) -> ScriptedResponse:
+    return ScriptedResponse(
+        425, json.dumps({"code": "425", "detail": f"The Request is a duplicate{words}"})
+    )
 
 
-def _payload(changed: bytes) -> Answer:
+def _payload(changed: bytes) -> ScriptedResponse:
     """A payload with another day in its last row, or none."""
     kept, _, last = _TEXT.rpartition(f'"date": "{_DAY}", '.encode())
-    return Answer(200, gzip.compress(kept + changed + last, mtime=0))
+    return ScriptedResponse(200, gzip.compress(kept + changed + last, mtime=0))
 
 
-def _redirect(location: str) -> Answer:
-    return Answer(307, headers={"Location": location})
+def _redirect(location: str) -> ScriptedResponse:
+    return ScriptedResponse(307, headers={"Location": location})
 
 
 _UNUSABLE: Final = {
-    "empty body": Answer(200),
-    "malformed JSON": Answer(200, '{"reportId": "amzn1.'),
-    "JSON of the wrong shape": Answer(200, '[{"surprise": [1]}]'),
+    "empty body": ScriptedResponse(200),
+    "malformed JSON": ScriptedResponse(200, '{"reportId": "amzn1.'),
+    "JSON of the wrong shape": ScriptedResponse(200, '[{"surprise": [1]}]'),
 }
 _CREATES: Final = {"request_report": 202, "create_report": 200}
 """With the status of what they answer."""
 NOBODY: Final = "connection refused"
-FAULTS: Final[dict[str, Answer]] = {
+FAULTS: Final[dict[str, ScriptedResponse]] = {
     **{str(status): _refused(status) for status in (400, 401, 403, 404, 406, 422)},
     "429 with Retry-After": _refused(429, **{"Retry-After": "40"}),
     "429 without": _refused(429),
     "429, though it was done": replace(_refused(429), stage="done"),
     **{str(status): _refused(status) for status in (500, 502, 503)},
     "504, though it was done": replace(_refused(504), stage="done"),
-    "HTML with 200": Answer(200, _HTML),
-    "HTML with 503": Answer(503, _HTML),
+    "HTML with 200": ScriptedResponse(200, _HTML),
+    "HTML with 503": ScriptedResponse(503, _HTML),
     **_UNUSABLE,
-    NOBODY: Answer(None, last=True),
-    "reset before the request was read": Answer(0, stage="unread"),
-    "reset after the request was read": Answer(0, reset=True),
-    "reset after it was done": Answer(0, stage="done", reset=True),
-    "closed after it was done": Answer(0, stage="done"),
-    "silence": Answer(0, after=3 * SILENCE),
-    "silence after it was done": Answer(0, stage="done", after=3 * SILENCE),
-    "slow drip": Answer(None, drip=1.25 * SILENCE),
-    "shorter than its Content-Length": Answer(None, cut=20),
-    "chunked, and the end is missing": Answer(
+    NOBODY: ScriptedResponse(None, last=True),
+    "reset before the request was read": ScriptedResponse(0, stage="unread"),
+    "reset after the request was read": ScriptedResponse(0, reset=True),
+    "reset after it was done": ScriptedResponse(0, stage="done", reset=True),
+    "closed after it was done": ScriptedResponse(0, stage="done"),
+    "silence": ScriptedResponse(0, after=3 * SILENCE),
+    "silence after it was done": ScriptedResponse(0, stage="done", after=3 * SILENCE),
+    "slow drip": ScriptedResponse(None, drip=1.25 * SILENCE),
+    "shorter than its Content-Length": ScriptedResponse(None, cut=20),
+    "chunked, and the end is missing": ScriptedResponse(
         None, headers={"Transfer-Encoding": "chunked"}, cut=30
     ),
     "redirect to http on another host": _redirect("http://s3.amazonaws.com/x?X-Amz-Signature=1"),
     "redirect to a host that is not S3": _redirect("https://reports.example/x?X-Amz-Signature=1"),
-    "redirect to nowhere": Answer(307),
-    "one more redirect": Answer(302, headers={"Location": "https://s3.amazonaws.com/x"}),
-    "expired link": Answer(403, "<Error><Message>Request has expired</Message></Error>"),
-    "no such object": Answer(404, "<Error><Code>NoSuchKey</Code></Error>"),
-    "payload truncated": Answer(200, _PAYLOAD[:-60]),
-    "payload corrupt": Answer(200, _PAYLOAD[:90] + b"\x55" * 9 + _PAYLOAD[99:]),
-    "payload with a wrong CRC": Answer(200, _PAYLOAD[:-8] + b"\x55" * 4 + _PAYLOAD[-4:]),
-    "payload not gzip": Answer(200, _TEXT),
-    "payload not an array": Answer(200, gzip.compress(b'{"code": "?"}', mtime=0)),
-    "payload of half an array": Answer(200, gzip.compress(_TEXT[:-200], mtime=0)),
-    "payload with a value of the wrong type": Answer(
+    "redirect to nowhere": ScriptedResponse(307),
+    "one more redirect": ScriptedResponse(302, headers={"Location": "https://s3.amazonaws.com/x"}),
+    "expired link": ScriptedResponse(403, "<Error><Message>Request has expired</Message></Error>"),
+    "no such object": ScriptedResponse(404, "<Error><Code>NoSuchKey</Code></Error>"),
+    "payload truncated": ScriptedResponse(200, _PAYLOAD[:-60]),
+    "payload corrupt": ScriptedResponse(200, _PAYLOAD[:90] + b"\x55" * 9 + _PAYLOAD[99:]),
+    "payload with a wrong CRC": ScriptedResponse(200, _PAYLOAD[:-8] + b"\x55" * 4 + _PAYLOAD[-4:]),
+    "payload not gzip": ScriptedResponse(200, _TEXT),
+    "payload not an array": ScriptedResponse(200, gzip.compress(b'{"code": "?"}', mtime=0)),
+    "payload of half an array": ScriptedResponse(200, gzip.compress(_TEXT[:-200], mtime=0)),
+    "payload with a value of the wrong type": ScriptedResponse(
         200, gzip.compress(_TEXT.replace(b"0.5", b'"x"'), mtime=0)
     ),
     "payload with a row without day": _payload(b""),
@@ -139,7 +143,7 @@ FAULTS: Final[dict[str, Answer]] = {
 }
 
 
-def fault_at(operation: str, fault: str) -> Answer:
+def fault_at(operation: str, fault: str) -> ScriptedResponse:
     """What is arranged: of a create, an answer that cannot be used is one to a report made."""
     answer = FAULTS[fault]
     if operation in _CREATES and fault in _UNUSABLE:
@@ -610,13 +614,13 @@ class _Trial:
         return max(asked.values(), default=0)
 
     def _end_fault(self) -> None:
-        self._box.sandbox.relent()
-        self._box.sandbox.fill_with(lambda _: None)
+        self._box.sandbox.clear_script()
+        self._box.sandbox.set_content(lambda _: None)
         for report in self._box.sandbox.reports.values():
             if report.status == UNKNOWN:
                 report.status = "SUCCESS" if report.api == "v2" else "COMPLETED"
         if self._cell.fault == NOBODY:
-            self._box.sandbox.listen()
+            self._box.sandbox.resume_listening()
 
 
 def rows_of(
@@ -657,7 +661,7 @@ def _tactics(day: date) -> dict[int, str]:
     return {
         AdGroup(advertiser, plan, 0).campaign_id: plan.tactic
         for advertiser in ADVERTISERS.values()
-        for plan in advertiser.begun(day)
+        for plan in advertiser.started_by(day)
     }
 
 
@@ -699,7 +703,7 @@ def _arranged(cell: Cell, box: Box, clock: _Clock) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch("socket.getaddrinfo", _only_here))
         if {"silence", "drip"} & set(cell.fault.split()):
-            for name in ("SILENCE_TIMEOUT", "STORAGE_SILENCE_TIMEOUT"):
+            for name in ("READ_TIMEOUT", "STORAGE_READ_TIMEOUT"):
                 stack.enter_context(mock.patch(f"sdanalytics.api.transport.{name}", SILENCE))
         if cell.fault == NOBODY and cell.operation == "storage":
             nowhere = stack.enter_context(socket.socket())
@@ -715,19 +719,23 @@ def _arranged(cell: Cell, box: Box, clock: _Clock) -> Iterator[None]:
         yield
 
 
-def _arrange(cell: Cell, box: Box, operation: str, answer: Answer, after: int = 0) -> None:
+def _arrange(
+    cell: Cell, box: Box, operation: str, answer: ScriptedResponse, after: int = 0
+) -> None:
     """Let exchanges go so, or the next, after so many that go by themselves."""
-    box.sandbox.arrange(operation, *[OWN] * after, *[answer] * (FOR_GOOD if cell.lasts else 1))
+    box.sandbox.script_responses(
+        operation, *[DEFAULT] * after, *[answer] * (FOR_GOOD if cell.lasts else 1)
+    )
 
 
 def _leave(cell: Cell, box: Box, clock: _Clock) -> None:
     """Let nobody listen when the operation is due; once: until it is tried again."""
     operation, count = cell.version.before.get(cell.operation, ("profiles", 1))
-    box.sandbox.arrange(operation, *[OWN] * (count - 1), FAULTS[NOBODY])
+    box.sandbox.script_responses(operation, *[DEFAULT] * (count - 1), FAULTS[NOBODY])
     if cell.operation == "token":
         _client(cell, box).profiles()  # with a token of its own
     if not cell.lasts:
-        clock.meanwhile = box.sandbox.listen
+        clock.meanwhile = box.sandbox.resume_listening
 
 
 Scene = Callable[[Cell, Box], None]
@@ -754,7 +762,7 @@ def _said(status: str, link: str | None = None, after: int = 0) -> Scene:
             if not box.sandbox.reports:
                 _arrange(cell, box, "get_report", _described(report, status, link), after)
 
-        box.sandbox.fill_with(content)
+        box.sandbox.set_content(content)
 
     return arrange
 
@@ -781,7 +789,7 @@ def _built(change: Callable[[Report], list[Any] | None]) -> Scene:
         def content(report: Report) -> list[Any] | None:
             return change(report) if cell.lasts or not box.sandbox.reports else None
 
-        box.sandbox.fill_with(content)
+        box.sandbox.set_content(content)
 
     return arrange
 

@@ -36,11 +36,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from unittest import mock
 
-from sdanalytics import Client, CorruptReport, Credentials, SDAnalyticsError, payload
+from sdanalytics import Client, CorruptReport, Credentials, SDAnalyticsError
+from sdanalytics._core.redact import redact
 from sdanalytics.api.client import ReportResponse
-from sdanalytics.api.secrets import scrub
-from sdanalytics.metrics import CATALOGUE, RECORD_TYPES, SEGMENT, Kind, available
-from sdanalytics.schema import arrow_schema
+from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.metrics import (
+    CATALOGUE,
+    MATCHED_TARGET,
+    RECORD_TYPES,
+    ColumnKind,
+    available_metrics,
+)
+from sdanalytics.parsing import payload
 from tests.conftest import JumpingClock
 
 T = TypeVar("T")
@@ -172,11 +179,11 @@ def _plain_row(row: object, columns: Sequence[str]) -> Row:
     return tuple(_id_of(values[name], CATALOGUE[name].kind) for name in columns)
 
 
-def _plain_value(value: object, kind: Kind) -> Any:
+def _plain_value(value: object, kind: ColumnKind) -> Any:
     match value:
         case None:
             return None
-        case str() if not kind.is_decimal and kind is not Kind.COUNT:
+        case str() if not kind.is_decimal and kind is not ColumnKind.COUNT:
             return value
         case Whole(text) if kind.is_integer:
             return _int64(text)
@@ -187,8 +194,8 @@ def _plain_value(value: object, kind: Kind) -> Any:
     raise Refused(f"{value!r} is no {kind.value}")
 
 
-def _id_of(value: Any, kind: Kind) -> Any:
-    if kind is not Kind.ID or not isinstance(value, str):
+def _id_of(value: Any, kind: ColumnKind) -> Any:
+    if kind is not ColumnKind.ID or not isinstance(value, str):
         return value
     if not re.fullmatch("-?[0-9]{1,19}", value):
         raise Refused(f"{value!r} is no id")
@@ -293,8 +300,8 @@ def payload_case(seed: int, number: int) -> PayloadCase:
 
 
 def some_rows(rng: random.Random) -> tuple[tuple[str, ...], list[AnyRow]]:
-    record_type, segment = rng.choice(RECORD_TYPES), rng.choice((None, SEGMENT))
-    has = available(record_type, segment) or available(record_type, None)
+    record_type, segment = rng.choice(RECORD_TYPES), rng.choice((None, MATCHED_TARGET))
+    has = available_metrics(record_type, segment) or available_metrics(record_type, None)
     columns = tuple(rng.sample(has, min(len(has), rng.choice((1, 3, 8, 40)))))
     names = [*columns, *rng.sample(sorted(CATALOGUE), 3)]
     rows: list[AnyRow] = [some_row(rng, names) for _ in range(rng.choice((0, 1, 2, 3, 5, 12)))]
@@ -325,12 +332,12 @@ def name_text(rng: random.Random, name: str) -> str:
     return f'"{name[:place]}\\u{ord(name[place]):04x}{name[place + 1 :]}"'
 
 
-def some_value(rng: random.Random, kind: Kind) -> str:
+def some_value(rng: random.Random, kind: ColumnKind) -> str:
     if rng.random() < 0.1:
         return "null"
     if kind.is_integer:
         number = rng.choice((0, 7, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), rng.getrandbits(62)))
-        return f'"{number}"' if kind is Kind.ID and rng.random() < 0.2 else str(number)
+        return f'"{number}"' if kind is ColumnKind.ID and rng.random() < 0.2 else str(number)
     return some_decimal(rng) if kind.is_decimal else some_text(rng)
 
 
@@ -572,14 +579,14 @@ def plain_report(case: StatusCase) -> ReportResponse:
         raise Refused("no id or no status")
     known: dict[str, Any] = {name: document.get(name) for name in NUMBERS}
     for name in TEXTS:
-        known[name] = document.get(name) and scrub(document[name], [TOKEN])
+        known[name] = document.get(name) and redact(document[name], [TOKEN])
     return ReportResponse(**known)
 
 
 def asked_about(case: StatusCase) -> str:
     """The id that the answer is about, as far as it can be told: so that it is looked at whole."""
     with contextlib.suppress(Refused, ValueError, RecursionError, KeyError, TypeError):
-        told = scrub(str(json.loads(plain_body(case))["reportId"]), [TOKEN])
+        told = redact(str(json.loads(plain_body(case))["reportId"]), [TOKEN])
         return told.encode().decode() or "a-report"
     return "a-report"
 

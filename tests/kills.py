@@ -25,7 +25,12 @@ import pandas as pd
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
-from sdanalytics.metrics import RECORD_TYPES, SEGMENT, identity, segmented_record_types
+from sdanalytics.model.metrics import (
+    MATCHED_TARGET,
+    RECORD_TYPES,
+    identity_columns,
+    segmented_record_types,
+)
 from sdanalytics.sandbox import Sandbox
 from tests.faults import rows_of
 from tests.test_fetch import shown
@@ -61,7 +66,7 @@ def calls(api: str, last: date) -> list[Wanted]:
     if api == "v2":
         return [("campaigns", None, str(last - timedelta(19)), str(last))]
     kinds: list[tuple[str, str | None]] = [(record_type, None) for record_type in RECORD_TYPES]
-    kinds += [(record_type, SEGMENT) for record_type in segmented_record_types()]
+    kinds += [(record_type, MATCHED_TARGET) for record_type in segmented_record_types()]
     ends = [last - timedelta(2 * n) for n in range(REPORTS[api] // len(kinds))]
     return [(*kind, str(end - timedelta(1)), str(end)) for end in ends for kind in kinds]
 
@@ -233,7 +238,9 @@ class _Round:
         entries = entries[entries["record_type"] == record_type]
         entries = entries[entries["segment"].fillna("") == (segment or "")]
         entries = entries[entries["date"].between(first, last)]
-        return rows_of(self._box, entries, frame.columns[2:], identity(record_type, segment))
+        return rows_of(
+            self._box, entries, frame.columns[2:], identity_columns(record_type, segment)
+        )
 
     def _check(self, holds: bool, words: str) -> None:
         if not holds:

@@ -27,7 +27,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 NEVER_READY = """
 from sdanalytics.sandbox import Answer
 building = Answer(200, b'{"reportId": "r", "status": "IN_PROGRESS"}')
-sandbox.arrange("get_report_status", *[building] * 1000)
+sandbox.script_responses("get_report_status", *[building] * 1000)
 """
 
 

@@ -22,9 +22,9 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report, sandbox
-from sdanalytics.checksum import checksum_of
-from sdanalytics.query import Slice
-from sdanalytics.schema import arrow_schema
+from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.partition import Partition
+from sdanalytics.store.checksum import table_checksum
 from tests.conftest import Box
 
 
@@ -228,8 +228,8 @@ def _odd_table() -> pa.Table:
 
 def test_a_checksum_is_of_values_alone() -> None:
     table = _odd_table()
-    whole = checksum_of(table)
-    assert checksum_of(pa.concat_tables([table.slice(0, 2), table.slice(2)])) == whole
+    whole = table_checksum(table)
+    assert table_checksum(pa.concat_tables([table.slice(0, 2), table.slice(2)])) == whole
     rubbish = [
         pa.Array.from_buffers(
             column.type, len(column), [column.chunk(0).buffers()[0], *values], column.null_count
@@ -240,12 +240,12 @@ def test_a_checksum_is_of_values_alone() -> None:
             (table["c"], pa.array(["", "rubbish", "ab", "c", "夏 \U0001f6d2"]).buffers()[1:]),
         )
     ]
-    assert checksum_of(pa.table(rubbish, names=table.column_names)) == whole
+    assert table_checksum(pa.table(rubbish, names=table.column_names)) == whole
     for options in ({"use_dictionary": False}, {"data_page_version": "2.0"}, {"version": "1.0"}):
         file = io.BytesIO()
         pq.write_table(table, file, **options)
-        assert checksum_of(pq.read_table(file)) == whole
-    assert checksum_of(table.slice(0, 0)) == checksum_of(table.schema.empty_table())
+        assert table_checksum(pq.read_table(file)) == whole
+    assert table_checksum(table.slice(0, 0)) == table_checksum(table.schema.empty_table())
 
 
 def test_a_checksum_tells_all_values_apart() -> None:
@@ -263,7 +263,7 @@ def test_a_checksum_tells_all_values_apart() -> None:
         pa.table({"a": table["a"].fill_null(0), "b": table["b"], "c": table["c"]}),
         table.set_column(0, "a", pa.array([0.0, None, 2.0**62, -1, 7])),
     ]
-    assert len({checksum_of(each) for each in (table, *others)}) == len(others) + 1
+    assert len({table_checksum(each) for each in (table, *others)}) == len(others) + 1
 
 
 def test_a_stray_file_is_told_and_left_alone(box: Box, store: ReportCache) -> None:
@@ -487,7 +487,7 @@ def test_a_call_that_keeps_nothing_leaves_nothing(
     closed.close()
     with pytest.raises(sda.CacheError, match="one call only"):
         closed.store(
-            Slice("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1)),
+            Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1)),
             arrow_schema(["campaignId"]).empty_table(),
             report_id="x",
             fetched_at=box.clock.now(),
@@ -501,7 +501,7 @@ def test_frames_of_different_days_keep_their_types_together(box: Box) -> None:
         fetch_report("campaigns", box.day(ago), tactic=tactic, client=box.client, cache=False)
         for ago, tactic in ((1, "T00020"), (30, "T00030"))
     ]
-    box.sandbox.fill_with(lambda report: [])
+    box.sandbox.set_content(lambda report: [])
     frames.append(fetch_report("campaigns", box.day(5), client=box.client, cache=False))
     together = pd.concat(frames)
     for name in ("tactic", "costType", "campaignStatus"):

@@ -33,7 +33,7 @@ from cassettes.scrubbing import (
     TOKEN_URL,
     V3_REPORT_ID,
 )
-from sdanalytics.sandbox import Answer, Sandbox, service
+from sdanalytics.sandbox import Sandbox, ScriptedResponse, router
 from tests.conftest import Box, JumpingClock
 
 CREATES: Final = {"v2": "/report", "v3": "/reporting/reports"}
@@ -65,9 +65,9 @@ SECRETS: Final = (
     "amzn1.oa2-cs",
     "X-Amz-Signature",
     "Set-Cookie",
-    service.CLIENT_ID,
-    service.CLIENT_SECRET,
-    service.REFRESH_TOKEN,
+    router.CLIENT_ID,
+    router.CLIENT_SECRET,
+    router.REFRESH_TOKEN,
 )
 
 
@@ -405,7 +405,7 @@ def test_unscrubbed_traffic_would_be_noticed(
     box: Box, tmp_path: Path, api: str, create: str
 ) -> None:
     cookie = {"Set-Cookie": "session-id=1", "Retry-After": "1"}
-    box.sandbox.arrange(create, Answer(429, headers=cookie))
+    box.sandbox.script_responses(create, ScriptedResponse(429, headers=cookie))
     client = box.sandbox.client_for(box.sandbox.profile_ids[0], box.clock, api)
     path = tmp_path / "plain.yaml"
     with record.one_at_a_time(), vcr.VCR().use_cassette(str(path)):
@@ -420,7 +420,7 @@ def test_a_real_account_is_recorded_without_what_is_its_own(
 ) -> None:
     monkeypatch.setenv("SDANALYTICS_API", api)
     own = {"Set-Cookie": "session-id=1", "x-amz-rid": "A1B2C3", "Retry-After": "0"}
-    server.arrange(create, Answer(429, headers=own))
+    server.script_responses(create, ScriptedResponse(429, headers=own))
     record.main(["--account"], tmp_path)
 
     path = tmp_path / f"{api}_success.yaml"
@@ -450,7 +450,7 @@ def test_a_failed_recording_leaves_the_old_cassette(
     path = tmp_path / f"{api}_success.yaml"
     path.write_text("old")
     create = {"v2": "request_report", "v3": "create_report"}[api]
-    server.arrange(create, Answer(401), Answer(401))
+    server.script_responses(create, ScriptedResponse(401), ScriptedResponse(401))
     with pytest.raises(sda.Unauthorized):
         record.main(["--account"], tmp_path)
     assert path.read_text() == "old"

@@ -20,7 +20,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
-from sdanalytics.sandbox import Answer
+from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box
 
 REQUEST = ReportRequest("20261118", "campaignId,clicks,cost", "T00020")
@@ -82,7 +82,7 @@ def test_a_request_takes_dates_and_lists() -> None:
 def test_every_documented_status_is_its_own_error(box: Box, operation: str, status: int) -> None:
     report_id = new_report(box)
     body = json.dumps({"code": "SOME_CODE", "details": "what it says", "requestId": "R-1"})
-    box.sandbox.arrange(operation, *[Answer(status, body)] * 5)
+    box.sandbox.script_responses(operation, *[ScriptedResponse(status, body)] * 5)
     with pytest.raises((DOCUMENTED | ONLY_ON_CREATE)[status]) as caught:
         OPERATIONS[operation](box.client, report_id)
     error = caught.value
@@ -108,7 +108,7 @@ def test_every_documented_status_is_its_own_error(box: Box, operation: str, stat
 @pytest.mark.parametrize("operation", list(OPERATIONS))
 def test_bodies_of_other_kinds(box: Box, operation: str, body: str, details: str | None) -> None:
     report_id = new_report(box)
-    box.sandbox.arrange(operation, Answer(403, body, {"x-amz-rid": "R-2"}))
+    box.sandbox.script_responses(operation, ScriptedResponse(403, body, {"x-amz-rid": "R-2"}))
     with pytest.raises(sda.Forbidden) as caught:
         OPERATIONS[operation](box.client, report_id)
     assert caught.value.details == details
@@ -116,10 +116,14 @@ def test_bodies_of_other_kinds(box: Box, operation: str, body: str, details: str
 
 
 @pytest.mark.parametrize("operation", ["request_report", "get_report_status", "download_report"])
-@pytest.mark.parametrize("answer", [Answer(200, "<html>hotel wifi</html>"), Answer(204)])
-def test_an_answer_of_the_wrong_kind_is_an_error(box: Box, operation: str, answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer", [ScriptedResponse(200, "<html>hotel wifi</html>"), ScriptedResponse(204)]
+)
+def test_an_answer_of_the_wrong_kind_is_an_error(
+    box: Box, operation: str, answer: ScriptedResponse
+) -> None:
     report_id = new_report(box)
-    box.sandbox.arrange(operation, answer)
+    box.sandbox.script_responses(operation, answer)
     with pytest.raises(sda.ApiError) as caught:
         OPERATIONS[operation](box.client, report_id)
     assert caught.value.status == answer.status
@@ -128,16 +132,16 @@ def test_an_answer_of_the_wrong_kind_is_an_error(box: Box, operation: str, answe
 def test_reading_is_tried_again_and_a_create_only_when_it_created_nothing(box: Box) -> None:
     report_id = new_report(box)
     for status in (500, 503, 429, 0):
-        box.sandbox.arrange("get_report_status", Answer(status))
+        box.sandbox.script_responses("get_report_status", ScriptedResponse(status))
     box.client.get_report_status(report_id)
     assert box.sandbox.count("get_report_status") == 5
 
     for status in (500, 429, 503):
-        box.sandbox.arrange("request_report", Answer(status))
+        box.sandbox.script_responses("request_report", ScriptedResponse(status))
     box.client.request_report("campaigns", REQUEST)
     assert box.sandbox.count("request_report") == 1 + 4
 
-    box.sandbox.arrange("request_report", Answer(0))
+    box.sandbox.script_responses("request_report", ScriptedResponse(0))
     with pytest.raises(sda.ConnectionFailed) as caught:
         box.client.request_report("campaigns", REQUEST)
     assert caught.value.sent
@@ -160,7 +164,7 @@ def test_where_nothing_can_have_been_sent_a_create_is_tried_again(box: Box) -> N
 
 def test_waits_between_tries_grow_with_jitter(box: Box) -> None:
     report_id = new_report(box)
-    box.sandbox.arrange("get_report_status", *[Answer(500)] * 5)
+    box.sandbox.script_responses("get_report_status", *[ScriptedResponse(500)] * 5)
     with pytest.raises(sda.ServerError):
         box.client.get_report_status(report_id)
     for n, wait in enumerate(box.clock.waits):
@@ -176,7 +180,9 @@ def test_429_waits_as_long_as_it_is_told(box: Box, header: str, seconds: float) 
     client = box.client
     client.get_report_status(report_id)
     box.clock.waits.clear()
-    box.sandbox.arrange("get_report_status", Answer(429, "", {"Retry-After": header}))
+    box.sandbox.script_responses(
+        "get_report_status", ScriptedResponse(429, "", {"Retry-After": header})
+    )
     before = box.clock.monotonic()
     client.get_report_status(report_id)
     assert seconds <= box.clock.monotonic() - before <= seconds + 1
@@ -193,7 +199,7 @@ def test_429_without_a_word_waits_exponentially_with_full_jitter(
         return high
 
     monkeypatch.setattr("random.uniform", longest)
-    box.sandbox.arrange("get_report_status", *[Answer(429)] * 4)
+    box.sandbox.script_responses("get_report_status", *[ScriptedResponse(429)] * 4)
     box.client.get_report_status(report_id)
     assert bounds == [(0, 2), (0, 4), (0, 8), (0, 16)]
     assert [wait for wait in box.clock.waits if wait > 1] == pytest.approx([2, 4, 8, 16])
@@ -203,7 +209,7 @@ def test_the_link_is_followed_with_none_of_our_headers(box: Box) -> None:
     report_id = new_report(box)
     box.clock.pass_time(5)
     box.client.download_report(report_id)
-    [storage] = [exchange for exchange in box.sandbox.log if exchange.operation == "storage"]
+    [storage] = [exchange for exchange in box.sandbox.requests if exchange.operation == "storage"]
     assert {name.lower() for name in storage.headers} <= {
         "host", "accept-encoding", "user-agent", "connection", "accept",
     }  # fmt: skip
@@ -226,7 +232,9 @@ def test_what_storage_refuses_is_a_failed_download(box: Box, status: int) -> Non
     report_id = new_report(box)
     box.clock.pass_time(5)
     client = box.client
-    box.sandbox.arrange("storage", Answer(status, "<Error><Code>AccessDenied</Code></Error>"))
+    box.sandbox.script_responses(
+        "storage", ScriptedResponse(status, "<Error><Code>AccessDenied</Code></Error>")
+    )
     with pytest.raises(sda.DownloadFailed, match="AccessDenied") as caught:
         client.download_report(report_id)
     assert caught.value.report_id == report_id
@@ -237,7 +245,9 @@ def test_what_storage_refuses_is_a_failed_download(box: Box, status: int) -> Non
 )
 def test_a_redirect_to_nowhere_safe_is_not_followed(box: Box, location: str) -> None:
     report_id = new_report(box)
-    box.sandbox.arrange("download_report", Answer(307, "", {"Location": location}))
+    box.sandbox.script_responses(
+        "download_report", ScriptedResponse(307, "", {"Location": location})
+    )
     with pytest.raises(sda.DownloadFailed) as caught:
         box.client.download_report(report_id)
     assert "X-Amz" not in str(caught.value)
@@ -246,7 +256,7 @@ def test_a_redirect_to_nowhere_safe_is_not_followed(box: Box, location: str) -> 
 
 def test_the_service_learns_who_calls_it(box: Box) -> None:
     box.client.profiles()
-    agents = {exchange.headers["User-Agent"] for exchange in box.sandbox.log}
+    agents = {exchange.headers["User-Agent"] for exchange in box.sandbox.requests}
     assert agents == {f"sdanalytics/{sda.__version__}"}
 
 
@@ -257,13 +267,13 @@ def test_profiles(box: Box) -> None:
     assert frame["currencyCode"].tolist() == ["USD", "EUR", "JPY"]
     assert frame["timezone"].tolist() == ["America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo"]
     assert frame["accountType"].tolist() == ["seller", "vendor", "seller"]
-    [exchange] = [e for e in box.sandbox.log if e.operation == "profiles"]
+    [exchange] = [e for e in box.sandbox.requests if e.operation == "profiles"]
     assert "Amazon-Advertising-Api-Scope" not in exchange.headers
 
 
 @pytest.mark.parametrize("body", ["{}", "[1]", '[{"countryCode":"US"}]', "null", "[" * 100_000])
 def test_a_list_of_profiles_that_is_none_is_an_error(box: Box, body: str) -> None:
-    box.sandbox.arrange("profiles", Answer(200, body))
+    box.sandbox.script_responses("profiles", ScriptedResponse(200, body))
     with pytest.raises(sda.ApiError) as caught:
         box.client.profiles()
     assert caught.value.operation == "profiles"
@@ -271,7 +281,7 @@ def test_a_list_of_profiles_that_is_none_is_an_error(box: Box, body: str) -> Non
 
 def test_profiles_with_little_in_them_are_listed(box: Box) -> None:
     body = '[null, {"profileId": 9007199254740993}, {"profileId": "2", "accountInfo": null}]'
-    box.sandbox.arrange("profiles", Answer(200, body))
+    box.sandbox.script_responses("profiles", ScriptedResponse(200, body))
     frame = box.client.profiles()
     assert frame["profileId"].tolist() == [9007199254740993, 2]
     assert frame["currencyCode"].isna().all()
@@ -313,7 +323,7 @@ def test_a_token_is_renewed_before_it_expires(box: Box) -> None:
     box.clock.pass_time(100)
     client.get_report_status(report_id)
     assert box.sandbox.count("token") == 3
-    assert all(exchange.status < 400 for exchange in box.sandbox.log)
+    assert all(exchange.status < 400 for exchange in box.sandbox.requests)
 
 
 def test_a_stray_401_is_tried_once_more_with_a_fresh_token(box: Box) -> None:
@@ -322,11 +332,13 @@ def test_a_stray_401_is_tried_once_more_with_a_fresh_token(box: Box) -> None:
     client.get_report_status(report_id)
     box.sandbox.revoke_tokens()
     client.get_report_status(report_id)
-    statuses = [e.status for e in box.sandbox.log if e.operation == "get_report_status"]
+    statuses = [e.status for e in box.sandbox.requests if e.operation == "get_report_status"]
     assert statuses == [200, 401, 200]
 
     body = '{"code":"UNAUTHORIZED","details":"Not authorized to access scope 123"}'
-    box.sandbox.arrange("get_report_status", Answer(401, body), Answer(401, body))
+    box.sandbox.script_responses(
+        "get_report_status", ScriptedResponse(401, body), ScriptedResponse(401, body)
+    )
     with pytest.raises(sda.Unauthorized, match="scope 123"):
         client.get_report_status(report_id)
 
@@ -343,8 +355,9 @@ def test_a_refresh_token_that_is_refused_is_explained(box: Box) -> None:
         client.profiles()
     assert caught.value.operation == "token"
     assert caught.value.code == "invalid_client"
-    box.sandbox.arrange(
-        "token", Answer(400, '{"error":"invalid_grant","error_description":"Atzr|wrong is bad"}')
+    box.sandbox.script_responses(
+        "token",
+        ScriptedResponse(400, '{"error":"invalid_grant","error_description":"Atzr|wrong is bad"}'),
     )
     with pytest.raises(sda.Unauthorized, match="REFRESH_TOKEN") as caught:
         client.profiles()
@@ -354,7 +367,7 @@ def test_a_refresh_token_that_is_refused_is_explained(box: Box) -> None:
 
 def test_a_ready_made_token_works_and_is_not_renewed(box: Box) -> None:
     report_id = new_report(box)
-    token = box.sandbox.log[-1].headers["Authorization"].removeprefix("Bearer ")
+    token = box.sandbox.requests[-1].headers["Authorization"].removeprefix("Bearer ")
     client = Client(
         Credentials("amzn1.application-oa2-client.sandbox", access_token=token),
         box.sandbox.profile_ids[0],
@@ -494,15 +507,17 @@ def ready_made(base_url: str) -> Client:
 def test_answers_that_a_gateway_compresses_are_read(box: Box) -> None:
     client = box.client
     body = gzip.compress(b'[{"profileId": 5}]')
-    box.sandbox.arrange("profiles", Answer(200, body, {"Content-Encoding": "gzip"}))
+    box.sandbox.script_responses(
+        "profiles", ScriptedResponse(200, body, {"Content-Encoding": "gzip"})
+    )
     assert client.profiles()["profileId"].tolist() == [5]
-    accepted = {exchange.headers["Accept-Encoding"] for exchange in box.sandbox.log}
+    accepted = {exchange.headers["Accept-Encoding"] for exchange in box.sandbox.requests}
     assert accepted == {"identity"}
 
 
 def test_a_body_that_is_no_text_is_not_shown(box: Box) -> None:
     report_id = new_report(box)
-    box.sandbox.arrange("get_report_status", Answer(400, b"\x1f\x8b\x00\xff"))
+    box.sandbox.script_responses("get_report_status", ScriptedResponse(400, b"\x1f\x8b\x00\xff"))
     with pytest.raises(sda.BadRequest, match="says no more"):
         box.client.get_report_status(report_id)
 
@@ -510,7 +525,7 @@ def test_a_body_that_is_no_text_is_not_shown(box: Box) -> None:
 def test_an_error_that_the_caller_is_handling_changes_nothing(box: Box) -> None:
     client = box.client
     client.profiles()
-    box.sandbox.arrange("request_report", *[Answer(0)] * 5)
+    box.sandbox.script_responses("request_report", *[ScriptedResponse(0)] * 5)
     try:
         ready_made("http://127.0.0.1:9").get_report_status("x")
     except sda.ConnectionFailed:
@@ -524,7 +539,7 @@ def test_an_error_that_the_caller_is_handling_changes_nothing(box: Box) -> None:
 def test_a_retry_after_that_makes_no_sense_is_as_none(box: Box, year: str) -> None:
     report_id = new_report(box)
     header = {"Retry-After": f"Fri, 31 Dec {year} 23:59:59 GMT"}
-    box.sandbox.arrange("get_report_status", Answer(429, "", header))
+    box.sandbox.script_responses("get_report_status", ScriptedResponse(429, "", header))
     assert box.client.get_report_status(report_id).status == "IN_PROGRESS"
 
 
@@ -533,8 +548,8 @@ def test_a_link_that_hangs_is_given_up_while_it_is_good(
 ) -> None:
     report_id = new_report(box)
     box.clock.pass_time(5)
-    monkeypatch.setattr("sdanalytics.api.transport.STORAGE_SILENCE_TIMEOUT", 0.2)
-    box.sandbox.arrange("storage", *[Answer(0, after=1.0)] * 5)
+    monkeypatch.setattr("sdanalytics.api.transport.STORAGE_READ_TIMEOUT", 0.2)
+    box.sandbox.script_responses("storage", *[ScriptedResponse(0, after=1.0)] * 5)
     with pytest.raises(sda.DownloadFailed):
         box.client.download_report(report_id)
     assert box.sandbox.count("storage") <= 2
@@ -553,7 +568,7 @@ def test_the_timeout_holds_against_headers_in_drips(tmp_path: Path) -> None:
 def test_a_call_that_hangs_on_a_token_holds_up_no_other(store: ReportCache) -> None:
     with sda.sandbox.start(delay=0.0) as sandbox:
         client, day = sandbox.client, sandbox.today
-        sandbox.arrange("token", Answer(0, after=8))
+        sandbox.script_responses("token", ScriptedResponse(0, after=8))
         with pytest.raises(sda.ReportTimeout):
             fetch_report("campaigns", day, client=client, cache=store, timeout=0.5)
         began = time.monotonic()
@@ -568,7 +583,7 @@ def test_a_profile_without_a_time_zone_is_said_and_not_kept(
     box: Box, store: ReportCache, timezone: object
 ) -> None:
     profile = {"profileId": box.sandbox.profile_ids[0], "timezone": timezone}
-    box.sandbox.arrange("profiles", Answer(200, json.dumps([profile])))
+    box.sandbox.script_responses("profiles", ScriptedResponse(200, json.dumps([profile])))
     with pytest.raises(sda.NotConfigured, match="time zone"):
         fetch_report("campaigns", box.day(1), client=box.client, cache=store)
     frame = fetch_report("campaigns", box.day(1), client=box.client, cache=store)
@@ -601,11 +616,13 @@ def test_a_report_id_that_is_none_is_refused(box: Box, wrong: object) -> None:
     for operation in ("get_report_status", "download_report"):
         with pytest.raises(sda.InvalidRequest):
             getattr(box.client, operation)(wrong)
-    assert box.sandbox.log == []
+    assert box.sandbox.requests == []
 
 
 def test_a_numeric_report_id_is_taken_as_text(box: Box) -> None:
-    box.sandbox.arrange("request_report", Answer(202, '{"reportId": 77, "status": "IN_PROGRESS"}'))
+    box.sandbox.script_responses(
+        "request_report", ScriptedResponse(202, '{"reportId": 77, "status": "IN_PROGRESS"}')
+    )
     assert box.client.request_report("campaigns", REQUEST).reportId == "77"
 
 
@@ -661,8 +678,8 @@ def test_forked_processes_do_not_read_each_others_answers(tmp_path: Path) -> Non
 
 def test_an_answer_about_another_report_is_refused(box: Box) -> None:
     report_id = new_report(box)
-    box.sandbox.arrange(
-        "get_report_status", Answer(200, '{"reportId": "another", "status": "SUCCESS"}')
+    box.sandbox.script_responses(
+        "get_report_status", ScriptedResponse(200, '{"reportId": "another", "status": "SUCCESS"}')
     )
     with pytest.raises(sda.ApiError, match="about report another"):
         box.client.get_report_status(report_id)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from sdanalytics.metrics import CATALOGUE, RECORD_TYPES, TACTICS
-from sdanalytics.sandbox import Answer
-from sdanalytics.sandbox.exchange import Exchange
+from sdanalytics.model.metrics import CATALOGUE, RECORD_TYPES, TACTICS
+from sdanalytics.sandbox import ScriptedResponse
+from sdanalytics.sandbox.scripting import RecordedRequest
 from tests.conftest import Box
 from tests.contract import FILES, answer_errors, complaints, operations
 from tests.test_sandbox_v3 import Caller
@@ -33,7 +33,7 @@ def test_what_is_described_is_served(box: Box) -> None:
     for name, operation in operations().items():
         path = operation.path.format(recordType="campaigns", reportId="x")
         answer = requests.request(operation.method, box.sandbox.base_url + path, timeout=10)
-        assert (box.sandbox.log[-1].operation, answer.status_code) == (name, 401)
+        assert (box.sandbox.requests[-1].operation, answer.status_code) == (name, 401)
         assert answer_errors(name, answer) == []
 
 
@@ -82,15 +82,15 @@ def test_answers_to_a_login_are_as_described(box: Box, change: dict[str, str]) -
 @pytest.mark.parametrize(
     "wrong",
     [
-        Answer(200, "{}", {"Content-Type": "application/json"}),
-        Answer(200, '[{"campaignId": "7"}]', {"Content-Type": "application/json"}),
-        Answer(200, "[]", {"Content-Type": "text/html"}),
-        Answer(204),
-        Answer(404, "[]", {"Content-Type": "application/json"}),
+        ScriptedResponse(200, "{}", {"Content-Type": "application/json"}),
+        ScriptedResponse(200, '[{"campaignId": "7"}]', {"Content-Type": "application/json"}),
+        ScriptedResponse(200, "[]", {"Content-Type": "text/html"}),
+        ScriptedResponse(204),
+        ScriptedResponse(404, "[]", {"Content-Type": "application/json"}),
     ],
 )
-def test_answers_that_are_not_as_described_are_found(box: Box, wrong: Answer) -> None:
-    box.sandbox.arrange("campaigns", wrong)
+def test_answers_that_are_not_as_described_are_found(box: Box, wrong: ScriptedResponse) -> None:
+    box.sandbox.script_responses("campaigns", wrong)
     caller = Caller(box)
     url = f"{box.sandbox.base_url}/sd/campaigns"
     answer = requests.get(url, headers=caller.headers, timeout=10)
@@ -100,7 +100,7 @@ def test_answers_that_are_not_as_described_are_found(box: Box, wrong: Answer) ->
 # -- what is sent --------------------------------------------------------------------------
 
 
-def sent(box: Box) -> dict[str, Exchange]:
+def sent(box: Box) -> dict[str, RecordedRequest]:
     """One good request of every operation."""
     caller = Caller(box)
     caller.rows()
@@ -109,7 +109,7 @@ def sent(box: Box) -> dict[str, Exchange]:
     caller.delete(caller.create().json()["reportId"])
     caller.campaigns(startIndex=0, count=100, stateFilter="enabled,paused,archived")
     caller.call("GET", "/v2/profiles")
-    return {exchange.operation: exchange for exchange in box.sandbox.log}
+    return {exchange.operation: exchange for exchange in box.sandbox.requests}
 
 
 def changed(body: bytes, **change: Any) -> bytes:
@@ -146,7 +146,7 @@ def without(headers: dict[str, str], name: str) -> dict[str, str]:
     return {each: value for each, value in headers.items() if not each.endswith(name)}
 
 
-Change = Callable[[Exchange], Exchange]
+Change = Callable[[RecordedRequest], RecordedRequest]
 
 
 def body(**change: Any) -> Change:
@@ -204,4 +204,4 @@ def test_a_request_that_is_not_as_described_is_found(
 @pytest.mark.off_contract
 def test_requests_for_nothing_that_there_is_are_found(box: Box) -> None:
     requests.get(f"{box.sandbox.base_url}/v3/reports", timeout=10)
-    assert complaints(box.sandbox.log) == ["GET /v3/reports: there is no such operation"]
+    assert complaints(box.sandbox.requests) == ["GET /v3/reports: there is no such operation"]

@@ -19,8 +19,8 @@ from matplotlib.text import Text
 
 from sdanalytics import InvalidRequest, ReportCache, fetch_report
 from sdanalytics import plots as typed_plots
-from sdanalytics.api.profiles import Profile
-from sdanalytics.query import Slice
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.profile import Profile
 from tests.conftest import Box
 
 plots: Any = typed_plots  # what is in the axes is looked at more closely than types tell
@@ -53,7 +53,7 @@ def put(
     segment: str | None = None,
 ) -> None:
     """Store a day so many days ago, fetched so many days ago."""
-    piece = Slice(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
+    piece = Partition(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
     keys = {"campaigns": ["campaignId"], "targets": ["campaignId", "adGroupId", "targetId"]}
     names = [*keys[record_type], *(["matchedTarget"] if segment else [])]
     texts = pa.array(["x"] * rows, pa.string())

@@ -24,13 +24,13 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.query import Slice
+from sdanalytics.model.partition import Partition
 from tests.conftest import Box
 
 resource = pytest.importorskip("resource", reason="permissions and limits of POSIX")
 
 NOBODY = 65534
-SLICE = Slice("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
+SLICE = Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
 Fault = Callable[[ReportCache], AbstractContextManager[object]]
 
 
@@ -99,7 +99,7 @@ def looks_at(store: ReportCache, box: Box) -> list[Callable[[], object]]:
     return [lambda: fetch(box, store), read, store.entries, store.coverage]
 
 
-def put(store: ReportCache, rows: int, *columns: str, piece: Slice = SLICE) -> pa.Table:
+def put(store: ReportCache, rows: int, *columns: str, piece: Partition = SLICE) -> pa.Table:
     """Store so many rows that no compression makes small; the table."""
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
@@ -335,8 +335,8 @@ def test_a_killed_writer_leaves_nothing_that_is_read(box: Box, store: ReportCach
     killed = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from sdanalytics.storage import Disk\n"
-        "with Disk(Path(sys.argv[1])).replacing(sys.argv[2]) as file:\n"
+        "from sdanalytics.store.backends.disk import LocalStorage\n"
+        "with LocalStorage(Path(sys.argv[1])).atomic_write(sys.argv[2]) as file:\n"
         "    file.write(b'PAR1 and a half')\n"
         "    file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

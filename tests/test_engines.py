@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from sdanalytics import ReportCache
-from sdanalytics.query import Slice
-from sdanalytics.schema import arrow_schema
+from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.partition import Partition
 
 README = Path(__file__).parents[1] / "README.md"
 IDS: list[Any] = [2**60 + 1, 2**60 + 2, 2**60 + 3]
@@ -23,7 +23,7 @@ DAYS = ("2026-10-29", "2026-11-02")
 PROFILES = ("1842030415361601", "42")
 
 
-def put(store: ReportCache, piece: Slice, **values: list[Any]) -> None:
+def put(store: ReportCache, piece: Partition, **values: list[Any]) -> None:
     """Store three rows, or these."""
     usual = {"campaignId": IDS, "clicks": [10, 20, 30], "cost": [0.25, 0.5, 0.75]}
     table = pa.table(usual | values, schema=arrow_schema([*(usual | values)]))
@@ -34,7 +34,7 @@ def put(store: ReportCache, piece: Slice, **values: list[Any]) -> None:
 def full(store: ReportCache) -> ReportCache:
     """Two profiles with all that a store can have: whatever an engine may trip over."""
     for number, profile in enumerate(PROFILES):
-        day = Slice("127.0.0.1:8080", profile, "campaigns", None, "T00020", date(2026, 11, 1))
+        day = Partition("127.0.0.1:8080", profile, "campaigns", None, "T00020", date(2026, 11, 1))
         # The first file that an engine sees has no rows.
         put(store, day._replace(date=date(2026, 10, 29)), campaignId=[], clicks=[], cost=[])
         put(store, day._replace(date=date(2026, 10, 30)))

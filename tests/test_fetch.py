@@ -11,7 +11,14 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.metrics import CATALOGUE, RECORD_TYPES, TACTICS, Kind, available, identity
+from sdanalytics.model.metrics import (
+    CATALOGUE,
+    RECORD_TYPES,
+    TACTICS,
+    ColumnKind,
+    available_metrics,
+    identity_columns,
+)
 from tests.conftest import Box
 
 REPORTS = [(record_type, None) for record_type in RECORD_TYPES] + [
@@ -19,12 +26,12 @@ REPORTS = [(record_type, None) for record_type in RECORD_TYPES] + [
 ]
 
 DTYPES = {
-    Kind.ID: "Int64",
-    Kind.COUNT: "Int64",
-    Kind.MONEY: "float64",
-    Kind.RATIO: "float64",
-    Kind.TEXT: "str",
-    Kind.CATEGORY: "category",
+    ColumnKind.ID: "Int64",
+    ColumnKind.COUNT: "Int64",
+    ColumnKind.MONEY: "float64",
+    ColumnKind.RATIO: "float64",
+    ColumnKind.TEXT: "str",
+    ColumnKind.CATEGORY: "category",
 }
 
 
@@ -51,8 +58,8 @@ def test_every_cell_is_what_the_service_sent(
     box: Box, store: ReportCache, record_type: str, segment: str | None, advertiser: int
 ) -> None:
     client = box.client_for(advertiser)
-    metrics = list(available(record_type, segment))
-    keys = list(identity(record_type, segment))
+    metrics = list(available_metrics(record_type, segment))
+    keys = list(identity_columns(record_type, segment))
     expected_columns = ["date", "tactic", *dict.fromkeys(keys + metrics)]
 
     def fetch(names: list[str]) -> pd.DataFrame:
@@ -72,12 +79,12 @@ def test_every_cell_is_what_the_service_sent(
     assert frame["date"].dtype == "datetime64[s]"
     assert frame["tactic"].dtype == "category"
 
-    requests = len(box.sandbox.log)
+    requests = len(box.sandbox.requests)
     pd.testing.assert_frame_equal(fetch(metrics), frame)
     reordered = ["cost"] if "cost" in metrics else ["attributedSales14dOtherSKU"]
     reordered += ["campaignName"]
     assert fetch(reordered).columns.tolist() == ["date", "tactic", *keys, *reordered]
-    assert len(box.sandbox.log) == requests
+    assert len(box.sandbox.requests) == requests
 
 
 def test_a_wider_call_asks_once_and_keeps_the_old_columns(box: Box, store: ReportCache) -> None:
@@ -128,14 +135,14 @@ def test_an_empty_day_is_a_frame_of_the_same_types_and_is_not_asked_again(
     box: Box, store: ReportCache
 ) -> None:
     full = fetch_report("targets", box.day(5), client=box.client, cache=store)
-    box.sandbox.fill_with(lambda report: [])
+    box.sandbox.set_content(lambda report: [])
     empty = fetch_report("targets", box.day(6), client=box.client, cache=store)
     assert len(empty) == 0
     assert [str(t) for t in empty.dtypes] == [str(t) for t in full.dtypes]
     assert empty.columns.tolist() == full.columns.tolist()
-    requests = len(box.sandbox.log)
+    requests = len(box.sandbox.requests)
     fetch_report("targets", box.day(6), client=box.client, cache=store)
-    assert len(box.sandbox.log) == requests
+    assert len(box.sandbox.requests) == requests
     both = fetch_report("targets", box.day(6), box.day(5), client=box.client, cache=store)
     pd.testing.assert_frame_equal(both, full)
 
@@ -151,7 +158,7 @@ def test_whatever_the_service_sends_is_kept_exactly(box: Box, store: ReportCache
         },
         {"campaignId": 1, "cost": None, "clicks": None, "campaignName": ""},
     ]
-    box.sandbox.fill_with(lambda report: rows)
+    box.sandbox.set_content(lambda report: rows)
     frame = fetch_report(
         "campaigns", box.day(1), metrics=["campaignName", "cost", "clicks"], tactic="T00020",
         client=box.client, cache=store,
@@ -228,9 +235,9 @@ def test_days_that_the_service_no_longer_has_come_from_the_store(
     day = box.day(58)
     frame = fetch_report("campaigns", day, client=box.client, cache=store)
     box.clock.pass_time(9 * 86400)
-    requests = len(box.sandbox.log)
+    requests = len(box.sandbox.requests)
     again = fetch_report("campaigns", day, client=box.client, cache=store)
-    assert len(box.sandbox.log) == requests
+    assert len(box.sandbox.requests) == requests
     always = fetch_report("campaigns", day, client=box.client, cache=store, refresh="always")
     pd.testing.assert_frame_equal(again, frame)
     pd.testing.assert_frame_equal(always, frame)

@@ -21,7 +21,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, fetch_report, sandbox
-from sdanalytics.sandbox import Answer, Report
+from sdanalytics.sandbox import Report, ScriptedResponse
 from tests.conftest import Box, JumpingClock
 
 
@@ -46,7 +46,7 @@ def on_day(box: Box, ago: int, change: Callable[[Report], None]) -> None:
         if report.request["reportDate"] == day:
             change(report)
 
-    box.sandbox.fill_with(apply)
+    box.sandbox.set_content(apply)
 
 
 def fail(report: Report) -> None:
@@ -69,7 +69,7 @@ def test_polling_waits_grow_with_jitter_and_are_capped(clock: JumpingClock) -> N
     box = Box(clock, delay=900.0)
     with box.sandbox:
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=False)
-        asked = [e.at for e in box.sandbox.log if e.operation == "get_report_status"]
+        asked = [e.at for e in box.sandbox.requests if e.operation == "get_report_status"]
     gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert gaps[0] < 3
     assert all(gap <= 30 for gap in gaps)
@@ -80,13 +80,13 @@ def test_polling_waits_grow_with_jitter_and_are_capped(clock: JumpingClock) -> N
 
 def looks(box: Box) -> Counter[str]:
     """How often each report was looked at."""
-    asked = [e.path for e in box.sandbox.log if e.operation == "get_report_status"]
+    asked = [e.path for e in box.sandbox.requests if e.operation == "get_report_status"]
     return Counter(path.rpartition("/")[2] for path in asked)
 
 
 def found_at(box: Box) -> dict[str, float]:
     """When each report was downloaded."""
-    asked = [e for e in box.sandbox.log if e.operation == "download_report"]
+    asked = [e for e in box.sandbox.requests if e.operation == "download_report"]
     return {e.path.split("/")[3]: e.at for e in asked}
 
 
@@ -131,7 +131,7 @@ def test_a_few_are_looked_at_for_all_as_long_as_nothing_is_known(
 
 def test_when_one_has_come_the_others_are_looked_at(box: Box, store: ReportCache) -> None:
     """Those asked for together come together, however far their next looks were."""
-    box.sandbox.fill_with(lambda report: setattr(report, "ready_at", report.asked_at + 500.0))
+    box.sandbox.set_content(lambda report: setattr(report, "ready_at", report.asked_at + 500.0))
     fetch(box, store, 30, 1)
     found = found_at(box).values()
     assert len(found) == 60
@@ -148,7 +148,7 @@ def test_reports_of_all_sorts_are_not_looked_at_oftener_for_it(
     def at_some_time(report: Report) -> None:
         report.ready_at = report.asked_at + chance.choice([2.0, 30.0, 400.0])
 
-    box.sandbox.fill_with(at_some_time)
+    box.sandbox.set_content(at_some_time)
     with box.sandbox:
         fetch(box, store, 59, 1)
         number = looks(box)
@@ -167,11 +167,11 @@ def _plain(seconds: float) -> int:
 
 def test_a_429_slows_the_whole_call_down(box: Box, store: ReportCache) -> None:
     fetch(box, store, 1, 1)
-    told = Answer(429, "", {"Retry-After": "40"})
-    box.sandbox.arrange("get_report_status", told)
+    told = ScriptedResponse(429, "", {"Retry-After": "40"})
+    box.sandbox.script_responses("get_report_status", told)
     fetch(box, store, 20, 2)
-    [refused_at] = [e.at for e in box.sandbox.log if e.status == 429]
-    during = [e for e in box.sandbox.log if refused_at < e.at < refused_at + 40]
+    [refused_at] = [e.at for e in box.sandbox.requests if e.status == 429]
+    during = [e for e in box.sandbox.requests if refused_at < e.at < refused_at + 40]
     assert during == []
     assert set(creates(box).values()) == {1}
 
@@ -188,7 +188,9 @@ def test_a_small_queue_is_waited_for(
 
 
 def test_a_wait_longer_than_the_call_may_take_ends_it_at_once(box: Box, store: ReportCache) -> None:
-    box.sandbox.arrange("request_report", *[Answer(429, "", {"Retry-After": "7200"})] * 8)
+    box.sandbox.script_responses(
+        "request_report", *[ScriptedResponse(429, "", {"Retry-After": "7200"})] * 8
+    )
     began = box.clock.monotonic()
     with pytest.raises(sda.RateLimited, match="longer timeout="):
         fetch(box, store, 5, 1, timeout=600)
@@ -208,7 +210,7 @@ def test_one_failure_does_not_stop_the_others(box: Box, store: ReportCache) -> N
         assert error.details == "Internal error of the generator"
     assert len(store.entries()) == 8
 
-    box.sandbox.fill_with(lambda report: None)
+    box.sandbox.set_content(lambda report: None)
     frame = fetch(box, store, 5, 1)
     assert frame["date"].nunique() == 5
     assert len(box.sandbox.reports) == 12
@@ -230,7 +232,7 @@ def test_an_unknown_status_is_an_error(box: Box, store: ReportCache) -> None:
 
 
 def test_completed_is_another_word_for_success(box: Box, store: ReportCache) -> None:
-    box.sandbox.fill_with(lambda report: setattr(report, "status", "COMPLETED"))
+    box.sandbox.set_content(lambda report: setattr(report, "status", "COMPLETED"))
     assert len(fetch(box, store, 1, 1)) > 0
 
 
@@ -248,7 +250,7 @@ def test_the_timeout_holds_for_the_whole_call(box: Box, store: ReportCache) -> N
 @pytest.mark.parametrize("silent", ["token", "profiles", "request_report", "storage"])
 def test_the_timeout_holds_against_silence(store: ReportCache, silent: str) -> None:
     with sandbox.start(delay=0.0) as service:
-        service.arrange(silent, *[Answer(0, after=6)] * 8)
+        service.script_responses(silent, *[ScriptedResponse(0, after=6)] * 8)
         began = time.monotonic()
         with pytest.raises(sda.ReportTimeout):
             fetch_report(
@@ -269,8 +271,10 @@ def test_the_default_timeout_is_half_an_hour(box: Box, store: ReportCache) -> No
 def test_an_expired_link_is_fetched_again(
     box: Box, store: ReportCache, links: int, expected: tuple[int, int] | None
 ) -> None:
-    refusal = Answer(403, "<Error><Code>AccessDenied</Code><Message>expired</Message></Error>")
-    box.sandbox.arrange("storage", *[refusal] * links)
+    refusal = ScriptedResponse(
+        403, "<Error><Code>AccessDenied</Code><Message>expired</Message></Error>"
+    )
+    box.sandbox.script_responses("storage", *[refusal] * links)
     if expected is None:
         with pytest.raises(sda.DownloadFailed, match="expired"):
             fetch(box, store, 1, 1, tactic="T00020")
@@ -284,15 +288,19 @@ def test_an_expired_link_is_fetched_again(
 def test_a_report_that_is_gone_after_its_link_expired_is_built_anew(
     box: Box, store: ReportCache
 ) -> None:
-    box.sandbox.arrange("storage", Answer(403, "<Error/>"))
-    box.sandbox.arrange("download_report", Answer(307, "", {"Location": ""}), Answer(404))
+    box.sandbox.script_responses("storage", ScriptedResponse(403, "<Error/>"))
+    box.sandbox.script_responses(
+        "download_report", ScriptedResponse(307, "", {"Location": ""}), ScriptedResponse(404)
+    )
     assert len(fetch(box, store, 1, 1, tactic="T00020")) > 0
     assert box.sandbox.count("request_report") == 2
 
 
 def test_broken_connections_while_reading_are_borne(box: Box, store: ReportCache) -> None:
     for operation in ("token", "profiles", "get_report_status", "download_report", "storage"):
-        box.sandbox.arrange(operation, Answer(0), Answer(500), Answer(0))
+        box.sandbox.script_responses(
+            operation, ScriptedResponse(0), ScriptedResponse(500), ScriptedResponse(0)
+        )
     assert len(fetch(box, store, 3, 1)) > 0
     assert set(creates(box).values()) == {1}
 
@@ -309,7 +317,9 @@ def test_days_that_are_too_old_are_not_asked_for_one_by_one(box: Box, store: Rep
 
 
 def test_the_gate_that_a_429_closes_is_closed_for_all(box: Box, store: ReportCache) -> None:
-    box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": "7200"}))
+    box.sandbox.script_responses(
+        "request_report", ScriptedResponse(429, "", {"Retry-After": "7200"})
+    )
     with pytest.raises(sda.RateLimited, match="longer timeout="):
         fetch(box, store, 30, 1, timeout=600)
     assert box.sandbox.count("get_report_status") < 10
@@ -317,8 +327,8 @@ def test_the_gate_that_a_429_closes_is_closed_for_all(box: Box, store: ReportCac
 
 def test_a_login_that_is_refused_ends_the_call_at_once(box: Box, store: ReportCache) -> None:
     fetch(box, store, 1, 1)
-    refusal = Answer(401, '{"code":"UNAUTHORIZED","details":"Not authorized"}')
-    box.sandbox.arrange("request_report", *[refusal] * 200)
+    refusal = ScriptedResponse(401, '{"code":"UNAUTHORIZED","details":"Not authorized"}')
+    box.sandbox.script_responses("request_report", *[refusal] * 200)
     with pytest.raises(sda.Unauthorized):
         fetch(box, store, 50, 2)
     assert box.sandbox.count("request_report") < 60
@@ -349,9 +359,9 @@ def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
                 report.ready_at += 600
 
         if hanging:
-            service.arrange("storage", *[Answer(0, after=30)] * 2)
+            service.script_responses("storage", *[ScriptedResponse(0, after=30)] * 2)
         else:
-            service.fill_with(change)
+            service.set_content(change)
         start = str(service.today - timedelta(3))
         command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(store.path), start]
         process = subprocess.Popen(
@@ -404,7 +414,7 @@ def test_what_the_service_says_is_scrubbed(box: Box, store: ReportCache) -> None
     def change(report: Report) -> None:
         report.status, report.details = "FAILURE", words
 
-    box.sandbox.fill_with(change)
+    box.sandbox.set_content(change)
     with pytest.raises(sda.ReportFailed) as caught:
         fetch(box, store, 1, 1, tactic="T00020")
     shown = f"{caught.value} {caught.value.details}"
@@ -464,7 +474,7 @@ def test_what_was_fetched_while_the_clock_was_ahead_is_asked_for_again(
     box: Box, store: ReportCache
 ) -> None:
     ahead = JumpingClock(box.clock.now() + timedelta(days=50))
-    box.sandbox.fill_with(lambda report: setattr(report, "ready_at", 0.0))
+    box.sandbox.set_content(lambda report: setattr(report, "ready_at", 0.0))
     client = box.sandbox.client_for(box.sandbox.profile_ids[0], ahead)
     day = box.day(3)  # which, by that clock, is 53 days ago and final
     fetch_report("campaigns", day, client=client, cache=store)

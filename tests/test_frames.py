@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sdanalytics.schema import arrow_schema, to_frame
+from sdanalytics.model.dtypes import arrow_schema, table_to_frame
 
 COLUMNS = ("campaignId", "clicks", "cost", "campaignName", "costType", "currency")
 VALUES = {
@@ -30,20 +30,20 @@ def test_chunks_make_no_difference(cuts: list[int]) -> None:
     whole = table()
     bounds = [0, *cuts, len(whole)]
     parts = [whole.slice(a, b - a) for a, b in pairwise(bounds)]
-    frame = to_frame(pa.concat_tables(parts))
+    frame = table_to_frame(pa.concat_tables(parts))
     assert frame.astype(object).where(frame.notna(), None).to_dict("list") == VALUES
-    pd.testing.assert_frame_equal(frame, to_frame(table()))
+    pd.testing.assert_frame_equal(frame, table_to_frame(table()))
 
 
 def test_a_part_of_a_table_is_that_part() -> None:
-    frame = to_frame(table().slice(1, 2))
+    frame = table_to_frame(table().slice(1, 2))
     assert frame["campaignId"].tolist() == [pd.NA, -(2**63)]
     assert frame["clicks"].tolist() == [1, 2]
     assert frame["cost"].isna().tolist() == [True, False]
 
 
 def test_values_can_be_set() -> None:
-    frame = to_frame(table())
+    frame = table_to_frame(table())
     frame.loc[0, "campaignId"] = 7
     frame.loc[0, "clicks"] = pd.NA
     frame.loc[0, "cost"] = 0.25

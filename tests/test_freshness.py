@@ -8,7 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.freshness import age_of, changing_from, good_for, is_final, is_fresh
+from sdanalytics.store.freshness import (
+    age_in_days,
+    is_final,
+    is_fresh,
+    restatement_horizons,
+    time_to_live,
+)
 from tests.conftest import Box, JumpingClock
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
@@ -20,7 +26,7 @@ DAY = date(2026, 3, 1)
     [(-1, 12), (0, 12), (3, 12), (4, 24), (14, 24), (15, 168), (42, 168), (43, None), (400, None)],
 )
 def test_the_older_the_day_the_longer_it_is_good(age: int, hours: int | None) -> None:
-    assert good_for(age) == (None if hours is None else timedelta(hours=hours))
+    assert time_to_live(age) == (None if hours is None else timedelta(hours=hours))
 
 
 @pytest.mark.parametrize(
@@ -39,8 +45,8 @@ def test_a_day_is_asked_again_when_its_time_is_over(
 def test_what_was_fetched_late_is_good_for_ever() -> None:
     fetched = datetime(2026, 4, 14, 20, tzinfo=UTC)  # 43 days... 44 days after the 1st of March
     assert is_fresh(DAY, fetched, fetched + timedelta(days=4), LOS_ANGELES, 60)
-    assert changing_from([(DAY, fetched)], LOS_ANGELES)["restatable_from"] is None
-    earlier = changing_from([(DAY, fetched - timedelta(days=2))], LOS_ANGELES)
+    assert restatement_horizons([(DAY, fetched)], LOS_ANGELES)["restatable_from"] is None
+    earlier = restatement_horizons([(DAY, fetched - timedelta(days=2))], LOS_ANGELES)
     assert earlier["restatable_from"] == DAY.isoformat()
 
 
@@ -126,10 +132,10 @@ def test_a_day_is_as_long_as_it_is_there(
 ) -> None:
     zone, midnight = ZoneInfo(name), begins.replace(tzinfo=UTC)
     moment = timedelta(seconds=1)
-    assert age_of(day, midnight - moment, zone) == -1
-    assert age_of(day, midnight, zone) == 0
-    assert age_of(day, midnight + timedelta(hours=hours) - moment, zone) == 0
-    assert age_of(day, midnight + timedelta(hours=hours), zone) == 1
+    assert age_in_days(day, midnight - moment, zone) == -1
+    assert age_in_days(day, midnight, zone) == 0
+    assert age_in_days(day, midnight + timedelta(hours=hours) - moment, zone) == 0
+    assert age_in_days(day, midnight + timedelta(hours=hours), zone) == 1
 
 
 @pytest.mark.parametrize(("name", "day", "begins", "hours"), SHORT_AND_LONG_DAYS)

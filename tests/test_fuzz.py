@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdanalytics import payload
+from sdanalytics.parsing import payload
 from tests import fuzzing
 from tests.fuzzing import Failure, PayloadCase, Refused, StatusCase, Wire, judge_payload
 

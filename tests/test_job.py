@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 import sdanalytics as sda
 from sdanalytics import ReportCache, ReportTimeout, fetch_report, plan_report, sandbox
 from sdanalytics import submit_report as submit
-from sdanalytics.sandbox import Answer, Report, Sandbox
+from sdanalytics.sandbox import Report, Sandbox, ScriptedResponse
 from tests.conftest import Box
 
 SECONDS = 30.0
@@ -79,7 +79,7 @@ class TestSubmit:
             submit("campaigns", box.day(1), client=box.client, cache=5)  # type: ignore[arg-type]
         with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
             submit("campaigns", box.day(1))
-        assert box.sandbox.log == []
+        assert box.sandbox.requests == []
 
     def test_a_failure_is_raised_by_the_result_as_often_as_it_is_asked(
         self, box: Box, store: ReportCache
@@ -87,7 +87,7 @@ class TestSubmit:
         def fail(report: Report) -> None:
             report.status = "FAILURE"
 
-        box.sandbox.fill_with(fail)
+        box.sandbox.set_content(fail)
         job = submit("campaigns", box.day(1), client=box.client, cache=store)
         for _ in range(2):
             with pytest.raises(sda.ReportFailed):
@@ -107,14 +107,14 @@ class TestSubmit:
                 assert stop.wait(SECONDS)
                 waiting[0].cancel()
 
-        box.sandbox.fill_with(cancel_on_the_fourth)
+        box.sandbox.set_content(cancel_on_the_fourth)
         job = submit("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
         waiting.append(job)
         stop.set()
         with pytest.raises(sda.Cancelled, match="call again for the rest"):
             job.result()
         assert job.status().state == "cancelled"
-        box.sandbox.fill_with(lambda report: None)
+        box.sandbox.set_content(lambda report: None)
         fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
         assert len(box.sandbox.reports) == 6
         assert sda.pending(store).empty
@@ -137,8 +137,8 @@ class TestSubmit:
         assert seen == ["done", "at once"]
 
     def test_its_html_is_escaped_and_has_a_bar(self, box: Box) -> None:
-        refusal = Answer(400, '{"code": "<b>", "details": "<script>"}')
-        box.sandbox.arrange("request_report", *[refusal] * 2)
+        refusal = ScriptedResponse(400, '{"code": "<b>", "details": "<script>"}')
+        box.sandbox.script_responses("request_report", *[refusal] * 2)
         job = submit("campaigns", box.day(1), client=box.client, cache=False)
         with pytest.raises(sda.BadRequest):
             job.result()
@@ -204,10 +204,10 @@ class TestPlan:
         fetch_report("campaigns", box.day(48), metrics=["cost"], tactic="T00020", **one)  # type: ignore[arg-type]
         with pytest.raises(ReportTimeout):
             fetch_report("campaigns", box.day(47), timeout=2, **one)  # type: ignore[arg-type]
-        asked = len(box.sandbox.log)
+        asked = len(box.sandbox.requests)
 
         plan = plan_report("campaigns", box.day(62), box.day(46), **one)  # type: ignore[arg-type]
-        assert len(box.sandbox.log) == asked
+        assert len(box.sandbox.requests) == asked
         table = plan.slices
         assert table.dtypes.astype(str).to_dict() == {
             "date": "datetime64[s]", "tactic": "str", "action": "category", "why": "str",

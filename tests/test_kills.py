@@ -16,9 +16,9 @@ from tests.kills import run
 KILLED = """
 import os, sys
 import sdanalytics as sda
-from sdanalytics.ledger import Ledger
+from sdanalytics.store.in_flight import InFlightRegistry
 
-Ledger.settle = lambda self, pieces: os._exit(9)
+InFlightRegistry.release = lambda self, partitions: os._exit(9)
 sda.fetch_report("campaigns", sys.argv[1], tactic="T00020", progress=False)
 """
 

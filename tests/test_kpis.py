@@ -11,8 +11,8 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
-from sdanalytics.measures import KPIS
-from sdanalytics.metrics import available
+from sdanalytics.analysis.kpi_definitions import KPIS
+from sdanalytics.model.metrics import available_metrics
 from tests.conftest import Box
 
 NAMES = [
@@ -143,7 +143,7 @@ def test_missing_is_missing_and_never_0_or_infinite(frame: pd.DataFrame) -> None
 
 def test_an_empty_frame_has_the_same_columns(box: Box) -> None:
     full = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
-    box.sandbox.fill_with(lambda report: [])
+    box.sandbox.set_content(lambda report: [])
     empty = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
     assert add_kpis(empty).columns.tolist() == add_kpis(full).columns.tolist()
     assert len(summarize(empty, "campaignName")) == 0
@@ -157,8 +157,8 @@ def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
 
 def test_what_may_not_be_summed_is_not(box: Box, store: ReportCache) -> None:
     frame = fetch_report(
-        "campaigns", box.day(3), box.day(1), metrics=available("campaigns"), client=box.client,
-        cache=store,
+        "campaigns", box.day(3), box.day(1), metrics=available_metrics("campaigns"),
+        client=box.client, cache=store,
     )  # fmt: skip
     one = summarize(frame, "campaignId")
     last = frame[frame["date"] == frame["date"].max()].set_index("campaignId")
@@ -248,7 +248,7 @@ def test_a_group_that_was_not_there_had_no_activity() -> None:
 
 @pytest.fixture
 def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdanalytics.kpis._warned", False)
+    monkeypatch.setattr("sdanalytics.analysis.kpis._warned", False)
 
 
 @pytest.mark.usefixtures("_not_warned")

@@ -20,8 +20,8 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, ReportTimeout, fetch_report, sandbox
-from sdanalytics.ledger import FILE
-from sdanalytics.sandbox import Answer, Sandbox
+from sdanalytics.sandbox import Sandbox, ScriptedResponse
+from sdanalytics.store.in_flight import DATABASE_FILENAME
 from tests.conftest import Box, JumpingClock
 
 SCRIPT = """
@@ -50,7 +50,7 @@ def started(box: Sandbox, store: Path, first: int, last: int) -> subprocess.Pope
 
 
 def pending(store: ReportCache) -> int:
-    with contextlib.closing(sqlite3.connect(store.path / FILE)) as database:
+    with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as database:
         count: int = database.execute("select count(*) from reports").fetchone()[0]
     return count
 
@@ -128,7 +128,7 @@ def test_a_report_that_the_service_no_longer_knows_is_asked_for_anew(
         fetch_report(
             "campaigns", box.day(2), tactic="T00020", client=box.client, cache=store, timeout=2
         )
-    box.sandbox.arrange("get_report_status", Answer(404, b'{"code": "404"}'))
+    box.sandbox.script_responses("get_report_status", ScriptedResponse(404, b'{"code": "404"}'))
     frame = fetch_report("campaigns", box.day(2), tactic="T00020", client=box.client, cache=store)
     assert box.sandbox.count("request_report") == 2
     assert len(frame) > 0
@@ -155,7 +155,7 @@ def test_a_day_old_report_is_not_taken_up(box: Box, store: ReportCache) -> None:
 def test_without_a_ledger_calls_work(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (store.path / FILE).mkdir(parents=True)
+    (store.path / DATABASE_FILENAME).mkdir(parents=True)
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
     assert "are not written down" in caplog.text
@@ -163,15 +163,15 @@ def test_without_a_ledger_calls_work(
 
 def test_a_call_that_the_cache_answers_writes_nothing_down(box: Box, store: ReportCache) -> None:
     first = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
-    (store.path / FILE).unlink()
+    (store.path / DATABASE_FILENAME).unlink()
     again = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     pd.testing.assert_frame_equal(first, again)
-    assert not (store.path / FILE).exists()
+    assert not (store.path / DATABASE_FILENAME).exists()
 
 
 def held_elsewhere(store: ReportCache, lease: float) -> None:
     """Have all that is in the ledger claimed by a machine that is never heard of again."""
-    with contextlib.closing(sqlite3.connect(store.path / FILE)) as database, database:
+    with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as database, database:
         database.execute("update reports set host = 'elsewhere', lease = ?", [lease])
 
 
@@ -180,8 +180,8 @@ def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
     """By whatever clock it was made: that of the other machine may have been days ahead."""
-    monkeypatch.setattr("sdanalytics.ledger.LEASE", 1.5)
-    monkeypatch.setattr("sdanalytics.ledger._LAST_ANSWER", 1.5)
+    monkeypatch.setattr("sdanalytics.store.in_flight.LEASE", 1.5)
+    monkeypatch.setattr("sdanalytics.store.in_flight._LAST_ANSWER", 1.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
@@ -195,7 +195,7 @@ def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
 def test_what_another_machine_goes_on_renewing_is_waited_for(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdanalytics.ledger.LEASE", 0.5)
+    monkeypatch.setattr("sdanalytics.store.in_flight.LEASE", 0.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
@@ -223,12 +223,12 @@ def test_a_ledger_that_is_locked_for_good_is_done_without(
 ) -> None:
     """As on network file systems whose locks nobody gives back."""
     fetch_report("campaigns", box.day(9), client=box.client, cache=store)
-    monkeypatch.setattr("sdanalytics.ledger._PATIENCE", 0.1)
-    with contextlib.closing(sqlite3.connect(store.path / FILE)) as other:
+    monkeypatch.setattr("sdanalytics.store.in_flight._PATIENCE", 0.1)
+    with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
         other.execute("begin immediate")
         frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
-    assert f"{FILE}: reports being built are not written down" in caplog.text
+    assert f"{DATABASE_FILENAME}: reports being built are not written down" in caplog.text
     assert store.verify().empty
 
 
@@ -237,7 +237,7 @@ def test_a_ledger_that_is_damaged_costs_no_report(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     store.path.mkdir()
-    (store.path / FILE).write_bytes(content)
+    (store.path / DATABASE_FILENAME).write_bytes(content)
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
     assert box.sandbox.count("request_report") == 2
@@ -252,13 +252,13 @@ def test_the_ledger_has_the_permissions_of_the_umask(box: Box, store: ReportCach
             fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
     finally:
         os.umask(before)
-    assert (store.path / FILE).stat().st_mode & 0o777 == 0o664
+    assert (store.path / DATABASE_FILENAME).stat().st_mode & 0o777 == 0o664
 
 
 def test_the_ledger_holds_no_secret(box: Box, store: ReportCache) -> None:
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
-    written = b"".join(path.read_bytes() for path in store.path.glob(f"{FILE}*"))
+    written = b"".join(path.read_bytes() for path in store.path.glob(f"{DATABASE_FILENAME}*"))
     assert all(report_id.encode() in written for report_id in box.sandbox.reports)
     for secret in (b"Atza", b"Atzr", b"oa2-cs", b"http"):
         assert secret not in written
@@ -266,7 +266,7 @@ def test_the_ledger_holds_no_secret(box: Box, store: ReportCache) -> None:
 
 def test_a_ledger_that_is_just_being_made_is_empty(box: Box, store: ReportCache) -> None:
     store.path.mkdir()
-    (store.path / FILE).touch()
+    (store.path / DATABASE_FILENAME).touch()
     assert sda.pending(store).empty
     plan = sda.plan_report("campaigns", box.day(2), client=box.client, cache=store)
     assert plan.reports == 2
@@ -274,8 +274,8 @@ def test_a_ledger_that_is_just_being_made_is_empty(box: Box, store: ReportCache)
 
 def test_a_ledger_that_is_none_is_said_where_it_is_asked_for(box: Box, store: ReportCache) -> None:
     store.path.mkdir()
-    (store.path / FILE).write_bytes(b"no database at all" * 100)
-    with pytest.raises(sda.CacheError, match=FILE):
+    (store.path / DATABASE_FILENAME).write_bytes(b"no database at all" * 100)
+    with pytest.raises(sda.CacheError, match=DATABASE_FILENAME):
         sda.pending(store)
     plan = sda.plan_report("campaigns", box.day(2), client=box.client, cache=store)
     assert plan.reports == 2
@@ -347,7 +347,7 @@ def test_a_create_that_outlives_its_call_is_waited_for(store: ReportCache) -> No
     with sandbox.start(delay=0.1) as box:
         one = {"client": box.client, "cache": store, "tactic": "T00020"}
         fetch_report("campaigns", box.today - timedelta(9), **one)  # type: ignore[arg-type]
-        box.arrange("request_report", Answer(None, after=4))
+        box.script_responses("request_report", ScriptedResponse(None, after=4))
         with pytest.raises(ReportTimeout):
             fetch_report("campaigns", box.today, timeout=1, **one)  # type: ignore[arg-type]
         fetch_report("campaigns", box.today, **one)  # type: ignore[arg-type]

@@ -12,22 +12,22 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import InvalidRequest, summarize
-from sdanalytics.measures import is_attributed, unit_of
-from sdanalytics.metrics import (
+from sdanalytics.analysis.kpi_definitions import is_attributed, metric_unit
+from sdanalytics.model.dtypes import arrow_schema, table_to_frame
+from sdanalytics.model.metrics import (
     CATALOGUE,
-    NAME_OF,
     RECORD_TYPES,
-    Kind,
-    available,
-    catalogue_order,
+    V2_NAME_BY_V3_NAME,
+    ColumnKind,
+    available_metrics,
     default_metrics,
-    identity,
+    identity_columns,
     list_metrics,
     segmented_record_types,
+    sort_by_catalogue,
 )
-from sdanalytics.query import ReportQuery
-from sdanalytics.schema import arrow_schema, to_frame
-from sdanalytics.widgets.metrics import MetricChoice
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.widgets.metric_selector import MetricSelector
 
 # What the two references list for each report: version 2, version 3, either.
 COUNTS = {
@@ -67,31 +67,31 @@ BOTH, CLICK, VIEW = (
     for what in ("view of or a click on", "click on", "view of")
 )
 OF_VERSION_3 = {
-    "addToCart": (Kind.COUNT, BOTH),
-    "addToCartClicks": (Kind.COUNT, CLICK),
-    "addToCartRate": (Kind.RATIO, "divided by impressions"),
-    "addToCartViews": (Kind.COUNT, VIEW),
-    "addToList": (Kind.COUNT, BOTH),
-    "addToListFromClicks": (Kind.COUNT, CLICK),
-    "addToListFromViews": (Kind.COUNT, VIEW),
-    "qualifiedBorrows": (Kind.COUNT, BOTH),
-    "qualifiedBorrowsFromClicks": (Kind.COUNT, CLICK),
-    "qualifiedBorrowsFromViews": (Kind.COUNT, VIEW),
-    "royaltyQualifiedBorrows": (Kind.COUNT, BOTH),
-    "royaltyQualifiedBorrowsFromClicks": (Kind.COUNT, CLICK),
-    "royaltyQualifiedBorrowsFromViews": (Kind.COUNT, VIEW),
-    "brandedSearchesViews": (Kind.COUNT, VIEW),
-    "brandedSearchRate": (Kind.RATIO, "divided by impressions"),
-    "eCPAddToCart": (Kind.MONEY, "cost divided by"),
-    "eCPBrandSearch": (Kind.MONEY, "cost divided by"),
-    "longTermSales": (Kind.MONEY, "next 12 months"),
-    "longTermROAS": (Kind.RATIO, "divided by cost"),
-    "newToBrandDetailPageViewClicks": (Kind.COUNT, CLICK),
-    "newToBrandDetailPageViewRate": (Kind.RATIO, "divided by impressions"),
-    "newToBrandDetailPageViews": (Kind.COUNT, BOTH),
-    "newToBrandDetailPageViewViews": (Kind.COUNT, VIEW),
-    "newToBrandECPDetailPageView": (Kind.MONEY, "cost divided by"),
-    "adKeywordStatus": (Kind.CATEGORY, "State of the target"),
+    "addToCart": (ColumnKind.COUNT, BOTH),
+    "addToCartClicks": (ColumnKind.COUNT, CLICK),
+    "addToCartRate": (ColumnKind.RATIO, "divided by impressions"),
+    "addToCartViews": (ColumnKind.COUNT, VIEW),
+    "addToList": (ColumnKind.COUNT, BOTH),
+    "addToListFromClicks": (ColumnKind.COUNT, CLICK),
+    "addToListFromViews": (ColumnKind.COUNT, VIEW),
+    "qualifiedBorrows": (ColumnKind.COUNT, BOTH),
+    "qualifiedBorrowsFromClicks": (ColumnKind.COUNT, CLICK),
+    "qualifiedBorrowsFromViews": (ColumnKind.COUNT, VIEW),
+    "royaltyQualifiedBorrows": (ColumnKind.COUNT, BOTH),
+    "royaltyQualifiedBorrowsFromClicks": (ColumnKind.COUNT, CLICK),
+    "royaltyQualifiedBorrowsFromViews": (ColumnKind.COUNT, VIEW),
+    "brandedSearchesViews": (ColumnKind.COUNT, VIEW),
+    "brandedSearchRate": (ColumnKind.RATIO, "divided by impressions"),
+    "eCPAddToCart": (ColumnKind.MONEY, "cost divided by"),
+    "eCPBrandSearch": (ColumnKind.MONEY, "cost divided by"),
+    "longTermSales": (ColumnKind.MONEY, "next 12 months"),
+    "longTermROAS": (ColumnKind.RATIO, "divided by cost"),
+    "newToBrandDetailPageViewClicks": (ColumnKind.COUNT, CLICK),
+    "newToBrandDetailPageViewRate": (ColumnKind.RATIO, "divided by impressions"),
+    "newToBrandDetailPageViews": (ColumnKind.COUNT, BOTH),
+    "newToBrandDetailPageViewViews": (ColumnKind.COUNT, VIEW),
+    "newToBrandECPDetailPageView": (ColumnKind.MONEY, "cost divided by"),
+    "adKeywordStatus": (ColumnKind.CATEGORY, "State of the target"),
 }
 
 
@@ -100,17 +100,17 @@ def test_each_report_has_what_the_references_list(
     report: tuple[str, str | None], counts: tuple[int, int, int]
 ) -> None:
     versions = ("v2", "v3", None)
-    assert tuple(len(available(*report, api)) for api in versions) == counts
-    either = set(available(*report, "v2")) | set(available(*report, "v3"))
-    assert available(*report, None) == catalogue_order(either)
-    assert available(*report) == available(*report, "v2")
+    assert tuple(len(available_metrics(*report, api)) for api in versions) == counts
+    either = set(available_metrics(*report, "v2")) | set(available_metrics(*report, "v3"))
+    assert available_metrics(*report, None) == sort_by_catalogue(either)
+    assert available_metrics(*report) == available_metrics(*report, "v2")
 
 
 def test_the_reports_are_all_there() -> None:
     able = segmented_record_types()
     assert [report for report, segment in COUNTS if segment] == list(able)
     assert [report for report, segment in COUNTS if not segment] == list(RECORD_TYPES)
-    every = {name for report in COUNTS for name in available(*report, None)}
+    every = {name for report in COUNTS for name in available_metrics(*report, None)}
     assert every == set(CATALOGUE)
 
 
@@ -121,7 +121,7 @@ def test_names_of_version_2_stay_and_those_of_version_3_come_last() -> None:
     assert names[88:] == list(OF_VERSION_3)
     assert all(CATALOGUE[name].reports for name in OF_VERSION_2)
     assert not any(CATALOGUE[name].reports for name in OF_VERSION_3)
-    assert "attributedSales7d" not in available("adGroups", "matchedTarget")
+    assert "attributedSales7d" not in available_metrics("adGroups", "matchedTarget")
 
 
 def test_what_only_version_3_has_is_told_of_rightly() -> None:
@@ -163,13 +163,13 @@ def test_what_only_version_3_has_is_told_of_rightly() -> None:
 def test_a_metric_has_one_name_in_each_version(name: str, v3_name: str | None) -> None:
     assert CATALOGUE[name].v3_name == v3_name
     if v3_name:
-        assert NAME_OF[v3_name] == name
+        assert V2_NAME_BY_V3_NAME[v3_name] == name
 
 
 def test_no_name_of_version_3_means_two_things() -> None:
     named = [metric.v3_name for metric in CATALOGUE.values() if metric.v3_name]
-    assert len(named) == len(NAME_OF) == 79
-    assert all(NAME_OF[name] == name for name in NAME_OF if name in CATALOGUE)
+    assert len(named) == len(V2_NAME_BY_V3_NAME) == 79
+    assert all(V2_NAME_BY_V3_NAME[name] == name for name in V2_NAME_BY_V3_NAME if name in CATALOGUE)
     for metric in CATALOGUE.values():
         assert bool(metric.v3_name) == bool(metric.v3_reports)
 
@@ -185,7 +185,7 @@ def test_rows_are_told_apart_by_columns_that_both_versions_have(
     report: tuple[str, str | None],
 ) -> None:
     for api in ("v2", "v3"):
-        assert set(identity(*report)) <= set(available(*report, api))
+        assert set(identity_columns(*report)) <= set(available_metrics(*report, api))
 
 
 def test_the_usual_metrics_of_version_3_are_those_of_version_2_that_it_has() -> None:
@@ -202,7 +202,7 @@ def test_the_usual_metrics_of_version_3_are_those_of_version_2_that_it_has() -> 
     }  # fmt: skip
     for report in COUNTS:
         usual = default_metrics(*report, "v3")
-        assert set(usual) <= set(default_metrics(*report)) & set(available(*report, "v3"))
+        assert set(usual) <= set(default_metrics(*report)) & set(available_metrics(*report, "v3"))
         assert "currency" in usual
         assert default_metrics(*report, None) == default_metrics(*report)
 
@@ -212,21 +212,21 @@ def test_amounts_are_sums_and_ratios_are_none() -> None:
     assert summable == [
         name
         for name, (kind, _) in OF_VERSION_3.items()
-        if kind is Kind.COUNT or name == "longTermSales"
+        if kind is ColumnKind.COUNT or name == "longTermSales"
     ]
     not_summable = {
         name
         for name in OF_VERSION_2
-        if CATALOGUE[name].kind not in (Kind.ID, Kind.TEXT, Kind.CATEGORY)
+        if CATALOGUE[name].kind not in (ColumnKind.ID, ColumnKind.TEXT, ColumnKind.CATEGORY)
         and not CATALOGUE[name].is_summable
     }
     assert not_summable == {
         "campaignBudget", "cumulativeReach", "avgImpressionsFrequency", "vtr", "vctr",
     }  # fmt: skip
     for metric in CATALOGUE.values():
-        assert (metric.kind is Kind.MONEY) == metric.unit.startswith("currency")
-        assert (metric.kind is Kind.MONEY) >= ("Sales" in metric.name)
-        assert (metric.kind is Kind.COUNT) == (metric.unit == "count")
+        assert (metric.kind is ColumnKind.MONEY) == metric.unit.startswith("currency")
+        assert (metric.kind is ColumnKind.MONEY) >= ("Sales" in metric.name)
+        assert (metric.kind is ColumnKind.COUNT) == (metric.unit == "count")
 
 
 # -- what is wrong with a question -----------------------------------------------------------
@@ -284,7 +284,7 @@ def test_what_a_version_lacks_is_said_and_what_it_has_instead(
     record_type, _, segment = report.partition("+")
     asked: dict[str, Any] = {"segment": segment or None, "api": api}
     with pytest.raises(InvalidRequest) as caught:
-        ReportQuery.of(record_type, "2026-11-01", metrics=["campaignId", metric], **asked)
+        ReportQuery.parse(record_type, "2026-11-01", metrics=["campaignId", metric], **asked)
     assert told in str(caught.value)
     assert str(caught.value).startswith(repr(metric))
 
@@ -295,9 +295,9 @@ def test_every_lost_window_is_answered_with_the_one_there_is() -> None:
     for metric in lost:
         for record_type in set(RECORD_TYPES) & metric.reports:
             with pytest.raises(InvalidRequest, match="14-day window only") as caught:
-                ReportQuery.of(record_type, "2026-11-01", metrics=metric.name, api="v3")
+                ReportQuery.parse(record_type, "2026-11-01", metrics=metric.name, api="v3")
             instead = str(caught.value).split("'")[-2]
-            assert instead in available(record_type, api="v3")
+            assert instead in available_metrics(record_type, api="v3")
             assert "14d" in instead
 
 
@@ -305,18 +305,20 @@ def test_every_lost_window_is_answered_with_the_one_there_is() -> None:
 def test_all_that_a_version_has_may_be_asked_for(report: tuple[str, str | None]) -> None:
     record_type, segment = report
     for api in ("v2", "v3", None):
-        names = available(record_type, segment, api)
-        query = ReportQuery.of(record_type, "2026-11-01", metrics=names, segment=segment, api=api)
+        names = available_metrics(record_type, segment, api)
+        query = ReportQuery.parse(
+            record_type, "2026-11-01", metrics=names, segment=segment, api=api
+        )
         assert query.metrics == names
-        usual = ReportQuery.of(record_type, "2026-11-01", segment=segment, api=api)
+        usual = ReportQuery.parse(record_type, "2026-11-01", segment=segment, api=api)
         assert usual.metrics == default_metrics(record_type, segment, api)
 
 
 def test_a_version_that_there_is_not_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"api='V3' is not one of v2, v3; did you mean 'v3'\?"):
-        ReportQuery.of("campaigns", "2026-11-01", api="V3")
+        ReportQuery.parse("campaigns", "2026-11-01", api="V3")
     with pytest.raises(InvalidRequest, match="api=3"):
-        available("campaigns", api=3)  # type: ignore[arg-type]
+        available_metrics("campaigns", api=3)  # type: ignore[arg-type]
 
 
 # -- the catalogue as a frame ----------------------------------------------------------------
@@ -337,7 +339,7 @@ class TestListMetrics:
 
     def test_dtypes_are_those_of_the_frame(self) -> None:
         listed = list_metrics().set_index("metric")["dtype"]
-        frame = to_frame(arrow_schema(list(CATALOGUE)).empty_table())
+        frame = table_to_frame(arrow_schema(list(CATALOGUE)).empty_table())
         assert {str(name): str(dtype) for name, dtype in frame.dtypes.items()} == listed.to_dict()
 
     def test_it_can_be_searched(self) -> None:
@@ -351,9 +353,9 @@ class TestListMetrics:
     @pytest.mark.parametrize("api", ["v2", "v3", None])
     def test_a_report_of_a_version(self, report: tuple[str, str | None], api: str | None) -> None:
         listed = list_metrics(*report, api)
-        assert tuple(listed["metric"]) == available(*report, api)
+        assert tuple(listed["metric"]) == available_metrics(*report, api)
         for version in ("v2", "v3"):
-            has = set(available(*report, version))
+            has = set(available_metrics(*report, version))
             assert listed["metric"].isin(has).equals(listed[version].rename("metric"))
 
     def test_where_else_a_metric_is(self) -> None:
@@ -367,7 +369,9 @@ class TestListMetrics:
     def test_a_segment_of_any_report(self) -> None:
         listed = list_metrics(segment="matchedTarget")["metric"]
         every = {
-            name for t in segmented_record_types() for name in available(t, "matchedTarget", None)
+            name
+            for t in segmented_record_types()
+            for name in available_metrics(t, "matchedTarget", None)
         }
         assert set(listed) == every
         assert "adId" not in every
@@ -419,13 +423,13 @@ def test_rates_and_costs_of_version_3_are_computed_anew_from_the_sums() -> None:
         (row,) = summarize(rows, by="campaignName").to_dict("records")
     assert (row["addToCart"], row["longTermSales"]) == (4, 60.0)
     assert (row["addToCartRate"], row["eCPAddToCart"], row["longTermROAS"]) == (0.01, 3.0, 5.0)
-    assert [unit_of(name) for name in ("addToCartRate", "eCPAddToCart", "longTermROAS")] == [
+    assert [metric_unit(name) for name in ("addToCartRate", "eCPAddToCart", "longTermROAS")] == [
         "fraction", "currency", "ratio",
     ]  # fmt: skip
 
 
 def test_all_numbers_that_only_version_3_has_count_conversions() -> None:
-    numbers = {name for name, (kind, _) in OF_VERSION_3.items() if kind is not Kind.CATEGORY}
+    numbers = {name for name, (kind, _) in OF_VERSION_3.items() if kind is not ColumnKind.CATEGORY}
     assert {name for name in OF_VERSION_3 if is_attributed(name)} == numbers
     assert not any(map(is_attributed, ("clicks", "cost", "vtr", "videoUnmutes", "campaignName")))
 
@@ -450,11 +454,13 @@ def test_a_column_that_a_frame_lacks_is_had_from_where_it_is(
 
 
 def test_the_picker_offers_what_the_version_has() -> None:
-    choice: Any = MetricChoice()
+    choice: Any = MetricSelector()
     for api in ("v3", "v2"):
         choice.offer("targets", None, api)
         offered = {box.description.partition(":")[0] for box in choice.boxes}
-        assert offered == set(available("targets", api=api)) - set(identity("targets"))
+        assert offered == set(available_metrics("targets", api=api)) - set(
+            identity_columns("targets")
+        )
         assert choice.value == default_metrics("targets", api=api)
     with pytest.raises(InvalidRequest, match='api="v3"'):
         choice.value = ("addToCart",)

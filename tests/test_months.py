@@ -20,8 +20,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.months import LARGEST
-from sdanalytics.query import Slice
+from sdanalytics.model.partition import Partition
+from sdanalytics.store.compaction import MAX_COMPACTED_ROWS
 from tests.conftest import Box
 
 METRICS = ["clicks", "cost", "campaignName"]
@@ -107,7 +107,7 @@ def test_without_them_everything_is_the_same(box: Box, bound: ReportCache) -> No
 
 
 def test_a_day_that_is_stored_again_is_read_anew(box: Box, bound: ReportCache) -> None:
-    piece = Slice(
+    piece = Partition(
         bound.entries()["source"].iloc[0], str(box.sandbox.profile_ids[0]), "campaigns", None,
         "T00020", box.sandbox.today - timedelta(5),
     )  # fmt: skip
@@ -216,7 +216,7 @@ def make_day(store: ReportCache, day: date, rows: int, clicks: int | None = None
             "clicks": pa.array([clicks or day.day] * rows, pa.int64()),
         }
     )
-    piece = Slice("NA", "1", "campaigns", None, "T00020", day)
+    piece = Partition("NA", "1", "campaigns", None, "T00020", day)
     store.store(piece, table, report_id="r", fetched_at=datetime(2026, 6, 1, tzinfo=UTC), api="v2")
 
 
@@ -285,7 +285,7 @@ atexit.register(read)
 
 def test_large_days_are_left_alone(store: ReportCache) -> None:
     for n in range(1, 7):
-        make_day(store, date(2026, 1, n), LARGEST + 1 if n == 3 else 2)
+        make_day(store, date(2026, 1, n), MAX_COMPACTED_ROWS + 1 if n == 3 else 2)
     frame = store.read("campaigns", "2026-01-01", "2026-01-06", metrics=["clicks"])
     size = months(store)[0].stat().st_size
     assert size < days(store)[2].stat().st_size

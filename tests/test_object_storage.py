@@ -27,11 +27,11 @@ from werkzeug.wrappers import Request, Response
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.query import Slice
+from sdanalytics.model.partition import Partition
 from tests.conftest import Box
 
 KEY, SECRET = "AKIAMOTOLOOPBACK", "a-secret-that-nobody-may-see"
-SLICE = Slice("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
+SLICE = Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -124,7 +124,7 @@ def fetch(box: Box, store: ReportCache | str, *metrics: str) -> pd.DataFrame:
     )
 
 
-def put(store: ReportCache, rows: int, *columns: str, piece: Slice = SLICE) -> pa.Table:
+def put(store: ReportCache, rows: int, *columns: str, piece: Partition = SLICE) -> pa.Table:
     """Store so many rows that no compression makes small; the table."""
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
@@ -198,7 +198,9 @@ def test_a_wider_report_takes_the_place_of_a_narrower(box: Box, bucket: Bucket) 
 def test_bound_months_take_fewer_requests(
     box: Box, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdanalytics.months._SETTLED", 0)  # what a test stores is always new
+    monkeypatch.setattr(
+        "sdanalytics.store.compaction._SETTLED", 0
+    )  # what a test stores is always new
     first, last = box.day(9), box.day(3)
 
     def read() -> tuple[pd.DataFrame, int]:
@@ -323,7 +325,7 @@ class TestWholeOrNothing:
         older = put(store, 100)
 
         def die() -> None:
-            with store.storage.replacing(bucket.reports()[0]) as file:
+            with store.storage.atomic_write(bucket.reports()[0]) as file:
                 file.write(b"PAR1 and a half")
                 raise Killed
 
@@ -517,7 +519,7 @@ def test_any_file_system_will_do(box: Box, bucket: Bucket) -> None:
         assert len(store.entries()) == 4
         assert store.verify().empty
         place = store.entries()["path"][0].removeprefix(f"{url}/")
-        with store.storage.replacing(place) as file:
+        with store.storage.atomic_write(place) as file:
             file.write(b"half")
         assert len(store.repair()) == 1
         assert store.remove("campaigns", box.day(3), box.day(2)) == 3

@@ -80,7 +80,7 @@ def test_is_widened(old: ReportCache, box: Box) -> None:
 def test_answers_without_network(old: ReportCache, box: Box) -> None:
     client = box.client_for(0)
     sda.fetch_report(*CAMPAIGNS, metrics=MEASURES, client=client, cache=old, refresh="never")
-    assert box.sandbox.log == []
+    assert box.sandbox.requests == []
 
 
 def test_is_verified_and_compacted(old: ReportCache) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report, sandbox
-from sdanalytics.sandbox import Answer
+from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
 
 
@@ -27,7 +27,7 @@ def fetch(box: Box, store: ReportCache, first: int, last: int, **options: Any) -
 
 def times(box: Box, operation: str) -> list[float]:
     """When requests of an operation were accepted, in seconds."""
-    return [e.at for e in box.sandbox.log if e.operation == operation and e.status < 400]
+    return [e.at for e in box.sandbox.requests if e.operation == operation and e.status < 400]
 
 
 def client_of(box: Box, **settings: Any) -> Client:
@@ -50,8 +50,8 @@ def test_a_queue_of_twenty_is_learned(
         frame = fetch(box, store, days, 1, timeout=6 * 3600)
         assert frame["date"].nunique() == days
         assert len(box.sandbox.reports) == 2 * days
-        refused = [e for e in box.sandbox.log if e.status == 429]
-        assert len(refused) < 0.02 * len(box.sandbox.log)
+        refused = [e for e in box.sandbox.requests if e.status == 429]
+        assert len(refused) < 0.02 * len(box.sandbox.requests)
         # What is to be learned costs the same, however much there is to ask for.
         assert len(refused) < 0.05 * box.sandbox.count("request_report") + 10
         # And the queue was kept full: in lots of 20 reports, of 20 seconds each.
@@ -92,11 +92,13 @@ def test_a_rate_that_is_none_is_refused(wrong: Any) -> None:
 def test_reports_are_collected_while_creates_have_to_wait(box: Box, store: ReportCache) -> None:
     def refuse_the_rest(report: Any) -> None:
         if len(box.sandbox.reports) == 4:
-            box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": "300"}))
+            box.sandbox.script_responses(
+                "request_report", ScriptedResponse(429, "", {"Retry-After": "300"})
+            )
 
-    box.sandbox.fill_with(refuse_the_rest)
+    box.sandbox.set_content(refuse_the_rest)
     fetch(box, store, 3, 1)
-    [refused_at] = [e.at for e in box.sandbox.log if e.status == 429]
+    [refused_at] = [e.at for e in box.sandbox.requests if e.status == 429]
     arrived = [at - refused_at for at in times(box, "storage")]
     assert sum(after < 30 for after in arrived) == 5
     assert [at - refused_at > 299 for at in times(box, "request_report")] == [False] * 5 + [True]
@@ -124,7 +126,7 @@ def test_processes_of_one_store_keep_one_pace(store: ReportCache) -> None:
             command = [sys.executable, "-c", SCRIPT, *days]
             processes.append(subprocess.Popen(command, env=environment))
         assert [process.wait(60) for process in processes] == [0, 0, 0]
-        asked = [e.at for e in box.log if e.operation == "request_report"]
+        asked = [e.at for e in box.requests if e.operation == "request_report"]
     gaps = [b - a for a, b in itertools.pairwise(asked)]
     assert len(gaps) == 11
     # They left a quarter of a second apart; on the way each may lose some of that.
@@ -132,11 +134,13 @@ def test_processes_of_one_store_keep_one_pace(store: ReportCache) -> None:
 
 
 def test_a_refusal_of_one_call_is_known_to_the_next(box: Box, store: ReportCache) -> None:
-    box.sandbox.arrange("request_report", *[Answer(429, "", {"Retry-After": "900"})] * 2)
+    box.sandbox.script_responses(
+        "request_report", *[ScriptedResponse(429, "", {"Retry-After": "900"})] * 2
+    )
     with pytest.raises(sda.RateLimited):
         fetch(box, store, 1, 1, timeout=60)
     began = box.clock.monotonic()
-    box.sandbox.arrange("request_report")
+    box.sandbox.script_responses("request_report")
     fetch(box, store, 1, 1, client=client_of(box), timeout=3600, tactic="T00020")
     assert box.clock.monotonic() - began > 800
 
@@ -166,7 +170,9 @@ def test_polls_of_many_reports_are_spread_evenly(clock: JumpingClock, store: Rep
 def test_an_absurd_wait_closes_the_store_for_two_hours_only(
     box: Box, store: ReportCache, absurd: str
 ) -> None:
-    box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": absurd}))
+    box.sandbox.script_responses(
+        "request_report", ScriptedResponse(429, "", {"Retry-After": absurd})
+    )
     for _ in range(2):
         began = box.clock.monotonic()
         with pytest.raises(sda.RateLimited, match="longer timeout="):
@@ -178,10 +184,10 @@ def test_an_absurd_wait_closes_the_store_for_two_hours_only(
 
 
 def test_what_a_bad_day_taught_is_forgotten(box: Box, store: ReportCache) -> None:
-    box.sandbox.arrange("request_report", *[Answer(429)] * 12)
+    box.sandbox.script_responses("request_report", *[ScriptedResponse(429)] * 12)
     with pytest.raises((sda.RateLimited, sda.ReportTimeout)):
         fetch(box, store, 2, 1, timeout=600)
-    box.sandbox.relent()
+    box.sandbox.clear_script()
     box.clock.pass_time(86400)
     began = box.clock.monotonic()
     fetch(box, store, 40, 11)
@@ -189,7 +195,9 @@ def test_what_a_bad_day_taught_is_forgotten(box: Box, store: ReportCache) -> Non
 
 
 def test_trouble_with_a_long_wait_puts_no_call_to_sleep(store: ReportCache, box: Box) -> None:
-    box.sandbox.arrange("get_report_status", *[Answer(503, "", {"Retry-After": "3600"})] * 4)
+    box.sandbox.script_responses(
+        "get_report_status", *[ScriptedResponse(503, "", {"Retry-After": "3600"})] * 4
+    )
     began = box.clock.monotonic()
     assert fetch(box, store, 20, 1)["date"].nunique() == 20
     assert box.clock.monotonic() - began < 300

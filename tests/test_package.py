@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sdanalytics import fetch_report
-from sdanalytics.progress import Progress
-from sdanalytics.query import Slice
+from sdanalytics.fetch.progress import Progress
+from sdanalytics.model.partition import Partition
 from tests.conftest import Box, JumpingClock
 
 HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
@@ -110,11 +110,11 @@ def test_no_bar_where_nobody_looks_or_nobody_wants_it(
 def test_the_bar_waits_a_second_before_it_appears(
     clock: JumpingClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdanalytics.progress.somebody_looks", lambda: True)
+    monkeypatch.setattr("sdanalytics.fetch.progress.is_interactive", lambda: True)
     with Progress("targets", 4, 1, None, clock):
         pass
     assert capsys.readouterr().err == ""
-    piece = Slice("NA", "1", "targets", None, "T00020", date(2026, 11, 1))
+    piece = Partition("NA", "1", "targets", None, "T00020", date(2026, 11, 1))
     with Progress("targets", 4, 1, None, clock) as bar:
         clock.pass_time(2)
         bar.watch(piece, "downloading")

@@ -17,17 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sdanalytics import (
-    CorruptReport,
-    ReportCache,
-    SDAnalyticsError,
-    fetch_report,
-    sandbox,
-)
-from sdanalytics import payload as parser
-from sdanalytics import rows as rows_module
-from sdanalytics.metrics import CATALOGUE, Kind
-from sdanalytics.payload import read_payload
+from sdanalytics import CorruptReport, ReportCache, SDAnalyticsError, fetch_report, sandbox
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.parsing import payload as parser
+from sdanalytics.parsing import row_decoder as rows_module
+from sdanalytics.parsing.payload import read_payload
 from tests.conftest import Box, JumpingClock
 
 COLUMNS = ("campaignId", "campaignName", "costType", "clicks", "cost", "vtr")
@@ -55,12 +49,12 @@ NEWS = st.recursive(
     max_leaves=6,
 )
 VALUES = {
-    Kind.ID: INT64 | INT64.map(str),
-    Kind.COUNT: INT64,
-    Kind.MONEY: NUMBERS,
-    Kind.RATIO: NUMBERS,
-    Kind.TEXT: TEXT,
-    Kind.CATEGORY: TEXT,
+    ColumnKind.ID: INT64 | INT64.map(str),
+    ColumnKind.COUNT: INT64,
+    ColumnKind.MONEY: NUMBERS,
+    ColumnKind.RATIO: NUMBERS,
+    ColumnKind.TEXT: TEXT,
+    ColumnKind.CATEGORY: TEXT,
 }
 
 
@@ -111,7 +105,7 @@ def test_any_rows_survive_the_way_through_the_cache_to_the_frame(
 ) -> None:
     box = Box(JumpingClock())
     with box.sandbox as service:
-        service.fill_with(lambda report: sent)
+        service.set_content(lambda report: sent)
         store = ReportCache(tmp_path / uuid.uuid4().hex)
         for _ in range(2):
             frame = fetch_report(
@@ -341,8 +335,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
         return look
 
-    unpacked = parser.unpacked
-    monkeypatch.setattr(parser, "unpacked", lambda *given: counted(unpacked(*given)))
+    unpacked = parser.iter_decompressed
+    monkeypatch.setattr(parser, "iter_decompressed", lambda *given: counted(unpacked(*given)))
     for holder, name, place in (
         (rows_module, "_last_boundary", 0),
         (rows_module, "_decoded", 0),
@@ -433,7 +427,7 @@ def test_a_row_too_long_is_named() -> None:
 
 
 def test_a_misfit_is_not_asked_for_again(box: Box, store: ReportCache) -> None:
-    box.sandbox.fill_with(lambda report: [{"campaignId": 1, "clicks": 5.7}])
+    box.sandbox.set_content(lambda report: [{"campaignId": 1, "clicks": 5.7}])
     with pytest.raises(CorruptReport, match="'clicks' of row 0") as caught:
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
     assert caught.value.report_id in box.sandbox.reports
@@ -454,19 +448,19 @@ def test_damage_is_fetched_again_through_a_download_then_a_report_then_is_an_err
             "campaigns", box.day(1), tactic="T00020", client=box.client, cache=store
         )
 
-    answer = sandbox.Answer(200, damaged)
-    box.sandbox.arrange("storage", answer)
+    answer = sandbox.ScriptedResponse(200, damaged)
+    box.sandbox.script_responses("storage", answer)
     frame = fetch()
     assert len(frame) > 0
     assert (box.sandbox.count("request_report"), box.sandbox.count("download_report")) == (1, 2)
 
     store.remove("campaigns", box.day(1))
-    box.sandbox.arrange("storage", answer, answer)
+    box.sandbox.script_responses("storage", answer, answer)
     pd.testing.assert_frame_equal(fetch(), frame)
     assert (box.sandbox.count("request_report"), box.sandbox.count("download_report")) == (3, 5)
 
     store.remove("campaigns", box.day(1))
-    box.sandbox.fill_with(lambda report: damaged)
+    box.sandbox.set_content(lambda report: damaged)
     with pytest.raises(CorruptReport) as caught:
         fetch()
     assert caught.value.row is None

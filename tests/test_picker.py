@@ -18,15 +18,8 @@ import pytest
 from matplotlib.image import imread
 
 import sdanalytics as sda
-from sdanalytics import (
-    InvalidRequest,
-    ReportCache,
-    ReportPicker,
-    fetch_report,
-    metrics,
-    sandbox,
-)
-from sdanalytics.sandbox import Answer, Sandbox
+from sdanalytics import InvalidRequest, ReportCache, ReportPicker, fetch_report, metrics, sandbox
+from sdanalytics.sandbox import Sandbox, ScriptedResponse
 from tests.conftest import Box
 
 SECONDS = 60.0
@@ -156,10 +149,10 @@ class TestFetching:
         assert waiting.wait(SECONDS)  # of 600 that the reports would take
         assert words(waiting.status).startswith("Cancelled")
         assert waiting.data is None
-        requests = len(slow.log)
+        requests = len(slow.requests)
         waiting.cancel_button.click()
         assert "nothing to cancel" in words(waiting.remark)
-        assert len(slow.log) == requests
+        assert len(slow.requests) == requests
 
     def test_closing_ends_it(self, waiting: Any) -> None:
         waiting.close()
@@ -177,8 +170,8 @@ class TestFetching:
 
     def test_what_arrived_before_an_error_is_stored(self, box: Box, picker: Any) -> None:
         data = fetched(picker)
-        box.sandbox.arrange(
-            "request_report", Answer(403, b'{"code": "403", "details": "<not you>"}')
+        box.sandbox.script_responses(
+            "request_report", ScriptedResponse(403, b'{"code": "403", "details": "<not you>"}')
         )
         picker.record_type.value = "targets"
         picker.fetch()
@@ -190,7 +183,7 @@ class TestFetching:
         assert "in the store" in words(picker.days)
 
     def test_nonsense_is_said_before_anything_is_sent(self, box: Box, picker: Any) -> None:
-        requests = len(box.sandbox.log)
+        requests = len(box.sandbox.requests)
         picker.start.value = picker.end.value + timedelta(1)
         picker.fetch()
         assert "is before start" in words(picker.status)
@@ -211,12 +204,12 @@ class TestFetching:
         picker.fetch()
         assert picker.wait(SECONDS)
         assert "is in the future" in words(picker.status)
-        assert len(box.sandbox.log) == requests
+        assert len(box.sandbox.requests) == requests
         with pytest.raises(InvalidRequest):
             picker.query  # noqa: B018
 
     def test_it_opens_though_profiles_cannot_be_listed(self, box: Box, store: ReportCache) -> None:
-        box.sandbox.arrange("profiles", Answer(403, b'{"code": "403"}'))
+        box.sandbox.script_responses("profiles", ScriptedResponse(403, b'{"code": "403"}'))
         picker: Any = ReportPicker(box.client, cache=store)
         assert "profiles cannot be listed" in words(picker.status)
         assert picker.profile.value == box.client.profile_id
@@ -375,7 +368,7 @@ class TestResult:
 
     def test_the_table_has_all_rows_and_sorts_what_is_missing(self, box: Box, picker: Any) -> None:
         clicks = [5, None, 100, 9, None, 1000] * 150
-        box.sandbox.fill_with(
+        box.sandbox.set_content(
             lambda report: [
                 {"campaignId": 10**17 + n, "campaignName": f"<b>{n}</b>", "cost": 1.0, "clicks": c}
                 for n, c in enumerate(clicks)
@@ -420,7 +413,7 @@ class TestResult:
         assert "Brand – Reach" in picker.result.table.value
 
     def test_an_empty_answer_is_said(self, box: Box, picker: Any) -> None:
-        box.sandbox.fill_with(lambda report: [])
+        box.sandbox.set_content(lambda report: [])
         assert len(fetched(picker)) == 0
         assert words(picker.status).startswith("0 rows")
         picture(picker)

@@ -14,16 +14,9 @@ from matplotlib.dates import date2num
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from sdanalytics import (
-    InvalidRequest,
-    ReportCache,
-    add_kpis,
-    compare,
-    fetch_report,
-    fonts,
-    summarize,
-)
+from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
 from sdanalytics import plots as typed_plots
+from sdanalytics.plots import fonts
 from tests.conftest import Box, JumpingClock
 
 plots: Any = typed_plots  # what is in the axes is looked at more closely than types tell
@@ -524,7 +517,7 @@ class TestNames:
         self, frames: dict[str, pd.DataFrame]
     ) -> None:
         japan = frames["japan"]
-        if fonts.families("急") == fonts.families("a"):
+        if fonts.font_families_for("急") == fonts.font_families_for("a"):
             with pytest.warns(UserWarning, match="name 1 = .*Noto Sans CJK"):
                 axes = plots.top(japan, "cost", n=3)
             names = [label.get_text() for label in axes.get_yticklabels()]

@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from sdanalytics import Forbidden, InvalidRequest, ReportCache, fetch_report, sandbox
-from sdanalytics.metrics import available
-from sdanalytics.sandbox import Answer
+from sdanalytics.model.metrics import available_metrics
+from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
 from tests.contract import answer_errors
 
@@ -195,7 +195,7 @@ def test_halo_sales_are_what_the_advertised_products_leave(box: Box, store: Repo
 
 def test_metrics_keep_their_order_of_size(box: Box) -> None:
     frame = fetch_report(
-        "campaigns", box.day(20), box.day(1), metrics=available("campaigns"),
+        "campaigns", box.day(20), box.day(1), metrics=available_metrics("campaigns"),
         client=box.client, cache=False,
     )  # fmt: skip
     assert (frame["clicks"] <= frame["viewImpressions"]).all()
@@ -280,7 +280,7 @@ def test_a_connection_serves_many_requests(box: Box) -> None:
     own = listed(connection, box)
     assert b"Northwind Outdoor" in own
     socket = connection.sock
-    box.sandbox.arrange("profiles", Answer(404, "[]"), Answer(204))
+    box.sandbox.script_responses("profiles", ScriptedResponse(404, "[]"), ScriptedResponse(204))
     assert [listed(connection, box) for _ in range(3)] == [b"[]", b"", own]
     assert connection.sock is socket
     connection.close()
@@ -289,21 +289,21 @@ def test_a_connection_serves_many_requests(box: Box) -> None:
 @pytest.mark.parametrize(
     ("fault", "created", "ended_by"),
     [
-        (Answer(0, stage="unread"), 0, ConnectionError),
-        (Answer(0, reset=True), 0, ConnectionResetError),
-        (Answer(0), 0, http.client.RemoteDisconnected),
-        (Answer(0, stage="done", reset=True), 1, ConnectionResetError),
-        (Answer(0, stage="done"), 1, http.client.RemoteDisconnected),
-        (Answer(504, stage="done"), 1, None),
-        (Answer(504), 0, None),
-        (Answer(None, cut=5), 1, http.client.IncompleteRead),
-        (Answer(None, headers=CHUNKED, cut=20), 1, http.client.IncompleteRead),
+        (ScriptedResponse(0, stage="unread"), 0, ConnectionError),
+        (ScriptedResponse(0, reset=True), 0, ConnectionResetError),
+        (ScriptedResponse(0), 0, http.client.RemoteDisconnected),
+        (ScriptedResponse(0, stage="done", reset=True), 1, ConnectionResetError),
+        (ScriptedResponse(0, stage="done"), 1, http.client.RemoteDisconnected),
+        (ScriptedResponse(504, stage="done"), 1, None),
+        (ScriptedResponse(504), 0, None),
+        (ScriptedResponse(None, cut=5), 1, http.client.IncompleteRead),
+        (ScriptedResponse(None, headers=CHUNKED, cut=20), 1, http.client.IncompleteRead),
     ],
 )
 def test_a_report_is_made_whatever_becomes_of_the_answer(
-    box: Box, fault: Answer, created: int, ended_by: type[Exception] | None
+    box: Box, fault: ScriptedResponse, created: int, ended_by: type[Exception] | None
 ) -> None:
-    box.sandbox.arrange("request_report", fault)
+    box.sandbox.script_responses("request_report", fault)
     connection = connected(box)
     body = '{"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}'
     headers = {
@@ -332,11 +332,11 @@ def test_a_report_is_made_whatever_becomes_of_the_answer(
 def test_answers_come_late_and_in_drips_and_in_chunks(box: Box) -> None:
     connection = connected(box)
     own = listed(connection, box)
-    box.sandbox.arrange(
+    box.sandbox.script_responses(
         "profiles",
-        Answer(None, after=0.3),
-        Answer(None, drip=0.3),
-        Answer(None, headers=CHUNKED, drip=0.3),
+        ScriptedResponse(None, after=0.3),
+        ScriptedResponse(None, drip=0.3),
+        ScriptedResponse(None, headers=CHUNKED, drip=0.3),
     )
     for _ in range(3):
         began = time.monotonic()
@@ -346,21 +346,21 @@ def test_answers_come_late_and_in_drips_and_in_chunks(box: Box) -> None:
 
 
 def test_what_was_arranged_can_be_forgotten(box: Box) -> None:
-    box.sandbox.arrange("profiles", *[Answer(503)] * 9)
+    box.sandbox.script_responses("profiles", *[ScriptedResponse(503)] * 9)
     connection = connected(box)
     assert listed(connection, box) == b""
-    box.sandbox.relent()
+    box.sandbox.clear_script()
     assert b"Northwind Outdoor" in listed(connection, box)
     connection.close()
 
 
 def test_it_can_go_away_after_an_answer_and_come_back(box: Box) -> None:
-    box.sandbox.arrange("request_report", Answer(None, last=True))
+    box.sandbox.script_responses("request_report", ScriptedResponse(None, last=True))
     answer = post(box)
     report_id = answer.json()["reportId"]
     with pytest.raises(ConnectionRefusedError):
         connected(box).connect()
-    box.sandbox.listen()
+    box.sandbox.resume_listening()
     box.clock.pass_time(5)
     assert box.client.get_report_status(report_id).status == "SUCCESS"
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from sdanalytics import InvalidRequest, sandbox
-from sdanalytics.metrics import CATALOGUE, TACTICS, available, identity
-from sdanalytics.sandbox import Answer
+from sdanalytics.model.metrics import CATALOGUE, TACTICS, available_metrics, identity_columns
+from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
 from tests.contract import CREATE_TYPE, answer_errors
 from tests.test_fetch import REPORTS
@@ -51,7 +51,7 @@ class Caller:
             allow_redirects=False,
             **request,
         )
-        assert answer_errors(self.box.sandbox.log[-1].operation, answer) == []
+        assert answer_errors(self.box.sandbox.requests[-1].operation, answer) == []
         return answer
 
     def create(self, body: Any = None, **headers: str) -> requests.Response:
@@ -76,7 +76,7 @@ class Caller:
         body = {
             "reportDate": day.strftime("%Y%m%d"),
             "tactic": tactic,
-            "metrics": ",".join(available(record_type, segment)),
+            "metrics": ",".join(available_metrics(record_type, segment)),
         }
         body |= {"segment": segment} if segment else {}
         report = self.call("POST", f"/sd/{record_type}/report", json=body).json()
@@ -115,7 +115,7 @@ def asked(
 
 
 def columns_of(record_type: str, segment: str | None) -> list[str]:
-    names = available(record_type, segment, api="v3")
+    names = available_metrics(record_type, segment, api="v3")
     return ["date", *(str(CATALOGUE[name].v3_name) for name in names)]
 
 
@@ -305,7 +305,7 @@ def test_a_report_can_fail_for_a_reason(caller: Caller) -> None:
 def test_days_without_activity(clock: JumpingClock, without_url: bool) -> None:
     box = Box(clock, v3_empty_url=without_url)
     with box.sandbox:
-        box.sandbox.fill_with(lambda report: [])
+        box.sandbox.set_content(lambda report: [])
         caller = Caller(box)
         report_id = caller.create().json()["reportId"]
         clock.pass_time(6)
@@ -348,7 +348,9 @@ def test_what_is_being_built_is_not_built_twice(caller: Caller) -> None:
 def test_a_create_that_was_answered_429_may_have_been_done(caller: Caller) -> None:
     body = json.dumps({"code": "429", "detail": "Too Many Requests"})
     headers = {"Content-Type": "application/json"}
-    caller.box.sandbox.arrange("create_report", Answer(429, body, headers, stage="done"))
+    caller.box.sandbox.script_responses(
+        "create_report", ScriptedResponse(429, body, headers, stage="done")
+    )
     assert caller.create().status_code == 429
     [report_id] = caller.box.sandbox.reports
     assert report_id in caller.create().json()["detail"]
@@ -400,8 +402,12 @@ def test_faults_can_be_arranged(caller: Caller, operation: str) -> None:
         "campaigns": caller.campaigns,
     }
     before = caller.box.sandbox.count(operation)
-    faults = [Answer(0, stage="unread"), Answer(0, reset=True), Answer(None, cut=9)]
-    caller.box.sandbox.arrange(operation, *faults)
+    faults = [
+        ScriptedResponse(0, stage="unread"),
+        ScriptedResponse(0, reset=True),
+        ScriptedResponse(None, cut=9),
+    ]
+    caller.box.sandbox.script_responses(operation, *faults)
     for _ in faults:
         with pytest.raises(requests.RequestException):
             calls[operation]()
@@ -456,9 +462,14 @@ def at_once(clock: JumpingClock) -> Iterator[Caller]:
 def test_both_versions_tell_the_same_of_35_days(
     at_once: Caller, record_type: str, segment: str | None
 ) -> None:
-    both = set(available(record_type, segment)) & set(available(record_type, segment, api="v3"))
+    both = set(available_metrics(record_type, segment)) & set(
+        available_metrics(record_type, segment, api="v3")
+    )
     common = {str(CATALOGUE[name].v3_name) for name in both}
-    keys = ["date", *(str(CATALOGUE[name].v3_name) for name in identity(record_type, segment))]
+    keys = [
+        "date",
+        *(str(CATALOGUE[name].v3_name) for name in identity_columns(record_type, segment)),
+    ]
     assert common > set(keys[1:])
     old = by_place(through_v2(at_once, record_type, segment, 35), keys)
     new = by_place(through_v3(at_once, record_type, segment, 35), keys)

@@ -10,9 +10,9 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, fetch_report
-from sdanalytics.api.secrets import scrub
-from sdanalytics.sandbox import Answer
-from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from sdanalytics._core.redact import redact
+from sdanalytics.sandbox import ScriptedResponse
+from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from tests.conftest import Box
 
 SECRET_WORDS = ("Atza|", "Atzr|", "X-Amz-Signature", "X-Amz-Date", CLIENT_SECRET, REFRESH_TOKEN)
@@ -33,23 +33,25 @@ def told(error: BaseException) -> str:
 def troubles(box: Box) -> dict[str, Callable[[], None]]:
     echo = f'{{"code":"X","details":"bad token Atza|abc for {REFRESH_TOKEN} {CLIENT_SECRET}"}}'
     link = f"{box.sandbox.storage_url}/b/x.json.gz?X-Amz-Date=1&X-Amz-Signature=abc"
-    arrange = box.sandbox.arrange
+    arrange = box.sandbox.script_responses
     return {
-        "storage refuses": lambda: arrange("storage", *[Answer(403, f"<E>{link}</E>")] * 4),
-        "storage breaks": lambda: arrange("storage", *[Answer(0)] * 20),
+        "storage refuses": lambda: arrange(
+            "storage", *[ScriptedResponse(403, f"<E>{link}</E>")] * 4
+        ),
+        "storage breaks": lambda: arrange("storage", *[ScriptedResponse(0)] * 20),
         "storage is down": lambda: arrange(
             "download_report",
-            *[Answer(307, "", {"Location": f"http://127.0.0.1:9/b?X-Amz-Signature=abc&n={n}"})
+            *[ScriptedResponse(307, "", {"Location": f"http://127.0.0.1:9/b?X-Amz-Signature=abc&n={n}"})
               for n in range(4)],
         ),
         "the link is not safe": lambda: arrange(
-            "download_report", *[Answer(307, "", {"Location": "gopher:" + link})] * 4
+            "download_report", *[ScriptedResponse(307, "", {"Location": "gopher:" + link})] * 4
         ),
-        "the service echoes": lambda: arrange("request_report", Answer(400, echo)),
-        "the login echoes": lambda: arrange("token", Answer(400, echo)),
-        "the login breaks": lambda: arrange("token", *[Answer(0)] * 5),
-        "a create breaks": lambda: arrange("request_report", Answer(0)),
-        "the payload is the link": lambda: box.sandbox.fill_with(lambda report: link.encode()),
+        "the service echoes": lambda: arrange("request_report", ScriptedResponse(400, echo)),
+        "the login echoes": lambda: arrange("token", ScriptedResponse(400, echo)),
+        "the login breaks": lambda: arrange("token", *[ScriptedResponse(0)] * 5),
+        "a create breaks": lambda: arrange("request_report", ScriptedResponse(0)),
+        "the payload is the link": lambda: box.sandbox.set_content(lambda report: link.encode()),
     }  # fmt: skip
 
 
@@ -98,14 +100,14 @@ def test_what_looks_like_a_secret_is_taken_out_of_texts() -> None:
     text = (
         "Bearer abc.def Atza|x-1 Atzr|y https://s3/a?X-Amz-Signature=1&b=2 hush amzn1.oa2-cs.v1.q"
     )
-    clean = scrub(text, ["hush", None, ""])
+    clean = redact(text, ["hush", None, ""])
     for word in ("abc.def", "Atza", "Atzr", "Signature", "hush", "oa2-cs"):
         assert word not in clean
     assert "https://s3/a?" in clean
-    assert "pw" not in scrub("https://user:pw@host/path")
-    assert "q%2Fz" not in scrub("client_secret=q%2Fz&x=1", ["q/z"])
+    assert "pw" not in redact("https://user:pw@host/path")
+    assert "q%2Fz" not in redact("client_secret=q%2Fz&x=1", ["q/z"])
     for name in ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Security-Token"):
-        assert "value" not in scrub(f"{name}=value")
+        assert "value" not in redact(f"{name}=value")
 
 
 def test_addresses_stay_out_of_what_the_http_library_warns_of(

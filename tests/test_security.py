@@ -17,8 +17,8 @@ import trustme
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report
-from sdanalytics.api.links import refusal
-from sdanalytics.sandbox import Answer
+from sdanalytics.api.download_hosts import rejection_reason
+from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
 
 AMAZON = "https://advertising-api.amazon.com"
@@ -50,7 +50,7 @@ def client_of(box: Box, **settings: Any) -> Client:
     ],
 )  # fmt: skip
 def test_payloads_come_from_s3(host: str) -> None:
-    assert refusal(f"https://{host}/key?X-Amz-Signature=x", AMAZON, ()) is None
+    assert rejection_reason(f"https://{host}/key?X-Amz-Signature=x", AMAZON, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -66,21 +66,25 @@ def test_payloads_come_from_s3(host: str) -> None:
     ],
 )  # fmt: skip
 def test_and_from_nowhere_else(link: str) -> None:
-    words = refusal(link, AMAZON, ())
+    words = rejection_reason(link, AMAZON, ())
     assert words is not None
     assert "X-Amz" not in words
 
 
 def test_a_service_may_serve_its_payloads_itself_and_the_user_may_allow_others() -> None:
     own = "https://ads.example.org"
-    assert refusal("https://ads.example.org/files/1", own, ()) is None
-    assert refusal("http://ads.example.org/files/1", "http://ads.example.org", ()) is not None
-    assert refusal("https://files.example.org/1", own, ()) is not None
-    assert refusal("https://files.example.org/1", own, ("files.example.org",)) is None
-    assert refusal("https://a.files.example.org/1", own, ("files.example.org",)) is not None
-    assert refusal("https://a.files.example.org/1", own, (".files.example.org",)) is None
-    assert refusal("http://files.example.org/1", own, ("files.example.org",)) is not None
-    assert refusal("http://localhost:9000/1", HERE, ()) is None
+    assert rejection_reason("https://ads.example.org/files/1", own, ()) is None
+    assert (
+        rejection_reason("http://ads.example.org/files/1", "http://ads.example.org", ()) is not None
+    )
+    assert rejection_reason("https://files.example.org/1", own, ()) is not None
+    assert rejection_reason("https://files.example.org/1", own, ("files.example.org",)) is None
+    assert (
+        rejection_reason("https://a.files.example.org/1", own, ("files.example.org",)) is not None
+    )
+    assert rejection_reason("https://a.files.example.org/1", own, (".files.example.org",)) is None
+    assert rejection_reason("http://files.example.org/1", own, ("files.example.org",)) is not None
+    assert rejection_reason("http://localhost:9000/1", HERE, ()) is None
 
 
 def test_hosts_are_a_setting(box: Box) -> None:
@@ -94,7 +98,7 @@ def test_hosts_are_a_setting(box: Box) -> None:
 
 def test_a_redirect_elsewhere_is_refused_and_the_host_named(box: Box, store: ReportCache) -> None:
     link = {"Location": "https://files.example.org/1?X-Amz-Signature=secret"}
-    box.sandbox.arrange("download_report", *[Answer(307, "", link)] * 8)
+    box.sandbox.script_responses("download_report", *[ScriptedResponse(307, "", link)] * 8)
     with pytest.raises(sda.DownloadFailed, match=r"files\.example\.org.*storage_hosts") as caught:
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
     assert "secret" not in str(caught.value)
@@ -102,15 +106,15 @@ def test_a_redirect_elsewhere_is_refused_and_the_host_named(box: Box, store: Rep
 
 def test_storage_may_not_redirect_further(box: Box, store: ReportCache) -> None:
     link = {"Location": f"{box.sandbox.storage_url}/b/x.json.gz"}
-    box.sandbox.arrange("storage", *[Answer(302, "", link)] * 8)
+    box.sandbox.script_responses("storage", *[ScriptedResponse(302, "", link)] * 8)
     with pytest.raises(sda.DownloadFailed, match="storage answered 302"):
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
     assert box.sandbox.count("storage") == 2  # one a link, and no hop
 
 
 def test_the_api_may_not_redirect_at_all(box: Box) -> None:
-    elsewhere = Answer(302, "", {"Location": f"{box.sandbox.storage_url}/b/x"})
-    box.sandbox.arrange("profiles", elsewhere)
+    elsewhere = ScriptedResponse(302, "", {"Location": f"{box.sandbox.storage_url}/b/x"})
+    box.sandbox.script_responses("profiles", elsewhere)
     with pytest.raises(sda.ApiError, match="302"):
         box.client.profiles()
     assert box.sandbox.count("storage") == 0
@@ -158,7 +162,7 @@ def test_certificates_are_checked_always(
 def test_a_payload_that_would_fill_the_memory_is_refused(box: Box, store: ReportCache) -> None:
     bomb = gzip.compress(b"[" + b",".join([b'{"campaignId":1}'] * (1 << 17)) + b"]")
     assert len(bomb) < 1 << 14
-    box.sandbox.fill_with(lambda report: bomb)
+    box.sandbox.set_content(lambda report: bomb)
     client = client_of(box, largest_report=1 << 20)
     with pytest.raises(sda.CorruptReport, match="largest_report="):
         fetch_report("campaigns", box.day(1), client=client, cache=store)
@@ -167,7 +171,7 @@ def test_a_payload_that_would_fill_the_memory_is_refused(box: Box, store: Report
 
 
 def test_what_storage_sends_without_end_is_cut_off(box: Box, store: ReportCache) -> None:
-    box.sandbox.fill_with(lambda report: b"\x1f\x8b" + bytes(1 << 22))
+    box.sandbox.set_content(lambda report: b"\x1f\x8b" + bytes(1 << 22))
     client = client_of(box, largest_report=1 << 20)
     with pytest.raises(sda.DownloadFailed, match="more than 1,048,576 bytes"):
         fetch_report("campaigns", box.day(1), client=client, cache=store)
@@ -175,7 +179,9 @@ def test_what_storage_sends_without_end_is_cut_off(box: Box, store: ReportCache)
 
 def test_an_answer_that_unpacks_to_more_than_any_answer_is_not_unpacked(box: Box) -> None:
     bomb = gzip.compress(b"[" + b" " * (1 << 27) + b"]")
-    box.sandbox.arrange("profiles", Answer(200, bomb, {"Content-Encoding": "gzip"}))
+    box.sandbox.script_responses(
+        "profiles", ScriptedResponse(200, bomb, {"Content-Encoding": "gzip"})
+    )
     with pytest.raises(sda.ApiError):
         box.client.profiles()
 
@@ -243,7 +249,9 @@ def test_info_tells_of_waits_and_why(
 ) -> None:
     caplog.set_level(logging.INFO, "sdanalytics")
     fetch_report("campaigns", box.day(9), client=box.client, cache=store)
-    box.sandbox.arrange("request_report", Answer(429, "", {"Retry-After": "17"}), Answer(500))
+    box.sandbox.script_responses(
+        "request_report", ScriptedResponse(429, "", {"Retry-After": "17"}), ScriptedResponse(500)
+    )
     box.sandbox.revoke_tokens()
     caplog.clear()
     fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)

@@ -20,8 +20,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sdanalytics import CorruptReport, columns
-from sdanalytics.payload import read_payload
+from sdanalytics import CorruptReport
+from sdanalytics.parsing import column_builders as columns
+from sdanalytics.parsing.payload import read_payload
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
@@ -111,7 +112,7 @@ def test_next_to_nothing_can_be_shared(rows: list[str], log: pytest.LogCaptureFi
 def test_rows_that_cannot_be_cut_apart_are_read_by_one(log: pytest.LogCaptureFixture) -> None:
     made = [json.dumps({"new": [{"x": n}] * 9, "clicks": n}, indent=1) for n in range(20_000)]
     table = read_by_several(packed(made))
-    assert "once more, by one process: Unsure" in log.text
+    assert "once more, by one process: NotParallelizable" in log.text
     assert table["clicks"].to_pylist() == list(range(20_000))
 
 
@@ -195,7 +196,7 @@ class Line(socket.socket):
         super().sendall(data)
 
 socket.socket = Line
-runpy.run_module("sdanalytics.helper", run_name="__main__")
+runpy.run_module("sdanalytics.parsing.worker", run_name="__main__")
 """
 
 
@@ -216,7 +217,7 @@ def test_a_process_that_is_killed_is_done_without(
     script = DYING.format(python=sys.executable, messages=messages)
     put_in_place_of_python(monkeypatch, tmp_path / "python-dying", script)
     assert read_by_several(payload).equals(read_by_one(payload))
-    assert "once more, by one process: Unsure" in log.text
+    assert "once more, by one process: NotParallelizable" in log.text
 
 
 @pytest.mark.parametrize("script", ["#!/bin/false\n", "#!/no/such/thing\n", "nonsense"])
@@ -261,7 +262,7 @@ def test_no_process_is_left_behind(payload: bytes, rows: list[str]) -> None:
 KILLED = """
 import os, signal, sys, threading
 from pathlib import Path
-from sdanalytics.payload import read_payload
+from sdanalytics.parsing.payload import read_payload
 
 payload = sys.stdin.buffer.read()
 reading = {"args": (payload, ["clicks"]), "kwargs": {"alone": 0}, "daemon": True}

@@ -15,8 +15,8 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.metrics import CATALOGUE, available, identity
-from sdanalytics.query import Slice
+from sdanalytics.model.metrics import CATALOGUE, available_metrics, identity_columns
+from sdanalytics.model.partition import Partition
 from tests.conftest import Box
 
 VIEWS = {
@@ -46,7 +46,7 @@ def put(store: ReportCache, day: str, *, segment: str | None = None, **changes: 
     values |= {name: value for name, value in changes.items() if name not in facts}
     if segment:
         values[segment] = "asin=B0"
-    piece = Slice(**facts, segment=segment, date=date.fromisoformat(day))
+    piece = Partition(**facts, segment=segment, date=date.fromisoformat(day))
     table = pa.table({name: [value] for name, value in values.items()})
     store.store(piece, table, report_id="r", fetched_at=datetime.now(UTC), api="v2")
     return Path(store.entries()["path"][store.entries()["date"] == day].iloc[-1])
@@ -87,9 +87,9 @@ def test_a_view_has_the_catalogues_columns_whatever_is_stored(
 ) -> None:
     frame = store.sql(f"select * from {name}")
     record_type, segment = VIEWS[name]
-    first = ["source", "profile_id", "tactic", "date", *identity(record_type, segment)]
+    first = ["source", "profile_id", "tactic", "date", *identity_columns(record_type, segment)]
     assert frame.columns.tolist()[: len(first)] == first
-    assert set(frame.columns) == {*first, *available(record_type, segment, api=None)}
+    assert set(frame.columns) == {*first, *available_metrics(record_type, segment, api=None)}
     assert frame.empty
     types = {"source": "str", "profile_id": "str", "tactic": "str", "date": "datetime64[s]"}
     for column, dtype in frame.dtypes.items():

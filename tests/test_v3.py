@@ -11,8 +11,9 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, fetch_report, sandbox
-from sdanalytics.metrics import available, identity, report_name
-from sdanalytics.sandbox import Answer, Report
+from sdanalytics.model.metrics import available_metrics, identity_columns
+from sdanalytics.model.partition import report_name
+from sdanalytics.sandbox import Report, ScriptedResponse
 from tests.conftest import Box, JumpingClock
 
 REPORTS = [
@@ -46,8 +47,8 @@ def through(box: Box, api: str, advertiser: int = 0) -> Client:
 
 def common(record_type: str, segment: str | None) -> list[str]:
     """The metrics that both versions have."""
-    v3 = available(record_type, segment, "v3")
-    return [name for name in available(record_type, segment, "v2") if name in v3]
+    v3 = available_metrics(record_type, segment, "v3")
+    return [name for name in available_metrics(record_type, segment, "v2") if name in v3]
 
 
 def fetch(box: Box, api: str, first: int, last: int, **options: Any) -> pd.DataFrame:
@@ -96,7 +97,9 @@ def test_the_usual_metrics_are_those_that_version_3_has(box: Box) -> None:
 def test_metrics_of_its_own(box: Box) -> None:
     own = ["addToCart", "addToCartRate", "detailPageViewsClicks", "newToBrandDetailPageViews"]
     own = [
-        name for name in available("campaigns", None, "v3") if name not in common("campaigns", None)
+        name
+        for name in available_metrics("campaigns", None, "v3")
+        if name not in common("campaigns", None)
     ]
     frame = fetch(box, "v3", 2, 1, metrics=["cost", *own])
     assert frame.columns[3:].tolist() == ["cost", *own]
@@ -112,7 +115,7 @@ def test_metrics_without_a_counterpart_are_refused_before_any_network(box: Box) 
         fetch(box, "v3", 1, 1, metrics=["attributedSales7d"])
     with pytest.raises(sda.InvalidRequest, match="targetingType"):
         fetch(box, "v3", 1, 1, record_type="targets", metrics=["targetingType"])
-    assert box.sandbox.log == []
+    assert box.sandbox.requests == []
 
 
 def test_sixty_days_are_two_reports(box: Box) -> None:
@@ -140,7 +143,7 @@ def test_only_days_that_are_missing_are_asked_for(box: Box, store: ReportCache) 
 
 def test_days_without_rows_become_empty_files(box: Box, store: ReportCache) -> None:
     quiet = box.day(2)
-    box.sandbox.fill_with(lambda report: [])
+    box.sandbox.set_content(lambda report: [])
     frame = fetch(box, "v3", 3, 1, cache=store)
     assert frame.empty
     assert frame["date"].dtype == "datetime64[s]"
@@ -155,7 +158,7 @@ def test_days_without_rows_become_empty_files(box: Box, store: ReportCache) -> N
 def test_a_report_without_rows(clock: JumpingClock, v3_empty_url: bool) -> None:
     box = Still(clock, v3_empty_url=v3_empty_url)
     with box.sandbox:
-        box.sandbox.fill_with(lambda report: [])
+        box.sandbox.set_content(lambda report: [])
         assert fetch(box, "v3", 3, 1).empty
 
 
@@ -298,7 +301,7 @@ def test_a_row_counts_once_when_its_tactic_becomes_known(
 def test_a_duplicate_that_is_the_same_is_adopted(box: Box, store: ReportCache) -> None:
     """Of a call that died after asking and before it could write the id down."""
     fetch(box, "v3", 9, 9)  # profile and token are there
-    box.sandbox.arrange("create_report", Answer(0, stage="done", reset=True))
+    box.sandbox.script_responses("create_report", ScriptedResponse(0, stage="done", reset=True))
     frame = fetch(box, "v3", 3, 1, cache=store)
     assert box.sandbox.count("create_report") == 3
     assert len(box.sandbox.reports) == 2  # the one that was lost was found again
@@ -309,7 +312,7 @@ def test_a_duplicate_that_is_another_is_not_adopted(box: Box) -> None:
     fetch(box, "v3", 9, 9)
     [other] = box.sandbox.reports
     detail = f'{{"code":"425","detail":"The Request is a duplicate of : {other}"}}'
-    box.sandbox.arrange("create_report", Answer(425, detail))
+    box.sandbox.script_responses("create_report", ScriptedResponse(425, detail))
     with pytest.raises(sda.ApiError, match="425") as caught:
         fetch(box, "v3", 3, 1)
     assert "is another one" in "".join(caught.value.__notes__)
@@ -320,7 +323,7 @@ def test_a_report_that_takes_three_hours(clock: JumpingClock, store: ReportCache
     with box.sandbox:
         frame = fetch(box, "v3", 3, 1, cache=store)
         assert len(frame) > 0
-        asked = [e.at for e in box.sandbox.log if e.operation == "get_report"]
+        asked = [e.at for e in box.sandbox.requests if e.operation == "get_report"]
         assert len(asked) < 3 * 3600 / 40
     assert clock.monotonic() < 1000 + 3.1 * 3600
 
@@ -340,7 +343,7 @@ def test_a_failed_report_tells_its_reason(box: Box) -> None:
     def fail(report: Report) -> None:
         report.status, report.details = "FAILED", "Internal error of the generator"
 
-    box.sandbox.fill_with(fail)
+    box.sandbox.set_content(fail)
     with pytest.raises(sda.ReportFailed, match="Internal error of the generator"):
         fetch(box, "v3", 3, 1)
 
@@ -405,4 +408,4 @@ def test_kpis_figures_and_the_picker_do_not_know_which_version_runs(box: Box) ->
 def test_identity_is_the_same_in_both() -> None:
     for report in REPORTS:
         for api in ("v2", "v3"):
-            assert set(identity(*report)) <= set(available(*report, api))
+            assert set(identity_columns(*report)) <= set(available_metrics(*report, api))

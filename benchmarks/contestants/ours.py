@@ -10,12 +10,12 @@ import pyarrow as pa
 from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of, facts_of_table
 from sdanalytics import Client
 from sdanalytics.api.auth import Credentials
-from sdanalytics.cache import framed
-from sdanalytics.payload import read_payload
-from sdanalytics.query import Slice
+from sdanalytics.model.partition import Partition
+from sdanalytics.parsing.payload import read_payload
+from sdanalytics.store.cache import tables_to_frame
 
 COLUMNS = JOB["columns"]
-PIECE = Slice("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))
+PIECE = Partition("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))
 CLIENT = Client(
     Credentials(JOB["client_id"], access_token=JOB["token"]),
     JOB["profile_id"],
@@ -31,7 +31,7 @@ def table() -> pa.Table:
 
 
 def frame() -> pd.DataFrame:
-    return framed({PIECE: table()}, COLUMNS)
+    return tables_to_frame({PIECE: table()}, COLUMNS)
 
 
 if JOB["what"] == "table":

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from benchmarks.contestants.common import JOB, compete, facts_of, facts_of_table
 from sdanalytics import Client, ReportCache, fetch_report
 from sdanalytics.api.auth import Credentials
-from sdanalytics.schema import to_frame
+from sdanalytics.model.dtypes import table_to_frame
 
 METRICS = JOB["metrics"]
 COLUMNS = ["date", "tactic", "campaignId", *METRICS]
@@ -34,7 +34,7 @@ def raw_table() -> pa.Table:
 
 
 def raw_frame() -> pd.DataFrame:
-    return to_frame(raw_table())
+    return table_to_frame(raw_table())
 
 
 def queried() -> pa.Table:

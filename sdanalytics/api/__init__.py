@@ -1,1 +1,1 @@
-"""The service: its operations, its logins, its dialects."""
+"""HTTP only: logins, requests, retries, rate limits, and the operations of each version."""

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-from sdanalytics.api.answers import error_from
-from sdanalytics.api.pace import OwnMemory, Pace
-from sdanalytics.api.transport import Answer, Transport, persist, timed_out
-from sdanalytics.clock import Clock, Limit
+from sdanalytics._core.clock import Clock
+from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.limiter_state import InMemoryLimiterState
+from sdanalytics.api.error_mapping import to_exception
+from sdanalytics.api.rate_limit import RateLimiter
+from sdanalytics.api.transport import Response, Transport, send_with_retry, timeout_error
 from sdanalytics.errors import ApiError, NotConfigured, Unauthorized
 
 logger = logging.getLogger("sdanalytics")
@@ -115,7 +117,7 @@ def _require(environment: Mapping[str, str], *names: str) -> None:
         )
 
 
-class TokenSource:
+class TokenProvider:
     """The current access token, fetched once for all threads and renewed before it expires."""
 
     def __init__(
@@ -125,10 +127,10 @@ class TokenSource:
         self._url = url
         self._transport = transport
         self._clock = clock
-        self._pace = Pace(clock, OwnMemory(), None)
+        self._pace = RateLimiter(clock, InMemoryLimiterState(), None)
         self._free = threading.Condition()
         self._process = os.getpid()
-        self._fetcher: Limit | None = None
+        self._fetcher: Deadline | None = None
         self._token = credentials.access_token
         self._good_until = float("inf") if credentials.access_token else float("-inf")
 
@@ -137,34 +139,34 @@ class TokenSource:
         """What must not be seen anywhere."""
         return (*self._credentials.secrets, self._token)
 
-    def token(self, limit: Limit) -> str:
+    def token(self, deadline: Deadline) -> str:
         """A token that is good for a while yet."""
-        with self._turn(limit):
+        with self._turn(deadline):
             if self._token is None or self._clock.monotonic() >= self._good_until:
-                self._fetch(limit)
+                self._fetch(deadline)
             assert self._token is not None
             return self._token
 
-    def renewed(self, refused: str, limit: Limit) -> str | None:
+    def renewed(self, refused: str, deadline: Deadline) -> str | None:
         """A token other than `refused`; None when there is no way to get one."""
-        with self._turn(limit):
+        with self._turn(deadline):
             if self._token == refused:
                 if not self._credentials.refresh_token:
                     return None
-                self._fetch(limit)
+                self._fetch(deadline)
             return self._token
 
     @contextlib.contextmanager
-    def _turn(self, limit: Limit) -> Iterator[None]:
+    def _turn(self, deadline: Deadline) -> Iterator[None]:
         """One at a time; but nobody waits for a call that has ended and hangs on."""
         if self._process != os.getpid():  # forked: whoever had a turn is in another process
             self._free, self._fetcher, self._process = threading.Condition(), None, os.getpid()
         with self._free:
             while self._fetcher is not None and self._fetcher.remaining > 0:
-                if limit.remaining <= 0:
-                    raise timed_out(limit)
+                if deadline.remaining <= 0:
+                    raise timeout_error(deadline)
                 self._free.wait(_LOOK_AGAIN)
-            self._fetcher = mine = limit.part()
+            self._fetcher = mine = deadline.child()
         try:
             yield
         finally:
@@ -173,8 +175,10 @@ class TokenSource:
                     self._fetcher = None
                 self._free.notify_all()
 
-    def _fetch(self, limit: Limit) -> None:
-        answer = persist(lambda: self._ask(limit), "token", limit=limit, pace=self._pace)
+    def _fetch(self, deadline: Deadline) -> None:
+        answer = send_with_retry(
+            lambda: self._ask(deadline), "token", deadline=deadline, pace=self._pace
+        )
         document = answer.json()
         token = document.get("access_token") if isinstance(document, dict) else None
         if answer.status != 200 or not isinstance(token, str) or not token:
@@ -185,19 +189,19 @@ class TokenSource:
         self._good_until = self._clock.monotonic() + max(life - _RENEW_BEFORE, life / 2)
         logger.debug("new access token, good for %.0f s", life)
 
-    def _ask(self, limit: Limit) -> Answer:
+    def _ask(self, deadline: Deadline) -> Response:
         form = {
             "grant_type": "refresh_token",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
             "refresh_token": self._credentials.refresh_token,
         }
-        return self._transport.api("POST", self._url, limit, data=form)
+        return self._transport.api("POST", self._url, deadline, data=form)
 
-    def _refusal(self, answer: Answer) -> ApiError:
+    def _refusal(self, answer: Response) -> ApiError:
         advice = (
             "Check SDANALYTICS_CLIENT_ID, _CLIENT_SECRET and _REFRESH_TOKEN (or what was passed "
             "to Credentials), and that they belong to this region"
         )
         kind = Unauthorized if 400 <= answer.status < 404 else None
-        return error_from(answer, "token", self._credentials.secrets, kind=kind, advice=advice)
+        return to_exception(answer, "token", self._credentials.secrets, kind=kind, advice=advice)

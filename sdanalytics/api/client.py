@@ -16,13 +16,22 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
-from sdanalytics.api import links
-from sdanalytics.api.answers import error_from, storage_words
-from sdanalytics.api.auth import Credentials, TokenSource
-from sdanalytics.api.pace import AMAZON_CREATE_RATE, Memory, OwnMemory, Pace
-from sdanalytics.api.secrets import scrub
-from sdanalytics.api.transport import SILENCE_TIMEOUT, Answer, Transport, persist, too_long
-from sdanalytics.clock import Clock, Limit
+from sdanalytics._core.clock import Clock
+from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
+from sdanalytics._core.redact import redact
+from sdanalytics._core.suggest import has_lone_surrogate
+from sdanalytics.api import download_hosts as links
+from sdanalytics.api.auth import Credentials, TokenProvider
+from sdanalytics.api.error_mapping import storage_error_text, to_exception
+from sdanalytics.api.rate_limit import AMAZON_CREATE_RATE, RateLimiter
+from sdanalytics.api.transport import (
+    READ_TIMEOUT,
+    Response,
+    Transport,
+    rate_limited_error,
+    send_with_retry,
+)
 from sdanalytics.errors import (
     ApiError,
     ConnectionFailed,
@@ -31,9 +40,8 @@ from sdanalytics.errors import (
     Retired,
     ServerError,
 )
-from sdanalytics.metrics import RECORD_TYPES
-from sdanalytics.names import has_half_a_pair
-from sdanalytics.payload import LARGEST
+from sdanalytics.model.metrics import RECORD_TYPES
+from sdanalytics.model.report_batch import MAX_REPORT_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,15 +57,15 @@ REGIONS: Final = {
 
 _GONE: Final = (404, 410)
 APIS: Final = ("v2", "v3")
-RETIRED: Final = (
+RETIREMENT_NOTICE: Final = (
     'Amazon switched version 2 of the reporting API off on 2024-10-31: Client(api="v3") or '
     "SDANALYTICS_API=v3 gives the same frame"
 )
-OPERATION_LIMIT: Final = 300.0
+OPERATION_TIMEOUT: Final = 300.0
 """Seconds that one operation may take, its repetitions included, outside of a fetch."""
-STORAGE_TRIES: Final = 2
+STORAGE_MAX_ATTEMPTS: Final = 2
 """How often one link to storage is tried: it is good for 30 seconds."""
-OPERATION_REFUSALS: Final = 5
+OPERATION_MAX_THROTTLES: Final = 5
 """How many 429 one operation bears outside of a fetch."""
 
 
@@ -204,7 +212,7 @@ class Client:
         api: str | None = None,
         create_rate: float | None = None,
         storage_hosts: str | Sequence[str] = (),
-        largest_report: int = LARGEST,
+        largest_report: int = MAX_REPORT_BYTES,
         clock: Clock | None = None,
     ) -> None:
         self.region = _region(region)
@@ -213,15 +221,15 @@ class Client:
         self.api = _api(api, self.base_url)
         self.clock = clock or Clock()
         self.create_rate = _create_rate(create_rate, self.base_url)
-        self.storage_hosts = links.checked_hosts(storage_hosts)
+        self.storage_hosts = links.validate_hosts(storage_hosts)
         self.largest_report = _size("largest_report", largest_report)
         self._client_id = credentials.client_id
         self._transport = Transport()
-        self._memories: dict[str, Memory] = {}
+        self._memories: dict[str, LimiterStateStore] = {}
         self._pace = self._own_pace()
-        self._limit: Limit | None = None
+        self._deadline: Deadline | None = None
         token_url = _address("token_url", token_url or REGIONS[self.region][1])
-        self._tokens = TokenSource(credentials, token_url, self._transport, self.clock)
+        self._tokens = TokenProvider(credentials, token_url, self._transport, self.clock)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Client:
@@ -282,19 +290,19 @@ class Client:
         other._pace = other._own_pace()
         return other
 
-    def within(self, limit: Limit, memory: Memory | None = None) -> Client:
+    def within(self, deadline: Deadline, memory: LimiterStateStore | None = None) -> Client:
         """This client, all of whose operations end with `limit`; shares the token.
 
         With a `memory` its pace is what is kept there, else this client's. Reports are not
         asked for again on 429: `until_create` tells when to try.
         """
         bound = copy.copy(self)
-        bound._limit = limit
+        bound._deadline = deadline
         if memory is not None:
-            bound._pace = Pace(self.clock, memory, self.create_rate)
+            bound._pace = RateLimiter(self.clock, memory, self.create_rate)
         return bound
 
-    def until_create(self) -> float:
+    def create_delay(self) -> float:
         """Seconds to wait before a report is asked for; 0: now.
 
         Raises
@@ -302,10 +310,10 @@ class Client:
         RateLimited
             When the service has said, to whomever, to wait for longer than the call may.
         """
-        wait = self._pace.until_create()
-        limit = self._bounds()
-        if wait >= limit.remaining > 0 and self._pace.is_refused():
-            raise too_long()
+        wait = self._pace.create_delay()
+        deadline = self._bounds()
+        if wait >= deadline.remaining > 0 and self._pace.is_refused():
+            raise rate_limited_error()
         return wait
 
     def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
@@ -336,7 +344,7 @@ class Client:
         """The error of a create, with what is known of the endpoint it came from."""
         if error.status in _GONE:
             return Retired(
-                f"{error.operation} was answered {error.status}. {RETIRED}.",
+                f"{error.operation} was answered {error.status}. {RETIREMENT_NOTICE}.",
                 operation=error.operation,
                 status=error.status,
                 code=error.code,
@@ -349,7 +357,7 @@ class Client:
                 "not sent again. Calling again may build the same report twice."
             )
         if _is_amazon(self.base_url):
-            error.add_note(f"{RETIRED}.")
+            error.add_note(f"{RETIREMENT_NOTICE}.")
         return error
 
     def get_report_status(self, report_id: str) -> ReportResponse:
@@ -362,10 +370,12 @@ class Client:
             `ServerError`, `ConnectionFailed`.
         """
         operation = "get_report_status"
-        answer = self.exchange(ApiRequest(operation, "GET", f"/v2/reports/{in_path(report_id)}"))
+        answer = self.exchange(
+            ApiRequest(operation, "GET", f"/v2/reports/{quote_path_segment(report_id)}")
+        )
         report = self._report(answer, operation, 200)
         if report.reportId != report_id:
-            raise another_report(operation, report_id, report.reportId)
+            raise report_mismatch_error(operation, report_id, report.reportId)
         return report
 
     def download_report(self, report_id: str) -> bytes:
@@ -388,7 +398,7 @@ class Client:
             `ServerError`, `ConnectionFailed`.
         """
         operation = "download_report"
-        path = f"/v2/reports/{in_path(report_id)}/download"
+        path = f"/v2/reports/{quote_path_segment(report_id)}/download"
         answer = self.exchange(ApiRequest(operation, "GET", path))
         if answer.status != 307:
             raise self.error(answer, operation)
@@ -404,7 +414,7 @@ class Client:
             `timezone` (IANA name), `accountType`, `accountName`, `accountId`,
             `marketplaceStringId` (str).
         """
-        from sdanalytics.api.profiles import profiles_frame
+        from sdanalytics.model.profile import profiles_frame
 
         return profiles_frame(self.list_profiles())
 
@@ -429,55 +439,55 @@ class Client:
         DownloadFailed
             When storage refuses the link, cannot be reached, or is none to fetch from.
         """
-        refused = links.refusal(link, self.base_url, self.storage_hosts)
+        refused = links.rejection_reason(link, self.base_url, self.storage_hosts)
         if refused is not None:
             raise DownloadFailed(
                 f"report {report_id}: the service redirects {refused}; nothing was fetched",
                 report_id=report_id,
             )
-        limit = self._bounds()
+        deadline = self._bounds()
 
-        def send() -> Answer:
+        def send() -> Response:
             began = time.perf_counter()
-            answer = self._transport.storage(link, limit, self.largest_report)
+            answer = self._transport.storage(link, deadline, self.largest_report)
             took = 1000 * (time.perf_counter() - began)
             words = "storage: report %s: %d, %d bytes in %.0f ms"
             logger.debug(words, report_id, answer.status, len(answer.body), took)
             return answer
 
         try:
-            answer = persist(
+            answer = send_with_retry(
                 send,
                 "storage",
-                limit=limit,
+                deadline=deadline,
                 # Another host: the API's pace is not its own.
-                pace=Pace(self.clock, OwnMemory(), None),
-                tries=STORAGE_TRIES,
+                pace=RateLimiter(self.clock, InMemoryLimiterState(), None),
+                tries=STORAGE_MAX_ATTEMPTS,
             )
         except ConnectionFailed as lost:
             raise DownloadFailed(f"report {report_id}: {lost}", report_id=report_id) from None
         if answer.status == 200:
             return answer.body
         raise DownloadFailed(
-            f"report {report_id}: storage answered {answer.status} ({storage_words(answer)}). "
+            f"report {report_id}: storage answered {answer.status} ({storage_error_text(answer)}). "
             "Call again: a new link, or a new report, will be asked for",
             report_id=report_id,
             is_refused=400 <= answer.status < 500,
         )
 
-    def _report(self, answer: Answer, operation: str, expected: int) -> ReportResponse:
+    def _report(self, answer: Response, operation: str, expected: int) -> ReportResponse:
         document = answer.json()
         if answer.status != expected or not _is_report(document):
             raise self.error(answer, operation)
         secrets = self._tokens.secrets
-        clean = {k: scrub(v, secrets) if isinstance(v, str) else v for k, v in document.items()}
+        clean = {k: redact(v, secrets) if isinstance(v, str) else v for k, v in document.items()}
         return ReportResponse.from_json(clean | {"reportId": str(document["reportId"])})
 
-    def _bounds(self) -> Limit:
+    def _bounds(self) -> Deadline:
         """The limit of the call that this client is bound to, or one of the operation's own."""
-        return self._limit or Limit(self.clock, OPERATION_LIMIT)
+        return self._deadline or Deadline(self.clock, OPERATION_TIMEOUT)
 
-    def exchange(self, request: ApiRequest) -> Answer:
+    def exchange(self, request: ApiRequest) -> Response:
         """One operation, repeated where that is safe; any answer below 400.
 
         Raises
@@ -485,28 +495,28 @@ class Client:
         ApiError
             For any other answer.
         """
-        limit = self._bounds()
-        token = self._tokens.token(limit)
-        answer = self._send(request, token, limit)
+        deadline = self._bounds()
+        token = self._tokens.token(deadline)
+        answer = self._send(request, token, deadline)
         if answer.status == 401:
-            fresh = self._tokens.renewed(token, limit)
+            fresh = self._tokens.renewed(token, deadline)
             if fresh is not None:
                 words = "%s: 401, trying once more with a fresh token"
-                self._pace.teller.tell("401", words, request.operation)
-                answer = self._send(request, fresh, limit)
+                self._pace.events.log("401", words, request.operation)
+                answer = self._send(request, fresh, deadline)
         if answer.status >= 400:
             raise self.error(answer, request.operation)
         return answer
 
-    def error(self, answer: Answer, operation: str, advice: str | None = None) -> ApiError:
+    def error(self, answer: Response, operation: str, advice: str | None = None) -> ApiError:
         """The error of an answer, without this client's secrets."""
-        return error_from(answer, operation, self._tokens.secrets, advice=advice)
+        return to_exception(answer, operation, self._tokens.secrets, advice=advice)
 
     def clean(self, text: str) -> str:
         """What the service says, without this client's secrets."""
-        return scrub(text, self._tokens.secrets)
+        return redact(text, self._tokens.secrets)
 
-    def _send(self, request: ApiRequest, token: str, limit: Limit) -> Answer:
+    def _send(self, request: ApiRequest, token: str, deadline: Deadline) -> Response:
         headers = {
             "Authorization": f"Bearer {token}",
             "Amazon-Advertising-API-ClientId": self._client_id,
@@ -519,20 +529,20 @@ class Client:
         method, url = request.method, self.base_url + request.path
         creates = method == "POST"
 
-        def send() -> Answer:
+        def send() -> Response:
             began = time.perf_counter()
             # What a create made is learned even when the call has ended meanwhile.
-            patience = Limit(self.clock, SILENCE_TIMEOUT) if creates else limit
+            patience = Deadline(self.clock, READ_TIMEOUT) if creates else deadline
             answer = self._transport.api(method, url, patience, headers=headers, data=data)
             took = 1000 * (time.perf_counter() - began)
             words = "%s: %s %s: %d in %.0f ms"
             logger.debug(words, request.operation, method, request.path, answer.status, took)
             return answer
 
-        return persist(
+        return send_with_retry(
             send,
             request.operation,
-            limit=limit,
+            deadline=deadline,
             pace=self._pace,
             creates=creates,
             once=creates and not request.repeatable,
@@ -541,14 +551,14 @@ class Client:
 
     def _refusals(self, *, creates: bool) -> int | None:
         """How many 429 to bear; in a call those who wait to create hold up no worker."""
-        if self._limit is None:
-            return OPERATION_REFUSALS
+        if self._deadline is None:
+            return OPERATION_MAX_THROTTLES
         return 1 if creates else None
 
-    def _own_pace(self) -> Pace:
+    def _own_pace(self) -> RateLimiter:
         """The pace of this client's profile, outside of a call."""
-        memory = self._memories.setdefault(self.profile_id, OwnMemory())
-        return Pace(self.clock, memory, self.create_rate)
+        memory = self._memories.setdefault(self.profile_id, InMemoryLimiterState())
+        return RateLimiter(self.clock, memory, self.create_rate)
 
 
 _TEXTS: Final = ("recordType", "statusDetails", "location")
@@ -563,34 +573,34 @@ def _is_report(document: object) -> bool:
     texts = [document[name] for name in _TEXTS if document.get(name) is not None]
     numbers = [document[name] for name in _NUMBERS if document.get(name) is not None]
     return (
-        (is_text(report_id) or _is_number(report_id))
+        (is_valid_text(report_id) or _is_number(report_id))
         and report_id != ""
-        and is_text(document.get("status"))
-        and all(map(is_text, texts))
+        and is_valid_text(document.get("status"))
+        and all(map(is_valid_text, texts))
         and all(map(_is_number, numbers))
     )
 
 
-def another_report(operation: str, asked: str, told: str) -> ApiError:
+def report_mismatch_error(operation: str, asked: str, told: str) -> ApiError:
     """The error of an answer that is about another report than the one that was asked about."""
     return ApiError(
-        f"{operation}: the answer is about report {scrub(told)[:100]}, not {asked}: a proxy mixes "
+        f"{operation}: the answer is about report {redact(told)[:100]}, not {asked}: a proxy mixes "
         "answers up, or connections are shared. Call again",
         operation=operation,
         status=200,
     )
 
 
-def is_text(value: object) -> bool:
+def is_valid_text(value: object) -> bool:
     """Whether it is text that can be written: no half of a surrogate pair in it."""
-    return isinstance(value, str) and not has_half_a_pair(value)
+    return isinstance(value, str) and not has_lone_surrogate(value)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def in_path(report_id: str) -> str:
+def quote_path_segment(report_id: str) -> str:
     """A report's id as a part of a path."""
     if not isinstance(report_id, str) or not report_id:
         raise InvalidRequest(f"report_id={report_id!r} is not the id of a report")
@@ -614,7 +624,7 @@ def _profile_id(profile_id: int | str) -> str:
     text = str(profile_id).strip()
     if isinstance(profile_id, bool) or not (text.isascii() and text.isdigit()):
         raise InvalidRequest(
-            f"profile_id={scrub(repr(profile_id))} is not a profile's number; "
+            f"profile_id={redact(repr(profile_id))} is not a profile's number; "
             "Client.profiles() lists them"
         )
     return text
@@ -655,5 +665,5 @@ def _address(name: str, address: str) -> str:
         if parts.scheme in ("http", "https") and parts.hostname and plain and parts.port != 0:
             return str(address).rstrip("/")
     raise InvalidRequest(
-        f"{name}={scrub(repr(address))} is no address such as 'http://localhost:8080'"
+        f"{name}={redact(repr(address))} is no address such as 'http://localhost:8080'"
     )

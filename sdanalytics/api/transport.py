@@ -26,19 +26,19 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from sdanalytics import __version__
-from sdanalytics.api.pace import Pace
-from sdanalytics.api.secrets import guard_http_logs
-from sdanalytics.clock import Limit
+from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.redact import install_log_redaction
+from sdanalytics._version import __version__
+from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.errors import ConnectionFailed, RateLimited, ReportTimeout, SDAnalyticsError
 
-TRIES: Final = 5
+MAX_ATTEMPTS: Final = 5
 """How often a request is sent that meets 5xx answers or broken connections."""
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to reach a host."""
-SILENCE_TIMEOUT: Final = 60.0
+READ_TIMEOUT: Final = 60.0
 """Seconds without a byte after which a connection counts as broken."""
-STORAGE_SILENCE_TIMEOUT: Final = 10.0
+STORAGE_READ_TIMEOUT: Final = 10.0
 """The same for storage, whose links are good for 30 seconds only."""
 _ANSWER_LOST: Final = (502, 504)
 _FIRST_BACKOFF: Final = 0.5
@@ -57,7 +57,7 @@ _STORAGE_HEADERS: Final = {"Accept-Encoding": "identity"}  # not even our name g
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back, whole.
 
     Attributes
@@ -82,7 +82,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Patience:
+class ResponseLimits:
     """What is borne of an answer: seconds of silence, and bytes."""
 
     silence: float
@@ -96,7 +96,7 @@ class Transport:
     """
 
     def __init__(self, connections: int = 16) -> None:
-        guard_http_logs()
+        install_log_redaction()
         self._connections = connections
         self._connect()
         _ALL.add(self)
@@ -106,15 +106,15 @@ class Transport:
         self._api = _Pool(self._connections, _API_HEADERS)
         self._storage = _Pool(self._connections, _STORAGE_HEADERS)
 
-    def api(self, method: str, url: str, limit: Limit, **request: Any) -> Answer:
+    def api(self, method: str, url: str, deadline: Deadline, **request: Any) -> Response:
         """Send one request to the service (or its login) and read the answer."""
-        patience = Patience(SILENCE_TIMEOUT, _LARGEST_ANSWER)
-        return _unpacked(_exchange(self._api, method, url, limit, patience, **request))
+        patience = ResponseLimits(READ_TIMEOUT, _LARGEST_ANSWER)
+        return _unpacked(_exchange(self._api, method, url, deadline, patience, **request))
 
-    def storage(self, url: str, limit: Limit, most: int) -> Answer:
+    def storage(self, url: str, deadline: Deadline, most: int) -> Response:
         """Get one object of so many bytes at most, sending nothing but the request itself."""
-        patience = Patience(STORAGE_SILENCE_TIMEOUT, most)
-        return _exchange(self._storage, "GET", url, limit, patience)
+        patience = ResponseLimits(STORAGE_READ_TIMEOUT, most)
+        return _exchange(self._storage, "GET", url, deadline, patience)
 
 
 _ALL: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
@@ -159,7 +159,7 @@ class _Pool:
         return self._adapter.send(request, timeout=timeout, **self._settings[host])
 
 
-def _unpacked(answer: Answer) -> Answer:
+def _unpacked(answer: Response) -> Response:
     """Undo the compression that some gateways add, asked or not."""
     if answer.headers.get("Content-Encoding", "").lower() != "gzip":
         return answer
@@ -184,29 +184,29 @@ def _exchange(
     pool: _Pool,
     method: str,
     url: str,
-    limit: Limit,
-    patience: Patience,
+    deadline: Deadline,
+    patience: ResponseLimits,
     **request: Any,
-) -> Answer:
-    remaining = limit.remaining
+) -> Response:
+    remaining = deadline.remaining
     if remaining <= 0:
-        raise timed_out(limit)
+        raise timeout_error(deadline)
     lost: Exception
     try:
         timeout = min(CONNECT_TIMEOUT, remaining), min(patience.silence, remaining)
         with pool.send(method, url, timeout, **request) as response:
-            body = _read(response, limit, patience.most)
-            return Answer(response.status_code, response.headers, body)
+            body = _read(response, deadline, patience.most)
+            return Response(response.status_code, response.headers, body)
     except (requests.RequestException, HTTPError, OSError) as error:
         lost = error
-    if limit.remaining <= 0:
-        raise timed_out(limit)
+    if deadline.remaining <= 0:
+        raise timeout_error(deadline)
     # Raised out here because the caught one, which would hang on as the context, can hold
     # a presigned address.
     raise _connection_failed(lost, url)
 
 
-def _read(response: requests.Response, limit: Limit, most: int) -> bytes:
+def _read(response: requests.Response, deadline: Deadline, most: int) -> bytes:
     # Pieces, put together once: what grew to many MB would leave a hole of its size behind.
     pieces: list[bytes] = []
     length = 0
@@ -215,27 +215,27 @@ def _read(response: requests.Response, limit: Limit, most: int) -> bytes:
     while chunk := response.raw.read1(_CHUNK):
         pieces.append(chunk)
         length += len(chunk)
-        if limit.remaining <= 0:
-            raise timed_out(limit)
+        if deadline.remaining <= 0:
+            raise timeout_error(deadline)
         if length > most:
             raise OSError(errno.EFBIG, f"more than {most:,} bytes came")
     return b"".join(pieces)
 
 
-def timed_out(limit: Limit) -> ReportTimeout:
+def timeout_error(deadline: Deadline) -> ReportTimeout:
     """The error of a call whose time is over."""
     return ReportTimeout(
-        f"the timeout of {limit.seconds:g} seconds passed; call again, "
+        f"the timeout of {deadline.seconds:g} seconds passed; call again, "
         "with a longer timeout= if need be"
     )
 
 
-def _closed(limit: Limit) -> SDAnalyticsError:
+def _closed(deadline: Deadline) -> SDAnalyticsError:
     """The error of a call that may send nothing more before its time is over."""
-    return timed_out(limit) if limit.remaining <= 0 else too_long()
+    return timeout_error(deadline) if deadline.remaining <= 0 else rate_limited_error()
 
 
-def too_long() -> RateLimited:
+def rate_limited_error() -> RateLimited:
     """The error of a call that is to wait for longer than it has time."""
     return RateLimited(
         "the service asked (429) to wait for longer than the call has time. Wait, then call "
@@ -291,7 +291,7 @@ def backoff(attempt: int) -> float:
     return random.uniform(longest / 2, longest)
 
 
-def retry_after(answer: Answer, now: datetime) -> float | None:
+def retry_after(answer: Response, now: datetime) -> float | None:
     """Seconds that the Retry-After header (a number or an HTTP date) asks for, if it does."""
     value = answer.headers.get("Retry-After", "").strip()
     if value.isdecimal():
@@ -303,17 +303,17 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     return None
 
 
-def persist(
-    send: Callable[[], Answer],
+def send_with_retry(
+    send: Callable[[], Response],
     operation: str,
     *,
-    limit: Limit,
-    pace: Pace,
+    deadline: Deadline,
+    pace: RateLimiter,
     creates: bool = False,
     once: bool = False,
-    tries: int = TRIES,
+    tries: int = MAX_ATTEMPTS,
     refusals: int | None = None,
-) -> Answer:
+) -> Response:
     """Send until there is an answer worth having.
 
     Parameters
@@ -344,9 +344,9 @@ def persist(
     """
     failures = refused = 0
     while True:
-        if not pace.wait_turn(limit, creates=creates):
-            raise _closed(limit)
-        sent_at = limit.clock.now().timestamp()
+        if not pace.wait_turn(deadline, creates=creates):
+            raise _closed(deadline)
+        sent_at = deadline.clock.now().timestamp()
         wait = None
         try:
             answer = send()
@@ -354,13 +354,13 @@ def persist(
             failures += 1
             if failures == tries or (once and lost.sent):
                 raise
-            trouble = str(lost)
+            last_error = str(lost)
         else:
-            wait = retry_after(answer, limit.clock.now())
+            wait = retry_after(answer, deadline.clock.now())
             if answer.status == 429:
                 refused += 1
                 pace.refused(operation, sent_at, wait, creates=creates)
-                if refused == refusals or not pace.opens_before(limit, creates=creates):
+                if refused == refusals or not pace.opens_before(deadline, creates=creates):
                     return answer
                 continue
             pace.accepted(creates=creates)
@@ -368,8 +368,8 @@ def persist(
             is_lost = once and answer.status in _ANSWER_LOST
             if answer.status < 500 or failures == tries or is_lost:
                 return answer
-            trouble = f"answer {answer.status}"
+            last_error = f"answer {answer.status}"
         # A worker waits here, and there are few: longer waits are for the next call.
         wait = backoff(failures) if wait is None else min(wait, _LONGEST_TROUBLE)
-        pace.teller.tell(operation, "%s: %s; trying again in %.1f s", operation, trouble, wait)
-        limit.wait(min(wait, limit.remaining))
+        pace.events.log(operation, "%s: %s; trying again in %.1f s", operation, last_error, wait)
+        deadline.wait(min(wait, deadline.remaining))

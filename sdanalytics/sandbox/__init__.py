@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Any
 from sdanalytics.errors import NotConfigured
 
 if TYPE_CHECKING:
-    from sdanalytics.sandbox.depot import Report
-    from sdanalytics.sandbox.exchange import Answer
+    from sdanalytics.sandbox.report_store import Report
+    from sdanalytics.sandbox.scripting import ScriptedResponse
     from sdanalytics.sandbox.server import Sandbox
     from sdanalytics.sandbox.settings import Settings
 
-__all__ = ["Answer", "Report", "Sandbox", "Settings", "start"]
+__all__ = ["Report", "Sandbox", "ScriptedResponse", "Settings", "start"]
 
 # The server library is an extra: without it names below are missing, and only starting a
 # sandbox is an error.
-_HOMES = {"Sandbox": "server", "Answer": "exchange", "Report": "depot", "Settings": "settings"}
+_HOMES = {
+    "Sandbox": "server",
+    "ScriptedResponse": "scripting",
+    "Report": "report_store",
+    "Settings": "settings",
+}
 
 
 def __getattr__(name: str) -> Any:

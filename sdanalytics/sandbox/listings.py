@@ -8,19 +8,25 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
-from sdanalytics.sandbox.account import ADVERTISERS, OPENED, AdGroup, Advertiser, Plan
-from sdanalytics.sandbox.answers import as_json, invalid
-from sdanalytics.sandbox.gate import Gate
+from sdanalytics.sandbox.access import AccessControl
+from sdanalytics.sandbox.responses import as_json, bad_request
 from sdanalytics.sandbox.settings import Settings
+from sdanalytics.sandbox.simulation.advertisers import (
+    ACCOUNT_OPENED,
+    ADVERTISERS,
+    AdGroup,
+    Advertiser,
+    CampaignTemplate,
+)
 
 _STATES: Final = ("enabled", "paused", "archived")
 _LONGEST_PAGE: Final = 100
 
 
-class Listings:
+class ListOperations:
     """The operations that list."""
 
-    def __init__(self, settings: Settings, gate: Gate) -> None:
+    def __init__(self, settings: Settings, gate: AccessControl) -> None:
         self._settings = settings
         self._gate = gate
 
@@ -35,7 +41,7 @@ class Listings:
         self._gate.check_pace("campaigns", advertiser)
         states = request.args.get("stateFilter", "enabled,paused").split(",")
         if not set(states) <= set(_STATES):
-            raise invalid(f"stateFilter is not of {', '.join(_STATES)}")
+            raise bad_request(f"stateFilter is not of {', '.join(_STATES)}")
         start = _number(request, "startIndex", usual=0, least=0)
         count = min(
             _number(request, "count", usual=_LONGEST_PAGE, least=1), self._settings.page_size
@@ -45,13 +51,13 @@ class Listings:
 
     def _documents(self, advertiser: Advertiser) -> Iterator[dict[str, Any]]:
         today = advertiser.today(self._settings.now())
-        for plan in advertiser.begun(today):
+        for plan in advertiser.started_by(today):
             document = _campaign(advertiser, plan, today)
             if document["campaignId"] not in self._settings.unlisted:
                 yield document
 
 
-def _campaign(advertiser: Advertiser, plan: Plan, today: date) -> dict[str, Any]:
+def _campaign(advertiser: Advertiser, plan: CampaignTemplate, today: date) -> dict[str, Any]:
     return {
         "campaignId": AdGroup(advertiser, plan, 0).campaign_id,
         "name": plan.name,
@@ -60,12 +66,12 @@ def _campaign(advertiser: Advertiser, plan: Plan, today: date) -> dict[str, Any]
         "costType": plan.cost_type.lower(),
         "budget": plan.budget,
         "budgetType": "daily",
-        "startDate": max(plan.first_day, OPENED).strftime("%Y%m%d"),
+        "startDate": max(plan.first_day, ACCOUNT_OPENED).strftime("%Y%m%d"),
     }
 
 
 def _number(request: Request, name: str, usual: int, least: int) -> int:
     text = request.args.get(name, str(usual))
     if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise invalid(f"{name} is no number from {least} on")
+        raise bad_request(f"{name} is no number from {least} on")
     return int(text)

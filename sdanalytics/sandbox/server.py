@@ -19,15 +19,15 @@ from urllib.parse import urlsplit
 from werkzeug.routing import Map
 from werkzeug.wrappers import Request, Response
 
+from sdanalytics._core.clock import Clock
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
-from sdanalytics.clock import Clock
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.sandbox.account import ADVERTISERS
-from sdanalytics.sandbox.depot import Content, Report
-from sdanalytics.sandbox.exchange import Answer, Exchange
-from sdanalytics.sandbox.service import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Service
+from sdanalytics.sandbox.report_store import Content, Report
+from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Router
+from sdanalytics.sandbox.scripting import RecordedRequest, ScriptedResponse
 from sdanalytics.sandbox.settings import Settings
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
 
 _HOST: Final = "127.0.0.1"
 _LONGEST_LINE: Final = 1 << 14
@@ -40,7 +40,7 @@ _RESETS: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 class _Listener(ThreadingHTTPServer):
     """What listens at one address, and whoever is connected to it."""
 
-    def __init__(self, port: int, service: Service, routes: Map) -> None:
+    def __init__(self, port: int, service: Router, routes: Map) -> None:
         super().__init__((_HOST, port), _Handler, bind_and_activate=False)
         self.service = service
         self.routes = routes
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             socket.close(self.connection.detach())  # before anybody says goodbye on it
 
 
-def _on_the_wire(response: Response, request: Request, answer: Answer) -> bytes:
+def _on_the_wire(response: Response, request: Request, answer: ScriptedResponse) -> bytes:
     parts, status, headers = response.get_wsgi_response(request.environ)
     body = b"".join(parts)
     if response.headers.get("Transfer-Encoding") == "chunked":
@@ -149,7 +149,7 @@ class Sandbox:
 
     def __init__(self, settings: Settings, port: int = 0) -> None:
         self.settings = settings
-        self._service = Service(settings)
+        self._service = Router(settings)
         self._api = _listener(port, self._service, self._service.api)
         self._storage = _listener(0, self._service, self._service.s3)
         self.base_url = f"http://{_HOST}:{self._api.port}"
@@ -216,7 +216,7 @@ class Sandbox:
         return ADVERTISERS[self.profile_ids[0]].today(self.settings.now())
 
     @property
-    def log(self) -> list[Exchange]:
+    def requests(self) -> list[RecordedRequest]:
         """Every request so far."""
         return list(self._service.log)
 
@@ -234,11 +234,11 @@ class Sandbox:
         """
         return sum(exchange.operation == operation for exchange in self._service.log)
 
-    def arrange(self, operation: str, *answers: Answer) -> None:
+    def script_responses(self, operation: str, *answers: ScriptedResponse) -> None:
         """Let the next exchanges of an operation go so, one each."""
         self._service.arranged.setdefault(operation, deque()).extend(answers)
 
-    def relent(self) -> None:
+    def clear_script(self) -> None:
         """Forget what was arranged and has not happened yet."""
         self._service.arranged.clear()
 
@@ -246,14 +246,14 @@ class Sandbox:
         """Make every access token invalid that was given out."""
         self._service.gate.revoke_tokens()
 
-    def fill_with(self, content: Content) -> None:
+    def set_content(self, content: Content) -> None:
         """Fill reports asked for from now on by `content(report)`: rows, or a raw payload.
 
         Where it gives None the sandbox's own rows are taken.
         """
         self._service.depot.content = content
 
-    def listen(self) -> None:
+    def resume_listening(self) -> None:
         """Listen again at the API's address, after an answer that was the last."""
         self._api.leave()
         self._api = _listener(self._api.port, self._service, self._service.api)
@@ -264,7 +264,7 @@ class Sandbox:
             listener.leave()
 
 
-def _listener(port: int, service: Service, routes: Map) -> _Listener:
+def _listener(port: int, service: Router, routes: Map) -> _Listener:
     if not isinstance(port, int) or not 0 <= port < 1 << 16:
         raise InvalidRequest(f"port={port!r} is no port: a number from 1 to 65535, 0 for any free")
     try:

@@ -9,13 +9,19 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
-from sdanalytics.metrics import RECORD_TYPES, SEGMENT, TACTICS, available, segmented_record_types
-from sdanalytics.sandbox.account import Advertiser
-from sdanalytics.sandbox.answers import Refusal, as_json, invalid
-from sdanalytics.sandbox.depot import Depot, Report
-from sdanalytics.sandbox.gate import Gate
-from sdanalytics.sandbox.rows import Row, rows_of
+from sdanalytics.model.metrics import (
+    MATCHED_TARGET,
+    RECORD_TYPES,
+    TACTICS,
+    available_metrics,
+    segmented_record_types,
+)
+from sdanalytics.sandbox.access import AccessControl
+from sdanalytics.sandbox.report_store import Report, ReportStore
+from sdanalytics.sandbox.responses import ApiErrorResponse, as_json, bad_request
 from sdanalytics.sandbox.settings import Settings
+from sdanalytics.sandbox.simulation.advertisers import Advertiser
+from sdanalytics.sandbox.simulation.report_rows import ReportRow, render_v2_rows
 
 _RECORD_TYPE_NAMES: Final = {
     "campaigns": "CAMPAIGN",
@@ -27,7 +33,7 @@ _RECORD_TYPE_NAMES: Final = {
 _READY: Final = ("SUCCESS", "COMPLETED")
 
 
-class V2:
+class OperationsV2:
     """The operations of version 2.
 
     Attributes
@@ -36,7 +42,7 @@ class V2:
         Where the API listens.
     """
 
-    def __init__(self, settings: Settings, gate: Gate, depot: Depot) -> None:
+    def __init__(self, settings: Settings, gate: AccessControl, depot: ReportStore) -> None:
         self.url = ""
         self._settings = settings
         self._gate = gate
@@ -59,12 +65,12 @@ class V2:
         """Redirect to storage."""
         report = self._own_report(request, report_id, "download_report")
         if self._status(report) not in _READY:
-            raise invalid(f"Report {report_id} is not ready for download.")
+            raise bad_request(f"Report {report_id} is not ready for download.")
         return Response(status=307, headers={"Location": self._depot.link(report)})
 
     def _access(self, request: Request) -> Advertiser:
         if self._settings.retired:
-            raise Refusal(404, "NOT_FOUND", "The requested resource does not exist")
+            raise ApiErrorResponse(404, "NOT_FOUND", "The requested resource does not exist")
         return self._gate.check_access(request)
 
     def _own_report(self, request: Request, report_id: str, operation: str) -> Report:
@@ -76,15 +82,15 @@ class V2:
         self, request: Request, record_type: str, advertiser: Advertiser
     ) -> dict[str, Any]:
         if record_type not in RECORD_TYPES:
-            raise invalid(f"Unknown record type {record_type}")
+            raise bad_request(f"Unknown record type {record_type}")
         body = request.get_json(silent=True)
         if request.mimetype != "application/json" or not isinstance(body, dict):
-            raise invalid("The body is not JSON")
+            raise bad_request("The body is not JSON")
         missing = [name for name in ("reportDate", "tactic", "metrics") if not body.get(name)]
         if missing:
-            raise invalid(f"Missing: {', '.join(missing)}")
+            raise bad_request(f"Missing: {', '.join(missing)}")
         if record_type == "asins" and advertiser.account_type != "seller":
-            raise invalid("The asins report is for sellers only")
+            raise bad_request("The asins report is for sellers only")
         self._check_day(str(body["reportDate"]), advertiser)
         _check_parameters(record_type, body, advertiser)
         return body
@@ -93,12 +99,12 @@ class V2:
         try:
             day = _day(text)
         except ValueError:
-            raise invalid(f"Report date {text} is not YYYYMMDD") from None
+            raise bad_request(f"Report date {text} is not YYYYMMDD") from None
         age = (advertiser.today(self._settings.now()) - day).days
         if age < 0:
-            raise Refusal(422, "UNPROCESSABLE_ENTITY", "Report date is in the future")
+            raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", "Report date is in the future")
         if age > self._settings.history_days:
-            raise Refusal(
+            raise ApiErrorResponse(
                 406,
                 "NOT_ACCEPTABLE",
                 "Report date is too far in the past. Reports are only available for "
@@ -121,9 +127,9 @@ class V2:
         self._depot.build(report, lambda: self._rows(report, advertiser))
         return report
 
-    def _rows(self, report: Report, advertiser: Advertiser) -> list[Row]:
+    def _rows(self, report: Report, advertiser: Advertiser) -> list[ReportRow]:
         body = report.request
-        return rows_of(
+        return render_v2_rows(
             advertiser,
             report.record_type,
             _day(body["reportDate"]),
@@ -160,17 +166,19 @@ def _day(text: str) -> date:
 
 def _check_parameters(record_type: str, body: dict[str, Any], advertiser: Advertiser) -> None:
     if body["tactic"] not in TACTICS:
-        raise Refusal(422, "UNPROCESSABLE_ENTITY", f"Invalid tactic {body['tactic']}")
+        raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", f"Invalid tactic {body['tactic']}")
     segment = body.get("segment")
-    if segment is not None and (segment != SEGMENT or record_type not in segmented_record_types()):
-        raise Refusal(422, "UNPROCESSABLE_ENTITY", f"Invalid segment {segment}")
+    if segment is not None and (
+        segment != MATCHED_TARGET or record_type not in segmented_record_types()
+    ):
+        raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", f"Invalid segment {segment}")
     metrics = str(body["metrics"]).split(",")
-    _check_metrics(metrics, available(record_type, segment))
+    _check_metrics(metrics, available_metrics(record_type, segment))
     if "sku" in metrics and advertiser.account_type != "seller":
-        raise invalid("sku is not supported for vendors")
+        raise bad_request("sku is not supported for vendors")
 
 
 def _check_metrics(metrics: Sequence[str], known: Sequence[str]) -> None:
     wrong = [name for name in metrics if name not in known]
     if wrong:
-        raise Refusal(422, "UNPROCESSABLE_ENTITY", f"Invalid metrics: {', '.join(wrong)}")
+        raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", f"Invalid metrics: {', '.join(wrong)}")

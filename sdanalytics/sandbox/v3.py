@@ -14,21 +14,21 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
-from sdanalytics.sandbox.account import Advertiser
-from sdanalytics.sandbox.answers import Refusal, as_json, invalid
-from sdanalytics.sandbox.depot import EMPTY, Depot, Report
-from sdanalytics.sandbox.gate import Gate
-from sdanalytics.sandbox.rows import v3_rows_of
+from sdanalytics.sandbox.access import AccessControl
+from sdanalytics.sandbox.report_store import EMPTY, Report, ReportStore
+from sdanalytics.sandbox.responses import ApiErrorResponse, as_json, bad_request
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.wanted import Wanted
+from sdanalytics.sandbox.simulation.advertisers import Advertiser
+from sdanalytics.sandbox.simulation.report_rows import render_v3_rows
+from sdanalytics.sandbox.v3_request import V3Request
 
 _CONTENT_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
 
 
-class V3:
+class OperationsV3:
     """The operations of version 3."""
 
-    def __init__(self, settings: Settings, gate: Gate, depot: Depot) -> None:
+    def __init__(self, settings: Settings, gate: AccessControl, depot: ReportStore) -> None:
         self._settings = settings
         self._gate = gate
         self._depot = depot
@@ -53,7 +53,7 @@ class V3:
         report = self._own_report(request, report_id, "delete_report")
         with self._depot.lock:
             if self._status(report) != "PENDING":
-                raise invalid(f"Report {report_id} is not PENDING and cannot be deleted")
+                raise bad_request(f"Report {report_id} is not PENDING and cannot be deleted")
             report.status, report.ready_at = "CANCELLED", self._settings.monotonic()
         return as_json(self._described(report))
 
@@ -62,14 +62,16 @@ class V3:
         self._gate.check_pace(operation, advertiser)
         report = self._depot.find(report_id, "v3", advertiser)
         if report.status == "CANCELLED":
-            raise Refusal(404, "NOT_FOUND", f"Could not find report {report_id}")
+            raise ApiErrorResponse(404, "NOT_FOUND", f"Could not find report {report_id}")
         return report
 
-    def _wanted(self, body: object, advertiser: Advertiser) -> Wanted:
+    def _wanted(self, body: object, advertiser: Advertiser) -> V3Request:
         today = advertiser.today(self._settings.now())
-        return Wanted.of(body, advertiser, today, self._settings.v3_history_days)
+        return V3Request.parse(body, advertiser, today, self._settings.v3_history_days)
 
-    def _new_report(self, body: dict[str, Any], wanted: Wanted, advertiser: Advertiser) -> Report:
+    def _new_report(
+        self, body: dict[str, Any], wanted: V3Request, advertiser: Advertiser
+    ) -> Report:
         report = Report(
             report_id=str(uuid.uuid4()),
             api="v3",
@@ -81,7 +83,7 @@ class V3:
             details="",
             **self._depot.times(),
         )
-        self._depot.build(report, lambda: v3_rows_of(advertiser, wanted, self._settings.now()))
+        self._depot.build(report, lambda: render_v3_rows(advertiser, wanted, self._settings.now()))
         return report
 
     def _status(self, report: Report) -> str:
@@ -125,10 +127,12 @@ class V3:
 
 def _body(request: Request) -> Any:
     if request.mimetype != _CONTENT_TYPE:
-        raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be {_CONTENT_TYPE}")
+        raise ApiErrorResponse(
+            415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be {_CONTENT_TYPE}"
+        )
     body = request.get_json(force=True, silent=True)
     if body is None:
-        raise invalid("The body is not JSON")
+        raise bad_request("The body is not JSON")
     return body
 
 
@@ -138,7 +142,7 @@ def _refuse_duplicate(body: dict[str, Any], building: Iterable[Report]) -> None:
     for report in building:
         if report.api == "v3" and all(report.request[name] == body[name] for name in same):
             words = f"The Request is a duplicate of : {report.report_id}"
-            raise Refusal(425, "TOO_EARLY", words)
+            raise ApiErrorResponse(425, "TOO_EARLY", words)
 
 
 def _moment(moment: datetime) -> str:

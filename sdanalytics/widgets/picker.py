@@ -14,37 +14,37 @@ from typing import Any, Final, Literal
 import ipywidgets as ipw
 import pandas as pd
 
+from sdanalytics._core.deadline import Deadline
 from sdanalytics.api.client import Client
-from sdanalytics.api.dialects import DIALECTS
-from sdanalytics.api.profiles import Profile
-from sdanalytics.cache import ReportCache
-from sdanalytics.call import Call, check_cache, check_client, opened_store
-from sdanalytics.clock import Limit
 from sdanalytics.errors import Cancelled, InvalidRequest, SDAnalyticsError
-from sdanalytics.job import ReportJob
-from sdanalytics.metrics import (
+from sdanalytics.fetch.fetch_run import FetchRun, open_cache, validate_cache, validate_client
+from sdanalytics.fetch.job import ReportJob
+from sdanalytics.fetch.plan import Action
+from sdanalytics.fetch.progress import Progress
+from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.model.metrics import (
+    MATCHED_TARGET,
     RECORD_TYPES,
-    SEGMENT,
     TACTICS,
     default_metrics,
     segmented_record_types,
 )
-from sdanalytics.plan import Action
-from sdanalytics.progress import Progress
-from sdanalytics.query import ReportQuery
-from sdanalytics.widgets.metrics import MetricChoice
-from sdanalytics.widgets.parts import (
+from sdanalytics.model.profile import Profile
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.cache import ReportCache
+from sdanalytics.widgets.components import (
+    alert_html,
     button,
-    close_all,
+    close_tree,
     code_block,
-    day,
+    date_picker,
+    dropdown,
+    hbox,
     heading,
-    menu,
-    row,
-    said,
-    warned,
+    status_html,
 )
-from sdanalytics.widgets.result import ResultView
+from sdanalytics.widgets.metric_selector import MetricSelector
+from sdanalytics.widgets.result_view import ResultView
 
 Cache = ReportCache | str | os.PathLike[str] | Literal[False] | None
 
@@ -122,8 +122,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     _fetched: ReportQuery | None = None
 
     def __init__(self, client: Client | None = None, cache: Cache = None) -> None:
-        check_client(client)
-        check_cache(cache)
+        validate_client(client)
+        validate_cache(cache)
         self._given = client
         self._client = client or Client.from_env()
         self._cache = cache
@@ -133,12 +133,12 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self._make_results()
         super().__init__(
             [
-                row(self.profile, self.record_type, self.tactic, self.segment),
-                row(self.start, self.end, *self.spans),
+                hbox(self.profile, self.record_type, self.tactic, self.segment),
+                hbox(self.start, self.end, *self.spans),
                 self.days,
                 heading("Metrics"),
                 self.metrics,
-                row(self.fetch_button, self.cancel_button, self.progress),
+                hbox(self.fetch_button, self.cancel_button, self.progress),
                 self.status,
                 self.remark,
                 self.result,
@@ -163,7 +163,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         if not self.metrics.value:
             raise InvalidRequest("no metric is chosen: tick some, or take a preset")
         self._check_days()
-        query = ReportQuery.of(
+        query = ReportQuery.parse(
             self.record_type.value,
             self.start.value,
             self.end.value,
@@ -172,7 +172,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             segment=self._segment,
             api=self._client.api,
         )
-        query.refuse_future(self._today(), f"in {self._profile().timezone}")
+        query.ensure_not_future(self._today(), f"in {self._profile().timezone}")
         return query
 
     def _check_days(self) -> None:
@@ -211,24 +211,24 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         """Begin to fetch what is chosen; `wait` waits for it."""
         self.remark.value = ""
         if self._job is not None and self._job.is_running:
-            self.remark.value = said(
+            self.remark.value = status_html(
                 "Still cancelling: press Fetch again in a moment"
                 if self._job.is_cancelled
                 else "A fetch is running: wait for it, or press Cancel before you fetch anew"
             )
             return
-        limit = Limit(self._client.clock, DIALECTS[self._client.api].timeout)
+        deadline = Deadline(self._client.clock, PROTOCOLS[self._client.api].timeout)
         meter = partial(_Meter, self, clock=self._client.clock)
         try:
             query = self.query
             client = self._client.for_profile(self.profile.value)
         except SDAnalyticsError as error:
-            self.status.value = warned(str(error))
+            self.status.value = alert_html(str(error))
             return
         self.progress.value, self.progress.bar_style = 0, "info"
-        self.status.value = said("Asking for reports ...")
+        self.status.value = status_html("Asking for reports ...")
         self._shown.clear()
-        self._job = ReportJob(query, client, self._cache, "auto", limit, meter)
+        self._job = ReportJob(query, client, self._cache, "auto", deadline, meter)
         self._job.add_done_callback(self._ended)
         self._job.start()
 
@@ -236,9 +236,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         """End the fetch that is running; what has arrived is stored."""
         self.remark.value = ""
         if self._job is None or not self._job.is_running:
-            self.remark.value = said("There is nothing to cancel")
+            self.remark.value = status_html("There is nothing to cancel")
             return
-        self.status.value = said("Cancelling ...")
+        self.status.value = status_html("Cancelling ...")
         self._job.cancel()
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -252,34 +252,40 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         if self.comm is None:  # never shown to anybody, or closed before
             return
         self.metrics.close()
-        close_all(self)
+        close_tree(self)
 
     def __repr__(self) -> str:
         days = f"{self.start.value} to {self.end.value}"
         return f"ReportPicker({self.record_type.value}, {days}, profile {self.profile.value})"
 
     def _make_choices(self) -> None:
-        self._profiles, trouble = _profiles(self._client)
+        self._profiles, last_error = _profiles(self._client)
         own = self._client.profile_id
         names = [(_title(p), p.profile_id) for p in self._profiles.values()]
-        self.profile = menu("Profile", names or [(own, own)], "Whose reports", "28em")
+        self.profile = dropdown("Profile", names or [(own, own)], "Whose reports", "28em")
         self.profile.value = own if own in self._profiles or not names else names[0][1]
         if names and own not in self._profiles:
-            trouble = f"profile {own} is not among those of this login: the first one is chosen"
-        self.record_type = menu("Report", RECORD_TYPES, "What a row of the report is about", "14em")
+            last_error = f"profile {own} is not among those of this login: the first one is chosen"
+        self.record_type = dropdown(
+            "Report", RECORD_TYPES, "What a row of the report is about", "14em"
+        )
         tactics = [(f"{name}: {_MEANINGS[name]}", name) for name in TACTICS]
-        self.tactic = menu("Tactic", [(BOTH, BOTH), *tactics], "How the ads were targeted", "20em")
-        self.segment = menu("Segment", [NONE], "Rows split by the page of the click", "14em")
-        self.start = day("From", "First day, in the profile's time zone")
-        self.end = day("To", "Last day, inclusive")
+        self.tactic = dropdown(
+            "Tactic", [(BOTH, BOTH), *tactics], "How the ads were targeted", "20em"
+        )
+        self.segment = dropdown("Segment", [NONE], "Rows split by the page of the click", "14em")
+        self.start = date_picker("From", "First day, in the profile's time zone")
+        self.end = date_picker("To", "Last day, inclusive")
         self.spans = [
             button(f"Last {span} days", f"The {span} days before today, where the profile is")
             for span in _SPANS
         ]
         self.days = ipw.HTML()
-        self.metrics = MetricChoice()
+        self.metrics = MetricSelector()
         self.remark = ipw.HTML()
-        self.status = ipw.HTML(warned(trouble) if trouble else said("Nothing fetched yet"))
+        self.status = ipw.HTML(
+            alert_html(last_error) if last_error else status_html("Nothing fetched yet")
+        )
 
     def _make_results(self) -> None:
         self.fetch_button = button("Fetch", "Fetch what is chosen", style="primary")
@@ -312,7 +318,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         """Offer what the record type has; what was chosen stays as far as it applies."""
         able = self.record_type.value in segmented_record_types()
         segment = self.segment.value if able else NONE
-        options = [NONE, SEGMENT] if able else [NONE]
+        options = [NONE, MATCHED_TARGET] if able else [NONE]
         if len(options) != len(self.segment.options):
             self.segment.options = options
             self.segment.value = segment
@@ -327,10 +333,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.result.head(is_chosen=self._is_shown())
         try:
             query = self.query
-            self.days.value = said(self._what_is_stored(query))
+            self.days.value = status_html(self._what_is_stored(query))
             self.code_shown.value = code_block(self.code)
         except SDAnalyticsError as error:
-            self.days.value = warned(str(error))
+            self.days.value = alert_html(str(error))
             self.code_shown.value = ""
 
     def _is_shown(self) -> bool:
@@ -348,12 +354,12 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         if self._cache is False:
             return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
-        limit = Limit(client.clock, DIALECTS[client.api].timeout)
-        with opened_store(self._cache) as store:
-            plan = Call(query, client, self._profile(), store, "auto", limit).plan()
+        deadline = Deadline(client.clock, PROTOCOLS[client.api].timeout)
+        with open_cache(self._cache) as store:
+            plan = FetchRun(query, client, self._profile(), store, "auto", deadline).plan()
         days: dict[str, set[date]] = {action: set() for action in _ACTIONS}
         for step in plan.steps:
-            days[step.action].add(step.piece.date)
+            days[step.action].add(step.partition.date)
         days["store"] -= days["create"] | days["being built"] | days["gone"]
         told = [f"{words}: {_ranges(days[act])}" for act, words in _ACTIONS.items() if days[act]]
         return "; ".join([every, *told])
@@ -389,9 +395,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             self.progress.bar_style = "success"
             self.data, self._fetched = frame, job.query
             self.progress.value = self.progress.max
-            self.status.value = said("Drawing ...")
+            self.status.value = status_html("Drawing ...")
             self.result.show(frame)
-            end = said(_summary_of(frame))
+            end = status_html(_summary_of(frame))
         self._chosen()
         self.status.value = end
 
@@ -420,32 +426,32 @@ class _Meter(Progress):
         bar = self._picker.progress
         bar.max, bar.value = max(self.total, 1), done
         if self._picker._job is not None and not self._picker._job.is_cancelled:
-            self._picker.status.value = said(f"{done} of {self.total} reports; {words}")
+            self._picker.status.value = status_html(f"{done} of {self.total} reports; {words}")
 
 
 def _profiles(client: Client) -> tuple[dict[str, Profile], str]:
     """The profiles of the login by id; what went wrong, if they cannot be listed."""
-    known, trouble = {}, ""
+    known, last_error = {}, ""
     try:
-        documents = client.within(Limit(client.clock, _PROFILES_LIMIT)).list_profiles()
+        documents = client.within(Deadline(client.clock, _PROFILES_LIMIT)).list_profiles()
     except SDAnalyticsError as error:
         return {}, f"the profiles cannot be listed: {error}"
     for document in documents:
         try:
-            profile = Profile.of(document)
+            profile = Profile.from_api(document)
         except SDAnalyticsError as error:
-            trouble = str(error)
+            last_error = str(error)
         else:
             known[profile.profile_id] = profile
-    return known, trouble
+    return known, last_error
 
 
 def _trouble(error: Exception) -> str:
     """How a fetch has ended that brought no frame, in words."""
     if isinstance(error, Cancelled):
-        return said("Cancelled. What had arrived is stored; fetch again for the rest")
+        return status_html("Cancelled. What had arrived is stored; fetch again for the rest")
     unexpected = "" if isinstance(error, SDAnalyticsError) else "Unexpected: "
-    return warned(f"{unexpected}{type(error).__name__}: {error}")
+    return alert_html(f"{unexpected}{type(error).__name__}: {error}")
 
 
 def _title(profile: Profile) -> str:

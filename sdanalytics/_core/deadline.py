@@ -1,0 +1,60 @@
+"""How long a call may take, and whether somebody ended it."""
+
+from __future__ import annotations
+
+import copy
+import queue
+import threading
+from typing import Any
+
+from sdanalytics._core.clock import Clock
+
+
+class Deadline:
+    """How long a call may take, and whether somebody ended it.
+
+    Parameters
+    ----------
+    clock : Clock
+    seconds : float
+        From now on, on the monotonic clock.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+        self._end = clock.monotonic() + seconds
+        self._stopped = threading.Event()
+        self.is_cancelled = False
+        self._inboxes: list[queue.SimpleQueue[Any]] = []
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left; 0 when the time is over or the call was stopped."""
+        if self._stopped.is_set():
+            return 0.0
+        return max(0.0, self._end - self.clock.monotonic())
+
+    def wait(self, seconds: float) -> None:
+        """Let `seconds` pass; returns at once when the call is stopped."""
+        if seconds > 0:
+            self.clock.wait(self._stopped, seconds)
+
+    def child(self) -> Deadline:
+        """The same limit for one of the call's many threads; ends when the call does."""
+        return copy.copy(self)
+
+    def notify(self, inbox: queue.SimpleQueue[Any]) -> None:
+        """Have None put into `inbox` when the call is stopped: who waits for it shall see."""
+        self._inboxes.append(inbox)
+
+    def cancel(self) -> None:
+        """End the call because its answer is no longer wanted."""
+        self.is_cancelled = True
+        self.expire()
+
+    def expire(self) -> None:
+        """End the call: all its waits return now."""
+        self._stopped.set()
+        for inbox in self._inboxes:
+            inbox.put(None)

@@ -1,0 +1,1 @@
+"""Figures computed from frames: KPIs, summaries, comparisons."""

@@ -1,0 +1,269 @@
+"""`fetch_report`: the whole flow, or the cache, in one call; and the same in the background."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from sdanalytics._core.deadline import Deadline
+from sdanalytics.api.client import Client
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.fetch.fetch_run import open_cache, open_run, validate_cache, validate_client
+from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
+from sdanalytics.fetch.plan import ReportPlan
+from sdanalytics.fetch.progress import Progress
+from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.model.literals import Refresh
+from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
+from sdanalytics.store.cache import ReportCache
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_REFRESH: Final = get_args(Refresh)
+
+
+def fetch_report(
+    record_type: str,
+    start: DateLike,
+    end: DateLike | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    tactic: str | Sequence[str] | None = None,
+    segment: str | None = None,
+    client: Client | None = None,
+    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    refresh: Refresh = "auto",
+    timeout: float | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Fetch a Sponsored Display report as a typed frame, from the cache where it can be.
+
+    What is not stored yet, or may have been restated since, is asked for: each day and
+    tactic is one report of the service, all are built side by side, and each is stored as
+    soon as it arrives. Whatever fails later, nothing that came is lost.
+
+    Parameters
+    ----------
+    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}
+    start, end : str, date or Timestamp
+        Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
+        that one day.
+    metrics : sequence of str, optional
+        Amazon's version 2 names, in both versions of the API; what only version 3 has, by its
+        name there (`list_metrics`). By default names, state, currency, impressions, clicks,
+        cost and the 14-day results (`sdanalytics.metrics.default_metrics`).
+    tactic : {"T00020", "T00030"} or a sequence of them, optional
+        Contextual, audiences; both by default.
+    segment : {"matchedTarget"}, optional
+        Split by the page where the ad was clicked (campaigns, adGroups, targets).
+    client : Client, optional
+        By default `Client.from_env()`.
+    cache : ReportCache or path, optional
+        Where reports are kept; None: the default place; False: nowhere.
+    refresh : {"auto", "never", "always"}
+        ``"auto"`` asks again for days that Amazon may have restated
+        (`sdanalytics.store.freshness`); ``"never"`` only for days that are not stored at all;
+        ``"always"`` for all days. Days that the service no longer has come from the store.
+    timeout : float, optional
+        Seconds for the whole call; by default half an hour with version 2 of the API, four
+        hours with version 3.
+    progress : bool, optional
+        A bar: always, never, or (None) when it takes long and somebody is looking.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `date`, `tactic`, the identity columns of the record type, then the metrics
+        in the order asked, none twice. Rows sorted by date, tactic and identity. The dtypes
+        never depend on the data: `date` ``datetime64[s]``; ids and counts ``Int64``; money
+        (in the profile's currency) and ratios ``float64``, NaN where missing; few-valued
+        text ``category``; other text ``str``. ``attrs["sdanalytics"]`` tells where it came
+        from.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured
+        Before any network is touched; only whether the profile exists, and whether the last
+        day has begun where it is, has to be asked.
+    PartialFetchError
+        When some reports failed; the others are stored, and calling again asks for the rest.
+    ApiError, ReportFailed, DownloadFailed, CorruptReport
+        When all failed for one reason. `Unauthorized` and `RateLimited` end the call at once.
+    ReportTimeout
+        When `timeout` passed; what arrived is stored.
+    CacheError
+        When the store cannot be written.
+
+    Examples
+    --------
+    >>> import sdanalytics as sda
+    >>> with sda.sandbox.start() as sandbox:
+    ...     day = sandbox.today
+    ...     df = sda.fetch_report("campaigns", day, client=sandbox.client, cache=False)
+    >>> df.columns[:3].tolist()
+    ['date', 'tactic', 'campaignId']
+    """
+    ask = partial(
+        ReportQuery.parse, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    )
+    job = _job(ask, client, cache, refresh, timeout, progress)
+    try:
+        return job.result()
+    except BaseException:  # Ctrl-C, above all: nobody waits for it any more
+        job.abandon()
+        job.wait(SHUTDOWN_GRACE)
+        raise
+
+
+def submit_report(
+    record_type: str,
+    start: DateLike,
+    end: DateLike | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    tactic: str | Sequence[str] | None = None,
+    segment: str | None = None,
+    client: Client | None = None,
+    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    refresh: Refresh = "auto",
+    timeout: float | None = None,
+    progress: bool = False,
+) -> ReportJob:
+    """Begin to fetch a report, and return at once.
+
+    Parameters
+    ----------
+    record_type, start, end, metrics, tactic, segment, client, cache, refresh, timeout
+        As in `fetch_report`, which is this and a wait for the result.
+    progress : bool
+        A bar, besides what the job shows of itself.
+
+    Returns
+    -------
+    ReportJob
+        Its `status`, `wait`, `result` and `cancel`; in a notebook it shows how it is doing.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured
+        Before any network is touched. Whatever else can go wrong `ReportJob.result` raises.
+
+    Examples
+    --------
+    >>> import sdanalytics as sda
+    >>> with sda.sandbox.start() as sandbox:
+    ...     job = sda.submit_report(
+    ...         "campaigns", sandbox.today, client=sandbox.client, cache=False
+    ...     )
+    ...     df = job.result()
+    >>> job.status().state
+    'done'
+    """
+    ask = partial(
+        ReportQuery.parse, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    )
+    return _job(ask, client, cache, refresh, timeout, progress)
+
+
+def plan_report(
+    record_type: str,
+    start: DateLike,
+    end: DateLike | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    tactic: str | Sequence[str] | None = None,
+    segment: str | None = None,
+    client: Client | None = None,
+    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    refresh: Refresh = "auto",
+) -> ReportPlan:
+    """Tell what `fetch_report` would do, without asking for any report.
+
+    Parameters
+    ----------
+    record_type, start, end, metrics, tactic, segment, client, cache, refresh
+        As in `fetch_report`.
+
+    Returns
+    -------
+    ReportPlan
+        How many reports the call would ask for, which are being built already, what comes
+        from the store, and which days the service no longer has.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured, ApiError
+        As `fetch_report`. Only the facts of the profile are asked for, once.
+    """
+    ask = partial(
+        ReportQuery.parse, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    )
+    query, client = _checked(ask, client, cache, refresh)
+    deadline = Deadline(client.clock, PROTOCOLS[client.api].timeout)
+    with open_run(query, client, cache, refresh, deadline) as call:
+        return call.plan()
+
+
+def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """The reports of a store that were asked for and have not come yet.
+
+    Parameters
+    ----------
+    cache : ReportCache or path, optional
+        As in `fetch_report`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `ReportCache.pending`.
+    """
+    with open_cache(cache) as store:
+        return store.pending()
+
+
+def _job(
+    ask: Callable[..., ReportQuery],
+    client: Client | None,
+    cache: object,
+    refresh: str,
+    timeout: float | None,
+    show: bool | None,
+) -> ReportJob:
+    """The job of a call that makes sense, begun."""
+    query, client = _checked(ask, client, cache, refresh, timeout)
+    usual = PROTOCOLS[client.api].timeout
+    deadline = Deadline(client.clock, usual if timeout is None else timeout)
+    meter = partial(Progress, query.record_type, show=show, clock=client.clock)
+    return ReportJob(query, client, cache, refresh, deadline, meter).start()
+
+
+def _checked(
+    ask: Callable[..., ReportQuery],
+    client: Client | None,
+    cache: object,
+    refresh: str,
+    timeout: float | None = None,
+) -> tuple[ReportQuery, Client]:
+    """What is asked for, and the client to ask; nonsense is said first."""
+    ask()
+    _check_options(refresh, timeout, client, cache)
+    client = client or Client.from_env()
+    query = ask(api=client.api)
+    query.ensure_not_future(latest_local_date(client.clock.now()), "where it is latest")
+    return query, client
+
+
+def _check_options(refresh: object, timeout: object, client: object, cache: object) -> None:
+    if not isinstance(refresh, str) or refresh not in _REFRESH:
+        raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")
+    validate_client(client)
+    validate_cache(cache)
+    if timeout is None:
+        return
+    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
+    if not is_number or not float(timeout) > 0:  # type: ignore[arg-type]  # it is a number
+        raise InvalidRequest(f"timeout={timeout!r} is no number of seconds above 0")

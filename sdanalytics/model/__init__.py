@@ -1,0 +1,1 @@
+"""Amazon's vocabulary as plain data: metrics, dtypes, partitions, queries, profiles."""

@@ -1,0 +1,1 @@
+"""From the bytes of a report to an Arrow table of the right types."""

@@ -1,0 +1,1 @@
+"""The advertisers that the sandbox makes up, and the reports about them."""

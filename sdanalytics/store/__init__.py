@@ -1,0 +1,1 @@
+"""The cache on disk or object storage: partitions, and everything known about them."""

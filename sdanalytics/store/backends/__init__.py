@@ -1,0 +1,1 @@
+"""Where a store is kept: a folder, or object storage."""
