@@ -44,8 +44,8 @@ class Kpi:
 
     name: str
     label: str
-    part: str
-    whole: str
+    numerator: str
+    denominator: str
     unit: str
     meaning: str
     factor: int = 1
@@ -147,14 +147,14 @@ def metric_unit(name: str) -> str:
 def is_attributed(name: str) -> bool:
     """Whether conversions are in it: these change for weeks, traffic settles in days."""
     if name in KPIS:
-        return is_attributed(KPIS[name].part) or is_attributed(KPIS[name].whole)
+        return is_attributed(KPIS[name].numerator) or is_attributed(KPIS[name].denominator)
     return name in CONVERSION_METRICS or name.startswith(_ATTRIBUTED)
 
 
 def required_metrics(name: str) -> list[str]:
     """The metrics to fetch for it."""
     if name in KPIS:
-        both = [*required_metrics(KPIS[name].part), *required_metrics(KPIS[name].whole)]
+        both = [*required_metrics(KPIS[name].numerator), *required_metrics(KPIS[name].denominator)]
         return list(dict.fromkeys(both))
     if name in CONVERSION_METRICS:
         return ["costType", *CONVERSION_METRICS[name]]

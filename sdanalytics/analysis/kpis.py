@@ -174,7 +174,7 @@ def _own(df: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 def _ingredients(name: str) -> list[str]:
     kpi = KPIS.get(name)
-    return [name, *required_metrics(name), *([kpi.part, kpi.whole] if kpi else [])]
+    return [name, *required_metrics(name), *([kpi.numerator, kpi.denominator] if kpi else [])]
 
 
 def _summary(
@@ -304,11 +304,11 @@ def _warn_once() -> None:
 
 
 def _has(df: pd.DataFrame, kpi: Kpi) -> bool:
-    return kpi.part in df and kpi.whole in df
+    return kpi.numerator in df and kpi.denominator in df
 
 
 def _ratio(df: pd.DataFrame, kpi: Kpi) -> pd.Series[Any]:
-    return kpi.factor * _divide(df[kpi.part], df[kpi.whole])
+    return kpi.factor * _divide(df[kpi.numerator], df[kpi.denominator])
 
 
 def _divide(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[Any]:

@@ -5,7 +5,9 @@ A leaf: this module imports nothing of the package, so that anything may name a 
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
 PARTITION_KEYS: Final = ("source", "profile_id", "record_type", "segment", "tactic", "date")
@@ -21,8 +23,41 @@ def report_name(record_type: str, segment: str | None) -> str:
     return f"{record_type}+{segment}" if segment else record_type
 
 
+class ProfileKey(NamedTuple):
+    """A profile of one service: whose reports are meant.
+
+    Attributes
+    ----------
+    source : str
+        The region, or host:port of a custom `base_url`.
+    profile_id : str
+    """
+
+    source: str
+    profile_id: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the rows of a stored partition come from.
+
+    Attributes
+    ----------
+    report_id : str
+        The service's name of the report.
+    fetched_at : datetime.datetime
+        Aware; the rows are as of some moment after it.
+    api : str
+        The version of the reporting API.
+    """
+
+    report_id: str
+    fetched_at: datetime
+    api: str
+
+
 class Partition(NamedTuple):
-    """One day of one report: what the service builds and the cache keeps as one piece.
+    """A day and tactic of a report of a profile.
 
     Attributes
     ----------
@@ -42,13 +77,42 @@ class Partition(NamedTuple):
     tactic: str
     date: date
 
+    @property
+    def profile(self) -> ProfileKey:
+        """The profile that it belongs to."""
+        return ProfileKey(self.source, self.profile_id)
+
+    def to_keys(self) -> dict[str, str]:
+        """The values of `PARTITION_KEYS` as text; `from_keys` reads them back."""
+        return {
+            "source": self.source,
+            "profile_id": self.profile_id,
+            "record_type": self.record_type,
+            "segment": self.segment or NO_SEGMENT,
+            "tactic": self.tactic,
+            "date": self.date.isoformat(),
+        }
+
+    @classmethod
+    def from_keys(cls, keys: Mapping[str, str]) -> Partition:
+        """Parse what `to_keys` gave; ValueError when the date is none."""
+        segment = keys["segment"]
+        return cls(
+            source=keys["source"],
+            profile_id=keys["profile_id"],
+            record_type=keys["record_type"],
+            segment=None if segment == NO_SEGMENT else segment,
+            tactic=keys["tactic"],
+            date=date.fromisoformat(keys["date"]),
+        )
+
     def __str__(self) -> str:
         report = report_name(self.record_type, self.segment)
         return f"{report} {self.tactic} {self.date}"
 
 
 class PartitionSeries(NamedTuple):
-    """The slices of all days."""
+    """The partitions of all days of a report and tactic."""
 
     source: str
     profile_id: str
@@ -56,11 +120,16 @@ class PartitionSeries(NamedTuple):
     segment: str | None
     tactic: str
 
+    @property
+    def profile(self) -> ProfileKey:
+        """The profile that it belongs to."""
+        return ProfileKey(self.source, self.profile_id)
+
     @classmethod
     def from_partition(cls, partition: Partition) -> PartitionSeries:
-        """The one that a slice is a day of."""
+        """The series that a partition is a day of."""
         return cls._make(partition[:-1])
 
     def partition(self, day: date) -> Partition:
-        """Its slice of a day."""
+        """The partition of a day."""
         return Partition(*self, day)

@@ -645,7 +645,7 @@ def _mark_endless(ax: Axes, endless: pd.DataFrame, metric: str, n: int) -> None:
             transform=ax.get_xaxis_transform(),
         )  # fmt: skip
     if endless.any(axis=None):
-        add_caption(ax, f"▲ {KPIS[metric].part} without {KPIS[metric].whole}")
+        add_caption(ax, f"▲ {KPIS[metric].numerator} without {KPIS[metric].denominator}")
 
 
 def _last_days(days: pd.DatetimeIndex, freq: str | None) -> pd.DatetimeIndex:

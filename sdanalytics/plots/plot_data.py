@@ -109,7 +109,7 @@ def _weight(data: pd.DataFrame, metric: str) -> str:
         return metric
     if "cost" in data and ("currency" not in data or data["currency"].nunique() < 2):
         return "cost"
-    return KPIS[metric].whole if metric in KPIS else AMAZON_RATIOS[metric][1]
+    return KPIS[metric].denominator if metric in KPIS else AMAZON_RATIOS[metric][1]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def trend_data(data: pd.DataFrame, metric: str, by: str | None, n: int) -> Trend
     if by is not None:
         adds_up = is_additive(metric) or not is_catalogued(metric) or weight != metric
         placed, names = _folded(data, by, weight, n, _GROUP, rest=adds_up)
-    part = KPIS[metric].part if metric in KPIS else metric
+    part = KPIS[metric].numerator if metric in KPIS else metric
     long = aggregate(placed, [metric, part], ["date", _GROUP])
     values, parts = (
         _with_gaps(long.pivot(index="date", columns=_GROUP, values=name).sort_index(axis=1))
