@@ -54,8 +54,10 @@ class TestSubmit:
             frame, fetch_report("campaigns", *span, client=box.client, cache=store)
         )
         status = job.status()
-        assert (status.state, status.reports, status.arrived) == ("done", 6, 6)
-        assert (status.from_store, status.waiting, status.failed) == (0, 0, 0)
+        assert (status.state, status.days, status.days_done) == ("done", 3, 3)
+        assert (status.partitions, status.completed, status.from_cache) == (6, 6, 0)
+        assert (status.waiting, status.downloading, status.failed) == (0, 0, 0)
+        assert (status.reports, status.arrived, status.from_store) == (6, 6, 0)  # old names
         assert 5 <= status.seconds < 10  # the delay of the sandbox, on the clock that jumps
         assert job.result() is frame
 
@@ -66,8 +68,10 @@ class TestSubmit:
         assert not job.wait(0.01)
         assert job.status().state == "running"
         assert is_true_soon(lambda: slow.count("request_report") == 6)
+        assert is_true_soon(lambda: job.status().reports_in_flight == 6)
         assert job.status().waiting == 6
-        assert "running: 0 of 6 reports, 6 waiting, 0 from the store" in repr(job)
+        shown = "running: 0 of 3 days, 6 reports in flight, 0 days from the cache"
+        assert shown in repr(job)
         assert f"campaigns {slow.today - timedelta(3)} to {slow.today - timedelta(1)}" in repr(job)
         job.cancel()
         assert job.wait(SECONDS)
@@ -75,7 +79,7 @@ class TestSubmit:
     def test_what_makes_no_sense_is_said_at_once(self, box: Box) -> None:
         with pytest.raises(sda.InvalidRequest, match="did you mean 'campaigns'"):
             submit("campaign", box.day(1), client=box.client)
-        with pytest.raises(sda.InvalidRequest, match="cache=5"):
+        with pytest.raises(sda.InvalidRequest, match="got 5"):
             submit("campaigns", box.day(1), client=box.client, cache=5)  # type: ignore[arg-type]
         with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
             submit("campaigns", box.day(1))
@@ -93,7 +97,7 @@ class TestSubmit:
             with pytest.raises(sda.ReportFailed):
                 job.result()
         assert job.status().state == "failed"
-        assert job.status().failed == 2
+        assert (job.status().failed, job.status().reports_failed) == (2, 2)
         assert "ReportFailed" in job._repr_html_()
 
     def test_cancel_keeps_what_arrived_and_what_is_being_built(
@@ -144,7 +148,7 @@ class TestSubmit:
             job.result()
         shown = job._repr_html_()
         assert "<script>" not in shown
-        assert '<progress aria-label="reports"' in shown
+        assert '<progress aria-label="days"' in shown
 
     def test_an_interpreter_that_ends_leaves_nothing_half_done(
         self, slow: Sandbox, store: ReportCache
@@ -189,8 +193,8 @@ class TestSubmit:
             )
             NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
         [output] = notebook.cells[0].outputs
-        assert "done: 2 of 2 reports" in output.data["text/plain"]
-        assert 'value="2" max="2"' in output.data["text/html"]
+        assert "done: 1 of 1 day" in output.data["text/plain"]
+        assert 'value="1" max="1"' in output.data["text/html"]
 
 
 class TestPlan:
@@ -208,29 +212,39 @@ class TestPlan:
 
         plan = plan_report("campaigns", box.day(62), box.day(46), **one)  # type: ignore[arg-type]
         assert len(box.sandbox.requests) == asked
-        table = plan.slices
+        table = plan.partitions
         assert table.dtypes.astype(str).to_dict() == {
-            "date": "datetime64[s]", "tactic": "str", "action": "category", "why": "str",
+            "date": "datetime64[s]", "tactic": "str", "action": "category", "reason": "str",
         }  # fmt: skip
         actions = {
-            (str(row.date)[:10], row.tactic): (row.action, row.why) for row in table.itertuples()
+            (str(row.date)[:10], row.tactic): (row.action, row.reason) for row in table.itertuples()
         }
         assert len(actions) == 34
         # Sixty-two days ago, one tactic was fetched in time.
-        assert actions[box.day(62), "T00020"] == ("store", "good")
-        assert actions[box.day(62), "T00030"] == ("gone", "older than 60 days")
-        assert actions[box.day(61), "T00020"][0] == "gone"
-        assert actions[box.day(60), "T00020"] == ("create", "not stored")
-        assert actions[box.day(50), "T00030"] == ("store", "good")
-        assert actions[box.day(48), "T00020"][0] == "create"
+        assert actions[box.day(62), "T00020"] == ("cached", "good")
+        assert actions[box.day(62), "T00030"] == ("unavailable", "older than 60 days")
+        assert actions[box.day(61), "T00020"][0] == "unavailable"
+        assert actions[box.day(60), "T00020"] == ("request", "not stored")
+        assert actions[box.day(50), "T00030"] == ("cached", "good")
+        assert actions[box.day(48), "T00020"][0] == "request"
         assert "stored without" in str(actions[box.day(48), "T00020"][1])
-        assert actions[box.day(47), "T00020"][0] == "being built"
-        counts = plan.reports, plan.being_built, plan.from_store, len(plan.gone)
-        assert counts == (24, 2, 5, 2)
+        assert actions[box.day(47), "T00020"][0] == "in_flight"
+        assert [str(day) for day in plan.in_flight] == [box.day(47)]
+        assert [str(day) for day in plan.from_cache] == [box.day(50), box.day(49)]
+        assert [str(day) for day in plan.unavailable] == [box.day(62), box.day(61)]
+        assert (plan.reports, len(plan.to_request)) == (24, 12)
         assert str(plan).endswith(
-            "34 slices: 24 to ask for, 2 being built, 5 from the store, "
-            f"3 that the service no longer has (2 days from {box.day(62)})"
+            "17 days: 12 to fetch (24 reports to request), 1 in flight, 2 from the cache, "
+            f"2 unavailable (from {box.day(62)})"
         )
+        # Old names.
+        counts = plan.being_built, plan.from_store, len(plan.gone)
+        assert counts == (2, 5, 2)
+        old = plan.slices
+        assert old.columns.tolist() == ["date", "tactic", "action", "why"]
+        assert old["action"].value_counts().to_dict() == {
+            "create": 24, "store": 5, "gone": 3, "being built": 2,
+        }  # fmt: skip
 
         # And that is what the call does.
         fetch_report("campaigns", box.day(60), box.day(46), **one)  # type: ignore[arg-type]
@@ -249,11 +263,11 @@ class TestPlan:
         never = plan_report(
             "campaigns", box.day(1), client=box.client, cache=store, refresh="never"
         )
-        assert {(step.action, step.why) for step in plan.steps} == {
-            ("create", "may have been restated")
+        assert {(step.action, step.reason) for step in plan.steps} == {
+            ("request", "may have been restated")
         }
-        assert {step.action for step in always.steps} == {"create"}
-        assert {step.action for step in never.steps} == {"store"}
+        assert {step.action for step in always.steps} == {"request"}
+        assert {step.action for step in never.steps} == {"cached"}
 
     def test_what_makes_no_sense_is_refused(self, box: Box) -> None:
         with pytest.raises(sda.InvalidRequest, match="refresh"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from pathlib import Path
 import pytest
 
 from sdanalytics import fetch_report
+from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.progress import Progress
+from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.partition import Partition
+from sdanalytics.model.report_batch import ReportBatch
 from tests.conftest import Box, JumpingClock
 
-HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
+HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm", "trio")
 
 
 def loaded_by(code: str) -> set[str]:
@@ -94,9 +98,9 @@ def test_the_bar_tells_how_the_reports_are_doing(
 ) -> None:
     fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=False, progress=True)
     shown = capsys.readouterr().err
-    assert "campaigns: 6 of 6 reports" in shown
-    assert "waiting" in shown
-    assert "0 from the cache" in shown
+    assert "campaigns: 3 of 3 days" in shown
+    assert "6 reports in flight" in shown
+    assert "0 days from the cache" in shown
 
 
 def test_no_bar_where_nobody_looks_or_nobody_wants_it(
@@ -111,11 +115,14 @@ def test_the_bar_waits_a_second_before_it_appears(
     clock: JumpingClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sdanalytics.fetch.progress.is_interactive", lambda: True)
-    with Progress("targets", 4, 1, None, clock):
+    days = [Partition("NA", "1", "targets", None, "T00020", date(2026, 11, n)) for n in range(1, 5)]
+    tracker = FetchTracker(days, days[1:])
+    with Progress("targets", tracker, None, clock):
         pass
     assert capsys.readouterr().err == ""
-    piece = Partition("NA", "1", "targets", None, "T00020", date(2026, 11, 1))
-    with Progress("targets", 4, 1, None, clock) as bar:
+    with Progress("targets", tracker, None, clock):
         clock.pass_time(2)
-        bar.watch(piece, "downloading")
-    assert "targets: 1 of 4 reports" in capsys.readouterr().err
+        tracker.add([BatchTask(ReportBatch((days[1],), ("cost",)), BatchState.READY)])
+    shown = "targets: 1 of 4 days"
+    details = "1 report downloading, 1 day from the cache"
+    assert re.search(f"{shown}.*{details}", capsys.readouterr().err)

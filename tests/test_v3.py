@@ -379,9 +379,9 @@ def test_a_plan_counts_reports_and_slices(box: Box, store: ReportCache) -> None:
     client = through(box, "v3")
     plan = sda.plan_report("campaigns", box.day(66), box.day(1), client=client, cache=store)
     assert plan.reports == 3
-    assert plan.slices["action"].value_counts()["create"] == 130
-    assert plan.gone == [date.fromisoformat(box.day(66))]
-    assert "130 to ask for in 3 reports" in str(plan)
+    assert plan.partitions["action"].value_counts()["request"] == 130
+    assert plan.unavailable == [date.fromisoformat(box.day(66))]
+    assert "66 days: 65 to fetch (3 reports to request), 0 from the cache, 1 unavail" in str(plan)
 
 
 def test_days_that_are_gone_fail_by_themselves(box: Box, store: ReportCache) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TypeVar
-
-T = TypeVar("T")
 
 # A wait on a lock cannot be interrupted on Windows: none is longer than this, so that
 # Ctrl-C is heard in time everywhere.
@@ -31,15 +27,10 @@ class Clock:
         """Wait until `event` is set, for at most `seconds`; tell whether it is."""
         return event.wait(min(seconds, threading.TIMEOUT_MAX))
 
-    def get_from(
-        self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
-    ) -> T | None:
-        """The next item of `inbox`; None when none came within `seconds` (or sooner).
+    def time_to_sleep(self, seconds: float, *, workers_busy: bool) -> float:
+        """Return the real seconds to sleep until `seconds` have passed on this clock.
 
-        `workers_busy` tells whether anybody is at work who may send one: if nobody is, a clock that
-        does not wait may as well let the time pass at once.
+        `workers_busy` tells whether a worker thread is at work: if none is, a simulated clock
+        may let the time pass at once and return 0.
         """
-        try:
-            return inbox.get(timeout=max(0.0, min(seconds, MAX_BLOCKING_WAIT)))
-        except queue.Empty:
-            return None
+        return seconds

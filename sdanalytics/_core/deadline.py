@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import queue
 import threading
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from sdanalytics._core.clock import Clock
 
@@ -26,7 +26,7 @@ class Deadline:
         self._end = clock.monotonic() + seconds
         self._stopped = threading.Event()
         self.is_cancelled = False
-        self._inboxes: list[queue.SimpleQueue[Any]] = []
+        self._on_expiry: list[Callable[[], object]] = []
 
     @property
     def remaining(self) -> float:
@@ -44,9 +44,19 @@ class Deadline:
         """The same limit for one of the call's many threads; ends when the call does."""
         return copy.copy(self)
 
-    def notify(self, inbox: queue.SimpleQueue[Any]) -> None:
-        """Have None put into `inbox` when the call is stopped: who waits for it shall see."""
-        self._inboxes.append(inbox)
+    @contextlib.contextmanager
+    def on_expiry(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Have `callback` called when the call is ended early, while the context lasts.
+
+        It is called in the thread that ends the call; when the time is over nobody calls it.
+        """
+        self._on_expiry.append(callback)
+        try:
+            if self._stopped.is_set():
+                callback()
+            yield
+        finally:
+            self._on_expiry.remove(callback)
 
     def cancel(self) -> None:
         """End the call because its answer is no longer wanted."""
@@ -56,5 +66,5 @@ class Deadline:
     def expire(self) -> None:
         """End the call: all its waits return now."""
         self._stopped.set()
-        for inbox in self._inboxes:
-            inbox.put(None)
+        for callback in tuple(self._on_expiry):
+            callback()

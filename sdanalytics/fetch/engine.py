@@ -1,106 +1,78 @@
-"""Many reports at once: create, poll, download, store."""
+"""The download engine: create, poll, download and store many reports at once.
+
+Each batch (the partitions that are requested in one report) is a trio task that moves through
+explicit states; blocking calls run in worker threads. A batch of which only a part is claimed by
+another call falls into parts, each with its own state.
+
+=================  ==================================  ==========================================
+state              action                              next state
+=================  ==================================  ==========================================
+UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or resumed
+                   the partitions; create a report     CLAIMED_ELSEWHERE: another call was first
+                                                       STORED: another call has stored it
+CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
+                                                       (resumed), STORED
+IN_FLIGHT          poll until the report is ready      READY
+                                                       LOST: the service does not know it
+READY              download, parse and store           STORED
+                                                       READY: try the download again
+                                                       IN_FLIGHT: it was not ready after all
+                                                       LOST: no download is left
+                                                       UNCLAIMED: another call has stored more
+                                                       columns meanwhile; request all of them
+LOST               release the claim                   UNCLAIMED: request a new report
+STORED, FAILED     none                                final
+=================  ==================================  ==========================================
+
+Any other error moves the batch to FAILED, and ends the fetch if no other report could escape it
+(`sdanalytics.fetch.error_policy`).
+"""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final
 
-import pyarrow as pa
+import trio
 
 from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.log_sampling import SampledLogger
-from sdanalytics._core.scheduler import Scheduler, Sleep, Task
+from sdanalytics._core.interruptible import GRACE_PERIOD, run_interruptible
+from sdanalytics._core.worker_threads import TrioClock, WorkerThreads
 from sdanalytics.errors import (
-    ApiError,
-    BadRequest,
-    CacheError,
-    ConnectionFailed,
     CorruptReport,
-    DownloadFailed,
-    NotConfigured,
     NotFound,
     NotReady,
     RateLimited,
-    ReportFailed,
     ReportTimeout,
-    ReportTooOld,
-    Retired,
     SDAnalyticsError,
-    Unauthorized,
 )
-from sdanalytics.fetch.polling import AdaptivePoller, backoff_intervals
+from sdanalytics.fetch.batch_task import BatchState, BatchTask
+from sdanalytics.fetch.claims import BatchClaims, Claims, FetchNeeds
+from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_fatal, is_retryable, is_terminal
+from sdanalytics.fetch.polling import AdaptivePoller
+from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.fetch.tracker import FetchTracker
+from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.metrics import sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.cache import ReportCache
-from sdanalytics.store.in_flight import ClaimedReport, ClaimStatus, InFlightRegistry
-from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.in_flight import InFlightRegistry
 
 logger = logging.getLogger("sdanalytics")
 
 MAX_CONCURRENT_REQUESTS: Final = 8
-"""How many exchanges a call has under way at the same time."""
-MAX_REPORT_ATTEMPTS: Final = 2
-"""How often a slice is asked for whose downloads keep failing."""
-MAX_DOWNLOAD_ATTEMPTS: Final = 2
-"""How often each of these reports is downloaded."""
-_WITHDRAWAL: Final = 5.0
+"""How many requests a fetch has under way at the same time."""
+CANCEL_TIMEOUT: Final = 5.0
 """Seconds to tell the service that reports are no longer wanted."""
-_FIRST_LOOK: Final = 0.5
-_RAREST_LOOK: Final = 5.0
-"""Seconds between two looks at whether another call has brought a slice; ever longer."""
+MAX_LISTED_REPORTS: Final = 3
+"""How many report ids an error message names."""
 
-# These are no one report's fault: every other report of the call would meet them too.
-_ENDS_THE_CALL: Final = (
-    Unauthorized, NotConfigured, RateLimited, ReportTimeout, CacheError, Retired,
-)  # fmt: skip
-
-StatusCallback = Callable[[Partition, str], None]
-"""Told of each slice's way: ``"waiting"``, ``"downloading"``, ``"done"``, ``"failed"``."""
-
-
-class ReportProtocol(Protocol):
-    """What the flow needs of a version of the reporting API."""
-
-    @property
-    def name(self) -> str:
-        """The version's name, such as ``"v2"``."""
-
-    def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
-        """What to ask for so that all slices come with their columns, newest first."""
-
-    def create(self, order: ReportBatch) -> str:
-        """Ask for a report; its id."""
-
-    def is_ready(self, report_id: str) -> bool:
-        """Whether it can be downloaded; `ReportFailed` when it never will be."""
-
-    @property
-    def report_operations(self) -> frozenset[str]:
-        """Operations whose 400 or 404 means that a report is gone."""
-
-    def download(self, report_id: str) -> Any:
-        """Its payload; `NotReady` when it was said to be ready and is not."""
-
-    def split_payload(
-        self, order: ReportBatch, columns: Sequence[str], payload: Any
-    ) -> Mapping[Partition, pa.Table]:
-        """The slices that a payload holds, in the order in which they are to be stored."""
-
-    def cancel(self, report_id: str, deadline: Deadline) -> bool:
-        """Have the service stop building a report; whether it can."""
-
-    def create_delay(self) -> float:
-        """Seconds to wait before the next report is asked for; 0: now."""
-
-    def poll_intervals(self) -> Iterator[float]:
-        """Seconds to wait before each call of `is_ready`, as long as nothing is learned."""
+MissingColumns = Mapping[Partition, Sequence[str]]
+"""The stored columns that a report lacks, by partition."""
 
 
 class ReportEngine:
@@ -108,371 +80,330 @@ class ReportEngine:
 
     Parameters
     ----------
-    dialect : Dialect
+    protocol : ReportProtocol
     store : ReportCache
-        Where each report is put as soon as it arrives.
-    ledger : Ledger
-        Open; of the reports that this call and others are having built.
-    limit : Limit
-        Of the whole call.
-    watch : callable
+        Each report is stored as soon as it arrives.
+    registry : InFlightRegistry
+        Open; the reports in flight of this call and others.
+    deadline : Deadline
+        Of the whole fetch.
+    tracker : FetchTracker
+    needs : FetchNeeds
     """
 
     def __init__(
         self,
-        dialect: ReportProtocol,
+        protocol: ReportProtocol,
         store: ReportCache,
-        ledger: InFlightRegistry,
+        registry: InFlightRegistry,
         deadline: Deadline,
-        watch: StatusCallback,
+        tracker: FetchTracker,
+        needs: FetchNeeds,
     ) -> None:
-        self._dialect = dialect
+        self._protocol = protocol
         self._store = store
-        self._ledger = ledger
         self._deadline = deadline
-        self._watch = watch
-        self._stage: Scheduler[ReportBatch] = Scheduler(
-            deadline, MAX_CONCURRENT_REQUESTS, self._ended
-        )
-        # One at a time: a crash leaves one report at most that is not written down.
-        self._asking = self._stage.turn()
-        self._events = SampledLogger(logger)
-        self._looks = AdaptivePoller(dialect.poll_intervals)
+        self._tracker = tracker
+        self._needs = needs
+        self._claims = Claims(protocol, store, registry, deadline.clock, needs)
+        self._workers = WorkerThreads(MAX_CONCURRENT_REQUESTS)
+        # One create at a time: a crash leaves at most one report whose id is not recorded.
+        self._create_lock = trio.Lock()
+        self._poller = AdaptivePoller(protocol.poll_intervals)
+        self._wake = trio.Event()
         self._began = deadline.clock.now()
-        self._held: Mapping[Partition, CachedPartition | None] = {}
-        self._building: dict[str, ReportBatch] = {}
-        self._wanted: set[Partition] = set()
-        self._come: set[Partition] = set()
         self._failures: dict[Partition, SDAnalyticsError] = {}
-        self._needed = self._asked = 0
-        self._too_old: tuple[date, ReportTooOld] | None = None
+        self._fatal_error: Exception | None = None
 
-    def run(
-        self,
-        needs: Mapping[Partition, Sequence[str]],
-        held: Mapping[Partition, CachedPartition | None],
-        to_ask: Callable[[CachedPartition | None], Sequence[str]],
-    ) -> dict[Partition, SDAnalyticsError]:
-        """Fetch and store each slice with its columns; what failed, and why.
+    def run(self) -> dict[Partition, SDAnalyticsError]:
+        """Fetch and store each partition with its columns; return what failed, and why.
 
-        What another call is fetching is waited for, what one that is gone has asked for is
-        taken up (`sdanalytics.store.in_flight`). `held` is what the store had of each slice when it
-        was decided to fetch it; `to_ask` tells which columns to ask for where something is
-        stored.
+        Partitions that another call is fetching are waited for; reports of a call that has
+        ended are resumed.
 
         Raises
         ------
         ReportTimeout
-            When the limit comes before all have arrived.
+            When the deadline comes before all have arrived.
         SDAnalyticsError
-            What no report of the call could escape: `Unauthorized`, `RateLimited` for
-            longer than the limit, `CacheError`.
+            An error that no report of the fetch could escape: `Unauthorized`, `RateLimited`
+            for longer than the deadline, `CacheError`.
         """
-        self._held = held
-        self._to_ask = to_ask
-        self._wanted = set(needs)
-        self._needed = len(needs)
-        orders = self._dialect.batch(needs)
+        batches = self._protocol.batch(self._needs.columns)
         try:
-            # All at once, so that the newest are first in line, whoever is quicker.
-            looks = Scheduler.perform(
-                lambda: [self._look(order) for order in orders], self._deadline
-            )
-            stories = zip(orders, map(self._way, orders, looks or []), strict=True)
-            in_time = looks is not None and self._stage.play(dict(stories))
-        except ReportTimeout:  # a worker's, which knows of no other report
+            in_time = self._run_batches(batches)
+        except ReportTimeout:  # raised by a request, which knows of no other report
             in_time = False
         if not in_time:
             if self._deadline.is_cancelled:
-                self._withdraw()
-            raise self._timed_out()
+                self._cancel_reports()
+            raise self._timeout_error()
         return self._failures
 
-    def _way(
-        self,
-        order: ReportBatch,
-        standing: ClaimStatus,
-        reports: int = MAX_REPORT_ATTEMPTS,
-        last_error: SDAnalyticsError | None = None,
-    ) -> Task[None]:
-        """The way of an order, by one report, or several where others have asked for parts."""
-        for pause in backoff_intervals(_FIRST_LOOK, _RAREST_LOOK):
-            self._tell(order.partitions, "waiting")
-            if standing.unclaimed:
-                asked = yield from self._ask_in_turn(order.subset(standing.unclaimed))
-                standing = replace(
-                    asked,
-                    resumable=standing.resumable + asked.resumable,
-                    claimed_elsewhere=standing.claimed_elsewhere + asked.claimed_elsewhere,
-                )
-            for claim, brought in standing.resumable:
-                yield from self._bring(order.subset(brought), claim, reports, last_error)
-            if not standing.claimed_elsewhere:
-                return
-            yield Sleep(pause)
-            standing = yield partial(self._look, order.subset(standing.claimed_elsewhere))
-
-    def _bring(
-        self,
-        order: ReportBatch,
-        claim: ClaimedReport,
-        reports: int,
-        last_error: SDAnalyticsError | None,
-    ) -> Task[None]:
-        """The way of a report that is being built; so many reports may be tried."""
-        report_id = claim.report_id
-        self._building[report_id] = order
-        try:
-            yield from self._until_ready(order, claim)
-        except NotFound as error:
-            self._building.pop(report_id, None)
-            last_error = error
-            self._events.log("unknown", "%s: report %s is unknown by now", order, report_id)
-        else:
-            self._building.pop(report_id, None)
-            for _ in range(MAX_DOWNLOAD_ATTEMPTS):
-                self._tell(order.partitions, "downloading")
-                try:
-                    lacking = yield partial(self._collect, order, claim)
-                except (DownloadFailed, CorruptReport, ApiError) as error:
-                    if not _worth_another_try(error, last_error):
-                        raise
-                    last_error = error
-                    self._events.log("download", "%s: %s; trying again", order, error)
-                    if isinstance(error, NotReady):
-                        yield from self._until_ready(order, claim)
-                else:
-                    yield from self._settle(order, report_id, lacking)
-                    return
-        assert last_error is not None
-        if reports == 1 or not self._is_over(last_error):
-            raise last_error
-        yield partial(self._ledger.release, order.partitions)
-        yield from self._way(
-            order, ClaimStatus(unclaimed=order.partitions), reports - 1, last_error
+    def _run_batches(self, batches: Sequence[ReportBatch]) -> bool:
+        """Bring all batches to a final state; False when the deadline came first."""
+        # All claims are checked at once, so that the newest days are first in line to be
+        # requested, whichever check is quicker.
+        claims = run_interruptible(
+            lambda: [self._claims.check(batch) for batch in batches], self._deadline
         )
-
-    def _settle(
-        self, order: ReportBatch, report_id: str, lacking: Mapping[Partition, Sequence[str]]
-    ) -> Task[None]:
-        """End what has come; what others have stored wider meanwhile is asked for anew."""
-        yield partial(self._ledger.release, order.partitions)
-        self._come.update(set(order.partitions) - set(lacking))
-        words = "%s: report %s is stored (%d of %d)"
-        self._events.log("stored", words, order, report_id, len(self._come), self._needed)
-        if lacking:
-            wider = {name for names in lacking.values() for name in names}
-            columns = sort_by_catalogue([*order.columns, *wider])
-            partitions = tuple(lacking)
-            self._wanted.update(partitions)
-            yield from self._way(
-                ReportBatch(partitions, columns), ClaimStatus(unclaimed=partitions)
-            )
-
-    def _ask_in_turn(self, order: ReportBatch) -> Task[ClaimStatus]:
-        yield self._asking
-        try:
-            while True:
-                while (wait := (yield self._dialect.create_delay)) > 0:
-                    yield Sleep(wait)
-                with contextlib.suppress(RateLimited):  # until_create tells how long to wait
-                    return (yield partial(self._ask, order))  # type: ignore[no-any-return]
-        finally:
-            self._asking.leave()
-
-    def _look(self, order: ReportBatch) -> ClaimStatus:
-        """How its slices stand, without those that another call has stored."""
-        standing = self._ledger.status(order, self._deadline.clock.now())
-        stored = {
-            p
-            for claim, partitions in standing.resumable
-            for p in partitions
-            if self._is_of(p, claim)
-        }
-        if stored:  # by a call that ended before it could strike them out
-            self._ledger.release(stored)
-            standing = self._ledger.status(order, self._deadline.clock.now())
-        return self._without_come(order, standing)
-
-    def _is_of(self, partition: Partition, claim: ClaimedReport) -> bool:
-        """Whether what is stored of a slice came by that report."""
-        entry = self._store.lookup(partition)
-        return entry is not None and entry.report_id == claim.report_id
-
-    def _ask(self, order: ReportBatch) -> ClaimStatus:
-        """Ask for a report of what nobody has asked for meanwhile.
-
-        This is one piece of work, so that the id is written down as soon as there is one,
-        whatever becomes of the call meanwhile.
-        """
-        now = self._deadline.clock.now()
-        mine: tuple[Partition, ...] = ()
-        try:
-            standing = self._ledger.claim(order, now)
-            mine = standing.unclaimed
-            standing = self._without_come(order, standing)
-            if come := set(mine) - set(standing.unclaimed):
-                self._ledger.release(come)
-            if not standing.unclaimed:
-                return standing
-            order = self._widened(order.subset(standing.unclaimed))
-            claim = ClaimedReport(order.columns, self._create(order), now)
-        except BaseException:
-            self._ledger.release(mine)
-            raise
-        self._ledger.record(order, claim)
-        self._asked += len(order.partitions)
-        message = "%s: report %s is being built (asked for %d of %d)"
-        self._events.log("asked", message, order, claim.report_id, self._asked, self._needed)
-        return replace(
-            standing, resumable=(*standing.resumable, (claim, order.partitions)), unclaimed=()
-        )
-
-    def _widened(self, order: ReportBatch) -> ReportBatch:
-        """With the columns that others have stored while this call waited for its turn."""
-        names = {name for p in order.partitions for name in self._to_ask(self._store.lookup(p))}
-        return replace(order, columns=sort_by_catalogue([*order.columns, *names]))
-
-    def _without_come(self, order: ReportBatch, standing: ClaimStatus) -> ClaimStatus:
-        """Without what others have stored; what would only come along is not asked for."""
-        come = {
-            partition
-            for partition in standing.unclaimed
-            if self._has_come(partition, order.columns)
-        }
-        self._come |= come
-        free = tuple(partition for partition in standing.unclaimed if partition not in come)
-        return replace(standing, unclaimed=free if self._wanted.intersection(free) else ())
-
-    def _has_come(self, partition: Partition, columns: Sequence[str]) -> bool:
-        """Whether another call has stored what is wanted since this one looked."""
-        before, now = self._held.get(partition), self._store.lookup(partition)
-        if now is None or not now.has_columns(tuple(columns)):
+        if claims is None:
             return False
-        return before is None or now.report_id != before.report_id
-
-    def _create(self, order: ReportBatch) -> str:
-        """Ask for a report, unless a later day was already too old for the service."""
-        refused, newest = self._too_old, max(partition.date for partition in order.partitions)
-        if refused and newest <= refused[0]:
-            raise copy.copy(refused[1])
+        clock = TrioClock(self._deadline.clock, self._workers)
         try:
-            return self._dialect.create(order)
-        except ReportTooOld as error:
-            self._too_old = (newest, error)
-            raise
+            return trio.run(self._run_all, batches, claims, clock=clock)
+        finally:
+            # Calls that were abandoned get a moment to store what has arrived.
+            if not self._workers.wait_until_idle(0.0):
+                self._deadline.expire()
+                self._workers.wait_until_idle(GRACE_PERIOD)
 
-    def _until_ready(self, order: ReportBatch, claim: ClaimedReport) -> Task[None]:
-        """Look at a report until it is ready."""
-        # How old it is when another call has asked for it nobody knows: clocks differ.
-        is_own = claim.asked_at >= self._began
-        looks = self._looks if is_own else AdaptivePoller(self._dialect.poll_intervals)
-        clock, before = self._deadline.clock, 0.0
+    async def _run_all(self, batches: Sequence[ReportBatch], claims: Sequence[BatchClaims]) -> bool:
+        trio_token = trio.lowlevel.current_trio_token()
+        scope = trio.CancelScope(deadline=trio.current_time() + self._deadline.remaining)
+
+        def cancel_soon() -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                trio_token.run_sync_soon(scope.cancel)
+
+        with self._deadline.on_expiry(cancel_soon), scope:
+            async with trio.open_nursery() as nursery:
+                for batch, batch_claims in zip(batches, claims, strict=True):
+                    # One after another: trio would start them in any order.
+                    await nursery.start(self._run_batch, batch, batch_claims, scope)
+        if self._fatal_error is not None:
+            raise self._fatal_error
+        return not scope.cancelled_caught
+
+    async def _run_batch(
+        self,
+        batch: ReportBatch,
+        claims: BatchClaims,
+        scope: trio.CancelScope,
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        """Bring a batch to a final state; a fatal error cancels all others."""
+        task_status.started()
+        try:
+            await self._process_batch(batch, claims)
+        except Exception as error:
+            if self._fatal_error is None:
+                self._fatal_error = error
+            scope.cancel()
+
+    async def _process_batch(self, batch: ReportBatch, claims: BatchClaims) -> None:
+        """Work on the parts of a batch, one step at a time, until none is left."""
+        parts = self._split(BatchTask(batch), claims)
+        try:
+            while parts:
+                part = min(parts, key=lambda part: part.state)  # of equals the first
+                parts.remove(part)
+                parts.extend(await self._advance(part))
+        except Exception as error:
+            await self._fail(batch, [part, *parts], error)
+
+    async def _advance(self, task: BatchTask) -> list[BatchTask]:
+        """Do what the state of a task requires; return the tasks that are left to do."""
+        if task.state is BatchState.UNCLAIMED:
+            return await self._create(task)
+        if task.state is BatchState.CLAIMED_ELSEWHERE:
+            return await self._wait_for_other_call(task)
+        if task.state is BatchState.IN_FLIGHT:
+            return await self._poll(task)
+        if task.state is BatchState.READY:
+            return await self._download(task)
+        assert task.state is BatchState.LOST
+        return await self._replace_lost(task)
+
+    async def _create(self, task: BatchTask) -> list[BatchTask]:
+        async with self._create_lock:
+            claims = await self._claim_and_create(task.batch)
+        self._tracker.drop(task)
+        return self._split(task, claims)
+
+    async def _claim_and_create(self, batch: ReportBatch) -> BatchClaims:
+        while True:
+            while (delay := await self._workers.run(self._protocol.create_delay)) > 0:
+                await self._sleep(delay)
+            with contextlib.suppress(RateLimited):  # create_delay returns how long to wait
+                return await self._workers.run(partial(self._claims.claim_and_create, batch))
+
+    async def _wait_for_other_call(self, task: BatchTask) -> list[BatchTask]:
+        await self._sleep(next(task.claim_poll_intervals))
+        claims = await self._workers.run(partial(self._claims.check, task.batch))
+        self._tracker.drop(task)
+        return self._split(task, claims)
+
+    async def _poll(self, task: BatchTask) -> list[BatchTask]:
+        try:
+            await self._wait_until_ready(task)
+        except NotFound as error:
+            task.last_error = error
+            self._tracker.log_unknown(task)
+            self._tracker.move(task, BatchState.LOST)
+        else:
+            self._tracker.move(task, BatchState.READY)
+        return [task]
+
+    async def _wait_until_ready(self, task: BatchTask) -> None:
+        # The age of a report that another call requested is unknown: clocks differ.
+        is_own = task.report.asked_at >= self._began
+        poller = self._poller if is_own else AdaptivePoller(self._protocol.poll_intervals)
+        clock = self._deadline.clock
         began = clock.monotonic()
-        for pause in looks.pauses(lambda: clock.monotonic() - began):
-            # Again each time: who watches shows what is new now and then, and the last of it, too.
-            self._tell(order.partitions, "waiting")
-            if pause > 0:
-                yield Sleep(pause)
+        previous_age = 0.0
+        for delay in poller.delays(lambda: clock.monotonic() - began):
+            self._tracker.on_change()
+            if delay > 0:
+                await self._sleep(delay)
                 continue
             age = clock.monotonic() - began
-            if (yield partial(self._dialect.is_ready, claim.report_id)):
-                if looks.learn(before, age) and is_own:
-                    self._stage.hurry()
+            if await self._workers.run(partial(self._protocol.is_ready, task.report.report_id)):
+                is_first = poller.observe(previous_age, age)
+                if is_first and is_own:
+                    self._wake_all()
                 return
-            before = age
+            previous_age = age
 
-    def _collect(
-        self, order: ReportBatch, claim: ClaimedReport
-    ) -> dict[Partition, tuple[str, ...]]:
-        """Download, parse and store: one piece of work, so that no link waits and expires.
-
-        The columns that the store has and the report lacks are given back, for each slice of
-        which there are any. The data are as of some moment after the report was asked for:
-        taking that moment for `fetched_at`, a day is asked for again rather too early than
-        too late.
-        """
-        payload = self._dialect.download(claim.report_id)
+    async def _download(self, task: BatchTask) -> list[BatchTask]:
+        task.downloads_left -= 1
         try:
-            tables = self._dialect.split_payload(order, claim.columns, payload)
+            missing_columns = await self._workers.run(partial(self._download_and_store, task))
+        except DOWNLOAD_ERRORS as error:
+            if not is_retryable(error, task.last_error):
+                raise
+            task.last_error = error
+            self._tracker.log_retry(task, error)
+            self._tracker.move(task, _state_after_failed_download(task, error))
+            return [task]
+        return await self._finish(task, missing_columns)
+
+    def _download_and_store(self, task: BatchTask) -> MissingColumns:
+        """Download, parse and store a report; return the stored columns that it lacks.
+
+        This is one blocking call, so that no link waits and expires. The data are as of some
+        moment after the request: with that moment as `fetched_at` a day is fetched again too
+        early rather than too late.
+        """
+        report = task.report
+        payload = self._protocol.download(report.report_id)
+        try:
+            tables = self._protocol.split_payload(task.batch, report.columns, payload)
         except CorruptReport as error:
-            error.report_id = claim.report_id
-            error.add_note(f"report {claim.report_id}: {order}")
+            error.report_id = report.report_id
+            error.add_note(f"report {report.report_id}: {task.batch}")
             raise
-        origin = {"report_id": claim.report_id, "api": self._dialect.name}
-        lacking = {
-            partition: self._store.store(partition, table, fetched_at=claim.asked_at, **origin)
-            for partition, table in tables.items()
-        }
-        rows = sum(table.num_rows for table in tables.values())
-        logger.debug("%s: %d rows of report %s", order, rows, claim.report_id)
-        return {
-            partition: lacking[partition]
-            for partition in order.partitions
-            if lacking.get(partition)
-        }
+        missing_columns = {}
+        rows = 0
+        for partition, table in tables.items():
+            missing = self._store.store(
+                partition,
+                table,
+                report_id=report.report_id,
+                fetched_at=report.asked_at,
+                api=self._protocol.name,
+            )
+            if missing:
+                missing_columns[partition] = missing
+            rows += table.num_rows
+        logger.debug("%s: %d rows of report %s", task.batch, rows, report.report_id)
+        return missing_columns
 
-    def _tell(self, partitions: Iterable[Partition], state: str) -> None:
-        for partition in partitions:
-            self._watch(partition, state)
+    async def _finish(self, task: BatchTask, missing_columns: MissingColumns) -> list[BatchTask]:
+        """Release a stored report; request partitions again that others have stored wider."""
+        partitions = task.batch.partitions
+        await self._workers.run(partial(self._claims.release, partitions))
+        to_widen = tuple(partition for partition in partitions if partition in missing_columns)
+        self._tracker.mark_stored(set(partitions).difference(to_widen))
+        self._tracker.log_stored(task)
+        self._tracker.move(task, BatchState.STORED)
+        if not to_widen:
+            return []
+        columns = set(task.batch.columns)
+        for partition in to_widen:
+            columns.update(missing_columns[partition])
+        self._claims.need(to_widen)
+        wider = BatchTask(ReportBatch(to_widen, sort_by_catalogue(columns)))
+        self._tracker.add([wider])
+        return [wider]
 
-    def _ended(self, order: ReportBatch, error: Exception | None) -> None:
-        missing = [partition for partition in order.partitions if partition not in self._come]
-        self._tell(set(order.partitions) - set(missing) if error else order.partitions, "done")
-        if error is None:
-            return
-        self._tell(missing, "failed")
-        if isinstance(error, SDAnalyticsError) and self._is_over(error):
-            self._ledger.release(missing)
-        if not isinstance(error, SDAnalyticsError) or _ends_the_call(error):
+    async def _replace_lost(self, task: BatchTask) -> list[BatchTask]:
+        assert task.last_error is not None
+        task.reports_left -= 1
+        if task.reports_left == 0 or not self._is_terminal(task.last_error):
+            raise task.last_error
+        await self._workers.run(partial(self._claims.release, task.batch.partitions))
+        self._tracker.move(task, BatchState.UNCLAIMED)
+        return [task]
+
+    async def _fail(self, batch: ReportBatch, tasks: Sequence[BatchTask], error: Exception) -> None:
+        """Record that a batch has failed; raise the error when it ends the fetch."""
+        missing = self._tracker.missing_in(batch.partitions)
+        self._tracker.mark_failed(missing)
+        for task in tasks:
+            self._tracker.move(task, BatchState.FAILED)
+        if not isinstance(error, SDAnalyticsError):
             raise error
-        self._events.log(type(error).__name__, "%s: %s", order, error)
+        if self._is_terminal(error):
+            await self._workers.run(partial(self._claims.release, missing))
+        if is_fatal(error):
+            raise error
+        self._tracker.log_failed(batch, error)
         self._failures |= dict.fromkeys(missing, error)
 
-    def _is_over(self, error: SDAnalyticsError) -> bool:
-        """Whether nothing more can come of the report that failed so; else it is taken up."""
-        if isinstance(error, DownloadFailed):
-            return error.is_refused
-        if isinstance(error, BadRequest | NotFound):
-            return error.operation in self._dialect.report_operations
-        return isinstance(error, ReportFailed | CorruptReport)
+    def _is_terminal(self, error: SDAnalyticsError) -> bool:
+        return is_terminal(error, self._protocol.report_operations)
 
-    def _withdraw(self) -> None:
-        """Have the service build nothing more that nobody wants, where it can be told so."""
-        deadline = Deadline(self._deadline.clock, _WITHDRAWAL)
-        for report_id, partitions in self._ledger.owned().items():
+    def _split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
+        """Return the parts that a batch falls into by its claims."""
+        self._tracker.mark_stored(claims.stored)
+        parts = task.split(claims)
+        self._tracker.add(parts)
+        for part in parts:
+            if part.claim is not None and part.claim == claims.requested:
+                self._tracker.log_requested(part)
+        return parts
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait; shorter when something happens that may end the wait."""
+        with trio.move_on_after(seconds):
+            await self._wake.wait()
+
+    def _wake_all(self) -> None:
+        """End all waits: reports requested together tend to become ready together."""
+        self._wake.set()
+        self._wake = trio.Event()
+
+    def _cancel_reports(self) -> None:
+        """Cancel the reports in flight that nobody wants any more, where the service can."""
+        deadline = Deadline(self._deadline.clock, CANCEL_TIMEOUT)
+        for report_id, partitions in self._claims.owned_reports().items():
+            cancel = partial(self._protocol.cancel, report_id, deadline)
             with contextlib.suppress(SDAnalyticsError):
-                if Scheduler.perform(partial(self._dialect.cancel, report_id, deadline), deadline):
-                    self._ledger.release(partitions)
+                if run_interruptible(cancel, deadline):
+                    self._claims.release(partitions)
 
-    def _timed_out(self) -> ReportTimeout:
-        over = self._come.union(self._failures)
-        ids = tuple(i for i, o in self._building.items() if not over.issuperset(o.partitions))
-        some = ", ".join([*ids[:3], "..."] if len(ids) > 3 else ids) or "none"
-        there = len(self._come) + len(self._failures)
+    def _timeout_error(self) -> ReportTimeout:
+        report_ids = self._tracker.reports_in_flight()
+        listed = ", ".join(report_ids[:MAX_LISTED_REPORTS])
+        if len(report_ids) > MAX_LISTED_REPORTS:
+            listed += ", ..."
+        reports = format_count(len(report_ids), "report")
+        if report_ids:
+            reports += f" ({listed})"
         return ReportTimeout(
-            f"the timeout of {self._deadline.seconds:g} seconds passed; of {self._needed} reports "
-            f"{self._needed - there} had not arrived, of which {len(ids)} were being built "
-            f"({some}). "
-            "What arrived is stored, and what is being built will be taken up: call again, with a "
-            "longer timeout= if need be",
-            report_ids=ids,
+            f"the timeout of {self._deadline.seconds:g} seconds passed with "
+            f"{self._tracker.counts().days_text} fetched and {reports} in flight. What has "
+            "arrived is stored, and reports in flight are resumed: call again, with a longer "
+            "timeout= if need be",
+            report_ids=report_ids,
         )
 
 
-def _ends_the_call(error: Exception) -> bool:
-    unreachable = isinstance(error, ConnectionFailed) and not error.sent
-    return unreachable or isinstance(error, _ENDS_THE_CALL)
-
-
-def _worth_another_try(error: SDAnalyticsError, before: SDAnalyticsError | None) -> bool:
-    """Whether downloading again, or a new report, can help.
-
-    A value that does not fit its type will be sent again as it is. What the API says of a
-    download counts only after a link has failed: then the report may be gone for good.
-    """
-    if _ends_the_call(error):
-        return False
-    if isinstance(error, CorruptReport):
-        return error.row is None
-    return isinstance(error, DownloadFailed) or before is not None
+def _state_after_failed_download(task: BatchTask, error: SDAnalyticsError) -> BatchState:
+    if task.downloads_left == 0:
+        return BatchState.LOST
+    if isinstance(error, NotReady):
+        return BatchState.IN_FLIGHT
+    return BatchState.READY

@@ -1,41 +1,35 @@
-"""`fetch_report`: the whole flow, or the cache, in one call; and the same in the background."""
+"""The entry points: `fetch_report`, the same in the background, planned, and what is pending."""
 
 from __future__ import annotations
 
-import numbers
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING
 
-from sdanalytics._core.deadline import Deadline
 from sdanalytics.api.client import Client
-from sdanalytics.errors import InvalidRequest
-from sdanalytics.fetch.fetch_run import open_cache, open_run, validate_cache, validate_client
+from sdanalytics.fetch.fetch_run import open_cache, open_run
 from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
+from sdanalytics.fetch.options import CacheLike, FetchOptions, ReportArguments, validate_call
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.progress import Progress
-from sdanalytics.fetch.protocols import PROTOCOLS
-from sdanalytics.model.literals import Refresh
-from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
-from sdanalytics.store.cache import ReportCache
+from sdanalytics.fetch.tracebacks import remove_frames
+from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
+from sdanalytics.model.query import DateLike, ReportQuery
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_REFRESH: Final = get_args(Refresh)
-
 
 def fetch_report(
-    record_type: str,
+    record_type: RecordType,
     start: DateLike,
     end: DateLike | None = None,
     *,
     metrics: Sequence[str] | None = None,
-    tactic: str | Sequence[str] | None = None,
-    segment: str | None = None,
+    tactic: Tactic | Sequence[Tactic] | None = None,
+    segment: Segment | None = None,
     client: Client | None = None,
-    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    cache: CacheLike = None,
     refresh: Refresh = "auto",
     timeout: float | None = None,
     progress: bool | None = None,
@@ -107,28 +101,34 @@ def fetch_report(
     >>> df.columns[:3].tolist()
     ['date', 'tactic', 'campaignId']
     """
-    ask = partial(
-        ReportQuery.parse, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    query, options = validate_call(
+        arguments,
+        client=client,
+        cache=cache,
+        refresh=refresh,
+        timeout=timeout,
+        progress=progress,
     )
-    job = _job(ask, client, cache, refresh, timeout, progress)
+    job = _start_job(query, options)
     try:
         return job.result()
     except BaseException:  # Ctrl-C, above all: nobody waits for it any more
-        job.abandon()
+        job.detach()
         job.wait(SHUTDOWN_GRACE)
         raise
 
 
 def submit_report(
-    record_type: str,
+    record_type: RecordType,
     start: DateLike,
     end: DateLike | None = None,
     *,
     metrics: Sequence[str] | None = None,
-    tactic: str | Sequence[str] | None = None,
-    segment: str | None = None,
+    tactic: Tactic | Sequence[Tactic] | None = None,
+    segment: Segment | None = None,
     client: Client | None = None,
-    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    cache: CacheLike = None,
     refresh: Refresh = "auto",
     timeout: float | None = None,
     progress: bool = False,
@@ -163,22 +163,28 @@ def submit_report(
     >>> job.status().state
     'done'
     """
-    ask = partial(
-        ReportQuery.parse, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    query, options = validate_call(
+        arguments,
+        client=client,
+        cache=cache,
+        refresh=refresh,
+        timeout=timeout,
+        progress=progress,
     )
-    return _job(ask, client, cache, refresh, timeout, progress)
+    return _start_job(query, options)
 
 
 def plan_report(
-    record_type: str,
+    record_type: RecordType,
     start: DateLike,
     end: DateLike | None = None,
     *,
     metrics: Sequence[str] | None = None,
-    tactic: str | Sequence[str] | None = None,
-    segment: str | None = None,
+    tactic: Tactic | Sequence[Tactic] | None = None,
+    segment: Segment | None = None,
     client: Client | None = None,
-    cache: ReportCache | str | os.PathLike[str] | Literal[False] | None = None,
+    cache: CacheLike = None,
     refresh: Refresh = "auto",
 ) -> ReportPlan:
     """Tell what `fetch_report` would do, without asking for any report.
@@ -199,16 +205,17 @@ def plan_report(
     InvalidRequest, NotConfigured, ApiError
         As `fetch_report`. Only the facts of the profile are asked for, once.
     """
-    ask = partial(
-        ReportQuery.parse, record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
-    )
-    query, client = _checked(ask, client, cache, refresh)
-    deadline = Deadline(client.clock, PROTOCOLS[client.api].timeout)
-    with open_run(query, client, cache, refresh, deadline) as call:
-        return call.plan()
+    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    query, options = validate_call(arguments, client=client, cache=cache, refresh=refresh)
+    try:
+        with open_run(query, options, options.deadline()) as run:
+            return run.plan()
+    except Exception as error:
+        remove_frames(error)
+        raise
 
 
-def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.DataFrame:
+def pending(cache: CacheLike = None) -> pd.DataFrame:
     """The reports of a store that were asked for and have not come yet.
 
     Parameters
@@ -225,45 +232,8 @@ def pending(cache: ReportCache | str | os.PathLike[str] | None = None) -> pd.Dat
         return store.pending()
 
 
-def _job(
-    ask: Callable[..., ReportQuery],
-    client: Client | None,
-    cache: object,
-    refresh: str,
-    timeout: float | None,
-    show: bool | None,
-) -> ReportJob:
-    """The job of a call that makes sense, begun."""
-    query, client = _checked(ask, client, cache, refresh, timeout)
-    usual = PROTOCOLS[client.api].timeout
-    deadline = Deadline(client.clock, usual if timeout is None else timeout)
-    meter = partial(Progress, query.record_type, show=show, clock=client.clock)
-    return ReportJob(query, client, cache, refresh, deadline, meter).start()
-
-
-def _checked(
-    ask: Callable[..., ReportQuery],
-    client: Client | None,
-    cache: object,
-    refresh: str,
-    timeout: float | None = None,
-) -> tuple[ReportQuery, Client]:
-    """What is asked for, and the client to ask; nonsense is said first."""
-    ask()
-    _check_options(refresh, timeout, client, cache)
-    client = client or Client.from_env()
-    query = ask(api=client.api)
-    query.ensure_not_future(latest_local_date(client.clock.now()), "where it is latest")
-    return query, client
-
-
-def _check_options(refresh: object, timeout: object, client: object, cache: object) -> None:
-    if not isinstance(refresh, str) or refresh not in _REFRESH:
-        raise InvalidRequest(f"refresh={refresh!r} is not one of {', '.join(_REFRESH)}")
-    validate_client(client)
-    validate_cache(cache)
-    if timeout is None:
-        return
-    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
-    if not is_number or not float(timeout) > 0:  # type: ignore[arg-type]  # it is a number
-        raise InvalidRequest(f"timeout={timeout!r} is no number of seconds above 0")
+def _start_job(query: ReportQuery, options: FetchOptions) -> ReportJob:
+    make_progress = partial(
+        Progress, query.record_type, show=options.progress, clock=options.client.clock
+    )
+    return ReportJob(query, options, make_progress).start()

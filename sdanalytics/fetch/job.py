@@ -1,4 +1,4 @@
-"""`ReportJob`: one call in the background, that can be watched, waited for and cancelled."""
+"""`ReportJob`: a fetch in the background that can be watched, waited for and cancelled."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
-from sdanalytics._core.deadline import Deadline
-from sdanalytics.api.client import Client
 from sdanalytics.errors import Cancelled
 from sdanalytics.fetch.fetch_run import ProgressFactory, open_run
+from sdanalytics.fetch.job_status import JobState, JobStatus
+from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.progress import Progress
+from sdanalytics.fetch.tracebacks import remove_frames
+from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
 from sdanalytics.model.query import ReportQuery
 
 if TYPE_CHECKING:
@@ -26,56 +27,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sdanalytics")
 
-State = Literal["running", "done", "failed", "cancelled"]
-_REDRAW: Final = 0.25
-"""Seconds between two looks at a job that is shown in a notebook."""
+REFRESH_INTERVAL: Final = 0.25
+"""Seconds between two updates of a job that is displayed in a notebook."""
 SHUTDOWN_GRACE: Final = 1.0
-"""Seconds that jobs get to settle for which nobody waits any more."""
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """How a job is doing.
-
-    Attributes
-    ----------
-    state : {"running", "done", "failed", "cancelled"}
-    reports : int or None
-        How many reports make up the answer; None: not known yet.
-    from_store : int
-        How many of them were stored and good.
-    waiting, downloading, arrived, failed : int
-        How the others are doing: waiting to be asked for or being built; being downloaded;
-        stored; given up.
-    seconds : float
-        Since the job began, until it ended.
-    """
-
-    state: State
-    reports: int | None
-    from_store: int
-    waiting: int
-    downloading: int
-    arrived: int
-    failed: int
-    seconds: float
-
-    def __str__(self) -> str:
-        if self.reports is None:
-            return f"{self.state}, {self.seconds:.0f} s"
-        there = self.from_store + self.arrived
-        counts = {"waiting": self.waiting, "downloading": self.downloading, "failed": self.failed}
-        told = [f"{count} {name}" for name, count in counts.items() if count]
-        told = [f"{there} of {self.reports} reports", *told, f"{self.from_store} from the store"]
-        return f"{self.state}: {', '.join(told)}, {self.seconds:.0f} s"
+"""Seconds that detached jobs get to end, at shutdown and after Ctrl-C."""
 
 
 class ReportJob:
-    """One call of `submit_report`, in a thread of its own.
+    """A running `submit_report`, in a thread of its own.
 
-    In a notebook a job shows how it is doing, as long as it runs. A job whose interpreter ends
-    is abandoned; what it had asked for is in the ledger of the store, and the same call takes
-    it up.
+    In a notebook a job displays its status as long as it runs. A job whose interpreter exits is
+    detached: the reports that it requested are in the in-flight registry of the store, and the
+    same call resumes them.
 
     Attributes
     ----------
@@ -84,34 +47,26 @@ class ReportJob:
     """
 
     def __init__(
-        self,
-        query: ReportQuery,
-        client: Client,
-        cache: object,
-        refresh: str,
-        deadline: Deadline,
-        meter: ProgressFactory,
+        self, query: ReportQuery, options: FetchOptions, make_progress: ProgressFactory
     ) -> None:
         self.query = query
-        self._client = client
-        self._cache = cache
-        self._refresh = refresh
-        self._deadline = deadline
-        self._make_progress = meter
+        self._options = options
+        self._deadline = options.deadline()
+        self._progress_factory = make_progress
         self._callbacks: list[Callable[[ReportJob], None]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._began = self._finished = deadline.clock.monotonic()
-        self._progress: Progress | None = None
+        self._began = self._finished = self._deadline.clock.monotonic()
+        self._tracker: FetchTracker | None = None
         self._frame: pd.DataFrame | None = None
         self._error: Exception | None = None
         self._is_cancelled = False
 
     def start(self) -> ReportJob:
-        """Begin; called once, by whoever makes the job."""
+        """Start the thread; called once, by whoever makes the job."""
         _RUNNING.add(self)
-        # What is printed belongs to the cell that began it. A daemon: an interpreter that wants
-        # to end does not wait for the service.
+        # The context is copied so that output belongs to the cell that began it. A daemon: an
+        # interpreter that wants to exit does not wait for the service.
         threading.Thread(
             target=contextvars.copy_context().run,
             args=[self._run],
@@ -127,27 +82,17 @@ class ReportJob:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it was cancelled; it may be running still, for a moment."""
+        """Whether it was cancelled; it may go on running for a moment."""
         return self._is_cancelled
 
     def status(self) -> JobStatus:
-        """How it is doing now."""
-        progress = self._progress
-        counts = progress.counts() if progress else {}
+        """Return how far it is now."""
         end = self._deadline.clock.monotonic() if self.is_running else self._finished
-        return JobStatus(
-            state=self._state(),
-            reports=progress.total if progress else None,
-            from_store=progress.cached if progress else 0,
-            waiting=counts.get("waiting", 0),
-            downloading=counts.get("downloading", 0),
-            arrived=counts.get("done", 0),
-            failed=counts.get("failed", 0),
-            seconds=end - self._began,
-        )
+        counts = self._counts()
+        return JobStatus(state=self._state(), seconds=end - self._began, **vars(counts))
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, for at most `timeout` seconds; tell whether it has."""
+        """Wait until it has ended, for at most `timeout` seconds; return whether it has."""
         end = None if timeout is None else time.monotonic() + timeout
         while not self._ended.is_set():
             left = MAX_BLOCKING_WAIT if end is None else end - time.monotonic()
@@ -166,12 +111,13 @@ class ReportJob:
         Cancelled
             When it was cancelled.
         SDAnalyticsError
-            As `fetch_report` raises it.
+            As `fetch_report` raises it. Its traceback ends here; the frames of the engine are
+            logged at DEBUG.
         """
-        while not self._ended.wait(MAX_BLOCKING_WAIT):
-            pass
+        self.wait()
         if self._frame is None:
             assert self._error is not None
+            remove_frames(self._error)
             raise self._error
         return self._frame
 
@@ -187,16 +133,16 @@ class ReportJob:
         callback(self)
 
     def cancel(self) -> None:
-        """End it as soon as may be; what has arrived is stored.
+        """End it as soon as possible; what has arrived is stored.
 
-        What is being built is withdrawn where the service can be told so (version 3), else
-        taken up by the next call for the same days.
+        Reports in flight are cancelled where the service can do so (version 3), or else resumed
+        by the next call for the same days.
         """
         self._is_cancelled = True
         self._deadline.cancel()
 
-    def abandon(self) -> None:
-        """End it as soon as may be, for the next call to take up: nobody waits any more."""
+    def detach(self) -> None:
+        """End it as soon as possible, and leave its reports in flight for the next call."""
         self._is_cancelled = True
         self._deadline.expire()
 
@@ -205,54 +151,64 @@ class ReportJob:
 
     def _repr_html_(self) -> str:
         status = self.status()
-        known = status.reports is not None
-        there = f'value="{status.from_store + status.arrived}" max="{max(status.reports or 0, 1)}"'
-        bar = f'<progress aria-label="reports" {there if known else ""}></progress>'
-        error = "" if self._error is None else f"<br>{html.escape(_words_of(self._error))}"
-        words = f"<b>{html.escape(str(self.query))}</b> {bar} {html.escape(str(status))}"
-        return f'<div class="sdanalytics-job">{words}{error}</div>'
+        attributes = f'aria-label="days" value="{status.days_done}" max="{status.days}"'
+        bar = f"<progress {attributes}></progress>"
+        error = ""
+        if self._error is not None:
+            error = f"<br>{html.escape(_format_error(self._error))}"
+        text = f"<b>{html.escape(str(self.query))}</b> {bar} {html.escape(str(status))}"
+        return f'<div class="sdanalytics-job">{text}{error}</div>'
 
     def _ipython_display_(self) -> None:
-        """Show it in a notebook, and go on showing how it is doing until it has ended."""
+        """Display it in a notebook, and update the display until it has ended."""
         from IPython.display import display
 
-        # What is shown is made before it is known whether anything is left to be shown.
+        # The bundle is made before it is known whether anything is left to be updated.
         is_running = self.is_running
-        handle = display(self._bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        bundle = self._mime_bundle()
+        handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         if is_running and handle is not None:
             threading.Thread(
                 target=contextvars.copy_context().run,
-                args=[self._keep_shown, handle],
+                args=[self._refresh_display, handle],
                 name="sdanalytics job shown",
                 daemon=True,
             ).start()
 
-    def _keep_shown(self, handle: Any) -> None:
-        ended = False
-        while not ended:
-            ended = self._ended.wait(_REDRAW)
-            handle.update(self._bundle(), raw=True)
+    def _refresh_display(self, handle: Any) -> None:
+        has_ended = False
+        while not has_ended:
+            has_ended = self._ended.wait(REFRESH_INTERVAL)
+            handle.update(self._mime_bundle(), raw=True)
 
-    def _bundle(self) -> dict[str, str]:
+    def _mime_bundle(self) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
-    def _state(self) -> State:
+    def _state(self) -> JobState:
         if self.is_running:
             return "running"
         if self._frame is not None:
             return "done"
         return "cancelled" if isinstance(self._error, Cancelled) else "failed"
 
-    def _meter(self, total: int, cached: int) -> Progress:
-        """What follows the reports of the call."""
-        self._progress = self._make_progress(total, cached)
-        return self._progress
+    def _counts(self) -> FetchCounts:
+        if self._tracker is not None:
+            return self._tracker.counts()
+        # The cache has not been looked up yet.
+        days = len(self.query.days)
+        return FetchCounts(days=days, partitions=days * len(self.query.tactics))
+
+    def _make_progress(self, tracker: FetchTracker) -> Progress:
+        """Follow a fetch, and make its bar."""
+        self._tracker = tracker
+        return self._progress_factory(tracker)
 
     def _run(self) -> None:
         try:
-            self._frame = self._fetched()
+            self._frame = self._fetch()
         except Exception as error:
-            self._error = self._cancelled() if self._is_cancelled else error
+            logger.debug("%s: failed", self.query, exc_info=True)
+            self._error = self._cancelled_error() if self._is_cancelled else error
         finally:
             self._finished = self._deadline.clock.monotonic()
             with self._lock:
@@ -264,34 +220,33 @@ class ReportJob:
             except Exception:
                 logger.exception("a callback of %r failed", self)
 
-    def _fetched(self) -> pd.DataFrame:
-        whose = (self._client, self._cache, self._refresh, self._deadline)
-        with open_run(self.query, *whose) as call:
-            call.fetch(self._meter)
-            return call.frame()
+    def _fetch(self) -> pd.DataFrame:
+        with open_run(self.query, self._options, self._deadline) as run:
+            run.fetch(self._make_progress)
+            return run.frame()
 
-    def _cancelled(self) -> Cancelled:
+    def _cancelled_error(self) -> Cancelled:
         return Cancelled(
-            f"the job for {self.query} was cancelled; what had arrived is stored, and what is "
-            "being built will be taken up: call again for the rest"
+            f"the job for {self.query} was cancelled; what had arrived is stored, and reports in "
+            "flight are resumed: call again for the rest"
         )
 
 
-def _words_of(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
 _RUNNING: Final[weakref.WeakSet[ReportJob]] = weakref.WeakSet()
 
 
-def _end_all() -> None:
-    """Have no thread in the middle of anything when the interpreter goes."""
+def _shutdown_jobs() -> None:
+    """Leave no thread in the middle of anything when the interpreter exits."""
     running = list(_RUNNING)
     for job in running:
-        job.abandon()
+        job.detach()
     end = time.monotonic() + SHUTDOWN_GRACE
     for job in running:
         job.wait(max(0.0, end - time.monotonic()))
 
 
-atexit.register(_end_all)
+atexit.register(_shutdown_jobs)

@@ -1,4 +1,4 @@
-"""What a call would do, without doing it."""
+"""`ReportPlan`: the requests and cache hits of a call, without making it."""
 
 from __future__ import annotations
 
@@ -7,36 +7,50 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.query import ReportQuery
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Action = Literal["store", "being built", "create", "gone"]
+Action = Literal["cached", "in_flight", "request", "unavailable"]
+"""What a fetch does about a partition: read it from the cache, wait for a report that is in
+flight, request a report, or nothing, because neither the cache nor the service has it."""
 _ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+_OLD_ACTIONS: Final[dict[Action, str]] = {
+    "cached": "store",
+    "in_flight": "being built",
+    "request": "create",
+    "unavailable": "gone",
+}
+"""Spellings of `ReportPlan.slices`."""
 
 
 @dataclass(frozen=True)
 class PlannedPartition:
-    """What a call would do about one slice, and why."""
+    """What a fetch would do about one partition, and why."""
 
     partition: Partition
     action: Action
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class ReportPlan:
     """What `fetch_report` would do with the same parameters, now.
 
+    Days are counted as a user meets them: a day is from the cache when all its partitions are,
+    in flight when it waits for reports that were requested already, unavailable when one of its
+    partitions is, and otherwise it is fetched.
+
     Attributes
     ----------
     query : ReportQuery
-    steps : tuple of Step
-        One a slice, a day and tactic, in the order of the frame.
+    steps : tuple of PlannedPartition
+        One for each partition, a day and tactic, in the order of the frame.
     reports : int
-        How many reports would be asked for: in version 3 one brings a month of slices.
+        How many reports would be requested: in version 3 one brings a month of partitions.
     """
 
     query: ReportQuery
@@ -44,56 +58,89 @@ class ReportPlan:
     reports: int
 
     @property
-    def being_built(self) -> int:
-        """How many have been asked for already, and would be taken up or waited for."""
-        return self._count("being built")
+    def from_cache(self) -> list[date]:
+        """The days that come from the cache."""
+        return self._days_by_action()["cached"]
 
     @property
-    def from_store(self) -> int:
-        """How many come from the store."""
-        return self._count("store")
+    def in_flight(self) -> list[date]:
+        """The days that wait for reports in flight, and for no new report."""
+        return self._days_by_action()["in_flight"]
 
     @property
-    def gone(self) -> list[date]:
-        """The days that neither the store nor the service has any more."""
-        return sorted({step.partition.date for step in self.steps if step.action == "gone"})
+    def to_request(self) -> list[date]:
+        """The days for which reports would be requested."""
+        return self._days_by_action()["request"]
 
     @property
-    def slices(self) -> pd.DataFrame:
-        """Each slice by itself.
+    def unavailable(self) -> list[date]:
+        """The days that neither the cache nor the service has any more."""
+        return self._days_by_action()["unavailable"]
+
+    @property
+    def partitions(self) -> pd.DataFrame:
+        """One row for each partition.
 
         Returns
         -------
         pandas.DataFrame
-            `date` (datetime64[s]), `tactic` (str), `action` (category: ``"store"``,
-            ``"being built"``, ``"create"``, ``"gone"``) and `why` (str).
+            `date` (datetime64[s]), `tactic` (str), `action` (category: ``"cached"``,
+            ``"in_flight"``, ``"request"``, ``"unavailable"``) and `reason` (str).
         """
-        import numpy as np
-        import pandas as pd
+        actions = [step.action for step in self.steps]
+        return self._frame(actions, list(_ACTIONS), "reason")
 
-        from sdanalytics.model.dtypes import string_array
+    @property
+    def slices(self) -> pd.DataFrame:
+        """The same with the old names of actions and columns.
 
-        days = np.array([step.partition.date for step in self.steps], dtype="datetime64[s]")
-        columns: dict[str, Any] = {
-            "date": days,
-            "tactic": string_array(step.partition.tactic for step in self.steps),
-            "action": pd.Categorical([step.action for step in self.steps], list(_ACTIONS)),
-            "why": string_array(step.why for step in self.steps),
-        }
-        return pd.DataFrame(columns)
+        .. deprecated:: 0.2
+            Use `partitions`. Here `action` is ``"store"``, ``"being built"``, ``"create"`` or
+            ``"gone"``, and the reason is named `why`.
+        """
+        actions = [_OLD_ACTIONS[step.action] for step in self.steps]
+        return self._frame(actions, list(_OLD_ACTIONS.values()), "why")
+
+    @property
+    def from_store(self) -> int:
+        """How many partitions come from the cache.
+
+        .. deprecated:: 0.2
+            Use `from_cache`, the days, or `partitions`.
+        """
+        return self._count("cached")
+
+    @property
+    def being_built(self) -> int:
+        """How many partitions wait for reports in flight.
+
+        .. deprecated:: 0.2
+            Use `in_flight`, the days, or `partitions`.
+        """
+        return self._count("in_flight")
+
+    @property
+    def gone(self) -> list[date]:
+        """The unavailable days.
+
+        .. deprecated:: 0.2
+            Use `unavailable`.
+        """
+        return self.unavailable
 
     def __str__(self) -> str:
-        slices = self._count("create")
-        told = [f"{slices} to ask for"]
-        told[0] += "" if self.reports == slices else f" in {self.reports} reports"
-        told += [f"{self.being_built} being built"] if self.being_built else []
-        told += [f"{self.from_store} from the store"]
-        gone = self.gone
-        if gone:
-            days = f"{gone[0]}" if len(gone) == 1 else f"{len(gone)} days from {gone[0]}"
-            told += [f"{self._count('gone')} that the service no longer has ({days})"]
-        count = len(self.steps)
-        return f"{self.query}: {count} slice{'s'[: count != 1]}: {', '.join(told)}"
+        days = self._days_by_action()
+        total = format_count(len(self.query.days), "day")
+        reports = format_count(self.reports, "report")
+        parts = [f"{len(days['request'])} to fetch ({reports} to request)"]
+        if days["in_flight"]:
+            parts.append(f"{len(days['in_flight'])} in flight")
+        parts.append(f"{len(days['cached'])} from the cache")
+        if unavailable := days["unavailable"]:
+            first = unavailable[0]
+            since = "" if len(unavailable) == 1 else "from "
+            parts.append(f"{len(unavailable)} unavailable ({since}{first})")
+        return f"{self.query}: {total}: {', '.join(parts)}"
 
     def __repr__(self) -> str:
         return f"<ReportPlan {self}>"
@@ -103,3 +150,34 @@ class ReportPlan:
 
     def _count(self, action: Action) -> int:
         return sum(step.action == action for step in self.steps)
+
+    def _days_by_action(self) -> dict[Action, list[date]]:
+        """Return each day once, with the action that matters most for it."""
+        by_day: dict[date, set[Action]] = {}
+        for step in self.steps:
+            by_day.setdefault(step.partition.date, set()).add(step.action)
+        days: dict[Action, list[date]] = {action: [] for action in _ACTIONS}
+        for day, actions in by_day.items():
+            decisive = next(action for action in _DECISIVE if action in actions)
+            days[decisive].append(day)
+        return days
+
+    def _frame(self, actions: list[Any], categories: list[str], reason: str) -> pd.DataFrame:
+        import numpy as np
+        import pandas as pd
+
+        from sdanalytics.model.dtypes import string_array
+
+        days = [step.partition.date for step in self.steps]
+        return pd.DataFrame(
+            {
+                "date": np.array(days, dtype="datetime64[s]"),
+                "tactic": string_array(step.partition.tactic for step in self.steps),
+                "action": pd.Categorical(actions, categories),
+                reason: string_array(step.reason for step in self.steps),
+            }
+        )
+
+
+_DECISIVE: Final[tuple[Action, ...]] = ("unavailable", "request", "in_flight", "cached")
+"""Of the actions of a day's partitions the one that describes the day."""

@@ -1,4 +1,4 @@
-"""When to look whether a report is ready: first when one usually is."""
+"""Adaptive polling: the first poll of a report comes when reports are typically ready."""
 
 from __future__ import annotations
 
@@ -6,80 +6,110 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
-_SHARE: Final = 1 / 32
-"""Of what a report usually takes: what it is corrected by, and waited between two looks."""
-
-_SCOUTS: Final = 4
-"""How many are looked at often as long as nothing is known: what they show holds for all."""
-
-_PATIENCE: Final = 4.0, 30.0
-"""Seconds, the fewest and the most, that the others are left alone meanwhile."""
-
-_MOMENT: Final = 0.001
-"""Seconds that are not waited for: clocks are no finer."""
+_TOLERANCE: Final = 1 / 32
+"""Of the estimated build time: by how much it is corrected, and the least time between polls."""
+_PROBES: Final = 4
+"""How many reports are polled often while nothing is known; all others learn from them."""
+_UNPROBED_INTERVAL: Final = 4.0, 30.0
+"""Seconds, at least and at most, between polls of the other reports meanwhile."""
+_EPSILON: Final = 0.001
+"""Seconds that are not worth a wait: clocks are no finer."""
+_GROWTH: Final = 1.5
+_JITTER: Final = 0.2
 
 
 def backoff_intervals(first: float, longest: float) -> Iterator[float]:
-    """Seconds between looks: growing by half up to the longest, each with a fifth of jitter."""
-    wait = first
+    """Yield seconds between polls: growing by half up to the longest, each with 20 % jitter."""
+    interval = first
     while True:
-        yield wait * random.uniform(0.8, 1.2)
-        wait = min(1.5 * wait, longest)
+        yield interval * random.uniform(1 - _JITTER, 1 + _JITTER)
+        interval = min(_GROWTH * interval, longest)
 
 
 class AdaptivePoller:
-    """The looks at reports that were asked for one after another.
+    """Decides when the reports of a fetch are polled.
 
-    What one usually takes is learned from those that have come: a little less when one was
-    ready at the first look at its time, a little more when it was not. So most are looked at
-    once or twice. As long as nothing is known the first few are looked at as `waits` says, and
-    the others whenever they have become about twice as old.
+    The build time is estimated from the reports that are ready: a little less when one was
+    ready at the first poll at its time, a little more when it was not. So most reports are polled
+    once or twice. While nothing is known, the first few are polled at `intervals`, and the others
+    whenever they have become about twice as old.
 
     Parameters
     ----------
-    waits : callable
-        Gives the seconds to wait before each look at a report of which nothing is known.
+    intervals : callable
+        Returns the seconds to wait before each poll of a report while nothing is known.
     """
 
-    def __init__(self, waits: Callable[[], Iterator[float]]) -> None:
-        self._waits = waits
-        self._usual = 0.0
-        self._scouts = 0
+    def __init__(self, intervals: Callable[[], Iterator[float]]) -> None:
+        self._intervals = intervals
+        self._estimate = 0.0  # seconds; 0: nothing is known
+        self._probes = 0
 
-    def pauses(self, age: Callable[[], float]) -> Iterator[float]:
-        """Seconds to let pass for a report that is so many seconds old; 0: look at it now."""
-        is_scout = self._scouts < _SCOUTS
-        self._scouts += is_scout
-        try:
-            yield from self._pauses(age, is_scout)
-        finally:
-            self._scouts -= is_scout
+    def delays(self, age: Callable[[], float]) -> Iterator[float]:
+        """Yield seconds to wait for a report, or 0 when it is to be polled now.
 
-    def _pauses(self, age: Callable[[], float], is_scout: bool) -> Iterator[float]:
-        looked_at, is_timed = 0.0, False
-        least, most = _PATIENCE
-        for wait in self._waits():
-            if not (is_scout or self._usual):
-                # By chance, or those that were asked for together would be looked at together.
-                wait = max(wait, min(max(least, looked_at), most) * random.uniform(0.75, 1.25))
-            while (left := self._due(looked_at, wait, is_timed) - age()) > _MOMENT:
-                yield left
-            looked_at, is_timed = age(), self._usual > 0
-            yield 0.0
-
-    def learn(self, before: float, age: float) -> bool:
-        """Take note of a report that was found ready at that age; whether nothing was known.
-
-        `before` is its age at the look before, when it was not ready yet; 0: there was none.
+        Parameters
+        ----------
+        age : callable
+            Returns how old the report is, in seconds.
         """
-        is_first, usual = self._usual == 0, self._usual or age
-        # By what was seen, not by what is thought by now: others on their way show the same.
-        earlier, later = age * (1 - _SHARE), usual * (1 + 2 * _SHARE)
-        self._usual = min((before + age) / 2, later) if before else min(usual, earlier)
+        is_probe = self._probes < _PROBES
+        if not is_probe:
+            yield from self._delays(age, is_probe=False)
+            return
+        self._probes += 1
+        try:
+            yield from self._delays(age, is_probe=True)
+        finally:
+            self._probes -= 1
+
+    def observe(self, previous_age: float, age: float) -> bool:
+        """Learn from a report that was found ready; return whether it is the first.
+
+        Parameters
+        ----------
+        previous_age : float
+            Its age at the poll before, in seconds; 0: there was none.
+        age : float
+            Its age when it was found ready.
+        """
+        is_first = self._estimate == 0
+        estimate = self._estimate or age
+        if previous_age:
+            # Corrected from what was seen: other reports on their way will show the same.
+            later = estimate * (1 + 2 * _TOLERANCE)
+            self._estimate = min((previous_age + age) / 2, later)
+        else:
+            self._estimate = min(estimate, age * (1 - _TOLERANCE))
         return is_first
 
-    def _due(self, looked_at: float, wait: float, is_timed: bool) -> float:
-        """How old a report is to be at the next look; `is_timed`: there was one at its time."""
-        if self._usual and not is_timed:
-            return self._usual
-        return looked_at + max(wait, _SHARE * self._usual)
+    def _delays(self, age: Callable[[], float], *, is_probe: bool) -> Iterator[float]:
+        polled_at = 0.0
+        was_polled_on_time = False
+        for interval in self._intervals():
+            if not is_probe and not self._estimate:
+                interval = max(interval, _unprobed_interval(polled_at))
+            while True:
+                due = self._next_poll_age(polled_at, interval, was_polled_on_time)
+                delay = due - age()
+                if delay <= _EPSILON:
+                    break
+                yield delay
+            polled_at = age()
+            was_polled_on_time = self._estimate > 0
+            yield 0.0
+
+    def _next_poll_age(self, polled_at: float, interval: float, was_polled_on_time: bool) -> float:
+        """Return how old a report has to be at its next poll."""
+        if self._estimate and not was_polled_on_time:
+            return self._estimate
+        return polled_at + max(interval, _TOLERANCE * self._estimate)
+
+
+def _unprobed_interval(polled_at: float) -> float:
+    """Return about the age at the last poll, within limits.
+
+    Random, or reports that were requested together would be polled together.
+    """
+    shortest, longest = _UNPROBED_INTERVAL
+    return min(max(shortest, polled_at), longest) * random.uniform(0.75, 1.25)

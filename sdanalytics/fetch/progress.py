@@ -1,50 +1,49 @@
-"""A bar that tells how a call is doing, when it takes long and somebody is looking."""
+"""The progress bar of a fetch: days done, and the reports behind them."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from types import TracebackType
 from typing import Any, Final
 
 from sdanalytics._core.clock import Clock
-from sdanalytics.model.partition import Partition
+from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
 
-_PATIENCE: Final = 1.0
-"""Seconds before a bar appears that nobody asked for."""
-_REDRAW: Final = 0.1
-"""Seconds between two drawings."""
-_FORMAT: Final = "{desc}: {n_fmt} of {total_fmt} reports |{bar}| {elapsed}{postfix}"
+SHOW_AFTER: Final = 1.0
+"""Seconds before a bar appears that nobody requested."""
+REDRAW_INTERVAL: Final = 0.1
+"""Seconds between two updates of the bar."""
 
 
 class Progress:
-    """Follows the slices of a call on a `tqdm` bar (a widget in notebooks).
+    """Shows a fetch on a `tqdm` bar (a widget in notebooks); a context manager.
 
     Parameters
     ----------
     title : str
-    total, cached : int
-        Slices of the call, and how many of them the cache had.
+    tracker : FetchTracker
+        The counts to show.
     show : bool or None
-        Always, never, or when it takes longer than a second and somebody is looking.
+        Always, never, or (None) after a second in a terminal or a notebook.
     clock : Clock
     """
 
-    def __init__(
-        self, title: str, total: int, cached: int, show: bool | None, clock: Clock
-    ) -> None:
+    def __init__(self, title: str, tracker: FetchTracker, show: bool | None, clock: Clock) -> None:
         self._title = title
-        self.total = total
-        self.cached = cached
-        self._show = is_interactive() if show is None else show
+        self._tracker = tracker
         self._clock = clock
-        self._next_draw = clock.monotonic() + (_PATIENCE if show is None else 0.0)
-        self._states: dict[Partition, str] = {}
-        self._drawn = False
+        self._next_draw = clock.monotonic()
+        if show is None:
+            self._is_shown = is_interactive()
+            self._next_draw += SHOW_AFTER
+        else:
+            self._is_shown = show
+        self._was_drawn = False
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        self._draw_if_due()
+        self._tracker.on_change = self.update
+        self.update()
         return self
 
     def __exit__(
@@ -53,44 +52,35 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._drawn:
+        if self._was_drawn:
             self._draw()
         if self._bar is not None:
             self._bar.close()
 
-    def counts(self) -> Counter[str]:
-        """How many reports are in each state; any thread may ask."""
-        return Counter(list(self._states.values()))
-
-    def watch(self, partition: Partition, state: str) -> None:
-        """Take note of a slice's state: waiting, downloading, done or failed."""
-        self._states[partition] = state
-        self._draw_if_due()
-
-    def _draw_if_due(self) -> None:
-        if self._show and self._clock.monotonic() >= self._next_draw:
+    def update(self) -> None:
+        """Redraw the bar, when it is shown and was not redrawn just now."""
+        if self._is_shown and self._clock.monotonic() >= self._next_draw:
             self._draw()
 
-    def _draw(self) -> None:
-        self._next_draw = self._clock.monotonic() + _REDRAW
-        self._drawn = True
-        counts = self.counts()
-        parts = [f"{counts[state]} {state}" for state in ("waiting", "downloading", "failed")]
-        told = [part for part in parts if not part.startswith("0 ")]
-        self.put(self.cached + counts["done"], ", ".join([*told, f"{self.cached} from the cache"]))
-
-    def put(self, done: int, words: str) -> None:
-        """Show how many reports are there, and in words what the others are doing."""
+    def render(self, counts: FetchCounts) -> None:
+        """Show the counts."""
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(desc=self._title, total=self.total, bar_format=_FORMAT)
-        self._bar.n = done
-        self._bar.set_postfix_str(words)
+            unit = "day" if counts.days == 1 else "days"
+            layout = f"{{desc}}: {{n_fmt}} of {{total_fmt}} {unit} |{{bar}}| {{elapsed}}{{postfix}}"
+            self._bar = tqdm(desc=self._title, total=counts.days, bar_format=layout)
+        self._bar.n = counts.days_done
+        self._bar.set_postfix_str(counts.details_text)
+
+    def _draw(self) -> None:
+        self._next_draw = self._clock.monotonic() + REDRAW_INTERVAL
+        self._was_drawn = True
+        self.render(self._tracker.counts())
 
 
 def is_interactive() -> bool:
-    """Whether there is a terminal or a notebook to draw on."""
+    """Return whether there is a terminal or a notebook to draw on."""
     shell = sys.modules.get("IPython")
     if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return True

@@ -17,11 +17,13 @@ import pandas as pd
 from sdanalytics._core.deadline import Deadline
 from sdanalytics.api.client import Client
 from sdanalytics.errors import Cancelled, InvalidRequest, SDAnalyticsError
-from sdanalytics.fetch.fetch_run import FetchRun, open_cache, validate_cache, validate_client
+from sdanalytics.fetch.fetch_run import FetchRun, open_cache
 from sdanalytics.fetch.job import ReportJob
+from sdanalytics.fetch.options import FetchOptions, validate_cache, validate_client
 from sdanalytics.fetch.plan import Action
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
     RECORD_TYPES,
@@ -58,10 +60,10 @@ _PROFILES_LIMIT: Final = 5.0
 """Seconds in which the profiles must be listed before the picker opens without."""
 _LINE: Final = 88
 _ACTIONS: Final[dict[Action, str]] = {
-    "store": "in the store",
-    "create": "to fetch",
-    "being built": "being built",
-    "gone": "no longer at Amazon",
+    "cached": "in the store",
+    "request": "to fetch",
+    "in_flight": "being built",
+    "unavailable": "no longer at Amazon",
 }
 _MEANINGS: Final = {"T00020": "contextual targeting", "T00030": "audiences"}
 
@@ -217,7 +219,6 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
                 else "A fetch is running: wait for it, or press Cancel before you fetch anew"
             )
             return
-        deadline = Deadline(self._client.clock, PROTOCOLS[self._client.api].timeout)
         meter = partial(_Meter, self, clock=self._client.clock)
         try:
             query = self.query
@@ -228,7 +229,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.progress.value, self.progress.bar_style = 0, "info"
         self.status.value = status_html("Asking for reports ...")
         self._shown.clear()
-        self._job = ReportJob(query, client, self._cache, "auto", deadline, meter)
+        self._job = ReportJob(query, self._options(client), meter)
         self._job.add_done_callback(self._ended)
         self._job.start()
 
@@ -348,19 +349,23 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         notes = {} if self.data is None else self.data.attrs["sdanalytics"]
         return query == self._fetched and notes.get("profile_id") == self.profile.value
 
+    def _options(self, client: Client) -> FetchOptions:
+        timeout = PROTOCOLS[client.api].timeout
+        return FetchOptions(client, self._cache, "auto", timeout, progress=False)
+
     def _what_is_stored(self, query: ReportQuery) -> str:
         zone = self._profile().timezone
         every = f"{len(query.days)} {'days' if len(query.days) > 1 else 'day'} ({zone})"
         if self._cache is False:
             return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
-        deadline = Deadline(client.clock, PROTOCOLS[client.api].timeout)
+        options = self._options(client)
         with open_cache(self._cache) as store:
-            plan = FetchRun(query, client, self._profile(), store, "auto", deadline).plan()
+            plan = FetchRun(query, options, self._profile(), store, options.deadline()).plan()
         days: dict[str, set[date]] = {action: set() for action in _ACTIONS}
         for step in plan.steps:
             days[step.action].add(step.partition.date)
-        days["store"] -= days["create"] | days["being built"] | days["gone"]
+        days["cached"] -= days["request"] | days["in_flight"] | days["unavailable"]
         told = [f"{words}: {_ranges(days[act])}" for act, words in _ACTIONS.items() if days[act]]
         return "; ".join([every, *told])
 
@@ -417,16 +422,16 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 class _Meter(Progress):
     """Shows the progress of a call on a picker."""
 
-    def __init__(self, picker: ReportPicker, total: int, cached: int, clock: Any) -> None:
-        super().__init__("", total, cached, show=True, clock=clock)
+    def __init__(self, picker: ReportPicker, tracker: FetchTracker, clock: Any) -> None:
+        super().__init__("", tracker, show=True, clock=clock)
         self._picker = picker
 
-    def put(self, done: int, words: str) -> None:
+    def render(self, counts: FetchCounts) -> None:
         """Show it on the picker's bar and status."""
         bar = self._picker.progress
-        bar.max, bar.value = max(self.total, 1), done
+        bar.max, bar.value = max(counts.days, 1), counts.days_done
         if self._picker._job is not None and not self._picker._job.is_cancelled:
-            self._picker.status.value = status_html(f"{done} of {self.total} reports; {words}")
+            self._picker.status.value = status_html(f"{counts.days_text}; {counts.details_text}")
 
 
 def _profiles(client: Client) -> tuple[dict[str, Profile], str]:

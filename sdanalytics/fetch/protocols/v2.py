@@ -1,4 +1,4 @@
-"""Version 2: one report for one day and tactic; the contract of the seed."""
+"""Version 2 of the reporting API: one report for each day and tactic."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ import pyarrow as pa
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, ReportRequest
-from sdanalytics.errors import ApiError, ReportFailed
 from sdanalytics.fetch.polling import backoff_intervals
+from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.parsing.payload import read_payload
 
-_LONGEST_WAIT: Final = 30.0
-_BUILDING: Final = {"IN_PROGRESS"}
+FIRST_POLL_INTERVAL: Final = 1.0
+"""Seconds."""
+MAX_POLL_INTERVAL: Final = 25.0
+"""Seconds, before the jitter of 20 %."""
 # COMPLETED is in no document, but has been seen.
-_READY: Final = {"SUCCESS", "COMPLETED"}
-_FAILED: Final = {"FAILURE", "FAILED"}
+STATUSES: Final[Mapping[str, ReportStatus]] = {
+    "IN_PROGRESS": ReportStatus.BUILDING,
+    "SUCCESS": ReportStatus.READY,
+    "COMPLETED": ReportStatus.READY,
+    "FAILURE": ReportStatus.FAILED,
+    "FAILED": ReportStatus.FAILED,
+}
 
 
 class ProtocolV2:
-    """How a slice becomes requests of version 2, and an answer a status.
+    """Turns partitions into reports of version 2, and payloads into partitions.
 
     Attributes
     ----------
     history_days : int
         How many days back the service reports.
     timeout : float
-        Seconds that a call may take when it does not say: generation takes minutes, up to 15.
-    about_reports : frozenset of str
+        Default timeout of a call in seconds: building a report takes minutes, up to 15.
+    report_operations : frozenset of str
         Operations whose 400 or 404 means that a report is gone.
     """
 
@@ -48,77 +55,61 @@ class ProtocolV2:
         deadline: Deadline,
         store: object,
         oldest: date,
-        memory: LimiterStateStore | None,
+        limiter_state: LimiterStateStore | None,
     ) -> None:
-        self._client = client.within(deadline, memory)
-
-    def create_delay(self) -> float:
-        """Seconds to wait before the next report is asked for; 0: now."""
-        return self._client.create_delay()
+        self._client = client.within(deadline, limiter_state)
 
     def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
-        """One report for each slice, newest first."""
+        """Return one report for each partition, newest first."""
         newest_first = sorted(needs, key=lambda partition: partition.date, reverse=True)
         return [ReportBatch((partition,), tuple(needs[partition])) for partition in newest_first]
 
-    def create(self, order: ReportBatch) -> str:
-        """Ask for the report of a slice; its id."""
-        [partition] = order.partitions
+    def create_delay(self) -> float:
+        """Return the seconds to wait before the next report is requested; 0: now."""
+        return self._client.create_delay()
+
+    def create(self, batch: ReportBatch) -> str:
+        """Request the report of a partition; return its id."""
+        [partition] = batch.partitions
         request = ReportRequest(
-            reportDate=partition.date.isoformat().replace("-", ""),
-            metrics=",".join(order.columns),
+            reportDate=partition.date.strftime("%Y%m%d"),
+            metrics=",".join(batch.columns),
             tactic=partition.tactic,
             segment=partition.segment,
         )
         return self._client.request_report(partition.record_type, request).reportId
 
     def is_ready(self, report_id: str) -> bool:
-        """Whether a report can be downloaded.
-
-        Raises
-        ------
-        ReportFailed
-            When the service could not build it.
-        """
+        """Return whether a report can be downloaded (see `check_ready`)."""
         report = self._client.get_report_status(report_id)
-        status = report.status.upper()
-        if status in _FAILED:
-            raise ReportFailed(
-                f"the service could not build report {report_id}: "
-                f"{report.statusDetails or 'it gives no reason'}. Call again to ask anew",
-                report_id=report_id,
-                details=report.statusDetails,
-            )
-        if status not in _BUILDING | _READY:
-            raise ApiError(
-                f"report {report_id} has a status that is not known: {report.status!r}. "
-                "Call again later; if it stays, this version of sdanalytics is too old",
-                operation="get_report_status",
-                status=200,
-                details=report.statusDetails,
-            )
-        return status in _READY
-
-    def download(self, report_id: str) -> bytes:
-        """The payload of a report that is ready."""
-        return self._client.download_report(report_id)
-
-    def split_payload(
-        self, order: ReportBatch, columns: Sequence[str], payload: bytes
-    ) -> dict[Partition, pa.Table]:
-        """The one slice that a payload holds."""
-        [partition] = order.partitions
-        return {partition: read_payload(payload, columns, self._client.largest_report)}
-
-    def cancel(self, report_id: str, deadline: Deadline) -> bool:
-        """Version 2 builds what it was asked for."""
-        return False
+        return check_ready(
+            report_id,
+            report.status,
+            STATUSES,
+            operation="get_report_status",
+            details=report.statusDetails,
+        )
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:
-        """Seconds to wait before each status call: growing by half, at most 30, with jitter.
+        """Yield the seconds to wait before each poll: growing by half, at most 30, with jitter.
 
-        About half of what a report took is the most that is waited too long, until it has
-        taken a minute; from then on there are two calls a minute.
+        So a report is found late by at most about half the time that it took, until that was a
+        minute; from then on there are two polls a minute.
         """
-        return backoff_intervals(1.0, _LONGEST_WAIT / 1.2)
+        return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
+
+    def download(self, report_id: str) -> bytes:
+        """Download the payload of a report that is ready."""
+        return self._client.download_report(report_id)
+
+    def split_payload(
+        self, batch: ReportBatch, columns: Sequence[str], payload: bytes
+    ) -> dict[Partition, pa.Table]:
+        """Parse a payload, which holds one partition."""
+        [partition] = batch.partitions
+        return {partition: read_payload(payload, columns, self._client.largest_report)}
+
+    def cancel(self, report_id: str, deadline: Deadline) -> bool:
+        """Return False: version 2 builds whatever was requested."""
+        return False

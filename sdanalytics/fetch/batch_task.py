@@ -1,0 +1,105 @@
+"""A batch on its way from a request to the store: its state, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.fetch.claims import BatchClaims
+from sdanalytics.fetch.polling import backoff_intervals
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.report_batch import ReportBatch
+from sdanalytics.store.in_flight import ClaimedReport
+
+MAX_REPORT_ATTEMPTS: Final = 2
+"""How many reports are requested for a batch whose downloads keep failing."""
+MAX_DOWNLOAD_ATTEMPTS: Final = 2
+"""How often each of these reports is downloaded."""
+MIN_CLAIM_POLL_INTERVAL: Final = 0.5
+MAX_CLAIM_POLL_INTERVAL: Final = 5.0
+"""Seconds between two checks whether another call has stored a partition; they grow."""
+
+
+class BatchState(IntEnum):
+    """How far a batch is; in the order in which the parts of a batch are worked on.
+
+    See `sdanalytics.fetch.engine` for the transitions.
+    """
+
+    READY = 1
+    LOST = 2
+    UNCLAIMED = 3
+    IN_FLIGHT = 4
+    CLAIMED_ELSEWHERE = 5
+    STORED = 6
+    FAILED = 7
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing is left to do."""
+        return self >= BatchState.STORED
+
+
+def _claim_poll_intervals() -> Iterator[float]:
+    return backoff_intervals(MIN_CLAIM_POLL_INTERVAL, MAX_CLAIM_POLL_INTERVAL)
+
+
+@dataclass(eq=False)
+class BatchTask:
+    """A batch, or the part of one that shares a state.
+
+    Attributes
+    ----------
+    batch : ReportBatch
+    state : BatchState
+    claim : ClaimedReport or None
+        The report that the service builds for it, once there is one.
+    reports_left, downloads_left : int
+        How many more reports may be requested, and how often this one may be downloaded.
+    last_error : SDAnalyticsError or None
+        The error that made the last attempt fail.
+    claim_poll_intervals : iterator of float
+        Seconds between two checks of another call's claim.
+    """
+
+    batch: ReportBatch
+    state: BatchState = BatchState.UNCLAIMED
+    claim: ClaimedReport | None = None
+    reports_left: int = MAX_REPORT_ATTEMPTS
+    downloads_left: int = MAX_DOWNLOAD_ATTEMPTS
+    last_error: SDAnalyticsError | None = None
+    claim_poll_intervals: Iterator[float] = field(default_factory=_claim_poll_intervals)
+
+    @property
+    def report(self) -> ClaimedReport:
+        """The report that the service builds for it."""
+        assert self.claim is not None, f"{self.batch} has no report in state {self.state.name}"
+        return self.claim
+
+    def split(self, claims: BatchClaims) -> list[BatchTask]:
+        """Return the parts that the batch falls into by its claims, each with its state."""
+        parts = []
+        if claims.unclaimed:
+            parts.append(self._part(BatchState.UNCLAIMED, claims.unclaimed))
+        for claim, partitions in claims.resumable:
+            parts.append(self._part(BatchState.IN_FLIGHT, partitions, claim))
+        if claims.claimed_elsewhere:
+            parts.append(self._part(BatchState.CLAIMED_ELSEWHERE, claims.claimed_elsewhere))
+        return parts
+
+    def _part(
+        self,
+        state: BatchState,
+        partitions: Iterable[Partition],
+        claim: ClaimedReport | None = None,
+    ) -> BatchTask:
+        return BatchTask(
+            self.batch.subset(partitions),
+            state,
+            claim,
+            reports_left=self.reports_left,
+            last_error=self.last_error,
+        )

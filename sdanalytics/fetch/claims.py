@@ -1,0 +1,196 @@
+"""Claims: which partitions this call requests, and which other calls and processes do.
+
+A report is requested once, however many calls want it at the same time: before it is requested,
+its partitions are claimed in the in-flight registry of the store
+(`sdanalytics.store.in_flight`). All methods of `Claims` read and write that registry and the
+store, so they run in worker threads.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sdanalytics._core.clock import Clock
+from sdanalytics.errors import ReportTooOld
+from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.model.metrics import sort_by_catalogue
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.report_batch import ReportBatch
+from sdanalytics.store.cache import ReportCache
+from sdanalytics.store.in_flight import ClaimedReport, ClaimStatus, InFlightRegistry
+from sdanalytics.store.parquet_file import CachedPartition
+
+
+@dataclass(frozen=True)
+class FetchNeeds:
+    """The partitions that a fetch has to bring into the store.
+
+    Attributes
+    ----------
+    columns : mapping of Partition to sequence of str
+        The partitions to fetch, each with the columns to request.
+    cached : mapping of Partition to CachedPartition or None
+        What the store had of each partition when it was decided to fetch it.
+    columns_to_request : callable
+        Returns the columns to request where a `CachedPartition`, or None, is stored.
+    """
+
+    columns: Mapping[Partition, Sequence[str]]
+    cached: Mapping[Partition, CachedPartition | None]
+    columns_to_request: Callable[[CachedPartition | None], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class BatchClaims:
+    """Who fetches the partitions of a batch.
+
+    Attributes
+    ----------
+    resumable : tuple of (ClaimedReport, tuple of Partition)
+        Reports in flight that are this call's now, each with the partitions that it brings.
+    unclaimed, claimed_elsewhere : tuple of Partition
+        Partitions that nobody fetches, and those that another call fetches.
+    stored : tuple of Partition
+        Partitions that another call has stored meanwhile.
+    requested : ClaimedReport or None
+        The one of the resumable reports that this call has just requested.
+    """
+
+    resumable: tuple[tuple[ClaimedReport, tuple[Partition, ...]], ...] = ()
+    unclaimed: tuple[Partition, ...] = ()
+    claimed_elsewhere: tuple[Partition, ...] = ()
+    stored: tuple[Partition, ...] = ()
+    requested: ClaimedReport | None = None
+
+
+class Claims:
+    """The claims of one call.
+
+    Parameters
+    ----------
+    protocol : ReportProtocol
+    store : ReportCache
+    registry : InFlightRegistry
+        Open.
+    clock : Clock
+    needs : FetchNeeds
+    """
+
+    def __init__(
+        self,
+        protocol: ReportProtocol,
+        store: ReportCache,
+        registry: InFlightRegistry,
+        clock: Clock,
+        needs: FetchNeeds,
+    ) -> None:
+        self._protocol = protocol
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._needs = needs
+        self._needed = set(needs.columns)
+        self._too_old: tuple[date, ReportTooOld] | None = None
+
+    def need(self, partitions: Iterable[Partition]) -> None:
+        """Take note of partitions that have to be fetched again, with more columns."""
+        self._needed.update(partitions)
+
+    def check(self, batch: ReportBatch) -> BatchClaims:
+        """Return who fetches the partitions of a batch; what is resumable becomes this call's."""
+        status = self._registry.status(batch, self._clock.now())
+        finished = [
+            partition
+            for claim, partitions in status.resumable
+            for partition in partitions
+            if self._is_from_report(partition, claim)
+        ]
+        if finished:  # by a call that ended before it could release them
+            self._registry.release(finished)
+            status = self._registry.status(batch, self._clock.now())
+        return self._drop_already_stored(batch, status)
+
+    def claim_and_create(self, batch: ReportBatch) -> BatchClaims:
+        """Claim the partitions of a batch that are still free, and request a report of them.
+
+        This is one blocking call, so that the report id is recorded as soon as there is one,
+        whatever happens to the fetch meanwhile.
+        """
+        now = self._clock.now()
+        claimed: tuple[Partition, ...] = ()
+        try:
+            status = self._registry.claim(batch, now)
+            claimed = status.unclaimed
+            claims = self._drop_already_stored(batch, status)
+            not_needed = set(claimed).difference(claims.unclaimed)
+            if not_needed:
+                self._registry.release(not_needed)
+            if not claims.unclaimed:
+                return claims
+            request = self._with_newly_cached_columns(batch.subset(claims.unclaimed))
+            report = ClaimedReport(request.columns, self._create(request), now)
+        except BaseException:
+            self._registry.release(claimed)
+            raise
+        self._registry.record(request, report)
+        resumable = (*claims.resumable, (report, request.partitions))
+        return replace(claims, resumable=resumable, unclaimed=(), requested=report)
+
+    def release(self, partitions: Iterable[Partition]) -> None:
+        """Give up claims: the partitions are stored, or their report never will be."""
+        self._registry.release(partitions)
+
+    def owned_reports(self) -> dict[str, list[Partition]]:
+        """Return the reports in flight that are this call's, by id, with their partitions."""
+        return self._registry.owned()
+
+    def _is_from_report(self, partition: Partition, report: ClaimedReport) -> bool:
+        """Return whether the stored partition came with that report."""
+        entry = self._store.lookup(partition)
+        return entry is not None and entry.report_id == report.report_id
+
+    def _with_newly_cached_columns(self, batch: ReportBatch) -> ReportBatch:
+        """Add the columns that others have stored while this call waited for its turn."""
+        names = set(batch.columns)
+        for partition in batch.partitions:
+            names.update(self._needs.columns_to_request(self._store.lookup(partition)))
+        return replace(batch, columns=sort_by_catalogue(names))
+
+    def _drop_already_stored(self, batch: ReportBatch, status: ClaimStatus) -> BatchClaims:
+        """Leave out partitions that others have stored; request nothing that nobody needs."""
+        stored = []
+        unclaimed = []
+        for partition in status.unclaimed:
+            if self._was_stored_by_other(partition, batch.columns):
+                stored.append(partition)
+            else:
+                unclaimed.append(partition)
+        if self._needed.isdisjoint(unclaimed):  # they would only come along
+            unclaimed = []
+        return BatchClaims(
+            status.resumable, tuple(unclaimed), status.claimed_elsewhere, tuple(stored)
+        )
+
+    def _was_stored_by_other(self, partition: Partition, columns: tuple[str, ...]) -> bool:
+        """Return whether another call has stored all columns since this one looked."""
+        previous = self._needs.cached.get(partition)
+        entry = self._store.lookup(partition)
+        if entry is None or not entry.has_columns(columns):
+            return False
+        return previous is None or entry.report_id != previous.report_id
+
+    def _create(self, batch: ReportBatch) -> str:
+        """Request a report, unless a later day was already too old for the service."""
+        newest = max(partition.date for partition in batch.partitions)
+        if self._too_old is not None:
+            refused_day, error = self._too_old
+            if newest <= refused_day:
+                raise copy.copy(error)
+        try:
+            return self._protocol.create(batch)
+        except ReportTooOld as error:
+            self._too_old = (newest, error)
+            raise

@@ -1,0 +1,71 @@
+"""Which errors end a fetch, which are worth another try, and which mean that a report is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Final
+
+from sdanalytics.errors import (
+    ApiError,
+    BadRequest,
+    CacheError,
+    ConnectionFailed,
+    CorruptReport,
+    DownloadFailed,
+    NotConfigured,
+    NotFound,
+    RateLimited,
+    ReportFailed,
+    ReportTimeout,
+    Retired,
+    SDAnalyticsError,
+    Unauthorized,
+)
+
+FATAL_ERRORS: Final = (
+    Unauthorized,
+    NotConfigured,
+    RateLimited,
+    ReportTimeout,
+    CacheError,
+    Retired,
+)
+"""Errors that every other report of the fetch would meet, too."""
+DOWNLOAD_ERRORS: Final = (DownloadFailed, CorruptReport, ApiError)
+"""Errors of a download after which it may be tried again (`is_retryable`)."""
+
+
+def is_fatal(error: Exception) -> bool:
+    """Return whether an error ends the whole fetch."""
+    if isinstance(error, ConnectionFailed) and not error.sent:
+        return True  # the service cannot be reached
+    return isinstance(error, FATAL_ERRORS)
+
+
+def is_retryable(error: SDAnalyticsError, previous: SDAnalyticsError | None) -> bool:
+    """Return whether downloading again, or requesting a new report, can help.
+
+    A value that does not fit its type would be sent again as it is. An API error of a download
+    counts only after a link has failed (`previous`): then the report may be gone for good.
+    """
+    if is_fatal(error):
+        return False
+    if isinstance(error, CorruptReport):
+        return error.row is None
+    return isinstance(error, DownloadFailed) or previous is not None
+
+
+def is_terminal(error: SDAnalyticsError, report_operations: Set[str]) -> bool:
+    """Return whether nothing more can come of the report that failed so; else it is resumable.
+
+    Parameters
+    ----------
+    error : SDAnalyticsError
+    report_operations : set of str
+        Operations whose 400 or 404 means that the report is gone.
+    """
+    if isinstance(error, DownloadFailed):
+        return error.is_refused
+    if isinstance(error, BadRequest | NotFound):
+        return error.operation in report_operations
+    return isinstance(error, ReportFailed | CorruptReport)

@@ -1,0 +1,130 @@
+"""What a call is given, validated in one place: the query, and the options of the fetch."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.suggest import validate_choice
+from sdanalytics.api.client import Client
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
+from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
+from sdanalytics.store.cache import ReportCache
+
+CacheLike = ReportCache | str | os.PathLike[str] | Literal[False] | None
+"""A cache as users pass it: itself, its path, False for none, None for the default one."""
+
+_REFRESH: Final = get_args(Refresh)
+
+
+@dataclass(frozen=True)
+class ReportArguments:
+    """The report that a user requests, before it is validated; fields as in `fetch_report`."""
+
+    record_type: RecordType
+    start: DateLike
+    end: DateLike | None
+    metrics: Sequence[str] | None
+    tactic: Tactic | Sequence[Tactic] | None
+    segment: Segment | None
+
+    def parse(self, api: str | None = None) -> ReportQuery:
+        """Return the query; without `api` its metrics may be those of either version."""
+        return ReportQuery.parse(
+            self.record_type,
+            self.start,
+            self.end,
+            metrics=self.metrics,
+            tactic=self.tactic,
+            segment=self.segment,
+            api=api,
+        )
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """How a report is fetched: validated, with all defaults filled in.
+
+    Attributes
+    ----------
+    client : Client
+    cache : ReportCache, path, False or None
+    refresh : {"auto", "never", "always"}
+    timeout : float
+        Seconds for the whole call.
+    progress : bool or None
+        Whether a bar is shown: always, never, or (None) after a second, to who can see it.
+    """
+
+    client: Client
+    cache: CacheLike
+    refresh: Refresh
+    timeout: float
+    progress: bool | None
+
+    def deadline(self) -> Deadline:
+        """Return a deadline that starts now."""
+        return Deadline(self.client.clock, self.timeout)
+
+
+def validate_call(
+    arguments: ReportArguments,
+    *,
+    client: Client | None,
+    cache: CacheLike,
+    refresh: Refresh,
+    timeout: float | None = None,
+    progress: bool | None = False,
+) -> tuple[ReportQuery, FetchOptions]:
+    """Return the query and the options of a call.
+
+    Whatever is wrong is reported before a client is made, and before any network is touched.
+
+    Raises
+    ------
+    InvalidRequest, NotConfigured
+    """
+    arguments.parse()
+    _validate_options(client, cache, refresh, timeout)
+    client = client or Client.from_env()
+    query = arguments.parse(client.api)
+    query.ensure_not_future(latest_local_date(client.clock.now()), "where it is latest")
+    if timeout is None:
+        timeout = PROTOCOLS[client.api].timeout
+    return query, FetchOptions(client, cache, refresh, timeout, progress)
+
+
+def validate_client(client: object) -> None:
+    """Raise `InvalidRequest` unless it is a client or None."""
+    if not isinstance(client, Client | None):
+        raise InvalidRequest(
+            f"client must be a Client or None, got {client!r}; Client.from_env() makes one"
+        )
+
+
+def validate_cache(cache: object) -> None:
+    """Raise `InvalidRequest` unless it designates a cache."""
+    if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
+        return
+    raise InvalidRequest(f"cache must be a ReportCache, a path, None or False, got {cache!r}")
+
+
+def validate_timeout(timeout: object) -> None:
+    """Raise `InvalidRequest` unless it is a positive number of seconds."""
+    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
+    if not is_number or not float(timeout) > 0:  # type: ignore[arg-type]  # it is a number
+        raise InvalidRequest(f"timeout must be a positive number of seconds, got {timeout!r}")
+
+
+def _validate_options(client: object, cache: object, refresh: object, timeout: object) -> None:
+    validate_choice("refresh", refresh, _REFRESH)
+    validate_client(client)
+    validate_cache(cache)
+    if timeout is not None:
+        validate_timeout(timeout)

@@ -1,0 +1,50 @@
+"""The contract between the engine and a version of the reporting API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from sdanalytics._core.deadline import Deadline
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.report_batch import ReportBatch
+
+
+class ReportProtocol(Protocol):
+    """How partitions become reports of one version of the API, and payloads partitions again."""
+
+    @property
+    def name(self) -> str:
+        """The name of the version, such as ``"v2"``."""
+
+    @property
+    def report_operations(self) -> frozenset[str]:
+        """The operations whose 400 or 404 means that a report is gone."""
+
+    def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
+        """Group partitions into reports that bring all columns needed, newest first."""
+
+    def create_delay(self) -> float:
+        """Return the seconds to wait before the next report is requested; 0: now."""
+
+    def create(self, batch: ReportBatch) -> str:
+        """Request a report; return its id."""
+
+    def is_ready(self, report_id: str) -> bool:
+        """Return whether a report can be downloaded; raise `ReportFailed` if it never will be."""
+
+    def poll_intervals(self) -> Iterator[float]:
+        """Yield the seconds to wait before each `is_ready`, while nothing is known of reports."""
+
+    def download(self, report_id: str) -> Any:
+        """Download a payload; raise `NotReady` when the report is not ready after all."""
+
+    def split_payload(
+        self, batch: ReportBatch, columns: Sequence[str], payload: Any
+    ) -> Mapping[Partition, pa.Table]:
+        """Split a payload into partitions, in the order in which they are to be stored."""
+
+    def cancel(self, report_id: str, deadline: Deadline) -> bool:
+        """Have the service stop building a report; return whether it can."""

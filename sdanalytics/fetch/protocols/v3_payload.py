@@ -1,0 +1,144 @@
+"""From the payload of a version 3 report, which mixes days and tactics, to partitions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sdanalytics.errors import CorruptReport
+from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.metrics import CATALOGUE, TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.partition import Partition
+from sdanalytics.parsing.payload import read_payload
+
+NO_CAMPAIGN_ID: Final = -1
+"""Stands for the campaign of rows that name none."""
+ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC)
+VALUE_NORMALIZERS: Final[Mapping[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]]] = {
+    "campaignStatus": pc.utf8_lower,
+    "bidOptimization": pc.utf8_lower,
+    "costType": pc.utf8_upper,
+}
+"""Version 2 spells the values of these columns in another case."""
+
+Array = np.ndarray[Any, Any]
+TacticLookup = Callable[[Array], list[str]]
+"""Returns the tactic of each of these campaign ids."""
+_CAMPAIGN_ID: Final = re.compile("[0-9]{1,19}")
+
+
+@dataclass(frozen=True)
+class DownloadedReport:
+    """A report as it was downloaded.
+
+    Attributes
+    ----------
+    body : bytes or None
+        The payload; None where there are no rows.
+    start, end : str
+        The days that the report spans, as the service spells them.
+    """
+
+    body: bytes | None
+    start: str
+    end: str
+
+    def parse_day(self, text: str) -> date:
+        """Return a day of the report; ValueError or TypeError for anything else."""
+        if not self.start <= text <= self.end:
+            raise ValueError(text)
+        return date.fromisoformat(text)
+
+
+def read_rows(payload: DownloadedReport, columns: Sequence[str], max_bytes: int) -> pa.Table:
+    """Parse a payload into a table with `date`, the columns, and values as in version 2."""
+    names = ["date", *columns]
+    if payload.body is None:
+        return arrow_schema(names).empty_table()
+    v3_names = {name: str(CATALOGUE[name].v3_name) for name in columns}
+    return _normalize_values(read_payload(payload.body, names, max_bytes, v3_names))
+
+
+def split_rows(
+    rows: pa.Table,
+    payload: DownloadedReport,
+    partitions: Iterable[Partition],
+    columns: Sequence[str],
+    lookup_tactics: TacticLookup,
+) -> dict[Partition, pa.Table]:
+    """Return the rows of each partition; those of other days are left out."""
+    indices = _row_indices_by_partition(rows, payload, lookup_tactics)
+    empty = arrow_schema(columns).empty_table()
+    tables = {}
+    for partition in partitions:
+        found = indices.get((partition.date, partition.tactic))
+        tables[partition] = empty if found is None else rows.take(found).select(list(columns))
+    return tables
+
+
+def parse_campaign_tactics(campaigns: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """Return the tactics of campaigns by id; documents that cannot be read are left out."""
+    tactics = {}
+    for campaign in campaigns:
+        campaign_id = str(campaign.get("campaignId"))
+        tactic = campaign.get("tactic")
+        if _CAMPAIGN_ID.fullmatch(campaign_id) and tactic in TACTICS:
+            tactics[int(campaign_id)] = str(tactic)
+    return tactics
+
+
+def _row_indices_by_partition(
+    rows: pa.Table, payload: DownloadedReport, lookup_tactics: TacticLookup
+) -> dict[tuple[date, str], Array]:
+    """Return the indices of the rows of each day and tactic, in the order of the rows."""
+    if not rows.num_rows:
+        return {}
+    days, day_indices = _parse_days(rows.column("date"), payload)
+    campaigns = rows.column("campaignId").fill_null(NO_CAMPAIGN_ID).to_numpy()
+    campaign_ids, campaign_indices = np.unique(campaigns, return_inverse=True)
+    tactics = [ALL_TACTICS.index(tactic) for tactic in lookup_tactics(campaign_ids)]
+    tactic_indices = np.array(tactics)[campaign_indices]
+    # One number for each day and tactic; a stable sort keeps the rows of each in order.
+    keys = day_indices * len(ALL_TACTICS) + tactic_indices
+    order = np.argsort(keys, kind="stable")
+    found_keys, starts = np.unique(keys[order], return_index=True)
+    indices = {}
+    for key, group in zip(found_keys, np.split(order, starts[1:]), strict=True):
+        day_index, tactic_index = divmod(int(key), len(ALL_TACTICS))
+        indices[days[day_index], ALL_TACTICS[tactic_index]] = group
+    return indices
+
+
+def _parse_days(texts: pa.ChunkedArray, payload: DownloadedReport) -> tuple[list[date], Array]:
+    """Return the days that occur, and for each row the index of its day."""
+    encoded = texts.combine_chunks().dictionary_encode(null_encoding="encode")
+    indices = encoded.indices.to_numpy()
+    days = []
+    for index, text in enumerate(encoded.dictionary.to_pylist()):
+        try:
+            days.append(payload.parse_day(text))
+        except (ValueError, TypeError):
+            row = int(np.argmax(indices == index))
+            raise CorruptReport(
+                f"field 'date' of row {row} must be a day from {payload.start} to {payload.end}, "
+                f"got {str(text)[:40]!r}. Nothing of this report is stored",
+                field="date",
+                row=row,
+            ) from None
+    return days, indices
+
+
+def _normalize_values(rows: pa.Table) -> pa.Table:
+    """Spell values as version 2 does."""
+    for name, normalize in VALUE_NORMALIZERS.items():
+        index = rows.schema.get_field_index(name)
+        if index >= 0:
+            rows = rows.set_column(index, name, normalize(rows.column(name)))
+    return rows

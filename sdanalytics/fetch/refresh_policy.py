@@ -1,0 +1,122 @@
+"""Which cached partitions answer a call, and what is requested for the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sdanalytics.fetch.plan import PlannedPartition
+from sdanalytics.fetch.protocols import AnyProtocol
+from sdanalytics.model.literals import Refresh
+from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.profile import Profile
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.freshness import is_fresh
+from sdanalytics.store.in_flight import InFlightReport
+from sdanalytics.store.parquet_file import CachedPartition
+
+
+@dataclass(frozen=True)
+class RefreshPolicy:
+    """Decides about the partitions of one call.
+
+    Attributes
+    ----------
+    query : ReportQuery
+    refresh : {"auto", "never", "always"}
+    profile : Profile
+    protocol : type of ReportProtocol
+        The version of the API.
+    now : datetime.datetime
+        When the call began; aware.
+    """
+
+    query: ReportQuery
+    refresh: Refresh
+    profile: Profile
+    protocol: type[AnyProtocol]
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        """The day in the profile's time zone."""
+        return self.now.astimezone(self.profile.zone).date()
+
+    @property
+    def oldest_available(self) -> date:
+        """The oldest day that the service has reports of."""
+        return self.today - timedelta(self.protocol.history_days)
+
+    def satisfies(self, entry: CachedPartition | None) -> bool:
+        """Return whether a cached partition answers the call as it is."""
+        if entry is None or not self.covers_columns(entry) or self.refresh == "always":
+            return False
+        return self.refresh == "never" or self.is_fresh(entry.partition, entry.fetched_at)
+
+    def is_fresh(self, partition: Partition, moment: datetime) -> bool:
+        """Return whether the data of a moment cannot have been restated since."""
+        history_days = self.protocol.history_days
+        return is_fresh(partition.date, moment, self.now, self.profile.zone, history_days)
+
+    def is_acceptable(self, partition: Partition, requested_at: datetime) -> bool:
+        """Return whether a report that was requested at a moment will do, once it has arrived."""
+        if self.refresh == "always":  # what may still be in flight; not what was forgotten
+            return requested_at >= self.now - timedelta(seconds=self.protocol.timeout)
+        return self.refresh == "never" or self.is_fresh(partition, requested_at)
+
+    def covers_columns(self, entry: CachedPartition) -> bool:
+        """Return whether a cached partition has all columns of the call."""
+        return entry.has_columns(self.query.columns)
+
+    def columns_to_request(self, entry: CachedPartition | None) -> tuple[str, ...]:
+        """Return the columns to request: the file is replaced, so those that it has, too.
+
+        Columns that only the other version of the API has are kept where they are.
+        """
+        query = self.query
+        columns = set(query.columns)
+        if entry is not None:
+            available = available_metrics(query.record_type, query.segment, self.protocol.name)
+            columns.update(set(entry.columns).intersection(available))
+        return sort_by_catalogue(columns)
+
+    def plan_partition(
+        self,
+        partition: Partition,
+        entry: CachedPartition | None,
+        in_flight: InFlightReport | None,
+    ) -> PlannedPartition:
+        """Return what a fetch would do about a partition, and why."""
+        if self.satisfies(entry):
+            return PlannedPartition(partition, "cached", "good")
+        if in_flight is not None and self._would_resume(partition, entry, in_flight):
+            requested_at = f"{in_flight.asked_at:%Y-%m-%d %H:%M} UTC"
+            return PlannedPartition(partition, "in_flight", f"requested at {requested_at}")
+        if partition.date >= self.oldest_available:
+            return PlannedPartition(partition, "request", self._refetch_reason(entry))
+        if entry is not None and self.covers_columns(entry):
+            return PlannedPartition(partition, "cached", "the service no longer has it")
+        reason = f"older than {self.protocol.history_days} days"
+        return PlannedPartition(partition, "unavailable", reason)
+
+    def _would_resume(
+        self, partition: Partition, entry: CachedPartition | None, in_flight: InFlightReport
+    ) -> bool:
+        if entry is not None and entry.report_id == in_flight.report_id:
+            return False  # it is stored already
+        columns = self.columns_to_request(entry)
+        if not in_flight.can_serve(self.protocol.name, columns, self.now):
+            return False
+        return self.is_acceptable(partition, in_flight.asked_at)
+
+    def _refetch_reason(self, entry: CachedPartition | None) -> str:
+        """Return why what is stored does not answer the call."""
+        if entry is None:
+            return "not stored"
+        missing = [name for name in self.query.columns if name not in entry.columns]
+        if missing:
+            return f"stored without {', '.join(missing)}"
+        if self.is_fresh(entry.partition, entry.fetched_at):
+            return "refresh='always'"
+        return "may have been restated"

@@ -1,0 +1,249 @@
+"""Counts of a running fetch: days for the user, and the reports and partitions behind them.
+
+Three units are told apart everywhere. A *day* is done when all its requested partitions are
+stored. A *partition* is a day and tactic. A *report* is what the service builds: one partition
+in version 2, up to 62 of them in version 3.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from sdanalytics._core.log_sampling import SampledLogger
+from sdanalytics.fetch.batch_task import BatchState, BatchTask
+from sdanalytics.fetch.wording import format_count
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.report_batch import ReportBatch
+
+logger = logging.getLogger("sdanalytics")
+
+_WAITING: Final = (BatchState.UNCLAIMED, BatchState.LOST)
+_IN_FLIGHT: Final = (BatchState.IN_FLIGHT, BatchState.CLAIMED_ELSEWHERE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchCounts:
+    """How far a fetch is.
+
+    Attributes
+    ----------
+    days, days_done, days_from_cache : int
+        Days of the query, those with all data, and those of them that the cache had.
+    reports_waiting, reports_in_flight, reports_downloading, reports_failed : int
+        Reports to be requested, being built (for this call or another), being downloaded, and
+        given up.
+    partitions, completed, from_cache : int
+        Partitions of the query, those stored by this fetch, and those that the cache had.
+    waiting, downloading, failed : int
+        The other partitions: of reports that are waiting or in flight, downloading, and failed.
+    """
+
+    days: int = 0
+    days_done: int = 0
+    days_from_cache: int = 0
+    reports_waiting: int = 0
+    reports_in_flight: int = 0
+    reports_downloading: int = 0
+    reports_failed: int = 0
+    partitions: int = 0
+    completed: int = 0
+    from_cache: int = 0
+    waiting: int = 0
+    downloading: int = 0
+    failed: int = 0
+
+    @property
+    def days_text(self) -> str:
+        """The days in words, such as ``12 of 14 days``."""
+        return f"{self.days_done} of {format_count(self.days, 'day')}"
+
+    @property
+    def details_text(self) -> str:
+        """The reports in words, and the days from the cache."""
+        reports = {
+            "waiting": self.reports_waiting,
+            "in flight": self.reports_in_flight,
+            "downloading": self.reports_downloading,
+            "failed": self.reports_failed,
+        }
+        parts: list[str] = []
+        for state, count in reports.items():
+            if count:
+                subject = str(count) if parts else format_count(count, "report")
+                parts.append(f"{subject} {state}")
+        parts.append(f"{format_count(self.days_from_cache, 'day')} from the cache")
+        return ", ".join(parts)
+
+
+class DayCounter:
+    """Counts the days of which all partitions are marked.
+
+    Parameters
+    ----------
+    partitions : iterable of Partition
+        Each once.
+    """
+
+    def __init__(self, partitions: Iterable[Partition]) -> None:
+        self._unmarked = set(partitions)
+        self._left: Counter[date] = Counter(partition.date for partition in self._unmarked)
+        self.total = len(self._left)
+        self.done = 0
+
+    def mark(self, partitions: Iterable[Partition]) -> None:
+        """Mark partitions; those that are marked, or are of no interest, do not count."""
+        for partition in partitions:
+            if partition not in self._unmarked:
+                continue
+            self._unmarked.remove(partition)
+            self._left[partition.date] -= 1
+            if self._left[partition.date] == 0:
+                self.done += 1
+
+
+class FetchTracker:
+    """Keeps the counts of a fetch, and logs its events.
+
+    The engine writes, in one thread; any thread may read `counts`.
+
+    Parameters
+    ----------
+    partitions : collection of Partition
+        All partitions of the query.
+    missing : collection of Partition
+        Those of them that have to be fetched.
+
+    Attributes
+    ----------
+    on_change : callable
+        Called without arguments after each change, and now and then.
+    """
+
+    def __init__(self, partitions: Collection[Partition], missing: Collection[Partition]) -> None:
+        self.on_change: Callable[[], None] = _ignore
+        self._lock = threading.Lock()
+        self._missing = set(missing)
+        self._from_cache = [p for p in partitions if p not in self._missing]
+        self._partition_count = len(partitions)
+        self._days = DayCounter(partitions)
+        self._days.mark(self._from_cache)
+        self._days_from_cache = self._days.done
+        self._days_requested = DayCounter(self._missing)
+        self._stored: set[Partition] = set()
+        self._completed = 0
+        self._failed: set[Partition] = set()
+        self._reports_by_state: Counter[BatchState] = Counter()
+        self._partitions_by_state: Counter[BatchState] = Counter()
+        self._in_flight: dict[str, BatchTask] = {}
+        self._events = SampledLogger(logger)
+
+    def counts(self) -> FetchCounts:
+        """Return how far the fetch is; any thread may call it."""
+        with self._lock:
+            reports, partitions = self._reports_by_state, self._partitions_by_state
+            waiting = sum(partitions[state] for state in (*_WAITING, *_IN_FLIGHT))
+            return FetchCounts(
+                days=self._days.total,
+                days_done=self._days.done,
+                days_from_cache=self._days_from_cache,
+                reports_waiting=sum(reports[state] for state in _WAITING),
+                reports_in_flight=sum(reports[state] for state in _IN_FLIGHT),
+                reports_downloading=reports[BatchState.READY],
+                reports_failed=reports[BatchState.FAILED],
+                partitions=self._partition_count,
+                completed=self._completed,
+                from_cache=len(self._from_cache),
+                waiting=waiting,
+                downloading=partitions[BatchState.READY],
+                failed=len(self._failed),
+            )
+
+    def reports_in_flight(self) -> tuple[str, ...]:
+        """Return the ids of the reports that are being built for this fetch."""
+        return tuple(self._in_flight)
+
+    def missing_in(self, partitions: Iterable[Partition]) -> list[Partition]:
+        """Return those of the partitions that are not stored yet."""
+        return [partition for partition in partitions if partition not in self._stored]
+
+    def add(self, tasks: Iterable[BatchTask]) -> None:
+        """Follow tasks that have begun."""
+        with self._lock:
+            for task in tasks:
+                self._count(task, 1)
+        self.on_change()
+
+    def move(self, task: BatchTask, state: BatchState) -> None:
+        """Change the state of a task that is followed."""
+        with self._lock:
+            self._count(task, -1)
+            task.state = state
+            self._count(task, 1)
+        self.on_change()
+
+    def drop(self, task: BatchTask) -> None:
+        """Follow a task no longer: others have taken its place."""
+        with self._lock:
+            self._count(task, -1)
+
+    def mark_stored(self, partitions: Iterable[Partition]) -> None:
+        """Count partitions that are stored now."""
+        with self._lock:
+            fresh = set(partitions) - self._stored
+            self._stored |= fresh
+            self._completed += len(fresh & self._missing)
+            self._days.mark(fresh)
+
+    def mark_failed(self, partitions: Iterable[Partition]) -> None:
+        """Count partitions that could not be fetched."""
+        with self._lock:
+            self._failed.update(self._missing.intersection(partitions))
+
+    def log_requested(self, task: BatchTask) -> None:
+        """Log that a report of a batch was requested."""
+        self._days_requested.mark(task.batch.partitions)
+        message = "%s: requested report %s (%d of %d days)"
+        days = self._days_requested
+        self._log("requested", message, task, task.report.report_id, days.done, days.total)
+
+    def log_stored(self, task: BatchTask) -> None:
+        """Log that a report is stored."""
+        message = "%s: stored report %s (%d of %d days)"
+        days = self._days
+        self._log("stored", message, task, task.report.report_id, days.done, days.total)
+
+    def log_unknown(self, task: BatchTask) -> None:
+        """Log that the service does not know a report any more."""
+        self._log("unknown", "%s: report %s no longer exists", task, task.report.report_id)
+
+    def log_retry(self, task: BatchTask, error: Exception) -> None:
+        """Log that a download is tried again."""
+        self._log("download", "%s: %s; trying again", task, error)
+
+    def log_failed(self, batch: ReportBatch, error: Exception) -> None:
+        """Log that a batch has failed."""
+        self._events.log(type(error).__name__, "%s: %s", batch, error)
+
+    def _log(self, event: str, message: str, task: BatchTask, *values: object) -> None:
+        self._events.log(event, message, task.batch, *values)
+
+    def _count(self, task: BatchTask, change: int) -> None:
+        partitions = self._missing.intersection(task.batch.partitions)
+        self._reports_by_state[task.state] += change
+        self._partitions_by_state[task.state] += change * len(partitions)
+        if task.state is not BatchState.IN_FLIGHT:
+            return
+        if change > 0:
+            self._in_flight[task.report.report_id] = task
+        else:
+            self._in_flight.pop(task.report.report_id, None)
+
+
+def _ignore() -> None:
+    pass
