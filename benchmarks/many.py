@@ -174,7 +174,7 @@ def _fetch_all(place: Place, days: int, rate: float | None) -> Spent:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(wanted)) as pool:
         fetch = partial(sda.fetch_report, cache=folder, timeout=3600.0)
 
-        def fetch_one(whose: sda.Client, report: dict[str, str]) -> int:
+        def fetch_one(whose: sda.Client, report: dict[str, Any]) -> int:
             record_type, segment = report["record_type"], report.get("segment")
             return len(fetch(record_type, *span, segment=segment, client=whose))
 

@@ -37,6 +37,7 @@ from sdanalytics import (  # noqa: E402
     ReportTooOld,
     fetch_report,
 )
+from sdanalytics.model.literals import RecordType, Tactic  # noqa: E402
 from sdanalytics.sandbox import Report, ScriptedResponse  # noqa: E402
 from tests.conftest import Box, JumpingClock  # noqa: E402
 
@@ -55,8 +56,8 @@ class Call:
     start: date
     end: date
     metrics: Sequence[str] = NAMED
-    tactic: str | None = None
-    record_type: str = "campaigns"
+    tactic: Tactic | None = None
+    record_type: RecordType = "campaigns"
 
     def fetch(self, client: Client) -> pd.DataFrame:
         """Ask for it, and for nothing that a store would have."""

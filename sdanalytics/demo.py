@@ -12,6 +12,7 @@ import pandas as pd
 from sdanalytics import plots, sandbox
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.fetch.entry_points import fetch_report
+from sdanalytics.model.literals import RecordType
 from sdanalytics.sandbox import Sandbox
 from sdanalytics.store.cache import ReportCache
 
@@ -62,7 +63,7 @@ def _empty_store(folder: Path) -> ReportCache:
     return ReportCache(path)
 
 
-def _fetch(box: Sandbox, store: ReportCache, record_type: str) -> pd.DataFrame:
+def _fetch(box: Sandbox, store: ReportCache, record_type: RecordType) -> pd.DataFrame:
     began = time.perf_counter()
     last = box.today - timedelta(1)  # today's reports are partial
     frame = fetch_report(

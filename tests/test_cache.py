@@ -23,6 +23,7 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report, sandbox
 from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.literals import Tactic
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.checksum import table_checksum
 from tests.conftest import Box
@@ -497,9 +498,10 @@ def test_a_call_that_keeps_nothing_leaves_nothing(
 
 
 def test_frames_of_different_days_keep_their_types_together(box: Box) -> None:
+    tactics: dict[int, Tactic] = {1: "T00020", 30: "T00030"}
     frames = [
         fetch_report("campaigns", box.day(ago), tactic=tactic, client=box.client, cache=False)
-        for ago, tactic in ((1, "T00020"), (30, "T00030"))
+        for ago, tactic in tactics.items()
     ]
     box.sandbox.set_content(lambda report: [])
     frames.append(fetch_report("campaigns", box.day(5), client=box.client, cache=False))

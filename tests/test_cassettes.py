@@ -125,7 +125,7 @@ def recorded_call(cassette: Any) -> record.Call:
     day_column, *columns = asked["configuration"]["columns"]
     assert day_column == "date"
     metrics = [V2_NAMES.get(name, name) for name in columns]
-    record_type = RECORD_TYPES[asked["configuration"]["reportTypeId"]]
+    record_type: Any = RECORD_TYPES[asked["configuration"]["reportTypeId"]]
     return record.Call("v3", start, end, metrics, record_type=record_type)
 
 

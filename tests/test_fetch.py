@@ -11,6 +11,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
+from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metrics import (
     CATALOGUE,
     RECORD_TYPES,
@@ -55,7 +56,11 @@ def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("record_type", "segment"), REPORTS)
 @pytest.mark.parametrize("advertiser", [0, 2])
 def test_every_cell_is_what_the_service_sent(
-    box: Box, store: ReportCache, record_type: str, segment: str | None, advertiser: int
+    box: Box,
+    store: ReportCache,
+    record_type: RecordType,
+    segment: Segment | None,
+    advertiser: int,
 ) -> None:
     client = box.client_for(advertiser)
     metrics = list(available_metrics(record_type, segment))

@@ -11,11 +11,12 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache
+from sdanalytics.model.literals import RecordType
 from tests.conftest import Box, JumpingClock
 
 PORT = 18423
 """The source of its reports is a sandbox at this port."""
-CAMPAIGNS = ("campaigns", "2026-10-01", "2026-10-06")
+CAMPAIGNS: tuple[RecordType, str, str] = ("campaigns", "2026-10-01", "2026-10-06")
 MEASURES = ["impressions", "clicks", "cost", "attributedSales14d"]
 SUMS = {"impressions": 3941063, "clicks": 12956, "cost": 13797.11, "attributedSales14d": 23889.01}
 ROWS = 65

@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said_before_any_network(
 
 def test_the_question_is_checked_before_the_credentials() -> None:
     with pytest.raises(InvalidRequest):
-        fetch_report("campaign", "2026-11-01")
+        fetch_report("campaign", "2026-11-01")  # type: ignore[arg-type]
 
 
 def test_several_wrong_metrics_are_all_named(offline: Client) -> None:

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from sdanalytics import Forbidden, InvalidRequest, ReportCache, fetch_report, sandbox
+from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import available_metrics
 from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
@@ -169,7 +170,8 @@ def test_the_same_question_has_the_same_answer() -> None:
 def test_every_report_adds_up_to_every_other(box: Box, store: ReportCache, advertiser: int) -> None:
     totals = {}
     metrics = ["clicks", "cost", "impressions", "attributedSales14d"]
-    for record_type in ("campaigns", "adGroups", "productAds", "targets"):
+    record_types: list[RecordType] = ["campaigns", "adGroups", "productAds", "targets"]
+    for record_type in record_types:
         frame = fetch_report(
             record_type, box.day(9), box.day(7), metrics=metrics,
             client=box.client_for(advertiser), cache=store,
@@ -180,7 +182,7 @@ def test_every_report_adds_up_to_every_other(box: Box, store: ReportCache, adver
 
 
 def test_halo_sales_are_what_the_advertised_products_leave(box: Box, store: ReportCache) -> None:
-    def total(record_type: str, name: str) -> float:
+    def total(record_type: RecordType, name: str) -> float:
         frame = fetch_report(
             record_type, box.day(9), metrics=[name], client=box.client, cache=store
         )
@@ -393,7 +395,8 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_no_row_has_sales_without_an_order(box: Box, store: ReportCache) -> None:
-    for record_type, suffix in (("asins", "14dOtherSKU"), ("targets", "14d")):
+    suffixes: dict[RecordType, str] = {"asins": "14dOtherSKU", "targets": "14d"}
+    for record_type, suffix in suffixes.items():
         names = [
             f"viewAttributed{what}{suffix}" for what in ("Sales", "Conversions", "UnitsOrdered")
         ]

@@ -1,38 +1,14 @@
 """The download engine: create, poll, download and store many reports at once.
 
-Each batch (the partitions that are requested in one report) is a trio task that moves through
-explicit states; blocking calls run in worker threads. A batch of which only a part is claimed by
-another call falls into parts, each with its own state.
-
-=================  ==================================  ==========================================
-state              action                              next state
-=================  ==================================  ==========================================
-UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or resumed
-                   the partitions; create a report     CLAIMED_ELSEWHERE: another call was first
-                                                       STORED: another call has stored it
-CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
-                                                       (resumed), STORED
-IN_FLIGHT          poll until the report is ready      READY
-                                                       LOST: the service does not know it
-READY              download, parse and store           STORED
-                                                       READY: try the download again
-                                                       IN_FLIGHT: it was not ready after all
-                                                       LOST: no download is left
-                                                       UNCLAIMED: another call has stored more
-                                                       columns meanwhile; request all of them
-LOST               release the claim                   UNCLAIMED: request a new report
-STORED, FAILED     none                                final
-=================  ==================================  ==========================================
-
-Any other error moves the batch to FAILED, and ends the fetch if no other report could escape it
-(`sdanalytics.fetch.error_policy`).
+Each batch is a trio task, whose steps are in `sdanalytics.fetch.batch_steps`; blocking calls run
+in worker threads. An error moves a batch to FAILED, and ends the whole fetch if no other report
+could escape it (`sdanalytics.fetch.error_policy`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -41,28 +17,18 @@ import trio
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import GRACE_PERIOD, run_interruptible
 from sdanalytics._core.worker_threads import TrioClock, WorkerThreads
-from sdanalytics.errors import (
-    CorruptReport,
-    NotFound,
-    NotReady,
-    RateLimited,
-    ReportTimeout,
-    SDAnalyticsError,
-)
+from sdanalytics.errors import ReportTimeout, SDAnalyticsError
+from sdanalytics.fetch.batch_steps import BatchSteps
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims, FetchNeeds
-from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_fatal, is_retryable, is_terminal
-from sdanalytics.fetch.polling import AdaptivePoller
+from sdanalytics.fetch.error_policy import is_fatal, is_terminal
 from sdanalytics.fetch.protocols.base import ReportProtocol
 from sdanalytics.fetch.tracker import FetchTracker
-from sdanalytics.fetch.wording import format_count
-from sdanalytics.model.metrics import sort_by_catalogue
+from sdanalytics.fetch.wording import format_count, format_limited
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.cache import ReportCache
 from sdanalytics.store.in_flight import InFlightRegistry
-
-logger = logging.getLogger("sdanalytics")
 
 MAX_CONCURRENT_REQUESTS: Final = 8
 """How many requests a fetch has under way at the same time."""
@@ -70,9 +36,6 @@ CANCEL_TIMEOUT: Final = 5.0
 """Seconds to tell the service that reports are no longer wanted."""
 MAX_LISTED_REPORTS: Final = 3
 """How many report ids an error message names."""
-
-MissingColumns = Mapping[Partition, Sequence[str]]
-"""The stored columns that a report lacks, by partition."""
 
 
 class ReportEngine:
@@ -101,17 +64,14 @@ class ReportEngine:
         needs: FetchNeeds,
     ) -> None:
         self._protocol = protocol
-        self._store = store
         self._deadline = deadline
         self._tracker = tracker
         self._needs = needs
         self._claims = Claims(protocol, store, registry, deadline.clock, needs)
         self._workers = WorkerThreads(MAX_CONCURRENT_REQUESTS)
-        # One create at a time: a crash leaves at most one report whose id is not recorded.
-        self._create_lock = trio.Lock()
-        self._poller = AdaptivePoller(protocol.poll_intervals)
-        self._wake = trio.Event()
-        self._began = deadline.clock.now()
+        self._steps = BatchSteps(
+            protocol, store, self._claims, self._workers, tracker, deadline.clock
+        )
         self._failures: dict[Partition, SDAnalyticsError] = {}
         self._fatal_error: Exception | None = None
 
@@ -194,148 +154,14 @@ class ReportEngine:
 
     async def _process_batch(self, batch: ReportBatch, claims: BatchClaims) -> None:
         """Work on the parts of a batch, one step at a time, until none is left."""
-        parts = self._split(BatchTask(batch), claims)
+        parts = self._steps.split(BatchTask(batch), claims)
         try:
             while parts:
                 part = min(parts, key=lambda part: part.state)  # of equals the first
                 parts.remove(part)
-                parts.extend(await self._advance(part))
+                parts.extend(await self._steps.advance(part))
         except Exception as error:
             await self._fail(batch, [part, *parts], error)
-
-    async def _advance(self, task: BatchTask) -> list[BatchTask]:
-        """Do what the state of a task requires; return the tasks that are left to do."""
-        if task.state is BatchState.UNCLAIMED:
-            return await self._create(task)
-        if task.state is BatchState.CLAIMED_ELSEWHERE:
-            return await self._wait_for_other_call(task)
-        if task.state is BatchState.IN_FLIGHT:
-            return await self._poll(task)
-        if task.state is BatchState.READY:
-            return await self._download(task)
-        assert task.state is BatchState.LOST
-        return await self._replace_lost(task)
-
-    async def _create(self, task: BatchTask) -> list[BatchTask]:
-        async with self._create_lock:
-            claims = await self._claim_and_create(task.batch)
-        self._tracker.drop(task)
-        return self._split(task, claims)
-
-    async def _claim_and_create(self, batch: ReportBatch) -> BatchClaims:
-        while True:
-            while (delay := await self._workers.run(self._protocol.create_delay)) > 0:
-                await self._sleep(delay)
-            with contextlib.suppress(RateLimited):  # create_delay returns how long to wait
-                return await self._workers.run(partial(self._claims.claim_and_create, batch))
-
-    async def _wait_for_other_call(self, task: BatchTask) -> list[BatchTask]:
-        await self._sleep(next(task.claim_poll_intervals))
-        claims = await self._workers.run(partial(self._claims.check, task.batch))
-        self._tracker.drop(task)
-        return self._split(task, claims)
-
-    async def _poll(self, task: BatchTask) -> list[BatchTask]:
-        try:
-            await self._wait_until_ready(task)
-        except NotFound as error:
-            task.last_error = error
-            self._tracker.log_unknown(task)
-            self._tracker.move(task, BatchState.LOST)
-        else:
-            self._tracker.move(task, BatchState.READY)
-        return [task]
-
-    async def _wait_until_ready(self, task: BatchTask) -> None:
-        # The age of a report that another call requested is unknown: clocks differ.
-        is_own = task.report.asked_at >= self._began
-        poller = self._poller if is_own else AdaptivePoller(self._protocol.poll_intervals)
-        clock = self._deadline.clock
-        began = clock.monotonic()
-        previous_age = 0.0
-        for delay in poller.delays(lambda: clock.monotonic() - began):
-            self._tracker.on_change()
-            if delay > 0:
-                await self._sleep(delay)
-                continue
-            age = clock.monotonic() - began
-            if await self._workers.run(partial(self._protocol.is_ready, task.report.report_id)):
-                is_first = poller.observe(previous_age, age)
-                if is_first and is_own:
-                    self._wake_all()
-                return
-            previous_age = age
-
-    async def _download(self, task: BatchTask) -> list[BatchTask]:
-        task.downloads_left -= 1
-        try:
-            missing_columns = await self._workers.run(partial(self._download_and_store, task))
-        except DOWNLOAD_ERRORS as error:
-            if not is_retryable(error, task.last_error):
-                raise
-            task.last_error = error
-            self._tracker.log_retry(task, error)
-            self._tracker.move(task, _state_after_failed_download(task, error))
-            return [task]
-        return await self._finish(task, missing_columns)
-
-    def _download_and_store(self, task: BatchTask) -> MissingColumns:
-        """Download, parse and store a report; return the stored columns that it lacks.
-
-        This is one blocking call, so that no link waits and expires. The data are as of some
-        moment after the request: with that moment as `fetched_at` a day is fetched again too
-        early rather than too late.
-        """
-        report = task.report
-        payload = self._protocol.download(report.report_id)
-        try:
-            tables = self._protocol.split_payload(task.batch, report.columns, payload)
-        except CorruptReport as error:
-            error.report_id = report.report_id
-            error.add_note(f"report {report.report_id}: {task.batch}")
-            raise
-        missing_columns = {}
-        rows = 0
-        for partition, table in tables.items():
-            missing = self._store.store(
-                partition,
-                table,
-                report_id=report.report_id,
-                fetched_at=report.asked_at,
-                api=self._protocol.name,
-            )
-            if missing:
-                missing_columns[partition] = missing
-            rows += table.num_rows
-        logger.debug("%s: %d rows of report %s", task.batch, rows, report.report_id)
-        return missing_columns
-
-    async def _finish(self, task: BatchTask, missing_columns: MissingColumns) -> list[BatchTask]:
-        """Release a stored report; request partitions again that others have stored wider."""
-        partitions = task.batch.partitions
-        await self._workers.run(partial(self._claims.release, partitions))
-        to_widen = tuple(partition for partition in partitions if partition in missing_columns)
-        self._tracker.mark_stored(set(partitions).difference(to_widen))
-        self._tracker.log_stored(task)
-        self._tracker.move(task, BatchState.STORED)
-        if not to_widen:
-            return []
-        columns = set(task.batch.columns)
-        for partition in to_widen:
-            columns.update(missing_columns[partition])
-        self._claims.need(to_widen)
-        wider = BatchTask(ReportBatch(to_widen, sort_by_catalogue(columns)))
-        self._tracker.add([wider])
-        return [wider]
-
-    async def _replace_lost(self, task: BatchTask) -> list[BatchTask]:
-        assert task.last_error is not None
-        task.reports_left -= 1
-        if task.reports_left == 0 or not self._is_terminal(task.last_error):
-            raise task.last_error
-        await self._workers.run(partial(self._claims.release, task.batch.partitions))
-        self._tracker.move(task, BatchState.UNCLAIMED)
-        return [task]
 
     async def _fail(self, batch: ReportBatch, tasks: Sequence[BatchTask], error: Exception) -> None:
         """Record that a batch has failed; raise the error when it ends the fetch."""
@@ -345,35 +171,12 @@ class ReportEngine:
             self._tracker.move(task, BatchState.FAILED)
         if not isinstance(error, SDAnalyticsError):
             raise error
-        if self._is_terminal(error):
+        if is_terminal(error, self._protocol.report_operations):
             await self._workers.run(partial(self._claims.release, missing))
         if is_fatal(error):
             raise error
         self._tracker.log_failed(batch, error)
         self._failures |= dict.fromkeys(missing, error)
-
-    def _is_terminal(self, error: SDAnalyticsError) -> bool:
-        return is_terminal(error, self._protocol.report_operations)
-
-    def _split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
-        """Return the parts that a batch falls into by its claims."""
-        self._tracker.mark_stored(claims.stored)
-        parts = task.split(claims)
-        self._tracker.add(parts)
-        for part in parts:
-            if part.claim is not None and part.claim == claims.requested:
-                self._tracker.log_requested(part)
-        return parts
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait; shorter when something happens that may end the wait."""
-        with trio.move_on_after(seconds):
-            await self._wake.wait()
-
-    def _wake_all(self) -> None:
-        """End all waits: reports requested together tend to become ready together."""
-        self._wake.set()
-        self._wake = trio.Event()
 
     def _cancel_reports(self) -> None:
         """Cancel the reports in flight that nobody wants any more, where the service can."""
@@ -386,12 +189,9 @@ class ReportEngine:
 
     def _timeout_error(self) -> ReportTimeout:
         report_ids = self._tracker.reports_in_flight()
-        listed = ", ".join(report_ids[:MAX_LISTED_REPORTS])
-        if len(report_ids) > MAX_LISTED_REPORTS:
-            listed += ", ..."
         reports = format_count(len(report_ids), "report")
         if report_ids:
-            reports += f" ({listed})"
+            reports += f" ({format_limited(report_ids, MAX_LISTED_REPORTS)})"
         return ReportTimeout(
             f"the timeout of {self._deadline.seconds:g} seconds passed with "
             f"{self._tracker.counts().days_text} fetched and {reports} in flight. What has "
@@ -399,11 +199,3 @@ class ReportEngine:
             "timeout= if need be",
             report_ids=report_ids,
         )
-
-
-def _state_after_failed_download(task: BatchTask, error: SDAnalyticsError) -> BatchState:
-    if task.downloads_left == 0:
-        return BatchState.LOST
-    if isinstance(error, NotReady):
-        return BatchState.IN_FLIGHT
-    return BatchState.READY

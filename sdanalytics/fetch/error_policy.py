@@ -1,4 +1,4 @@
-"""Which errors end a fetch, which are worth another try, and which mean that a report is lost."""
+"""The error policy: what ends a fetch, is worth another try, or means that a report is lost."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from sdanalytics.errors import PartialFetchError, ReportTooOld, SDAnalyticsError
-from sdanalytics.fetch.wording import format_count, format_days
+from sdanalytics.fetch.wording import format_count, format_days, unique_days
 from sdanalytics.model.partition import Partition
 
 Failures = Mapping[Partition, SDAnalyticsError]
@@ -23,63 +23,59 @@ def combine_failures(failures: Failures, requested: Collection[Partition]) -> SD
     requested : collection of Partition
         All partitions that were to be fetched.
     """
-    first = next(iter(failures.values()))
-    are_alike = len({type(error) for error in failures.values()}) == 1
-    if are_alike and len(failures) == len(requested):
-        return _with_extent(first, failures)
-    too_old = [p for p, error in failures.items() if isinstance(error, ReportTooOld)]
+    by_type = _group_by_type(failures)
+    if len(by_type) == 1 and len(failures) == len(requested):
+        first = next(iter(failures.values()))
+        _add_extent(first, failures)
+        return first
     advice = "Call again for what is missing"
-    if len(too_old) == len(failures):
-        advice = history_hint(too_old)
-    days = format_count(_count_days(requested), "day")
-    reports = format_count(_count_reports(failures), "report")
+    if list(by_type) == [ReportTooOld]:
+        advice = history_hint(failures)
+    failed = len(unique_days(failures))
+    days = format_count(len(unique_days(requested)), "day")
+    reasons = "; ".join(map(_describe, by_type.values()))
     return PartialFetchError(
-        f"{_count_days(failures)} of {days} to fetch could not be fetched ({reports} failed); "
-        f"the others are stored. {_summarize_failures(failures)}. {advice}",
+        f"{failed} of {days} to fetch could not be fetched ({_count_reports(failures)} failed); "
+        f"the others are stored. {reasons}. {advice}",
         failures=failures,
     )
 
 
 def history_hint(unavailable: Iterable[Partition]) -> str:
     """Return advice for days that the service no longer has."""
-    newest = max(partition.date for partition in unavailable)
+    newest = unique_days(unavailable)[-1]
     return (
         f"The service has reports from {newest + timedelta(days=1)} on: start there. "
         "ReportCache.read gives what is stored of earlier days"
     )
 
 
-def _with_extent(error: SDAnalyticsError, failures: Failures) -> SDAnalyticsError:
-    """Note on an error how many reports failed for the same reason."""
+def _add_extent(error: SDAnalyticsError, failures: Failures) -> None:
+    """Note on an error how many reports failed for the same reason, and what to do."""
     if len(failures) > 1:
-        count = _count_reports(failures)
-        reports = format_count(count, "report")
-        days = format_days(partition.date for partition in failures)
+        reports = _count_reports(failures)
+        days = format_days(unique_days(failures))
         error.add_note(f"Nothing could be fetched: {reports} failed for this reason ({days}).")
     if isinstance(error, ReportTooOld):
         error.add_note(history_hint(failures))
-    return error
 
 
-def _summarize_failures(failures: Failures) -> str:
-    """Describe each type of error once: how many reports, which days, and one of its messages."""
+def _group_by_type(failures: Failures) -> dict[type[SDAnalyticsError], Failures]:
     by_type: dict[type[SDAnalyticsError], dict[Partition, SDAnalyticsError]] = {}
     for partition in sorted(failures):
         error = failures[partition]
         by_type.setdefault(type(error), {})[partition] = error
-    parts = []
-    for error_type, errors in by_type.items():
-        reports = format_count(_count_reports(errors), "report")
-        days = format_days(partition.date for partition in errors)
-        newest = max(errors)
-        reason = str(errors[newest]).rstrip(".")
-        parts.append(f"{error_type.__name__} ({reports}, {days}): {reason}")
-    return "; ".join(parts)
+    return dict(by_type)
 
 
-def _count_days(partitions: Iterable[Partition]) -> int:
-    return len({partition.date for partition in partitions})
+def _describe(alike: Failures) -> str:
+    """Describe errors of one type: how many reports, which days, and the message of the newest."""
+    newest = list(alike.values())[-1]
+    reason = str(newest).rstrip(".")
+    days = format_days(unique_days(alike))
+    return f"{type(newest).__name__} ({_count_reports(alike)}, {days}): {reason}"
 
 
-def _count_reports(failures: Failures) -> int:
-    return len({id(error) for error in failures.values()})
+def _count_reports(failures: Failures) -> str:
+    reports = set(map(id, failures.values()))
+    return format_count(len(reports), "report")

@@ -24,7 +24,7 @@ from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
 from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.tracker import FetchTracker
-from sdanalytics.fetch.wording import format_count
+from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profile import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
@@ -88,11 +88,11 @@ class FetchRun:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
         found = self._store.lookup_many(self._partitions)
         self._cached = {partition: found.get(partition) for partition in self._partitions}
-        return [
-            partition
-            for partition, entry in self._cached.items()
-            if not self._policy.satisfies(entry)
-        ]
+        missing = []
+        for partition, entry in self._cached.items():
+            if not self._policy.satisfies(entry):
+                missing.append(partition)
+        return missing
 
     def plan(self) -> ReportPlan:
         """Return what fetching would do, without doing it."""
@@ -118,7 +118,7 @@ class FetchRun:
         except Exception as error:
             logger.info("%s: ended by %s", self._query, type(error).__name__)
             raise
-        self._store.bind(entry for entry in self._cached.values() if entry is not None)
+        self._store.bind(self._entries())
         seconds = self._client.clock.monotonic() - began
         logger.info("%s: complete after %.1f s", self._query, seconds)
 
@@ -130,7 +130,7 @@ class FetchRun:
 
     def _log_start(self, missing: Sequence[Partition]) -> None:
         total = len(self._query.days)
-        to_fetch = len({partition.date for partition in missing})
+        to_fetch = len(unique_days(missing))
         logger.info(
             "%s of profile %s (%s): %s, %d from the cache, %d to fetch",
             self._query,
@@ -166,13 +166,11 @@ class FetchRun:
         fetched = set(missing).difference(failures)
         self._fetched |= fetched
         self._cached |= self._store.lookup_many(fetched)
-        unserved = {
-            partition: error
-            for partition, error in failures.items()
-            if not (isinstance(error, ReportTooOld) and self._can_serve_stale(partition))
-        }
-        if unserved:
-            raise combine_failures(unserved, missing)
+        for partition, error in list(failures.items()):
+            if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
+                del failures[partition]
+        if failures:
+            raise combine_failures(failures, missing)
 
     def _run_engine(
         self, missing: Sequence[Partition], tracker: FetchTracker
@@ -224,15 +222,17 @@ class FetchRun:
 
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""
-        entries = [entry for entry in self._cached.values() if entry is not None]
-        loaded = self._store.load_many(entries, self._query.columns)
+        loaded = self._store.load_many(self._entries(), self._query.columns)
         self._tables = loaded | self._store.load_unknown_tactic(self._query, self._partitions)
         return [partition for partition in self._partitions if partition not in loaded]
 
+    def _entries(self) -> list[CachedPartition]:
+        return [entry for entry in self._cached.values() if entry is not None]
+
     def _provenance(self) -> dict[str, str | int | list[str] | None]:
-        entries = [entry for entry in self._cached.values() if entry is not None]
-        stored = [(entry.partition.date, entry.fetched_at) for entry in entries]
-        fetched_days = {partition.date for partition in self._fetched}
+        stored = [(entry.partition.date, entry.fetched_at) for entry in self._entries()]
+        oldest = min(fetched_at for _, fetched_at in stored)
+        days_fetched = len(unique_days(self._fetched))
         return {
             "record_type": self._query.record_type,
             "segment": self._query.segment,
@@ -245,9 +245,9 @@ class FetchRun:
             "currency": self._profile.currency,
             "timezone": self._profile.timezone,
             "api": self._client.api,
-            "days_fetched": len(fetched_days),
-            "days_from_cache": len(set(self._query.days) - fetched_days),
-            "oldest_fetched_at": min(entry.fetched_at.isoformat() for entry in entries),
+            "days_fetched": days_fetched,
+            "days_from_cache": len(self._query.days) - days_fetched,
+            "oldest_fetched_at": oldest.isoformat(),
             **restatement_horizons(stored, self._profile.zone),
         }
 

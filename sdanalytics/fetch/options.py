@@ -1,4 +1,4 @@
-"""What a call is given, validated in one place: the query, and the options of the fetch."""
+"""The arguments of a call, validated in one place: the query, and the options of the fetch."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _OLD_ACTIONS: Final[dict[Action, str]] = {
 
 @dataclass(frozen=True)
 class PlannedPartition:
-    """What a fetch would do about one partition, and why."""
+    """The action that a fetch would take for one partition, and the reason."""
 
     partition: Partition
     action: Action
@@ -38,7 +38,7 @@ class PlannedPartition:
 
 @dataclass(frozen=True)
 class ReportPlan:
-    """What `fetch_report` would do with the same parameters, now.
+    """The actions that `fetch_report` would take with the same parameters, now.
 
     Days are counted as a user meets them: a day is from the cache when all its partitions are,
     in flight when it waits for reports that were requested already, unavailable when one of its

@@ -1,4 +1,4 @@
-"""Which cached partitions answer a call, and what is requested for the others."""
+"""The refresh policy: cached partitions that answer a call, and what is requested for others."""
 
 from __future__ import annotations
 

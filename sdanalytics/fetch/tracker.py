@@ -129,10 +129,9 @@ class FetchTracker:
         self.on_change: Callable[[], None] = _ignore
         self._lock = threading.Lock()
         self._missing = set(missing)
-        self._from_cache = [p for p in partitions if p not in self._missing]
         self._partition_count = len(partitions)
         self._days = DayCounter(partitions)
-        self._days.mark(self._from_cache)
+        self._days.mark(set(partitions) - self._missing)
         self._days_from_cache = self._days.done
         self._days_requested = DayCounter(self._missing)
         self._stored: set[Partition] = set()
@@ -146,20 +145,20 @@ class FetchTracker:
     def counts(self) -> FetchCounts:
         """Return how far the fetch is; any thread may call it."""
         with self._lock:
-            reports, partitions = self._reports_by_state, self._partitions_by_state
-            waiting = sum(partitions[state] for state in (*_WAITING, *_IN_FLIGHT))
+            reports = self._reports_by_state
+            partitions = self._partitions_by_state
             return FetchCounts(
                 days=self._days.total,
                 days_done=self._days.done,
                 days_from_cache=self._days_from_cache,
-                reports_waiting=sum(reports[state] for state in _WAITING),
-                reports_in_flight=sum(reports[state] for state in _IN_FLIGHT),
+                reports_waiting=_total(reports, _WAITING),
+                reports_in_flight=_total(reports, _IN_FLIGHT),
                 reports_downloading=reports[BatchState.READY],
                 reports_failed=reports[BatchState.FAILED],
                 partitions=self._partition_count,
                 completed=self._completed,
-                from_cache=len(self._from_cache),
-                waiting=waiting,
+                from_cache=self._partition_count - len(self._missing),
+                waiting=_total(partitions, _WAITING + _IN_FLIGHT),
                 downloading=partitions[BatchState.READY],
                 failed=len(self._failed),
             )
@@ -243,6 +242,10 @@ class FetchTracker:
             self._in_flight[task.report.report_id] = task
         else:
             self._in_flight.pop(task.report.report_id, None)
+
+
+def _total(counts: Counter[BatchState], states: Iterable[BatchState]) -> int:
+    return sum(counts[state] for state in states)
 
 
 def _ignore() -> None:

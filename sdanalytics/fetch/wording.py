@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+
+from sdanalytics.model.partition import Partition
 
 
 def format_count(count: int, noun: str) -> str:
     """Return a count with its noun, such as ``1 day`` or ``2 days``."""
-    plural = "" if count == 1 else "s"
-    return f"{count} {noun}{plural}"
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
 
 
-def format_days(days: Iterable[date]) -> str:
-    """Return one day, or how many there are and their first and last."""
-    ordered = sorted(set(days))
-    if len(ordered) == 1:
-        return str(ordered[0])
-    return f"{len(ordered)} days from {ordered[0]} to {ordered[-1]}"
+def unique_days(partitions: Iterable[Partition]) -> list[date]:
+    """Return the days of partitions, in order."""
+    days = {partition.date for partition in partitions}
+    return sorted(days)
+
+
+def format_days(days: Sequence[date]) -> str:
+    """Return a day, or how many there are and the first and the last."""
+    if len(days) == 1:
+        return str(days[0])
+    return f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def format_limited(names: Sequence[str], limit: int) -> str:
+    """Return names separated by commas, at most so many of them."""
+    text = ", ".join(names[:limit])
+    if len(names) > limit:
+        text += ", ..."
+    return text

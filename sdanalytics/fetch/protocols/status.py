@@ -1,4 +1,4 @@
-"""What the status words of reports mean, in either version of the API."""
+"""The meaning of the status words of reports, in either version of the API."""
 
 from __future__ import annotations
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
+from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import CATALOGUE, MATCHED_TARGET, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
@@ -20,54 +21,53 @@ REPORT_TYPES: Final = {
     "asins": ("sdPurchasedProduct", "asin"),
 }
 """`reportTypeId` and `groupBy` by record type; with the segment the latter is the segment."""
+ColumnsByPartition = Mapping[Partition, Sequence[str]]
+
 _SCALARS: Final = ("adProduct", "reportTypeId", "timeUnit", "format")
 _LISTS: Final = ("groupBy", "columns", "filters")
 
 
-def batch_partitions(needs: Mapping[Partition, Sequence[str]], oldest: date) -> list[ReportBatch]:
+def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatch]:
     """Group partitions into reports of up to 31 days, newest first.
 
     Each report has all columns that any of its days needs. A report has all tactics, so that a
     day brings both. Days before the oldest that the service has are separate, so that they fail
     separately.
     """
-    by_report: dict[tuple[str, str, str, str], list[Partition]] = {}
+    by_report: dict[tuple[str, ...], dict[date, list[Partition]]] = {}
     for partition in needs:
-        by_report.setdefault(_report_key(partition), []).append(partition)
+        by_day = by_report.setdefault(_report_key(partition), {})
+        by_day.setdefault(partition.date, []).append(partition)
     batches = []
     for key in sorted(by_report):
-        partitions = by_report[key]
-        days = sorted({partition.date for partition in partitions}, reverse=True)
-        for window in _split_into_windows(days, oldest):
-            inside = [partition for partition in partitions if partition.date in window]
-            columns: dict[str, None] = {}
-            for partition in inside:
-                columns.update(dict.fromkeys(needs[partition]))
-            batches.append(ReportBatch(_expand_tactics(inside), tuple(columns)))
+        by_day = by_report[key]
+        for window in _split_into_windows(sorted(by_day, reverse=True), oldest):
+            batches.append(_make_batch([by_day[day] for day in window], needs))
     return sorted(batches, key=newest_day, reverse=True)
 
 
 def newest_day(batch: ReportBatch) -> date:
     """Return the last day of a batch."""
-    return max(partition.date for partition in batch.partitions)
+    return unique_days(batch.partitions)[-1]
 
 
 def unknown_tactic_partitions(partitions: Iterable[Partition]) -> list[Partition]:
-    """Return the partitions of the same days for rows of unknown tactic."""
-    return [partition._replace(tactic=UNKNOWN_TACTIC) for partition in _one_a_day(partitions)]
+    """Return the partitions of the same days for rows of unknown tactic, by day."""
+    unknown = {partition._replace(tactic=UNKNOWN_TACTIC) for partition in partitions}
+    return sorted(unknown)
 
 
 def request_body(batch: ReportBatch) -> dict[str, Any]:
     """Return the document with which a report is requested."""
     first = batch.partitions[0]
-    days = [partition.date for partition in batch.partitions]
+    days = unique_days(batch.partitions)
     report_type, group = REPORT_TYPES[first.record_type]
     if first.segment is not None:
         group = MATCHED_TARGET
     names = [CATALOGUE[name].v3_name for name in batch.columns]
     return {
-        "startDate": min(days).isoformat(),
-        "endDate": max(days).isoformat(),
+        "startDate": days[0].isoformat(),
+        "endDate": days[-1].isoformat(),
         "configuration": {
             "adProduct": "SPONSORED_DISPLAY",
             "reportTypeId": report_type,
@@ -96,36 +96,32 @@ def _comparable(document: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _report_key(partition: Partition) -> tuple[str, str, str, str]:
+def _report_key(partition: Partition) -> tuple[str, ...]:
     segment = partition.segment or ""
     return partition.source, partition.profile_id, partition.record_type, segment
 
 
-def _split_into_windows(days: Sequence[date], oldest: date) -> Iterator[set[date]]:
-    """Yield days, newest first, in windows that a report may span."""
-    rest = list(days)
-    while rest:
-        newest = rest[0]
-        start = newest - timedelta(MAX_REPORT_DAYS - 1)
-        if newest >= oldest:
-            start = max(start, oldest)
-        window = {day for day in rest if day >= start}
-        yield window
-        rest = [day for day in rest if day not in window]
+def _split_into_windows(days: Sequence[date], oldest: date) -> list[list[date]]:
+    """Split days, newest first, into windows that a report may span."""
+    windows: list[list[date]] = []
+    start = date.max
+    for day in days:
+        if day < start:
+            start = day - timedelta(MAX_REPORT_DAYS - 1)
+            if day >= oldest:
+                start = max(start, oldest)
+            windows.append([])
+        windows[-1].append(day)
+    return windows
 
 
-def _expand_tactics(partitions: Iterable[Partition]) -> tuple[Partition, ...]:
-    """Return all partitions that come in a report with these, by day."""
+def _make_batch(by_day: Iterable[Sequence[Partition]], needs: ColumnsByPartition) -> ReportBatch:
+    """Return a batch of all tactics of the days, with all columns needed."""
     expanded = []
-    for partition in _one_a_day(partitions):
-        for tactic in TACTICS:
-            expanded.append(partition._replace(tactic=tactic))
-    return tuple(expanded)
-
-
-def _one_a_day(partitions: Iterable[Partition]) -> list[Partition]:
-    """Return one partition of each day, by day."""
-    by_day: dict[date, Partition] = {}
-    for partition in partitions:
-        by_day.setdefault(partition.date, partition)
-    return [by_day[day] for day in sorted(by_day)]
+    columns: dict[str, None] = {}
+    for partitions in by_day:
+        for partition in partitions:
+            columns.update(dict.fromkeys(needs[partition]))
+        expanded += [partitions[0]._replace(tactic=tactic) for tactic in TACTICS]
+    by_date = sorted(expanded, key=lambda partition: partition.date)
+    return ReportBatch(tuple(by_date), tuple(columns))
