@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import trio
 
@@ -17,6 +17,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics._core.interruptible import THREAD_NAME
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class WorkerThreads:
@@ -42,13 +43,14 @@ class WorkerThreads:
         """Whether a task waits for a call, running or queued."""
         return self._awaited > 0
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, call: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run a blocking call in a worker thread."""
         self._awaited += 1
         try:
             return await trio.to_thread.run_sync(
                 self._run_counted,
                 call,
+                *args,
                 thread_name=THREAD_NAME,
                 abandon_on_cancel=True,
                 limiter=self._limiter,
@@ -61,11 +63,11 @@ class WorkerThreads:
         with self._finished:
             return self._finished.wait_for(lambda: self._running == 0, seconds)
 
-    def _run_counted(self, call: Callable[[], T]) -> T:
+    def _run_counted(self, call: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         with self._finished:
             self._running += 1
         try:
-            return call()
+            return call(*args)
         finally:
             with self._finished:
                 self._running -= 1

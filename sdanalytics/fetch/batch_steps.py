@@ -33,7 +33,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import trio
 
@@ -127,11 +126,11 @@ class BatchSteps:
             while (delay := await self._workers.run(self._protocol.create_delay)) > 0:
                 await self._sleep(delay)
             with contextlib.suppress(RateLimited):  # create_delay returns how long to wait
-                return await self._workers.run(partial(self._claims.claim_and_create, batch))
+                return await self._workers.run(self._claims.claim_and_create, batch)
 
     async def _wait_for_other_call(self, task: BatchTask) -> list[BatchTask]:
         await self._sleep(next(task.claim_poll_intervals))
-        claims = await self._workers.run(partial(self._claims.check, task.batch))
+        claims = await self._workers.run(self._claims.check, task.batch)
         self._tracker.drop(task)
         return self.split(task, claims)
 
@@ -150,6 +149,7 @@ class BatchSteps:
         # The age of a report that another call requested is unknown: clocks differ.
         is_own = task.report.asked_at >= self._began
         poller = self._poller if is_own else AdaptivePoller(self._protocol.poll_intervals)
+        report_id = task.report.report_id
         clock = self._clock
         began = clock.monotonic()
         previous_age = 0.0
@@ -159,7 +159,8 @@ class BatchSteps:
                 await self._sleep(delay)
                 continue
             age = clock.monotonic() - began
-            if await self._workers.run(partial(self._protocol.is_ready, task.report.report_id)):
+            is_ready = await self._workers.run(self._protocol.is_ready, report_id)
+            if is_ready:
                 is_first = poller.observe(previous_age, age)
                 if is_first and is_own:
                     self._wake_all()
@@ -169,7 +170,7 @@ class BatchSteps:
     async def _download(self, task: BatchTask) -> list[BatchTask]:
         task.downloads_left -= 1
         try:
-            missing_columns = await self._workers.run(partial(self._download_and_store, task))
+            missing_columns = await self._workers.run(self._download_and_store, task)
         except DOWNLOAD_ERRORS as error:
             if not is_retryable(error, task.last_error):
                 raise
@@ -213,7 +214,7 @@ class BatchSteps:
     async def _finish(self, task: BatchTask, missing_columns: MissingColumns) -> list[BatchTask]:
         """Release a stored report; request partitions again that others have stored wider."""
         partitions = task.batch.partitions
-        await self._workers.run(partial(self._claims.release, partitions))
+        await self._workers.run(self._claims.release, partitions)
         to_widen = tuple(partition for partition in partitions if partition in missing_columns)
         self._tracker.mark_stored(set(partitions).difference(to_widen))
         self._tracker.log_stored(task)
@@ -235,7 +236,7 @@ class BatchSteps:
             task.last_error, self._protocol.report_operations
         ):
             raise task.last_error
-        await self._workers.run(partial(self._claims.release, task.batch.partitions))
+        await self._workers.run(self._claims.release, task.batch.partitions)
         self._tracker.move(task, BatchState.UNCLAIMED)
         return [task]
 

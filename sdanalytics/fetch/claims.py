@@ -16,6 +16,7 @@ from datetime import date
 from sdanalytics._core.clock import Clock
 from sdanalytics.errors import ReportTooOld
 from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
@@ -102,12 +103,11 @@ class Claims:
     def check(self, batch: ReportBatch) -> BatchClaims:
         """Return who fetches the partitions of a batch; what is resumable becomes this call's."""
         status = self._registry.status(batch, self._clock.now())
-        finished = [
-            partition
-            for claim, partitions in status.resumable
-            for partition in partitions
-            if self._is_from_report(partition, claim)
-        ]
+        finished = []
+        for report, partitions in status.resumable:
+            for partition in partitions:
+                if self._is_from_report(partition, report):
+                    finished.append(partition)
         if finished:  # by a call that ended before it could release them
             self._registry.release(finished)
             status = self._registry.status(batch, self._clock.now())
@@ -156,7 +156,8 @@ class Claims:
         """Add the columns that others have stored while this call waited for its turn."""
         names = set(batch.columns)
         for partition in batch.partitions:
-            names.update(self._needs.columns_to_request(self._store.lookup(partition)))
+            entry = self._store.lookup(partition)
+            names.update(self._needs.columns_to_request(entry))
         return replace(batch, columns=sort_by_catalogue(names))
 
     def _drop_already_stored(self, batch: ReportBatch, status: ClaimStatus) -> BatchClaims:
@@ -184,7 +185,7 @@ class Claims:
 
     def _create(self, batch: ReportBatch) -> str:
         """Request a report, unless a later day was already too old for the service."""
-        newest = max(partition.date for partition in batch.partitions)
+        newest = unique_days(batch.partitions)[-1]
         if self._too_old is not None:
             refused_day, error = self._too_old
             if newest <= refused_day:

@@ -172,7 +172,7 @@ class ReportEngine:
         if not isinstance(error, SDAnalyticsError):
             raise error
         if is_terminal(error, self._protocol.report_operations):
-            await self._workers.run(partial(self._claims.release, missing))
+            await self._workers.run(self._claims.release, missing)
         if is_fatal(error):
             raise error
         self._tracker.log_failed(batch, error)

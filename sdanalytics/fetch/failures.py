@@ -12,6 +12,8 @@ from sdanalytics.model.partition import Partition
 Failures = Mapping[Partition, SDAnalyticsError]
 """The error of each partition that could not be fetched; those of a report share one."""
 
+FailuresByType = dict[type[SDAnalyticsError], dict[Partition, SDAnalyticsError]]
+
 
 def combine_failures(failures: Failures, requested: Collection[Partition]) -> SDAnalyticsError:
     """Return one error for all failures: their own, when nothing arrived and they are alike.
@@ -33,9 +35,10 @@ def combine_failures(failures: Failures, requested: Collection[Partition]) -> SD
         advice = history_hint(failures)
     failed = len(unique_days(failures))
     days = format_count(len(unique_days(requested)), "day")
+    reports = _count_reports(failures)
     reasons = "; ".join(map(_describe, by_type.values()))
     return PartialFetchError(
-        f"{failed} of {days} to fetch could not be fetched ({_count_reports(failures)} failed); "
+        f"{failed} of {days} to fetch could not be fetched ({reports} failed); "
         f"the others are stored. {reasons}. {advice}",
         failures=failures,
     )
@@ -60,20 +63,22 @@ def _add_extent(error: SDAnalyticsError, failures: Failures) -> None:
         error.add_note(history_hint(failures))
 
 
-def _group_by_type(failures: Failures) -> dict[type[SDAnalyticsError], Failures]:
-    by_type: dict[type[SDAnalyticsError], dict[Partition, SDAnalyticsError]] = {}
+def _group_by_type(failures: Failures) -> FailuresByType:
+    by_type: FailuresByType = {}
     for partition in sorted(failures):
         error = failures[partition]
         by_type.setdefault(type(error), {})[partition] = error
-    return dict(by_type)
+    return by_type
 
 
 def _describe(alike: Failures) -> str:
     """Describe errors of one type: how many reports, which days, and the message of the newest."""
     newest = list(alike.values())[-1]
+    name = type(newest).__name__
     reason = str(newest).rstrip(".")
+    reports = _count_reports(alike)
     days = format_days(unique_days(alike))
-    return f"{type(newest).__name__} ({_count_reports(alike)}, {days}): {reason}"
+    return f"{name} ({reports}, {days}): {reason}"
 
 
 def _count_reports(failures: Failures) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from sdanalytics.fetch.options import CacheLike, FetchOptions, validate_cache
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
+from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sdanalytics")
 
-ColumnsByPartition = Mapping[Partition, Sequence[str]]
 ProgressFactory = Callable[[FetchTracker], Progress]
 """Makes the progress bar of a fetch."""
 

@@ -156,7 +156,8 @@ class ReportJob:
         error = ""
         if self._error is not None:
             error = f"<br>{html.escape(_format_error(self._error))}"
-        text = f"<b>{html.escape(str(self.query))}</b> {bar} {html.escape(str(status))}"
+        title = html.escape(str(self.query))
+        text = f"<b>{title}</b> {bar} {html.escape(str(status))}"
         return f'<div class="sdanalytics-job">{text}{error}</div>'
 
     def _ipython_display_(self) -> None:

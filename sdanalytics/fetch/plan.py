@@ -132,15 +132,19 @@ class ReportPlan:
         days = self._days_by_action()
         total = format_count(len(self.query.days), "day")
         reports = format_count(self.reports, "report")
-        parts = [f"{len(days['request'])} to fetch ({reports} to request)"]
-        if days["in_flight"]:
-            parts.append(f"{len(days['in_flight'])} in flight")
-        parts.append(f"{len(days['cached'])} from the cache")
-        if unavailable := days["unavailable"]:
-            first = unavailable[0]
-            since = "" if len(unavailable) == 1 else "from "
-            parts.append(f"{len(unavailable)} unavailable ({since}{first})")
-        return f"{self.query}: {total}: {', '.join(parts)}"
+        to_request = len(days["request"])
+        in_flight = len(days["in_flight"])
+        cached = len(days["cached"])
+        parts = [f"{to_request} to fetch ({reports} to request)"]
+        if in_flight:
+            parts.append(f"{in_flight} in flight")
+        parts.append(f"{cached} from the cache")
+        unavailable = days["unavailable"]
+        if unavailable:
+            count = len(unavailable)
+            parts.append(f"{count} unavailable ({_first_day(unavailable)})")
+        details = ", ".join(parts)
+        return f"{self.query}: {total}: {details}"
 
     def __repr__(self) -> str:
         return f"<ReportPlan {self}>"
@@ -155,10 +159,11 @@ class ReportPlan:
         """Return each day once, with the action that matters most for it."""
         by_day: dict[date, set[Action]] = {}
         for step in self.steps:
-            by_day.setdefault(step.partition.date, set()).add(step.action)
+            actions = by_day.setdefault(step.partition.date, set())
+            actions.add(step.action)
         days: dict[Action, list[date]] = {action: [] for action in _ACTIONS}
         for day, actions in by_day.items():
-            decisive = next(action for action in _DECISIVE if action in actions)
+            decisive = min(actions, key=_DECISIVE.index)
             days[decisive].append(day)
         return days
 
@@ -177,6 +182,13 @@ class ReportPlan:
                 reason: string_array(step.reason for step in self.steps),
             }
         )
+
+
+def _first_day(days: list[date]) -> str:
+    first = str(days[0])
+    if len(days) == 1:
+        return first
+    return f"from {first}"
 
 
 _DECISIVE: Final[tuple[Action, ...]] = ("unavailable", "request", "in_flight", "cached")

@@ -22,7 +22,8 @@ def backoff_intervals(first: float, longest: float) -> Iterator[float]:
     """Yield seconds between polls: growing by half up to the longest, each with 20 % jitter."""
     interval = first
     while True:
-        yield interval * random.uniform(1 - _JITTER, 1 + _JITTER)
+        jitter = random.uniform(1 - _JITTER, 1 + _JITTER)
+        yield interval * jitter
         interval = min(_GROWTH * interval, longest)
 
 
@@ -78,9 +79,11 @@ class AdaptivePoller:
         if previous_age:
             # Corrected from what was seen: other reports on their way will show the same.
             later = estimate * (1 + 2 * _TOLERANCE)
-            self._estimate = min((previous_age + age) / 2, later)
+            midpoint = (previous_age + age) / 2
+            self._estimate = min(midpoint, later)
         else:
-            self._estimate = min(estimate, age * (1 - _TOLERANCE))
+            earlier = age * (1 - _TOLERANCE)
+            self._estimate = min(estimate, earlier)
         return is_first
 
     def _delays(self, age: Callable[[], float], *, is_probe: bool) -> Iterator[float]:
@@ -103,7 +106,8 @@ class AdaptivePoller:
         """Return how old a report has to be at its next poll."""
         if self._estimate and not was_polled_on_time:
             return self._estimate
-        return polled_at + max(interval, _TOLERANCE * self._estimate)
+        shortest = _TOLERANCE * self._estimate
+        return polled_at + max(interval, shortest)
 
 
 def _unprobed_interval(polled_at: float) -> float:
@@ -112,4 +116,5 @@ def _unprobed_interval(polled_at: float) -> float:
     Random, or reports that were requested together would be polled together.
     """
     shortest, longest = _UNPROBED_INTERVAL
-    return min(max(shortest, polled_at), longest) * random.uniform(0.75, 1.25)
+    interval = min(max(shortest, polled_at), longest)
+    return interval * random.uniform(0.75, 1.25)

@@ -41,7 +41,8 @@ class RefreshPolicy:
     @property
     def today(self) -> date:
         """The day in the profile's time zone."""
-        return self.now.astimezone(self.profile.zone).date()
+        local_now = self.now.astimezone(self.profile.zone)
+        return local_now.date()
 
     @property
     def oldest_available(self) -> date:
@@ -50,9 +51,13 @@ class RefreshPolicy:
 
     def satisfies(self, entry: CachedPartition | None) -> bool:
         """Return whether a cached partition answers the call as it is."""
-        if entry is None or not self.covers_columns(entry) or self.refresh == "always":
+        if self.refresh == "always":
             return False
-        return self.refresh == "never" or self.is_fresh(entry.partition, entry.fetched_at)
+        if entry is None or not self.covers_columns(entry):
+            return False
+        if self.refresh == "never":
+            return True
+        return self.is_fresh(entry.partition, entry.fetched_at)
 
     def is_fresh(self, partition: Partition, moment: datetime) -> bool:
         """Return whether the data of a moment cannot have been restated since."""
@@ -61,9 +66,12 @@ class RefreshPolicy:
 
     def is_acceptable(self, partition: Partition, requested_at: datetime) -> bool:
         """Return whether a report that was requested at a moment will do, once it has arrived."""
+        if self.refresh == "never":
+            return True
         if self.refresh == "always":  # what may still be in flight; not what was forgotten
-            return requested_at >= self.now - timedelta(seconds=self.protocol.timeout)
-        return self.refresh == "never" or self.is_fresh(partition, requested_at)
+            max_age = timedelta(seconds=self.protocol.timeout)
+            return self.now - requested_at <= max_age
+        return self.is_fresh(partition, requested_at)
 
     def covers_columns(self, entry: CachedPartition) -> bool:
         """Return whether a cached partition has all columns of the call."""
@@ -78,7 +86,9 @@ class RefreshPolicy:
         columns = set(query.columns)
         if entry is not None:
             available = available_metrics(query.record_type, query.segment, self.protocol.name)
-            columns.update(set(entry.columns).intersection(available))
+            for name in entry.columns:
+                if name in available:
+                    columns.add(name)
         return sort_by_catalogue(columns)
 
     def plan_partition(

@@ -61,7 +61,8 @@ class FetchCounts:
     @property
     def days_text(self) -> str:
         """The days in words, such as ``12 of 14 days``."""
-        return f"{self.days_done} of {format_count(self.days, 'day')}"
+        total = format_count(self.days, "day")
+        return f"{self.days_done} of {total}"
 
     @property
     def details_text(self) -> str:
@@ -74,10 +75,15 @@ class FetchCounts:
         }
         parts: list[str] = []
         for state, count in reports.items():
-            if count:
-                subject = str(count) if parts else format_count(count, "report")
+            if not count:
+                continue
+            if parts:  # the noun is in the first part
+                parts.append(f"{count} {state}")
+            else:
+                subject = format_count(count, "report")
                 parts.append(f"{subject} {state}")
-        parts.append(f"{format_count(self.days_from_cache, 'day')} from the cache")
+        from_cache = format_count(self.days_from_cache, "day")
+        parts.append(f"{from_cache} from the cache")
         return ", ".join(parts)
 
 
@@ -238,10 +244,11 @@ class FetchTracker:
         self._partitions_by_state[task.state] += change * len(partitions)
         if task.state is not BatchState.IN_FLIGHT:
             return
+        report_id = task.report.report_id
         if change > 0:
-            self._in_flight[task.report.report_id] = task
+            self._in_flight[report_id] = task
         else:
-            self._in_flight.pop(task.report.report_id, None)
+            self._in_flight.pop(report_id, None)
 
 
 def _total(counts: Counter[BatchState], states: Iterable[BatchState]) -> int:

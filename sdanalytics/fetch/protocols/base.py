@@ -11,6 +11,10 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 
+ColumnsByPartition = Mapping[Partition, Sequence[str]]
+"""The columns to request, or to fetch, of each partition."""
+Tables = Mapping[Partition, pa.Table]
+
 
 class ReportProtocol(Protocol):
     """How partitions become reports of one version of the API, and payloads partitions again."""
@@ -23,7 +27,7 @@ class ReportProtocol(Protocol):
     def report_operations(self) -> frozenset[str]:
         """The operations whose 400 or 404 means that a report is gone."""
 
-    def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
+    def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports that bring all columns needed, newest first."""
 
     def create_delay(self) -> float:
@@ -41,9 +45,7 @@ class ReportProtocol(Protocol):
     def download(self, report_id: str) -> Any:
         """Download a payload; raise `NotReady` when the report is not ready after all."""
 
-    def split_payload(
-        self, batch: ReportBatch, columns: Sequence[str], payload: Any
-    ) -> Mapping[Partition, pa.Table]:
+    def split_payload(self, batch: ReportBatch, columns: Sequence[str], payload: Any) -> Tables:
         """Split a payload into partitions, in the order in which they are to be stored."""
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:

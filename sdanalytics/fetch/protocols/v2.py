@@ -12,6 +12,7 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, ReportRequest
 from sdanalytics.fetch.polling import backoff_intervals
+from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
@@ -59,10 +60,13 @@ class ProtocolV2:
     ) -> None:
         self._client = client.within(deadline, limiter_state)
 
-    def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
+    def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Return one report for each partition, newest first."""
         newest_first = sorted(needs, key=lambda partition: partition.date, reverse=True)
-        return [ReportBatch((partition,), tuple(needs[partition])) for partition in newest_first]
+        batches = []
+        for partition in newest_first:
+            batches.append(ReportBatch((partition,), tuple(needs[partition])))
+        return batches
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""

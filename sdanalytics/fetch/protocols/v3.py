@@ -15,6 +15,7 @@ from sdanalytics.api.client import Client
 from sdanalytics.api.reporting_v3 import ReportingV3
 from sdanalytics.errors import ApiError, NotReady, ReportTooOld
 from sdanalytics.fetch.polling import backoff_intervals
+from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
     NO_CAMPAIGN_ID,
@@ -25,6 +26,7 @@ from sdanalytics.fetch.protocols.v3_payload import (
     split_rows,
 )
 from sdanalytics.fetch.protocols.v3_request import (
+    JsonObject,
     batch_partitions,
     matches_request,
     newest_day,
@@ -98,7 +100,7 @@ class ProtocolV3:
         self._oldest = oldest
         self._campaigns_loaded = False
 
-    def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
+    def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports of up to 31 days and all tactics, newest first."""
         return batch_partitions(needs, self._oldest)
 
@@ -124,12 +126,14 @@ class ProtocolV3:
         """Return whether a report can be downloaded (see `check_ready`)."""
         report = self._reporting.get(report_id)
         reason = report.get("failureReason")
+        if reason:
+            reason = self._client.clean(str(reason))
         return check_ready(
             report_id,
             report["status"],
             STATUSES,
             operation="get_report",
-            details=self._client.clean(str(reason)) if reason else None,
+            details=reason,
         )
 
     @staticmethod
@@ -142,9 +146,13 @@ class ProtocolV3:
         report = self._reporting.get(report_id)
         if STATUSES.get(report["status"].upper()) is not ReportStatus.READY:
             raise NotReady(f"report {report_id} is not ready after all", report_id=report_id)
+        body = None
         link = report.get("url")
-        body = self._client.from_storage(str(link), report_id) if link else None
-        return DownloadedReport(body, str(report.get("startDate")), str(report.get("endDate")))
+        if link:
+            body = self._client.from_storage(str(link), report_id)
+        start = str(report.get("startDate"))
+        end = str(report.get("endDate"))
+        return DownloadedReport(body, start, end)
 
     def split_payload(
         self, batch: ReportBatch, columns: Sequence[str], payload: DownloadedReport
@@ -163,7 +171,7 @@ class ProtocolV3:
         ReportingV3(self._client.within(deadline)).delete(report_id)
         return True
 
-    def _find_duplicate(self, error: ApiError, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _find_duplicate(self, error: ApiError, body: JsonObject) -> dict[str, Any]:
         """Return the report that an error 425 names, if it is the one requested."""
         found = _UUID.search(error.details or "")
         if found is None:

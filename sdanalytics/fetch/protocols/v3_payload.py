@@ -18,10 +18,13 @@ from sdanalytics.model.metrics import CATALOGUE, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
 
+Normalizer = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 NO_CAMPAIGN_ID: Final = -1
 """Stands for the campaign of rows that name none."""
+MAX_SHOWN_CHARACTERS: Final = 40
+"""Of a value that an error message shows."""
 ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC)
-VALUE_NORMALIZERS: Final[Mapping[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]]] = {
+VALUE_NORMALIZERS: Final[Mapping[str, Normalizer]] = {
     "campaignStatus": pc.utf8_lower,
     "bidOptimization": pc.utf8_lower,
     "costType": pc.utf8_upper,
@@ -79,7 +82,10 @@ def split_rows(
     tables = {}
     for partition in partitions:
         found = indices.get((partition.date, partition.tactic))
-        tables[partition] = empty if found is None else rows.take(found).select(list(columns))
+        if found is None:
+            tables[partition] = empty
+        else:
+            tables[partition] = rows.take(found).select(list(columns))
     return tables
 
 
@@ -101,19 +107,26 @@ def _row_indices_by_partition(
     if not rows.num_rows:
         return {}
     days, day_indices = _parse_days(rows.column("date"), payload)
-    campaigns = rows.column("campaignId").fill_null(NO_CAMPAIGN_ID).to_numpy()
-    campaign_ids, campaign_indices = np.unique(campaigns, return_inverse=True)
-    tactics = [ALL_TACTICS.index(tactic) for tactic in lookup_tactics(campaign_ids)]
-    tactic_indices = np.array(tactics)[campaign_indices]
+    tactic_indices = _tactic_indices(rows.column("campaignId"), lookup_tactics)
     # One number for each day and tactic; a stable sort keeps the rows of each in order.
     keys = day_indices * len(ALL_TACTICS) + tactic_indices
     order = np.argsort(keys, kind="stable")
     found_keys, starts = np.unique(keys[order], return_index=True)
     indices = {}
-    for key, group in zip(found_keys, np.split(order, starts[1:]), strict=True):
+    groups = np.split(order, starts[1:])
+    for key, group in zip(found_keys, groups, strict=True):
         day_index, tactic_index = divmod(int(key), len(ALL_TACTICS))
         indices[days[day_index], ALL_TACTICS[tactic_index]] = group
     return indices
+
+
+def _tactic_indices(campaigns: pa.ChunkedArray, lookup_tactics: TacticLookup) -> Array:
+    """Return for each row the index of its tactic."""
+    ids = campaigns.fill_null(NO_CAMPAIGN_ID).to_numpy()
+    unique_ids, positions = np.unique(ids, return_inverse=True)
+    tactics = lookup_tactics(unique_ids)
+    indices = np.array([ALL_TACTICS.index(tactic) for tactic in tactics])
+    return indices[positions]
 
 
 def _parse_days(texts: pa.ChunkedArray, payload: DownloadedReport) -> tuple[list[date], Array]:
@@ -126,13 +139,18 @@ def _parse_days(texts: pa.ChunkedArray, payload: DownloadedReport) -> tuple[list
             days.append(payload.parse_day(text))
         except (ValueError, TypeError):
             row = int(np.argmax(indices == index))
-            raise CorruptReport(
-                f"field 'date' of row {row} must be a day from {payload.start} to {payload.end}, "
-                f"got {str(text)[:40]!r}. Nothing of this report is stored",
-                field="date",
-                row=row,
-            ) from None
+            raise _invalid_day_error(row, text, payload) from None
     return days, indices
+
+
+def _invalid_day_error(row: int, text: object, payload: DownloadedReport) -> CorruptReport:
+    shown = str(text)[:MAX_SHOWN_CHARACTERS]
+    return CorruptReport(
+        f"field 'date' of row {row} must be a day from {payload.start} to {payload.end}, "
+        f"got {shown!r}. Nothing of this report is stored",
+        field="date",
+        row=row,
+    )
 
 
 def _normalize_values(rows: pa.Table) -> pa.Table:
@@ -140,5 +158,6 @@ def _normalize_values(rows: pa.Table) -> pa.Table:
     for name, normalize in VALUE_NORMALIZERS.items():
         index = rows.schema.get_field_index(name)
         if index >= 0:
-            rows = rows.set_column(index, name, normalize(rows.column(name)))
+            values = normalize(rows.column(index))
+            rows = rows.set_column(index, name, values)
     return rows

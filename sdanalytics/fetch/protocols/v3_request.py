@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
+from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import CATALOGUE, MATCHED_TARGET, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
@@ -21,8 +22,9 @@ REPORT_TYPES: Final = {
     "asins": ("sdPurchasedProduct", "asin"),
 }
 """`reportTypeId` and `groupBy` by record type; with the segment the latter is the segment."""
-ColumnsByPartition = Mapping[Partition, Sequence[str]]
-
+JsonObject = Mapping[str, Any]
+ReportKey = tuple[str, str, str, str]
+"""Source, profile, record type and segment."""
 _SCALARS: Final = ("adProduct", "reportTypeId", "timeUnit", "format")
 _LISTS: Final = ("groupBy", "columns", "filters")
 
@@ -34,7 +36,7 @@ def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatc
     day brings both. Days before the oldest that the service has are separate, so that they fail
     separately.
     """
-    by_report: dict[tuple[str, ...], dict[date, list[Partition]]] = {}
+    by_report: dict[ReportKey, dict[date, list[Partition]]] = {}
     for partition in needs:
         by_day = by_report.setdefault(_report_key(partition), {})
         by_day.setdefault(partition.date, []).append(partition)
@@ -64,7 +66,9 @@ def request_body(batch: ReportBatch) -> dict[str, Any]:
     report_type, group = REPORT_TYPES[first.record_type]
     if first.segment is not None:
         group = MATCHED_TARGET
-    names = [CATALOGUE[name].v3_name for name in batch.columns]
+    columns = ["date"]
+    for name in batch.columns:
+        columns.append(str(CATALOGUE[name].v3_name))
     return {
         "startDate": days[0].isoformat(),
         "endDate": days[-1].isoformat(),
@@ -72,31 +76,34 @@ def request_body(batch: ReportBatch) -> dict[str, Any]:
             "adProduct": "SPONSORED_DISPLAY",
             "reportTypeId": report_type,
             "groupBy": [group],
-            "columns": ["date", *names],
+            "columns": columns,
             "timeUnit": "DAILY",
             "format": "GZIP_JSON",
         },
     }
 
 
-def matches_request(report: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+def matches_request(report: JsonObject, body: JsonObject) -> bool:
     """Return whether a report of the service is the one requested, in any order of columns."""
     return _comparable(report) == _comparable(body)
 
 
-def _comparable(document: Mapping[str, Any]) -> tuple[Any, ...]:
+def _comparable(document: JsonObject) -> tuple[Any, ...]:
     configuration = document.get("configuration")
     if not isinstance(configuration, dict):
         configuration = {}
     values = [document.get("startDate"), document.get("endDate")]
-    values += [configuration.get(name) for name in _SCALARS]
+    for name in _SCALARS:
+        values.append(configuration.get(name))
     for name in _LISTS:
         value = configuration.get(name) or []
-        values.append(sorted(map(str, value)) if isinstance(value, list) else value)
+        if isinstance(value, list):
+            value = sorted(map(str, value))
+        values.append(value)
     return tuple(values)
 
 
-def _report_key(partition: Partition) -> tuple[str, ...]:
+def _report_key(partition: Partition) -> ReportKey:
     segment = partition.segment or ""
     return partition.source, partition.profile_id, partition.record_type, segment
 
@@ -122,6 +129,7 @@ def _make_batch(by_day: Iterable[Sequence[Partition]], needs: ColumnsByPartition
     for partitions in by_day:
         for partition in partitions:
             columns.update(dict.fromkeys(needs[partition]))
-        expanded += [partitions[0]._replace(tactic=tactic) for tactic in TACTICS]
+        for tactic in TACTICS:
+            expanded.append(partitions[0]._replace(tactic=tactic))
     by_date = sorted(expanded, key=lambda partition: partition.date)
     return ReportBatch(tuple(by_date), tuple(columns))

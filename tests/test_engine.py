@@ -1,0 +1,178 @@
+"""The units of the engine: worker threads, error policy, counts, and errors as users see them."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import ReportCache, fetch_report, plan_report, submit_report
+from sdanalytics._core.clock import Clock
+from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.interruptible import run_interruptible
+from sdanalytics.fetch.batch_task import BatchState, BatchTask
+from sdanalytics.fetch.claims import BatchClaims
+from sdanalytics.fetch.error_policy import is_fatal, is_retryable, is_terminal
+from sdanalytics.fetch.tracker import FetchTracker
+from sdanalytics.model.partition import Partition
+from sdanalytics.model.report_batch import ReportBatch
+from sdanalytics.sandbox import Report, ScriptedResponse
+from sdanalytics.store.in_flight import ClaimedReport
+from tests.conftest import Box
+
+MOMENT = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def partitions(days: int, tactics: tuple[str, ...] = ("T00020", "T00030")) -> list[Partition]:
+    return [
+        Partition("NA", "1", "campaigns", None, tactic, date(2026, 11, 1 + day))
+        for day in range(days)
+        for tactic in tactics
+    ]
+
+
+class TestRunInterruptible:
+    def test_returns_the_result_or_raises_the_error(self) -> None:
+        assert run_interruptible(lambda: 5, Deadline(Clock(), 5.0)) == 5
+        with pytest.raises(TimeoutError):
+            run_interruptible(_raise_timeout, Deadline(Clock(), 5.0))
+
+    def test_a_call_that_hangs_ends_with_the_deadline(self) -> None:
+        began = time.monotonic()
+        assert run_interruptible(lambda: time.sleep(5), Deadline(Clock(), 0.2)) is None
+        assert time.monotonic() - began < 2
+
+    def test_a_call_that_hangs_ends_when_the_deadline_expires(self) -> None:
+        deadline = Deadline(Clock(), 60.0)
+        threading.Timer(0.2, deadline.expire).start()
+        began = time.monotonic()
+        assert run_interruptible(lambda: time.sleep(5), deadline) is None
+        assert time.monotonic() - began < 2
+
+
+def _raise_timeout() -> None:
+    raise TimeoutError
+
+
+class TestErrorPolicy:
+    def test_what_ends_the_fetch(self) -> None:
+        assert is_fatal(sda.Unauthorized("no"))
+        assert is_fatal(sda.RateLimited("later"))
+        assert not is_fatal(sda.ServerError("oops"))
+        assert not is_fatal(sda.ConnectionFailed("it may have been sent"))
+        unsent = sda.ConnectionFailed("nobody listens")
+        unsent.sent = False
+        assert is_fatal(unsent)
+
+    def test_what_is_worth_another_try(self) -> None:
+        assert is_retryable(sda.DownloadFailed("refused"), None)
+        assert is_retryable(sda.CorruptReport("damaged"), None)
+        assert not is_retryable(sda.CorruptReport("a value", row=3), None)
+        assert not is_retryable(sda.NotFound("gone"), None)
+        assert is_retryable(sda.NotFound("gone"), sda.DownloadFailed("refused"))
+        assert not is_retryable(sda.Unauthorized("no"), sda.DownloadFailed("refused"))
+
+    def test_what_is_lost(self) -> None:
+        operations = frozenset({"get_report"})
+        assert is_terminal(sda.ReportFailed("no"), operations)
+        assert is_terminal(sda.NotFound("no", operation="get_report"), operations)
+        assert not is_terminal(sda.NotFound("no", operation="campaigns"), operations)
+        assert is_terminal(sda.DownloadFailed("no", is_refused=True), operations)
+        assert not is_terminal(sda.DownloadFailed("no"), operations)
+
+
+class TestBatchTask:
+    def test_a_batch_falls_into_parts_by_its_claims(self) -> None:
+        first, second, third, fourth = partitions(2)
+        task = BatchTask(ReportBatch((first, second, third, fourth), ("cost",)), reports_left=1)
+        report = ClaimedReport(("cost",), "r1", MOMENT)
+        claims = BatchClaims(((report, (second,)),), (first,), (third,), (fourth,))
+        parts = task.split(claims)
+        assert [(part.state, part.batch.partitions) for part in parts] == [
+            (BatchState.UNCLAIMED, (first,)),
+            (BatchState.IN_FLIGHT, (second,)),
+            (BatchState.CLAIMED_ELSEWHERE, (third,)),
+        ]
+        assert parts[1].report is report
+        assert {part.reports_left for part in parts} == {1}
+
+
+class TestCounts:
+    def test_a_day_is_done_when_all_its_partitions_are(self) -> None:
+        requested = partitions(3)
+        tracker = FetchTracker(requested, requested[2:])
+        assert tracker.counts().days_text == "1 of 3 days"
+        tracker.mark_stored(requested[2:3])
+        assert tracker.counts().days_done == 1
+        tracker.mark_stored(requested[2:4])
+        counts = tracker.counts()
+        assert (counts.days_done, counts.days_from_cache) == (2, 1)
+        assert (counts.partitions, counts.completed, counts.from_cache) == (6, 2, 2)
+
+    def test_a_report_of_many_partitions_is_one_report(self) -> None:
+        requested = partitions(14)
+        tracker = FetchTracker(requested, requested)
+        report = ClaimedReport(("cost",), "r1", MOMENT)
+        task = BatchTask(ReportBatch(tuple(requested), ("cost",)), BatchState.IN_FLIGHT, report)
+        tracker.add([task])
+        counts = tracker.counts()
+        assert (counts.reports_in_flight, counts.waiting) == (1, 28)
+        assert counts.details_text == "1 report in flight, 0 days from the cache"
+        assert tracker.reports_in_flight() == ("r1",)
+        tracker.move(task, BatchState.READY)
+        assert tracker.counts().details_text == "1 report downloading, 0 days from the cache"
+        assert tracker.reports_in_flight() == ()
+
+    def test_what_only_comes_along_does_not_count(self) -> None:
+        requested = partitions(2, tactics=("T00020",))
+        tracker = FetchTracker(requested, requested)
+        tracker.add([BatchTask(ReportBatch(tuple(partitions(2)), ("cost",)))])
+        assert tracker.counts().waiting == 2
+        tracker.mark_stored(partitions(2))
+        assert (tracker.counts().days_done, tracker.counts().completed) == (2, 2)
+
+
+class TestErrorsAsUsersSeeThem:
+    def test_the_frames_of_the_engine_are_not_shown(self, box: Box, store: ReportCache) -> None:
+        def fail(report: Report) -> None:
+            report.status = "FAILURE"
+
+        box.sandbox.set_content(fail)
+        call: dict[str, Any] = {"client": box.client, "cache": store}
+        job = submit_report("campaigns", box.day(1), **call)
+        calls: list[Callable[[], object]] = [
+            lambda: fetch_report("campaigns", box.day(1), **call),
+            job.result,
+            job.result,
+        ]
+        for act in calls:
+            with pytest.raises(sda.ReportFailed) as caught:
+                act()
+            assert _package_frames(caught.value) <= 2
+            assert len(traceback.format_exception(caught.value)) < 12
+
+    def test_nor_are_those_of_a_plan(self, box: Box, store: ReportCache) -> None:
+        box.sandbox.script_responses("profiles", *[ScriptedResponse(403)] * 5)
+        with pytest.raises(sda.Forbidden) as caught:
+            plan_report("campaigns", box.day(1), client=box.client, cache=store)
+        assert _package_frames(caught.value) <= 2
+
+    def test_they_are_in_the_log(
+        self, box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        box.sandbox.script_responses("request_report", *[ScriptedResponse(400)] * 2)
+        caplog.set_level("DEBUG", "sdanalytics")
+        with pytest.raises(sda.BadRequest):
+            fetch_report("campaigns", box.day(1), client=box.client, cache=store)
+        assert "batch_steps.py" in caplog.text
+
+
+def _package_frames(error: BaseException) -> int:
+    shown = "".join(traceback.format_exception(error))
+    return sum("/sdanalytics/" in line for line in shown.splitlines() if "File" in line)
