@@ -19,7 +19,7 @@ from sdanalytics.analysis.kpi_definitions import (
     is_numeric_measure,
     metric_unit,
 )
-from sdanalytics.analysis.kpis import summarize
+from sdanalytics.analysis.summarize import summarize
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
