@@ -456,7 +456,7 @@ def test_a_column_that_a_frame_lacks_is_had_from_where_it_is(
 def test_the_picker_offers_what_the_version_has() -> None:
     choice: Any = MetricSelector()
     for api in ("v3", "v2"):
-        choice.offer("targets", None, api)
+        choice.set_report("targets", None, api)
         offered = {box.description.partition(":")[0] for box in choice.boxes}
         assert offered == set(available_metrics("targets", api=api)) - set(
             identity_columns("targets")
@@ -464,7 +464,7 @@ def test_the_picker_offers_what_the_version_has() -> None:
         assert choice.value == default_metrics("targets", api=api)
     with pytest.raises(InvalidRequest, match='api="v3"'):
         choice.value = ("addToCart",)
-    choice.offer("targets", None, "v3")
+    choice.set_report("targets", None, "v3")
     choice.value = ("addToCart",)
     assert choice.value == ("addToCart",)
     choice.close()
