@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sdanalytics import analysis, fetch_report
+from sdanalytics import analysis, cli, fetch_report
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.model.partition import Partition
 from tests.conftest import Box, JumpingClock
@@ -102,6 +102,29 @@ def test_a_port_that_is_taken_is_said(box: Box) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr.startswith(f"sdanalytics: port {port} cannot be had")
+
+
+def test_lab_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["lab"]) == 1
+    assert "pip install 'sdanalytics[notebook]'" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert cli.main(["lab", "no-such-folder"]) == 1
+    assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox", "lab"])
+def test_help_says_the_unit_and_default_of_the_delay(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "--delay SECONDS" in shown
+    assert "(default: 2.0)" in shown
 
 
 def test_the_bar_tells_how_the_reports_are_doing(
