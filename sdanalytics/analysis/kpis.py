@@ -89,7 +89,7 @@ def _has_conversions(df: pd.DataFrame) -> bool:
 
 
 def _select_attribution(df: pd.DataFrame, by_click: str, by_view: str) -> pd.Series[Any] | None:
-    """Return the results that count for each row; None when a column that a row needs lacks."""
+    """Return the results that count for each row; None when a needed column is missing."""
     if "costType" not in df:
         if by_click not in df:
             return None

@@ -6,16 +6,16 @@ from typing import Any, Final
 
 import pandas as pd
 
-METADATA_KEY: Final = "sdanalytics"
+FRAME_METADATA_KEY: Final = "sdanalytics"
 """The entry of `DataFrame.attrs` that holds the metadata."""
 
 
 def frame_metadata(df: pd.DataFrame) -> dict[str, Any]:
-    """Return what `fetch_report` and `summarize` recorded with a frame; nothing for others."""
-    metadata = df.attrs.get(METADATA_KEY)
+    """Return the metadata that `fetch_report` and `summarize` record; empty for other frames."""
+    metadata = df.attrs.get(FRAME_METADATA_KEY)
     return metadata if isinstance(metadata, dict) else {}
 
 
 def update_metadata(df: pd.DataFrame, **values: object) -> None:
     """Record with a frame how it was made; the plots depend on it."""
-    df.attrs[METADATA_KEY] = frame_metadata(df) | values
+    df.attrs[FRAME_METADATA_KEY] = frame_metadata(df) | values

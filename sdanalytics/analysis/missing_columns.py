@@ -116,4 +116,4 @@ def _suggest_name(name: str, known: Iterable[str]) -> str:
     if match:
         return f"; did you mean {match!r}?"
     listed = names[:MAX_LISTED_NAMES]
-    return f"; there are {', '.join(listed)}"
+    return f"; available: {', '.join(listed)}"

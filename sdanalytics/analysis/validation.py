@@ -43,7 +43,7 @@ def validate_columns(df: pd.DataFrame, names: Iterable[str]) -> None:
         if name not in df:
             raise missing_column_error(df, name)
         if name == "date":
-            _validate_days(df[name])
+            _validate_date_column(df[name])
 
 
 def parse_group_keys(df: pd.DataFrame, by: object) -> list[str]:
@@ -52,7 +52,7 @@ def parse_group_keys(df: pd.DataFrame, by: object) -> list[str]:
     Raises
     ------
     InvalidRequest
-        When `by` is no name or list of names, or a column is missing or holds amounts.
+        When `by` is neither a name nor a list of names, or a column is missing or holds amounts.
     """
     names = _as_name_list(by)
     validate_columns(df, names)
@@ -108,7 +108,7 @@ def _as_name_list(by: object) -> list[str]:
     return names
 
 
-def _validate_days(days: pd.Series[Any]) -> None:
+def _validate_date_column(days: pd.Series[Any]) -> None:
     if isinstance(days.dtype, pd.DatetimeTZDtype):
         raise InvalidRequest(
             "the column 'date' must have no time zone, for its days are calendar days: "

@@ -19,7 +19,7 @@ DEFAULT_PRESET: Final = "default"
 ALL_PRESET: Final = "everything"
 
 _TRAFFIC_METRICS: Final = ("impressions", "viewImpressions", "clicks", "cost")
-_LABEL_KINDS: Final = (ColumnKind.TEXT, ColumnKind.CATEGORY)
+_TEXT_KINDS: Final = (ColumnKind.TEXT, ColumnKind.CATEGORY)
 
 
 class ReportKind(NamedTuple):
@@ -53,7 +53,7 @@ def metric_presets(report: ReportKind) -> dict[str, tuple[str, ...]]:
 
 def is_label(name: str) -> bool:
     """Return whether a metric is a name or category, rather than a number."""
-    return CATALOGUE[name].kind in _LABEL_KINDS
+    return CATALOGUE[name].kind in _TEXT_KINDS
 
 
 def _metrics_by_topic(selectable: list[str]) -> dict[str, list[str]]:

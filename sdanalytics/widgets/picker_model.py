@@ -22,7 +22,7 @@ from sdanalytics.widgets.code_generation import (
 )
 from sdanalytics.widgets.messages import availability_text
 
-MAX_DAYS: Final = 366
+MAX_SELECTED_DAYS: Final = 366
 """Days of a selection."""
 PROFILES_TIMEOUT: Final = 5.0
 """Seconds to list the profiles; after that the picker opens without them."""
@@ -109,7 +109,7 @@ class PickerModel:
         """
         if not selection.metrics:
             raise InvalidRequest("no metric is selected: tick some, or choose a preset")
-        start, end = _validate_days(selection.start, selection.end)
+        start, end = _validate_range(selection.start, selection.end)
         query = ReportQuery.parse(
             selection.record_type,
             start,
@@ -205,16 +205,16 @@ def _load_profiles(client: Client) -> tuple[dict[str, Profile], str]:
     return profiles, problem
 
 
-def _validate_days(start: date | None, end: date | None) -> tuple[date, date]:
+def _validate_range(start: date | None, end: date | None) -> tuple[date, date]:
     """Return the days if they are a range: a date field has odd years while one is typed."""
     if start is None:
         raise InvalidRequest("choose the first day")
     if end is None:
         raise InvalidRequest("choose the last day")
     count = (end - start).days + 1
-    if count > MAX_DAYS:
+    if count > MAX_SELECTED_DAYS:
         raise InvalidRequest(
-            f"{start} to {end} are {count:,} days; choose up to {MAX_DAYS}, or call "
+            f"{start} to {end} are {count:,} days; choose up to {MAX_SELECTED_DAYS}, or call "
             "fetch_report for more"
         )
     return start, end

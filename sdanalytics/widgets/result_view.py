@@ -48,7 +48,7 @@ PLOTS_WITH_GROUP: Final = ("top", "efficiency")
 
 _FIGURE_SIZE: Final = (8.0, 4.6)
 """Inches."""
-_FIGURE_DPI: Final = 144
+_IMAGE_DPI: Final = 144
 _CSS_PIXELS_PER_INCH: Final = 100
 
 # Warnings filters belong to the process, so that one figure is drawn at a time.
@@ -186,7 +186,7 @@ def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> st
     with _drawing_lock, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         draw(data, ax=figure.subplots(), **options)
-        figure.savefig(png, format="png", dpi=_FIGURE_DPI)
+        figure.savefig(png, format="png", dpi=_IMAGE_DPI)
     description = [plot]
     for name, value in options.items():
         if value:
