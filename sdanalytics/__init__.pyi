@@ -3,9 +3,9 @@ from . import metrics as metrics
 from . import plots as plots
 from . import sandbox as sandbox
 from ._version import __version__ as __version__
+from .analysis.compare import compare as compare
 from .analysis.kpis import add_kpis as add_kpis
-from .analysis.kpis import compare as compare
-from .analysis.kpis import summarize as summarize
+from .analysis.summarize import summarize as summarize
 from .api.auth import Credentials as Credentials
 from .api.client import Client as Client
 from .api.client import ReportRequest as ReportRequest

@@ -430,13 +430,13 @@ class TestPicture:
     @pytest.mark.parametrize(
         ("wrong", "told"),
         [
-            (3, "no DataFrame but a int"),
-            (Path("store"), "no DataFrame"),
+            (3, "DataFrame, got int"),
+            (Path("store"), "DataFrame, got"),
             (made(1, 3).drop(columns=["state", "is_due"]), "has no state, is_due: pass what"),
             (pd.concat([made(1, 3), made(1, 3)]), "of one store"),
             (made(1, 3).assign(state="lost"), "one state of final, restatable, empty"),
             (made(1, 3).assign(is_due=None), "pass what ReportCache.coverage"),
-            (made(1, 3).assign(date="2026-01-01"), "holds no days"),
+            (made(1, 3).assign(date="2026-01-01"), "must hold days"),
         ],
     )
     def test_what_is_no_coverage_is_refused(self, wrong: Any, told: str) -> None:
