@@ -66,7 +66,7 @@ def clean(notebook: Any) -> None:
 
 
 def _is_progress(output: Any) -> bool:
-    return " reports |" in output.get("data", {}).get("text/plain", "")
+    return " days |" in output.get("data", {}).get("text/plain", "")
 
 
 def main() -> None:

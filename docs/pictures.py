@@ -63,7 +63,7 @@ def picker() -> None:
             notebook.field("Preset").select_option(label="default")
             notebook.field("Search").fill("sales 14d")
             notebook.button("Fetch").click()
-            notebook.wait_for_status("of 28 reports")
+            notebook.wait_for_status("of 14 days")
             notebook.wait_for_status("rows; 14 days fetched")
             notebook.field("Plot").select_option(label="top")
             notebook.output.get_by_role("img", name="top, metric cost").wait_for()

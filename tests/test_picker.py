@@ -132,7 +132,7 @@ class TestFetching:
         picker: Any = ReportPicker(slow.client, cache=False)
         asked = threading.Event()
         picker.status.observe(
-            lambda _: asked.set() if "28 waiting" in words(picker.status) else None, "value"
+            lambda _: asked.set() if "28 reports in flight" in words(picker.status) else None, "value"
         )
         picker.fetch_button.click()
         assert asked.wait(SECONDS)
@@ -162,9 +162,9 @@ class TestFetching:
         told: list[str] = []
         picker.status.observe(lambda _: told.append(words(picker.status)), "value")
         fetched(picker)
-        assert any("of 28 partitions; " in text for text in told)
+        assert any("of 14 days; " in text for text in told)
         assert told[-1].startswith(f"{len(picker.data)} rows; 14 days fetched, 0 from the cache")
-        assert picker.progress.value == picker.progress.max == 28
+        assert picker.progress.value == picker.progress.max == 14
         fetched(picker)
         assert "0 days fetched, 14 from the cache" in words(picker.status)
 
@@ -176,7 +176,7 @@ class TestFetching:
         picker.record_type.value = "targets"
         picker.fetch()
         assert picker.wait(SECONDS)
-        assert words(picker.status).startswith("PartialFetchError: 1 of 28 reports failed")
+        assert words(picker.status).startswith("PartialFetchError: 1 of 14 days to fetch")
         assert "&lt;not you&gt;" in picker.status.value
         assert 'role="alert"' in picker.status.value
         assert picker.data is data
@@ -437,7 +437,7 @@ def test_closing_leaves_nothing_behind(box: Box) -> None:
 
 @pytest.mark.parametrize("arguments", [{"client": "x"}, {"cache": 5}])
 def test_wrong_arguments_are_said(box: Box, arguments: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match=f"{next(iter(arguments))}="):
+    with pytest.raises(InvalidRequest, match=f"{next(iter(arguments))} must be"):
         ReportPicker(**({"client": box.client} | arguments))
 
 

@@ -30,7 +30,6 @@ Any other error moves the batch to FAILED, and ends the fetch if no other report
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +37,7 @@ import trio
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.worker_threads import WorkerThreads
-from sdanalytics.errors import CorruptReport, NotFound, NotReady, RateLimited, SDAnalyticsError
+from sdanalytics.errors import CorruptReport, NotFound, NotReady, SDAnalyticsError
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
 from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_retryable, is_terminal
@@ -117,16 +116,16 @@ class BatchSteps:
 
     async def _create(self, task: BatchTask) -> list[BatchTask]:
         async with self._create_lock:
-            claims = await self._claim_and_create(task.batch)
+            claims = await self._create_when_allowed(task.batch)
         self._tracker.drop(task)
         return self.split(task, claims)
 
-    async def _claim_and_create(self, batch: ReportBatch) -> BatchClaims:
+    async def _create_when_allowed(self, batch: ReportBatch) -> BatchClaims:
         while True:
-            while (delay := await self._workers.run(self._protocol.create_delay)) > 0:
-                await self._sleep(delay)
-            with contextlib.suppress(RateLimited):  # create_delay returns how long to wait
-                return await self._workers.run(self._claims.claim_and_create, batch)
+            result = await self._workers.run(self._claims.create_when_allowed, batch)
+            if isinstance(result, BatchClaims):
+                return result
+            await self._sleep(result)
 
     async def _wait_for_other_call(self, task: BatchTask) -> list[BatchTask]:
         await self._sleep(next(task.claim_poll_intervals))
@@ -178,10 +177,10 @@ class BatchSteps:
             self._tracker.log_retry(task, error)
             self._tracker.move(task, _state_after_failed_download(task, error))
             return [task]
-        return await self._finish(task, missing_columns)
+        return self._finish(task, missing_columns)
 
     def _download_and_store(self, task: BatchTask) -> MissingColumns:
-        """Download, parse and store a report; return the stored columns that it lacks.
+        """Download, parse, store and release a report; return the stored columns that it lacks.
 
         This is one blocking call, so that no link waits and expires. The data are as of some
         moment after the request: with that moment as `fetched_at` a day is fetched again too
@@ -208,13 +207,13 @@ class BatchSteps:
             if missing:
                 missing_columns[partition] = missing
             rows += table.num_rows
+        self._claims.release(task.batch.partitions)
         logger.debug("%s: %d rows of report %s", task.batch, rows, report.report_id)
         return missing_columns
 
-    async def _finish(self, task: BatchTask, missing_columns: MissingColumns) -> list[BatchTask]:
-        """Release a stored report; request partitions again that others have stored wider."""
+    def _finish(self, task: BatchTask, missing_columns: MissingColumns) -> list[BatchTask]:
+        """Count a stored report; request partitions again that others have stored wider."""
         partitions = task.batch.partitions
-        await self._workers.run(self._claims.release, partitions)
         to_widen = tuple(partition for partition in partitions if partition in missing_columns)
         self._tracker.mark_stored(set(partitions).difference(to_widen))
         self._tracker.log_stored(task)

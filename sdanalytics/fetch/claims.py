@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sdanalytics._core.clock import Clock
-from sdanalytics.errors import ReportTooOld
+from sdanalytics.errors import RateLimited, ReportTooOld
 from sdanalytics.fetch.protocols.base import ReportProtocol
 from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import sort_by_catalogue
@@ -113,12 +113,30 @@ class Claims:
             status = self._registry.status(batch, self._clock.now())
         return self._drop_already_stored(batch, status)
 
-    def claim_and_create(self, batch: ReportBatch) -> BatchClaims:
-        """Claim the partitions of a batch that are still free, and request a report of them.
+    def create_when_allowed(self, batch: ReportBatch) -> BatchClaims | float:
+        """Request a report of a batch, or return the seconds to wait before it may be requested.
 
         This is one blocking call, so that the report id is recorded as soon as there is one,
         whatever happens to the fetch meanwhile.
         """
+        delay = self._protocol.create_delay()
+        if delay > 0:
+            return delay
+        try:
+            return self._claim_and_create(batch)
+        except RateLimited:
+            return self._protocol.create_delay()
+
+    def release(self, partitions: Iterable[Partition]) -> None:
+        """Give up claims: the partitions are stored, or their report never will be."""
+        self._registry.release(partitions)
+
+    def owned_reports(self) -> dict[str, list[Partition]]:
+        """Return the reports in flight that are this call's, by id, with their partitions."""
+        return self._registry.owned()
+
+    def _claim_and_create(self, batch: ReportBatch) -> BatchClaims:
+        """Claim the partitions of a batch that are still free, and request a report of them."""
         now = self._clock.now()
         claimed: tuple[Partition, ...] = ()
         try:
@@ -138,14 +156,6 @@ class Claims:
         self._registry.record(request, report)
         resumable = (*claims.resumable, (report, request.partitions))
         return replace(claims, resumable=resumable, unclaimed=(), requested=report)
-
-    def release(self, partitions: Iterable[Partition]) -> None:
-        """Give up claims: the partitions are stored, or their report never will be."""
-        self._registry.release(partitions)
-
-    def owned_reports(self) -> dict[str, list[Partition]]:
-        """Return the reports in flight that are this call's, by id, with their partitions."""
-        return self._registry.owned()
 
     def _is_from_report(self, partition: Partition, report: ClaimedReport) -> bool:
         """Return whether the stored partition came with that report."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import SDAnalyticsError
-from sdanalytics.fetch.job import JobStatus
+from sdanalytics.fetch.job_status import JobStatus
 from sdanalytics.fetch.plan import ReportPlan
 
 CANCELLED_TEXT: Final = "Cancelled. What had arrived is stored; press Fetch for the rest"
