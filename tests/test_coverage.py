@@ -265,7 +265,7 @@ class TestSlices:
     ("arguments", "told"),
     [
         ({"record_type": "campaign"}, "did you mean 'campaigns'"),
-        ({"tactic": "T20"}, "tactic='T20' is not one of T00020, T00030"),
+        ({"tactic": "T20"}, "tactic must be one of T00020, T00030, got 'T20'"),
         ({"record_type": "asins", "segment": "matchedTarget"}, "cannot be segmented"),
         ({"start": "2026-11-05", "end": "2026-11-04"}, "before start"),
         ({"start": "yesterday"}, "is not a day"),

@@ -315,9 +315,11 @@ def test_all_that_a_version_has_may_be_asked_for(report: tuple[str, str | None])
 
 
 def test_a_version_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"api='V3' is not one of v2, v3; did you mean 'v3'\?"):
+    with pytest.raises(
+        InvalidRequest, match=r"api must be one of v2, v3, got 'V3'; did you mean 'v3'\?"
+    ):
         ReportQuery.parse("campaigns", "2026-11-01", api="V3")
-    with pytest.raises(InvalidRequest, match="api=3"):
+    with pytest.raises(InvalidRequest, match="api must be one of v2, v3, got 3"):
         available_metrics("campaigns", api=3)  # type: ignore[arg-type]
 
 
@@ -386,9 +388,9 @@ class TestListMetrics:
                 {"record_type": "asins", "segment": "matchedTarget"},
                 "campaigns, adGroups, targets can",
             ),
-            ({"api": "v4"}, "api='v4' is not one of v2, v3"),
-            ({"api": ""}, "api=''"),
-            ({"record_type": ["campaigns"]}, "is not one of campaigns"),
+            ({"api": "v4"}, "api must be one of v2, v3, got 'v4'"),
+            ({"api": ""}, "got ''"),
+            ({"record_type": ["campaigns"]}, "must be one of campaigns"),
         ],
     )
     def test_what_there_is_not_is_refused(self, wrong: dict[str, Any], told: str) -> None:

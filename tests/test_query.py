@@ -29,7 +29,7 @@ GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
         ({"record_type": "campaign"}, "did you mean 'campaigns'"),
         ({"record_type": "ADGROUPS"}, "did you mean 'adGroups'"),
         ({"record_type": "keywords"}, "productAds"),
-        ({"record_type": None}, "record_type=None"),
+        ({"record_type": None}, "got None"),
         ({"start": "01.11.2026"}, "'2026-11-01'"),
         ({"start": "2026-02-30"}, "2026-02-30"),
         ({"start": ""}, "start"),

@@ -1,4 +1,4 @@
-"""Time, behind one small class, so that tests can make it pass."""
+"""Time behind one small class, so that tests can let it pass."""
 
 from __future__ import annotations
 
@@ -6,40 +6,47 @@ import queue
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-# A wait on a lock cannot be interrupted on Windows: none is longer than this, so that
-# Ctrl-C is heard in time everywhere.
-MAX_BLOCKING_WAIT = 0.5
-"""Seconds."""
+# A wait for a lock cannot be interrupted on Windows; with a limit, Ctrl-C is noticed in time
+# everywhere.
+MAX_BLOCKING_WAIT: Final = 0.5
+"""Seconds that a single wait may block."""
 
 
 class Clock:
-    """The machine's clocks."""
+    """The clocks of this machine."""
 
     def now(self) -> datetime:
-        """The moment, as an aware datetime in UTC."""
+        """Return the current moment, as an aware datetime in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return the seconds of a clock that never goes back."""
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until `event` is set, for at most `seconds`; tell whether it is."""
-        return event.wait(min(seconds, threading.TIMEOUT_MAX))
+        """Wait until `event` is set, for at most `seconds`; return whether it is."""
+        timeout = min(seconds, threading.TIMEOUT_MAX)
+        return event.wait(timeout)
 
     def get_from(
         self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
     ) -> T | None:
-        """The next item of `inbox`; None when none came within `seconds` (or sooner).
+        """Return the next item of a queue; None when none comes within `seconds` (or sooner).
 
-        `workers_busy` tells whether anybody is at work who may send one: if nobody is, a clock that
-        does not wait may as well let the time pass at once.
+        Parameters
+        ----------
+        inbox : queue.SimpleQueue
+        seconds : float
+        workers_busy : bool
+            Whether any worker may put an item: if not, a clock of a test need not wait, but can
+            let the time pass at once.
         """
+        timeout = max(0.0, min(seconds, MAX_BLOCKING_WAIT))
         try:
-            return inbox.get(timeout=max(0.0, min(seconds, MAX_BLOCKING_WAIT)))
+            return inbox.get(timeout=timeout)
         except queue.Empty:
             return None
