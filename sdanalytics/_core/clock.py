@@ -6,13 +6,13 @@ import queue
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
-# A wait for a lock cannot be interrupted on Windows; with a limit, Ctrl-C is noticed in time
+# A wait on a lock cannot be interrupted on Windows; with a limit, Ctrl-C is noticed in time
 # everywhere.
-MAX_BLOCKING_WAIT: Final = 0.5
+MAX_BLOCKING_WAIT = 0.5
 """Seconds that a single wait may block."""
 
 
@@ -29,24 +29,17 @@ class Clock:
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until `event` is set, for at most `seconds`; return whether it is."""
-        timeout = min(seconds, threading.TIMEOUT_MAX)
-        return event.wait(timeout)
+        return event.wait(min(seconds, threading.TIMEOUT_MAX))
 
     def get_from(
         self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
     ) -> T | None:
-        """Return the next item of a queue; None when none comes within `seconds` (or sooner).
+        """The next item of `inbox`; None when none came within `seconds` (or sooner).
 
-        Parameters
-        ----------
-        inbox : queue.SimpleQueue
-        seconds : float
-        workers_busy : bool
-            Whether any worker may put an item: if not, a clock of a test need not wait, but can
-            let the time pass at once.
+        `workers_busy` tells whether anybody is at work who may send one: if nobody is, a clock that
+        does not wait may as well let the time pass at once.
         """
-        timeout = max(0.0, min(seconds, MAX_BLOCKING_WAIT))
         try:
-            return inbox.get(timeout=timeout)
+            return inbox.get(timeout=max(0.0, min(seconds, MAX_BLOCKING_WAIT)))
         except queue.Empty:
             return None

@@ -28,31 +28,30 @@ class Deadline:
     def __init__(self, clock: Clock, seconds: float) -> None:
         self.clock = clock
         self.seconds = seconds
+        self._end = clock.monotonic() + seconds
+        self._stopped = threading.Event()
         self.is_cancelled = False
-        self._ends_at = clock.monotonic() + seconds
-        self._expired = threading.Event()
-        self._queues: list[queue.SimpleQueue[Any]] = []
+        self._inboxes: list[queue.SimpleQueue[Any]] = []
 
     @property
     def remaining(self) -> float:
-        """Seconds left; 0 when the time is over or the call has been ended."""
-        if self._expired.is_set():
+        """Seconds left; 0 when the time is over or the call was ended."""
+        if self._stopped.is_set():
             return 0.0
-        seconds = self._ends_at - self.clock.monotonic()
-        return max(0.0, seconds)
+        return max(0.0, self._end - self.clock.monotonic())
 
     def wait(self, seconds: float) -> None:
         """Wait for `seconds`, or until the call is ended."""
         if seconds > 0:
-            self.clock.wait(self._expired, seconds)
+            self.clock.wait(self._stopped, seconds)
 
     def child(self) -> Deadline:
-        """Return the same deadline for a thread of the call; it is cancelled with the call."""
+        """Return the same deadline for a thread of the call; it ends with the call."""
         return copy.copy(self)
 
     def notify(self, inbox: queue.SimpleQueue[Any]) -> None:
-        """Put None into a queue when the call is ended, to wake the thread that reads it."""
-        self._queues.append(inbox)
+        """Have None put into `inbox` when the call is stopped: who waits for it shall see."""
+        self._inboxes.append(inbox)
 
     def cancel(self) -> None:
         """End the call because its result is no longer wanted."""
@@ -61,6 +60,6 @@ class Deadline:
 
     def expire(self) -> None:
         """End the call: all its waits return now."""
-        self._expired.set()
-        for inbox in self._queues:
+        self._stopped.set()
+        for inbox in self._inboxes:
             inbox.put(None)

@@ -9,6 +9,7 @@ import ipywidgets as ipw
 import traitlets
 
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS
+from sdanalytics.model.metric_validation import validate_metrics
 from sdanalytics.model.metrics import (
     CATALOGUE,
     ColumnKind,
@@ -16,7 +17,6 @@ from sdanalytics.model.metrics import (
     default_metrics,
     identity_columns,
     sort_by_catalogue,
-    validate_metrics,
 )
 from sdanalytics.widgets.components import close_tree, dropdown, hbox, text_html
 
