@@ -36,7 +36,7 @@ class _BlockPandasImport:
             raise ModuleNotFoundError(name)
 
 
-def main() -> None:
+def run_task() -> None:
     """Read a task and its payload from the socket of `sys.argv`, and send back tables."""
     sys.meta_path.insert(0, _BlockPandasImport)
     gc.disable()  # there are no cycles in rows
@@ -62,4 +62,4 @@ def _build_table(blocks: Iterable[DecodedBlock], columns: list[str]) -> pa.Table
 
 
 if __name__ == "__main__":
-    main()
+    run_task()
