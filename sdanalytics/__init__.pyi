@@ -42,7 +42,7 @@ from .model.literals import Api as Api
 from .model.literals import RecordType as RecordType
 from .model.literals import Region as Region
 from .model.literals import Tactic as Tactic
-from .model.metrics import list_metrics as list_metrics
+from .model.metric_list import list_metrics as list_metrics
 from .store.cache import ReportCache as ReportCache
 from .widgets import ReportPicker as ReportPicker
 

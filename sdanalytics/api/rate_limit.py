@@ -73,7 +73,7 @@ class RateLimiter:
         def wait(traffic: LimiterState, building: CountInFlight, now: float) -> float:
             window, opens_at = traffic.window, _opens_at(traffic, creates=True)
             if window.is_full(building):
-                opens_at = max(opens_at, min(window.opens_at, now + _LOOK))
+                opens_at = max(opens_at, min(window.next_probe_at, now + _LOOK))
             return max(0.0, opens_at - now)
 
         return self._change(wait)
@@ -81,7 +81,7 @@ class RateLimiter:
     def is_refused(self) -> bool:
         """Whether creates wait because the service said so."""
         return self._change(
-            lambda traffic, *_: bool(traffic.creates.refusals or traffic.reads.refusals)
+            lambda traffic, *_: bool(traffic.creates.throttle_count or traffic.reads.throttle_count)
         )
 
     def wait_turn(self, deadline: Deadline, *, creates: bool) -> bool:
@@ -90,9 +90,9 @@ class RateLimiter:
         def take(traffic: LimiterState, _: CountInFlight, now: float) -> float:
             lane = traffic.creates if creates else traffic.reads
             wait = _opens_at(traffic, creates=creates) - now
-            gap = max(lane.gap, self._least_gap if creates else 0.0)
+            gap = max(lane.min_interval, self._least_gap if creates else 0.0)
             if wait <= 0 < gap:
-                lane.opens_at = now + gap
+                lane.next_allowed_at = now + gap
             return wait
 
         while (wait := self._change(take)) > 0:
@@ -125,18 +125,18 @@ class RateLimiter:
 
         def note(traffic: LimiterState, building: CountInFlight, now: float) -> float:
             lane = traffic.creates if creates else traffic.reads
-            if sent_at <= lane.refused_at:  # sent side by side with one that counted
-                lane.opens_at = max(lane.opens_at, now + (told or 0.0))
+            if sent_at <= lane.throttled_at:  # sent side by side with one that counted
+                lane.next_allowed_at = max(lane.next_allowed_at, now + (told or 0.0))
                 return 0.0
-            lane.refused_at = now
-            lane.refusals += 1
+            lane.throttled_at = now
+            lane.throttle_count += 1
             longest = MAX_CREATE_WAIT if creates else _LONGEST_READ_WAIT
-            wait = full_jitter(lane.refusals, longest) if told is None else told
-            lane.opens_at = max(lane.opens_at, now + wait)
+            wait = full_jitter(lane.throttle_count, longest) if told is None else told
+            lane.next_allowed_at = max(lane.next_allowed_at, now + wait)
             if not creates:
-                lane.gap = min(max(2 * lane.gap, _FIRST_GAP), _LONGEST_GAP)
+                lane.min_interval = min(max(2 * lane.min_interval, _FIRST_GAP), _LONGEST_GAP)
             elif count := building():
-                traffic.window.narrow(count, now)
+                traffic.window.shrink(count, now)
             return wait
 
         wait = self._change(note)
@@ -149,10 +149,12 @@ class RateLimiter:
 
         def note(traffic: LimiterState, building: CountInFlight, now: float) -> None:
             lane = traffic.creates if creates else traffic.reads
-            lane.refusals = 0
-            lane.gap = lane.gap * _RECOVERY if lane.gap > _FIRST_GAP / 10 else 0.0
+            lane.throttle_count = 0
+            lane.min_interval = (
+                lane.min_interval * _RECOVERY if lane.min_interval > _FIRST_GAP / 10 else 0.0
+            )
             if creates:
-                traffic.window.widen(building, now)
+                traffic.window.grow(building, now)
 
         self._change(note)
 
@@ -162,7 +164,7 @@ class RateLimiter:
     def _change(self, work: Callable[[LimiterState, CountInFlight, float], T]) -> T:
         def renewed(traffic: LimiterState, building: CountInFlight) -> T:
             now = self._now()
-            traffic.renew(now)
+            traffic.rebase_clock(now)
             return work(traffic, building, now)
 
         return self._memory.update(renewed)
@@ -171,9 +173,11 @@ class RateLimiter:
 def _opens_at(traffic: LimiterState, *, creates: bool) -> float:
     reads = traffic.reads
     if not creates:
-        return reads.opens_at
+        return reads.next_allowed_at
     # A gap between reads is no reason for a create to wait; a refusal is.
-    return max(traffic.creates.opens_at, reads.opens_at if reads.refusals else 0.0)
+    return max(
+        traffic.creates.next_allowed_at, reads.next_allowed_at if reads.throttle_count else 0.0
+    )
 
 
 def full_jitter(attempt: int, longest: float) -> float:

@@ -1,4 +1,4 @@
-"""The facts of a profile that reports depend on: currency and time zone."""
+"""A profile: an advertiser in a marketplace, with its currency and time zone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile:
-    """One advertiser in one marketplace.
+    """An advertiser in a marketplace.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Profile:
     currency : str
         ISO 4217 code.
     timezone : str
-        IANA name; the days of reports are days there.
+        IANA name; the days of reports are days in that zone.
     account_type : str
         ``seller``, ``vendor`` or ``agency``.
     account_name : str
@@ -41,12 +41,12 @@ class Profile:
 
     @classmethod
     def from_api(cls, document: Mapping[str, Any]) -> Profile:
-        """From an element of the service's list of profiles.
+        """Parse an element of the service's list of profiles.
 
         Raises
         ------
         NotConfigured
-            When it has no time zone that Python knows: days are days of that zone.
+            When Python does not know its time zone: the days of reports depend on it.
         """
         account = _account(document)
         return cls(
@@ -60,23 +60,23 @@ class Profile:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone whose days the reports are of."""
+        """The time zone of the days of reports."""
         return ZoneInfo(self.timezone)
 
     def to_json(self) -> dict[str, str]:
-        """The profile as plain values; `from_json` gives it back."""
+        """Return plain values; `from_json` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: object) -> Profile:
-        """From what `to_json` gave; ValueError or TypeError when it is something else."""
+        """Read the values of `to_json`; ValueError or TypeError if they are anything else."""
         if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-            raise TypeError("a profile's facts are text")
+            raise TypeError("the values of a profile must be text")
         profile = cls(**values)
         with contextlib.suppress(ZoneInfoNotFoundError, OSError):
             if profile.zone:
                 return profile
-        raise ValueError(f"no time zone: {profile.timezone!r}")
+        raise ValueError(f"unknown time zone: {profile.timezone!r}")
 
 
 def _zone(document: Mapping[str, Any]) -> ZoneInfo:
