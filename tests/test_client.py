@@ -518,7 +518,7 @@ def test_answers_that_a_gateway_compresses_are_read(box: Box) -> None:
 def test_a_body_that_is_no_text_is_not_shown(box: Box) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses("get_report_status", ScriptedResponse(400, b"\x1f\x8b\x00\xff"))
-    with pytest.raises(sda.BadRequest, match="says no more"):
+    with pytest.raises(sda.BadRequest, match="gives no details"):
         box.client.get_report_status(report_id)
 
 

@@ -14,24 +14,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
 from sdanalytics._core.redact import redact
-from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.api import download_hosts as links
 from sdanalytics.api.auth import Credentials, TokenProvider
-from sdanalytics.api.error_mapping import storage_error_text, to_exception
-from sdanalytics.api.rate_limit import AMAZON_CREATE_RATE, RateLimiter
-from sdanalytics.api.transport import (
-    READ_TIMEOUT,
-    Response,
-    Transport,
-    rate_limited_error,
-    send_with_retry,
+from sdanalytics.api.documents import (
+    is_integer,
+    is_valid_text,
+    quote_path_segment,
+    report_mismatch_error,
 )
+from sdanalytics.api.error_mapping import storage_error_text, to_exception
+from sdanalytics.api.rate_limit import RateLimiter
+from sdanalytics.api.retry import rate_limited_error, send_with_retry
+from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
 from sdanalytics.errors import (
     ApiError,
     ConnectionFailed,
@@ -55,7 +55,9 @@ REGIONS: Final = {
 }
 """API host and token address of each region."""
 
-_GONE: Final = (404, 410)
+AMAZON_CREATE_RATE: Final = 1.0
+"""Creates per second that Amazon's hosts take of a client and profile (version 2)."""
+_RETIRED_STATUSES: Final = (404, 410)
 APIS: Final = ("v2", "v3")
 RETIREMENT_NOTICE: Final = (
     'Amazon switched version 2 of the reporting API off on 2024-10-31: Client(api="v3") or '
@@ -312,7 +314,7 @@ class Client:
         """
         wait = self._pace.create_delay()
         deadline = self._bounds()
-        if wait >= deadline.remaining > 0 and self._pace.is_refused():
+        if wait >= deadline.remaining > 0 and self._pace.is_throttled():
             raise rate_limited_error()
         return wait
 
@@ -342,9 +344,9 @@ class Client:
 
     def _explained(self, error: ApiError) -> ApiError:
         """The error of a create, with what is known of the endpoint it came from."""
-        if error.status in _GONE:
+        if error.status in _RETIRED_STATUSES:
             return Retired(
-                f"{error.operation} was answered {error.status}. {RETIREMENT_NOTICE}.",
+                f"{error.operation} failed with status {error.status}. {RETIREMENT_NOTICE}.",
                 operation=error.operation,
                 status=error.status,
                 code=error.code,
@@ -442,14 +444,14 @@ class Client:
         refused = links.rejection_reason(link, self.base_url, self.storage_hosts)
         if refused is not None:
             raise DownloadFailed(
-                f"report {report_id}: the service redirects {refused}; nothing was fetched",
+                f"report {report_id}: {refused}; nothing was downloaded",
                 report_id=report_id,
             )
         deadline = self._bounds()
 
         def send() -> Response:
             began = time.perf_counter()
-            answer = self._transport.storage(link, deadline, self.largest_report)
+            answer = self._transport.download(link, deadline, self.largest_report)
             took = 1000 * (time.perf_counter() - began)
             words = "storage: report %s: %d, %d bytes in %.0f ms"
             logger.debug(words, report_id, answer.status, len(answer.body), took)
@@ -461,8 +463,8 @@ class Client:
                 "storage",
                 deadline=deadline,
                 # Another host: the API's pace is not its own.
-                pace=RateLimiter(self.clock, InMemoryLimiterState(), None),
-                tries=STORAGE_MAX_ATTEMPTS,
+                limiter=RateLimiter(self.clock, InMemoryLimiterState(), None),
+                max_attempts=STORAGE_MAX_ATTEMPTS,
             )
         except ConnectionFailed as lost:
             raise DownloadFailed(f"report {report_id}: {lost}", report_id=report_id) from None
@@ -499,9 +501,9 @@ class Client:
         token = self._tokens.token(deadline)
         answer = self._send(request, token, deadline)
         if answer.status == 401:
-            fresh = self._tokens.renewed(token, deadline)
+            fresh = self._tokens.refresh(after=token, deadline=deadline)
             if fresh is not None:
-                words = "%s: 401, trying once more with a fresh token"
+                words = "%s: 401, retrying once with a fresh token"
                 self._pace.events.log("401", words, request.operation)
                 answer = self._send(request, fresh, deadline)
         if answer.status >= 400:
@@ -533,7 +535,7 @@ class Client:
             began = time.perf_counter()
             # What a create made is learned even when the call has ended meanwhile.
             patience = Deadline(self.clock, READ_TIMEOUT) if creates else deadline
-            answer = self._transport.api(method, url, patience, headers=headers, data=data)
+            answer = self._transport.send(method, url, patience, headers=headers, data=data)
             took = 1000 * (time.perf_counter() - began)
             words = "%s: %s %s: %d in %.0f ms"
             logger.debug(words, request.operation, method, request.path, answer.status, took)
@@ -543,10 +545,10 @@ class Client:
             send,
             request.operation,
             deadline=deadline,
-            pace=self._pace,
-            creates=creates,
-            once=creates and not request.repeatable,
-            refusals=self._refusals(creates=creates),
+            limiter=self._pace,
+            is_create=creates,
+            non_idempotent=creates and not request.repeatable,
+            max_throttles=self._refusals(creates=creates),
         )
 
     def _refusals(self, *, creates: bool) -> int | None:
@@ -573,38 +575,12 @@ def _is_report(document: object) -> bool:
     texts = [document[name] for name in _TEXTS if document.get(name) is not None]
     numbers = [document[name] for name in _NUMBERS if document.get(name) is not None]
     return (
-        (is_valid_text(report_id) or _is_number(report_id))
+        (is_valid_text(report_id) or is_integer(report_id))
         and report_id != ""
         and is_valid_text(document.get("status"))
         and all(map(is_valid_text, texts))
-        and all(map(_is_number, numbers))
+        and all(map(is_integer, numbers))
     )
-
-
-def report_mismatch_error(operation: str, asked: str, told: str) -> ApiError:
-    """The error of an answer that is about another report than the one that was asked about."""
-    return ApiError(
-        f"{operation}: the answer is about report {redact(told)[:100]}, not {asked}: a proxy mixes "
-        "answers up, or connections are shared. Call again",
-        operation=operation,
-        status=200,
-    )
-
-
-def is_valid_text(value: object) -> bool:
-    """Whether it is text that can be written: no half of a surrogate pair in it."""
-    return isinstance(value, str) and not has_lone_surrogate(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def quote_path_segment(report_id: str) -> str:
-    """A report's id as a part of a path."""
-    if not isinstance(report_id, str) or not report_id:
-        raise InvalidRequest(f"report_id={report_id!r} is not the id of a report")
-    return quote(report_id, safe="")
 
 
 def _is_profile(document: object) -> bool:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sdanalytics.api.client import (
-    ApiRequest,
-    Client,
-    is_valid_text,
-    quote_path_segment,
-    report_mismatch_error,
-)
+from sdanalytics.api.client import ApiRequest, Client
+from sdanalytics.api.documents import is_valid_text, quote_path_segment, report_mismatch_error
 from sdanalytics.api.transport import Response
 
 _REPORTS: Final = "/reporting/reports"
