@@ -29,6 +29,7 @@ if not __package__:  # run as a script: the packages are beside this folder
 
 from cassettes.scrubbing import Scrubber  # noqa: E402
 from sdanalytics import (  # noqa: E402
+    Api,
     BadRequest,
     Client,
     InvalidReport,
@@ -51,7 +52,7 @@ NAMED: Final = ("campaignName", *METRICS)
 class Call:
     """What is asked for, through which version; all tactics unless it names one."""
 
-    api: str
+    api: Api
     start: date
     end: date
     metrics: Sequence[str] = NAMED

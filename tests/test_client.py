@@ -410,6 +410,14 @@ def test_an_access_token_stands_for_secret_and_refresh_token() -> None:
     assert Client.from_env(environment).profile_id == "7"
 
 
+def test_completion_of_a_client_offers_what_is_documented(box: Box) -> None:
+    assert [name for name in dir(box.client) if not name.startswith("_")] == [
+        "api", "base_url", "clock", "create_rate", "download_report", "for_profile", "from_env",
+        "get_report_status", "largest_report", "profile_id", "profiles", "region",
+        "request_report", "source", "storage_hosts",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("region", "host"),
     [
@@ -444,9 +452,9 @@ def test_any_address_can_stand_for_the_service() -> None:
     ("change", "told"),
     [
         ({"SDANALYTICS_REGION": "US"}, "NA, EU, FE"),
-        ({"SDANALYTICS_PROFILE_ID": "ENTITY1"}, "ENTITY1"),
-        ({"SDANALYTICS_BASE_URL": "localhost:8080"}, "base_url"),
-        ({"SDANALYTICS_TOKEN_URL": "api.amazon.com"}, "token_url"),
+        ({"SDANALYTICS_PROFILE_ID": "ENTITY1"}, "profile_id must be .* got 'ENTITY1'"),
+        ({"SDANALYTICS_BASE_URL": "localhost:8080"}, "base_url must be a URL"),
+        ({"SDANALYTICS_TOKEN_URL": "api.amazon.com"}, "token_url must be a URL"),
         ({"SDANALYTICS_API": "v9"}, "v9"),
     ],
 )

@@ -15,7 +15,8 @@ import ipywidgets as ipw
 import pandas as pd
 
 from sdanalytics._core.deadline import Deadline
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.profiles import list_profiles
 from sdanalytics.errors import Cancelled, InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.fetch_run import FetchRun, open_cache, validate_cache, validate_client
 from sdanalytics.fetch.job import ReportJob
@@ -433,7 +434,8 @@ def _profiles(client: Client) -> tuple[dict[str, Profile], str]:
     """The profiles of the login by id; what went wrong, if they cannot be listed."""
     known, last_error = {}, ""
     try:
-        documents = client.within(Deadline(client.clock, _PROFILES_LIMIT)).list_profiles()
+        session = open_session(client, Deadline(client.clock, _PROFILES_LIMIT))
+        documents = list_profiles(session)
     except SDAnalyticsError as error:
         return {}, f"the profiles cannot be listed: {error}"
     for document in documents:
