@@ -407,7 +407,22 @@ def test_an_access_token_stands_for_secret_and_refresh_token() -> None:
         "SDANALYTICS_ACCESS_TOKEN": "Atza|x",
         "SDANALYTICS_PROFILE_ID": "7",
     }
-    assert Client.from_env(environment).profile_id == "7"
+    assert Client.from_env(environment).profile_id == 7
+
+
+def test_a_profile_id_is_a_number_as_in_the_list_of_profiles(box: Box) -> None:
+    client = box.client
+    profiles = client.profiles().set_index("profileId")
+    assert profiles.loc[client.profile_id, "countryCode"] == "US"
+    german = box.sandbox.profile_ids[1]
+    for given in (german, str(german), f" {german} ", profiles.index[1]):
+        assert client.for_profile(given).profile_id == german
+    assert type(client.for_profile(str(german)).profile_id) is int
+    client.for_profile(german).request_report("campaigns", REQUEST)
+    assert box.sandbox.requests[-1].headers["Amazon-Advertising-Api-Scope"] == str(german)
+    for wrong in (True, 1.0, -1, "", "1e3", "\u0661", "9" * 5000, None):
+        with pytest.raises(sda.InvalidRequest, match="profile_id must be the number"):
+            client.for_profile(wrong)  # type: ignore[arg-type]
 
 
 def test_completion_of_a_client_offers_what_is_documented(box: Box) -> None:

@@ -55,7 +55,7 @@ class Client:
 
     Attributes
     ----------
-    profile_id : str
+    profile_id : int
     region : {"NA", "EU", "FE"}
     base_url : str
     source : str
@@ -148,9 +148,9 @@ class Client:
         )
 
     @property
-    def profile_id(self) -> str:
-        """The profile of the reports."""
-        return self._session.key.profile_id
+    def profile_id(self) -> int:
+        """The profile, as in the column `profileId` of `profiles()`."""
+        return self._session.config.profile_id
 
     @property
     def region(self) -> Region:

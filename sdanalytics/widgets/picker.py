@@ -261,7 +261,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def _make_choices(self) -> None:
         self._profiles, last_error = _profiles(self._client)
-        own = self._client.profile_id
+        own = str(self._client.profile_id)
         names = [(_title(p), p.profile_id) for p in self._profiles.values()]
         self.profile = dropdown("Profile", names or [(own, own)], "Whose reports", "28em")
         self.profile.value = own if own in self._profiles or not names else names[0][1]
@@ -404,7 +404,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def _client_code(self) -> list[str]:
         name = "sda.Client.from_env()" if self._given is None else "client"
-        if self.profile.value != self._client.profile_id:
+        if self.profile.value != str(self._client.profile_id):
             return [f"client={name}.for_profile({self.profile.value})"]
         return [] if self._given is None else [f"client={name}"]
 
