@@ -8,8 +8,8 @@ from .analysis.kpis import add_kpis as add_kpis
 from .analysis.summarize import summarize as summarize
 from .api.auth import Credentials as Credentials
 from .api.client import Client as Client
-from .api.client import ReportRequest as ReportRequest
-from .api.client import ReportResponse as ReportResponse
+from .api.reporting_v2 import ReportRequest as ReportRequest
+from .api.reporting_v2 import ReportResponse as ReportResponse
 from .errors import ApiError as ApiError
 from .errors import BadRequest as BadRequest
 from .errors import CacheError as CacheError

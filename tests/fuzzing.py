@@ -38,7 +38,7 @@ from unittest import mock
 
 from sdanalytics import Client, CorruptReport, Credentials, SDAnalyticsError
 from sdanalytics._core.redact import redact
-from sdanalytics.api.client import ReportResponse
+from sdanalytics.api.reporting_v2 import ReportResponse
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import (
     CATALOGUE,

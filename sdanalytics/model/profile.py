@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sdanalytics.errors import NotConfigured
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,12 @@ class Profile:
         NotConfigured
             When Python does not know its time zone: the days of reports depend on it.
         """
-        account = _account(document)
+        account = account_info(document)
         return cls(
             profile_id=str(document["profileId"]),
             country=str(document.get("countryCode") or ""),
             currency=str(document.get("currencyCode") or ""),
-            timezone=_zone(document).key,
+            timezone=_parse_zone(document).key,
             account_type=str(account.get("type") or ""),
             account_name=str(account.get("name") or ""),
         )
@@ -79,7 +76,7 @@ class Profile:
         raise ValueError(f"unknown time zone: {profile.timezone!r}")
 
 
-def _zone(document: Mapping[str, Any]) -> ZoneInfo:
+def _parse_zone(document: Mapping[str, Any]) -> ZoneInfo:
     name = document.get("timezone")
     try:
         return ZoneInfo(name)  # type: ignore[arg-type]  # the service may send anything
@@ -90,7 +87,8 @@ def _zone(document: Mapping[str, Any]) -> ZoneInfo:
         ) from None
 
 
-def _account(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def account_info(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the account of a profile in the service's list; empty if it has none."""
     account = document.get("accountInfo")
     return account if isinstance(account, dict) else {}
 
@@ -106,37 +104,11 @@ def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Pro
     for document in documents:
         if str(document["profileId"]) == profile_id:
             return Profile.from_api(document)
-    there_are = ", ".join(
-        f"{d['profileId']} ({_account(d).get('name')}, {d.get('countryCode')})" for d in documents
-    )
+    accessible = []
+    for document in documents:
+        name, country = account_info(document).get("name"), document.get("countryCode")
+        accessible.append(f"{document['profileId']} ({name}, {country})")
     raise NotConfigured(
         f"profile {profile_id} is not among those that this login can access in this region: "
-        f"{there_are or 'there are none'}"
+        f"{', '.join(accessible) or 'there are none'}"
     )
-
-
-def profiles_frame(documents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The service's list of profiles as a frame (see `Client.profiles`)."""
-    import pandas as pd
-
-    from sdanalytics.model.dtypes import string_array
-
-    accounts = [_account(document) for document in documents]
-    columns = {"profileId": pd.array([d["profileId"] for d in documents], dtype="Int64")}
-    for name in ("countryCode", "currencyCode", "timezone"):
-        columns[name] = string_array(_text(d.get(name)) for d in documents)
-    for column, name in _ACCOUNT_COLUMNS.items():
-        columns[column] = string_array(_text(account.get(name)) for account in accounts)
-    return pd.DataFrame(columns)
-
-
-_ACCOUNT_COLUMNS = {
-    "accountType": "type",
-    "accountName": "name",
-    "accountId": "id",
-    "marketplaceStringId": "marketplaceStringId",
-}
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
