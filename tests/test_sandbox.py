@@ -296,8 +296,8 @@ def test_a_connection_serves_many_requests(box: Box) -> None:
         (ScriptedResponse(0, stage="done"), 1, http.client.RemoteDisconnected),
         (ScriptedResponse(504, stage="done"), 1, None),
         (ScriptedResponse(504), 0, None),
-        (ScriptedResponse(None, cut=5), 1, http.client.IncompleteRead),
-        (ScriptedResponse(None, headers=CHUNKED, cut=20), 1, http.client.IncompleteRead),
+        (ScriptedResponse(None, truncate_at=5), 1, http.client.IncompleteRead),
+        (ScriptedResponse(None, headers=CHUNKED, truncate_at=20), 1, http.client.IncompleteRead),
     ],
 )
 def test_a_report_is_made_whatever_becomes_of_the_answer(
@@ -334,9 +334,9 @@ def test_answers_come_late_and_in_drips_and_in_chunks(box: Box) -> None:
     own = listed(connection, box)
     box.sandbox.script_responses(
         "profiles",
-        ScriptedResponse(None, after=0.3),
-        ScriptedResponse(None, drip=0.3),
-        ScriptedResponse(None, headers=CHUNKED, drip=0.3),
+        ScriptedResponse(None, delay=0.3),
+        ScriptedResponse(None, trickle=0.3),
+        ScriptedResponse(None, headers=CHUNKED, trickle=0.3),
     )
     for _ in range(3):
         began = time.monotonic()
@@ -355,7 +355,7 @@ def test_what_was_arranged_can_be_forgotten(box: Box) -> None:
 
 
 def test_it_can_go_away_after_an_answer_and_come_back(box: Box) -> None:
-    box.sandbox.script_responses("request_report", ScriptedResponse(None, last=True))
+    box.sandbox.script_responses("request_report", ScriptedResponse(None, then_stop=True))
     answer = post(box)
     report_id = answer.json()["reportId"]
     with pytest.raises(ConnectionRefusedError):

@@ -405,7 +405,7 @@ def test_faults_can_be_arranged(caller: Caller, operation: str) -> None:
     faults = [
         ScriptedResponse(0, stage="unread"),
         ScriptedResponse(0, reset=True),
-        ScriptedResponse(None, cut=9),
+        ScriptedResponse(None, truncate_at=9),
     ]
     caller.box.sandbox.script_responses(operation, *faults)
     for _ in faults:

@@ -1,8 +1,8 @@
-"""What a version 3 request asks for: read, and refused where the service would."""
+"""Parse the body of a version 3 request, and refuse what the service refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,23 +17,27 @@ from sdanalytics.sandbox.responses import bad_request
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 
 MAX_DAYS: Final = 31
-_PLAIN: Final = {
+"""Days of one report."""
+_REPORT_TYPES: Final = {
     ("sdCampaigns", "campaign"): "campaigns",
     ("sdAdGroup", "adGroup"): "adGroups",
     ("sdAdvertisedProduct", "advertiser"): "productAds",
     ("sdTargeting", "targeting"): "targets",
     ("sdPurchasedProduct", "asin"): "asins",
 }
-_TYPE_IDS: Final = {record_type: type_id for (type_id, _), record_type in _PLAIN.items()}
-_REPORTS: Final = {key: (record_type, None) for key, record_type in _PLAIN.items()} | {
-    (_TYPE_IDS[record_type], MATCHED_TARGET): (record_type, MATCHED_TARGET)
-    for record_type in segmented_record_types()
-}
+"""Record types by report type id and group."""
 _DAY_COLUMNS: Final = {"DAILY": {"date"}, "SUMMARY": {"startDate", "endDate"}}
-"""The columns that tell days, by the unit of time."""
+"""The columns that say which days a row covers, by time unit."""
+_ALLOWED_VALUES: Final = {
+    "adProduct": ("SPONSORED_DISPLAY",),
+    "timeUnit": tuple(_DAY_COLUMNS),
+    "format": ("GZIP_JSON",),
+}
 
-_BODY: Final = {"startDate": str, "endDate": str, "configuration": dict}
-_CONFIGURATION: Final = {
+_Fields = Mapping[str, type]
+"""The types of an object's fields."""
+_BODY: Final[_Fields] = {"startDate": str, "endDate": str, "configuration": dict}
+_CONFIGURATION: Final[_Fields] = {
     "adProduct": str,
     "reportTypeId": str,
     "groupBy": list,
@@ -41,12 +45,12 @@ _CONFIGURATION: Final = {
     "timeUnit": str,
     "format": str,
 }
-_FILTER: Final = {"field": str, "values": list}
+_FILTER: Final[_Fields] = {"field": str, "values": list}
 
 
 @dataclass(frozen=True)
 class V3Request:
-    """A report as it was asked for.
+    """A version 3 report as it was requested.
 
     Attributes
     ----------
@@ -73,101 +77,120 @@ class V3Request:
     def parse(
         cls, body: object, advertiser: Advertiser, today: date, history_days: int
     ) -> V3Request:
-        """From a request's body."""
-        asked = _fields("body", body, _BODY, name=str)
-        how = _fields("configuration", asked["configuration"], _CONFIGURATION, filters=list)
-        _check_fixed(how)
-        record_type, segment = _report(how)
-        columns = _texts("configuration columns", how["columns"])
-        has = _columns(record_type, segment, advertiser)
-        _check_columns(columns, has, how["timeUnit"])
+        """Parse a request's body; raise a 400 where the service would."""
+        fields = _validate_fields("body", body, _BODY, {"name": str})
+        configuration = _validate_fields(
+            "configuration", fields["configuration"], _CONFIGURATION, {"filters": list}
+        )
+        _check_allowed_values(configuration)
+        record_type, segment = _parse_report_type(configuration)
+        columns = _validate_names("configuration columns", configuration["columns"])
+        available = _available_columns(record_type, segment, advertiser)
+        time_unit = configuration["timeUnit"]
+        _check_columns(columns, available | _DAY_COLUMNS[time_unit])
+        days = _parse_days(fields, today, history_days)
         return cls(
             record_type=record_type,
             segment=segment,
-            days=_days(asked, today, history_days),
+            days=days,
             columns=columns,
-            is_daily=how["timeUnit"] == "DAILY",
-            filters=_filters(how.get("filters") or [], has),
+            is_daily=time_unit == "DAILY",
+            filters=_parse_filters(configuration.get("filters") or [], available),
         )
 
 
-def _fields(where: str, value: object, needed: Mapping[str, type], **optional: type) -> Any:
-    """An object that has all fields needed, and no others but the optional ones."""
+def _validate_fields(
+    where: str, value: object, required: _Fields, optional: _Fields | None = None
+) -> dict[str, Any]:
+    """Return an object that has all required fields, and no others but the optional ones."""
     if not isinstance(value, dict):
         raise bad_request(f"{where} is not an object")
-    types = {**needed, **optional}
-    wrong = [name for name in needed if name not in value]
-    wrong += [
-        name
-        for name, content in value.items()
-        if not isinstance(content, types.get(name, ()))
-        and not (name in optional and content is None)
-    ]
-    if wrong:
+    types = {**required, **(optional or {})}
+    invalid = [name for name in required if name not in value]
+    for name, content in value.items():
+        is_absent = content is None and name not in required and name in types
+        if not is_absent and not isinstance(content, types.get(name, ())):
+            invalid.append(name)
+    if invalid:
         raise bad_request(
-            f"{where} includes missing, unknown or invalid fields: ({', '.join(wrong)})"
+            f"{where} includes missing, unknown or invalid fields: ({', '.join(invalid)})"
         )
     return value
 
 
-def _texts(where: str, values: list[Any]) -> list[str]:
-    if not values or not all(isinstance(value, str) for value in values):
+def _validate_names(where: str, values: Sequence[Any]) -> list[str]:
+    names = [value for value in values if isinstance(value, str)]
+    if not values or len(names) < len(values):
         raise bad_request(f"{where} is not a list of names")
-    return values
+    return names
 
 
-def _check_fixed(how: Mapping[str, Any]) -> None:
-    allowed = {
-        "adProduct": ("SPONSORED_DISPLAY",),
-        "timeUnit": tuple(_DAY_COLUMNS),
-        "format": ("GZIP_JSON",),
-    }
-    for name, values in allowed.items():
-        if how[name] not in values:
+def _check_allowed_values(configuration: Mapping[str, Any]) -> None:
+    for name, allowed in _ALLOWED_VALUES.items():
+        if configuration[name] not in allowed:
             raise bad_request(
-                f"configuration {name} is invalid. Allowed values: {', '.join(values)}"
+                f"configuration {name} is invalid. Allowed values: {', '.join(allowed)}"
             )
 
 
-def _report(how: Mapping[str, Any]) -> tuple[str, str | None]:
-    type_id = how["reportTypeId"]
-    if type_id not in _TYPE_IDS.values():
+def _parse_report_type(configuration: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return the record type and the segment."""
+    type_id = configuration["reportTypeId"]
+    groups = _groups(type_id)
+    if not groups:
         raise bad_request("configuration reportTypeId is unknown or invalid")
-    groups = _texts("configuration groupBy", how["groupBy"])
-    if len(groups) != 1 or (type_id, groups[0]) not in _REPORTS:
-        known = ", ".join(group for each, group in _REPORTS if each == type_id)
+    names = _validate_names("configuration groupBy", configuration["groupBy"])
+    if len(names) != 1 or names[0] not in groups:
         raise bad_request(
-            f"configuration groupBy is invalid for {type_id}. Allowed values: {known}"
+            f"configuration groupBy is invalid for {type_id}. Allowed values: {', '.join(groups)}"
         )
-    return _REPORTS[type_id, groups[0]]
+    return groups[names[0]]
 
 
-def _columns(record_type: str, segment: str | None, advertiser: Advertiser) -> set[str]:
-    """The columns of a report; vendors have neither purchased products nor SKUs."""
-    names = {str(CATALOGUE[n].v3_name) for n in available_metrics(record_type, segment, api="v3")}
+def _groups(type_id: str) -> dict[str, tuple[str, str | None]]:
+    """Return the record type and segment by the group, of one report type."""
+    for (known_id, group), record_type in _REPORT_TYPES.items():
+        if known_id == type_id:
+            groups: dict[str, tuple[str, str | None]] = {group: (record_type, None)}
+            if record_type in segmented_record_types():
+                groups[MATCHED_TARGET] = record_type, MATCHED_TARGET
+            return groups
+    return {}
+
+
+def _available_columns(record_type: str, segment: str | None, advertiser: Advertiser) -> set[str]:
+    """Return the columns of a report; vendors have neither purchased products nor SKUs."""
+    columns = set()
+    for name in available_metrics(record_type, segment, api="v3"):
+        columns.add(str(CATALOGUE[name].v3_name))
     if advertiser.account_type == "seller":
-        return names
+        return columns
     if record_type == "asins":
         raise bad_request("reportTypeId sdPurchasedProduct is for sellers only")
-    return names - {"promotedSku"}
+    return columns - {"promotedSku"}
 
 
-def _check_columns(columns: Iterable[str], has: set[str], unit: str) -> None:
-    wrong = [name for name in columns if name not in has | _DAY_COLUMNS[unit]]
-    if wrong:
-        raise bad_request(f"configuration columns includes invalid values: ({', '.join(wrong)})")
+def _check_columns(columns: Iterable[str], allowed: Collection[str]) -> None:
+    invalid = [name for name in columns if name not in allowed]
+    if invalid:
+        raise bad_request(f"configuration columns includes invalid values: ({', '.join(invalid)})")
 
 
-def _filters(filters: list[Any], has: set[str]) -> dict[str, list[str]]:
-    given = [_fields("configuration filters", each, _FILTER) for each in filters]
-    wrong = [each["field"] for each in given if each["field"] not in has]
-    if wrong:
-        raise bad_request(f"configuration filters includes fields: ({', '.join(wrong)})")
-    return {each["field"]: _texts("configuration filters", each["values"]) for each in given}
+def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, list[str]]:
+    """Return the allowed values by column."""
+    valid = [_validate_fields("configuration filters", item, _FILTER) for item in filters]
+    invalid = [item["field"] for item in valid if item["field"] not in available]
+    if invalid:
+        raise bad_request(f"configuration filters includes fields: ({', '.join(invalid)})")
+    values = {}
+    for item in valid:
+        values[item["field"]] = _validate_names("configuration filters", item["values"])
+    return values
 
 
-def _days(asked: Mapping[str, str], today: date, history_days: int) -> list[date]:
-    start, end = (_day(name, asked[name]) for name in ("startDate", "endDate"))
+def _parse_days(fields: Mapping[str, str], today: date, history_days: int) -> list[date]:
+    start = _parse_iso_day("startDate", fields["startDate"])
+    end = _parse_iso_day("endDate", fields["endDate"])
     count = (end - start).days + 1
     if count < 1:
         raise bad_request("endDate is before startDate")
@@ -182,14 +205,14 @@ def _days(asked: Mapping[str, str], today: date, history_days: int) -> list[date
             "startDate to endDate range must not exceed the maximum range for the report type: "
             f"{MAX_DAYS} days"
         )
-    return [start + timedelta(n) for n in range(count)]
+    return [start + timedelta(offset) for offset in range(count)]
 
 
-def _day(name: str, text: str) -> date:
+def _parse_iso_day(name: str, text: str) -> date:
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
+        raise bad_request(f"{name} is not YYYY-MM-DD") from None
+    if day.isoformat() != text:  # strptime allows days without leading zeros
         raise bad_request(f"{name} is not YYYY-MM-DD")
     return day

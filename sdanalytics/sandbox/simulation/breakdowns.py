@@ -1,0 +1,173 @@
+"""Break an ad group's day down into the rows of a report: by ad, target, page or product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_ad_groups
+from sdanalytics.sandbox.simulation.apportion import (
+    MetricValues,
+    apportion,
+    make_weights,
+    sum_metrics,
+)
+from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku
+from sdanalytics.sandbox.simulation.traffic import ADDITIVE, simulate_day
+
+_TARGET_ID_OFFSET: Final = 101
+"""From an ad group's id to that of its first target."""
+_AUDIENCE_LOOKBACKS: Final = (7, 30, 90)
+"""Days."""
+_PAGES: Final = 4
+"""Pages on which the ads of an ad group or target are shown."""
+
+
+class ReportRow(NamedTuple):
+    """One row of a report before it is rendered.
+
+    Attributes
+    ----------
+    group : AdGroup
+    identity : dict
+        The fields that tell it from the ad group's other rows.
+    metrics : dict of str to int
+    """
+
+    group: AdGroup
+    identity: dict[str, Any]
+    metrics: MetricValues
+
+
+_Days = list[tuple[AdGroup, MetricValues]]
+"""The metrics of each ad group on one day."""
+
+
+def break_down(
+    advertiser: Advertiser,
+    record_type: str,
+    segment: str | None,
+    day: date,
+    tactic: str,
+    now: datetime,
+) -> list[ReportRow]:
+    """Return the rows of a partition, as the report is known at `now` (aware)."""
+    days = []
+    for group in list_ad_groups(advertiser, tactic, day):
+        metrics = simulate_day(group, day, now)
+        if metrics:
+            days.append((group, metrics))
+    rows = _BREAKDOWNS[record_type](days)
+    if segment:
+        rows = _split_by_matched_target(rows)
+    if record_type == "asins":
+        return list(rows)
+    return [row for row in rows if row.metrics["impressions"] > 0]
+
+
+def _by_campaign(days: _Days) -> Iterator[ReportRow]:
+    for _, members in groupby(days, key=lambda pair: pair[0].campaign_id):
+        groups, metrics = zip(*members, strict=True)
+        yield ReportRow(groups[0], {}, sum_metrics(metrics))
+
+
+def _by_ad_group(days: _Days) -> Iterator[ReportRow]:
+    for group, metrics in days:
+        yield ReportRow(group, {}, metrics)
+
+
+def _by_product_ad(days: _Days) -> Iterator[ReportRow]:
+    for group, metrics in days:
+        weights = make_weights(f"ads/{group.id}", len(group.products))
+        shares = apportion(metrics, weights)
+        for product, share in zip(group.products, shares, strict=True):
+            identity = {
+                "adId": group.id + 1 + group.products.index(product),
+                "asin": make_asin(product),
+                "sku": make_sku(product),
+            }
+            yield ReportRow(group, identity, share)
+
+
+def _by_target(days: _Days) -> Iterator[ReportRow]:
+    for group, metrics in days:
+        targets = _list_targets(group)
+        weights = make_weights(f"targets/{group.id}", len(targets))
+        target_id = group.id + _TARGET_ID_OFFSET
+        for target, share in zip(targets, apportion(metrics, weights), strict=True):
+            yield ReportRow(group, {"targetId": target_id} | target, share)
+            target_id += 1
+
+
+def _list_targets(group: AdGroup) -> list[dict[str, Any]]:
+    if group.campaign.tactic == "T00020":
+        return _contextual_targets(group)
+    targets = []
+    for days in _AUDIENCE_LOOKBACKS:
+        expression = f"views=(exactProduct lookback={days})"
+        targets.append(_make_target(expression, f"viewed in {days} days", "AUDIENCE"))
+    return targets
+
+
+def _contextual_targets(group: AdGroup) -> list[dict[str, Any]]:
+    kind = "TARGETING_EXPRESSION"
+    targets = []
+    for product in group.campaign.products:
+        rival = make_asin(f"rival/{product}")
+        expression = f'asin="{rival}"'
+        targets.append(_make_target(expression, expression, kind))
+    targets.append(_make_target("similarProduct", "similar to advertised products", kind))
+    return targets
+
+
+def _make_target(expression: str, text: str, kind: str) -> dict[str, Any]:
+    return {"targetingExpression": expression, "targetingText": text, "targetingType": kind}
+
+
+def _by_purchased_product(days: _Days) -> Iterator[ReportRow]:
+    """Yield the halo: purchases of other products than the advertised one."""
+    blank = dict.fromkeys(ADDITIVE, 0)
+    for row in _by_product_ad(days):
+        halo = {name: value for name, value in row.metrics.items() if name.endswith("OtherSKU")}
+        products = _halo_products(row.group, row.identity["asin"])
+        weights = make_weights(f"halo/{row.identity['adId']}", len(products))
+        for product, share in zip(products, apportion(halo, weights), strict=True):
+            if not any(share.values()):
+                continue
+            identity = row.identity | {"otherAsin": make_asin(product)}
+            listed = {"addToListFromClicks": share["attributedConversions14dOtherSKU"]}
+            yield ReportRow(row.group, identity, blank | share | listed)
+
+
+def _halo_products(group: AdGroup, advertised_asin: str) -> list[str]:
+    """Return what customers of an advertised product buy besides it."""
+    products = []
+    for product in group.campaign.products:
+        if make_asin(product) != advertised_asin:
+            products.append(product)
+    for product in group.campaign.products[:2]:
+        products.append(f"{product} accessory")
+    return products
+
+
+def _split_by_matched_target(rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
+    """Split by the page where the ad was clicked; pages without a click have no row."""
+    for row in rows:
+        target_id = row.identity.get("targetId", row.group.id)
+        key = f"pages/{target_id}"
+        shares = apportion(row.metrics, make_weights(key, _PAGES))
+        for number, share in enumerate(shares):
+            if share["clicks"] > 0:
+                identity = row.identity | {"matchedTarget": make_asin(f"{key}/{number}")}
+                yield ReportRow(row.group, identity, share)
+
+
+_BREAKDOWNS: Final[dict[str, Callable[[_Days], Iterator[ReportRow]]]] = {
+    "campaigns": _by_campaign,
+    "adGroups": _by_ad_group,
+    "productAds": _by_product_ad,
+    "targets": _by_target,
+    "asins": _by_purchased_product,
+}
