@@ -67,11 +67,13 @@ class AccessControl:
 
     def check_login(self, request: Request) -> None:
         """Raise a 401 unless the request has a valid access token of this client."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        authorization = request.headers.get("Authorization", "")
+        scheme, _, token = authorization.partition(" ")
         expiry = self._token_expiries.get(token, 0.0)
         if scheme != "Bearer" or expiry <= self._settings.monotonic():
             raise unauthorized("The access token is invalid or has expired")
-        if request.headers.get("Amazon-Advertising-API-ClientId") != self._client.client_id:
+        client_id = request.headers.get("Amazon-Advertising-API-ClientId")
+        if client_id != self._client.client_id:
             raise unauthorized("Client id does not match the access token")
 
     def check_access(self, request: Request) -> Advertiser:
@@ -107,7 +109,8 @@ class AccessControl:
         now = self._settings.monotonic()
         rate_limit = self._settings.rate_limit
         with self._lock:
-            calls = self._recent_calls.setdefault((operation, advertiser.profile_id), deque())
+            key = (operation, advertiser.profile_id)
+            calls = self._recent_calls.setdefault(key, deque())
             while calls and calls[0] <= now - _RATE_WINDOW:
                 calls.popleft()
             is_too_fast = rate_limit is not None and len(calls) >= rate_limit

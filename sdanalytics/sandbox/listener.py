@@ -68,7 +68,8 @@ class Listener(ThreadingHTTPServer):
         """Stop listening, and end all connections except `keep`."""
         self.shutdown()
         self.server_close()
-        for connection in self._connections - {keep}:
+        others = self._connections - {keep}
+        for connection in others:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
@@ -90,7 +91,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         received = self.connection.recv(_MAX_REQUEST_LINE, socket.MSG_PEEK)
         method, path = _parse_request_line(received)
-        scripted = self.server.router.preempt(self.server.routes, method, path)
+        server = self.server
+        scripted = server.router.preempt(server.routes, method, path)
         if scripted is None:
             super().handle_one_request()
         else:
@@ -106,13 +108,15 @@ class _RequestHandler(BaseHTTPRequestHandler):
             headers=self.headers.items(),
             data=self.rfile.read(length),
         )
-        response, scripted = self.server.router.handle(self.server.routes, request)
+        server = self.server
+        response, scripted = server.router.handle(server.routes, request)
         time.sleep(scripted.delay)
         if scripted.then_stop:
-            self.server.stop(keep=self.connection)
+            server.stop(keep=self.connection)
         if response is not None:
             message = _encode_response(response, request, scripted)
-            for chunk in _trickle(message, scripted.trickle):
+            chunks = _trickle(message, scripted.trickle)
+            for chunk in chunks:
                 self.connection.sendall(chunk)
         if scripted.ends_connection:
             self._end_connection(reset=scripted.reset)
@@ -124,7 +128,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.close_connection = True
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            socket.close(self.connection.detach())  # before it is shut down in good order
+            descriptor = self.connection.detach()
+            socket.close(descriptor)  # before it is shut down in good order
 
 
 def _parse_request_line(received: bytes) -> tuple[str, str]:
@@ -139,7 +144,8 @@ def _encode_response(response: Response, request: Request, scripted: ScriptedRes
     """Return the bytes of a response, truncated where that is scripted."""
     parts, status, headers = response.get_wsgi_response(request.environ)
     body = b"".join(parts)
-    is_chunked = response.headers.get("Transfer-Encoding") == "chunked"
+    encoding = response.headers.get("Transfer-Encoding")
+    is_chunked = encoding == "chunked"
     if is_chunked:
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     lines = [f"HTTP/1.1 {status}"]
@@ -148,8 +154,10 @@ def _encode_response(response: Response, request: Request, scripted: ScriptedRes
             lines.append(f"{name}: {value}")
     if scripted.then_stop:
         lines.append("Connection: close")
-    head = "\r\n".join([*lines, "", ""])
-    return head.encode("latin-1") + body[: scripted.truncate_at]
+    lines += ["", ""]
+    head = "\r\n".join(lines)
+    sent_body = body[: scripted.truncate_at]
+    return head.encode("latin-1") + sent_body
 
 
 def _trickle(message: bytes, seconds: float) -> Iterator[bytes]:

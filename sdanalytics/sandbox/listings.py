@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 
 from werkzeug.wrappers import Request, Response
 
 from sdanalytics.sandbox.access import AccessControl
-from sdanalytics.sandbox.responses import bad_request, json_response
+from sdanalytics.sandbox.responses import JsonObject, bad_request, json_response
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
@@ -36,18 +37,17 @@ class ListOperations:
         """List a page of a profile's campaigns; archived ones only on request."""
         advertiser = self._access.check_access(request)
         self._access.check_rate("campaigns", advertiser)
-        states = request.args.get("stateFilter", "enabled,paused").split(",")
-        if not set(states) <= set(_CAMPAIGN_STATES):
-            raise bad_request(f"stateFilter must be among {', '.join(_CAMPAIGN_STATES)}")
+        states = _parse_states(request)
         start = _parse_number(request, "startIndex", default=0, minimum=0)
         count = _parse_number(request, "count", default=_MAX_PAGE_SIZE, minimum=1)
         count = min(count, self._settings.page_size)
-        documents = list(self._campaign_documents(advertiser, states))
-        return json_response(documents[start : start + count])
+        documents = self._campaign_documents(advertiser, states)
+        page = islice(documents, start, start + count)
+        return json_response(list(page))
 
     def _campaign_documents(
         self, advertiser: Advertiser, states: list[str]
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[JsonObject]:
         today = advertiser.today(self._settings.now())
         for campaign in advertiser.started_by(today):
             document = _campaign_document(advertiser, campaign, today)
@@ -58,10 +58,11 @@ class ListOperations:
 
 def _campaign_document(
     advertiser: Advertiser, campaign: CampaignTemplate, today: date
-) -> dict[str, Any]:
+) -> JsonObject:
+    first_ad_group = AdGroup(advertiser, campaign, 0)
     start_date = max(campaign.first_day, ACCOUNT_OPENED)
     return {
-        "campaignId": AdGroup(advertiser, campaign, 0).campaign_id,
+        "campaignId": first_ad_group.campaign_id,
         "name": campaign.name,
         "tactic": campaign.tactic,
         "state": campaign.state(today),
@@ -72,8 +73,19 @@ def _campaign_document(
     }
 
 
+def _parse_states(request: Request) -> list[str]:
+    text = request.args.get("stateFilter", "enabled,paused")
+    states = text.split(",")
+    for state in states:
+        if state not in _CAMPAIGN_STATES:
+            raise bad_request(f"stateFilter must be among {', '.join(_CAMPAIGN_STATES)}")
+    return states
+
+
 def _parse_number(request: Request, name: str, default: int, minimum: int) -> int:
-    text = request.args.get(name, str(default))
+    text = request.args.get(name)
+    if text is None:
+        return default
     is_number = text.isascii() and text.isdigit()
     if not is_number or int(text) < minimum:
         raise bad_request(f"{name} must be a number of at least {minimum}")

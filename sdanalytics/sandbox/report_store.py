@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from werkzeug.wrappers import Request, Response
 
-from sdanalytics.sandbox.responses import report_not_found, xml_error
+from sdanalytics.sandbox.responses import JsonObject, report_not_found, xml_error
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.report_rows import JsonRow
@@ -54,7 +54,7 @@ class Report:
     record_type: str
     segment: str | None
     profile_id: int
-    request: dict[str, Any]
+    request: JsonObject
     created: datetime
     asked_at: float
     ready_at: float
@@ -102,7 +102,8 @@ class ReportStore:
         now = self._settings.monotonic()
         building = []
         for report in self.reports.values():
-            if report.profile_id == advertiser.profile_id and report.ready_at > now:
+            is_own = report.profile_id == advertiser.profile_id
+            if is_own and report.ready_at > now:
                 building.append(report)
         return building
 
@@ -125,14 +126,17 @@ class ReportStore:
     def find(self, report_id: str, api: str, advertiser: Advertiser) -> Report:
         """Return a report of a profile that was requested through the same version."""
         report = self.reports.get(report_id)
-        if report is None or (report.api, report.profile_id) != (api, advertiser.profile_id):
+        if report is None or report.api != api:
+            raise report_not_found(report_id)
+        if report.profile_id != advertiser.profile_id:
             raise report_not_found(report_id)
         return report
 
     def make_link(self, report: Report) -> str:
         """Return a fresh link to a report's payload."""
         issued = int(self._settings.monotonic() * 1000)
-        return self._sign_link(report, issued)
+        query = self._sign_query(report, issued)
+        return f"{self.url}/sandbox-reports/{report.report_id}{_PAYLOAD_SUFFIX}?{query}"
 
     def link_lifetime(self, report: Report) -> float:
         """Return for how many seconds a link to a report is valid."""
@@ -142,29 +146,42 @@ class ReportStore:
 
     def serve_payload(self, request: Request, bucket: str, name: str) -> Response:
         """Serve a payload to a request with a valid link and without credentials."""
-        for header, _ in request.headers:
-            if header.lower() == "authorization" or header.lower().startswith("amazon-"):
-                return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
-        report = self.reports.get(name.removesuffix(_PAYLOAD_SUFFIX))
-        issued = request.args.get("X-Amz-Date", "")
-        if report is None or not issued.isdigit():
+        if _has_credentials(request):
+            return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+        report_id = name.removesuffix(_PAYLOAD_SUFFIX)
+        report = self.reports.get(report_id)
+        issued_text = request.args.get("X-Amz-Date", "")
+        if report is None or not issued_text.isdigit():
             return _signature_error()
-        _, _, signed_query = self._sign_link(report, int(issued)).partition("?")
-        if request.query_string.decode() != signed_query:
+        issued = int(issued_text)
+        if request.query_string.decode() != self._sign_query(report, issued):
             return _signature_error()
-        age = self._settings.monotonic() - int(issued) / 1000
+        age = self._settings.monotonic() - issued / 1000
         if age > self.link_lifetime(report):
             return xml_error(403, "AccessDenied", "Request has expired")
         return Response(report.payload, content_type="application/octet-stream")
 
-    def _sign_link(self, report: Report, issued: int) -> str:
-        """Return the link that was or is issued at a moment, in milliseconds."""
-        report_id, lifetime = report.report_id, int(self.link_lifetime(report))
-        query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={issued}&X-Amz-Expires={lifetime}"
-        signed_text = f"{report_id}?{query}".encode()
-        signature = hmac.new(self._signing_key, signed_text, hashlib.sha256).hexdigest()
-        url = f"{self.url}/sandbox-reports/{report_id}{_PAYLOAD_SUFFIX}"
-        return f"{url}?{query}&X-Amz-Signature={signature}"
+    def _sign_query(self, report: Report, issued: int) -> str:
+        """Return the query of a link that is issued at a moment, in milliseconds."""
+        lifetime = int(self.link_lifetime(report))
+        parameters = [
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            f"X-Amz-Date={issued}",
+            f"X-Amz-Expires={lifetime}",
+        ]
+        query = "&".join(parameters)
+        signed_text = f"{report.report_id}?{query}"
+        digest = hmac.new(self._signing_key, signed_text.encode(), hashlib.sha256)
+        signature = digest.hexdigest()
+        return f"{query}&X-Amz-Signature={signature}"
+
+
+def _has_credentials(request: Request) -> bool:
+    for header, _ in request.headers:
+        name = header.lower()
+        if name == "authorization" or name.startswith("amazon-"):
+            return True
+    return False
 
 
 def _signature_error() -> Response:
@@ -173,7 +190,8 @@ def _signature_error() -> Response:
 
 def _compress(rows: list[JsonRow]) -> bytes:
     text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode(), compresslevel=6, mtime=0)
+    content = text.encode()
+    return gzip.compress(content, compresslevel=6, mtime=0)
 
 
 EMPTY_PAYLOAD: Final = _compress([])

@@ -7,6 +7,9 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+JsonObject = dict[str, Any]
+"""An object of JSON: a request's body, a response's document."""
+
 
 class ApiErrorResponse(Exception):
     """An error response of the API.
@@ -66,5 +69,6 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 def xml_error(status: int, code: str, message: str) -> Response:
     """Return an error response of storage."""
-    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    text = f"<?xml version='1.0'?>{error}"
     return Response(text, status=status, content_type="application/xml")

@@ -54,32 +54,22 @@ class Router:
     def __init__(self, settings: Settings) -> None:
         self.requests: list[RecordedRequest] = []
         self.scripts: dict[str, deque[ScriptedResponse]] = {}
-        self.access = AccessControl(settings, Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN))
+        client = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
+        self.access = AccessControl(settings, client)
         self.store = ReportStore(settings)
         self._settings = settings
         self._lock = Lock()
         self._v2 = OperationsV2(settings, self.access, self.store)
         v3 = OperationsV3(settings, self.access, self.store)
         listings = ListOperations(settings, self.access)
-        report, v2_report = "/reporting/reports/<report_id>", "/v2/reports/<report_id>"
-        self.api_routes = Map(
-            [
-                _rule("POST", "/auth/o2/token", "token", self.access.issue_token),
-                _rule("GET", "/v2/profiles", "profiles", listings.list_profiles),
-                _rule("GET", "/sd/campaigns", "campaigns", listings.list_campaigns),
-                _rule(
-                    "POST", "/sd/<record_type>/report", "request_report", self._v2.request_report
-                ),
-                _rule("GET", v2_report, "get_report_status", self._v2.get_report_status),
-                _rule("GET", f"{v2_report}/download", "download_report", self._v2.download_report),
-                _rule("POST", "/reporting/reports", "create_report", v3.create_report),
-                _rule("GET", report, "get_report", v3.get_report),
-                _rule("DELETE", report, "delete_report", v3.delete_report),
-            ]
-        )
-        self.storage_routes = Map(
-            [_rule("GET", "/<bucket>/<name>", "storage", self.store.serve_payload)]
-        )
+        shared_rules = [
+            _rule("POST", "/auth/o2/token", "token", self.access.issue_token),
+            _rule("GET", "/v2/profiles", "profiles", listings.list_profiles),
+            _rule("GET", "/sd/campaigns", "campaigns", listings.list_campaigns),
+        ]
+        self.api_routes = Map([*shared_rules, *_v2_rules(self._v2), *_v3_rules(v3)])
+        storage_rule = _rule("GET", "/<bucket>/<name>", "storage", self.store.serve_payload)
+        self.storage_routes = Map([storage_rule])
 
     def set_urls(self, api: str, storage: str) -> None:
         """Set the base URLs of the API and of storage, which are in responses."""
@@ -94,7 +84,8 @@ class Router:
             if not script or script[0].stage != "unread":
                 return None
             received_at = self._settings.monotonic()
-            self.requests.append(RecordedRequest(operation, method, path, 0, received_at))
+            recorded = RecordedRequest(operation, method, path, 0, received_at)
+            self.requests.append(recorded)
             return script.popleft()
 
     def handle(self, routes: Map, request: Request) -> tuple[Response | None, ScriptedResponse]:
@@ -125,6 +116,27 @@ class Router:
             return script.popleft() if script else DEFAULT
 
 
+def _v2_rules(v2: OperationsV2) -> list[Rule]:
+    create_path = "/sd/<record_type>/report"
+    report_path = "/v2/reports/<report_id>"
+    download_path = f"{report_path}/download"
+    return [
+        _rule("POST", create_path, "request_report", v2.request_report),
+        _rule("GET", report_path, "get_report_status", v2.get_report_status),
+        _rule("GET", download_path, "download_report", v2.download_report),
+    ]
+
+
+def _v3_rules(v3: OperationsV3) -> list[Rule]:
+    create_path = "/reporting/reports"
+    report_path = f"{create_path}/<report_id>"
+    return [
+        _rule("POST", create_path, "create_report", v3.create_report),
+        _rule("GET", report_path, "get_report", v3.get_report),
+        _rule("DELETE", report_path, "delete_report", v3.delete_report),
+    ]
+
+
 def _rule(method: str, path: str, name: str, handler: Callable[..., Response]) -> Rule:
     return Rule(path, endpoint=_Operation(name, handler), methods=[method])
 
@@ -134,7 +146,8 @@ def _match(routes: Map, method: str, path: str) -> _Operation:
     try:
         operation, arguments = routes.bind("").match(path, method)
     except HTTPException as error:
-        not_found = ApiErrorResponse(error.code or 404, "NOT_FOUND", error.description or "")
+        status = error.code or 404
+        not_found = ApiErrorResponse(status, "NOT_FOUND", error.description or "")
         return _Operation("", lambda request: not_found.response(request.path))
     handler = partial(operation.handler, **arguments)
     return _Operation(operation.name, partial(_handle_errors, handler))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from werkzeug.wrappers import Request, Response
 
@@ -19,6 +19,7 @@ from sdanalytics.sandbox.access import AccessControl
 from sdanalytics.sandbox.report_store import Report, ReportStore
 from sdanalytics.sandbox.responses import (
     ApiErrorResponse,
+    JsonObject,
     bad_request,
     json_response,
     unprocessable,
@@ -87,18 +88,20 @@ class OperationsV2:
         self._access.check_rate(operation, advertiser)
         return self._store.find(report_id, "v2", advertiser)
 
-    def _check_body(self, body: dict[str, Any], record_type: str, advertiser: Advertiser) -> None:
-        if record_type == "asins" and advertiser.account_type != "seller":
+    def _check_body(self, body: JsonObject, record_type: str, advertiser: Advertiser) -> None:
+        is_seller = advertiser.account_type == "seller"
+        if record_type == "asins" and not is_seller:
             raise bad_request("The asins report is for sellers only")
         self._check_report_date(str(body["reportDate"]), advertiser)
-        if body["tactic"] not in TACTICS:
-            raise unprocessable(f"Invalid tactic {body['tactic']}")
+        tactic = body["tactic"]
+        if tactic not in TACTICS:
+            raise unprocessable(f"Invalid tactic {tactic}")
         segment = body.get("segment")
         if segment is not None:
             _check_segment(segment, record_type)
         metrics = str(body["metrics"]).split(",")
         _check_metrics(metrics, record_type, segment)
-        if "sku" in metrics and advertiser.account_type != "seller":
+        if "sku" in metrics and not is_seller:
             raise bad_request("sku is not supported for vendors")
 
     def _check_report_date(self, text: str, advertiser: Advertiser) -> None:
@@ -106,7 +109,8 @@ class OperationsV2:
             day = _parse_report_date(text)
         except ValueError:
             raise bad_request(f"Report date {text} is not YYYYMMDD") from None
-        age = (advertiser.today(self._settings.now()) - day).days
+        today = advertiser.today(self._settings.now())
+        age = (today - day).days
         if age < 0:
             raise unprocessable("Report date is in the future")
         if age > self._settings.history_days:
@@ -117,9 +121,7 @@ class OperationsV2:
                 f"{self._settings.history_days} days.",
             )
 
-    def _create_report(
-        self, record_type: str, body: dict[str, Any], advertiser: Advertiser
-    ) -> Report:
+    def _create_report(self, record_type: str, body: JsonObject, advertiser: Advertiser) -> Report:
         number = len(self._store.reports) + _FIRST_REPORT_NUMBER
         report = Report(
             report_id=f"amzn1.sdAPI.v1.p1.{number:08d}.{uuid.uuid4()}",
@@ -151,9 +153,9 @@ class OperationsV2:
         is_built = self._settings.monotonic() >= report.ready_at
         return report.status if is_built else "IN_PROGRESS"
 
-    def _to_document(self, report: Report) -> dict[str, Any]:
+    def _to_document(self, report: Report) -> JsonObject:
         status = self._status(report)
-        document: dict[str, Any] = {
+        document: JsonObject = {
             "reportId": report.report_id,
             "recordType": _RECORD_TYPE_NAMES[report.record_type],
             "status": status,
@@ -171,11 +173,12 @@ class OperationsV2:
         return document
 
 
-def _parse_body(request: Request, record_type: str) -> dict[str, Any]:
+def _parse_body(request: Request, record_type: str) -> JsonObject:
     if record_type not in RECORD_TYPES:
         raise bad_request(f"Unknown record type {record_type}")
     body = request.get_json(silent=True)
-    if request.mimetype != "application/json" or not isinstance(body, dict):
+    is_json = request.mimetype == "application/json"
+    if not is_json or not isinstance(body, dict):
         raise bad_request("The body is not JSON")
     missing = [name for name in _REQUIRED_FIELDS if not body.get(name)]
     if missing:
@@ -184,7 +187,8 @@ def _parse_body(request: Request, record_type: str) -> dict[str, Any]:
 
 
 def _parse_report_date(text: str) -> date:
-    return datetime.strptime(text, "%Y%m%d").date()
+    moment = datetime.strptime(text, "%Y%m%d")
+    return moment.date()
 
 
 def _check_segment(segment: object, record_type: str) -> None:

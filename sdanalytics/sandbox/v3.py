@@ -18,6 +18,7 @@ from sdanalytics.sandbox.access import AccessControl
 from sdanalytics.sandbox.report_store import EMPTY_PAYLOAD, Report, ReportStore
 from sdanalytics.sandbox.responses import (
     ApiErrorResponse,
+    JsonObject,
     bad_request,
     json_response,
     report_not_found,
@@ -46,9 +47,9 @@ class OperationsV3:
         with self._store.lock:
             self._access.check_rate("create_report", advertiser, self._store.list_building)
             body = _read_body(request)
-            today = advertiser.today(self._settings.now())
-            parsed = V3Request.parse(body, advertiser, today, self._settings.v3_history_days)
-            _check_duplicate(body, self._store.list_building(advertiser))
+            parsed = self._parse(body, advertiser)
+            building = self._store.list_building(advertiser)
+            _check_duplicate(body, building)
             report = self._create_report(body, parsed, advertiser)
         return json_response(self._to_document(report))
 
@@ -67,6 +68,11 @@ class OperationsV3:
             report.ready_at = self._settings.monotonic()
         return json_response(self._to_document(report))
 
+    def _parse(self, body: object, advertiser: Advertiser) -> V3Request:
+        today = advertiser.today(self._settings.now())
+        history_days = self._settings.v3_history_days
+        return V3Request.parse(body, advertiser, today, history_days)
+
     def _find_report(self, request: Request, report_id: str, operation: str) -> Report:
         advertiser = self._access.check_access(request)
         self._access.check_rate(operation, advertiser)
@@ -75,9 +81,7 @@ class OperationsV3:
             raise report_not_found(report_id)
         return report
 
-    def _create_report(
-        self, body: dict[str, Any], parsed: V3Request, advertiser: Advertiser
-    ) -> Report:
+    def _create_report(self, body: JsonObject, parsed: V3Request, advertiser: Advertiser) -> Report:
         report = Report(
             report_id=str(uuid.uuid4()),
             api="v3",
@@ -100,7 +104,7 @@ class OperationsV3:
         half_time = (report.asked_at + report.ready_at) / 2
         return "PROCESSING" if now >= half_time else "PENDING"
 
-    def _to_document(self, report: Report) -> dict[str, Any]:
+    def _to_document(self, report: Report) -> JsonObject:
         status = self._status(report)
         created = _format_moment(report.created)
         document = {
@@ -124,15 +128,18 @@ class OperationsV3:
             document |= self._result_fields(report)
         return document
 
-    def _result_fields(self, report: Report) -> dict[str, Any]:
-        build_time = timedelta(seconds=report.ready_at - report.asked_at)
-        generated = _format_moment(report.created + build_time)
-        fields: dict[str, Any] = {"updatedAt": generated, "generatedAt": generated}
-        if self._settings.v3_empty_url and report.payload == EMPTY_PAYLOAD:
+    def _result_fields(self, report: Report) -> JsonObject:
+        seconds = report.ready_at - report.asked_at
+        moment = report.created + timedelta(seconds=seconds)
+        generated = _format_moment(moment)
+        fields: JsonObject = {"updatedAt": generated, "generatedAt": generated}
+        is_empty = report.payload == EMPTY_PAYLOAD
+        if is_empty and self._settings.v3_empty_url:
             return fields
         lifetime = timedelta(seconds=self._store.link_lifetime(report))
+        expires = self._settings.now() + lifetime
         fields["url"] = self._store.make_link(report)
-        fields["urlExpiresAt"] = _format_moment(self._settings.now() + lifetime)
+        fields["urlExpiresAt"] = _format_moment(expires)
         fields["fileSize"] = len(report.payload)
         return fields
 
@@ -148,7 +155,7 @@ def _read_body(request: Request) -> Any:
     return body
 
 
-def _check_duplicate(body: dict[str, Any], building: Iterable[Report]) -> None:
+def _check_duplicate(body: JsonObject, building: Iterable[Report]) -> None:
     """Raise a 425 for a report that is being built already."""
     for report in building:
         if report.api == "v3" and _is_duplicate(body, report.request):
@@ -156,7 +163,7 @@ def _check_duplicate(body: dict[str, Any], building: Iterable[Report]) -> None:
             raise ApiErrorResponse(425, "TOO_EARLY", details)
 
 
-def _is_duplicate(body: dict[str, Any], other: dict[str, Any]) -> bool:
+def _is_duplicate(body: JsonObject, other: JsonObject) -> bool:
     return all(body[name] == other[name] for name in _DUPLICATE_FIELDS)
 
 

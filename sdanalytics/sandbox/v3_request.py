@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sdanalytics.model.metrics import (
     CATALOGUE,
@@ -13,7 +13,7 @@ from sdanalytics.model.metrics import (
     available_metrics,
     segmented_record_types,
 )
-from sdanalytics.sandbox.responses import bad_request
+from sdanalytics.sandbox.responses import JsonObject, bad_request
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 
 MAX_DAYS: Final = 31
@@ -46,6 +46,13 @@ _CONFIGURATION: Final[_Fields] = {
     "format": str,
 }
 _FILTER: Final[_Fields] = {"field": str, "values": list}
+
+
+class _ReportType(NamedTuple):
+    """Version 2's names for a report type and its group."""
+
+    record_type: str
+    segment: str | None
 
 
 @dataclass(frozen=True)
@@ -83,25 +90,26 @@ class V3Request:
             "configuration", fields["configuration"], _CONFIGURATION, {"filters": list}
         )
         _check_allowed_values(configuration)
-        record_type, segment = _parse_report_type(configuration)
+        report_type = _parse_report_type(configuration)
         columns = _validate_names("configuration columns", configuration["columns"])
-        available = _available_columns(record_type, segment, advertiser)
+        available = _available_columns(report_type, advertiser)
         time_unit = configuration["timeUnit"]
         _check_columns(columns, available | _DAY_COLUMNS[time_unit])
         days = _parse_days(fields, today, history_days)
+        filters = configuration.get("filters") or []
         return cls(
-            record_type=record_type,
-            segment=segment,
+            record_type=report_type.record_type,
+            segment=report_type.segment,
             days=days,
             columns=columns,
             is_daily=time_unit == "DAILY",
-            filters=_parse_filters(configuration.get("filters") or [], available),
+            filters=_parse_filters(filters, available),
         )
 
 
 def _validate_fields(
     where: str, value: object, required: _Fields, optional: _Fields | None = None
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return an object that has all required fields, and no others but the optional ones."""
     if not isinstance(value, dict):
         raise bad_request(f"{where} is not an object")
@@ -112,9 +120,8 @@ def _validate_fields(
         if not is_absent and not isinstance(content, types.get(name, ())):
             invalid.append(name)
     if invalid:
-        raise bad_request(
-            f"{where} includes missing, unknown or invalid fields: ({', '.join(invalid)})"
-        )
+        names = ", ".join(invalid)
+        raise bad_request(f"{where} includes missing, unknown or invalid fields: ({names})")
     return value
 
 
@@ -125,44 +132,46 @@ def _validate_names(where: str, values: Sequence[Any]) -> list[str]:
     return names
 
 
-def _check_allowed_values(configuration: Mapping[str, Any]) -> None:
+def _check_allowed_values(configuration: JsonObject) -> None:
     for name, allowed in _ALLOWED_VALUES.items():
         if configuration[name] not in allowed:
-            raise bad_request(
-                f"configuration {name} is invalid. Allowed values: {', '.join(allowed)}"
-            )
+            values = ", ".join(allowed)
+            raise bad_request(f"configuration {name} is invalid. Allowed values: {values}")
 
 
-def _parse_report_type(configuration: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Return the record type and the segment."""
+def _parse_report_type(configuration: JsonObject) -> _ReportType:
     type_id = configuration["reportTypeId"]
-    groups = _groups(type_id)
+    groups = _find_groups(type_id)
     if not groups:
         raise bad_request("configuration reportTypeId is unknown or invalid")
     names = _validate_names("configuration groupBy", configuration["groupBy"])
     if len(names) != 1 or names[0] not in groups:
+        allowed = ", ".join(groups)
         raise bad_request(
-            f"configuration groupBy is invalid for {type_id}. Allowed values: {', '.join(groups)}"
+            f"configuration groupBy is invalid for {type_id}. Allowed values: {allowed}"
         )
     return groups[names[0]]
 
 
-def _groups(type_id: str) -> dict[str, tuple[str, str | None]]:
-    """Return the record type and segment by the group, of one report type."""
+def _find_groups(type_id: str) -> dict[str, _ReportType]:
+    """Return the groups that a report type allows; none where it is unknown."""
+    groups = {}
     for (known_id, group), record_type in _REPORT_TYPES.items():
-        if known_id == type_id:
-            groups: dict[str, tuple[str, str | None]] = {group: (record_type, None)}
-            if record_type in segmented_record_types():
-                groups[MATCHED_TARGET] = record_type, MATCHED_TARGET
-            return groups
-    return {}
+        if known_id != type_id:
+            continue
+        groups[group] = _ReportType(record_type, None)
+        if record_type in segmented_record_types():
+            groups[MATCHED_TARGET] = _ReportType(record_type, MATCHED_TARGET)
+    return groups
 
 
-def _available_columns(record_type: str, segment: str | None, advertiser: Advertiser) -> set[str]:
+def _available_columns(report_type: _ReportType, advertiser: Advertiser) -> set[str]:
     """Return the columns of a report; vendors have neither purchased products nor SKUs."""
+    record_type, segment = report_type
     columns = set()
     for name in available_metrics(record_type, segment, api="v3"):
-        columns.add(str(CATALOGUE[name].v3_name))
+        metric = CATALOGUE[name]
+        columns.add(str(metric.v3_name))
     if advertiser.account_type == "seller":
         return columns
     if record_type == "asins":
@@ -178,13 +187,16 @@ def _check_columns(columns: Iterable[str], allowed: Collection[str]) -> None:
 
 def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, list[str]]:
     """Return the allowed values by column."""
-    valid = [_validate_fields("configuration filters", item, _FILTER) for item in filters]
-    invalid = [item["field"] for item in valid if item["field"] not in available]
+    where = "configuration filters"
+    for item in filters:
+        _validate_fields(where, item, _FILTER)
+    invalid = [item["field"] for item in filters if item["field"] not in available]
     if invalid:
-        raise bad_request(f"configuration filters includes fields: ({', '.join(invalid)})")
+        raise bad_request(f"{where} includes fields: ({', '.join(invalid)})")
     values = {}
-    for item in valid:
-        values[item["field"]] = _validate_names("configuration filters", item["values"])
+    for item in filters:
+        column = item["field"]
+        values[column] = _validate_names(where, item["values"])
     return values
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.campaigns import (
     LAUNCH_INTERVAL,
     CampaignTemplate,
@@ -64,7 +65,7 @@ class Advertiser:
         """Return the day in its time zone at a moment (aware)."""
         return now.astimezone(self.zone).date()
 
-    def to_document(self) -> dict[str, Any]:
+    def to_document(self) -> JsonObject:
         """Return the profile as GET /v2/profiles lists it."""
         return {
             "profileId": self.profile_id,

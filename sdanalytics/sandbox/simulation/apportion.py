@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 MetricValues = dict[str, int]
 """Additive metrics by name; money in the currency's smallest unit."""
@@ -39,11 +39,21 @@ def apportion(values: MetricValues, weights: Sequence[float]) -> list[MetricValu
     return shares
 
 
+class _MetricBasis(NamedTuple):
+    """A metric, and the one that it is apportioned by (None: the weights)."""
+
+    name: str
+    basis: str | None
+
+
 @cache
-def _apportion_order(names: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
-    """Pair each metric with the one it is apportioned by; that one is earlier in the order."""
-    pairs = [(name, _apportion_by(name, names)) for name in names]
-    return tuple(sorted(pairs, key=lambda pair: _rank(pair[1])))
+def _apportion_order(names: tuple[str, ...]) -> list[_MetricBasis]:
+    """Return the metrics in an order in which each comes after its basis."""
+    pairs = []
+    for name in names:
+        basis = _apportion_by(name, names)
+        pairs.append(_MetricBasis(name, basis))
+    return sorted(pairs, key=_rank)
 
 
 def _apportion_by(name: str, names: Container[str]) -> str | None:
@@ -62,11 +72,11 @@ def _apportion_by(name: str, names: Container[str]) -> str | None:
     return basis
 
 
-def _rank(basis: str | None) -> int:
+def _rank(pair: _MetricBasis) -> int:
     """Return a sort key: a metric comes before those that are apportioned by it."""
-    if basis is None:
+    if pair.basis is None:
         return 0
-    if "NewToBrand" in basis or "SKU" in basis:
+    if "NewToBrand" in pair.basis or "SKU" in pair.basis:
         return 2
     return 1
 
@@ -74,12 +84,13 @@ def _rank(basis: str | None) -> int:
 def _split_integer(value: int, weights: Sequence[float]) -> Iterator[int]:
     """Yield integers in proportion to the weights; they add up to `value`."""
     total = sum(weights) or 1
-    yielded, cumulative = 0, 0.0
+    previous = 0
+    cumulative = 0.0
     for weight in weights:
         cumulative += weight
-        amount = round(value * cumulative / total) - yielded
-        yielded += amount
-        yield amount
+        upper = round(value * cumulative / total)
+        yield upper - previous
+        previous = upper
 
 
 def sum_metrics(items: Iterable[MetricValues]) -> MetricValues:
@@ -96,6 +107,7 @@ def make_weights(key: str, count: int) -> list[float]:
     rng = random.Random(key)
     weights = []
     for position in range(count):
-        weight = 1.0 / (position + 1) ** 0.8 * rng.uniform(0.7, 1.3)
+        weight = 1.0 / (position + 1) ** 0.8
+        weight *= rng.uniform(0.7, 1.3)
         weights.append(weight)
     return weights

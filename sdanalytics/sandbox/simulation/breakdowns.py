@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_ad_groups
 from sdanalytics.sandbox.simulation.apportion import (
     MetricValues,
@@ -37,7 +38,7 @@ class ReportRow(NamedTuple):
     """
 
     group: AdGroup
-    identity: dict[str, Any]
+    identity: JsonObject
     metrics: MetricValues
 
 
@@ -68,9 +69,14 @@ def break_down(
 
 
 def _by_campaign(days: _Days) -> Iterator[ReportRow]:
-    for _, members in groupby(days, key=lambda pair: pair[0].campaign_id):
-        groups, metrics = zip(*members, strict=True)
+    for _, campaign_days in groupby(days, key=_campaign_id):
+        groups, metrics = zip(*campaign_days, strict=True)
         yield ReportRow(groups[0], {}, sum_metrics(metrics))
+
+
+def _campaign_id(group_day: tuple[AdGroup, MetricValues]) -> int:
+    group, _ = group_day
+    return group.campaign_id
 
 
 def _by_ad_group(days: _Days) -> Iterator[ReportRow]:
@@ -80,11 +86,12 @@ def _by_ad_group(days: _Days) -> Iterator[ReportRow]:
 
 def _by_product_ad(days: _Days) -> Iterator[ReportRow]:
     for group, metrics in days:
-        weights = make_weights(f"ads/{group.id}", len(group.products))
+        products = group.products
+        weights = make_weights(f"ads/{group.id}", len(products))
         shares = apportion(metrics, weights)
-        for product, share in zip(group.products, shares, strict=True):
+        for product, share in zip(products, shares, strict=True):
             identity = {
-                "adId": group.id + 1 + group.products.index(product),
+                "adId": group.id + 1 + products.index(product),
                 "asin": make_asin(product),
                 "sku": make_sku(product),
             }
@@ -95,59 +102,76 @@ def _by_target(days: _Days) -> Iterator[ReportRow]:
     for group, metrics in days:
         targets = _list_targets(group)
         weights = make_weights(f"targets/{group.id}", len(targets))
+        shares = apportion(metrics, weights)
         target_id = group.id + _TARGET_ID_OFFSET
-        for target, share in zip(targets, apportion(metrics, weights), strict=True):
-            yield ReportRow(group, {"targetId": target_id} | target, share)
+        for target, share in zip(targets, shares, strict=True):
+            identity = {"targetId": target_id} | target
+            yield ReportRow(group, identity, share)
             target_id += 1
 
 
-def _list_targets(group: AdGroup) -> list[dict[str, Any]]:
+def _list_targets(group: AdGroup) -> list[JsonObject]:
     if group.campaign.tactic == "T00020":
         return _contextual_targets(group)
     targets = []
     for days in _AUDIENCE_LOOKBACKS:
         expression = f"views=(exactProduct lookback={days})"
-        targets.append(_make_target(expression, f"viewed in {days} days", "AUDIENCE"))
+        text = f"viewed in {days} days"
+        target = _make_target(expression, text, "AUDIENCE")
+        targets.append(target)
     return targets
 
 
-def _contextual_targets(group: AdGroup) -> list[dict[str, Any]]:
+def _contextual_targets(group: AdGroup) -> list[JsonObject]:
     kind = "TARGETING_EXPRESSION"
     targets = []
     for product in group.campaign.products:
         rival = make_asin(f"rival/{product}")
         expression = f'asin="{rival}"'
-        targets.append(_make_target(expression, expression, kind))
-    targets.append(_make_target("similarProduct", "similar to advertised products", kind))
+        target = _make_target(expression, expression, kind)
+        targets.append(target)
+    similar = _make_target("similarProduct", "similar to advertised products", kind)
+    targets.append(similar)
     return targets
 
 
-def _make_target(expression: str, text: str, kind: str) -> dict[str, Any]:
-    return {"targetingExpression": expression, "targetingText": text, "targetingType": kind}
+def _make_target(expression: str, text: str, kind: str) -> JsonObject:
+    return {
+        "targetingExpression": expression,
+        "targetingText": text,
+        "targetingType": kind,
+    }
 
 
 def _by_purchased_product(days: _Days) -> Iterator[ReportRow]:
     """Yield the halo: purchases of other products than the advertised one."""
     blank = dict.fromkeys(ADDITIVE, 0)
     for row in _by_product_ad(days):
-        halo = {name: value for name, value in row.metrics.items() if name.endswith("OtherSKU")}
-        products = _halo_products(row.group, row.identity["asin"])
-        weights = make_weights(f"halo/{row.identity['adId']}", len(products))
-        for product, share in zip(products, apportion(halo, weights), strict=True):
+        ad_id, asin = row.identity["adId"], row.identity["asin"]
+        products = _halo_products(row.group, asin)
+        weights = make_weights(f"halo/{ad_id}", len(products))
+        shares = apportion(_halo_metrics(row.metrics), weights)
+        for product, share in zip(products, shares, strict=True):
             if not any(share.values()):
                 continue
             identity = row.identity | {"otherAsin": make_asin(product)}
-            listed = {"addToListFromClicks": share["attributedConversions14dOtherSKU"]}
-            yield ReportRow(row.group, identity, blank | share | listed)
+            metrics = blank | share
+            metrics["addToListFromClicks"] = share["attributedConversions14dOtherSKU"]
+            yield ReportRow(row.group, identity, metrics)
+
+
+def _halo_metrics(metrics: MetricValues) -> MetricValues:
+    return {name: value for name, value in metrics.items() if name.endswith("OtherSKU")}
 
 
 def _halo_products(group: AdGroup, advertised_asin: str) -> list[str]:
     """Return what customers of an advertised product buy besides it."""
+    advertised = group.campaign.products
     products = []
-    for product in group.campaign.products:
+    for product in advertised:
         if make_asin(product) != advertised_asin:
             products.append(product)
-    for product in group.campaign.products[:2]:
+    for product in advertised[:2]:
         products.append(f"{product} accessory")
     return products
 
@@ -157,14 +181,18 @@ def _split_by_matched_target(rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
     for row in rows:
         target_id = row.identity.get("targetId", row.group.id)
         key = f"pages/{target_id}"
-        shares = apportion(row.metrics, make_weights(key, _PAGES))
+        weights = make_weights(key, _PAGES)
+        shares = apportion(row.metrics, weights)
         for number, share in enumerate(shares):
-            if share["clicks"] > 0:
-                identity = row.identity | {"matchedTarget": make_asin(f"{key}/{number}")}
-                yield ReportRow(row.group, identity, share)
+            if share["clicks"] == 0:
+                continue
+            page = make_asin(f"{key}/{number}")
+            identity = row.identity | {"matchedTarget": page}
+            yield ReportRow(row.group, identity, share)
 
 
-_BREAKDOWNS: Final[dict[str, Callable[[_Days], Iterator[ReportRow]]]] = {
+_Breakdown = Callable[[_Days], Iterator[ReportRow]]
+_BREAKDOWNS: Final[dict[str, _Breakdown]] = {
     "campaigns": _by_campaign,
     "adGroups": _by_ad_group,
     "productAds": _by_product_ad,

@@ -16,17 +16,19 @@ def make_id(key: str) -> int:
     """Return an id of 18 digits: beyond what a float holds exactly, as Amazon's are."""
     digest = hashlib.sha256(key.encode()).digest()
     number = int.from_bytes(digest[:8], "big")
-    return _MIN_ID + number % _ID_RANGE
+    offset = number % _ID_RANGE
+    return _MIN_ID + offset
 
 
 @cache
 def make_code(key: str, length: int) -> str:
     """Return capital letters and digits, `length` of them."""
     digest = hashlib.sha256(key.encode()).digest()
-    letters = ""
+    code = ""
     for byte in digest[:length]:
-        letters += _CODE_ALPHABET[byte % len(_CODE_ALPHABET)]
-    return letters
+        position = byte % len(_CODE_ALPHABET)
+        code += _CODE_ALPHABET[position]
+    return code
 
 
 def make_asin(product: str) -> str:

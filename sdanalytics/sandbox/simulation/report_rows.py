@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from sdanalytics.model.metrics import CATALOGUE, TACTICS, V2_NAME_BY_V3_NAME, ColumnKind
+from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues, sum_metrics
 from sdanalytics.sandbox.simulation.breakdowns import ReportRow, break_down
 from sdanalytics.sandbox.v3_request import V3Request
 
-JsonRow = dict[str, Any]
+JsonRow = JsonObject
 """A row as it is sent: values by the names of their fields."""
+_DatedRow = tuple[date, ReportRow]
 
 _MONEY: Final = frozenset(n for n, metric in CATALOGUE.items() if metric.kind is ColumnKind.MONEY)
 _VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
@@ -65,9 +67,7 @@ def render_v3_rows(advertiser: Advertiser, request: V3Request, now: datetime) ->
     return rendered
 
 
-def _dated_rows(
-    advertiser: Advertiser, request: V3Request, now: datetime
-) -> Iterator[tuple[date, ReportRow]]:
+def _dated_rows(advertiser: Advertiser, request: V3Request, now: datetime) -> Iterator[_DatedRow]:
     record_type, segment = request.record_type, request.segment
     for day in request.days:
         for tactic in TACTICS:
@@ -75,18 +75,16 @@ def _dated_rows(
                 yield day, row
 
 
-def _aggregate_days(
-    dated_rows: Iterable[tuple[date, ReportRow]],
-) -> Iterator[tuple[date, ReportRow]]:
+def _aggregate_days(dated_rows: Iterable[_DatedRow]) -> Iterator[_DatedRow]:
     """Sum the rows of all days, described as on the last of them."""
-    sums: dict[tuple[Any, ...], tuple[date, ReportRow]] = {}
+    sums: dict[tuple[object, ...], _DatedRow] = {}
     for day, row in dated_rows:
         key = (row.group.id, *row.identity.values())
-        metrics = row.metrics
         if key in sums:
             _, previous = sums[key]
-            metrics = sum_metrics([previous.metrics, metrics])
-        sums[key] = day, row._replace(metrics=metrics)
+            metrics = sum_metrics([previous.metrics, row.metrics])
+            row = row._replace(metrics=metrics)
+        sums[key] = day, row
     yield from sums.values()
 
 
@@ -105,22 +103,26 @@ def _select_fields(values: JsonRow, names: Mapping[str, str]) -> JsonRow:
 
 def _render_row(row: ReportRow, day: date) -> JsonRow:
     """Return all fields that any report has of a row, by the catalogue's names."""
-    return row.identity | _dimensions(row.group, day) | _metric_fields(row.group, row.metrics)
+    dimensions = _dimensions(row.group, day)
+    metrics = _metric_fields(row.group, row.metrics)
+    return row.identity | dimensions | metrics
 
 
 def _dimensions(group: AdGroup, day: date) -> JsonRow:
     campaign = group.campaign
+    state = campaign.state(day)
+    is_vcpm = campaign.cost_type == "VCPM"
     return {
         "campaignId": group.campaign_id,
         "campaignName": campaign.name,
-        "campaignStatus": campaign.state(day),
+        "campaignStatus": state,
         "campaignBudget": campaign.budget,
         "costType": campaign.cost_type,
         "currency": group.advertiser.currency,
         "adGroupId": group.id,
         "adGroupName": group.name,
-        "bidOptimization": "reach" if campaign.cost_type == "VCPM" else "conversions",
-        "adKeywordStatus": campaign.state(day),
+        "bidOptimization": "reach" if is_vcpm else "conversions",
+        "adKeywordStatus": state,
     }
 
 
@@ -134,31 +136,33 @@ def _metric_fields(group: AdGroup, metrics: MetricValues) -> JsonRow:
             fields[name] = _to_amount(value, decimals)
         elif name not in absent:
             fields[name] = value
-    return fields | _ratios(metrics) | _unit_costs(metrics, decimals) | _reach(metrics)
+    fields |= _ratios(metrics)
+    fields |= _unit_costs(metrics, decimals)
+    fields |= _reach(metrics)
+    return fields
 
 
 def _totals(metrics: MetricValues) -> MetricValues:
     """Return metrics after clicks and views together; of searches, those after views only."""
-    search_views = (
-        metrics["viewAttributedBrandedSearches14d"] - metrics["attributedBrandedSearches14d"]
-    )
-    page_views = (
-        metrics["newToBrandDetailPageViewClicks"] + metrics["newToBrandDetailPageViewViews"]
-    )
+    carts = metrics["addToCartClicks"] + metrics["addToCartViews"]
+    lists = metrics["addToListFromClicks"] + metrics["addToListFromViews"]
+    pages = metrics["newToBrandDetailPageViewClicks"]
+    pages += metrics["newToBrandDetailPageViewViews"]
+    searches = metrics["viewAttributedBrandedSearches14d"]
+    searches -= metrics["attributedBrandedSearches14d"]
     return {
-        "addToCart": metrics["addToCartClicks"] + metrics["addToCartViews"],
-        "addToList": metrics["addToListFromClicks"] + metrics["addToListFromViews"],
-        "brandedSearchesViews": max(0, search_views),
-        "newToBrandDetailPageViews": page_views,
+        "addToCart": carts,
+        "addToList": lists,
+        "brandedSearchesViews": max(0, searches),
+        "newToBrandDetailPageViews": pages,
     }
 
 
 def _ratios(metrics: MetricValues) -> JsonRow:
-    impressions, viewable = metrics["impressions"], metrics["viewImpressions"]
-    searches, pages = (
-        metrics["viewAttributedBrandedSearches14d"],
-        metrics["newToBrandDetailPageViews"],
-    )
+    impressions = metrics["impressions"]
+    viewable = metrics["viewImpressions"]
+    searches = metrics["viewAttributedBrandedSearches14d"]
+    pages = metrics["newToBrandDetailPageViews"]
     return {
         "vtr": _to_ratio(viewable, impressions),
         "vctr": _to_ratio(metrics["clicks"], viewable),
@@ -180,7 +184,8 @@ def _unit_costs(metrics: MetricValues, decimals: int) -> JsonRow:
     for name, count in events.items():
         costs[name] = None
         if count:
-            costs[name] = _to_amount(round(metrics["cost"] / count), decimals)
+            cost = round(metrics["cost"] / count)
+            costs[name] = _to_amount(cost, decimals)
     return costs
 
 

@@ -22,6 +22,8 @@ _ATTRIBUTION_WINDOWS: Final = (1, 7, 14, 30)
 """Days."""
 _SAME_SKU_SHARE: Final = 0.68
 _NEW_TO_BRAND_SHARE: Final = 0.36
+_ORDERS_PER_EXTRA_UNIT: Final = 6
+"""One order of so many has a second unit."""
 _VIEW_FACTOR: Final = 1.9
 """Orders of vCPM campaigns after a view or click, by those after a click."""
 _WEEKDAY_FACTORS: Final = (0.94, 0.91, 0.93, 0.97, 1.04, 1.14, 1.12)  # Monday to Sunday
@@ -46,6 +48,17 @@ class _DayFactors(NamedTuple):
 
 _USUAL_DAY: Final = _DayFactors()
 _INCIDENT_DAY: Final = _DayFactors(impressions=2.2, cost=1.7, orders=0.12)
+
+
+class _Noise(NamedTuple):
+    """The random factors of a day."""
+
+    volume: float
+    viewability: float
+    ctr: float
+    price: float
+    cvr: float
+    basket: float
 
 
 class _Traffic(NamedTuple):
@@ -75,9 +88,8 @@ def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
     values["viewImpressions"] = round(traffic.viewable)
     values["clicks"] = round(traffic.clicks)
     values["cost"] = round(traffic.cost)
-    values |= _conversions("attributed", traffic, 1.0, age)
-    is_vcpm = group.campaign.cost_type == "VCPM"
-    values |= _conversions("viewAttributed", traffic, _VIEW_FACTOR if is_vcpm else 1.0, age)
+    values |= _click_conversions(traffic, age)
+    values |= _view_conversions(traffic, age, group.campaign)
     values |= _interest(values, age)
     if group.campaign.video:
         values |= _video_views(traffic.viewable)
@@ -86,80 +98,130 @@ def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
 
 def _simulate_traffic(group: AdGroup, day: date, age: float) -> _Traffic:
     """Draw the day's traffic; `age` is in days."""
-    # The order in which random numbers are drawn is part of the data: keep it.
-    rng = random.Random(f"{group.id}/{day.toordinal()}")
     campaign = group.campaign
-    factors = _INCIDENT_DAY if _is_incident(group, day) else _USUAL_DAY
-    volume = _season(day) * _launch_ramp(campaign, day) * rng.lognormvariate(0.0, 0.12)
-    volume *= min(age, 1.0)
+    noise = _draw_noise(group, day)
+    factors = _day_factors(group, day)
 
-    share = campaign.impressions / campaign.ad_group_count * _AD_GROUP_FACTORS[group.index]
-    impressions = share * volume * factors.impressions
-    viewable = impressions * rng.uniform(0.58, 0.66)
-    clicks = impressions * campaign.ctr * rng.uniform(0.85, 1.15)
-    clicks *= 1.0 + 0.01 * max(0.0, 3.0 - age)
+    volume = _season(day) * _launch_ramp(campaign, day)
+    volume *= noise.volume
+    volume *= min(age, 1.0)
+    impressions = campaign.impressions / campaign.ad_group_count
+    impressions *= _AD_GROUP_FACTORS[group.index]
+    impressions *= volume
+    impressions *= factors.impressions
+    viewable = impressions * noise.viewability
+    clicks = impressions * campaign.ctr
+    clicks *= noise.ctr
+    clicks *= _invalid_click_factor(age)
 
     minor_units = 10**group.advertiser.decimals
     charged = clicks if campaign.cost_type == "CPC" else viewable / 1000
-    cost = charged * campaign.price * minor_units * rng.uniform(0.92, 1.08) * factors.cost
-    orders = clicks * campaign.cvr * rng.uniform(0.75, 1.25) * factors.orders
-    basket = campaign.basket * minor_units * rng.uniform(0.9, 1.1)
+    cost = charged * campaign.price
+    cost *= minor_units
+    cost *= noise.price
+    cost *= factors.cost
+    orders = clicks * campaign.cvr
+    orders *= noise.cvr
+    orders *= factors.orders
+    basket = campaign.basket * minor_units * noise.basket
     return _Traffic(impressions, viewable, clicks, cost, orders, basket)
 
 
-def _is_incident(group: AdGroup, day: date) -> bool:
-    """Return whether a campaign with incidents has one: 8 of every 21 days."""
-    return group.campaign.has_incidents and (day.toordinal() + group.campaign_id) % 21 < 8
+def _draw_noise(group: AdGroup, day: date) -> _Noise:
+    rng = random.Random(f"{group.id}/{day.toordinal()}")
+    # The order in which random numbers are drawn is part of the data: keep it.
+    return _Noise(
+        volume=rng.lognormvariate(0.0, 0.12),
+        viewability=rng.uniform(0.58, 0.66),
+        ctr=rng.uniform(0.85, 1.15),
+        price=rng.uniform(0.92, 1.08),
+        cvr=rng.uniform(0.75, 1.25),
+        basket=rng.uniform(0.9, 1.1),
+    )
 
 
-def _conversions(prefix: str, traffic: _Traffic, factor: float, age: float) -> MetricValues:
+def _day_factors(group: AdGroup, day: date) -> _DayFactors:
+    """Return the factors of a day; campaigns with incidents have one on 8 of 21 days."""
+    if not group.campaign.has_incidents:
+        return _USUAL_DAY
+    position = (day.toordinal() + group.campaign_id) % 21
+    is_incident = position < 8
+    return _INCIDENT_DAY if is_incident else _USUAL_DAY
+
+
+def _invalid_click_factor(age: float) -> float:
+    """Return the factor of clicks that are removed as invalid within three days."""
+    days_left = max(0.0, 3.0 - age)
+    return 1.0 + 0.01 * days_left
+
+
+def _click_conversions(traffic: _Traffic, age: float) -> MetricValues:
+    return _conversions("attributed", traffic.orders, traffic.clicks, traffic.basket, age)
+
+
+def _view_conversions(traffic: _Traffic, age: float, campaign: CampaignTemplate) -> MetricValues:
+    """Return the conversions after a click or view; only vCPM campaigns have more of them."""
+    factor = _VIEW_FACTOR if campaign.cost_type == "VCPM" else 1.0
+    orders = traffic.orders * factor
+    clicks = traffic.clicks * factor
+    return _conversions("viewAttributed", orders, clicks, traffic.basket, age)
+
+
+def _conversions(
+    prefix: str, orders: float, clicks: float, basket: float, age: float
+) -> MetricValues:
     """Return the conversion metrics of one kind of attribution.
 
     Parameters
     ----------
     prefix : str
         The first word of the metrics' names.
-    factor : float
-        Conversions of this kind by those after a click.
+    orders, clicks : float
+        Orders that there will be in the end, and what page views and searches depend on.
+    basket : float
+        Sales of an order.
     age : float
         Days since the day began.
     """
-    orders, clicks = traffic.orders * factor, traffic.clicks * factor
     values: MetricValues = {}
+    retained = _retained_share(age)
     for window in _ATTRIBUTION_WINDOWS:
-        matured = orders * _attributed_share(min(age, window)) * _retained_share(age)
-        values |= _window_conversions(prefix, f"{window}d", int(matured), traffic.basket)
+        attributed = _attributed_share(min(age, window))
+        count = int(orders * attributed * retained)
+        values |= _window_conversions(prefix, f"{window}d", count, basket)
     count = values[f"{prefix}Conversions14d"]
     sales = values[f"{prefix}Sales14d"]
-    new = round(count * _NEW_TO_BRAND_SHARE)
-    pages = clicks * 1.5 * _attributed_share(min(3 * age, 30.0))
-    searches = clicks * 0.07 * _attributed_share(min(age, 14.0))
-    values |= {
-        f"{prefix}OrdersNewToBrand14d": new,
-        f"{prefix}UnitsOrderedNewToBrand14d": new + new // 6,
-        f"{prefix}SalesNewToBrand14d": _prorate(sales, new, count),
-        f"{prefix}DetailPageView14d": round(pages),
-        f"{prefix}BrandedSearches14d": round(searches),
-    }
+    new_orders = round(count * _NEW_TO_BRAND_SHARE)
+    new_units = new_orders + new_orders // _ORDERS_PER_EXTRA_UNIT
+    page_share = _attributed_share(min(3 * age, 30.0))
+    search_share = _attributed_share(min(age, 14.0))
+    values[f"{prefix}OrdersNewToBrand14d"] = new_orders
+    values[f"{prefix}UnitsOrderedNewToBrand14d"] = new_units
+    values[f"{prefix}SalesNewToBrand14d"] = _prorate(sales, new_orders, count)
+    values[f"{prefix}DetailPageView14d"] = round(clicks * 1.5 * page_share)
+    values[f"{prefix}BrandedSearches14d"] = round(clicks * 0.07 * search_share)
     return values
 
 
 def _window_conversions(prefix: str, window: str, count: int, basket: float) -> MetricValues:
     """Return orders, units and sales within one attribution window, such as ``14d``."""
-    same = round(count * _SAME_SKU_SHARE)
-    other = count - same
-    extra_units = count // 6
+    same_sku = round(count * _SAME_SKU_SHARE)
+    other_sku = count - same_sku
+    extra_units = count // _ORDERS_PER_EXTRA_UNIT
     sales = round(count * basket)
-    same_sales = _prorate(sales, same, count)
+    same_sku_sales = _prorate(sales, same_sku, count)
+    orders_name = f"{prefix}Conversions{window}"
+    units_name = f"{prefix}UnitsOrdered{window}"
+    sales_name = f"{prefix}Sales{window}"
     return {
-        f"{prefix}Conversions{window}": count,
-        f"{prefix}Conversions{window}SameSKU": same,
-        f"{prefix}Conversions{window}OtherSKU": other,
-        f"{prefix}UnitsOrdered{window}": count + extra_units,
-        f"{prefix}UnitsOrdered{window}OtherSKU": other + extra_units,
-        f"{prefix}Sales{window}": sales,
-        f"{prefix}Sales{window}SameSKU": same_sales,
-        f"{prefix}Sales{window}OtherSKU": sales - same_sales,
+        orders_name: count,
+        f"{orders_name}SameSKU": same_sku,
+        f"{orders_name}OtherSKU": other_sku,
+        units_name: count + extra_units,
+        f"{units_name}OtherSKU": other_sku + extra_units,
+        sales_name: sales,
+        f"{sales_name}SameSKU": same_sku_sales,
+        f"{sales_name}OtherSKU": sales - same_sku_sales,
     }
 
 
@@ -172,9 +234,11 @@ def _prorate(value: int, part: int, whole: int) -> int:
 
 def _interest(values: MetricValues, age: float) -> MetricValues:
     """Return the metrics that only version 3 has; nobody here sells books to borrow."""
-    clicks, viewable = values["clicks"], values["viewImpressions"]
+    clicks = values["clicks"]
+    viewable = values["viewImpressions"]
     pages = values["attributedDetailPageView14d"]
     view_pages = values["viewAttributedDetailPageView14d"] - pages
+    new_sales = values["viewAttributedSalesNewToBrand14d"]
     share = _attributed_share(min(age, 14.0))
     return {
         "addToCartClicks": round(clicks * 0.21 * share),
@@ -183,7 +247,7 @@ def _interest(values: MetricValues, age: float) -> MetricValues:
         "addToListFromViews": round(viewable * 0.0001 * share),
         "newToBrandDetailPageViewClicks": round(pages * 0.7),
         "newToBrandDetailPageViewViews": round(view_pages * 0.7),
-        "longTermSales": round(values["viewAttributedSalesNewToBrand14d"] * 1.6),
+        "longTermSales": round(new_sales * 1.6),
     }
 
 
@@ -193,22 +257,28 @@ def _video_views(viewable: float) -> MetricValues:
 
 def _attributed_share(days: float) -> float:
     """Return the share of conversions that arrive within some days of the ad interaction."""
-    return 1.0 - 0.62 * math.exp(-days / 1.1) - 0.38 * math.exp(-days / 5.5)
+    early = 0.62 * math.exp(-days / 1.1)
+    late = 0.38 * math.exp(-days / 5.5)
+    return 1.0 - early - late
 
 
 def _retained_share(age: float) -> float:
     """Return the share of conversions not yet cancelled or returned, `age` days later."""
-    lost = min(1.0, max(0.0, (age - 26.0) / 16.0))
-    return 1.0 - 0.03 * lost
+    progress = (age - 26.0) / 16.0
+    progress = min(1.0, max(0.0, progress))
+    return 1.0 - 0.03 * progress
 
 
 def _season(day: date) -> float:
     """Return the factor of the weekday, the time of the year and the week of Black Friday."""
+    weekly = _WEEKDAY_FACTORS[day.weekday()]
     day_of_year = day.timetuple().tm_yday
-    yearly = 1.0 + 0.12 * math.sin(2 * math.pi * (day_of_year - 80) / 365)
-    days_to_sale = (day - date(day.year, 11, 29)).days
-    sale = 1.0 + 0.7 * math.exp(-((days_to_sale / 3.0) ** 2))
-    return _WEEKDAY_FACTORS[day.weekday()] * yearly * sale
+    angle = 2 * math.pi * (day_of_year - 80) / 365
+    yearly = 1.0 + 0.12 * math.sin(angle)
+    black_friday = date(day.year, 11, 29)
+    distance = (day - black_friday).days / 3.0
+    sale = 1.0 + 0.7 * math.exp(-(distance**2))
+    return weekly * yearly * sale
 
 
 def _launch_ramp(campaign: CampaignTemplate, day: date) -> float:
