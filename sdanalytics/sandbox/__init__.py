@@ -15,7 +15,7 @@ import lazy_loader
 
 from sdanalytics.sandbox.launcher import missing_package_error
 
-# Public names stand in __init__.pyi, once, and load when they are used.
+# Public names are listed once, in __init__.pyi, and load when they are used.
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

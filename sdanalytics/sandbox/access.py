@@ -36,7 +36,8 @@ class AccessControl:
 
     def issue_token(self, request: Request) -> Response:
         """Give an access token for the refresh token."""
-        form, client = request.form, self._client
+        form = request.form
+        client = self._client
         caller = form.get("client_id"), form.get("client_secret")
         if caller != (client.client_id, client.client_secret):
             return _login_error(401, "invalid_client", "Unknown client")
@@ -70,7 +71,8 @@ class AccessControl:
         authorization = request.headers.get("Authorization", "")
         scheme, _, token = authorization.partition(" ")
         expiry = self._token_expiries.get(token, 0.0)
-        if scheme != "Bearer" or expiry <= self._settings.monotonic():
+        has_expired = expiry <= self._settings.monotonic()
+        if scheme != "Bearer" or has_expired:
             raise unauthorized("The access token is invalid or has expired")
         client_id = request.headers.get("Amazon-Advertising-API-ClientId")
         if client_id != self._client.client_id:
@@ -82,7 +84,9 @@ class AccessControl:
         scope = request.headers.get("Amazon-Advertising-API-Scope", "")
         if not scope:
             raise bad_request("Scope header is missing")
-        advertiser = ADVERTISERS.get(int(scope)) if scope.isdigit() else None
+        advertiser = None
+        if scope.isdigit():
+            advertiser = ADVERTISERS.get(int(scope))
         if advertiser is None:
             raise unauthorized(f"Not authorized to access scope {scope}")
         if advertiser.profile_id in self._settings.unregistered:

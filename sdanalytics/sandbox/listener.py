@@ -20,7 +20,7 @@ from werkzeug.wrappers import Request, Response
 from sdanalytics.sandbox.router import Router
 from sdanalytics.sandbox.scripting import ScriptedResponse
 
-HOST: Final = "127.0.0.1"
+_HOST: Final = "127.0.0.1"
 _POLL_INTERVAL: Final = 0.02
 """Seconds after which a listener that is stopped notices it."""
 _MAX_REQUEST_LINE: Final = 1 << 14
@@ -41,18 +41,25 @@ class Listener(ThreadingHTTPServer):
     routes : werkzeug.routing.Map
         The operations that are served here.
     port : int
+    url : str
     """
 
     def __init__(self, port: int, router: Router, routes: Map) -> None:
-        super().__init__((HOST, port), _RequestHandler, bind_and_activate=False)
+        address = (_HOST, port)
+        super().__init__(address, _RequestHandler, bind_and_activate=False)
         self.router = router
         self.routes = routes
         self._connections: set[Any] = set()
         self.socket.close()
-        self.socket = socket.create_server((HOST, port))
+        self.socket = socket.create_server(address)
         self.port: int = self.socket.getsockname()[1]
-        serve = threading.Thread(target=self.serve_forever, args=[_POLL_INTERVAL], daemon=True)
-        serve.start()
+        self.url = f"http://{_HOST}:{self.port}"
+        serving = threading.Thread(
+            target=self.serve_forever,
+            args=[_POLL_INTERVAL],
+            daemon=True,
+        )
+        serving.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection while it is open."""
@@ -68,8 +75,8 @@ class Listener(ThreadingHTTPServer):
         """Stop listening, and end all connections except `keep`."""
         self.shutdown()
         self.server_close()
-        others = self._connections - {keep}
-        for connection in others:
+        ended = self._connections - {keep}
+        for connection in ended:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
@@ -100,7 +107,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self._end_connection(reset=True)
 
     def do_GET(self) -> None:
-        # All of it is read before the response is sent, so that the connection can go on.
+        # The body is read completely before the response, so that the connection can be reused.
         length = int(self.headers.get("Content-Length") or 0)
         request = Request.from_values(
             self.path,
@@ -135,7 +142,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
 def _parse_request_line(received: bytes) -> tuple[str, str]:
     """Return the method and the path of a request that has just begun to arrive."""
     line, _, _ = received.partition(b"\r\n")
-    method, _, rest = line.decode("latin-1").partition(" ")
+    text = line.decode("latin-1")
+    method, _, rest = text.partition(" ")
     target, _, _ = rest.partition(" ")
     return method, urlsplit(target).path
 
@@ -166,6 +174,8 @@ def _trickle(message: bytes, seconds: float) -> Iterator[bytes]:
         yield message
         return
     size = math.ceil(len(message) / _TRICKLE_CHUNKS)
+    interval = seconds / _TRICKLE_CHUNKS
     for start in range(0, len(message), size):
-        time.sleep(seconds / _TRICKLE_CHUNKS)
-        yield message[start : start + size]
+        end = start + size
+        time.sleep(interval)
+        yield message[start:end]

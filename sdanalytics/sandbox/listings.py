@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from itertools import islice
 from typing import Final
 
 from werkzeug.wrappers import Request, Response
@@ -40,10 +39,9 @@ class ListOperations:
         states = _parse_states(request)
         start = _parse_number(request, "startIndex", default=0, minimum=0)
         count = _parse_number(request, "count", default=_MAX_PAGE_SIZE, minimum=1)
-        count = min(count, self._settings.page_size)
-        documents = self._campaign_documents(advertiser, states)
-        page = islice(documents, start, start + count)
-        return json_response(list(page))
+        end = start + min(count, self._settings.page_size)
+        documents = list(self._campaign_documents(advertiser, states))
+        return json_response(documents[start:end])
 
     def _campaign_documents(
         self, advertiser: Advertiser, states: list[str]
@@ -86,7 +84,9 @@ def _parse_number(request: Request, name: str, default: int, minimum: int) -> in
     text = request.args.get(name)
     if text is None:
         return default
-    is_number = text.isascii() and text.isdigit()
-    if not is_number or int(text) < minimum:
+    number = -1
+    if text.isascii() and text.isdigit():
+        number = int(text)
+    if number < minimum:
         raise bad_request(f"{name} must be a number of at least {minimum}")
-    return int(text)
+    return number

@@ -116,11 +116,13 @@ class ReportStore:
     def add(self, report: Report, render_rows: Callable[[], list[JsonRow]]) -> None:
         """Store a report, filled by the content hook or else with its own rows."""
         content = self.content_hook(report)
+        if content is None:
+            content = render_rows()
         if isinstance(content, bytes):
             report.payload = content
         else:
-            report.rows = render_rows() if content is None else content
-            report.payload = _compress(report.rows)
+            report.rows = content
+            report.payload = _compress(content)
         self.reports[report.report_id] = report
 
     def find(self, report_id: str, api: str, advertiser: Advertiser) -> Report:
@@ -136,7 +138,8 @@ class ReportStore:
         """Return a fresh link to a report's payload."""
         issued = int(self._settings.monotonic() * 1000)
         query = self._sign_query(report, issued)
-        return f"{self.url}/sandbox-reports/{report.report_id}{_PAYLOAD_SUFFIX}?{query}"
+        file_name = f"{report.report_id}{_PAYLOAD_SUFFIX}"
+        return f"{self.url}/sandbox-reports/{file_name}?{query}"
 
     def link_lifetime(self, report: Report) -> float:
         """Return for how many seconds a link to a report is valid."""
@@ -146,7 +149,7 @@ class ReportStore:
 
     def serve_payload(self, request: Request, bucket: str, name: str) -> Response:
         """Serve a payload to a request with a valid link and without credentials."""
-        if _has_credentials(request):
+        if _is_authenticated(request):
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         report_id = name.removesuffix(_PAYLOAD_SUFFIX)
         report = self.reports.get(report_id)
@@ -154,7 +157,8 @@ class ReportStore:
         if report is None or not issued_text.isdigit():
             return _signature_error()
         issued = int(issued_text)
-        if request.query_string.decode() != self._sign_query(report, issued):
+        query = request.query_string.decode()
+        if query != self._sign_query(report, issued):
             return _signature_error()
         age = self._settings.monotonic() - issued / 1000
         if age > self.link_lifetime(report):
@@ -170,13 +174,13 @@ class ReportStore:
             f"X-Amz-Expires={lifetime}",
         ]
         query = "&".join(parameters)
-        signed_text = f"{report.report_id}?{query}"
-        digest = hmac.new(self._signing_key, signed_text.encode(), hashlib.sha256)
+        signed_text = f"{report.report_id}?{query}".encode()
+        digest = hmac.new(self._signing_key, signed_text, hashlib.sha256)
         signature = digest.hexdigest()
         return f"{query}&X-Amz-Signature={signature}"
 
 
-def _has_credentials(request: Request) -> bool:
+def _is_authenticated(request: Request) -> bool:
     for header, _ in request.headers:
         name = header.lower()
         if name == "authorization" or name.startswith("amazon-"):

@@ -52,7 +52,7 @@ def unauthorized(details: str) -> ApiErrorResponse:
 
 
 def report_not_found(report_id: str) -> ApiErrorResponse:
-    """Return a 404: there is no such report, or it is another profile's."""
+    """Return a 404: the report does not exist, or belongs to another profile."""
     return ApiErrorResponse(404, "NOT_FOUND", f"Could not find report {report_id}")
 
 

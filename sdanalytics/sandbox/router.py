@@ -55,20 +55,25 @@ class Router:
         self.requests: list[RecordedRequest] = []
         self.scripts: dict[str, deque[ScriptedResponse]] = {}
         client = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
-        self.access = AccessControl(settings, client)
-        self.store = ReportStore(settings)
+        access = AccessControl(settings, client)
+        store = ReportStore(settings)
+        listings = ListOperations(settings, access)
+        v2 = OperationsV2(settings, access, store)
+        v3 = OperationsV3(settings, access, store)
+        self.access = access
+        self.store = store
+        self._v2 = v2
         self._settings = settings
         self._lock = Lock()
-        self._v2 = OperationsV2(settings, self.access, self.store)
-        v3 = OperationsV3(settings, self.access, self.store)
-        listings = ListOperations(settings, self.access)
         shared_rules = [
-            _rule("POST", "/auth/o2/token", "token", self.access.issue_token),
+            _rule("POST", "/auth/o2/token", "token", access.issue_token),
             _rule("GET", "/v2/profiles", "profiles", listings.list_profiles),
             _rule("GET", "/sd/campaigns", "campaigns", listings.list_campaigns),
         ]
-        self.api_routes = Map([*shared_rules, *_v2_rules(self._v2), *_v3_rules(v3)])
-        storage_rule = _rule("GET", "/<bucket>/<name>", "storage", self.store.serve_payload)
+        v2_rules = _v2_rules(v2)
+        v3_rules = _v3_rules(v3)
+        self.api_routes = Map([*shared_rules, *v2_rules, *v3_rules])
+        storage_rule = _rule("GET", "/<bucket>/<name>", "storage", store.serve_payload)
         self.storage_routes = Map([storage_rule])
 
     def set_urls(self, api: str, storage: str) -> None:
@@ -78,13 +83,15 @@ class Router:
 
     def preempt(self, routes: Map, method: str, path: str) -> ScriptedResponse | None:
         """Return the scripted response to a request that is not to be read, or None."""
-        operation = _match(routes, method, path).name
+        operation = _match(routes, method, path)
         with self._lock:
-            script = self.scripts.get(operation)
-            if not script or script[0].stage != "unread":
+            script = self.scripts.get(operation.name)
+            if not script:
+                return None
+            if script[0].stage != "unread":
                 return None
             received_at = self._settings.monotonic()
-            recorded = RecordedRequest(operation, method, path, 0, received_at)
+            recorded = RecordedRequest(operation.name, method, path, 0, received_at)
             self.requests.append(recorded)
             return script.popleft()
 
@@ -138,13 +145,15 @@ def _v3_rules(v3: OperationsV3) -> list[Rule]:
 
 
 def _rule(method: str, path: str, name: str, handler: Callable[..., Response]) -> Rule:
-    return Rule(path, endpoint=_Operation(name, handler), methods=[method])
+    operation = _Operation(name, handler)
+    return Rule(path, endpoint=operation, methods=[method])
 
 
 def _match(routes: Map, method: str, path: str) -> _Operation:
     """Return the operation with its handler bound to the path's arguments."""
+    adapter = routes.bind("")
     try:
-        operation, arguments = routes.bind("").match(path, method)
+        operation, arguments = adapter.match(path, method)
     except HTTPException as error:
         status = error.code or 404
         not_found = ApiErrorResponse(status, "NOT_FOUND", error.description or "")

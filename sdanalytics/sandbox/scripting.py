@@ -38,7 +38,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """What happens to the next request of an operation.
+    """The fate of the next request of an operation: its response, or none.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A running sandbox: its two listeners, its clients, and what tests ask of it."""
+"""A running sandbox: its listeners, its clients, and the controls for tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections import deque
 from datetime import date
 from types import TracebackType
+from typing import Final
 
 from werkzeug.routing import Map
 
@@ -13,12 +14,14 @@ from sdanalytics._core.clock import Clock
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.sandbox.listener import HOST, Listener
+from sdanalytics.sandbox.listener import Listener
 from sdanalytics.sandbox.report_store import ContentHook, Report
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Router
 from sdanalytics.sandbox.scripting import RecordedRequest, ScriptedResponse
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
+
+_MAX_PORT: Final = 65535
 
 
 class Sandbox:
@@ -32,13 +35,14 @@ class Sandbox:
 
     def __init__(self, settings: Settings, port: int = 0) -> None:
         self.settings = settings
-        self._router = Router(settings)
-        self._api = _open_listener(port, self._router, self._router.api_routes)
-        self._storage = _open_listener(0, self._router, self._router.storage_routes)
-        self.base_url = f"http://{HOST}:{self._api.port}"
+        router = Router(settings)
+        self._router = router
+        self._api = _open_listener(port, router, router.api_routes)
+        self._storage = _open_listener(0, router, router.storage_routes)
+        self.base_url = self._api.url
         self.token_url = f"{self.base_url}/auth/o2/token"
-        self.storage_url = f"http://{HOST}:{self._storage.port}"
-        self._router.set_urls(self.base_url, self.storage_url)
+        self.storage_url = self._storage.url
+        router.set_urls(self.base_url, self.storage_url)
 
     def __repr__(self) -> str:
         return f"Sandbox({self.base_url!r})"
@@ -147,8 +151,9 @@ class Sandbox:
 
     def resume_listening(self) -> None:
         """Listen again at the API's port, after a response with `then_stop`."""
+        router, port = self._router, self._api.port
         self._api.stop()
-        self._api = _open_listener(self._api.port, self._router, self._router.api_routes)
+        self._api = _open_listener(port, router, router.api_routes)
 
     def stop(self) -> None:
         """Stop listening, and end all connections."""
@@ -157,8 +162,11 @@ class Sandbox:
 
 
 def _open_listener(port: int, router: Router, routes: Map) -> Listener:
-    if not isinstance(port, int) or not 0 <= port < 1 << 16:
-        raise InvalidRequest(f"port must be from 1 to 65535, or 0 for any free one, got {port!r}")
+    is_valid = isinstance(port, int) and 0 <= port <= _MAX_PORT
+    if not is_valid:
+        raise InvalidRequest(
+            f"port must be from 1 to {_MAX_PORT}, or 0 for any free one, got {port!r}"
+        )
     try:
         return Listener(port, router, routes)
     except OSError as error:

@@ -31,7 +31,7 @@ class Settings:
     token_lifetime : float
         Seconds for which an access token is valid.
     history_days, v3_history_days : int
-        How many days back there are reports, in versions 2 and 3.
+        How many days back reports are available, in versions 2 and 3.
     queue_limit : int or None
         How many reports of a profile may be built at a time; above it: 429.
     rate_limit : float or None
@@ -84,6 +84,8 @@ class Settings:
 
 
 def _validate_number(name: str, value: object, minimum: int = 0) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not minimum <= value < math.inf:  # type: ignore[operator]
+    is_valid = False
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        is_valid = minimum <= value < math.inf
+    if not is_valid:
         raise InvalidRequest(f"{name} must be a number of at least {minimum}, got {value!r}")

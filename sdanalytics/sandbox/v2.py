@@ -59,8 +59,9 @@ class OperationsV2:
     def request_report(self, request: Request, record_type: str) -> Response:
         """Begin to build a report."""
         advertiser = self._check_access(request)
-        with self._store.lock:
-            self._access.check_rate("request_report", advertiser, self._store.list_building)
+        store = self._store
+        with store.lock:
+            self._access.check_rate("request_report", advertiser, store.list_building)
             body = _parse_body(request, record_type)
             self._check_body(body, record_type, advertiser)
             report = self._create_report(record_type, body, advertiser)
@@ -76,7 +77,8 @@ class OperationsV2:
         report = self._find_report(request, report_id, "download_report")
         if self._status(report) not in _READY_STATUSES:
             raise bad_request(f"Report {report_id} is not ready for download.")
-        return Response(status=307, headers={"Location": self._store.make_link(report)})
+        link = self._store.make_link(report)
+        return Response(status=307, headers={"Location": link})
 
     def _check_access(self, request: Request) -> Advertiser:
         if self._settings.retired:
@@ -123,8 +125,9 @@ class OperationsV2:
 
     def _create_report(self, record_type: str, body: JsonObject, advertiser: Advertiser) -> Report:
         number = len(self._store.reports) + _FIRST_REPORT_NUMBER
+        unique = uuid.uuid4()
         report = Report(
-            report_id=f"amzn1.sdAPI.v1.p1.{number:08d}.{uuid.uuid4()}",
+            report_id=f"amzn1.sdAPI.v1.p1.{number:08d}.{unique}",
             api="v2",
             record_type=record_type,
             segment=body.get("segment"),

@@ -1,8 +1,8 @@
 """Version 3 of reporting: one report for up to 31 days, of both tactics.
 
-Amazon's documents leave some things open. Here whatever is wrong with a request is 400, a day
-in the future too, except for the content type, which is 415; only a report that is PENDING can
-be deleted, and then it is not found any more.
+Amazon's documentation leaves some cases open. Here every invalid request is a 400, a day in the
+future included, except for a wrong content type, which is a 415; only a PENDING report can be
+deleted, and afterwards it is not found.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ from sdanalytics.sandbox.responses import (
 )
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
-from sdanalytics.sandbox.simulation.report_rows import render_v3_rows
+from sdanalytics.sandbox.simulation.report_rows import JsonRow, render_v3_rows
 from sdanalytics.sandbox.v3_request import V3Request
 
 _CONTENT_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
-_DUPLICATE_FIELDS: Final = ("startDate", "endDate", "configuration")
-"""Two requests that agree in these are for the same report, whatever its name."""
 
 
 class OperationsV3:
@@ -44,11 +42,12 @@ class OperationsV3:
     def create_report(self, request: Request) -> Response:
         """Begin to build a report."""
         advertiser = self._access.check_access(request)
-        with self._store.lock:
-            self._access.check_rate("create_report", advertiser, self._store.list_building)
+        store = self._store
+        with store.lock:
+            self._access.check_rate("create_report", advertiser, store.list_building)
             body = _read_body(request)
             parsed = self._parse(body, advertiser)
-            building = self._store.list_building(advertiser)
+            building = store.list_building(advertiser)
             _check_duplicate(body, building)
             report = self._create_report(body, parsed, advertiser)
         return json_response(self._to_document(report))
@@ -62,7 +61,8 @@ class OperationsV3:
         """Cancel a report that is PENDING."""
         report = self._find_report(request, report_id, "delete_report")
         with self._store.lock:
-            if self._status(report) != "PENDING":
+            status = self._status(report)
+            if status != "PENDING":
                 raise bad_request(f"Report {report_id} is not PENDING and cannot be deleted")
             report.status = "CANCELLED"
             report.ready_at = self._settings.monotonic()
@@ -93,7 +93,11 @@ class OperationsV3:
             details="",
             **self._store.schedule(),
         )
-        self._store.add(report, lambda: render_v3_rows(advertiser, parsed, self._settings.now()))
+
+        def render_rows() -> list[JsonRow]:
+            return render_v3_rows(advertiser, parsed, self._settings.now())
+
+        self._store.add(report, render_rows)
         return report
 
     def _status(self, report: Report) -> str:
@@ -157,14 +161,16 @@ def _read_body(request: Request) -> Any:
 
 def _check_duplicate(body: JsonObject, building: Iterable[Report]) -> None:
     """Raise a 425 for a report that is being built already."""
+    key = _duplicate_key(body)
     for report in building:
-        if report.api == "v3" and _is_duplicate(body, report.request):
+        if report.api == "v3" and _duplicate_key(report.request) == key:
             details = f"The Request is a duplicate of : {report.report_id}"
             raise ApiErrorResponse(425, "TOO_EARLY", details)
 
 
-def _is_duplicate(body: JsonObject, other: JsonObject) -> bool:
-    return all(body[name] == other[name] for name in _DUPLICATE_FIELDS)
+def _duplicate_key(body: JsonObject) -> tuple[object, ...]:
+    """Return the fields that two requests for the same report share; names may differ."""
+    return body["startDate"], body["endDate"], body["configuration"]
 
 
 def _format_moment(moment: datetime) -> str:

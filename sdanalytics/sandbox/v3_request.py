@@ -37,6 +37,7 @@ _ALLOWED_VALUES: Final = {
 _Fields = Mapping[str, type]
 """The types of an object's fields."""
 _BODY: Final[_Fields] = {"startDate": str, "endDate": str, "configuration": dict}
+_BODY_OPTIONS: Final[_Fields] = {"name": str}
 _CONFIGURATION: Final[_Fields] = {
     "adProduct": str,
     "reportTypeId": str,
@@ -45,6 +46,8 @@ _CONFIGURATION: Final[_Fields] = {
     "timeUnit": str,
     "format": str,
 }
+_CONFIGURATION_OPTIONS: Final[_Fields] = {"filters": list}
+_NO_FIELDS: Final[_Fields] = {}
 _FILTER: Final[_Fields] = {"field": str, "values": list}
 
 
@@ -85,9 +88,9 @@ class V3Request:
         cls, body: object, advertiser: Advertiser, today: date, history_days: int
     ) -> V3Request:
         """Parse a request's body; raise a 400 where the service would."""
-        fields = _validate_fields("body", body, _BODY, {"name": str})
+        fields = _validate_fields("body", body, _BODY, _BODY_OPTIONS)
         configuration = _validate_fields(
-            "configuration", fields["configuration"], _CONFIGURATION, {"filters": list}
+            "configuration", fields["configuration"], _CONFIGURATION, _CONFIGURATION_OPTIONS
         )
         _check_allowed_values(configuration)
         report_type = _parse_report_type(configuration)
@@ -108,16 +111,20 @@ class V3Request:
 
 
 def _validate_fields(
-    where: str, value: object, required: _Fields, optional: _Fields | None = None
+    where: str, value: object, required: _Fields, optional: _Fields = _NO_FIELDS
 ) -> JsonObject:
     """Return an object that has all required fields, and no others but the optional ones."""
     if not isinstance(value, dict):
         raise bad_request(f"{where} is not an object")
-    types = {**required, **(optional or {})}
     invalid = [name for name in required if name not in value]
     for name, content in value.items():
-        is_absent = content is None and name not in required and name in types
-        if not is_absent and not isinstance(content, types.get(name, ())):
+        if name in required:
+            is_valid = isinstance(content, required[name])
+        elif name in optional:
+            is_valid = content is None or isinstance(content, optional[name])
+        else:
+            is_valid = False
+        if not is_valid:
             invalid.append(name)
     if invalid:
         names = ", ".join(invalid)
@@ -182,7 +189,8 @@ def _available_columns(report_type: _ReportType, advertiser: Advertiser) -> set[
 def _check_columns(columns: Iterable[str], allowed: Collection[str]) -> None:
     invalid = [name for name in columns if name not in allowed]
     if invalid:
-        raise bad_request(f"configuration columns includes invalid values: ({', '.join(invalid)})")
+        names = ", ".join(invalid)
+        raise bad_request(f"configuration columns includes invalid values: ({names})")
 
 
 def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, list[str]]:
@@ -192,7 +200,8 @@ def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, 
         _validate_fields(where, item, _FILTER)
     invalid = [item["field"] for item in filters if item["field"] not in available]
     if invalid:
-        raise bad_request(f"{where} includes fields: ({', '.join(invalid)})")
+        names = ", ".join(invalid)
+        raise bad_request(f"{where} includes fields: ({names})")
     values = {}
     for item in filters:
         column = item["field"]

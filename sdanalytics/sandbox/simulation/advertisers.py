@@ -120,7 +120,8 @@ class AdGroup:
     @property
     def campaign_id(self) -> int:
         """The campaign's id."""
-        return make_id(f"{self.advertiser.profile_id}/{self.campaign.name}")
+        profile_id = self.advertiser.profile_id
+        return make_id(f"{profile_id}/{self.campaign.name}")
 
     @property
     def id(self) -> int:

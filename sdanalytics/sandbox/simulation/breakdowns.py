@@ -145,19 +145,23 @@ def _make_target(expression: str, text: str, kind: str) -> JsonObject:
 
 def _by_purchased_product(days: _Days) -> Iterator[ReportRow]:
     """Yield the halo: purchases of other products than the advertised one."""
-    blank = dict.fromkeys(ADDITIVE, 0)
-    for row in _by_product_ad(days):
-        ad_id, asin = row.identity["adId"], row.identity["asin"]
-        products = _halo_products(row.group, asin)
+    for ad in _by_product_ad(days):
+        ad_id = ad.identity["adId"]
+        products = _halo_products(ad.group, ad.identity["asin"])
         weights = make_weights(f"halo/{ad_id}", len(products))
-        shares = apportion(_halo_metrics(row.metrics), weights)
+        halo = _halo_metrics(ad.metrics)
+        shares = apportion(halo, weights)
         for product, share in zip(products, shares, strict=True):
-            if not any(share.values()):
-                continue
-            identity = row.identity | {"otherAsin": make_asin(product)}
-            metrics = blank | share
-            metrics["addToListFromClicks"] = share["attributedConversions14dOtherSKU"]
-            yield ReportRow(row.group, identity, metrics)
+            if any(share.values()):
+                yield _halo_row(ad, product, share)
+
+
+def _halo_row(ad: ReportRow, product: str, share: MetricValues) -> ReportRow:
+    other_asin = make_asin(product)
+    metrics = dict.fromkeys(ADDITIVE, 0)
+    metrics |= share
+    metrics["addToListFromClicks"] = share["attributedConversions14dOtherSKU"]
+    return ReportRow(ad.group, ad.identity | {"otherAsin": other_asin}, metrics)
 
 
 def _halo_metrics(metrics: MetricValues) -> MetricValues:
@@ -165,7 +169,7 @@ def _halo_metrics(metrics: MetricValues) -> MetricValues:
 
 
 def _halo_products(group: AdGroup, advertised_asin: str) -> list[str]:
-    """Return what customers of an advertised product buy besides it."""
+    """Return the other products that customers of an advertised product buy."""
     advertised = group.campaign.products
     products = []
     for product in advertised:
@@ -179,7 +183,8 @@ def _halo_products(group: AdGroup, advertised_asin: str) -> list[str]:
 def _split_by_matched_target(rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
     """Split by the page where the ad was clicked; pages without a click have no row."""
     for row in rows:
-        target_id = row.identity.get("targetId", row.group.id)
+        group = row.group
+        target_id = row.identity.get("targetId", group.id)
         key = f"pages/{target_id}"
         weights = make_weights(key, _PAGES)
         shares = apportion(row.metrics, weights)
@@ -188,7 +193,7 @@ def _split_by_matched_target(rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
                 continue
             page = make_asin(f"{key}/{number}")
             identity = row.identity | {"matchedTarget": page}
-            yield ReportRow(row.group, identity, share)
+            yield ReportRow(group, identity, share)
 
 
 _Breakdown = Callable[[_Days], Iterator[ReportRow]]

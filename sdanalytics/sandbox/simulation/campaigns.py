@@ -1,4 +1,4 @@
-"""The campaigns of the sandbox: what each is meant to do, before any day is simulated."""
+"""The campaigns of the sandbox: their settings and expected performance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CampaignTemplate:
     products : tuple of str
         The advertised products.
     has_incidents : bool
-        Whether there are weeks in which it spends much and sells little.
+        Whether it has weeks with a high cost and few sales.
     video : bool
     first_day, last_day : datetime.date
     """
@@ -80,7 +80,7 @@ class CampaignTemplate:
 
 
 class _Shape(NamedTuple):
-    """What a permanent campaign of all advertisers has in common; money in dollars."""
+    """A permanent campaign before it is an advertiser's: without names, money in dollars."""
 
     tactic: str
     cost_type: str
@@ -155,11 +155,11 @@ def build_launch_campaign(
     Parameters
     ----------
     cycle : int
-        Which one: there is one every `LAUNCH_INTERVAL` days.
+        Number of the launch: one begins every `LAUNCH_INTERVAL` days.
     name_format : str
         Its name with the fields ``product`` and ``day``.
     products : sequence of str
-        The products that are launched in turn.
+        The products to launch, one after the other.
     scale : float
         What a dollar is in the advertiser's currency.
     """

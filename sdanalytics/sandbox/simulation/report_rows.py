@@ -17,7 +17,9 @@ JsonRow = JsonObject
 """A row as it is sent: values by the names of their fields."""
 _DatedRow = tuple[date, ReportRow]
 
-_MONEY: Final = frozenset(n for n, metric in CATALOGUE.items() if metric.kind is ColumnKind.MONEY)
+_MONEY: Final = frozenset(
+    metric.name for metric in CATALOGUE.values() if metric.kind is ColumnKind.MONEY
+)
 _VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
 _REACH_SHARE: Final = 0.41
 """People reached, by impressions."""
@@ -82,10 +84,14 @@ def _aggregate_days(dated_rows: Iterable[_DatedRow]) -> Iterator[_DatedRow]:
         key = (row.group.id, *row.identity.values())
         if key in sums:
             _, previous = sums[key]
-            metrics = sum_metrics([previous.metrics, row.metrics])
-            row = row._replace(metrics=metrics)
+            row = _add_metrics(row, previous)
         sums[key] = day, row
     yield from sums.values()
+
+
+def _add_metrics(row: ReportRow, previous: ReportRow) -> ReportRow:
+    metrics = sum_metrics([previous.metrics, row.metrics])
+    return row._replace(metrics=metrics)
 
 
 def _passes_filters(values: JsonRow, filters: Mapping[str, Sequence[str]]) -> bool:
@@ -174,7 +180,7 @@ def _ratios(metrics: MetricValues) -> JsonRow:
 
 
 def _unit_costs(metrics: MetricValues, decimals: int) -> JsonRow:
-    """Return the cost of one event of some kinds; null without an event."""
+    """Return the cost per event, for some kinds of events; null without an event."""
     events = {
         "eCPAddToCart": metrics["addToCart"],
         "eCPBrandSearch": metrics["viewAttributedBrandedSearches14d"],
@@ -193,7 +199,10 @@ def _reach(metrics: MetricValues) -> JsonRow:
     impressions = metrics["impressions"]
     reach = round(impressions * _REACH_SHARE)
     frequency = _to_ratio(impressions, reach, digits=4)
-    return {"cumulativeReach": reach, "avgImpressionsFrequency": frequency}
+    return {
+        "cumulativeReach": reach,
+        "avgImpressionsFrequency": frequency,
+    }
 
 
 def _to_ratio(numerator: int, denominator: int, digits: int = 6) -> float | None:

@@ -84,10 +84,12 @@ def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
         return {}
     traffic = _simulate_traffic(group, day, age)
     values = dict.fromkeys(ADDITIVE, 0)
-    values["impressions"] = round(traffic.impressions)
-    values["viewImpressions"] = round(traffic.viewable)
-    values["clicks"] = round(traffic.clicks)
-    values["cost"] = round(traffic.cost)
+    values |= {
+        "impressions": round(traffic.impressions),
+        "viewImpressions": round(traffic.viewable),
+        "clicks": round(traffic.clicks),
+        "cost": round(traffic.cost),
+    }
     values |= _click_conversions(traffic, age)
     values |= _view_conversions(traffic, age, group.campaign)
     values |= _interest(values, age)
@@ -128,7 +130,8 @@ def _simulate_traffic(group: AdGroup, day: date, age: float) -> _Traffic:
 
 
 def _draw_noise(group: AdGroup, day: date) -> _Noise:
-    rng = random.Random(f"{group.id}/{day.toordinal()}")
+    seed = f"{group.id}/{day.toordinal()}"
+    rng = random.Random(seed)
     # The order in which random numbers are drawn is part of the data: keep it.
     return _Noise(
         volume=rng.lognormvariate(0.0, 0.12),
@@ -177,7 +180,7 @@ def _conversions(
     prefix : str
         The first word of the metrics' names.
     orders, clicks : float
-        Orders that there will be in the end, and what page views and searches depend on.
+        Orders once attribution is complete; page views and searches follow from clicks.
     basket : float
         Sales of an order.
     age : float
@@ -189,17 +192,10 @@ def _conversions(
         attributed = _attributed_share(min(age, window))
         count = int(orders * attributed * retained)
         values |= _window_conversions(prefix, f"{window}d", count, basket)
-    count = values[f"{prefix}Conversions14d"]
-    sales = values[f"{prefix}Sales14d"]
-    new_orders = round(count * _NEW_TO_BRAND_SHARE)
-    new_units = new_orders + new_orders // _ORDERS_PER_EXTRA_UNIT
-    page_share = _attributed_share(min(3 * age, 30.0))
-    search_share = _attributed_share(min(age, 14.0))
-    values[f"{prefix}OrdersNewToBrand14d"] = new_orders
-    values[f"{prefix}UnitsOrderedNewToBrand14d"] = new_units
-    values[f"{prefix}SalesNewToBrand14d"] = _prorate(sales, new_orders, count)
-    values[f"{prefix}DetailPageView14d"] = round(clicks * 1.5 * page_share)
-    values[f"{prefix}BrandedSearches14d"] = round(clicks * 0.07 * search_share)
+    orders_14d = values[f"{prefix}Conversions14d"]
+    sales_14d = values[f"{prefix}Sales14d"]
+    values |= _new_to_brand(prefix, orders_14d, sales_14d)
+    values |= _page_visits(prefix, clicks, age)
     return values
 
 
@@ -222,6 +218,29 @@ def _window_conversions(prefix: str, window: str, count: int, basket: float) -> 
         sales_name: sales,
         f"{sales_name}SameSKU": same_sku_sales,
         f"{sales_name}OtherSKU": sales - same_sku_sales,
+    }
+
+
+def _new_to_brand(prefix: str, orders: int, sales: int) -> MetricValues:
+    """Return the share of new customers in the orders and sales of 14 days."""
+    new_orders = round(orders * _NEW_TO_BRAND_SHARE)
+    extra_units = new_orders // _ORDERS_PER_EXTRA_UNIT
+    new_sales = _prorate(sales, new_orders, orders)
+    return {
+        f"{prefix}OrdersNewToBrand14d": new_orders,
+        f"{prefix}UnitsOrderedNewToBrand14d": new_orders + extra_units,
+        f"{prefix}SalesNewToBrand14d": new_sales,
+    }
+
+
+def _page_visits(prefix: str, clicks: float, age: float) -> MetricValues:
+    page_share = _attributed_share(min(3 * age, 30.0))
+    pages = clicks * 1.5 * page_share
+    search_share = _attributed_share(min(age, 14.0))
+    searches = clicks * 0.07 * search_share
+    return {
+        f"{prefix}DetailPageView14d": round(pages),
+        f"{prefix}BrandedSearches14d": round(searches),
     }
 
 
@@ -265,20 +284,31 @@ def _attributed_share(days: float) -> float:
 def _retained_share(age: float) -> float:
     """Return the share of conversions not yet cancelled or returned, `age` days later."""
     progress = (age - 26.0) / 16.0
-    progress = min(1.0, max(0.0, progress))
+    progress = max(0.0, progress)
+    progress = min(1.0, progress)
     return 1.0 - 0.03 * progress
 
 
 def _season(day: date) -> float:
     """Return the factor of the weekday, the time of the year and the week of Black Friday."""
-    weekly = _WEEKDAY_FACTORS[day.weekday()]
+    weekday = day.weekday()
+    weekly = _WEEKDAY_FACTORS[weekday]
+    return weekly * _yearly_factor(day) * _sale_factor(day)
+
+
+def _yearly_factor(day: date) -> float:
+    """Return the factor of the time of the year: highest in summer."""
     day_of_year = day.timetuple().tm_yday
     angle = 2 * math.pi * (day_of_year - 80) / 365
-    yearly = 1.0 + 0.12 * math.sin(angle)
+    return 1.0 + 0.12 * math.sin(angle)
+
+
+def _sale_factor(day: date) -> float:
+    """Return the factor of the days around Black Friday."""
     black_friday = date(day.year, 11, 29)
-    distance = (day - black_friday).days / 3.0
-    sale = 1.0 + 0.7 * math.exp(-(distance**2))
-    return weekly * yearly * sale
+    days = (day - black_friday).days
+    distance = days / 3.0
+    return 1.0 + 0.7 * math.exp(-(distance**2))
 
 
 def _launch_ramp(campaign: CampaignTemplate, day: date) -> float:
@@ -286,4 +316,5 @@ def _launch_ramp(campaign: CampaignTemplate, day: date) -> float:
     if campaign.is_permanent:
         return 1.0
     days = (day - campaign.first_day).days
-    return 1.0 - math.exp(-(days + 0.6) / 4.0)
+    exponent = -(days + 0.6) / 4.0
+    return 1.0 - math.exp(exponent)
