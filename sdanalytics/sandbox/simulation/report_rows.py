@@ -56,14 +56,15 @@ def render_v3_rows(advertiser: Advertiser, request: V3Request, now: datetime) ->
     if not request.is_daily:
         dated_rows = _aggregate_days(dated_rows)
     names = {column: V2_NAME_BY_V3_NAME.get(column, column) for column in request.columns}
+    start, end = request.days[0], request.days[-1]
+    period = {
+        "startDate": start.isoformat(),
+        "endDate": end.isoformat(),
+    }
     rendered = []
     for day, row in dated_rows:
-        values = {
-            "startDate": request.days[0].isoformat(),
-            "endDate": request.days[-1].isoformat(),
-            "date": day.isoformat(),
-        }
-        values |= _render_row(row, day)
+        values = period | _render_row(row, day)
+        values["date"] = day.isoformat()
         if _passes_filters(values, request.filters):
             rendered.append(_select_fields(values, names))
     return rendered
