@@ -83,7 +83,8 @@ class Advertiser:
 
     def running_campaigns(self, day: date) -> Iterator[CampaignTemplate]:
         """Yield the campaigns that run on a day: the permanent ones, then launches."""
-        for campaign in (*self.permanent_campaigns, *self._launches(day, _RUNNING_LAUNCHES)):
+        launches = self._launches(day, _RUNNING_LAUNCHES)
+        for campaign in (*self.permanent_campaigns, *launches):
             if campaign.is_running(day):
                 yield campaign
 
@@ -146,7 +147,8 @@ def list_ad_groups(advertiser: Advertiser, tactic: str, day: date) -> list[AdGro
     for campaign in advertiser.running_campaigns(day):
         if campaign.tactic == tactic:
             for index in range(campaign.ad_group_count):
-                groups.append(AdGroup(advertiser, campaign, index))
+                group = AdGroup(advertiser, campaign, index)
+                groups.append(group)
     return groups
 
 

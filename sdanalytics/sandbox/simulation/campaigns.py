@@ -143,7 +143,8 @@ def _rotate_products(products: Sequence[str], start: int, count: int) -> tuple[s
     """Return `count` products from `start` on, beginning again after the last."""
     chosen = []
     for position in range(start, start + count):
-        chosen.append(products[position % len(products)])
+        product = products[position % len(products)]
+        chosen.append(product)
     return tuple(chosen)
 
 
