@@ -572,7 +572,7 @@ def test_a_link_that_hangs_is_given_up_while_it_is_good(
     report_id = new_report(box)
     box.clock.pass_time(5)
     monkeypatch.setattr("sdanalytics.api.transport.STORAGE_READ_TIMEOUT", 0.2)
-    box.sandbox.script_responses("storage", *[ScriptedResponse(0, after=1.0)] * 5)
+    box.sandbox.script_responses("storage", *[ScriptedResponse(0, delay=1.0)] * 5)
     with pytest.raises(sda.DownloadFailed):
         box.client.download_report(report_id)
     assert box.sandbox.count("storage") <= 2
@@ -591,7 +591,7 @@ def test_the_timeout_holds_against_headers_in_drips(tmp_path: Path) -> None:
 def test_a_call_that_hangs_on_a_token_holds_up_no_other(store: ReportCache) -> None:
     with sda.sandbox.start(delay=0.0) as sandbox:
         client, day = sandbox.client, sandbox.today
-        sandbox.script_responses("token", ScriptedResponse(0, after=8))
+        sandbox.script_responses("token", ScriptedResponse(0, delay=8))
         with pytest.raises(sda.ReportTimeout):
             fetch_report("campaigns", day, client=client, cache=store, timeout=0.5)
         began = time.monotonic()
