@@ -16,11 +16,18 @@ import pytest
 from sdanalytics import Client, ReportCache, sandbox
 from sdanalytics._core.clock import Clock
 from sdanalytics.sandbox import Sandbox
+from sdanalytics.store.cache import internal_store
+from sdanalytics.store.partitions import PartitionStore
 from tests.contract import Watch, complaints
 
 T = TypeVar("T")
 
 mpl.use("agg")
+
+
+def partitions_in(store: ReportCache) -> PartitionStore:
+    """Its partitions, below the methods for users."""
+    return internal_store(store).partitions
 
 
 class JumpingClock(Clock):

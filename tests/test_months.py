@@ -20,9 +20,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.compaction import MAX_COMPACTED_ROWS
-from tests.conftest import Box
+from tests.conftest import Box, partitions_in
 
 METRICS = ["clicks", "cost", "campaignName"]
 
@@ -112,12 +112,12 @@ def test_a_day_that_is_stored_again_is_read_anew(box: Box, bound: ReportCache) -
         "T00020", box.sandbox.today - timedelta(5),
     )  # fmt: skip
     columns = ["campaignId", *METRICS]
-    table = bound.load(piece, columns)
+    table = partitions_in(bound).load(piece, columns)
     assert table is not None
     doubled = pa.array(np.asarray(table["clicks"]) * 2)
     table = table.set_column(table.column_names.index("clicks"), "clicks", doubled)
     before = read(box, bound)
-    bound.store(piece, table, report_id="other", fetched_at=box.clock.now(), api="v2")
+    partitions_in(bound).store(piece, table, Provenance("other", box.clock.now(), "v2"))
     after = read(box, bound)
     changed = (after["date"] == pd.Timestamp(piece.date)) & (after["tactic"] == "T00020")
     assert after["clicks"].equals(before["clicks"].where(~changed, before["clicks"] * 2))
@@ -217,7 +217,8 @@ def make_day(store: ReportCache, day: date, rows: int, clicks: int | None = None
         }
     )
     piece = Partition("NA", "1", "campaigns", None, "T00020", day)
-    store.store(piece, table, report_id="r", fetched_at=datetime(2026, 6, 1, tzinfo=UTC), api="v2")
+    origin = Provenance("r", datetime(2026, 6, 1, tzinfo=UTC), "v2")
+    partitions_in(store).store(piece, table, origin)
 
 
 def test_days_of_a_store_without_checksums_are_well(store: ReportCache) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 from sdanalytics._core.deadline import Deadline
 from sdanalytics.api.client import Client
 from sdanalytics.errors import Cancelled, InvalidRequest, SDAnalyticsError
-from sdanalytics.fetch.fetch_run import FetchRun, open_cache, validate_cache, validate_client
+from sdanalytics.fetch.fetch_run import FetchRun, validate_client
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.plan import Action
 from sdanalytics.fetch.progress import Progress
@@ -31,7 +31,7 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.profile import Profile
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.cache import ReportCache
+from sdanalytics.store.cache import ReportCache, internal_store, open_cache, validate_cache
 from sdanalytics.widgets.components import (
     alert_html,
     button,
@@ -355,7 +355,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             return f"{every}; nothing is stored (cache=False)"
         client = self._client.for_profile(self.profile.value)
         deadline = Deadline(client.clock, PROTOCOLS[client.api].timeout)
-        with open_cache(self._cache) as store:
+        with open_cache(self._cache) as cache:
+            store = internal_store(cache)
             plan = FetchRun(query, client, self._profile(), store, "auto", deadline).plan()
         days: dict[str, set[date]] = {action: set() for action in _ACTIONS}
         for step in plan.steps:
