@@ -26,7 +26,7 @@ mpl.use("agg")
 
 
 def partitions_in(store: ReportCache) -> PartitionStore:
-    """Its partitions, below the methods for users."""
+    """Return the partitions of a cache, below its public methods."""
     return internal_store(store).partitions
 
 

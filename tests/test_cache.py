@@ -495,6 +495,15 @@ def test_a_call_that_keeps_nothing_leaves_nothing(
     assert not temporary.path.exists()
 
 
+def test_tab_completion_shows_the_documented_methods_only(store: ReportCache) -> None:
+    assert {name for name in dir(store) if not name.startswith("_")} == {
+        "url", "path", "storage", "entries", "coverage", "pending", "read", "sql", "remove",
+        "verify", "repair", "compact",
+    }  # fmt: skip
+    for name in dir(TemporaryCache):
+        assert name.startswith("_") or getattr(ReportCache, name).__doc__, name
+
+
 def test_frames_of_different_days_keep_their_types_together(box: Box) -> None:
     frames = [
         fetch_report("campaigns", box.day(ago), tactic=tactic, client=box.client, cache=False)

@@ -54,14 +54,14 @@ def put(
     segment: str | None = None,
 ) -> None:
     """Store a day so many days ago, fetched so many days ago."""
-    piece = Partition(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
+    partition = Partition(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
     keys = {"campaigns": ["campaignId"], "targets": ["campaignId", "adGroupId", "targetId"]}
     names = [*keys[record_type], *(["matchedTarget"] if segment else [])]
     texts = pa.array(["x"] * rows, pa.string())
     numbers = pa.array(range(rows), pa.int64())
     table = pa.table({name: texts if name == "matchedTarget" else numbers for name in names})
     origin = Provenance("r", NOW - timedelta(fetched), "v2")
-    partitions_in(store).store(piece, table, origin)
+    partitions_in(store).store(partition, table, origin)
 
 
 def states(store: ReportCache, *arguments: Any, **options: Any) -> dict[int, str]:

@@ -99,13 +99,13 @@ def looks_at(store: ReportCache, box: Box) -> list[Callable[[], object]]:
     return [lambda: fetch(box, store), read, store.entries, store.coverage]
 
 
-def put(store: ReportCache, rows: int, *columns: str, piece: Partition = SLICE) -> pa.Table:
+def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLICE) -> pa.Table:
     """Store so many rows that no compression makes small; the table."""
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
     table = pa.table(numbers).sort_by("campaignId")
     origin = Provenance(f"r{rows}", datetime(2026, 11, 20, tzinfo=UTC), "v2")
-    partitions_in(store).store(piece, table, origin)
+    partitions_in(store).store(partition, table, origin)
     return table
 
 

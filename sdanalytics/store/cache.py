@@ -89,7 +89,7 @@ class ReportCache(CacheMaintenance):
         """
         if isinstance(self.storage, LocalStorage):
             return self.storage.path
-        raise InvalidRequest(f"{self!r} has no folder: it is on object storage; use its url")
+        raise InvalidRequest(f"{self!r} is on object storage and has no path; use ReportCache.url")
 
     def read(
         self,
@@ -201,7 +201,7 @@ class ReportCache(CacheMaintenance):
         CacheError
             When a folder cannot be listed or a file cannot be opened.
         """
-        now = datetime.now(UTC) if now is None else validate_now(now)
+        moment = datetime.now(UTC) if now is None else validate_now(now)
         selection = CoverageFilter.parse(
             record_type,
             start,
@@ -210,9 +210,10 @@ class ReportCache(CacheMaintenance):
             segment=segment,
             profile_id=profile_id,
             source=source,
-            now=now,
+            now=moment,
         )
-        return self._store.inventory.coverage(selection, validate_history_days(history_days), now)
+        days = validate_history_days(history_days)
+        return self._store.inventory.coverage(selection, days, moment)
 
     def pending(self) -> pd.DataFrame:
         """List the partitions that were requested from the service and are not stored yet.
@@ -312,7 +313,7 @@ class TemporaryCache(ReportCache):
 
 
 CacheLike = ReportCache | str | os.PathLike[str] | Literal[False] | None
-"""What users pass as `cache`: a cache, a path, False for none, None for the default."""
+"""The values of the parameter `cache`: a cache, a path, False for none, None for the default."""
 
 
 @contextlib.contextmanager

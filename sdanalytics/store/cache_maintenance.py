@@ -42,7 +42,8 @@ class CacheMaintenance:
         """
         query = ReportQuery.parse(record_type, start, end, tactic=tactic, segment=segment)
         key = self._store.inventory.resolve_profile(source, profile_id)
-        return StoreMaintenance(self._store.storage).remove(query.partitions(*key))
+        partitions = query.partitions(*key)
+        return StoreMaintenance(self._store.storage).remove(partitions)
 
     def verify(self) -> pd.DataFrame:
         """Read every file whole, and list those that are invalid.

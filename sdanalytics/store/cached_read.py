@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from sdanalytics.model.profile import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
-from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
 from sdanalytics.store.store import Store
 
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ def read_cached(
         When a stored day lacks a column.
     """
     requested = query.partitions(*key)
-    cached = list(store.partitions.lookup_many(requested).values())
-    columns = _common_columns(cached, query) if all_columns else query.columns
+    found = store.partitions.lookup_many(requested)
+    cached = list(found.values())
+    columns = query.columns
+    if all_columns:
+        columns = _common_columns(cached, query)
     profile = store.metadata.profile(key)
     _ensure_columns(cached, columns)
     tables = store.partitions.load_many(cached, columns)
@@ -66,25 +69,34 @@ def _profile_attrs(
         return {"currency": None, "slices_missing": missing}
     stored = [(entry.partition.date, entry.fetched_at) for entry in cached]
     horizons = restatement_horizons(stored, profile.zone)
-    return {"currency": profile.currency, "slices_missing": missing, **horizons}
+    return {
+        "currency": profile.currency,
+        "slices_missing": missing,
+        **horizons,
+    }
 
 
-def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> tuple[str, ...]:
+def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> ColumnNames:
     """Return the columns that all partitions have, in the order of a query without `metrics`."""
     if not cached:
         return query.columns
-    column_sets = {entry.columns for entry in cached}
-    common = set.intersection(*map(set, column_sets))
-    ordered = dict.fromkeys([*query.columns, *cached[0].columns])
+    common = set(cached[0].columns)
+    for columns in {entry.columns for entry in cached}:
+        common.intersection_update(columns)
+    preferred = dict.fromkeys(query.columns)
+    stored = dict.fromkeys(cached[0].columns)
+    ordered = preferred | stored
     return tuple(column for column in ordered if column in common)
 
 
-def _ensure_columns(cached: Sequence[CachedPartition], columns: tuple[str, ...]) -> None:
+def _ensure_columns(cached: Iterable[CachedPartition], columns: ColumnNames) -> None:
     """Raise `InvalidRequest` when a partition lacks columns."""
     for entry in cached:
-        if not entry.has_columns(columns):
-            missing = [column for column in columns if column not in entry.columns]
-            raise InvalidRequest(
-                f"{entry.partition} is stored without {', '.join(missing)}; "
-                "fetch_report with these metrics adds them"
-            )
+        if entry.has_columns(columns):
+            continue
+        missing = [column for column in columns if column not in entry.columns]
+        names = ", ".join(missing)
+        raise InvalidRequest(
+            f"{entry.partition} is stored without {names}; "
+            "fetch_report with these metrics adds them"
+        )

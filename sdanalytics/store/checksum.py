@@ -10,7 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_TYPE_NAMES: Final = {pa.int64(): "int64", pa.float64(): "float64", pa.string(): "text"}
+_TYPE_NAMES: Final = {
+    pa.int64(): "int64",
+    pa.float64(): "float64",
+    pa.string(): "text",
+}
 
 
 def table_checksum(table: pa.Table) -> str:
@@ -30,7 +34,8 @@ def table_checksum(table: pa.Table) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, column in zip(table.column_names, table.columns, strict=True):
         type_name = _TYPE_NAMES[column.type]
-        header = f"{name}:{type_name}:{len(column)}:{column.null_count}\n"
+        values, nulls = len(column), column.null_count
+        header = f"{name}:{type_name}:{values}:{nulls}\n"
         digest.update(header.encode())
         for part in _column_bytes(column, type_name):
             digest.update(part)
@@ -38,20 +43,29 @@ def table_checksum(table: pa.Table) -> str:
 
 
 def _column_bytes(column: pa.ChunkedArray, type_name: str) -> Iterator[Any]:
-    """Yield a column as bytes: which values are present, if some are missing; then the values."""
+    """Yield a column as bytes: which values are missing, if any; then the values."""
     is_text = type_name == "text"
     if column.null_count:
-        yield np.packbits(column.is_valid().to_numpy())
-        column = column.fill_null("" if is_text else 0)
+        is_valid = column.is_valid().to_numpy()
+        yield np.packbits(is_valid)
+        filler = "" if is_text else 0
+        column = column.fill_null(filler)
     if is_text:
-        yield pc.binary_length(column).to_numpy().astype("<i4", copy=False)
-        for chunk in column.chunks:
-            text = _string_bytes(chunk)
-            if len(text):
-                yield text
+        yield from _text_column_bytes(column)
     else:
+        values = column.to_numpy()
         little_endian = np.dtype(type_name).newbyteorder("<")
-        yield column.to_numpy().astype(little_endian, copy=False)
+        yield values.astype(little_endian, copy=False)
+
+
+def _text_column_bytes(column: pa.ChunkedArray) -> Iterator[Any]:
+    """Yield the lengths of all strings, then the strings."""
+    lengths = pc.binary_length(column).to_numpy()
+    yield lengths.astype("<i4", copy=False)
+    for chunk in column.chunks:
+        text = _string_bytes(chunk)
+        if len(text):
+            yield text
 
 
 def _string_bytes(chunk: pa.Array) -> memoryview:
@@ -59,6 +73,8 @@ def _string_bytes(chunk: pa.Array) -> memoryview:
     _, offsets, data = chunk.buffers()
     if not len(chunk) or data is None:
         return memoryview(b"")
-    all_ends = np.frombuffer(offsets, "i4")
-    ends = all_ends[chunk.offset : chunk.offset + len(chunk) + 1]
-    return memoryview(data)[ends[0] : ends[-1]]
+    ends = np.frombuffer(offsets, "i4")
+    first = chunk.offset
+    last = first + len(chunk)
+    start, end = ends[first], ends[last]
+    return memoryview(data)[start:end]

@@ -21,14 +21,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import pyarrow as pa
-
 from sdanalytics.errors import CacheError
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, MonthKey, parse_month_path
 from sdanalytics.store.month_file import (
     CompactedDay,
+    CompactedDays,
     SourceDay,
     load_days,
     open_month,
@@ -36,8 +35,9 @@ from sdanalytics.store.month_file import (
     write_month,
 )
 from sdanalytics.store.parquet_file import (
-    CachedPartition,
+    CachedByPartition,
     PartitionFiles,
+    PartitionTables,
     matches_checksum,
     read_columns,
 )
@@ -63,11 +63,12 @@ Stamps = Mapping[Partition, FileStamp]
 
 def group_by_month(items: Iterable[tuple[Partition, T]]) -> dict[MonthKey, dict[Partition, T]]:
     """Group items by the month that their partition belongs to."""
-    groups: dict[tuple[object, int, int], dict[Partition, T]] = {}
+    groups: dict[object, dict[Partition, T]] = {}
     for partition, item in items:
         day = partition.date
         # Stores have many partitions: a `MonthKey` is made for every group, not every partition.
-        groups.setdefault((partition[:-1], day.year, day.month), {})[partition] = item
+        group_key = (partition[:-1], day.year, day.month)
+        groups.setdefault(group_key, {})[partition] = item
     months: dict[MonthKey, dict[Partition, T]] = {}
     for group in groups.values():
         first = next(iter(group))
@@ -79,7 +80,8 @@ def is_unique_fingerprint(stamp: FileStamp) -> bool:
     """Whether a stamp uniquely identifies this version of a file."""
     if stamp.inode > 0:
         return True
-    return 0 < stamp.modified < time.time_ns() - MTIME_SETTLE_TIME
+    settled = time.time_ns() - MTIME_SETTLE_TIME
+    return 0 < stamp.modified < settled
 
 
 @dataclass(frozen=True)
@@ -93,20 +95,28 @@ class CompactedMonths:
 
     storage: Storage
 
-    def entries(self, month: MonthKey, stamps: Stamps) -> dict[Partition, CachedPartition]:
+    def entries(self, month: MonthKey, stamps: Stamps) -> CachedByPartition:
         """Read the metadata of those partitions whose files still have these stamps."""
-        with contextlib.suppress(*_MISS_ERRORS):
-            folder, _, _ = month.path.rpartition("/")
-            stamp = self.storage.stat_many(folder, [month.path]).get(month.path)
+        try:
+            stamp = self._stat(month)
             if stamp is None:
                 return {}
             days = read_days(self.storage, month, stamp)
-            return {partition: day.cached for partition, day in _still_valid(days, stamps)}
-        return {}
+        except _MISS_ERRORS:
+            return {}
+        cached: CachedByPartition = {}
+        valid = _still_valid(days, stamps)
+        for partition, day in valid.items():
+            cached[partition] = day.cached
+        return cached
 
-    def rows(
-        self, month: MonthKey, stamps: Stamps, columns: Sequence[str]
-    ) -> dict[Partition, pa.Table]:
+    def _stat(self, month: MonthKey) -> FileStamp | None:
+        path = month.path
+        folder, _, _ = path.rpartition("/")
+        stamps = self.storage.stat_many(folder, [path])
+        return stamps.get(path)
+
+    def rows(self, month: MonthKey, stamps: Stamps, columns: Sequence[str]) -> PartitionTables:
         """Read the rows of those partitions whose files still have these stamps.
 
         Every table has those of the columns that its partition was stored with. Nothing is
@@ -115,9 +125,12 @@ class CompactedMonths:
         """
         if len(stamps) < MIN_DAYS_TO_COMPACT:
             return {}
-        with contextlib.suppress(*_MISS_ERRORS), open_month(self.storage, month) as (days, file):
-            return load_days(file, dict(_still_valid(days, stamps)), columns)
-        return {}
+        try:
+            with open_month(self.storage, month) as (days, file):
+                valid = _still_valid(days, stamps)
+                return load_days(file, valid, columns)
+        except _MISS_ERRORS:
+            return {}
 
     def write(self, month: MonthKey, stamps: Stamps) -> None:
         """Copy the partitions of a month whose files have these stamps into one file.
@@ -146,23 +159,29 @@ class CompactedMonths:
         with open_month(self.storage, month) as (days, file):
             rows = read_columns(file, file.schema_arrow.names)
             for cached, start in days.values():
-                own = rows.slice(start, cached.rows).select(cached.columns)
+                own = rows.slice(start, cached.rows)
+                own = own.select(cached.columns)
                 if not matches_checksum(own, cached):
                     raise InvalidFile(f"damaged: its rows of {cached.partition} have changed")
 
     def _read_sources(self, stamps: Stamps) -> Iterator[SourceDay]:
         files = PartitionFiles(self.storage)
         for partition, stamp in sorted(stamps.items()):
+            if not is_unique_fingerprint(stamp):
+                continue
             with contextlib.suppress(*_MISS_ERRORS), files.open(partition) as (cached, file):
-                if cached.rows <= MAX_COMPACTED_ROWS and is_unique_fingerprint(stamp):
-                    yield SourceDay(cached, stamp, read_columns(file, cached.columns))
+                if cached.rows <= MAX_COMPACTED_ROWS:
+                    rows = read_columns(file, cached.columns)
+                    yield SourceDay(cached, stamp, rows)
 
 
-def _still_valid(
-    days: Mapping[Partition, CompactedDay], stamps: Stamps
-) -> Iterator[tuple[Partition, CompactedDay]]:
-    """Yield those days that were copied from the files with these very stamps."""
+def _still_valid(days: CompactedDays, stamps: Stamps) -> dict[Partition, CompactedDay]:
+    """Return those days that were copied from the files with these very stamps."""
+    valid: dict[Partition, CompactedDay] = {}
     for partition, stamp in stamps.items():
         day = days.get(partition)
-        if day is not None and day.cached.stamp == stamp:
-            yield partition, day
+        if day is None:
+            continue
+        if day.cached.stamp == stamp:
+            valid[partition] = day
+    return valid

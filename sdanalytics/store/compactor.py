@@ -52,18 +52,23 @@ class Compactor:
         """
         uncompacted: list[tuple[Partition, CachedPartition]] = []
         for entry in cached:
-            if entry.stamp is None and entry.rows <= MAX_COMPACTED_ROWS:
+            is_small = entry.rows <= MAX_COMPACTED_ROWS
+            if is_small and entry.stamp is None:
                 uncompacted.append((entry.partition, entry))
         fragmented: dict[MonthKey, Iterable[Partition]] = {}
-        for month, partitions in group_by_month(uncompacted).items():
+        groups = group_by_month(uncompacted)
+        for month, partitions in groups.items():
             if len(partitions) >= MIN_DAYS_TO_COMPACT:
                 fragmented[month] = partitions
         with parallel_map(COMPACTION_THREADS) as pmap:
-            return sum(pmap(self._compact, fragmented.keys(), fragmented.values()))
+            results = pmap(self._compact, fragmented.keys(), fragmented.values())
+            return sum(results)
 
     def _compact(self, month: MonthKey, uncompacted: Iterable[Partition]) -> bool:
         """Compact a month, unless the stamps of too few of its uncompacted days are unique."""
-        stamps = PartitionReader(self.storage).stat(month.partitions()).get(month, {})
+        reader = PartitionReader(self.storage)
+        stamps_by_month = reader.stat(month.partitions())
+        stamps = stamps_by_month.get(month, {})
         days = 0
         for partition in uncompacted:
             stamp = stamps.get(partition)
@@ -71,6 +76,7 @@ class Compactor:
                 days += 1
         if days < MIN_DAYS_TO_COMPACT:
             return False
-        CompactedMonths(self.storage).write(month, stamps)
+        months = CompactedMonths(self.storage)
+        months.write(month, stamps)
         logger.debug("%s: compacted", month.path)
         return True

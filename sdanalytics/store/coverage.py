@@ -24,6 +24,8 @@ from sdanalytics.store.parquet_file import CachedPartition
 if TYPE_CHECKING:
     import pandas as pd
 
+Record = tuple[object, ...]
+
 _DAY = timedelta(1)
 
 
@@ -71,7 +73,9 @@ class CoverageFilter:
             segment=segment,
         )
         last = query.start if end is None else query.end
-        replace(query, end=last).ensure_not_future(latest_local_date(now), "where it is latest")
+        bounded = replace(query, end=last)
+        today = latest_local_date(now)
+        bounded.ensure_not_future(today, "where it is latest")
         return cls(
             record_type=record_type,
             segment=segment,
@@ -87,7 +91,8 @@ class CoverageFilter:
         of_profiles = [series for series in stored if self._matches_profile(series)]
         chosen = {series for series in of_profiles if self._matches_report(series)}
         if self.record_type is not None:
-            chosen.update(self._missing_series(self.record_type, of_profiles, list(chosen)))
+            missing = self._missing_series(self.record_type, of_profiles, chosen)
+            chosen.update(list(missing))
         if self.tactics:
             chosen = set(self._with_tactics(chosen))
         return sorted(chosen, key=_none_first)
@@ -96,20 +101,29 @@ class CoverageFilter:
         """Return the days to report on, none in the future, of a series that has these stored."""
         first = self.start
         if first is None:
-            first = min(stored, default=today - history_days * _DAY)
+            oldest_available = today - history_days * _DAY
+            first = min(stored, default=oldest_available)
         last = self.end
         if last is None:
-            last = max(today - _DAY, self.start or date.min)
-        count = (min(last, today) - first).days + 1
-        return [first + n * _DAY for n in range(count)]
+            last = today - _DAY
+            if self.start is not None:
+                last = max(last, self.start)
+        last = min(last, today)
+        days: list[date] = []
+        while first <= last:
+            days.append(first)
+            first += _DAY
+        return days
 
     def _matches_profile(self, series: PartitionSeries) -> bool:
         is_source = self.source in (None, series.source)
-        return is_source and self.profile_id in (None, series.profile_id)
+        is_profile = self.profile_id in (None, series.profile_id)
+        return is_source and is_profile
 
     def _matches_report(self, series: PartitionSeries) -> bool:
         is_record_type = self.record_type in (None, series.record_type)
-        return is_record_type and self.segment in (None, series.segment)
+        is_segment = self.segment in (None, series.segment)
+        return is_record_type and is_segment
 
     def _missing_series(
         self,
@@ -120,8 +134,10 @@ class CoverageFilter:
         """Yield both tactics of a record type, of those profiles that have nothing of it."""
         profiles = {series.profile for series in stored}
         if self.source is not None and self.profile_id is not None:
-            profiles.add(ProfileKey(self.source, self.profile_id))
-        for profile in profiles - {series.profile for series in chosen}:
+            named = ProfileKey(self.source, self.profile_id)
+            profiles.add(named)
+        profiles -= {series.profile for series in chosen}
+        for profile in profiles:
             for tactic in TACTICS:
                 yield PartitionSeries(*profile, record_type, self.segment, tactic)
 
@@ -155,25 +171,31 @@ def build_coverage(
     """
     stored: dict[PartitionSeries, set[date]] = {}
     for partition in partitions:
-        stored.setdefault(PartitionSeries.from_partition(partition), set()).add(partition.date)
-    chosen = selection.series(stored)
-    policies = {profile: policy_for(profile) for profile in {series.profile for series in chosen}}
+        series = PartitionSeries.from_partition(partition)
+        stored.setdefault(series, set()).add(partition.date)
+    policies: dict[ProfileKey, FreshnessPolicy] = {}
     requested: list[Partition] = []
     present: list[Partition] = []
-    for series in chosen:
-        policy = policies[series.profile]
+    for series in selection.series(stored):
+        profile = series.profile
+        if profile not in policies:
+            policies[profile] = policy_for(profile)
+        policy = policies[profile]
         stored_days = stored.get(series, set())
-        for day in selection.days(stored_days, policy.today, policy.history_days):
+        days = selection.days(stored_days, policy.today, policy.history_days)
+        for day in days:
             partition = series.partition(day)
             requested.append(partition)
             if day in stored_days:
                 present.append(partition)
     cached = lookup_many(present)
-    rows = []
+    records: list[Record] = []
     for partition in requested:
-        state = _partition_state(partition.date, cached.get(partition), policies[partition.profile])
-        rows.append((*partition, *state))
-    return frame_from_records(rows, _coverage_dtypes())
+        policy = policies[partition.profile]
+        entry = cached.get(partition)
+        state = _partition_state(partition.date, entry, policy)
+        records.append((*partition, *state))
+    return frame_from_records(records, _coverage_dtypes())
 
 
 def _partition_state(
@@ -181,8 +203,9 @@ def _partition_state(
 ) -> tuple[str, int | None, datetime | None, bool]:
     """Return the state of a day, its rows, when it was fetched, and whether it is due."""
     if cached is None:
-        is_gone = policy.is_unavailable(day)
-        return "gone" if is_gone else "missing", None, None, not is_gone
+        if policy.is_unavailable(day):
+            return "gone", None, None, False
+        return "missing", None, None, True
     is_due = not policy.is_fresh(day, cached.fetched_at)
     if not cached.rows:
         state = "empty"

@@ -9,7 +9,7 @@ be requested again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -77,7 +77,8 @@ class FreshnessPolicy:
     @property
     def today(self) -> date:
         """The date in the profile's time zone."""
-        return self.now.astimezone(self.zone).date()
+        local = self.now.astimezone(self.zone)
+        return local.date()
 
     def age(self, day: date, moment: datetime) -> int:
         """Return the age in whole days of `day` at `moment` (an aware datetime)."""
@@ -85,7 +86,8 @@ class FreshnessPolicy:
 
     def is_unavailable(self, day: date) -> bool:
         """Whether the service no longer reports a day."""
-        return self.age(day, self.now) > self.history_days
+        age = self.age(day, self.now)
+        return age > self.history_days
 
     def is_final(self, day: date, fetched_at: datetime) -> bool:
         """Whether a day could not change any more once it was fetched.
@@ -95,7 +97,8 @@ class FreshnessPolicy:
         """
         if self._is_in_future(fetched_at):
             return False
-        return time_to_live(self.age(day, fetched_at)) is None
+        age = self.age(day, fetched_at)
+        return time_to_live(age) is None
 
     def is_fresh(self, day: date, fetched_at: datetime) -> bool:
         """Whether a day that was fetched at a moment need not be fetched again now.
@@ -115,15 +118,19 @@ class FreshnessPolicy:
             return True
         if self._is_in_future(fetched_at):
             return False
-        ttl = time_to_live(self.age(day, fetched_at))
-        return ttl is None or self._elapsed(fetched_at) < ttl
+        age = self.age(day, fetched_at)
+        ttl = time_to_live(age)
+        if ttl is None:
+            return True
+        return self._elapsed(fetched_at) < ttl
 
     def _is_in_future(self, moment: datetime) -> bool:
         return self._elapsed(moment) < -CLOCK_SKEW_TOLERANCE
 
     def _elapsed(self, since: datetime) -> timedelta:
         """Return the time since a moment, in UTC: local times jump when clocks are changed."""
-        return self.now.astimezone(UTC) - since.astimezone(UTC)
+        now = self.now.astimezone(UTC)
+        return now - since.astimezone(UTC)
 
 
 def age_in_days(day: date, moment: datetime, zone: ZoneInfo) -> int:
@@ -161,6 +168,17 @@ def restatement_horizons(
         ages[day] = age_in_days(day, fetched_at, zone)
     horizons: dict[str, str | None] = {}
     for key, max_age in _HORIZONS.items():
-        open_days = [day for day, age in ages.items() if age <= max_age]
-        horizons[key] = min(open_days).isoformat() if open_days else None
+        first = _first_day_up_to(max_age, ages)
+        horizons[key] = None
+        if first is not None:
+            horizons[key] = first.isoformat()
     return horizons
+
+
+def _first_day_up_to(max_age: int, ages: Mapping[date, int]) -> date | None:
+    """Return the first day that was at most `max_age` days old when it was fetched."""
+    days: list[date] = []
+    for day, age in ages.items():
+        if age <= max_age:
+            days.append(day)
+    return min(days, default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,7 +15,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
-from sdanalytics.store.coverage import CoverageFilter, build_coverage
+from sdanalytics.store.coverage import CoverageFilter, Record, build_coverage
 from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.in_flight import read_all
 from sdanalytics.store.layout import (
@@ -63,7 +63,7 @@ PENDING_DTYPES: Final = {
 
 @dataclass(frozen=True)
 class Inventory:
-    """What a store has.
+    """The contents of a store.
 
     Attributes
     ----------
@@ -82,7 +82,8 @@ class Inventory:
         CacheError
             When a folder cannot be listed or a file cannot be opened.
         """
-        cached = sorted(self.partitions.lookup_all(), key=attrgetter("path"))
+        cached = list(self.partitions.lookup_all())
+        cached.sort(key=attrgetter("path"))
         records = [_entry_record(entry) for entry in cached]
         return frame_from_records(records, ENTRY_DTYPES)
 
@@ -113,7 +114,7 @@ class Inventory:
         CacheError
             When the in-flight registry cannot be read.
         """
-        records: list[tuple[object, ...]] = []
+        records: list[Record] = []
         for row in read_all(self.partitions.storage.state_dir):
             partition = Partition.from_keys(row)
             if not self._is_stored(partition, row["report_id"]):
@@ -132,7 +133,8 @@ class Inventory:
         requested_id = None if profile_id is None else str(profile_id)
         matches: list[ProfileKey] = []
         for key in known:
-            if source in (None, key.source) and requested_id in (None, key.profile_id):
+            is_source = source in (None, key.source)
+            if is_source and requested_id in (None, key.profile_id):
                 matches.append(key)
         if len(matches) > 1:  # object storage keeps the folders of removed partitions
             with_reports = filter(self._has_reports, matches)
@@ -141,22 +143,24 @@ class Inventory:
             return matches[0]
         if source is not None and requested_id is not None:
             return ProfileKey(source, requested_id)
-        names = [f"source={key.source!r} profile_id={key.profile_id!r}" for key in known]
         raise InvalidRequest(
             "profile_id= and source= must name one profile; "
-            f"{self.partitions.storage.url} has {', '.join(names) or 'none'}"
+            f"{self.partitions.storage.url} has {_format_profiles(known)}"
         )
 
     def _profiles(self) -> Iterator[ProfileKey]:
         """Yield the profiles that have a folder."""
         storage = self.partitions.storage
-        for name, folder in list_hive_values(storage, "source", REPORTS).items():
+        sources = list_hive_values(storage, "source", REPORTS)
+        for name, folder in sources.items():
+            source = decode_source(name)
             for profile_id in list_hive_values(storage, "profile_id", folder):
-                yield ProfileKey(decode_source(name), profile_id)
+                yield ProfileKey(source, profile_id)
 
     def _has_reports(self, key: ProfileKey) -> bool:
         """Whether there is any file of a profile."""
-        files = self.partitions.storage.walk(profile_reports_path(key))
+        folder = profile_reports_path(key)
+        files = self.partitions.storage.walk(folder)
         return next(files, None) is not None
 
     def _profile_timezone(self, key: ProfileKey) -> ZoneInfo:
@@ -172,7 +176,14 @@ class Inventory:
         return cached is not None and cached.report_id == report_id
 
 
-def _entry_record(cached: CachedPartition) -> tuple[object, ...]:
+def _format_profiles(keys: Iterable[ProfileKey]) -> str:
+    names: list[str] = []
+    for source, profile_id in keys:
+        names.append(f"source={source!r} profile_id={profile_id!r}")
+    return ", ".join(names) or "none"
+
+
+def _entry_record(cached: CachedPartition) -> Record:
     """Return the values of `ENTRY_DTYPES`."""
     return (
         *cached.partition,
@@ -186,7 +197,7 @@ def _entry_record(cached: CachedPartition) -> tuple[object, ...]:
     )
 
 
-def _pending_record(partition: Partition, row: Mapping[str, Any]) -> tuple[object, ...]:
+def _pending_record(partition: Partition, row: Mapping[str, Any]) -> Record:
     """Return the values of `PENDING_DTYPES`."""
     return (
         *partition,

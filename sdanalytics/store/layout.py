@@ -43,12 +43,14 @@ CACHE_MISS_ERRORS: Final = (InvalidFile, FileNotFoundError)
 
 def partition_path(partition: Partition) -> str:
     """Return the path of a partition's file."""
-    return series_day_path(PartitionSeries.from_partition(partition), partition.date)
+    series = PartitionSeries.from_partition(partition)
+    return series_day_path(series, partition.date)
 
 
 def series_day_path(series: PartitionSeries, day: date) -> str:
     """Return the path of the file of a day of a series."""
-    return f"{REPORTS}/{series_path(series)}/date={day}/{REPORT_FILENAME}"
+    folder = series_path(series)
+    return f"{REPORTS}/{folder}/date={day}/{REPORT_FILENAME}"
 
 
 @lru_cache(maxsize=1024)
@@ -56,26 +58,34 @@ def series_path(series: PartitionSeries) -> str:
     """Return the folder of a series, relative to the folder of all series."""
     keys = series.partition(date.min).to_keys()
     keys["source"] = encode_source(keys["source"])
-    return "/".join([f"{key}={keys[key]}" for key in _SERIES_KEYS])
+    folders: list[str] = []
+    for key in _SERIES_KEYS:
+        value = keys[key]
+        folders.append(f"{key}={value}")
+    return "/".join(folders)
 
 
 def profile_path(key: ProfileKey) -> str:
     """Return the path of a profile's file."""
-    return f"{PROFILES}/{_profile_folders(key)}.json"
+    folders = _profile_folders(key)
+    return f"{PROFILES}/{folders}.json"
 
 
 def tactics_path(key: ProfileKey) -> str:
     """Return the path of the file with the tactics of a profile's campaigns."""
-    return f"{CAMPAIGNS}/{_profile_folders(key)}.json"
+    folders = _profile_folders(key)
+    return f"{CAMPAIGNS}/{folders}.json"
 
 
 def profile_reports_path(key: ProfileKey) -> str:
     """Return the folder of all partitions of a profile."""
-    return f"{REPORTS}/{_profile_folders(key)}"
+    folders = _profile_folders(key)
+    return f"{REPORTS}/{folders}"
 
 
 def _profile_folders(key: ProfileKey) -> str:
-    return f"source={encode_source(key.source)}/profile_id={key.profile_id}"
+    source = encode_source(key.source)
+    return f"source={source}/profile_id={key.profile_id}"
 
 
 def parse_partition_path(path: str) -> Partition:
@@ -103,7 +113,8 @@ def parse_partition_path(path: str) -> Partition:
 def _parse_hive_folders(path: str) -> dict[str, str]:
     """Return the keys and values of the folders below the first one."""
     keys: dict[str, str] = {}
-    for folder in path.split("/")[1:-1]:
+    parts = path.split("/")
+    for folder in parts[1:-1]:
         key, _, value = folder.partition("=")
         keys[key] = value
     return keys
@@ -125,19 +136,23 @@ class MonthKey(NamedTuple):
     @classmethod
     def from_partition(cls, partition: Partition) -> MonthKey:
         """Return the month that a partition belongs to."""
-        return cls(PartitionSeries.from_partition(partition), partition.date.isoformat()[:7])
+        series = PartitionSeries.from_partition(partition)
+        day = partition.date.isoformat()
+        return cls(series, day[: len("2026-10")])
 
     @property
     def path(self) -> str:
         """The path of its file."""
-        return f"{COMPACTED_DIR}/{series_path(self.series)}/{self.name}{_MONTH_SUFFIX}"
+        folder = series_path(self.series)
+        return f"{COMPACTED_DIR}/{folder}/{self.name}{_MONTH_SUFFIX}"
 
     def partitions(self) -> Iterator[Partition]:
         """Yield the partitions of all days of the month."""
         first = date.fromisoformat(f"{self.name}-01")
         _, days = monthrange(first.year, first.month)
         for day in range(1, days + 1):
-            yield self.series.partition(first.replace(day=day))
+            date_of_month = first.replace(day=day)
+            yield self.series.partition(date_of_month)
 
 
 def parse_month_path(path: str) -> MonthKey:
@@ -148,10 +163,12 @@ def parse_month_path(path: str) -> MonthKey:
     InvalidFile
         When it is not the path of a compacted month.
     """
-    folder, _, filename = path.removeprefix(f"{COMPACTED_DIR}/").rpartition("/")
-    first_day = f"{filename.removesuffix(_MONTH_SUFFIX)}-01"
-    first = parse_partition_path(f"{REPORTS}/{folder}/date={first_day}/{REPORT_FILENAME}")
-    month = MonthKey.from_partition(first)
+    below = path.removeprefix(f"{COMPACTED_DIR}/")
+    folder, _, filename = below.rpartition("/")
+    name = filename.removesuffix(_MONTH_SUFFIX)
+    first_day = f"{REPORTS}/{folder}/date={name}-01/{REPORT_FILENAME}"
+    partition = parse_partition_path(first_day)
+    month = MonthKey.from_partition(partition)
     if month.path != path:
         raise InvalidFile("foreign: not a compacted month")
     return month
@@ -162,7 +179,9 @@ def encode_source(source: str) -> str:
 
     Windows allows no colon in file names: there it is percent-encoded, as in URLs.
     """
-    return source.replace(":", "%3A") if os.name == "nt" else source
+    if os.name == "nt":
+        return source.replace(":", "%3A")
+    return source
 
 
 def decode_source(folder: str) -> str:
@@ -176,5 +195,6 @@ def list_hive_values(storage: Storage, level: str, folder: str) -> dict[str, str
     values: dict[str, str] = {}
     for name in storage.list_folders(folder):
         if name.startswith(prefix):
-            values[name.removeprefix(prefix)] = f"{folder}/{name}"
+            value = name.removeprefix(prefix)
+            values[value] = f"{folder}/{name}"
     return values

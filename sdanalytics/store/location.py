@@ -30,11 +30,12 @@ def open_storage(path: str | os.PathLike[str] | None, filesystem: object) -> Sto
         raise InvalidRequest(f"path must be the path of a folder, got {path!r}")
     if _is_collapsed_url(location):
         raise InvalidRequest(
-            f"{location!r} is an address that was turned into a path: pass it as a string"
+            f"{location!r} is an address that was turned into a path: pass it as text"
         )
     if filesystem is not None or is_url(location):
         return ObjectStorage(location, filesystem)
-    return LocalStorage(Path(location).expanduser().absolute())
+    folder = Path(location).expanduser()
+    return LocalStorage(folder.absolute())
 
 
 def default_path() -> Path:

@@ -31,8 +31,15 @@ if TYPE_CHECKING:
 QUARANTINE_DIR: Final = "damaged"
 """The folder of a store that invalid files are moved to."""
 _VERIFIED_DIRS: Final = (PROFILES, REPORTS, COMPACTED_DIR)
-_PROBLEM_DTYPES: Final = {"path": "str", "problem": "str"}
-_MOVED_DTYPES: Final = {"path": "str", "problem": "str", "moved_to": "str"}
+_PROBLEM_DTYPES: Final = {
+    "path": "str",
+    "problem": "str",
+}
+_MOVED_DTYPES: Final = {
+    "path": "str",
+    "problem": "str",
+    "moved_to": "str",
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,8 @@ class StoreMaintenance:
         display_name = self.storage.display_name
         rows: list[tuple[str, str]] = []
         for problem in self.find_problems():
-            rows.append((display_name(problem.path), problem.message))
+            path = display_name(problem.path)
+            rows.append((path, problem.message))
         return frame_from_records(rows, _PROBLEM_DTYPES)
 
     def repair(self) -> pd.DataFrame:
@@ -84,7 +92,8 @@ class StoreMaintenance:
         rows: list[tuple[str, str, str]] = []
         for problem in self.quarantine():
             moved_to = display_name(problem.moved_to or "")
-            rows.append((display_name(problem.path), problem.message, moved_to))
+            path = display_name(problem.path)
+            rows.append((path, problem.message, moved_to))
         return frame_from_records(rows, _MOVED_DTYPES)
 
     def find_problems(self) -> Iterator[Problem]:
@@ -144,7 +153,9 @@ class StoreMaintenance:
         try:
             self._validate(path)
         except FileNotFoundError:
-            return "a broken link" if self.storage.is_broken_link(path) else None
+            if self.storage.is_broken_link(path):
+                return "a broken link"
+            return None
         except (InvalidFile, CacheError) as error:
             return str(error)
         return None
@@ -160,7 +171,8 @@ class StoreMaintenance:
 
     def _validate_partition(self, path: str) -> None:
         partition = parse_partition_path(path)
-        with PartitionFiles(self.storage).open(partition) as (cached, file):
+        files = PartitionFiles(self.storage)
+        with files.open(partition) as (cached, file):
             rows = read_columns(file, cached.columns)
             if not matches_checksum(rows, cached):
                 raise InvalidFile("damaged: its rows differ from those that were stored")
@@ -171,7 +183,8 @@ class StoreMaintenance:
             message = self._find_problem(path)
             if message is None:
                 return []
-            moved_to = f"{QUARANTINE_DIR}/{path}.{secrets.token_hex(6)}"
+            unique = secrets.token_hex(6)
+            moved_to = f"{QUARANTINE_DIR}/{path}.{unique}"
             self.storage.move(path, moved_to)
         return [Problem(path, message, moved_to)]
 
@@ -181,7 +194,6 @@ def _combine_errors(failures: list[CacheError], moved: list[Problem]) -> CacheEr
     first, *rest = failures
     for error in rest:
         first.add_note(str(error))
-    first.add_note(
-        f"{len(moved)} other files were moved to the folder {QUARANTINE_DIR!r} of the store."
-    )
+    count = len(moved)
+    first.add_note(f"{count} other files were moved to the folder {QUARANTINE_DIR!r} of the store.")
     return first

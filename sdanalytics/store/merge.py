@@ -22,20 +22,29 @@ def left_join_columns(table: pa.Table, older: pa.Table, keys: Sequence[str]) -> 
         The rows of `table`, in any order; null where the older table lacks the row. Among
         older rows of the same identity the first counts.
     """
-    first_rows = _first_rows(older, keys)
-    return table.join(first_rows, list(keys), join_type="left outer", use_threads=False)
+    names = list(keys)
+    first_rows = _first_rows(older, names)
+    return table.join(first_rows, names, join_type="left outer", use_threads=False)
 
 
-def _first_rows(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+def _first_rows(table: pa.Table, keys: list[str]) -> pa.Table:
     """Keep the first row of every identity."""
-    names = [name for name in table.column_names if name not in keys]
-    groups = table.group_by(list(keys), use_threads=False)
-    firsts = groups.aggregate([(name, "first") for name in names])
-    firsts = firsts.select([*keys, *[f"{name}_first" for name in names]])
-    return firsts.rename_columns([*keys, *names])
+    names: list[str] = []
+    aggregations: list[tuple[str, str]] = []
+    aggregated: list[str] = []
+    for name in table.column_names:
+        if name not in keys:
+            names.append(name)
+            aggregations.append((name, "first"))
+            aggregated.append(f"{name}_first")
+    groups = table.group_by(keys, use_threads=False)
+    first_rows = groups.aggregate(aggregations)
+    first_rows = first_rows.select([*keys, *aggregated])
+    return first_rows.rename_columns([*keys, *names])
 
 
 def anti_join_rows(table: pa.Table, known: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Drop the rows of a table that another one has, by their identity columns."""
     names = list(keys)
-    return table.join(known.select(names), names, join_type="left anti", use_threads=False)
+    known_keys = known.select(names)
+    return table.join(known_keys, names, join_type="left anti", use_threads=False)

@@ -15,6 +15,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sdanalytics.model.metrics import TACTICS
 from sdanalytics.model.partition import ProfileKey
@@ -27,6 +28,9 @@ from sdanalytics.store.layout import (
     profile_path,
     tactics_path,
 )
+
+TacticByCampaign = dict[int, str]
+"""The tactics of campaigns, by campaign id."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,9 @@ class MetadataStore:
         CacheError
             When the file cannot be written.
         """
-        path = profile_path(ProfileKey(source, profile.profile_id))
-        with self.storage.atomic_write(path) as file:
-            file.write(json.dumps(profile.to_json(), indent=1).encode())
+        key = ProfileKey(source, profile.profile_id)
+        path = profile_path(key)
+        self._write_json(path, profile.to_json())
 
     def validate_profile(self, path: str) -> None:
         """Raise `InvalidFile` when a file is not the profile that belongs at its path."""
@@ -81,7 +85,7 @@ class MetadataStore:
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidFile(f"not a valid profile: {error}") from None
 
-    def campaign_tactics(self, key: ProfileKey) -> dict[int, str]:
+    def campaign_tactics(self, key: ProfileKey) -> TacticByCampaign:
         """Read the tactics of a profile's campaigns by id; none if missing, damaged or foreign.
 
         Raises
@@ -90,8 +94,9 @@ class MetadataStore:
             When the file cannot be read.
         """
         try:
-            stored = json.loads(self.storage.read(tactics_path(key)))
-            return _parse_tactics(stored)
+            path = tactics_path(key)
+            content = self.storage.read(path)
+            return _parse_tactics(json.loads(content))
         except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
@@ -103,14 +108,19 @@ class MetadataStore:
         CacheError
             When the file cannot be written.
         """
-        by_campaign = dict(sorted(tactics.items()))
-        with self.storage.atomic_write(tactics_path(key)) as file:
-            file.write(json.dumps(by_campaign, indent=1).encode())
+        path = tactics_path(key)
+        by_campaign = sorted(tactics.items())
+        self._write_json(path, dict(by_campaign))
+
+    def _write_json(self, path: str, values: Mapping[Any, str]) -> None:
+        text = json.dumps(values, indent=1)
+        with self.storage.atomic_write(path) as file:
+            file.write(text.encode())
 
 
-def _parse_tactics(stored: Mapping[str, str]) -> dict[int, str]:
+def _parse_tactics(stored: Mapping[str, str]) -> TacticByCampaign:
     """Return the tactics by campaign id, without those that are unknown."""
-    tactics: dict[int, str] = {}
+    tactics: TacticByCampaign = {}
     for campaign, tactic in stored.items():
         if tactic in TACTICS:
             tactics[int(campaign)] = tactic

@@ -20,6 +20,8 @@ from sdanalytics.store.layout import InvalidFile, MonthKey, partition_path
 from sdanalytics.store.parquet_file import (
     METADATA_KEY,
     CachedPartition,
+    ColumnNames,
+    PartitionTables,
     open_parquet,
     read_columns,
 )
@@ -42,6 +44,9 @@ class CompactedDay(NamedTuple):
     start: int
 
 
+CompactedDays = Mapping[Partition, CompactedDay]
+
+
 class SourceDay(NamedTuple):
     """A day that is about to be compacted: its metadata, stamp and rows."""
 
@@ -50,35 +55,37 @@ class SourceDay(NamedTuple):
     rows: pa.Table
 
 
-def load_days(
-    file: pq.ParquetFile, days: Mapping[Partition, CompactedDay], columns: Sequence[str]
-) -> dict[Partition, pa.Table]:
+def load_days(file: pq.ParquetFile, days: CompactedDays, columns: Sequence[str]) -> PartitionTables:
     """Read columns of a month once, and cut the rows of every day out."""
     column_sets = {day.cached.columns for day in days.values()}
     stored: set[str] = set().union(*column_sets)
     names = [name for name in columns if name in stored]
     rows = read_columns(file, names, use_threads=False)
-    narrowed = {column_set: _select_columns(rows, column_set) for column_set in column_sets}
-    tables: dict[Partition, pa.Table] = {}
+    rows_by_columns: dict[ColumnNames, pa.Table] = {}
+    for column_set in column_sets:
+        rows_by_columns[column_set] = _select_columns(rows, column_set)
+    tables: PartitionTables = {}
     for partition, (cached, start) in days.items():
-        tables[partition] = narrowed[cached.columns].slice(start, cached.rows)
+        month_rows = rows_by_columns[cached.columns]
+        tables[partition] = month_rows.slice(start, cached.rows)
     return tables
 
 
 def _select_columns(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
-    return rows.select([name for name in rows.column_names if name in columns])
+    names = [name for name in rows.column_names if name in columns]
+    return rows.select(names)
 
 
 @contextlib.contextmanager
-def open_month(
-    storage: Storage, month: MonthKey
-) -> Iterator[tuple[Mapping[Partition, CompactedDay], pq.ParquetFile]]:
+def open_month(storage: Storage, month: MonthKey) -> Iterator[tuple[CompactedDays, pq.ParquetFile]]:
     """Open a compacted month: its days, and the file to read rows from."""
     with storage.open(month.path) as raw:
         file, metadata = open_parquet(raw)
         days = _parse_days(storage, month, metadata)
         rows = file.metadata.num_rows
-        expected = sum(day.cached.rows for day in days.values())
+        expected = 0
+        for day in days.values():
+            expected += day.cached.rows
         if rows != expected:
             raise InvalidFile(f"damaged: it has {rows} rows instead of {expected}")
         yield days, file
@@ -87,37 +94,35 @@ def open_month(
 # The same days are read again and again. A file that is replaced after its stamp was taken does
 # no harm: every day has a stamp of its own.
 @lru_cache(maxsize=256)
-def read_days(
-    storage: Storage, month: MonthKey, stamp: FileStamp
-) -> Mapping[Partition, CompactedDay]:
+def read_days(storage: Storage, month: MonthKey, stamp: FileStamp) -> CompactedDays:
     """Read the days of a compacted month whose file has a stamp."""
     with open_month(storage, month) as (days, _):
         return days
 
 
 @lru_cache(maxsize=256)
-def _parse_days(
-    storage: Storage, month: MonthKey, metadata: bytes
-) -> Mapping[Partition, CompactedDay]:
+def _parse_days(storage: Storage, month: MonthKey, metadata: bytes) -> CompactedDays:
     try:
-        return _decode_days(storage, month, json.loads(metadata))
+        decoded = json.loads(metadata)
+        return _decode_days(storage, month, decoded)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise InvalidFile(
             f"foreign: its metadata is not that of a compacted month ({error})"
         ) from None
 
 
-def _decode_days(
-    storage: Storage, month: MonthKey, metadata: dict[str, Any]
-) -> Mapping[Partition, CompactedDay]:
-    if metadata["schema"] != _SCHEMA_VERSION:
-        raise ValueError(f"schema {metadata['schema']}")
-    if metadata["month"] != _encode_month(month):
-        raise ValueError(f"it is of {metadata['month']}")
+def _decode_days(storage: Storage, month: MonthKey, metadata: dict[str, Any]) -> CompactedDays:
+    version = metadata["schema"]
+    if version != _SCHEMA_VERSION:
+        raise ValueError(f"schema {version}")
+    encoded_month = metadata["month"]
+    if encoded_month != _encode_month(month):
+        raise ValueError(f"it is of {encoded_month}")
     days: dict[Partition, CompactedDay] = {}
     start = 0
     for values in metadata["days"]:
-        columns = tuple(metadata["columns"][values["columns"]])
+        position = values["columns"]
+        columns = tuple(metadata["columns"][position])
         cached = _decode_day(storage, month, values, columns)
         days[cached.partition] = CompactedDay(cached, start)
         start += cached.rows
@@ -125,9 +130,10 @@ def _decode_days(
 
 
 def _decode_day(
-    storage: Storage, month: MonthKey, values: dict[str, Any], columns: tuple[str, ...]
+    storage: Storage, month: MonthKey, values: dict[str, Any], columns: ColumnNames
 ) -> CachedPartition:
-    partition = month.series.partition(date.fromisoformat(values["date"]))
+    day = date.fromisoformat(values["date"])
+    partition = month.series.partition(day)
     path = partition_path(partition)
     inode, size, modified = map(int, values["stamp"])
     return CachedPartition(
@@ -146,7 +152,8 @@ def _decode_day(
 
 def write_month(file: IO[bytes], month: MonthKey, days: Sequence[SourceDay]) -> None:
     """Write the rows of days, and their metadata, as one file."""
-    column_sets = list(dict.fromkeys([day.cached.columns for day in days]))
+    all_columns = [day.cached.columns for day in days]
+    column_sets = list(dict.fromkeys(all_columns))
     metadata = {
         "schema": _SCHEMA_VERSION,
         "month": _encode_month(month),
@@ -165,16 +172,22 @@ def write_month(file: IO[bytes], month: MonthKey, days: Sequence[SourceDay]) -> 
         store_schema=False,
     ) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({METADATA_KEY: json.dumps(metadata)})
+        json_metadata = json.dumps(metadata)
+        writer.add_key_value_metadata({METADATA_KEY: json_metadata})
 
 
 def _concat_days(
-    month: MonthKey, days: Sequence[SourceDay], column_sets: Iterable[tuple[str, ...]]
+    month: MonthKey, days: Sequence[SourceDay], column_sets: Iterable[ColumnNames]
 ) -> pa.Table:
     """Put the rows of all days one after the other, null where a day lacks a column."""
-    all_columns: set[str] = set().union(*column_sets)
-    identity = identity_columns(month.series.record_type, month.series.segment)
-    names = list(dict.fromkeys([*identity, *sort_by_catalogue(all_columns)]))
+    all_columns: set[str] = set()
+    for columns in column_sets:
+        all_columns.update(columns)
+    series = month.series
+    identity = identity_columns(series.record_type, series.segment)
+    metrics = sort_by_catalogue(all_columns)
+    ordered = dict.fromkeys([*identity, *metrics])
+    names = list(ordered)
     tables = [arrow_schema(names).empty_table()]
     tables += [day.rows for day in days]
     return pa.concat_tables(tables, promote_options="default")
@@ -184,7 +197,7 @@ def _encode_month(month: MonthKey) -> list[str | None]:
     return [*month.series, month.name]
 
 
-def _encode_day(day: SourceDay, column_sets: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+def _encode_day(day: SourceDay, column_sets: Sequence[ColumnNames]) -> dict[str, Any]:
     cached, stamp = day.cached, day.stamp
     return {
         "date": cached.partition.date.isoformat(),

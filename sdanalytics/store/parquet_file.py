@@ -20,6 +20,8 @@ from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
 from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, partition_path
 
+ColumnNames = tuple[str, ...]
+
 SCHEMA_VERSION: Final = 1
 """The version of the files' metadata."""
 METADATA_KEY: Final = b"sdanalytics"
@@ -52,7 +54,7 @@ class CachedPartition:
     partition: Partition
     path: str
     size: int
-    columns: tuple[str, ...]
+    columns: ColumnNames
     rows: int
     fetched_at: datetime
     report_id: str
@@ -65,14 +67,20 @@ class CachedPartition:
         """The origin of its rows."""
         return Provenance(self.report_id, self.fetched_at, self.api)
 
-    def has_columns(self, columns: tuple[str, ...]) -> bool:
+    def has_columns(self, columns: ColumnNames) -> bool:
         """Whether it has all of these columns."""
         return _has_all(self.columns, columns)
 
 
+CachedByPartition = dict[Partition, CachedPartition]
+"""The metadata of stored partitions."""
+PartitionTables = dict[Partition, pa.Table]
+"""The rows of stored partitions."""
+
+
 # Most partitions of a store have the same columns: the comparison is made once.
 @lru_cache(maxsize=256)
-def _has_all(stored: tuple[str, ...], requested: tuple[str, ...]) -> bool:
+def _has_all(stored: ColumnNames, requested: ColumnNames) -> bool:
     return set(requested) <= set(stored)
 
 
@@ -95,15 +103,19 @@ class PartitionFiles:
         CacheError
             When the file cannot be opened: it may be intact, and is not replaced.
         """
-        with contextlib.suppress(*CACHE_MISS_ERRORS), self.open(partition) as (cached, _):
-            return cached
-        return None
+        try:
+            with self.open(partition) as (cached, _):
+                return cached
+        except CACHE_MISS_ERRORS:
+            return None
 
     def load(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
         """Read columns of a partition; None where `lookup` returns None or a page is damaged."""
-        with contextlib.suppress(*CACHE_MISS_ERRORS), self.open(partition) as (_, file):
-            return read_columns(file, columns)
-        return None
+        try:
+            with self.open(partition) as (_, file):
+                return read_columns(file, columns)
+        except CACHE_MISS_ERRORS:
+            return None
 
     @contextlib.contextmanager
     def open(self, partition: Partition) -> Iterator[tuple[CachedPartition, pq.ParquetFile]]:
@@ -158,9 +170,10 @@ def _validate(
     cached: CachedPartition, metadata: Mapping[str, object], file: pq.ParquetFile
 ) -> None:
     """Raise `InvalidFile` when a file is not what its metadata and its path say."""
-    version, request = metadata.get("schema"), metadata.get("request")
+    version = metadata.get("schema")
     if version != SCHEMA_VERSION:
         raise InvalidFile(f"written by another version: schema {version}")
+    request = metadata.get("request")
     if request != _partition_metadata(cached.partition):
         raise InvalidFile(f"foreign: it is the file of {request}")
     if cached.fetched_at.tzinfo is None:
@@ -173,16 +186,19 @@ def _validate(
 
 
 def _has_expected_schema(cached: CachedPartition, schema: pa.Schema) -> bool:
-    return tuple(schema.names) == cached.columns and schema.equals(
-        _catalogue_schema(cached.columns)
-    )
+    names = tuple(schema.names)
+    if names != cached.columns:
+        return False
+    is_expected: bool = schema.equals(_catalogue_schema(names))
+    return is_expected
 
 
 # A year of files shares one schema.
 @lru_cache(maxsize=64)
-def _catalogue_schema(columns: tuple[str, ...]) -> pa.Schema:
+def _catalogue_schema(columns: ColumnNames) -> pa.Schema:
     """Return the schema of those columns that the catalogue has."""
-    return arrow_schema([column for column in columns if column in CATALOGUE])
+    known = [column for column in columns if column in CATALOGUE]
+    return arrow_schema(known)
 
 
 def write_partition(
@@ -199,7 +215,8 @@ def write_partition(
         "schema": SCHEMA_VERSION,
         "checksum": table_checksum(table),
     }
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+    json_metadata = json.dumps(metadata).encode()
+    table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
@@ -244,12 +261,15 @@ def read_columns(
     """
     names = list(columns)
     try:
-        table = file.read(columns=names, use_threads=use_threads).select(names)
+        table = file.read(columns=names, use_threads=use_threads)
+        selected = table.select(names)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise InvalidFile(f"damaged: {error}") from None
-    return table.replace_schema_metadata(None)
+    return selected.replace_schema_metadata(None)
 
 
 def matches_checksum(rows: pa.Table, cached: CachedPartition) -> bool:
     """Whether rows are those that were stored; True for files without a checksum."""
-    return cached.checksum is None or cached.checksum == table_checksum(rows)
+    if cached.checksum is None:
+        return True
+    return cached.checksum == table_checksum(rows)

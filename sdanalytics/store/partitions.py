@@ -31,7 +31,14 @@ from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compactor import Compactor
 from sdanalytics.store.layout import REPORTS, InvalidFile, parse_partition_path, partition_path
 from sdanalytics.store.merge import anti_join_rows, left_join_columns
-from sdanalytics.store.parquet_file import CachedPartition, PartitionFiles, write_partition
+from sdanalytics.store.parquet_file import (
+    CachedByPartition,
+    CachedPartition,
+    ColumnNames,
+    PartitionFiles,
+    PartitionTables,
+    write_partition,
+)
 from sdanalytics.store.reader import PartitionReader
 
 
@@ -63,7 +70,7 @@ class PartitionStore:
         """
         return self._files.lookup(partition)
 
-    def lookup_many(self, partitions: Iterable[Partition]) -> dict[Partition, CachedPartition]:
+    def lookup_many(self, partitions: Iterable[Partition]) -> CachedByPartition:
         """Read the metadata of partitions, without those for which `lookup` returns None."""
         return self._reader.lookup_many(partitions)
 
@@ -73,13 +80,13 @@ class PartitionStore:
 
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
-    ) -> dict[Partition, pa.Table]:
+    ) -> PartitionTables:
         """Read columns of partitions, without those for which `load` returns None."""
         return self._reader.load_many(cached, columns)
 
     def load_unknown_tactic(
         self, query: ReportQuery, partitions: Iterable[Partition]
-    ) -> dict[Partition, pa.Table]:
+    ) -> PartitionTables:
         """Read the rows of unknown tactic of the days of these partitions.
 
         Columns that they lack are null. Queries for a single tactic get none.
@@ -90,17 +97,18 @@ class PartitionStore:
         for partition in partitions:
             if partition.tactic == query.tactics[0]:
                 unknown.append(partition._replace(tactic=UNKNOWN_TACTIC))
-        tables: dict[Partition, pa.Table] = {}
-        for partition, cached in self.lookup_many(unknown).items():
+        tables: PartitionTables = {}
+        found = self.lookup_many(unknown)
+        for partition, cached in found.items():
             names = [name for name in query.columns if name in cached.columns]
-            table = self.load(partition, names) if names else None
+            if not names:
+                continue
+            table = self.load(partition, names)
             if table is not None and table.num_rows:
                 tables[partition] = _with_all_columns(table, query.columns)
         return tables
 
-    def store(
-        self, partition: Partition, table: pa.Table, provenance: Provenance
-    ) -> tuple[str, ...]:
+    def store(self, partition: Partition, table: pa.Table, provenance: Provenance) -> ColumnNames:
         """Store a partition, replacing its file atomically.
 
         Never narrows a stored partition: if another call stored extra columns in the meantime,
@@ -125,7 +133,8 @@ class PartitionStore:
             When the file cannot be written; the existing one is kept.
         """
         if self._is_closed:
-            raise CacheError(f"{self.storage.url} was a cache for one call only, which has ended")
+            url = self.storage.url
+            raise CacheError(f"{url} was a cache for one call only, which has ended")
         previous = self.lookup(partition)
         if partition.tactic == UNKNOWN_TACTIC:
             if previous is None and not table.num_rows:
@@ -134,7 +143,7 @@ class PartitionStore:
             self._remove_from_unknown_tactic(partition, table)
         if previous is not None:
             table = self._merge_other_api_columns(previous, table, provenance.api)
-        missing: tuple[str, ...] = ()
+        missing: ColumnNames = ()
 
         def is_narrower_than_stored() -> bool:
             nonlocal missing
@@ -144,7 +153,7 @@ class PartitionStore:
         self._write(partition, table, provenance, is_narrower_than_stored)
         return missing
 
-    def _columns_missing_from_new(self, partition: Partition, table: pa.Table) -> tuple[str, ...]:
+    def _columns_missing_from_new(self, partition: Partition, table: pa.Table) -> ColumnNames:
         """Return the columns that are stored of a partition and that a new table lacks."""
         stored = self.lookup(partition)
         if stored is None:
@@ -157,14 +166,17 @@ class PartitionStore:
     ) -> pa.Table:
         """Add the stored columns to a table that its version of the API does not have."""
         partition = previous.partition
-        replaced = set(table.column_names)
-        replaced.update(available_metrics(partition.record_type, partition.segment, api))
+        available = available_metrics(partition.record_type, partition.segment, api)
+        replaced = {*table.column_names, *available}
         kept = [name for name in previous.columns if name not in replaced]
         if not kept:
             return table
         identity = identity_columns(partition.record_type, partition.segment)
-        older = self.load(partition, [*identity, *kept])
-        return table if older is None else left_join_columns(table, older, identity)
+        columns = [*identity, *kept]
+        older = self.load(partition, columns)
+        if older is None:
+            return table
+        return left_join_columns(table, older, identity)
 
     def _remove_from_unknown_tactic(self, partition: Partition, table: pa.Table) -> None:
         """Remove rows of unknown tactic whose tactic is known now: none counts twice."""
@@ -191,8 +203,10 @@ class PartitionStore:
         identity = identity_columns(partition.record_type, partition.segment)
         names = sort_by_catalogue(table.column_names)
         metrics = [name for name in names if name not in identity]
-        table = _sort_rows(table.select([*identity, *metrics]), identity)
-        with self.storage.atomic_write(partition_path(partition), skip_if) as file:
+        ordered = table.select([*identity, *metrics])
+        table = _sort_rows(ordered, identity)
+        path = partition_path(partition)
+        with self.storage.atomic_write(path, skip_if) as file:
             write_partition(file, partition, table, provenance)
 
     def maybe_compact(self, cached: Iterable[CachedPartition]) -> None:
@@ -223,7 +237,8 @@ class PartitionStore:
 
     def lookup_all(self) -> Iterable[CachedPartition]:
         """Read the metadata of all partitions."""
-        return self.lookup_many(self.list_partitions()).values()
+        partitions = self.list_partitions()
+        return self.lookup_many(partitions).values()
 
     def check_writable(self) -> None:
         """Make sure that partitions can be stored, before reports are requested.
@@ -249,6 +264,7 @@ def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 def _sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
     """Sort rows, missing values last; without copying the table first, as `Table.sort_by` does."""
-    keys = [(column, "ascending") for column in by]
-    order = pc.sort_indices(table.select(list(by)), keys)
+    names = list(by)
+    keys = [(name, "ascending") for name in names]
+    order = pc.sort_indices(table.select(names), keys)
     return table.take(order)

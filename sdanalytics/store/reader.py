@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 from sdanalytics.model.partition import Partition, PartitionSeries
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.compaction import CompactedMonths, Stamps, group_by_month
 from sdanalytics.store.layout import REPORTS, MonthKey, series_day_path, series_path
-from sdanalytics.store.parquet_file import CachedPartition, PartitionFiles
+from sdanalytics.store.parquet_file import (
+    CachedByPartition,
+    CachedPartition,
+    PartitionFiles,
+    PartitionTables,
+)
 
 T = TypeVar("T")
 
@@ -35,7 +38,7 @@ class PartitionReader:
 
     storage: Storage
 
-    def lookup_many(self, partitions: Iterable[Partition]) -> dict[Partition, CachedPartition]:
+    def lookup_many(self, partitions: Iterable[Partition]) -> CachedByPartition:
         """Read the metadata of partitions, without those that are missing, damaged or foreign.
 
         Raises
@@ -48,9 +51,12 @@ class PartitionReader:
         from_file = PartitionFiles(self.storage).lookup
         # Parsing metadata is Python's work, which threads do not speed up; waiting for
         # remote storage is not.
-        threads = self.storage.max_parallel_reads if self.storage.is_remote else 1
-        found = load_many_from(self.stat(partitions), (), from_month, from_file, threads)
-        cached: dict[Partition, CachedPartition] = {}
+        threads = 1
+        if self.storage.is_remote:
+            threads = self.storage.max_parallel_reads
+        stamps = self.stat(partitions)
+        found = load_many_from(stamps, (), from_month, from_file, threads)
+        cached: CachedByPartition = {}
         for partition in partitions:
             entry = found.get(partition)
             if entry is not None:
@@ -59,7 +65,7 @@ class PartitionReader:
 
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
-    ) -> dict[Partition, pa.Table]:
+    ) -> PartitionTables:
         """Read columns of partitions, without those that are missing, damaged or foreign."""
         stamped: list[tuple[Partition, FileStamp]] = []
         unstamped: list[Partition] = []
@@ -69,20 +75,28 @@ class PartitionReader:
             else:
                 stamped.append((entry.partition, entry.stamp))
         from_month = partial(self._load_month, columns=columns)
-        from_file = partial(PartitionFiles(self.storage).load, columns=columns)
+        files = PartitionFiles(self.storage)
+        from_file = partial(files.load, columns=columns)
         threads = self.storage.max_parallel_reads
-        found = load_many_from(group_by_month(stamped), unstamped, from_month, from_file, threads)
-        return {partition: table for partition, table in found.items() if table is not None}
+        months = group_by_month(stamped)
+        found = load_many_from(months, unstamped, from_month, from_file, threads)
+        tables: PartitionTables = {}
+        for partition, table in found.items():
+            if table is not None:
+                tables[partition] = table
+        return tables
 
     def _load_month(
         self, month: MonthKey, stamps: Stamps, columns: Sequence[str]
-    ) -> dict[Partition, pa.Table]:
+    ) -> PartitionTables:
         """Read those partitions of a compacted month that have all of the columns."""
-        tables = CompactedMonths(self.storage).rows(month, stamps, columns)
-        width = len(columns)
-        return {
-            partition: table for partition, table in tables.items() if table.num_columns == width
-        }
+        months = CompactedMonths(self.storage)
+        tables = months.rows(month, stamps, columns)
+        complete: PartitionTables = {}
+        for partition, table in tables.items():
+            if table.num_columns == len(columns):
+                complete[partition] = table
+        return complete
 
     def stat(self, partitions: Iterable[Partition]) -> StampsByMonth:
         """Take the stamps of the files of partitions, without those that have no file."""
@@ -90,8 +104,9 @@ class PartitionReader:
         for partition in partitions:
             series = PartitionSeries.from_partition(partition)
             series_days.setdefault(series, []).append(partition)
-        is_parallel = self.storage.is_remote and len(series_days) > 1
-        threads = self.storage.max_parallel_reads if is_parallel else 1
+        threads = 1
+        if self.storage.is_remote and len(series_days) > 1:
+            threads = self.storage.max_parallel_reads
         stamps: StampsByMonth = {}
         with parallel_map(threads) as pmap:
             for months in pmap(self._stat_series, series_days.keys(), series_days.values()):
@@ -101,9 +116,17 @@ class PartitionReader:
     def _stat_series(
         self, series: PartitionSeries, partitions: Sequence[Partition]
     ) -> StampsByMonth:
-        by_path = {series_day_path(series, partition.date): partition for partition in partitions}
-        stamps = self.storage.stat_many(f"{REPORTS}/{series_path(series)}", by_path)
-        return group_by_month([(by_path[path], stamp) for path, stamp in stamps.items()])
+        by_path: dict[str, Partition] = {}
+        for partition in partitions:
+            path = series_day_path(series, partition.date)
+            by_path[path] = partition
+        stamps: list[tuple[Partition, FileStamp]] = []
+        folder = series_path(series)
+        found = self.storage.stat_many(f"{REPORTS}/{folder}", by_path)
+        for path, stamp in found.items():
+            partition = by_path[path]
+            stamps.append((partition, stamp))
+        return group_by_month(stamps)
 
 
 def load_many_from(
@@ -127,20 +150,24 @@ def load_many_from(
     """
     found: dict[Partition, T | None] = {}
     with parallel_map(threads) as pmap:
-        for entries in pmap(from_month, stamps_by_month.keys(), stamps_by_month.values()):
+        months, stamps_of_months = stamps_by_month.keys(), stamps_by_month.values()
+        for entries in pmap(from_month, months, stamps_of_months):
             found.update(entries)
         rest: list[Partition] = []
         for stamps in stamps_by_month.values():
             rest += [partition for partition in stamps if partition not in found]
         rest += others
-        found.update(zip(rest, pmap(from_file, rest), strict=True))
+        results = pmap(from_file, rest)
+        for partition, entry in zip(rest, results, strict=True):
+            found[partition] = entry
     return found
 
 
 @contextlib.contextmanager
 def parallel_map(threads: int) -> Iterator[Callable[..., Iterable[Any]]]:
     """Provide a `map` that runs in threads; in none when the interpreter is about to exit."""
-    if threads == 1 or not threading.main_thread().is_alive():
+    is_exiting = not threading.main_thread().is_alive()
+    if threads == 1 or is_exiting:
         yield map
         return
     with ThreadPoolExecutor(threads) as pool:
