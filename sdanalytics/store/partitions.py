@@ -145,6 +145,8 @@ class PartitionStore:
             table = self._merge_other_api_columns(previous, table, provenance.api)
         missing: ColumnNames = ()
 
+        # Called last, while nobody else of this process replaces the file: another call may have
+        # stored columns since `previous` was read.
         def is_narrower_than_stored() -> bool:
             nonlocal missing
             missing = self._columns_missing_from_new(partition, table)
@@ -263,7 +265,7 @@ def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 
 def _sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
-    """Sort rows, missing values last; without copying the table first, as `Table.sort_by` does."""
+    """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
     names = list(by)
     keys = [(name, "ascending") for name in names]
     order = pc.sort_indices(table.select(names), keys)

@@ -136,7 +136,7 @@ def load_many_from(
     from_file: Callable[[Partition], T | None],
     threads: int,
 ) -> dict[Partition, T | None]:
-    """Read partitions from compacted months, and what these lack from the own files.
+    """Read partitions from compacted months, and what these lack from their own files.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ def load_many_from(
     """
     found: dict[Partition, T | None] = {}
     with parallel_map(threads) as pmap:
-        months, stamps_of_months = stamps_by_month.keys(), stamps_by_month.values()
-        for entries in pmap(from_month, months, stamps_of_months):
+        months = stamps_by_month.keys()
+        for entries in pmap(from_month, months, stamps_by_month.values()):
             found.update(entries)
         rest: list[Partition] = []
         for stamps in stamps_by_month.values():
