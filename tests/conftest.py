@@ -16,11 +16,18 @@ import pytest
 from sdanalytics import Client, ReportCache, sandbox
 from sdanalytics._core.clock import Clock
 from sdanalytics.sandbox import Sandbox
+from sdanalytics.store.cache import internal_store
+from sdanalytics.store.partitions import PartitionStore
 from tests.contract import RequestWatcher, contract_errors
 
 T = TypeVar("T")
 
 mpl.use("agg")
+
+
+def partitions_in(store: ReportCache) -> PartitionStore:
+    """Return the partitions of a cache, below its public methods."""
+    return internal_store(store).partitions
 
 
 class JumpingClock(Clock):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from tests.conftest import Box, JumpingClock
 
 PORT = 18423
 """The source of its reports is a sandbox at this port."""
-CAMPAIGNS = ("campaigns", "2026-10-01", "2026-10-06")
+CAMPAIGNS: Final = ("campaigns", "2026-10-01", "2026-10-06")
 MEASURES = ["impressions", "clicks", "cost", "attributedSales14d"]
 SUMS = {"impressions": 3941063, "clicks": 12956, "cost": 13797.11, "attributedSales14d": 23889.01}
 ROWS = 65

@@ -36,11 +36,11 @@ from sdanalytics.errors import (
 )
 from sdanalytics.fetch.polling import AdaptivePoller, backoff_intervals
 from sdanalytics.model.metrics import sort_by_catalogue
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.cache import ReportCache
 from sdanalytics.store.in_flight import ClaimedReport, ClaimStatus, InFlightRegistry
 from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.partitions import PartitionStore
 
 logger = logging.getLogger("sdanalytics")
 
@@ -109,7 +109,7 @@ class ReportEngine:
     Parameters
     ----------
     dialect : Dialect
-    store : ReportCache
+    store : PartitionStore
         Where each report is put as soon as it arrives.
     ledger : Ledger
         Open; of the reports that this call and others are having built.
@@ -121,7 +121,7 @@ class ReportEngine:
     def __init__(
         self,
         dialect: ReportProtocol,
-        store: ReportCache,
+        store: PartitionStore,
         ledger: InFlightRegistry,
         deadline: Deadline,
         watch: StatusCallback,
@@ -399,9 +399,9 @@ class ReportEngine:
             error.report_id = claim.report_id
             error.add_note(f"report {claim.report_id}: {order}")
             raise
-        origin = {"report_id": claim.report_id, "api": self._dialect.name}
+        origin = Provenance(claim.report_id, claim.asked_at, self._dialect.name)
         lacking = {
-            partition: self._store.store(partition, table, fetched_at=claim.asked_at, **origin)
+            partition: self._store.store(partition, table, origin)
             for partition, table in tables.items()
         }
         rows = sum(table.num_rows for table in tables.values())

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from sdanalytics._core.deadline import Deadline
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.fetch.fetch_run import open_cache, open_run, validate_cache, validate_client
+from sdanalytics.fetch.fetch_run import open_run, validate_client
 from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS
 from sdanalytics.model.literals import Refresh
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
-from sdanalytics.store.cache import ReportCache
+from sdanalytics.store.cache import ReportCache, open_cache, validate_cache
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -33,10 +31,12 @@ from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profile import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.cache import ReportCache, tables_to_frame
-from sdanalytics.store.freshness import is_fresh, restatement_horizons
+from sdanalytics.store.cache import internal_store, open_cache
+from sdanalytics.store.concat import tables_to_frame
+from sdanalytics.store.freshness import FreshnessPolicy, restatement_horizons
 from sdanalytics.store.in_flight import InFlightRegistry, InFlightReport, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class FetchRun:
     client : Client
     profile : Profile
         The client's.
-    store : ReportCache
+    store : Store
     refresh : {"auto", "never", "always"}
     limit : Limit
 
@@ -72,7 +72,7 @@ class FetchRun:
         query: ReportQuery,
         client: Client,
         profile: Profile,
-        store: ReportCache,
+        store: Store,
         refresh: str,
         deadline: Deadline,
     ) -> None:
@@ -87,6 +87,7 @@ class FetchRun:
         query.ensure_not_future(today, f"in {self._profile.timezone}")
         self._partitions = query.partitions(*profile_key(client))
         self._version = PROTOCOLS[client.api]
+        self._freshness = FreshnessPolicy(self._now, profile.zone, self._version.history_days)
         self._oldest = today - timedelta(self._version.history_days)
         self._held: dict[Partition, CachedPartition | None] = {}
         self._damaged: set[Partition] = set()
@@ -95,7 +96,7 @@ class FetchRun:
 
     def missing(self) -> list[Partition]:
         """What the store lacks, or has too old or too narrow: what fetching would ask for."""
-        there = self._store.lookup_many(self._partitions)
+        there = self._store.partitions.lookup_many(self._partitions)
         self._held = {partition: there.get(partition) for partition in self._partitions}
         return [partition for partition, entry in self._held.items() if not self._will_do(entry)]
 
@@ -123,7 +124,7 @@ class FetchRun:
         except Exception as error:
             logger.info("%s: ended by %s", self._query, type(error).__name__)
             raise
-        self._store.bind(entry for entry in self._held.values() if entry)
+        self._store.partitions.maybe_compact(entry for entry in self._held.values() if entry)
         seconds = self._client.clock.monotonic() - began
         logger.info("%s: all there after %.1f s", self._query, seconds)
 
@@ -137,7 +138,7 @@ class FetchRun:
         if damaged:
             raise CacheError(
                 f"what was just stored of {damaged[0]} cannot be read: check the disk of "
-                f"{self._store.url}, or choose another place with cache="
+                f"{self._store.storage.url}, or choose another place with cache="
             )
 
     def frame(self) -> pd.DataFrame:
@@ -154,8 +155,7 @@ class FetchRun:
 
     def _is_good(self, partition: Partition, moment: datetime) -> bool:
         """Whether a slice as it was then can be no other by now."""
-        zone, history = self._profile.zone, self._version.history_days
-        return is_fresh(partition.date, moment, self._now, zone, history)
+        return self._freshness.is_fresh(partition.date, moment)
 
     def _is_wanted(self, partition: Partition, asked_at: datetime) -> bool:
         """Whether a report that was asked for then will do, once it is there."""
@@ -222,7 +222,8 @@ class FetchRun:
 
     def _dialect(self, memory: LimiterStateStore | None = None) -> AnyProtocol:
         """The version of the API that the client speaks, for this call."""
-        return self._version(self._client, self._deadline, self._store, self._oldest, memory)
+        metadata = self._store.metadata
+        return self._version(self._client, self._deadline, metadata, self._oldest, memory)
 
     def _bring(self, needed: Sequence[Partition], meter: ProgressFactory) -> None:
         """Fetch slices into the store; what the service no longer has stays as it is stored."""
@@ -232,7 +233,7 @@ class FetchRun:
             failures = self._run(needs, bar.watch) if needs else {}
         arrived = set(needs) - set(failures)
         self._fetched |= arrived
-        self._held |= self._store.lookup_many(arrived)
+        self._held |= self._store.partitions.lookup_many(arrived)
         missing = {p: e for p, e in failures.items() if not (_is_gone(e) and self._has(p))}
         if missing:
             raise _failure(missing, len(needs))
@@ -241,18 +242,20 @@ class FetchRun:
         self, needs: ColumnsByPartition, watch: StatusCallback
     ) -> dict[Partition, SDAnalyticsError]:
         """Have the flow fetch them; what failed, and why."""
-        self._store.check_writable()  # else reports would be asked for in vain
+        self._store.partitions.check_writable()  # else reports would be asked for in vain
         facts = (self._version.name, *profile_key(self._client), self._now, self._is_wanted)
         with InFlightRegistry(self._store.storage.state_dir, *facts) as ledger:
             # Calls that keep nothing share no store: the client's own pace is what they share.
             memory = None if self._store.is_temporary else ledger
-            flow = ReportEngine(self._dialect(memory), self._store, ledger, self._deadline, watch)
+            store = self._store.partitions
+            flow = ReportEngine(self._dialect(memory), store, ledger, self._deadline, watch)
             return flow.run(needs, self._held, self._to_ask)
 
     def _load(self) -> list[Partition]:
         """Read the slices from the store; those that it cannot read."""
-        loaded = self._store.load_many(filter(None, self._held.values()), self._query.columns)
-        self._tables = loaded | self._store.load_unknown_tactic(self._query, self._partitions)
+        store = self._store.partitions
+        loaded = store.load_many(filter(None, self._held.values()), self._query.columns)
+        self._tables = loaded | store.load_unknown_tactic(self._query, self._partitions)
         return [partition for partition in self._partitions if partition not in loaded]
 
     def _provenance(self) -> dict[str, str | int | list[str] | None]:
@@ -283,30 +286,11 @@ def open_run(
     query: ReportQuery, client: Client, cache: object, refresh: str, deadline: Deadline
 ) -> Iterator[FetchRun]:
     """A call, with the store that `cache` means and the facts of the client's profile."""
-    with open_cache(cache) as store:
+    with open_cache(cache) as opened:
+        store = internal_store(opened)
         yield FetchRun(
             query, client, load_profile(store, client, deadline), store, refresh, deadline
         )
-
-
-@contextlib.contextmanager
-def open_cache(cache: object) -> Iterator[ReportCache]:
-    """The store that a call means; a temporary one for False."""
-    validate_cache(cache)
-    if isinstance(cache, ReportCache):
-        yield cache
-    elif cache is False:
-        with tempfile.TemporaryDirectory(
-            prefix="sdanalytics-", ignore_cleanup_errors=True
-        ) as folder:
-            store = ReportCache(folder)
-            store.is_temporary = True
-            try:
-                yield store
-            finally:
-                store.close()
-    else:
-        yield ReportCache(cache)  # type: ignore[arg-type]  # looked at above
 
 
 def validate_client(client: object) -> None:
@@ -315,29 +299,22 @@ def validate_client(client: object) -> None:
         raise InvalidRequest(f"client={client!r} is no Client; Client.from_env() makes one")
 
 
-def validate_cache(cache: object) -> None:
-    """Raise `InvalidRequest` for what means no store."""
-    if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
-        return
-    raise InvalidRequest(f"cache={cache!r} is neither a ReportCache, a path, None nor False")
-
-
 def _is_gone(error: SDAnalyticsError) -> bool:
     """Whether the service no longer has the day: then what is stored is the last word."""
     return isinstance(error, ReportTooOld)
 
 
-def load_profile(store: ReportCache, client: Client, deadline: Deadline) -> Profile:
+def load_profile(store: Store, client: Client, deadline: Deadline) -> Profile:
     """The facts of the client's profile: from the store, once they have been asked for."""
     key = profile_key(client)
-    profile = store.profile(*key)
+    profile = store.metadata.profile(key)
     if profile is None:
         session = open_session(client, deadline)
         documents = Scheduler.perform(lambda: list_profiles(session), deadline)
         if documents is None:
             raise timeout_error(deadline)
         profile = find_profile(documents, key.profile_id)
-        store.store_profile(key.source, profile)
+        store.metadata.store_profile(key.source, profile)
     return profile
 
 

@@ -11,10 +11,11 @@ from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.profiles import list_profiles
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
-from sdanalytics.fetch.fetch_run import validate_cache, validate_client
+from sdanalytics.fetch.fetch_run import validate_client
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.model.profile import Profile
 from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.cache import validate_cache
 from sdanalytics.widgets.code_generation import (
     CacheOption,
     cache_expression,

@@ -28,7 +28,7 @@ from sdanalytics.errors import (
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import CATALOGUE, MATCHED_TARGET, TACTICS, UNKNOWN_TACTIC
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.parsing.payload import read_payload
 
@@ -62,12 +62,10 @@ _SPELLINGS: Final = {
 class CampaignTacticStore(Protocol):
     """Where the tactics of campaigns are kept, by campaign id."""
 
-    def campaign_tactics(self, source: str, profile_id: str) -> Mapping[int, str]:
+    def campaign_tactics(self, key: ProfileKey) -> Mapping[int, str]:
         """Those that are known."""
 
-    def store_campaign_tactics(
-        self, source: str, profile_id: str, tactics: Mapping[int, str]
-    ) -> None:
+    def store_campaign_tactics(self, key: ProfileKey, tactics: Mapping[int, str]) -> None:
         """Keep them."""
 
 
@@ -270,12 +268,12 @@ class ProtocolV3:
 
     def _tactics(self, campaigns: np.ndarray[Any, Any]) -> list[str]:
         """The tactic of each of these campaigns; the list is fetched when one is not known."""
-        whose = self._session.key
-        known = self._store.campaign_tactics(*whose)
+        key = self._session.key
+        known = self._store.campaign_tactics(key)
         wanted = set(campaigns.tolist()) - {_NOBODYS}
         if not self._are_listed and not wanted <= set(known):
             known = {**known, **_listed(self._service.campaigns())}
-            self._store.store_campaign_tactics(*whose, known)
+            self._store.store_campaign_tactics(key, known)
             self._are_listed = True
         return [known.get(campaign, UNKNOWN_TACTIC) for campaign in campaigns.tolist()]
 
