@@ -23,7 +23,7 @@ from sdanalytics.analysis.kpis import summarize
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
-from sdanalytics.plots.style import metric_label
+from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.widgets.components import alert_html, dropdown, hbox, status_html, text_html
 
 ROWS: Final = 1000
