@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,6 +80,54 @@ def on_screen(axes: Any) -> None:
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.canvas.draw()
+
+
+def run_fresh(code: str) -> Any:
+    """The value of `result` after running code in a fresh interpreter."""
+    script = f"import json, sys\n{code}\nprint(json.dumps(result))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+class TestNamespace:
+    FIGURES: ClassVar = ["calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend"]
+    MODULES: ClassVar = [module.name for module in pkgutil.iter_modules(plots.__path__)]
+
+    def test_has_the_figures_and_nothing_else(self) -> None:
+        assert dir(plots) == self.FIGURES
+        assert plots.__all__ == self.FIGURES
+
+    @pytest.mark.parametrize("modules", [MODULES, MODULES[::-1]])
+    def test_figures_are_functions_in_whatever_order_modules_load(self, modules: list[str]) -> None:
+        figures = run_fresh(
+            "import importlib\n"
+            "from sdanalytics import plots\n"
+            f"for module in {modules}:\n"
+            "    importlib.import_module(f'sdanalytics.plots.{module}')\n"
+            "figures = [getattr(plots, name) for name in dir(plots)]\n"
+            "result = [figure.__name__ for figure in figures if callable(figure)]"
+        )
+        assert figures == self.FIGURES
+        assert set(modules).isdisjoint(self.FIGURES)
+
+    def test_drawing_loads_neither_the_network_nor_the_store(self) -> None:
+        loaded = run_fresh(
+            "import matplotlib\n"
+            "import pandas as pd\n"
+            "from sdanalytics import plots\n"
+            "matplotlib.use('agg')\n"
+            "days = pd.date_range('2026-11-01', periods=3, unit='s')\n"
+            "plots.calendar(pd.DataFrame({'date': days, 'clicks': [1, 2, 3]}), 'clicks')\n"
+            "figures = [getattr(plots, name) for name in dir(plots)]\n"
+            "result = list(sys.modules)"
+        )
+        wings = [f"sdanalytics.{wing}" for wing in ("api", "fetch", "parsing", "store")]
+        assert {"sdanalytics.plots.coverage_grid", "matplotlib"} <= set(loaded)
+        assert set(loaded).isdisjoint([*wings, "requests", "sqlite3"])
+
+    def test_importing_it_does_not_load_matplotlib(self) -> None:
+        loaded = run_fresh("import sdanalytics.plots\nresult = list(sys.modules)")
+        assert set(loaded).isdisjoint(["matplotlib", "pandas"])
 
 
 class TestTrend:
@@ -373,6 +425,39 @@ class TestCalendar:
         assert axes.images[0].get_array().shape == (7, 53)
         assert axes.get_yticklabels()[0].get_text() == "Mon"
         on_screen(axes)
+
+
+class Inventory:
+    """Knows which days are stored, and is no `ReportCache`."""
+
+    def coverage(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "source": "NA",
+                "profile_id": "1",
+                "record_type": "campaigns",
+                "segment": None,
+                "tactic": "T00020",
+                "date": pd.date_range("2026-11-01", periods=2, unit="s"),
+                "state": ["final", "missing"],
+                "is_due": [False, True],
+            }
+        )
+
+
+class TestCoverage:
+    def test_draws_anything_that_has_a_coverage(self) -> None:
+        axes = plots.coverage(Inventory())
+        assert axes.images[0].get_array().tolist() == [[0.0, 3.0]]
+
+    def test_a_frame_may_have_a_column_of_that_name(self) -> None:
+        frame = Inventory().coverage().assign(coverage=1.0)
+        axes = plots.coverage(frame)
+        assert axes.images[0].get_array().tolist() == [[0.0, 3.0]]
+
+    def test_a_class_has_no_coverage(self) -> None:
+        with pytest.raises(InvalidRequest):
+            plots.coverage(Inventory)
 
 
 ALL: list[tuple[Plot, str]] = [
