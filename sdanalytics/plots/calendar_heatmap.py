@@ -107,11 +107,11 @@ def _pivot_weeks(days: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _validate_daily(data: pd.DataFrame) -> None:
     validate_columns(data, ["date"])
-    metadata = frame_metadata(data)
-    if metadata.get("freq") not in (None, "D"):
+    freq = frame_metadata(data).get("freq")
+    if freq not in (None, "D"):
         raise InvalidRequest(
-            "a calendar needs daily rows: pass the frame of fetch_report, or summarize with "
-            "freq='D'"
+            f"a calendar needs daily rows, got a summary with freq={freq!r}; pass the frame of "
+            "fetch_report, or summarize with freq='D'"
         )
 
 

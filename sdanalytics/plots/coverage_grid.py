@@ -29,7 +29,7 @@ from sdanalytics.plots.style import (
 
 
 class _StateStyle(NamedTuple):
-    """The colour of a state, and what it means."""
+    """The colour of a state, and its meaning."""
 
     color: str
     meaning: str

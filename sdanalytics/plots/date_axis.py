@@ -8,13 +8,13 @@ from matplotlib import dates as untyped_dates
 from matplotlib.axes import Axes
 
 _FEW_DAYS: Final = 7
-"""A shorter axis has a tick a day; automatic ticks would be hours."""
+"""Days; a shorter axis has one tick per day, where automatic ticks would be hours."""
 
-_dates: Any = untyped_dates
+_dates: Any = untyped_dates  # matplotlib's functions for dates have no annotations
 
 
 def to_date_number(days: Any) -> Any:
-    """Convert days to matplotlib's numbers: days since 1970."""
+    """Convert days to the numbers of matplotlib's axes: days since 1970."""
     return _dates.date2num(days)
 
 

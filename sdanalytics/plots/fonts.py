@@ -31,7 +31,7 @@ PREFERRED_FAMILIES: Final = (
     "Noto Sans",
     "Arial Unicode MS",
 )
-"""Tried before all other installed families: common ones, made for many scripts."""
+"""Common families for many scripts, which are tried before all other installed ones."""
 MISSING_GLYPH: Final = "□"
 """Drawn for a character that no installed font has."""
 MIN_READABLE_CHARACTERS: Final = 3
@@ -118,7 +118,10 @@ def _caller_stack_level() -> int:
     package = __name__.rpartition(".")[0]
     level = 0
     frame = inspect.currentframe()
-    while frame is not None and frame.f_globals["__name__"].startswith(package):
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(package):
+            break
         frame = frame.f_back
         level += 1
     return level

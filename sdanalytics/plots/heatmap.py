@@ -23,7 +23,7 @@ from sdanalytics.plots.style import (
 )
 
 _DARK_LUMINANCE: Final = 0.55
-"""A darker cell, of 0 to 1, has a white text."""
+"""Luminance, from 0 to 1, below which a cell has a white text."""
 
 
 def draw_heatmap(

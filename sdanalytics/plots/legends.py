@@ -42,7 +42,7 @@ def add_color_legend(ax: Axes, handles: Sequence[Artist]) -> None:
 
 
 def _has_layout(ax: Axes) -> bool:
-    """Return whether a layout engine makes room for what is outside the axes."""
+    """Return whether a layout engine makes room for artists outside the axes."""
     return root_figure(ax).get_layout_engine() is not None
 
 

@@ -11,7 +11,7 @@ from sdanalytics.plots.fonts import drawable_labels
 MAX_LABEL_WIDTH: Final = 28
 """Widest label, in Latin letters; a longer one is cut in the middle."""
 LABEL_TAIL_WIDTH: Final = 10
-"""What stays of the end of a label that is cut, in Latin letters."""
+"""The width of a cut label's end, in Latin letters."""
 _WIDE: Final = ("W", "F")
 """Unicode's classes of characters as wide as two Latin letters."""
 

@@ -114,10 +114,10 @@ def _needed_decimals(values: Sequence[float]) -> int:
 
 
 def _are_exact(values: Sequence[float], decimals: int) -> bool:
-    """Return whether so many decimals show the values without a visible error."""
+    """Return whether the given decimals show the values without a visible error."""
     tolerance = 1e-4 * 10**-decimals
     for value in values:
         error = round(value, decimals) - value
-        if abs(error) >= tolerance:
+        if not abs(error) < tolerance:  # NaN is not exact, either
             return False
     return True

@@ -31,7 +31,7 @@ def to_float_array(values: Any) -> FloatArray:
 def prepare(
     data: object, metrics: Sequence[object], by: object = None, n: object = 1
 ) -> pd.DataFrame:
-    """Validate what all figures take, and return the frame without its total row.
+    """Validate the arguments that figures share, and return the frame without its total row.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def shade_restatable(ax: Axes, data: pd.DataFrame, metric: str, days: pd.Datetim
     """Lighten the days that may still be restated, and explain it in the caption."""
     metadata = frame_metadata(data)
     last_days = _last_days(days, metadata.get("freq"))
-    shades = _CONVERSION_SHADES if _has_conversions(metric) else _TRAFFIC_SHADES
+    shades = _CONVERSION_SHADES if _is_conversion_metric(metric) else _TRAFFIC_SHADES
     captions = []
     for shade in shades:
         first_open_day = _metadata_day(data, shade.metadata_key)
@@ -78,7 +78,7 @@ def hatch_open_days(
     ax: Axes, data: pd.DataFrame, metric: str, weeks: pd.DataFrame, *, is_horizontal: bool
 ) -> None:
     """Hatch the days of a calendar whose numbers are still arriving."""
-    key = CONVERSIONS_ARRIVING_FROM if _has_conversions(metric) else TRAFFIC_RESTATABLE_FROM
+    key = CONVERSIONS_ARRIVING_FROM if _is_conversion_metric(metric) else TRAFFIC_RESTATABLE_FROM
     first_open_day = _metadata_day(data, key)
     if first_open_day is None:
         return
@@ -96,7 +96,7 @@ def hatch_open_days(
         add_caption(ax, "hatched: still changing")
 
 
-def _has_conversions(metric: str) -> bool:
+def _is_conversion_metric(metric: str) -> bool:
     """Return whether a metric is made of conversions, or may be: these arrive for weeks."""
     return is_attributed(metric) or not is_catalogued(metric)
 

@@ -74,7 +74,7 @@ def _group_rows(data: pd.DataFrame, metric: str, by: str | None, n: int) -> Grou
         return GroupedRows(one_group, [metric_label(metric)])
     if by == "date":
         raise InvalidRequest(
-            "by must be another column than 'date': the trend is over the dates already"
+            "by must be a column other than 'date': a trend is over the dates already"
         )
     ranking_metric = _ranking_metric(data, metric)
     groups = top_n_with_other(data, by, ranking_metric, n)
