@@ -435,17 +435,17 @@ class TestPicture:
         [
             (3, "DataFrame, got int"),
             (Path("store"), "DataFrame, got"),
-            (made(1, 3).drop(columns=["state", "is_due"]), "has no state, is_due: pass what"),
-            (pd.concat([made(1, 3), made(1, 3)]), "of one store"),
+            (made(1, 3).drop(columns=["state", "is_due"]), "has no column state, is_due; pass"),
+            (pd.concat([made(1, 3), made(1, 3)]), "of one cache"),
             (made(1, 3).assign(state="lost"), "one state of final, restatable, empty"),
-            (made(1, 3).assign(is_due=None), "pass what ReportCache.coverage"),
+            (made(1, 3).assign(is_due=None), "pass the frame that ReportCache.coverage"),
             (made(1, 3).assign(date="2026-01-01"), "must hold days"),
         ],
     )
     def test_what_is_no_coverage_is_refused(self, wrong: Any, told: str) -> None:
         with pytest.raises(InvalidRequest, match=told):
             plots.coverage(wrong)
-        with pytest.raises(InvalidRequest, match="ax is no Axes"):
+        with pytest.raises(InvalidRequest, match="ax must be a matplotlib Axes"):
             plots.coverage(made(1, 3), ax="left")
         assert plt.get_fignums() == []
 
