@@ -18,7 +18,7 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
 from sdanalytics.sandbox.simulation.report_rows import render_v2_rows
-from sdanalytics.store.cache import tables_to_frame
+from sdanalytics.store.concat import tables_to_frame
 
 LARGE: Final = 100_000
 """Rows of the report of 40 fields."""

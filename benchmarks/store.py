@@ -20,9 +20,10 @@ from benchmarks.trials import Contestant, Outcome, compare
 from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema, arrow_type
 from sdanalytics.model.metrics import CATALOGUE, TACTICS, ColumnKind, available_metrics
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.profile import Profile
-from sdanalytics.store.cache import concat_partitions
+from sdanalytics.store.cache import internal_store
+from sdanalytics.store.concat import concat_partitions
 
 COLUMNS: Final = available_metrics("campaigns", None, "v2")[:40]
 METRICS: Final = ("impressions", "clicks", "cost", "attributedConversions14d", "attributedSales14d")
@@ -120,14 +121,15 @@ def _mib(folder: Path) -> float:
 def _build(cache: ReportCache, one_file: Path, shape: Shape) -> None:
     """Store it a slice at a time, as reports arrive, and write the one file."""
     random = np.random.default_rng(6)
-    cache.store_profile("NA", _PROFILE)
+    store = internal_store(cache)
+    store.metadata.store_profile("NA", _PROFILE)
     tables = {}
     for day in (FIRST + timedelta(n) for n in range(shape.days)):
         for tactic in TACTICS:
             piece = Partition("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
             tables[piece] = _table(random, shape.rows)
-            report_id = f"{tactic}-{day}"
-            cache.store(piece, tables[piece], report_id=report_id, fetched_at=_STORED, api="v2")
+            origin = Provenance(f"{tactic}-{day}", _STORED, "v2")
+            store.partitions.store(piece, tables[piece], origin)
     pq.write_table(concat_partitions(tables, COLUMNS), one_file, compression="zstd")
 
 

@@ -1,4 +1,4 @@
-"""Make the pictures of the README again: ``python docs/pictures.py`` (Chromium is needed)."""
+"""Update the pictures of the README: ``python docs/pictures.py`` (needs Chromium)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ import pandas as pd
 
 import sdanalytics as sda
 
-Shown = dict[str, tuple[pd.DataFrame, dict[str, Any]]]
+FigureArguments = dict[str, tuple[pd.DataFrame, dict[str, Any]]]
+"""The frame and the options of each figure."""
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))  # the browser is driven as in the tests
+sys.path.insert(0, str(DOCS.parent))  # the tests drive the browser
 
 from tests.lab import Lab  # noqa: E402
 
 
-def figures() -> None:
-    """The six figures on one page."""
+def draw_figures() -> None:
+    """Draw six figures on one page, ``plots.png``."""
     mpl.use("agg")
     last = date.today() - timedelta(days=2)
     with sda.sandbox.start(delay=0) as box:
@@ -32,16 +33,17 @@ def figures() -> None:
         campaigns = sda.fetch_report("campaigns", *days, client=box.client, cache=False)
         asins = sda.fetch_report("asins", *days, client=box.client, cache=False)
     figure = plt.figure(figsize=(13, 12), layout="constrained")
-    parts: Any = figure.subfigures(3, 2)  # each with a layout of its own
-    shown = figures_of(campaigns, asins)
-    for part, (name, (data, options)) in zip(parts.flat, shown.items(), strict=True):
-        ax = getattr(sda.plots, name)(data, ax=part.subplots(), **options)
+    panels: Any = figure.subfigures(3, 2)  # unlike subplots, each has its own layout
+    arguments = figure_arguments(campaigns, asins)
+    for panel, (name, (data, options)) in zip(panels.flat, arguments.items(), strict=True):
+        plot = getattr(sda.plots, name)
+        ax = plot(data, ax=panel.subplots(), **options)
         ax.set_title(f"plots.{name}", loc="left", fontweight="bold")
     figure.savefig(DOCS / "plots.png", dpi=80)
 
 
-def figures_of(campaigns: pd.DataFrame, asins: pd.DataFrame) -> Shown:
-    """Which figures, of what, how."""
+def figure_arguments(campaigns: pd.DataFrame, asins: pd.DataFrame) -> FigureArguments:
+    """Return the arguments of each figure on the page, by its name."""
     return {
         "trend": (campaigns, {"by": "campaignName"}),
         "top": (campaigns, {"dot": "acos", "n": 8}),
@@ -52,8 +54,8 @@ def figures_of(campaigns: pd.DataFrame, asins: pd.DataFrame) -> Shown:
     }
 
 
-def picker() -> None:
-    """`ReportPicker` in JupyterLab after a fetch."""
+def screenshot_picker() -> None:
+    """Take a picture of `ReportPicker` in JupyterLab after a fetch, ``picker.png``."""
     with tempfile.TemporaryDirectory() as folder:
         name = "04-picker.ipynb"
         shutil.copy(DOCS.parent / "notebooks" / name, folder)
@@ -72,5 +74,5 @@ def picker() -> None:
 
 
 if __name__ == "__main__":
-    figures()
-    picker()
+    draw_figures()
+    screenshot_picker()

@@ -15,9 +15,16 @@ import pytest
 from sdanalytics import Client, ReportCache, sandbox
 from sdanalytics._core.clock import Clock
 from sdanalytics.sandbox import Sandbox
-from tests.contract import Watch, complaints
+from sdanalytics.store.cache import internal_store
+from sdanalytics.store.partitions import PartitionStore
+from tests.contract import RequestWatcher, contract_errors
 
 mpl.use("agg")
+
+
+def partitions_in(store: ReportCache) -> PartitionStore:
+    """Return the partitions of a cache, below its public methods."""
+    return internal_store(store).partitions
 
 
 class JumpingClock(Clock):
@@ -110,9 +117,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def _watch() -> Iterator[Watch]:
+def _watch() -> Iterator[RequestWatcher]:
     """Sees every sandbox that is made."""
-    watch = Watch()
+    watch = RequestWatcher()
     init = Sandbox.__init__
 
     @functools.wraps(init)
@@ -126,10 +133,10 @@ def _watch() -> Iterator[Watch]:
 
 
 @pytest.fixture(autouse=True)
-def _on_contract(request: pytest.FixtureRequest, _watch: Watch) -> Iterator[None]:
+def _on_contract(request: pytest.FixtureRequest, _watch: RequestWatcher) -> Iterator[None]:
     """Whatever a sandbox is sent is as the service is described (see `tests.contract`)."""
     yield
-    exchanges = _watch.news()
+    exchanges = _watch.new_requests()
     if request.node.get_closest_marker("off_contract") is None:
-        found = complaints(exchanges)
+        found = contract_errors(exchanges)
         assert not found, "\n".join(found)

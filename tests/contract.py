@@ -69,7 +69,7 @@ def _query(operation: SchemaPath) -> frozenset[str]:
     )
 
 
-class Watch:
+class RequestWatcher:
     """What every sandbox received that was made while it looks, each exchange once."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Watch:
         self._new.append(sandbox)
         self._seen[sandbox] = 0
 
-    def news(self) -> list[RecordedRequest]:
+    def new_requests(self) -> list[RecordedRequest]:
         """What came since the last look."""
         came = []
         for sandbox, seen in list(self._seen.items()):
@@ -97,7 +97,7 @@ _Shape = tuple[str, str, str, str, tuple[tuple[str, str], ...], bytes]
 _allowed: set[_Shape] = set()
 
 
-def complaints(exchanges: Iterable[RecordedRequest]) -> list[str]:
+def contract_errors(exchanges: Iterable[RecordedRequest]) -> list[str]:
     """What is not as described in what was sent; what has been found good is not compared again.
 
     Of what nobody read there is nothing to compare.
@@ -108,7 +108,7 @@ def complaints(exchanges: Iterable[RecordedRequest]) -> list[str]:
     return [f"{method} {path}: {e}" for (_, method, path, *_), es in found.items() for e in es]
 
 
-def answer_errors(operation: str, answer: requests.Response) -> list[str]:
+def response_errors(operation: str, answer: requests.Response) -> list[str]:
     """What is not as described in what the service answered."""
     from openapi_core.testing import MockRequest, MockResponse
 

@@ -108,17 +108,17 @@ FAULTS: Final[dict[str, ScriptedResponse]] = {
     "HTML with 200": ScriptedResponse(200, _HTML),
     "HTML with 503": ScriptedResponse(503, _HTML),
     **_UNUSABLE,
-    NOBODY: ScriptedResponse(None, last=True),
+    NOBODY: ScriptedResponse(None, then_stop=True),
     "reset before the request was read": ScriptedResponse(0, stage="unread"),
     "reset after the request was read": ScriptedResponse(0, reset=True),
     "reset after it was done": ScriptedResponse(0, stage="done", reset=True),
     "closed after it was done": ScriptedResponse(0, stage="done"),
-    "silence": ScriptedResponse(0, after=3 * SILENCE),
-    "silence after it was done": ScriptedResponse(0, stage="done", after=3 * SILENCE),
-    "slow drip": ScriptedResponse(None, drip=1.25 * SILENCE),
-    "shorter than its Content-Length": ScriptedResponse(None, cut=20),
+    "silence": ScriptedResponse(0, delay=3 * SILENCE),
+    "silence after it was done": ScriptedResponse(0, stage="done", delay=3 * SILENCE),
+    "slow drip": ScriptedResponse(None, trickle=1.25 * SILENCE),
+    "shorter than its Content-Length": ScriptedResponse(None, truncate_at=20),
     "chunked, and the end is missing": ScriptedResponse(
-        None, headers={"Transfer-Encoding": "chunked"}, cut=30
+        None, headers={"Transfer-Encoding": "chunked"}, truncate_at=30
     ),
     "redirect to http on another host": _redirect("http://s3.amazonaws.com/x?X-Amz-Signature=1"),
     "redirect to a host that is not S3": _redirect("https://reports.example/x?X-Amz-Signature=1"),

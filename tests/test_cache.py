@@ -24,9 +24,10 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report, sandbox
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.literals import Tactic
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.store.cache import TemporaryCache
 from sdanalytics.store.checksum import table_checksum
-from tests.conftest import Box
+from tests.conftest import Box, partitions_in
 
 
 def fetch(box: Box, store: ReportCache, *metrics: str) -> pd.DataFrame:
@@ -110,7 +111,7 @@ def test_read_asks_whose_when_there_are_several(box: Box, store: ReportCache) ->
     fetch(box, store)
     german = box.client_for(1)
     fetch_report("campaigns", box.day(3), client=german, cache=store)
-    with pytest.raises(sda.InvalidRequest, match=german.profile_id):
+    with pytest.raises(sda.InvalidRequest, match=str(german.profile_id)):
         store.read("campaigns", box.day(3))
     frame = store.read("campaigns", box.day(3), profile_id=german.profile_id)
     assert frame["currency"].unique().tolist() == ["EUR"]
@@ -194,9 +195,9 @@ def test_other_rows_than_were_stored_are_told(box: Box, store: ReportCache) -> N
     _rewrite(path, _add_a_click)
     told = store.verify()
     assert told["path"].tolist() == [str(path)]
-    assert "not those that were stored" in told["problem"][0]
+    assert "differ from those that were stored" in told["problem"][0]
     _rewrite(path, lambda table: table.take(list(reversed(range(len(table))))))
-    assert "not those that were stored" in store.verify()["problem"][0]
+    assert "differ from those that were stored" in store.verify()["problem"][0]
 
 
 def test_the_same_rows_laid_out_otherwise_are_well(box: Box, store: ReportCache) -> None:
@@ -484,17 +485,24 @@ def test_a_call_that_keeps_nothing_leaves_nothing(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     fetch_report("campaigns", box.day(3), client=box.client, cache=False)
     assert [path for path in tmp_path.iterdir() if path.name.startswith("sdanalytics")] == []
-    closed = ReportCache(tmp_path / "gone")
-    closed.close()
+    with TemporaryCache() as temporary:
+        assert temporary.path.is_dir()
     with pytest.raises(sda.CacheError, match="one call only"):
-        closed.store(
+        partitions_in(temporary).store(
             Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1)),
             arrow_schema(["campaignId"]).empty_table(),
-            report_id="x",
-            fetched_at=box.clock.now(),
-            api="v2",
+            Provenance("x", box.clock.now(), "v2"),
         )
-    assert not closed.path.exists()
+    assert not temporary.path.exists()
+
+
+def test_tab_completion_shows_the_documented_methods_only(store: ReportCache) -> None:
+    assert {name for name in dir(store) if not name.startswith("_")} == {
+        "url", "path", "storage", "entries", "coverage", "pending", "read", "sql", "remove",
+        "verify", "repair", "compact",
+    }  # fmt: skip
+    for name in dir(TemporaryCache):
+        assert name.startswith("_") or getattr(ReportCache, name).__doc__, name
 
 
 def test_frames_of_different_days_keep_their_types_together(box: Box) -> None:

@@ -15,7 +15,7 @@ from sdanalytics.model.metrics import CATALOGUE, RECORD_TYPES, TACTICS
 from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.sandbox.scripting import RecordedRequest
 from tests.conftest import Box
-from tests.contract import FILES, answer_errors, complaints, operations
+from tests.contract import FILES, contract_errors, operations, response_errors
 from tests.test_sandbox_v3 import Caller
 
 
@@ -34,7 +34,7 @@ def test_what_is_described_is_served(box: Box) -> None:
         path = operation.path.format(recordType="campaigns", reportId="x")
         answer = requests.request(operation.method, box.sandbox.base_url + path, timeout=10)
         assert (box.sandbox.requests[-1].operation, answer.status_code) == (name, 401)
-        assert answer_errors(name, answer) == []
+        assert response_errors(name, answer) == []
 
 
 def test_names_are_those_of_the_catalogue() -> None:
@@ -76,7 +76,7 @@ def test_answers_to_a_login_are_as_described(box: Box, change: dict[str, str]) -
     }
     answer = requests.post(box.sandbox.token_url, data=form | change, timeout=10)
     assert answer.ok == (not change)
-    assert answer_errors("token", answer) == []
+    assert response_errors("token", answer) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_answers_that_are_not_as_described_are_found(box: Box, wrong: ScriptedRe
     caller = Caller(box)
     url = f"{box.sandbox.base_url}/sd/campaigns"
     answer = requests.get(url, headers=caller.headers, timeout=10)
-    assert answer_errors("campaigns", answer)
+    assert response_errors("campaigns", answer)
 
 
 # -- what is sent --------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def changed(body: bytes, **change: Any) -> bytes:
 def test_good_requests_are_allowed(box: Box) -> None:
     exchanges = sent(box)
     assert exchanges.keys() == operations().keys() | {"storage"}
-    assert complaints(exchanges.values()) == []
+    assert contract_errors(exchanges.values()) == []
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Clientid", "Scope"])
@@ -136,7 +136,7 @@ def test_a_header_that_is_missing_is_found(box: Box, name: str) -> None:
     found = {
         operation
         for operation, exchange in exchanges.items()
-        if complaints([replace(exchange, headers=without(exchange.headers, name))])
+        if contract_errors([replace(exchange, headers=without(exchange.headers, name))])
     }
     without_it = {"token", "storage"} | ({"profiles"} if name == "Scope" else set())
     assert found == exchanges.keys() - without_it
@@ -197,11 +197,11 @@ def header(name: str, value: str) -> Change:
 def test_a_request_that_is_not_as_described_is_found(
     box: Box, operation: str, change: Change, words: str
 ) -> None:
-    [found] = complaints([change(sent(box)[operation])])
+    [found] = contract_errors([change(sent(box)[operation])])
     assert re.search(words, found)
 
 
 @pytest.mark.off_contract
 def test_requests_for_nothing_that_there_is_are_found(box: Box) -> None:
     requests.get(f"{box.sandbox.base_url}/v3/reports", timeout=10)
-    assert complaints(box.sandbox.requests) == ["GET /v3/reports: there is no such operation"]
+    assert contract_errors(box.sandbox.requests) == ["GET /v3/reports: there is no such operation"]

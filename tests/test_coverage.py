@@ -19,9 +19,10 @@ from matplotlib.text import Text
 
 from sdanalytics import InvalidRequest, ReportCache, fetch_report
 from sdanalytics import plots as typed_plots
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.profile import Profile
-from tests.conftest import Box
+from sdanalytics.store.cache import internal_store
+from tests.conftest import Box, partitions_in
 
 plots: Any = typed_plots  # what is in the axes is looked at more closely than types tell
 
@@ -53,14 +54,14 @@ def put(
     segment: str | None = None,
 ) -> None:
     """Store a day so many days ago, fetched so many days ago."""
-    piece = Partition(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
+    partition = Partition(source, profile_id, record_type, segment, tactic, TODAY - timedelta(ago))
     keys = {"campaigns": ["campaignId"], "targets": ["campaignId", "adGroupId", "targetId"]}
     names = [*keys[record_type], *(["matchedTarget"] if segment else [])]
     texts = pa.array(["x"] * rows, pa.string())
     numbers = pa.array(range(rows), pa.int64())
     table = pa.table({name: texts if name == "matchedTarget" else numbers for name in names})
-    fetched_at = NOW - timedelta(fetched)
-    store.store(piece, table, report_id="r", fetched_at=fetched_at, api="v2")
+    origin = Provenance("r", NOW - timedelta(fetched), "v2")
+    partitions_in(store).store(partition, table, origin)
 
 
 def states(store: ReportCache, *arguments: Any, **options: Any) -> dict[int, str]:
@@ -165,7 +166,8 @@ class TestDays:
         for profile_id, zone in zones.items():
             put(store, 62, profile_id=profile_id)
             if zone:
-                store.store_profile("NA", Profile(profile_id, "XX", "XXX", zone, "seller", "x"))
+                profile = Profile(profile_id, "XX", "XXX", zone, "seller", "x")
+                internal_store(store).metadata.store_profile("NA", profile)
         for moment, last in (
             (datetime(2026, 11, 20, 7, 59, tzinfo=UTC), {"1": 18, "2": 19, "3": 19}),
             (datetime(2026, 11, 20, 8, 0, tzinfo=UTC), {"1": 19, "2": 19, "3": 19}),
@@ -196,7 +198,8 @@ class TestDays:
 
     def test_no_day_that_has_not_begun_is_told_of(self, store: ReportCache) -> None:
         put(store, 3)
-        store.store_profile("NA", Profile("1", "US", "USD", "America/Los_Angeles", "seller", "x"))
+        profile = Profile("1", "US", "USD", "America/Los_Angeles", "seller", "x")
+        internal_store(store).metadata.store_profile("NA", profile)
         evening = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
         frame = store.coverage(end="2026-11-20", now=evening)
         assert frame["date"].max() == pd.Timestamp(2026, 11, 19)
@@ -265,15 +268,15 @@ class TestSlices:
     ("arguments", "told"),
     [
         ({"record_type": "campaign"}, "did you mean 'campaigns'"),
-        ({"tactic": "T20"}, "tactic='T20' is not one of T00020, T00030"),
+        ({"tactic": "T20"}, "tactic must be one of T00020, T00030, got 'T20'"),
         ({"record_type": "asins", "segment": "matchedTarget"}, "cannot be segmented"),
         ({"start": "2026-11-05", "end": "2026-11-04"}, "before start"),
-        ({"start": "yesterday"}, "is not a day"),
-        ({"end": pd.Timestamp("2026-11-05", tz="UTC")}, "has a time zone"),
-        ({"history_days": 2.5}, "history_days=2.5 is no whole number"),
-        ({"history_days": -1}, "history_days=-1"),
-        ({"now": datetime(2026, 11, 20)}, "no datetime with a time zone"),
-        ({"now": "2026-11-20"}, "no datetime with a time zone"),
+        ({"start": "yesterday"}, "must be a day"),
+        ({"end": pd.Timestamp("2026-11-05", tz="UTC")}, "must have no time zone"),
+        ({"history_days": 2.5}, "history_days must be a whole number of days, .*got 2.5"),
+        ({"history_days": -1}, "history_days must be .*got -1"),
+        ({"now": datetime(2026, 11, 20)}, "now must be a datetime with a time zone"),
+        ({"now": "2026-11-20"}, "now must be a datetime with a time zone"),
     ],
 )
 def test_what_cannot_exist_is_refused(
@@ -432,17 +435,17 @@ class TestPicture:
         [
             (3, "DataFrame, got int"),
             (Path("store"), "DataFrame, got"),
-            (made(1, 3).drop(columns=["state", "is_due"]), "has no state, is_due: pass what"),
-            (pd.concat([made(1, 3), made(1, 3)]), "of one store"),
+            (made(1, 3).drop(columns=["state", "is_due"]), "has no column state, is_due; pass"),
+            (pd.concat([made(1, 3), made(1, 3)]), "of one cache"),
             (made(1, 3).assign(state="lost"), "one state of final, restatable, empty"),
-            (made(1, 3).assign(is_due=None), "pass what ReportCache.coverage"),
+            (made(1, 3).assign(is_due=None), "pass the frame that ReportCache.coverage"),
             (made(1, 3).assign(date="2026-01-01"), "must hold days"),
         ],
     )
     def test_what_is_no_coverage_is_refused(self, wrong: Any, told: str) -> None:
         with pytest.raises(InvalidRequest, match=told):
             plots.coverage(wrong)
-        with pytest.raises(InvalidRequest, match="ax is no Axes"):
+        with pytest.raises(InvalidRequest, match="ax must be a matplotlib Axes"):
             plots.coverage(made(1, 3), ax="left")
         assert plt.get_fignums() == []
 

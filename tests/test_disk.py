@@ -24,8 +24,8 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.model.partition import Partition
-from tests.conftest import Box
+from sdanalytics.model.partition import Partition, Provenance
+from tests.conftest import Box, partitions_in
 
 resource = pytest.importorskip("resource", reason="permissions and limits of POSIX")
 
@@ -99,14 +99,13 @@ def looks_at(store: ReportCache, box: Box) -> list[Callable[[], object]]:
     return [lambda: fetch(box, store), read, store.entries, store.coverage]
 
 
-def put(store: ReportCache, rows: int, *columns: str, piece: Partition = SLICE) -> pa.Table:
+def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLICE) -> pa.Table:
     """Store so many rows that no compression makes small; the table."""
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
     table = pa.table(numbers).sort_by("campaignId")
-    store.store(
-        piece, table, report_id=f"r{rows}", fetched_at=datetime(2026, 11, 20, tzinfo=UTC), api="v2"
-    )
+    origin = Provenance(f"r{rows}", datetime(2026, 11, 20, tzinfo=UTC), "v2")
+    partitions_in(store).store(partition, table, origin)
     return table
 
 
@@ -188,11 +187,11 @@ def test_what_cannot_be_stored_is_said_and_loses_nothing(
     assert str(files(store)[0]) in str(caught.value)
     assert "what is there is untouched" in str(caught.value)
     assert "SDANALYTICS_CACHE_DIR" in str(caught.value)
-    assert store.load(SLICE, ["campaignId"]) == older
+    assert partitions_in(store).load(SLICE, ["campaignId"]) == older
     assert store.verify().empty
     assert unfinished(store) == []
     newer = put(store, 5000, "clicks")
-    assert store.load(SLICE, ["campaignId", "clicks"]) == newer
+    assert partitions_in(store).load(SLICE, ["campaignId", "clicks"]) == newer
 
 
 @pytest.fixture
@@ -221,9 +220,9 @@ def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) 
     assert {path: path.read_bytes() for path in files(store)} == before
     assert unfinished(store) == []
     with pytest.raises(sda.CacheError, match="No space left"):
-        store.check_writable()
+        partitions_in(store).check_writable()
     filler.unlink()
-    store.check_writable()
+    partitions_in(store).check_writable()
     assert "impressions" in fetch(box, store, "clicks", "cost", "impressions")
     assert store.verify().empty
 
@@ -251,7 +250,7 @@ class TestReadOnly:
             with pytest.raises(sda.CacheError, match=r"Permission denied") as caught:
                 fetch_report("campaigns", box.day(9), client=box.client, cache=store)
             with pytest.raises(sda.CacheError, match="Permission denied"):
-                store.check_writable()
+                partitions_in(store).check_writable()
             with pytest.raises(sda.CacheError, match="cannot remove"):
                 store.remove("campaigns", box.day(3))
         assert str(store.path) in str(caught.value)
@@ -305,7 +304,8 @@ def test_what_is_in_the_way_is_said_before_anything_is_asked(
 def test_a_file_in_the_place_of_the_store_is_said_by_all(box: Box, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     store = ReportCache(tmp_path / "file")
-    for look in (*looks_at(store, box), store.verify, store.repair, store.check_writable):
+    check_writable = partitions_in(store).check_writable
+    for look in (*looks_at(store, box), store.verify, store.repair, check_writable):
         with pytest.raises(sda.CacheError, match="file is in the way"):
             look()
     assert (tmp_path / "file").read_text() == "mine"

@@ -14,7 +14,8 @@ import pytest
 
 from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
+from tests.conftest import partitions_in
 
 README = Path(__file__).parents[1] / "README.md"
 IDS: list[Any] = [2**60 + 1, 2**60 + 2, 2**60 + 3]
@@ -27,7 +28,8 @@ def put(store: ReportCache, piece: Partition, **values: list[Any]) -> None:
     """Store three rows, or these."""
     usual = {"campaignId": IDS, "clicks": [10, 20, 30], "cost": [0.25, 0.5, 0.75]}
     table = pa.table(usual | values, schema=arrow_schema([*(usual | values)]))
-    store.store(piece, table, report_id="r", fetched_at=datetime.now(UTC), api="v2")
+    origin = Provenance("r", datetime.now(UTC), "v2")
+    partitions_in(store).store(piece, table, origin)
 
 
 @pytest.fixture

@@ -253,7 +253,7 @@ def test_the_timeout_holds_for_the_whole_call(box: Box, store: ReportCache) -> N
 @pytest.mark.parametrize("silent", ["token", "profiles", "request_report", "storage"])
 def test_the_timeout_holds_against_silence(store: ReportCache, silent: str) -> None:
     with sandbox.start(delay=0.0) as service:
-        service.script_responses(silent, *[ScriptedResponse(0, after=6)] * 8)
+        service.script_responses(silent, *[ScriptedResponse(0, delay=6)] * 8)
         began = time.monotonic()
         with pytest.raises(sda.ReportTimeout):
             fetch_report(
@@ -362,7 +362,7 @@ def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
                 report.ready_at += 600
 
         if hanging:
-            service.script_responses("storage", *[ScriptedResponse(0, after=30)] * 2)
+            service.script_responses("storage", *[ScriptedResponse(0, delay=30)] * 2)
         else:
             service.set_content(change)
         start = str(service.today - timedelta(3))
@@ -469,7 +469,7 @@ def test_a_machine_whose_clock_is_wrong(box: Box, store: ReportCache, wrong: tim
         with pytest.raises(sda.InvalidReport, match="in the future"):
             fetch_report("campaigns", box.day(-1), client=client, cache=store)
     else:
-        with pytest.raises(sda.InvalidRequest, match="clock is wrong"):
+        with pytest.raises(sda.InvalidRequest, match="clock of this machine is wrong"):
             fetch_report("campaigns", box.day(0), client=client, cache=store)
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from sdanalytics import ReportCache, fetch_report
 from sdanalytics.store.freshness import (
+    FreshnessPolicy,
     age_in_days,
-    is_final,
-    is_fresh,
     restatement_horizons,
     time_to_live,
 )
@@ -19,6 +18,12 @@ from tests.conftest import Box, JumpingClock
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 DAY = date(2026, 3, 1)
+
+
+def is_fresh(
+    day: date, fetched_at: datetime, now: datetime, zone: ZoneInfo, history_days: int
+) -> bool:
+    return FreshnessPolicy(now, zone, history_days).is_fresh(day, fetched_at)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,7 @@ AHEAD = timedelta(days=400)
 def test_what_was_fetched_in_the_future_is_asked_for_again(ahead: timedelta) -> None:
     now = datetime(2026, 3, 20, 20, tzinfo=UTC)
     assert not is_fresh(DAY, now + ahead, now, LOS_ANGELES, 60)
-    assert not is_final(DAY, now + ahead, now, LOS_ANGELES)
+    assert not FreshnessPolicy(now, LOS_ANGELES, 60).is_final(DAY, now + ahead)
     assert is_fresh(DAY, now, now, LOS_ANGELES, 60)  # once the clock is right
 
 

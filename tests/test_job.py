@@ -79,7 +79,7 @@ class TestSubmit:
     def test_what_makes_no_sense_is_said_at_once(self, box: Box) -> None:
         with pytest.raises(sda.InvalidRequest, match="did you mean 'campaigns'"):
             submit("campaign", box.day(1), client=box.client)  # type: ignore[arg-type]
-        with pytest.raises(sda.InvalidRequest, match="got 5"):
+        with pytest.raises(sda.InvalidRequest, match="cache must be a ReportCache"):
             submit("campaigns", box.day(1), client=box.client, cache=5)  # type: ignore[arg-type]
         with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
             submit("campaigns", box.day(1))

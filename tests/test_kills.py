@@ -26,18 +26,18 @@ sda.fetch_report("campaigns", sys.argv[1], tactic="T00020", progress=False)
 KILLED_BETWEEN = """
 import os, sys
 import sdanalytics as sda
-from sdanalytics import ReportCache
+from sdanalytics.store.partitions import PartitionStore
 
-store = ReportCache.store
+store = PartitionStore.store
 
 
-def store_and_die(self, piece, *args, **kwargs):
-    store(self, piece, *args, **kwargs)
-    if piece.tactic == "T00020":
+def store_and_die(self, partition, *args, **kwargs):
+    store(self, partition, *args, **kwargs)
+    if partition.tactic == "T00020":
         os._exit(9)
 
 
-ReportCache.store = store_and_die
+PartitionStore.store = store_and_die
 sda.fetch_report("campaigns", sys.argv[1], progress=False)
 """
 

@@ -347,7 +347,7 @@ def test_a_create_that_outlives_its_call_is_waited_for(store: ReportCache) -> No
     with sandbox.start(delay=0.1) as box:
         one = {"client": box.client, "cache": store, "tactic": "T00020"}
         fetch_report("campaigns", box.today - timedelta(9), **one)  # type: ignore[arg-type]
-        box.script_responses("request_report", ScriptedResponse(None, after=4))
+        box.script_responses("request_report", ScriptedResponse(None, delay=4))
         with pytest.raises(ReportTimeout):
             fetch_report("campaigns", box.today, timeout=1, **one)  # type: ignore[arg-type]
         fetch_report("campaigns", box.today, **one)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Bound months: what is read from them is what the files of the days have, always."""
+"""Compacted months: what is read from them is always what the files of the days have."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sdanalytics import ReportCache, fetch_report
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.compaction import MAX_COMPACTED_ROWS
-from tests.conftest import Box
+from tests.conftest import Box, partitions_in
 
 METRICS = ["clicks", "cost", "campaignName"]
 
@@ -47,7 +47,7 @@ def days(store: ReportCache) -> list[Path]:
 
 
 def spoil(path: Path) -> None:
-    """Make a file unreadable in a way that no stamp tells of, as a failing disk does."""
+    """Make a file unreadable without changing its stamp, as a failing disk does."""
     before = path.stat()
     with open(path, "r+b") as file:
         file.write(b"\0" * before.st_size)
@@ -59,98 +59,102 @@ def same(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 
 @pytest.fixture
-def bound(box: Box, store: ReportCache) -> ReportCache:
-    """A store with ten days of two tactics, bound."""
+def compacted(box: Box, store: ReportCache) -> ReportCache:
+    """A store with ten days of two tactics, compacted."""
     fetch(box, store)
     assert len(months(store)) == 2
     return store
 
 
-def test_a_call_binds_its_months_and_later_ones_read_them(box: Box, bound: ReportCache) -> None:
-    frame = read(box, bound)
-    for path in days(bound):
+def test_a_call_compacts_its_months_and_later_ones_read_them(
+    box: Box, compacted: ReportCache
+) -> None:
+    frame = read(box, compacted)
+    for path in days(compacted):
         spoil(path)
-    same(read(box, bound), frame)
+    same(read(box, compacted), frame)
     asked = box.sandbox.count("request_report")
-    same(fetch(box, bound), frame)
+    same(fetch(box, compacted), frame)
     assert box.sandbox.count("request_report") == asked
-    assert len(bound.entries()) == 20
+    assert len(compacted.entries()) == 20
 
 
-def test_sql_reads_them_too(box: Box, bound: ReportCache) -> None:
-    shutil.copytree(bound.path, bound.path.with_name("loose"))
-    shutil.rmtree(bound.path.with_name("loose") / "months")
+def test_sql_reads_them_too(box: Box, compacted: ReportCache) -> None:
+    shutil.copytree(compacted.path, compacted.path.with_name("loose"))
+    shutil.rmtree(compacted.path.with_name("loose") / "months")
     query = """select date, tactic, count(*) as n, sum(clicks) as clicks, sum(cost) as cost
                from campaigns where date > ? group by all order by all"""
     day = pd.Timestamp(box.day(9))
-    expected = ReportCache(bound.path.with_name("loose")).sql(query, [day])
-    for path in days(bound):
+    expected = ReportCache(compacted.path.with_name("loose")).sql(query, [day])
+    for path in days(compacted):
         spoil(path)
-    same(bound.sql(query, [day]), expected)
-    [[count]] = bound.sql("select count(*) from campaigns").to_numpy()
-    assert count == len(read(box, bound))
+    same(compacted.sql(query, [day]), expected)
+    [[count]] = compacted.sql("select count(*) from campaigns").to_numpy()
+    assert count == len(read(box, compacted))
 
 
-def test_whatever_scans_the_store_meets_each_row_once(box: Box, bound: ReportCache) -> None:
-    [[rows]] = duckdb.sql(f"select count(*) from '{bound.path}/**/*.parquet'").fetchall()
-    assert rows == len(read(box, bound))
-    assert len(days(bound)) == 20
+def test_whatever_scans_the_store_meets_each_row_once(box: Box, compacted: ReportCache) -> None:
+    [[rows]] = duckdb.sql(f"select count(*) from '{compacted.path}/**/*.parquet'").fetchall()
+    assert rows == len(read(box, compacted))
+    assert len(days(compacted)) == 20
 
 
-def test_without_them_everything_is_the_same(box: Box, bound: ReportCache) -> None:
-    frame, entries = read(box, bound), bound.entries()
-    coverage = bound.coverage(now=box.clock.now())
-    shutil.rmtree(Path(bound.path) / "months")
-    same(bound.entries(), entries)
-    same(bound.coverage(now=box.clock.now()), coverage)
-    same(read(box, bound), frame)
+def test_without_them_everything_is_the_same(box: Box, compacted: ReportCache) -> None:
+    frame, entries = read(box, compacted), compacted.entries()
+    coverage = compacted.coverage(now=box.clock.now())
+    shutil.rmtree(Path(compacted.path) / "months")
+    same(compacted.entries(), entries)
+    same(compacted.coverage(now=box.clock.now()), coverage)
+    same(read(box, compacted), frame)
 
 
-def test_a_day_that_is_stored_again_is_read_anew(box: Box, bound: ReportCache) -> None:
-    piece = Partition(
-        bound.entries()["source"].iloc[0], str(box.sandbox.profile_ids[0]), "campaigns", None,
+def test_a_day_that_is_stored_again_is_read_from_its_own_file(
+    box: Box, compacted: ReportCache
+) -> None:
+    partition = Partition(
+        compacted.entries()["source"].iloc[0], str(box.sandbox.profile_ids[0]), "campaigns", None,
         "T00020", box.sandbox.today - timedelta(5),
     )  # fmt: skip
     columns = ["campaignId", *METRICS]
-    table = bound.load(piece, columns)
+    table = partitions_in(compacted).load(partition, columns)
     assert table is not None
     doubled = pa.array(np.asarray(table["clicks"]) * 2)
     table = table.set_column(table.column_names.index("clicks"), "clicks", doubled)
-    before = read(box, bound)
-    bound.store(piece, table, report_id="other", fetched_at=box.clock.now(), api="v2")
-    after = read(box, bound)
-    changed = (after["date"] == pd.Timestamp(piece.date)) & (after["tactic"] == "T00020")
+    before = read(box, compacted)
+    partitions_in(compacted).store(partition, table, Provenance("other", box.clock.now(), "v2"))
+    after = read(box, compacted)
+    changed = (after["date"] == pd.Timestamp(partition.date)) & (after["tactic"] == "T00020")
     assert after["clicks"].equals(before["clicks"].where(~changed, before["clicks"] * 2))
-    assert (bound.entries().loc[lambda df: df["report_id"] == "other", "date"]).tolist() == [
-        pd.Timestamp(piece.date)
+    assert (compacted.entries().loc[lambda df: df["report_id"] == "other", "date"]).tolist() == [
+        pd.Timestamp(partition.date)
     ]
 
 
-def test_a_wider_call_binds_wider_months(box: Box, bound: ReportCache) -> None:
+def test_a_wider_call_compacts_wider_months(box: Box, compacted: ReportCache) -> None:
     wide = [*METRICS, "impressions"]
-    fetch_report("campaigns", box.day(4), metrics=wide, client=box.client, cache=bound)
-    narrow = read(box, bound)  # days of two widths, one of them bound
-    frame = fetch(box, bound, wide)
+    fetch_report("campaigns", box.day(4), metrics=wide, client=box.client, cache=compacted)
+    narrow = read(box, compacted)  # days of two widths, one of them compacted
+    frame = fetch(box, compacted, wide)
     same(frame[narrow.columns], narrow)
-    for path in days(bound):
+    for path in days(compacted):
         spoil(path)
-    same(read(box, bound, wide), frame)
+    same(read(box, compacted, wide), frame)
 
 
-def test_what_was_removed_is_gone(box: Box, bound: ReportCache) -> None:
-    frame = read(box, bound)
-    assert bound.remove("campaigns", box.day(5), tactic="T00020") == 1
-    assert len(months(bound)) == 1
+def test_what_was_removed_is_gone(box: Box, compacted: ReportCache) -> None:
+    frame = read(box, compacted)
+    assert compacted.remove("campaigns", box.day(5), tactic="T00020") == 1
+    assert len(months(compacted)) == 1
     gone = (frame["date"] == box.day(5)) & (frame["tactic"] == "T00020")
-    same(read(box, bound), frame[~gone].reset_index(drop=True))
-    assert "T00020" in str(months(bound)[0])  # bound again, by reading
+    same(read(box, compacted), frame[~gone].reset_index(drop=True))
+    assert "T00020" in str(months(compacted)[0])  # compacted again, by reading
 
 
-def test_a_file_that_somebody_deleted_is_gone(box: Box, bound: ReportCache) -> None:
-    frame = read(box, bound)
-    days(bound)[0].unlink()
-    assert len(read(box, bound)) < len(frame)
-    assert read(box, bound).attrs["sdanalytics"]["slices_missing"] == 1
+def test_a_file_that_somebody_deleted_is_gone(box: Box, compacted: ReportCache) -> None:
+    frame = read(box, compacted)
+    days(compacted)[0].unlink()
+    assert len(read(box, compacted)) < len(frame)
+    assert read(box, compacted).attrs["sdanalytics"]["slices_missing"] == 1
 
 
 def half(path: Path) -> None:
@@ -161,7 +165,7 @@ def foreign(path: Path) -> None:
     pq.write_table(pa.table({"clicks": [1]}), path)
 
 
-def of_another_line(path: Path) -> None:
+def of_another_series(path: Path) -> None:
     shutil.copy(next(p for p in path.parents[1].rglob("*.month") if p != path), path)
 
 
@@ -171,41 +175,41 @@ def other_bytes(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("damage", [half, foreign, of_another_line, other_bytes])
-def test_a_bad_one_is_told_and_changes_nothing(
-    box: Box, bound: ReportCache, damage: Callable[[Path], None]
+@pytest.mark.parametrize("damage", [half, foreign, of_another_series, other_bytes])
+def test_an_invalid_one_is_reported_and_changes_nothing(
+    box: Box, compacted: ReportCache, damage: Callable[[Path], None]
 ) -> None:
-    frame = read(box, bound)
-    path = months(bound)[0]
+    frame = read(box, compacted)
+    path = months(compacted)[0]
     damage(path)
-    assert bound.verify()["path"].tolist() == [str(path)]
-    assert len(bound.repair()) == 1
+    assert compacted.verify()["path"].tolist() == [str(path)]
+    assert len(compacted.repair()) == 1
     assert not path.exists()
-    same(read(box, bound), frame)
-    assert bound.verify().empty
+    same(read(box, compacted), frame)
+    assert compacted.verify().empty
 
 
-@pytest.mark.parametrize("damage", [half, foreign, of_another_line, other_bytes])
-def test_a_bad_one_is_passed_over(
-    box: Box, bound: ReportCache, damage: Callable[[Path], None]
+@pytest.mark.parametrize("damage", [half, foreign, of_another_series, other_bytes])
+def test_an_invalid_one_is_ignored(
+    box: Box, compacted: ReportCache, damage: Callable[[Path], None]
 ) -> None:
-    frame = read(box, bound)
-    damage(months(bound)[0])
-    same(read(box, bound), frame)
-    same(fetch(box, bound), fetch(box, bound))
+    frame = read(box, compacted)
+    damage(months(compacted)[0])
+    same(read(box, compacted), frame)
+    same(fetch(box, compacted), fetch(box, compacted))
 
 
-def test_a_copied_store_is_read_right(box: Box, bound: ReportCache, tmp_path: Path) -> None:
-    frame = read(box, bound)
-    shutil.copytree(bound.path, tmp_path / "copy")
+def test_a_copied_store_is_read_right(box: Box, compacted: ReportCache, tmp_path: Path) -> None:
+    frame = read(box, compacted)
+    shutil.copytree(compacted.path, tmp_path / "copy")
     same(read(box, ReportCache(tmp_path / "copy")), frame)
 
 
-def test_what_killed_binders_left_is_removed(bound: ReportCache) -> None:
-    left = months(bound)[0].with_name(".2026-11.month.0123456789ab.tmp")
+def test_leftovers_of_killed_processes_are_removed(compacted: ReportCache) -> None:
+    left = months(compacted)[0].with_name(".2026-11.month.0123456789ab.tmp")
     left.write_bytes(b"half")
     os.utime(left, (0, 0))
-    assert bound.repair().empty
+    assert compacted.repair().empty
     assert not left.exists()
 
 
@@ -216,11 +220,12 @@ def make_day(store: ReportCache, day: date, rows: int, clicks: int | None = None
             "clicks": pa.array([clicks or day.day] * rows, pa.int64()),
         }
     )
-    piece = Partition("NA", "1", "campaigns", None, "T00020", day)
-    store.store(piece, table, report_id="r", fetched_at=datetime(2026, 6, 1, tzinfo=UTC), api="v2")
+    partition = Partition("NA", "1", "campaigns", None, "T00020", day)
+    origin = Provenance("r", datetime(2026, 6, 1, tzinfo=UTC), "v2")
+    partitions_in(store).store(partition, table, origin)
 
 
-def test_days_of_a_store_without_checksums_are_well(store: ReportCache) -> None:
+def test_days_of_a_store_without_checksums_are_valid(store: ReportCache) -> None:
     for n in range(1, 7):
         make_day(store, date(2026, 1, n), 3)
     for path in days(store):
@@ -244,7 +249,7 @@ def total(store: ReportCache) -> int:
     return int(frame["clicks"].sum())
 
 
-def test_where_files_have_no_time_nothing_is_bound(tmp_path: Path) -> None:
+def test_where_files_have_no_time_nothing_is_compacted(tmp_path: Path) -> None:
     store = ReportCache(str(tmp_path).strip("/"), filesystem=MemoryFileSystem())
     for clicks in (1, 9):
         restate(store, clicks)
@@ -253,7 +258,7 @@ def test_where_files_have_no_time_nothing_is_bound(tmp_path: Path) -> None:
         assert store.sql("select sum(clicks) as n from campaigns")["n"].tolist() == [18 * clicks]
 
 
-def test_what_is_in_the_way_of_them_hinders_nothing(store: ReportCache) -> None:
+def test_a_file_in_place_of_the_folder_hinders_nothing(store: ReportCache) -> None:
     restate(store, 1)
     (store.path / "months").write_bytes(b"")
     assert total(store) == 18
@@ -283,7 +288,7 @@ atexit.register(read)
     assert (ran.stdout, ran.stderr) == ("18\n", "")
 
 
-def test_large_days_are_left_alone(store: ReportCache) -> None:
+def test_large_days_are_not_compacted(store: ReportCache) -> None:
     for n in range(1, 7):
         make_day(store, date(2026, 1, n), MAX_COMPACTED_ROWS + 1 if n == 3 else 2)
     frame = store.read("campaigns", "2026-01-01", "2026-01-06", metrics=["clicks"])
@@ -292,7 +297,7 @@ def test_large_days_are_left_alone(store: ReportCache) -> None:
     same(store.read("campaigns", "2026-01-01", "2026-01-06", metrics=["clicks"]), frame)
 
 
-def test_compact_binds_what_calls_have_not(store: ReportCache) -> None:
+def test_compact_covers_all_months(store: ReportCache) -> None:
     for n in range(40):
         make_day(store, date(2026, 1, 1) + timedelta(n), 3)
     assert store.compact() == 2
@@ -302,7 +307,7 @@ def test_compact_binds_what_calls_have_not(store: ReportCache) -> None:
     assert len(frame) == 120
 
 
-def test_empty_days_are_bound_too(store: ReportCache) -> None:
+def test_empty_days_are_compacted_too(store: ReportCache) -> None:
     for n in range(1, 8):
         make_day(store, date(2026, 1, n), n % 2)
     assert store.compact() == 1

@@ -105,7 +105,7 @@ def test_a_port_that_is_taken_is_said(box: Box) -> None:
     command = [sys.executable, "-m", "sdanalytics", "sandbox", "--port", port]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert run.stderr.startswith(f"sdanalytics: port {port} cannot be had")
+    assert run.stderr.startswith(f"sdanalytics: port {port} is not available")
 
 
 def test_lab_says_what_it_lacks(

@@ -60,7 +60,7 @@ def test_it_opens_with_what_is_asked_most(box: Box, picker: Any) -> None:
         "Alpenglück GmbH · DE · 2750418263940173",
         "青葉商店 · JP · 3961527384950284",
     ]
-    assert picker.profile.value == box.client.profile_id
+    assert picker.profile.value == str(box.client.profile_id)
     assert picker.record_type.options == metrics.RECORD_TYPES
     assert str(picker.start.value) == box.day(14)
     assert str(picker.end.value) == box.day(1)
@@ -132,7 +132,8 @@ class TestFetching:
         picker: Any = ReportPicker(slow.client, cache=False)
         asked = threading.Event()
         picker.status.observe(
-            lambda _: asked.set() if "28 reports in flight" in words(picker.status) else None, "value"
+            lambda _: asked.set() if "28 reports in flight" in words(picker.status) else None,
+            "value",
         )
         picker.fetch_button.click()
         assert asked.wait(SECONDS)
@@ -212,7 +213,7 @@ class TestFetching:
         box.sandbox.script_responses("profiles", ScriptedResponse(403, b'{"code": "403"}'))
         picker: Any = ReportPicker(box.client, cache=store)
         assert "profiles cannot be listed" in words(picker.status)
-        assert picker.profile.value == box.client.profile_id
+        assert picker.profile.value == str(box.client.profile_id)
         assert len(fetched(picker)) > 0
 
 

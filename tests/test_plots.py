@@ -1,10 +1,14 @@
-"""The figures: the numbers and words in them, whatever the data are like."""
+"""The figures: the numbers and labels in them, for data of all kinds."""
 
 from __future__ import annotations
 
+import json
+import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,10 +23,10 @@ from sdanalytics import plots as typed_plots
 from sdanalytics.plots import fonts
 from tests.conftest import Box, JumpingClock
 
-plots: Any = typed_plots  # what is in the axes is looked at more closely than types tell
+plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
 Plot = Callable[..., Any]
 
-# Whether the Japanese names can be drawn depends on the machine; what is tested here does not.
+# Only the machine's fonts decide whether Japanese names are drawn or numbered with a warning.
 pytestmark = pytest.mark.filterwarnings("ignore:no installed font has:UserWarning")
 
 
@@ -55,46 +59,97 @@ def asins(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return frames["asins"]
 
 
-def lines_of(axes: Any) -> dict[str, Any]:
-    return {
-        str(line.get_label()): np.asarray(line.get_ydata(), "float64") for line in axes.get_lines()
-    }
+def plotted_lines(axes: Any) -> dict[str, Any]:
+    """Return the values of each line, by its label."""
+    lines = {}
+    for line in axes.get_lines():
+        lines[str(line.get_label())] = np.asarray(line.get_ydata(), "float64")
+    return lines
 
 
-def words(axes: Any) -> str:
-    return " | ".join(text.get_text() for text in axes.findobj(Text) if text.get_text())
+def all_text(axes: Any) -> str:
+    texts = [text.get_text() for text in axes.findobj(Text)]
+    return " | ".join(filter(None, texts))
 
 
-def veil_of(axes: Any) -> Rectangle | None:
-    """What lies over the youngest days."""
-    boxes = list(axes.patches)
-    return boxes[-1] if boxes else None
+def find_overlay(axes: Any) -> Rectangle | None:
+    """Return the overlay of the latest days."""
+    patches = list(axes.patches)
+    return patches[-1] if patches else None
 
 
-def on_screen(axes: Any) -> None:
-    """Draw it: what cannot be drawn is an error, what draws with a warning, too."""
+def render(axes: Any) -> None:
+    """Draw the figure; warnings are errors here, such as the one about a missing glyph."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.canvas.draw()
 
 
+def run_fresh(code: str) -> Any:
+    """Run code in a fresh interpreter, and return the value of its variable `result`."""
+    script = f"import json, sys\n{code}\nprint(json.dumps(result))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+class TestNamespace:
+    FIGURES: ClassVar = ["calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend"]
+    MODULES: ClassVar = [module.name for module in pkgutil.iter_modules(plots.__path__)]
+
+    def test_has_the_figures_and_nothing_else(self) -> None:
+        assert dir(plots) == self.FIGURES
+        assert plots.__all__ == self.FIGURES
+
+    @pytest.mark.parametrize("modules", [MODULES, MODULES[::-1]])
+    def test_figures_are_functions_in_whatever_order_modules_load(self, modules: list[str]) -> None:
+        figures = run_fresh(
+            "import importlib\n"
+            "from sdanalytics import plots\n"
+            f"for module in {modules}:\n"
+            "    importlib.import_module(f'sdanalytics.plots.{module}')\n"
+            "figures = [getattr(plots, name) for name in dir(plots)]\n"
+            "result = [figure.__name__ for figure in figures if callable(figure)]"
+        )
+        assert figures == self.FIGURES
+        assert set(modules).isdisjoint(self.FIGURES)
+
+    def test_drawing_loads_neither_the_network_nor_the_store(self) -> None:
+        loaded = run_fresh(
+            "import matplotlib\n"
+            "import pandas as pd\n"
+            "from sdanalytics import plots\n"
+            "matplotlib.use('agg')\n"
+            "days = pd.date_range('2026-11-01', periods=3, unit='s')\n"
+            "plots.calendar(pd.DataFrame({'date': days, 'clicks': [1, 2, 3]}), 'clicks')\n"
+            "figures = [getattr(plots, name) for name in dir(plots)]\n"
+            "result = list(sys.modules)"
+        )
+        wings = [f"sdanalytics.{wing}" for wing in ("api", "fetch", "parsing", "store")]
+        assert {"sdanalytics.plots.coverage_grid", "matplotlib"} <= set(loaded)
+        assert set(loaded).isdisjoint([*wings, "requests", "sqlite3"])
+
+    def test_importing_it_does_not_load_matplotlib(self) -> None:
+        loaded = run_fresh("import sdanalytics.plots\nresult = list(sys.modules)")
+        assert set(loaded).isdisjoint(["matplotlib", "pandas"])
+
+
 class TestTrend:
     def test_draws_daily_sums_and_folds_the_rest(self, campaigns: pd.DataFrame) -> None:
         axes = plots.trend(campaigns, "cost", by="campaignName", n=3)
-        lines = lines_of(axes)
+        lines = plotted_lines(axes)
         others = campaigns["campaignName"].nunique() - 3
         largest = campaigns.groupby("campaignName")["cost"].sum().nlargest(3).index
         assert list(lines) == [*largest, f"{others} others"]
         assert sum(np.nansum(y) for y in lines.values()) == pytest.approx(campaigns["cost"].sum())
         assert axes.get_ylabel() == "cost (USD)"
-        whole = lines_of(plots.trend(campaigns, "clicks"))["clicks"]
-        assert whole.tolist() == campaigns.groupby("date")["clicks"].sum().tolist()
+        clicks = plotted_lines(plots.trend(campaigns, "clicks"))["clicks"]
+        assert clicks.tolist() == campaigns.groupby("date")["clicks"].sum().tolist()
 
     def test_draws_ratios_of_sums_and_ranks_their_lines_by_cost(
         self, campaigns: pd.DataFrame
     ) -> None:
         axes = plots.trend(campaigns, "acos", by="campaignName", n=2)
-        lines = lines_of(axes)
+        lines = plotted_lines(axes)
         spenders = campaigns.groupby("campaignName")["cost"].sum().nlargest(2).index
         assert list(lines)[:2] == list(spenders)
         rest = summarize(campaigns[~campaigns["campaignName"].isin(spenders)], freq="D")
@@ -102,30 +157,30 @@ class TestTrend:
         assert axes.get_ylabel() == "ACOS"
         assert axes.yaxis.get_major_formatter()(0.25, 0) == "25%"
 
-    def test_spend_without_sales_is_marked(self, campaigns: pd.DataFrame) -> None:
-        barren = campaigns.copy()
+    def test_days_with_cost_and_no_sales_are_marked(self, campaigns: pd.DataFrame) -> None:
+        without_sales = campaigns.copy()
         day = campaigns["date"].max()
         for name in ("attributedSales14d", "viewAttributedSales14d"):
-            barren.loc[barren["date"] == day, name] = 0.0
-        axes = plots.trend(barren, "acos")
-        assert np.isnan(lines_of(axes)["ACOS"][-1])
+            without_sales.loc[without_sales["date"] == day, name] = 0.0
+        axes = plots.trend(without_sales, "acos")
+        assert np.isnan(plotted_lines(axes)["ACOS"][-1])
         marks = [spot for c in axes.collections for spot in np.asarray(c.get_offsets())]
         assert [spot[0] for spot in marks] == [date2num(day)]  # type: ignore[no-untyped-call]
-        assert "▲ cost without sales" in words(axes)
-        assert "▲" not in words(plots.trend(campaigns, "acos"))
+        assert "▲ cost without sales" in all_text(axes)
+        assert "▲" not in all_text(plots.trend(campaigns, "acos"))
 
-    def test_the_same_from_a_summary(self, campaigns: pd.DataFrame) -> None:
+    def test_a_summary_gives_the_same_lines(self, campaigns: pd.DataFrame) -> None:
         daily = summarize(campaigns, "campaignName", "D", total=True)
         for metric in ("roas", "cost", "clicks"):
-            ours = lines_of(plots.trend(daily, metric, by="campaignName", n=3))
-            theirs = lines_of(plots.trend(campaigns, metric, by="campaignName", n=3))
-            assert list(ours) == list(theirs)
-            for name, line in ours.items():
-                np.testing.assert_allclose(line, theirs[name])
+            from_summary = plotted_lines(plots.trend(daily, metric, by="campaignName", n=3))
+            from_rows = plotted_lines(plots.trend(campaigns, metric, by="campaignName", n=3))
+            assert list(from_summary) == list(from_rows)
+            for name, line in from_summary.items():
+                np.testing.assert_allclose(line, from_rows[name])
 
     def test_weeks_are_points_without_gaps(self, campaigns: pd.DataFrame) -> None:
         weekly = summarize(campaigns, freq="W")
-        line = lines_of(plots.trend(weekly, "sales"))["sales"]
+        line = plotted_lines(plots.trend(weekly, "sales"))["sales"]
         assert line.tolist() == weekly["sales"].tolist()
 
     def test_one_day_is_one_day_and_a_missing_day_is_a_gap(self, campaigns: pd.DataFrame) -> None:
@@ -133,51 +188,51 @@ class TestTrend:
         few = campaigns[campaigns["date"].isin(days)]
         low, high = plots.trend(few[few["date"] == days[2]], "cost").get_xlim()
         assert high - low == pytest.approx(2.0)
-        gap = lines_of(plots.trend(few[few["date"] != days[2]], "cost"))["cost"]
+        gap = plotted_lines(plots.trend(few[few["date"] != days[2]], "cost"))["cost"]
         assert np.isnan(gap).tolist() == [False, False, True, False, False]
 
-    def test_what_may_be_restated_is_lighter(self, campaigns: pd.DataFrame) -> None:
+    def test_restatable_days_are_lighter(self, campaigns: pd.DataFrame) -> None:
         traffic = plots.trend(campaigns, "cost")
-        veil = veil_of(traffic)
-        assert veil is not None
+        overlay = find_overlay(traffic)
+        assert overlay is not None
         # Traffic settles within three days, of which the youngest here is one day old.
         first = campaigns["date"].max() - timedelta(days=2)
-        assert veil.get_x() + 0.5 == date2num(first)  # type: ignore[no-untyped-call]
-        assert "lighter: may still be restated" in words(traffic)
+        assert overlay.get_x() + 0.5 == date2num(first)  # type: ignore[no-untyped-call]
+        assert "lighter: may still be restated" in all_text(traffic)
         results = plots.trend(campaigns, "sales")
         note = "lighter: may still be restated; lightest: orders still arriving"
-        assert note in words(results)
+        assert note in all_text(results)
         lighter, lightest = results.patches
         assert lighter.get_x() < date2num(campaigns["date"].min())  # type: ignore[no-untyped-call]
         arriving = campaigns["date"].max() - timedelta(days=13)
         assert lightest.get_x() + 0.5 == date2num(arriving)  # type: ignore[no-untyped-call]
         weekly = plots.trend(summarize(campaigns, freq="MS"), "clicks")
-        assert veil_of(weekly) is not None  # the month's last days are in it
+        assert find_overlay(weekly) is not None  # the month's last days are in it
 
-    def test_what_is_settled_is_not(self, campaigns: pd.DataFrame) -> None:
+    def test_final_days_are_not_lighter(self, campaigns: pd.DataFrame) -> None:
         early = campaigns[campaigns["date"] < campaigns["date"].max() - timedelta(days=5)]
-        assert veil_of(plots.trend(early, "cost")) is None
+        assert find_overlay(plots.trend(early, "cost")) is None
         unknown = campaigns.copy()
         unknown.attrs = {}
-        assert veil_of(plots.trend(unknown, "sales")) is None
+        assert find_overlay(plots.trend(unknown, "sales")) is None
 
-    def test_what_comes_from_the_store_knows_it_too(self, tmp_path: Any) -> None:
+    def test_days_of_cached_frames_are_lighter_too(self, tmp_path: Any) -> None:
         box, store = Box(JumpingClock()), ReportCache(tmp_path)
         with box.sandbox:
             fetch_report("campaigns", box.day(9), box.day(1), client=box.client, cache=store)
             read = store.read("campaigns", box.day(9), box.day(1))
-        assert veil_of(plots.trend(read, "cost")) is not None
+        assert find_overlay(plots.trend(read, "cost")) is not None
 
-    def test_a_column_of_the_users_own(self, campaigns: pd.DataFrame) -> None:
+    def test_draws_a_custom_column(self, campaigns: pd.DataFrame) -> None:
         own = add_kpis(campaigns)
         own["profit"] = 0.3 * own["sales"] - own["cost"]
         axes = plots.trend(own, "profit", by="tactic")
-        total = sum(np.nansum(y) for y in lines_of(axes).values())
+        total = sum(np.nansum(y) for y in plotted_lines(axes).values())
         assert total == pytest.approx(own["profit"].sum())
         assert axes.get_ylim()[0] < 0
 
 
-def test_no_money_is_lost_whatever_campaigns_are_called(campaigns: pd.DataFrame) -> None:
+def test_totals_include_campaigns_of_any_name(campaigns: pd.DataFrame) -> None:
     names = campaigns["campaignName"].unique().tolist()
     strange = ["2 others", None, "_private", "$5 to $10 off", "x" * 40 + "1", "x" * 40 + "2"]
     renamed = campaigns["campaignName"].replace(dict(zip(names, strange, strict=False)))
@@ -192,8 +247,8 @@ def test_no_money_is_lost_whatever_campaigns_are_called(campaigns: pd.DataFrame)
     assert len({bar.get_y() for bar in bars.patches}) == len(names)
     widths = sum(bar.get_width() for bar in bars.patches)
     assert widths == pytest.approx(campaigns["cost"].sum())
-    for each in (axes, bars, plots.efficiency(odd)):
-        on_screen(each)
+    for drawn_axes in (axes, bars, plots.efficiency(odd)):
+        render(drawn_axes)
 
 
 class TestTop:
@@ -216,13 +271,13 @@ class TestTop:
         assert spots[:, 1].tolist() == [0, 1, 2, 3, 4]
         assert "ACOS" in above.get_xlabel()
 
-    def test_a_dot_beyond_all_others_is_cut_and_told(self) -> None:
+    def test_an_outlier_among_the_dots_is_cut_and_labelled(self) -> None:
         frame = pd.DataFrame({"name": list("abcd"), "cost": [4.0, 3, 2, 1], "x": [1.0, 90, 2, 3]})
         axes = plots.top(frame, "cost", by="name", dot="x")
         above = next(a for a in axes.figure.axes if a is not axes)
         spots = np.asarray(above.collections[0].get_offsets())
         assert spots[:, 0].tolist() == [1.0, 4.5, 2.0, 3.0]
-        assert "90 ▸" in words(above)
+        assert "90 ▸" in all_text(above)
 
     def test_a_second_metric_as_colour(self, campaigns: pd.DataFrame) -> None:
         axes = plots.top(campaigns, "sales", hue="acos", n=6)
@@ -231,13 +286,13 @@ class TestTop:
         assert np.argsort(lightness).tolist() == np.argsort(expected.to_numpy()).tolist()
         assert "ACOS" in [a.get_ylabel() for a in axes.figure.axes]
 
-    def test_names_and_numbers(self, campaigns: pd.DataFrame) -> None:
+    def test_bars_are_labelled_with_their_values(self, campaigns: pd.DataFrame) -> None:
         axes = plots.top(campaigns, "ctr", by="tactic")
         expected = summarize(campaigns, "tactic")["ctr"].sort_values(ascending=False)
-        told = [text.get_text() for text in axes.texts]
-        assert told == [f"{100 * value:.2f}%" for value in expected]
+        labels = [text.get_text() for text in axes.texts]
+        assert labels == [f"{100 * value:.2f}%" for value in expected]
 
-    def test_what_changed(self, campaigns: pd.DataFrame) -> None:
+    def test_draws_changes_between_periods(self, campaigns: pd.DataFrame) -> None:
         days = sorted(campaigns["date"].unique())
         sides = compare(campaigns, (days[0], days[6]), (days[7], days[13]), by="campaignName")
         axes = plots.top(sides, "cost_change", by="campaignName", n=3)
@@ -256,8 +311,8 @@ class TestEfficiency:
         np.testing.assert_allclose((sizes - 20) / 380, orders / orders.max())
         assert axes.get_xlabel().startswith("cost (USD)")
         assert axes.get_ylabel() == "sales (USD)"
-        assert f"area: orders, up to {orders.max():,.0f}" in words(axes)
-        assert expected["campaignName"].iloc[0] in words(axes)
+        assert f"area: orders, up to {orders.max():,.0f}" in all_text(axes)
+        assert expected["campaignName"].iloc[0] in all_text(axes)
 
     def test_lines_of_equal_targets(self, campaigns: pd.DataFrame) -> None:
         axes = plots.efficiency(campaigns, acos=[0.1, 0.25], roas=3)
@@ -266,15 +321,15 @@ class TestEfficiency:
             for line in axes.get_lines()
         }
         assert slopes == {10.0, 4.0, 3.0}
-        assert all(f"{name}" in words(axes) for name in ("ACOS 10%", "ACOS 25%", "ROAS 3"))
-        assert "ROAS" in words(plots.efficiency(campaigns))
+        assert all(f"{name}" in all_text(axes) for name in ("ACOS 10%", "ACOS 25%", "ROAS 3"))
+        assert "ROAS" in all_text(plots.efficiency(campaigns))
         for wrong in (0, "x", 2500):
-            with pytest.raises(InvalidRequest, match=f"acos={wrong!r}"):
+            with pytest.raises(InvalidRequest, match=f"acos must be a number .* got {wrong!r}"):
                 plots.efficiency(campaigns, acos=wrong)
-        with pytest.raises(InvalidRequest, match="orders is none"):
+        with pytest.raises(InvalidRequest, match=r"must be money .* got 'orders'"):
             plots.efficiency(campaigns, "orders", roas=3)
 
-    def test_losses_are_below_zero_and_in_sight(self, campaigns: pd.DataFrame) -> None:
+    def test_negative_returns_are_visible(self, campaigns: pd.DataFrame) -> None:
         own = add_kpis(campaigns)
         own["profit"] = 0.1 * own["sales"] - own["cost"]
         axes = plots.efficiency(own, "profit")
@@ -287,25 +342,29 @@ class TestEfficiency:
 class TestFunnel:
     def test_counts_and_rates(self, campaigns: pd.DataFrame) -> None:
         axes = plots.funnel(campaigns)
-        whole = summarize(campaigns).iloc[0]
+        totals = summarize(campaigns).iloc[0]
         by_view = campaigns["costType"] == "VCPM"
         views = campaigns["viewAttributedDetailPageView14d"][by_view].sum()
         views += campaigns["attributedDetailPageView14d"][~by_view].sum()
         expected = [
-            whole["impressions"], whole["viewImpressions"], whole["clicks"], views, whole["orders"],
-        ]  # fmt: skip
+            totals["impressions"],
+            totals["viewImpressions"],
+            totals["clicks"],
+            views,
+            totals["orders"],
+        ]
         assert [bar.get_width() for bar in axes.patches] == pytest.approx(expected)
-        assert f"{whole['impressions']:,.0f}" in words(axes)
-        share = 100 * whole["viewImpressions"] / whole["impressions"]
-        assert f"{share:.0f}% of impressions" in words(axes)
-        assert f"{views / whole['clicks']:.2f} × clicks" in words(axes)
+        assert f"{totals['impressions']:,.0f}" in all_text(axes)
+        share = 100 * totals["viewImpressions"] / totals["impressions"]
+        assert f"{share:.0f}% of impressions" in all_text(axes)
+        assert f"{views / totals['clicks']:.2f} × clicks" in all_text(axes)
         assert axes.get_xscale() == "log"
 
-    def test_nothing_is_counted_twice(self, campaigns: pd.DataFrame) -> None:
+    def test_a_total_row_is_not_counted(self, campaigns: pd.DataFrame) -> None:
         summary = summarize(campaigns, "campaignName", total=True)
-        ours = [bar.get_width() for bar in plots.funnel(summary).patches]
-        theirs = [bar.get_width() for bar in plots.funnel(campaigns).patches]
-        assert ours == pytest.approx(theirs)
+        from_summary = [bar.get_width() for bar in plots.funnel(summary).patches]
+        from_rows = [bar.get_width() for bar in plots.funnel(campaigns).patches]
+        assert from_summary == pytest.approx(from_rows)
 
     def test_stages_without_columns_are_left_out(self, campaigns: pd.DataFrame) -> None:
         axes = plots.funnel(campaigns[["date", "impressions", "clicks"]])
@@ -333,13 +392,13 @@ class TestHalo:
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("purchased", "advertised")
         assert axes.images[0].get_clim()[1] == pytest.approx(np.nanmax(cells[:4, :4]))
 
-    def test_a_total_row_is_no_product(self, asins: pd.DataFrame) -> None:
+    def test_a_total_row_is_not_a_product(self, asins: pd.DataFrame) -> None:
         metric = "attributedSales14dOtherSKU"
         summary = summarize(asins, ["asin", "otherAsin"], total=True)
         cells = plots.halo(summary, metric, n=3).images[0].get_array()
         assert np.nansum(np.ma.filled(cells, np.nan)) == pytest.approx(asins[metric].sum())
 
-    def test_another_report_is_refused(self, campaigns: pd.DataFrame) -> None:
+    def test_another_report_is_rejected(self, campaigns: pd.DataFrame) -> None:
         with pytest.raises(InvalidRequest, match="fetch_report\\('asins'"):
             plots.halo(campaigns)
 
@@ -360,19 +419,52 @@ class TestCalendar:
     def test_days_still_changing_are_hatched(self, campaigns: pd.DataFrame) -> None:
         axes = plots.calendar(campaigns, "cost")
         assert len(axes.patches) == 3  # traffic settles within three days, the youngest is one old
-        assert "hatched: still changing" in words(axes)
+        assert "hatched: still changing" in all_text(axes)
 
-    def test_weeks_are_no_days(self, campaigns: pd.DataFrame) -> None:
-        with pytest.raises(InvalidRequest, match="a calendar is of days"):
+    def test_weekly_rows_are_rejected(self, campaigns: pd.DataFrame) -> None:
+        with pytest.raises(InvalidRequest, match="a calendar needs daily rows"):
             plots.calendar(summarize(campaigns, freq="W"))
 
-    def test_a_year_runs_to_the_right(self) -> None:
+    def test_a_year_has_one_column_per_week(self) -> None:
         days = pd.date_range("2026-01-01", "2026-12-31", unit="s")
         year = pd.DataFrame({"date": days, "clicks": range(len(days))})
         axes = plots.calendar(year, "clicks")
         assert axes.images[0].get_array().shape == (7, 53)
         assert axes.get_yticklabels()[0].get_text() == "Mon"
-        on_screen(axes)
+        render(axes)
+
+
+class Inventory:
+    """Knows which days are stored, and is no `ReportCache`."""
+
+    def coverage(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "source": "NA",
+                "profile_id": "1",
+                "record_type": "campaigns",
+                "segment": None,
+                "tactic": "T00020",
+                "date": pd.date_range("2026-11-01", periods=2, unit="s"),
+                "state": ["final", "missing"],
+                "is_due": [False, True],
+            }
+        )
+
+
+class TestCoverage:
+    def test_draws_anything_that_has_a_coverage(self) -> None:
+        axes = plots.coverage(Inventory())
+        assert axes.images[0].get_array().tolist() == [[0.0, 3.0]]
+
+    def test_a_frame_may_have_a_column_of_that_name(self) -> None:
+        frame = Inventory().coverage().assign(coverage=1.0)
+        axes = plots.coverage(frame)
+        assert axes.images[0].get_array().tolist() == [[0.0, 3.0]]
+
+    def test_a_class_has_no_coverage(self) -> None:
+        with pytest.raises(InvalidRequest):
+            plots.coverage(Inventory)
 
 
 ALL: list[tuple[Plot, str]] = [
@@ -391,7 +483,7 @@ def test_all_draw_in_given_axes_at_the_default_size(
 ) -> None:
     axes = plot(frames[report])
     assert axes.figure.get_size_inches().tolist() == [6.4, 4.0]
-    on_screen(axes)
+    render(axes)
     figure, given = plt.subplots(figsize=(6, 4))
     before = plt.get_fignums()
     assert plot(frames[report], ax=given) is given
@@ -400,30 +492,26 @@ def test_all_draw_in_given_axes_at_the_default_size(
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_say_that_there_is_nothing(
-    frames: dict[str, pd.DataFrame], plot: Plot, report: str
-) -> None:
+def test_all_show_no_rows(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
     axes = plot(frames[report].head(0))
     assert [text.get_text() for text in axes.texts] == ["no rows"]
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_say_that_there_are_no_values(
-    frames: dict[str, pd.DataFrame], plot: Plot, report: str
-) -> None:
+def test_all_show_no_values(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
     frame = frames[report].copy()
     for name in frame.columns[frame.dtypes.astype("str").isin(["Int64", "float64"])]:
         if not name.endswith("Id"):
             frame[name] = pd.Series(pd.NA, frame.index, dtype="Int64").astype(frame[name].dtype)
     axes = plot(frame)
     assert [text.get_text() for text in axes.texts] == ["no values"]
-    on_screen(axes)
+    render(axes)
     zero = frame.fillna(dict.fromkeys(frame.columns[frame.isna().all()], 0))
-    on_screen(plot(zero))
+    render(plot(zero))
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_none_leaves_a_figure_behind_when_a_style_is_unknown(
+def test_an_unknown_style_leaves_no_figure_behind(
     frames: dict[str, pd.DataFrame], plot: Plot, report: str
 ) -> None:
     with pytest.raises(AttributeError):
@@ -446,18 +534,20 @@ def test_the_legend_is_in_the_figure(frames: dict[str, pd.DataFrame]) -> None:
 
 
 @pytest.mark.parametrize("top", [12.0, 0.12, 2.4e6, 34.56])
-def test_ticks_say_where_they_are(top: float) -> None:
+def test_tick_labels_are_tick_positions(top: float) -> None:
     days = pd.date_range("2026-11-01", periods=5, unit="s")
     axes = plots.trend(pd.DataFrame({"date": days, "cost": np.linspace(0, top, 5)}))
-    on_screen(axes)
-    for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
+    render(axes)
+    for position, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
         text = label.get_text()
         scale = 1e6 if text.endswith("M") else 1.0
-        assert float(text.rstrip("M").replace(",", "")) * scale == pytest.approx(place)
+        assert float(text.rstrip("M").replace(",", "")) * scale == pytest.approx(position)
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_pass_styles_on(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
+def test_all_pass_styles_to_the_artists(
+    frames: dict[str, pd.DataFrame], plot: Plot, report: str
+) -> None:
     axes = plot(frames[report], alpha=0.37)
     artists = [*axes.lines, *axes.patches, *axes.collections, *axes.images]
     assert 0.37 in [artist.get_alpha() for artist in artists]
@@ -468,22 +558,22 @@ def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -
     both = pd.concat([frames["campaigns"], frames["japan"]])
     with pytest.raises(InvalidRequest, match="JPY, USD"):
         plot(both)
-    on_screen(plots.top(both, "ctr"))  # what is in no currency may stand side by side
+    render(plots.top(both, "ctr"))  # a ratio without a currency can be compared
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"metric": "costt"}, "did you mean 'cost'"),
         ({"metric": "acoss"}, "did you mean 'acos'"),
         ({"by": "campagneName"}, "did you mean 'campaignName'"),
         ({"by": "adGroupName"}, "campaigns have no adGroupName"),
         ({"by": "costType"}, r"fetch it with metrics=\[..., 'costType'\]"),
-        ({"by": ["campaignName"]}, "not the name of one column"),
-        ({"metric": None}, "is no metric"),
-        ({"n": 0}, "n=0 is no number of names"),
-        ({"n": 2.5}, "n=2.5 is no number of names"),
-        ({"ax": "left"}, "ax is no Axes but a str"),
+        ({"by": ["campaignName"]}, "by must be the name of one column"),
+        ({"metric": None}, "a metric must be a name"),
+        ({"n": 0}, "n must be a whole number above 0, got 0"),
+        ({"n": 2.5}, "n must be a whole number above 0, got 2.5"),
+        ({"ax": "left"}, "ax must be a matplotlib Axes, got str"),
         ({"metric": "campaignName"}, "not numeric"),
         ({"metric": "campaignId"}, "not numeric"),
         ({"metric": "vtr"}, r"metrics=\['vtr', 'viewImpressions', 'impressions'\]"),
@@ -495,25 +585,25 @@ def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -
         ),
     ],
 )
-def test_what_cannot_be_drawn_truly_is_refused(
-    campaigns: pd.DataFrame, arguments: dict[str, Any], told: str
+def test_invalid_arguments_are_rejected(
+    campaigns: pd.DataFrame, arguments: dict[str, Any], message: str
 ) -> None:
     few = ["date", "tactic", "campaignId", "campaignName", "cost", "campaignBudget"]
     frame = campaigns[few].assign(vtr=0.5)
     before = plt.get_fignums()
     for plot in (plots.trend, plots.top):
-        with pytest.raises(InvalidRequest, match=told):
+        with pytest.raises(InvalidRequest, match=message):
             plot(frame, **arguments)
     assert plt.get_fignums() == before
 
 
-def test_what_a_report_never_has_is_said(asins: pd.DataFrame) -> None:
+def test_message_names_metrics_that_the_report_never_has(asins: pd.DataFrame) -> None:
     with pytest.raises(InvalidRequest, match="asins have no clicks, impressions"):
         plots.trend(asins, "ctr")
 
 
 class TestNames:
-    def test_japanese_is_drawn_or_numbered_with_a_word_about_it(
+    def test_japanese_is_drawn_or_numbered_with_a_warning(
         self, frames: dict[str, pd.DataFrame]
     ) -> None:
         japan = frames["japan"]
@@ -526,9 +616,9 @@ class TestNames:
             axes = plots.top(japan, "cost", n=3)
             largest = japan.groupby("campaignName")["cost"].sum().nlargest(3).index
             assert [label.get_text() for label in axes.get_yticklabels()] == list(largest)
-        on_screen(axes)  # a letter without a glyph would warn
+        render(axes)  # a character without a glyph would warn
 
-    def test_letters_that_no_font_has(self, campaigns: pd.DataFrame) -> None:
+    def test_characters_that_no_font_has(self, campaigns: pd.DataFrame) -> None:
         names = dict(enumerate(["\U0010fffd sale", "\U0010fffe sale", "\U0010fffd\U0010fffd", "a"]))
         codes = pd.Series(pd.factorize(campaigns["campaignName"])[0] % 4, index=campaigns.index)
         odd = campaigns.assign(campaignName=codes.map(names))
@@ -536,4 +626,4 @@ class TestNames:
             axes = plots.top(odd, "cost")
         drawn = {label.get_text() for label in axes.get_yticklabels()}
         assert drawn == {"□ sale", "□ sale (2)", "name 1", "a"}
-        on_screen(axes)
+        render(axes)

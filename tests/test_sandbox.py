@@ -19,7 +19,7 @@ from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import available_metrics
 from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
-from tests.contract import answer_errors
+from tests.contract import response_errors
 
 CHUNKED = {"Transfer-Encoding": "chunked"}
 
@@ -37,7 +37,7 @@ def post(box: Box, record_type: str = "campaigns", **change: Any) -> requests.Re
     url = f"{box.sandbox.base_url}/sd/{record_type}/report"
     sent = {name: value for name, value in headers.items() if value}
     answer = requests.post(url, json=body, headers=sent, timeout=10)
-    assert answer_errors("request_report", answer) == []
+    assert response_errors("request_report", answer) == []
     return answer
 
 
@@ -298,8 +298,8 @@ def test_a_connection_serves_many_requests(box: Box) -> None:
         (ScriptedResponse(0, stage="done"), 1, http.client.RemoteDisconnected),
         (ScriptedResponse(504, stage="done"), 1, None),
         (ScriptedResponse(504), 0, None),
-        (ScriptedResponse(None, cut=5), 1, http.client.IncompleteRead),
-        (ScriptedResponse(None, headers=CHUNKED, cut=20), 1, http.client.IncompleteRead),
+        (ScriptedResponse(None, truncate_at=5), 1, http.client.IncompleteRead),
+        (ScriptedResponse(None, headers=CHUNKED, truncate_at=20), 1, http.client.IncompleteRead),
     ],
 )
 def test_a_report_is_made_whatever_becomes_of_the_answer(
@@ -331,14 +331,14 @@ def test_a_report_is_made_whatever_becomes_of_the_answer(
     connection.close()
 
 
-def test_answers_come_late_and_in_drips_and_in_chunks(box: Box) -> None:
+def test_responses_are_delayed_trickled_and_chunked(box: Box) -> None:
     connection = connected(box)
     own = listed(connection, box)
     box.sandbox.script_responses(
         "profiles",
-        ScriptedResponse(None, after=0.3),
-        ScriptedResponse(None, drip=0.3),
-        ScriptedResponse(None, headers=CHUNKED, drip=0.3),
+        ScriptedResponse(None, delay=0.3),
+        ScriptedResponse(None, trickle=0.3),
+        ScriptedResponse(None, headers=CHUNKED, trickle=0.3),
     )
     for _ in range(3):
         began = time.monotonic()
@@ -347,7 +347,7 @@ def test_answers_come_late_and_in_drips_and_in_chunks(box: Box) -> None:
     connection.close()
 
 
-def test_what_was_arranged_can_be_forgotten(box: Box) -> None:
+def test_a_script_can_be_cleared(box: Box) -> None:
     box.sandbox.script_responses("profiles", *[ScriptedResponse(503)] * 9)
     connection = connected(box)
     assert listed(connection, box) == b""
@@ -357,7 +357,7 @@ def test_what_was_arranged_can_be_forgotten(box: Box) -> None:
 
 
 def test_it_can_go_away_after_an_answer_and_come_back(box: Box) -> None:
-    box.sandbox.script_responses("request_report", ScriptedResponse(None, last=True))
+    box.sandbox.script_responses("request_report", ScriptedResponse(None, then_stop=True))
     answer = post(box)
     report_id = answer.json()["reportId"]
     with pytest.raises(ConnectionRefusedError):
@@ -379,6 +379,8 @@ assert not hasattr(sdanalytics.sandbox, "Sandbox")
 try:
     sdanalytics.sandbox.start()
 except sdanalytics.NotConfigured as error:
+    assert isinstance(error, sdanalytics.MissingDependency)
+    assert error.name == "werkzeug"
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

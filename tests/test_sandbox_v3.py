@@ -16,7 +16,7 @@ from sdanalytics import InvalidRequest, sandbox
 from sdanalytics.model.metrics import CATALOGUE, TACTICS, available_metrics, identity_columns
 from sdanalytics.sandbox import ScriptedResponse
 from tests.conftest import Box, JumpingClock
-from tests.contract import CREATE_TYPE, answer_errors
+from tests.contract import CREATE_TYPE, response_errors
 from tests.test_fetch import REPORTS
 from tests.test_sandbox import token
 
@@ -51,7 +51,7 @@ class Caller:
             allow_redirects=False,
             **request,
         )
-        assert answer_errors(self.box.sandbox.requests[-1].operation, answer) == []
+        assert response_errors(self.box.sandbox.requests[-1].operation, answer) == []
         return answer
 
     def create(self, body: Any = None, **headers: str) -> requests.Response:
@@ -393,7 +393,7 @@ def test_limits_answer_429(clock: JumpingClock) -> None:
 
 
 @pytest.mark.parametrize("operation", ["create_report", "get_report", "delete_report", "campaigns"])
-def test_faults_can_be_arranged(caller: Caller, operation: str) -> None:
+def test_faults_can_be_scripted(caller: Caller, operation: str) -> None:
     report_id = caller.create(asked("targets")).json()["reportId"]
     calls: dict[str, Callable[[], object]] = {
         "create_report": caller.create,
@@ -405,7 +405,7 @@ def test_faults_can_be_arranged(caller: Caller, operation: str) -> None:
     faults = [
         ScriptedResponse(0, stage="unread"),
         ScriptedResponse(0, reset=True),
-        ScriptedResponse(None, cut=9),
+        ScriptedResponse(None, truncate_at=9),
     ]
     caller.box.sandbox.script_responses(operation, *faults)
     for _ in faults:

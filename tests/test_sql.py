@@ -16,8 +16,8 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
 from sdanalytics.model.metrics import CATALOGUE, available_metrics, identity_columns
-from sdanalytics.model.partition import Partition
-from tests.conftest import Box
+from sdanalytics.model.partition import Partition, Provenance
+from tests.conftest import Box, partitions_in
 
 VIEWS = {
     "campaigns": ("campaigns", None),
@@ -48,7 +48,8 @@ def put(store: ReportCache, day: str, *, segment: str | None = None, **changes: 
         values[segment] = "asin=B0"
     piece = Partition(**facts, segment=segment, date=date.fromisoformat(day))
     table = pa.table({name: [value] for name, value in values.items()})
-    store.store(piece, table, report_id="r", fetched_at=datetime.now(UTC), api="v2")
+    origin = Provenance("r", datetime.now(UTC), "v2")
+    partitions_in(store).store(piece, table, origin)
     return Path(store.entries()["path"][store.entries()["date"] == day].iloc[-1])
 
 

@@ -12,7 +12,7 @@ from sdanalytics import Client
 from sdanalytics.api.auth import Credentials
 from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
-from sdanalytics.store.cache import tables_to_frame
+from sdanalytics.store.concat import tables_to_frame
 
 COLUMNS = JOB["columns"]
 PIECE = Partition("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))

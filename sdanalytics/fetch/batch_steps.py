@@ -45,9 +45,9 @@ from sdanalytics.fetch.polling import AdaptivePoller
 from sdanalytics.fetch.protocols.base import ReportProtocol
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.metrics import sort_by_catalogue
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.cache import ReportCache
+from sdanalytics.store.partitions import PartitionStore
 
 logger = logging.getLogger("sdanalytics")
 
@@ -61,7 +61,7 @@ class BatchSteps:
     Parameters
     ----------
     protocol : ReportProtocol
-    store : ReportCache
+    store : PartitionStore
         Each report is stored as soon as it arrives.
     claims : Claims
     workers : WorkerThreads
@@ -73,7 +73,7 @@ class BatchSteps:
     def __init__(
         self,
         protocol: ReportProtocol,
-        store: ReportCache,
+        store: PartitionStore,
         claims: Claims,
         workers: WorkerThreads,
         tracker: FetchTracker,
@@ -194,16 +194,11 @@ class BatchSteps:
             error.report_id = report.report_id
             error.add_note(f"report {report.report_id}: {task.batch}")
             raise
+        provenance = Provenance(report.report_id, report.asked_at, self._protocol.name)
         missing_columns = {}
         rows = 0
         for partition, table in tables.items():
-            missing = self._store.store(
-                partition,
-                table,
-                report_id=report.report_id,
-                fetched_at=report.asked_at,
-                api=self._protocol.name,
-            )
+            missing = self._store.store(partition, table, provenance)
             if missing:
                 missing_columns[partition] = missing
             rows += table.num_rows

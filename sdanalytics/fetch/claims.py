@@ -20,9 +20,9 @@ from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.cache import ReportCache
 from sdanalytics.store.in_flight import ClaimedReport, ClaimStatus, InFlightRegistry
 from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.partitions import PartitionStore
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Claims:
     Parameters
     ----------
     protocol : ReportProtocol
-    store : ReportCache
+    store : PartitionStore
     registry : InFlightRegistry
         Open.
     clock : Clock
@@ -83,7 +83,7 @@ class Claims:
     def __init__(
         self,
         protocol: ReportProtocol,
-        store: ReportCache,
+        store: PartitionStore,
         registry: InFlightRegistry,
         clock: Clock,
         needs: FetchNeeds,

@@ -27,8 +27,8 @@ from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, format_limited
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.cache import ReportCache
 from sdanalytics.store.in_flight import InFlightRegistry
+from sdanalytics.store.partitions import PartitionStore
 
 MAX_CONCURRENT_REQUESTS: Final = 8
 """How many requests a fetch has under way at the same time."""
@@ -44,7 +44,7 @@ class ReportEngine:
     Parameters
     ----------
     protocol : ReportProtocol
-    store : ReportCache
+    store : PartitionStore
         Each report is stored as soon as it arrives.
     registry : InFlightRegistry
         Open; the reports in flight of this call and others.
@@ -57,7 +57,7 @@ class ReportEngine:
     def __init__(
         self,
         protocol: ReportProtocol,
-        store: ReportCache,
+        store: PartitionStore,
         registry: InFlightRegistry,
         deadline: Deadline,
         tracker: FetchTracker,

@@ -7,14 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sdanalytics.api.client import Client
-from sdanalytics.fetch.fetch_run import open_cache, open_run
+from sdanalytics.fetch.fetch_run import open_run
 from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
-from sdanalytics.fetch.options import CacheLike, FetchOptions, ReportArguments, validate_call
+from sdanalytics.fetch.options import FetchOptions, ReportArguments, validate_call
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.tracebacks import remove_frames
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery
+from sdanalytics.store.cache import CacheLike, open_cache
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,13 @@ import pyarrow as pa
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, open_session, profile_key
+from sdanalytics.api.profiles import list_profiles
 from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.claims import FetchNeeds
 from sdanalytics.fetch.failures import combine_failures
-from sdanalytics.fetch.options import CacheLike, FetchOptions, validate_cache
+from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
@@ -29,10 +29,12 @@ from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profile import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.cache import ReportCache, tables_to_frame
+from sdanalytics.store.cache import internal_store, open_cache
+from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +54,7 @@ class FetchRun:
     options : FetchOptions
     profile : Profile
         The client's.
-    store : ReportCache
+    store : Store
     deadline : Deadline
 
     Raises
@@ -66,7 +68,7 @@ class FetchRun:
         query: ReportQuery,
         options: FetchOptions,
         profile: Profile,
-        store: ReportCache,
+        store: Store,
         deadline: Deadline,
     ) -> None:
         self._query = query
@@ -78,7 +80,7 @@ class FetchRun:
         now = self._client.clock.now()
         self._policy = RefreshPolicy(query, options.refresh, profile, self._protocol, now)
         query.ensure_not_future(self._policy.today, f"in {profile.timezone}")
-        self._partitions = query.partitions(self._client.source, self._client.profile_id)
+        self._partitions = query.partitions(*profile_key(self._client))
         self._cached: dict[Partition, CachedPartition | None] = {}
         self._damaged: set[Partition] = set()
         self._fetched: set[Partition] = set()
@@ -86,7 +88,7 @@ class FetchRun:
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
-        found = self._store.lookup_many(self._partitions)
+        found = self._store.partitions.lookup_many(self._partitions)
         self._cached = {partition: found.get(partition) for partition in self._partitions}
         missing = []
         for partition, entry in self._cached.items():
@@ -118,7 +120,7 @@ class FetchRun:
         except Exception as error:
             logger.info("%s: ended by %s", self._query, type(error).__name__)
             raise
-        self._store.bind(self._entries())
+        self._store.partitions.maybe_compact(self._entries())
         seconds = self._client.clock.monotonic() - began
         logger.info("%s: complete after %.1f s", self._query, seconds)
 
@@ -151,7 +153,7 @@ class FetchRun:
         if damaged:
             raise CacheError(
                 f"{damaged[0]} was stored just now and cannot be read: check the disk of "
-                f"{self._store.url}, or choose another folder with cache="
+                f"{self._store.storage.url}, or choose another folder with cache="
             )
 
     def _fetch_partitions(
@@ -165,7 +167,7 @@ class FetchRun:
                 failures = self._run_engine(missing, tracker)
         fetched = set(missing).difference(failures)
         self._fetched |= fetched
-        self._cached |= self._store.lookup_many(fetched)
+        self._cached |= self._store.partitions.lookup_many(fetched)
         for partition, error in list(failures.items()):
             if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
                 del failures[partition]
@@ -179,22 +181,23 @@ class FetchRun:
         # Imported here, because it loads trio: reading the cache does not need it.
         from sdanalytics.fetch.engine import ReportEngine
 
-        self._store.check_writable()  # or reports would be requested in vain
+        self._store.partitions.check_writable()  # or reports would be requested in vain
         needs = FetchNeeds(
             self._columns_by_partition(missing), self._cached, self._policy.columns_to_request
         )
         with InFlightRegistry(
             self._store.storage.state_dir,
             self._protocol.name,
-            self._client.source,
-            self._client.profile_id,
+            *profile_key(self._client),
             self._policy.now,
             self._policy.is_acceptable,
         ) as registry:
             # Calls that keep nothing share no store: they share the client's own rate limits.
             limiter_state = None if self._store.is_temporary else registry
             protocol = self._make_protocol(limiter_state)
-            engine = ReportEngine(protocol, self._store, registry, self._deadline, tracker, needs)
+            engine = ReportEngine(
+                protocol, self._store.partitions, registry, self._deadline, tracker, needs
+            )
             return engine.run()
 
     def _columns_by_partition(self, partitions: Iterable[Partition]) -> ColumnsByPartition:
@@ -215,15 +218,16 @@ class FetchRun:
         return self._protocol(
             self._client,
             self._deadline,
-            self._store,
+            self._store.metadata,
             self._policy.oldest_available,
             limiter_state,
         )
 
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""
-        loaded = self._store.load_many(self._entries(), self._query.columns)
-        self._tables = loaded | self._store.load_unknown_tactic(self._query, self._partitions)
+        store = self._store.partitions
+        loaded = store.load_many(self._entries(), self._query.columns)
+        self._tables = loaded | store.load_unknown_tactic(self._query, self._partitions)
         return [partition for partition in self._partitions if partition not in loaded]
 
     def _entries(self) -> list[CachedPartition]:
@@ -255,38 +259,21 @@ class FetchRun:
 @contextlib.contextmanager
 def open_run(query: ReportQuery, options: FetchOptions, deadline: Deadline) -> Iterator[FetchRun]:
     """Open the cache of a call and load the client's profile."""
-    with open_cache(options.cache) as store:
+    with open_cache(options.cache) as cache:
+        store = internal_store(cache)
         profile = load_profile(store, options.client, deadline)
         yield FetchRun(query, options, profile, store, deadline)
 
 
-@contextlib.contextmanager
-def open_cache(cache: CacheLike) -> Iterator[ReportCache]:
-    """Open the cache that a user means; a temporary one for False."""
-    validate_cache(cache)
-    if isinstance(cache, ReportCache):
-        yield cache
-    elif cache is False:
-        with tempfile.TemporaryDirectory(
-            prefix="sdanalytics-", ignore_cleanup_errors=True
-        ) as folder:
-            store = ReportCache(folder)
-            store.is_temporary = True
-            try:
-                yield store
-            finally:
-                store.close()
-    else:
-        yield ReportCache(cache)
-
-
-def load_profile(store: ReportCache, client: Client, deadline: Deadline) -> Profile:
+def load_profile(store: Store, client: Client, deadline: Deadline) -> Profile:
     """Return the client's profile: from the store, once it has been requested."""
-    profile = store.profile(client.source, client.profile_id)
+    key = profile_key(client)
+    profile = store.metadata.profile(key)
     if profile is None:
-        documents = run_interruptible(client.within(deadline).list_profiles, deadline)
+        session = open_session(client, deadline)
+        documents = run_interruptible(lambda: list_profiles(session), deadline)
         if documents is None:
             raise timeout_error(deadline)
-        profile = find_profile(documents, client.profile_id)
-        store.store_profile(client.source, profile)
+        profile = find_profile(documents, key.profile_id)
+        store.metadata.store_profile(key.source, profile)
     return profile

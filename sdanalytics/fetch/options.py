@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numbers
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.suggest import validate_choice
@@ -15,10 +14,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.fetch.protocols import PROTOCOLS
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
-from sdanalytics.store.cache import ReportCache
-
-CacheLike = ReportCache | str | os.PathLike[str] | Literal[False] | None
-"""A cache as users pass it: itself, its path, False for none, None for the default one."""
+from sdanalytics.store.cache import CacheLike, validate_cache
 
 _REFRESH: Final = get_args(Refresh)
 
@@ -106,13 +102,6 @@ def validate_client(client: object) -> None:
         raise InvalidRequest(
             f"client must be a Client or None, got {client!r}; Client.from_env() makes one"
         )
-
-
-def validate_cache(cache: object) -> None:
-    """Raise `InvalidRequest` unless it designates a cache."""
-    if cache is None or cache is False or isinstance(cache, ReportCache | str | os.PathLike):
-        return
-    raise InvalidRequest(f"cache must be a ReportCache, a path, None or False, got {cache!r}")
 
 
 def validate_timeout(timeout: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from sdanalytics.fetch.plan import PlannedPartition
 from sdanalytics.fetch.protocols import AnyProtocol
@@ -12,7 +13,7 @@ from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profile import Profile
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.freshness import is_fresh
+from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.in_flight import InFlightReport
 from sdanalytics.store.parquet_file import CachedPartition
 
@@ -38,11 +39,15 @@ class RefreshPolicy:
     protocol: type[AnyProtocol]
     now: datetime
 
+    @cached_property
+    def freshness(self) -> FreshnessPolicy:
+        """The rules by which data become stale."""
+        return FreshnessPolicy(self.now, self.profile.zone, self.protocol.history_days)
+
     @property
     def today(self) -> date:
         """The day in the profile's time zone."""
-        local_now = self.now.astimezone(self.profile.zone)
-        return local_now.date()
+        return self.freshness.today
 
     @property
     def oldest_available(self) -> date:
@@ -61,8 +66,7 @@ class RefreshPolicy:
 
     def is_fresh(self, partition: Partition, moment: datetime) -> bool:
         """Return whether the data of a moment cannot have been restated since."""
-        history_days = self.protocol.history_days
-        return is_fresh(partition.date, moment, self.now, self.profile.zone, history_days)
+        return self.freshness.is_fresh(partition.date, moment)
 
     def is_acceptable(self, partition: Partition, requested_at: datetime) -> bool:
         """Return whether a report that was requested at a moment will do, once it has arrived."""

@@ -1,16 +1,27 @@
-"""Which fonts have the letters of a name: campaigns are named in any script."""
+"""Fonts that have the characters of a name: campaigns are named in any script."""
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import unicodedata
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
-# Looked at before all other installed fonts: made for these scripts, and common.
-_PREFERRED: Final = (
+from matplotlib import rcParams
+from matplotlib.font_manager import (
+    FontEntry,
+    FontProperties,
+    findfont,
+    findSystemFonts,
+    fontManager,
+    get_font,
+)
+from matplotlib.text import Text
+
+PREFERRED_FAMILIES: Final = (
     "Noto Sans CJK JP",
     "IPAexGothic",
     "IPAGothic",
@@ -20,101 +31,164 @@ _PREFERRED: Final = (
     "Noto Sans",
     "Arial Unicode MS",
 )
-_ABSENT: Final = "□"
-_READABLE: Final = 3
-"""So many letters must be left of a name for it to be recognized."""
+"""Common families for many scripts, which are tried before all other installed ones."""
+MISSING_GLYPH: Final = "□"
+"""Drawn for a character that no installed font has."""
+MIN_READABLE_CHARACTERS: Final = 3
+"""Letters and digits that a name needs to be recognized."""
+_INVISIBLE_CATEGORIES: Final = ("Cc", "Cf")
+"""Unicode's control and format characters."""
+
+
+def set_font_fallback(text: Text) -> None:
+    """Set a text in fonts that have its characters."""
+    text.set_fontfamily(font_families_for(text.get_text()))
 
 
 def font_families_for(text: str) -> list[str]:
-    """Font families for a text: the usual one, and others for letters that it lacks."""
-    chosen = _usual()
-    for letter in sorted(set(text)):
-        if not any(_has(name, letter) for name in chosen):
-            found = _family_with(letter)
-            chosen += [found] if found else []
-    return chosen
+    """Return the default font families, and others for the characters that these lack."""
+    families = _default_families()
+    for character in sorted(set(text)):
+        if _any_family_has_glyph(families, character):
+            continue
+        fallback = _find_family(character)
+        if fallback is not None:
+            families.append(fallback)
+    return families
 
 
 def drawable_labels(names: Sequence[str]) -> list[str]:
-    """The names as they can be drawn, no two alike.
+    """Return names as the installed fonts can draw them, no two alike.
 
-    Letters that no installed font has become □; a name of which nothing readable is left
-    is numbered, and a warning tells which is which.
+    A character that no font has becomes □. A name that is unreadable then is numbered instead,
+    and a warning says which number is which name.
     """
-    drawn: list[str] = []
+    labels: list[str] = []
     numbered: dict[str, str] = {}
     for name in names:
-        kept = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf"))
-        label = "".join(c if _is_drawable(c) else _ABSENT for c in kept)
-        if _ABSENT in label and sum(c.isalnum() for c in label) < _READABLE:
+        label = _replace_missing_glyphs(name)
+        if _is_unreadable(label):
             label = f"name {len(numbered) + 1}"
             numbered[label] = name
-        drawn.append(_unlike(label, drawn))
+        labels.append(_deduplicate(label, labels))
     if numbered:
-        told = ", ".join(f"{label} = {name}" for label, name in numbered.items())
-        warnings.warn(
-            f"no installed font has the letters of these names, so the figure numbers them: "
-            f"{told}. Install one that has them, such as Noto Sans CJK",
-            stacklevel=4,
-        )
-    return drawn
+        _warn_of_numbered_names(numbered)
+    return labels
 
 
-def _unlike(label: str, others: Iterable[str]) -> str:
-    taken, number, result = set(others), 1, label
-    while result in taken:
+def _replace_missing_glyphs(name: str) -> str:
+    characters = []
+    for character in name:
+        if unicodedata.category(character) in _INVISIBLE_CATEGORIES:
+            continue
+        if not _is_drawable(character):
+            character = MISSING_GLYPH
+        characters.append(character)
+    return "".join(characters)
+
+
+def _is_unreadable(label: str) -> bool:
+    if MISSING_GLYPH not in label:
+        return False
+    readable = [character for character in label if character.isalnum()]
+    return len(readable) < MIN_READABLE_CHARACTERS
+
+
+def _deduplicate(label: str, taken: Sequence[str]) -> str:
+    """Append a number to a label that is taken."""
+    number = 1
+    candidate = label
+    while candidate in taken:
         number += 1
-        result = f"{label} ({number})"
-    return result
+        candidate = f"{label} ({number})"
+    return candidate
 
 
-def _usual() -> list[str]:
-    from matplotlib import rcParams
+def _warn_of_numbered_names(numbered: Mapping[str, str]) -> None:
+    legend = ", ".join(f"{label} = {name}" for label, name in numbered.items())
+    warnings.warn(
+        f"no installed font has the letters of these names, so the figure numbers them: "
+        f"{legend}. Install one that has them, such as Noto Sans CJK",
+        stacklevel=_caller_stack_level(),
+    )
 
+
+def _caller_stack_level() -> int:
+    """Return the `stacklevel` at which a warning points to the caller of a figure."""
+    package = __name__.rpartition(".")[0]
+    level = 0
+    frame = inspect.currentframe()
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(package):
+            break
+        frame = frame.f_back
+        level += 1
+    return level
+
+
+def _default_families() -> list[str]:
     return list(rcParams["font.family"])
 
 
-def _is_drawable(letter: str) -> bool:
-    return any(_has(name, letter) for name in _usual()) or _family_with(letter) is not None
+def _is_drawable(character: str) -> bool:
+    if _any_family_has_glyph(_default_families(), character):
+        return True
+    return _find_family(character) is not None
+
+
+def _any_family_has_glyph(families: Sequence[str], character: str) -> bool:
+    return any(_family_has_glyph(family, character) for family in families)
 
 
 @cache
-def _family_with(letter: str) -> str | None:
-    """An installed family that has a letter, if there is one."""
-    known = _installed()
-    ordered = [*(name for name in _PREFERRED if name in known), *known]
-    return next((name for name in ordered if _holds(known[name], letter)), None)
+def _find_family(character: str) -> str | None:
+    """Return an installed family that has a character, or None."""
+    paths = _installed_families()
+    for family in (*PREFERRED_FAMILIES, *paths):
+        if family in paths and _file_has_glyph(paths[family], character):
+            return family
+    return None
 
 
 @cache
-def _has(family: str, letter: str) -> bool:
-    """Whether one of matplotlib's configured families has a letter."""
-    from matplotlib.font_manager import FontProperties, findfont
+def _family_has_glyph(family: str, character: str) -> bool:
+    """Return whether one of matplotlib's configured families has a character."""
+    path = _installed_families().get(family)
+    if path is None:
+        path = findfont(FontProperties(family=[family]))
+    return _file_has_glyph(path, character)
 
-    known = _installed()
-    path = known.get(family) or findfont(FontProperties(family=[family]))
-    return _holds(path, letter)
 
-
-def _holds(path: str, letter: str) -> bool:
-    from matplotlib.font_manager import get_font
-
+def _file_has_glyph(path: str, character: str) -> bool:
     try:
-        return bool(get_font(path).get_char_index(ord(letter)))
-    except (OSError, RuntimeError):  # a broken font file is no font
+        glyph = get_font(path).get_char_index(ord(character))
+    except (OSError, RuntimeError):  # a broken font file has no glyphs
         return False
+    return bool(glyph)
 
 
 @cache
-def _installed() -> dict[str, str]:
-    """The file of each font family, upright and of normal weight where there is one."""
-    from matplotlib.font_manager import findSystemFonts, fontManager
+def _installed_families() -> dict[str, str]:
+    """Map each font family to a file: upright and of normal weight if there is one."""
+    _register_new_fonts()
+    paths = {}
+    # The most regular font of a family comes last, and replaces the others.
+    for font in sorted(fontManager.ttflist, key=_irregularity)[::-1]:
+        # The font of last resort has a box for every character.
+        if "Last Resort" not in font.name:
+            paths[font.name] = font.fname
+    return paths
 
+
+def _irregularity(font: FontEntry) -> tuple[bool, bool]:
+    return font.style != "normal", str(font.weight) != "400"
+
+
+def _register_new_fonts() -> None:
+    """Add the fonts that were installed after matplotlib cached its list."""
     known = {font.fname for font in fontManager.ttflist}
     for path in findSystemFonts():
-        if path not in known:  # installed after matplotlib made its list
+        if path not in known:
             with contextlib.suppress(OSError, RuntimeError):
                 fontManager.addfont(path)
-    plain = sorted(fontManager.ttflist, key=lambda f: (f.style != "normal", str(f.weight) != "400"))
-    # The font of last resort has a box for every letter there is.
-    return {font.name: font.fname for font in reversed(plain) if "Last Resort" not in font.name}

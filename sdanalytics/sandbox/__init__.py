@@ -9,70 +9,20 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sdanalytics.errors import NotConfigured
+import lazy_loader
 
-if TYPE_CHECKING:
-    from sdanalytics.sandbox.report_store import Report
-    from sdanalytics.sandbox.scripting import ScriptedResponse
-    from sdanalytics.sandbox.server import Sandbox
-    from sdanalytics.sandbox.settings import Settings
+from sdanalytics.sandbox.launcher import missing_package_error
 
-__all__ = ["Report", "Sandbox", "ScriptedResponse", "Settings", "start"]
-
-# The server library is an extra: without it names below are missing, and only starting a
-# sandbox is an error.
-_HOMES = {
-    "Sandbox": "server",
-    "ScriptedResponse": "scripting",
-    "Report": "report_store",
-    "Settings": "settings",
-}
+# Public names are listed once, in __init__.pyi, and load when they are used.
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        try:
-            return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-        except ImportError as error:
-            raise AttributeError(f"{name}: {_missing(error)}") from error
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def start(port: int = 0, **settings: Any) -> Sandbox:
-    """Start a sandbox on this machine; a context manager that stops it.
-
-    Parameters
-    ----------
-    port : int
-        Where the API listens; 0: any free port. Storage listens on another.
-    **settings
-        See `Settings`: delay, rate_limit, queue_limit, link_lifetime, ...
-
-    Returns
-    -------
-    Sandbox
-        Its `client` is ready to use.
-
-    Raises
-    ------
-    NotConfigured
-        When the server library is not installed.
-    InvalidRequest
-        When a setting makes no sense, or the port cannot be had.
-    """
     try:
-        from sdanalytics.sandbox.server import Sandbox
-        from sdanalytics.sandbox.settings import Settings
+        return _load(name)
     except ImportError as error:
-        raise NotConfigured(_missing(error)) from error
-    return Sandbox(Settings(**settings), port)
-
-
-def _missing(error: ImportError) -> str:
-    return (
-        f"the sandbox needs the package {error.name}: pip install {error.name}, "
-        "or install sdanalytics with its extra 'sandbox'"
-    )
+        # The server library is an extra. Without it the names that need it do not exist, so
+        # that `hasattr` works, and only starting a sandbox is an error.
+        raise AttributeError(f"{name}: {missing_package_error(error)}") from error

@@ -1,4 +1,4 @@
-"""Who may ask, and how often: Login with Amazon, access to profiles, and the pace."""
+"""Authentication, authorisation and throttling: what every operation checks first."""
 
 from __future__ import annotations
 
@@ -6,98 +6,140 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sized
+from typing import Final
 
 from werkzeug.wrappers import Request, Response
 
 from sdanalytics.api.auth import Credentials
-from sdanalytics.sandbox.responses import ApiErrorResponse, as_json, bad_request
+from sdanalytics.sandbox.responses import (
+    ApiErrorResponse,
+    bad_request,
+    json_response,
+    unauthorized,
+)
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, Advertiser
 
+_RATE_WINDOW: Final = 1.0
+"""Seconds in which requests are counted."""
+
 
 class AccessControl:
-    """What every operation passes first; it lets one client in."""
+    """Login with Amazon, access to profiles, and rate limits, for one client."""
 
     def __init__(self, settings: Settings, client: Credentials) -> None:
         self._settings = settings
         self._client = client
-        self._tokens: dict[str, float] = {}
-        self._calls: dict[tuple[str, int], deque[float]] = {}
+        self._token_expiries: dict[str, float] = {}
+        self._recent_calls: dict[tuple[str, int], deque[float]] = {}
         self._lock = threading.Lock()
 
-    def token(self, request: Request) -> Response:
+    def issue_token(self, request: Request) -> Response:
         """Give an access token for the refresh token."""
-        form, own = request.form, self._client
-        asking = form.get("client_id"), form.get("client_secret")
-        if asking != (own.client_id, own.client_secret):
-            return as_json({"error": "invalid_client", "error_description": "Unknown client"}, 401)
+        form = request.form
+        client = self._client
+        caller = form.get("client_id"), form.get("client_secret")
+        if caller != (client.client_id, client.client_secret):
+            return _login_error(401, "invalid_client", "Unknown client")
         if form.get("grant_type") != "refresh_token":
-            return as_json({"error": "unsupported_grant_type"}, 400)
-        if form.get("refresh_token") != own.refresh_token:
+            return _login_error(400, "unsupported_grant_type")
+        if form.get("refresh_token") != client.refresh_token:
             description = "The request has an invalid grant parameter : refresh_token"
-            return as_json({"error": "invalid_grant", "error_description": description}, 400)
+            return _login_error(400, "invalid_grant", description)
+        document = {
+            "access_token": self._new_token(),
+            "refresh_token": client.refresh_token,
+            "token_type": "bearer",
+            "expires_in": int(self._settings.token_lifetime),
+        }
+        return json_response(document)
+
+    def _new_token(self) -> str:
         token = f"Atza|{secrets.token_urlsafe(24)}"
+        expiry = self._settings.monotonic() + self._settings.token_lifetime
         with self._lock:
-            self._tokens[token] = self._settings.monotonic() + self._settings.token_lifetime
-        return as_json(
-            {
-                "access_token": token,
-                "refresh_token": own.refresh_token,
-                "token_type": "bearer",
-                "expires_in": int(self._settings.token_lifetime),
-            }
-        )
+            self._token_expiries[token] = expiry
+        return token
 
     def revoke_tokens(self) -> None:
-        """Make every access token invalid that was given out."""
+        """Invalidate every access token issued so far."""
         with self._lock:
-            self._tokens.clear()
+            self._token_expiries.clear()
 
     def check_login(self, request: Request) -> None:
-        """Refuse who shows no good token of this client."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or self._tokens.get(token, 0.0) <= self._settings.monotonic():
-            raise ApiErrorResponse(
-                401, "UNAUTHORIZED", "The access token is invalid or has expired"
-            )
-        if request.headers.get("Amazon-Advertising-API-ClientId") != self._client.client_id:
-            raise ApiErrorResponse(401, "UNAUTHORIZED", "Client id does not match the access token")
+        """Raise a 401 unless the request has a valid access token of this client."""
+        authorization = request.headers.get("Authorization", "")
+        scheme, _, token = authorization.partition(" ")
+        expiry = self._token_expiries.get(token, 0.0)
+        has_expired = expiry <= self._settings.monotonic()
+        if scheme != "Bearer" or has_expired:
+            raise unauthorized("The access token is invalid or has expired")
+        client_id = request.headers.get("Amazon-Advertising-API-ClientId")
+        if client_id != self._client.client_id:
+            raise unauthorized("Client id does not match the access token")
 
     def check_access(self, request: Request) -> Advertiser:
-        """Whose profile a request is for, if it may be."""
+        """Return the advertiser that a request is for, if its client has access to it."""
         self.check_login(request)
         scope = request.headers.get("Amazon-Advertising-API-Scope", "")
         if not scope:
             raise bad_request("Scope header is missing")
-        advertiser = ADVERTISERS.get(int(scope)) if scope.isdigit() else None
+        advertiser = None
+        if scope.isdigit():
+            advertiser = ADVERTISERS.get(int(scope))
         if advertiser is None:
-            raise ApiErrorResponse(401, "UNAUTHORIZED", f"Not authorized to access scope {scope}")
+            raise unauthorized(f"Not authorized to access scope {scope}")
         if advertiser.profile_id in self._settings.unregistered:
             raise ApiErrorResponse(
                 403, "FORBIDDEN", "Advertiser is not authorized for Sponsored Display."
             )
         return advertiser
 
-    def check_pace(
+    def check_rate(
         self,
         operation: str,
         advertiser: Advertiser,
-        building: Callable[[Advertiser], Sized] | None = None,
+        list_building: Callable[[Advertiser], Sized] | None = None,
     ) -> None:
-        """Refuse what comes too fast, and what would be built while as many are as may be."""
+        """Raise a 429 above the rate limit or, of an operation that creates, the queue limit.
+
+        Parameters
+        ----------
+        operation : str
+        advertiser : Advertiser
+        list_building : callable, optional
+            Gives the reports that are being built, of an operation that creates one.
+        """
         now = self._settings.monotonic()
-        rate, queue = self._settings.rate_limit, self._settings.queue_limit
+        rate_limit = self._settings.rate_limit
         with self._lock:
-            calls = self._calls.setdefault((operation, advertiser.profile_id), deque())
-            while calls and calls[0] <= now - 1.0:
+            key = (operation, advertiser.profile_id)
+            calls = self._recent_calls.setdefault(key, deque())
+            while calls and calls[0] <= now - _RATE_WINDOW:
                 calls.popleft()
-            if rate is not None and len(calls) >= rate:
-                raise self._too_many()
-            if building is not None and queue is not None and len(building(advertiser)) >= queue:
-                raise self._too_many()
+            is_too_fast = rate_limit is not None and len(calls) >= rate_limit
+            if is_too_fast or self._is_queue_full(advertiser, list_building):
+                raise self._too_many_requests()
             calls.append(now)
 
-    def _too_many(self) -> ApiErrorResponse:
-        wait = self._settings.retry_after
-        headers = {} if wait is None else {"Retry-After": str(wait)}
+    def _is_queue_full(
+        self, advertiser: Advertiser, list_building: Callable[[Advertiser], Sized] | None
+    ) -> bool:
+        queue_limit = self._settings.queue_limit
+        if queue_limit is None or list_building is None:
+            return False
+        return len(list_building(advertiser)) >= queue_limit
+
+    def _too_many_requests(self) -> ApiErrorResponse:
+        headers = {}
+        if self._settings.retry_after is not None:
+            headers["Retry-After"] = str(self._settings.retry_after)
         return ApiErrorResponse(429, "THROTTLED", "Too Many Requests", **headers)
+
+
+def _login_error(status: int, error: str, description: str | None = None) -> Response:
+    """Return an error response in the format of Login with Amazon."""
+    document = {"error": error}
+    if description is not None:
+        document["error_description"] = description
+    return json_response(document, status)

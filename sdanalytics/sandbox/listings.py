@@ -1,77 +1,92 @@
-"""What there is: profiles, and the campaigns of one."""
+"""The operations that list: profiles, and the campaigns of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from werkzeug.wrappers import Request, Response
 
 from sdanalytics.sandbox.access import AccessControl
-from sdanalytics.sandbox.responses import as_json, bad_request
+from sdanalytics.sandbox.responses import JsonObject, bad_request, json_response
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import (
-    ACCOUNT_OPENED,
-    ADVERTISERS,
-    AdGroup,
-    Advertiser,
-    CampaignTemplate,
-)
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup, Advertiser
+from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
 
-_STATES: Final = ("enabled", "paused", "archived")
-_LONGEST_PAGE: Final = 100
+_CAMPAIGN_STATES: Final = ("enabled", "paused", "archived")
+_MAX_PAGE_SIZE: Final = 100
+"""Campaigns."""
 
 
 class ListOperations:
     """The operations that list."""
 
-    def __init__(self, settings: Settings, gate: AccessControl) -> None:
+    def __init__(self, settings: Settings, access: AccessControl) -> None:
         self._settings = settings
-        self._gate = gate
+        self._access = access
 
-    def profiles(self, request: Request) -> Response:
+    def list_profiles(self, request: Request) -> Response:
         """List the advertisers."""
-        self._gate.check_login(request)
-        return as_json([advertiser.document() for advertiser in ADVERTISERS.values()])
+        self._access.check_login(request)
+        profiles = [advertiser.to_document() for advertiser in ADVERTISERS.values()]
+        return json_response(profiles)
 
-    def campaigns(self, request: Request) -> Response:
-        """List a page of a profile's campaigns; archived ones only when asked for."""
-        advertiser = self._gate.check_access(request)
-        self._gate.check_pace("campaigns", advertiser)
-        states = request.args.get("stateFilter", "enabled,paused").split(",")
-        if not set(states) <= set(_STATES):
-            raise bad_request(f"stateFilter is not of {', '.join(_STATES)}")
-        start = _number(request, "startIndex", usual=0, least=0)
-        count = min(
-            _number(request, "count", usual=_LONGEST_PAGE, least=1), self._settings.page_size
-        )
-        listed = [each for each in self._documents(advertiser) if each["state"] in states]
-        return as_json(listed[start : start + count])
+    def list_campaigns(self, request: Request) -> Response:
+        """List a page of a profile's campaigns; archived ones only on request."""
+        advertiser = self._access.check_access(request)
+        self._access.check_rate("campaigns", advertiser)
+        states = _parse_states(request)
+        start = _parse_number(request, "startIndex", default=0, minimum=0)
+        count = _parse_number(request, "count", default=_MAX_PAGE_SIZE, minimum=1)
+        end = start + min(count, self._settings.page_size)
+        documents = list(self._campaign_documents(advertiser, states))
+        return json_response(documents[start:end])
 
-    def _documents(self, advertiser: Advertiser) -> Iterator[dict[str, Any]]:
+    def _campaign_documents(
+        self, advertiser: Advertiser, states: list[str]
+    ) -> Iterator[JsonObject]:
         today = advertiser.today(self._settings.now())
-        for plan in advertiser.started_by(today):
-            document = _campaign(advertiser, plan, today)
-            if document["campaignId"] not in self._settings.unlisted:
+        for campaign in advertiser.started_by(today):
+            document = _campaign_document(advertiser, campaign, today)
+            is_listed = document["campaignId"] not in self._settings.unlisted
+            if is_listed and document["state"] in states:
                 yield document
 
 
-def _campaign(advertiser: Advertiser, plan: CampaignTemplate, today: date) -> dict[str, Any]:
+def _campaign_document(
+    advertiser: Advertiser, campaign: CampaignTemplate, today: date
+) -> JsonObject:
+    first_ad_group = AdGroup(advertiser, campaign, 0)
+    start_date = max(campaign.first_day, ACCOUNT_OPENED)
     return {
-        "campaignId": AdGroup(advertiser, plan, 0).campaign_id,
-        "name": plan.name,
-        "tactic": plan.tactic,
-        "state": plan.state(today),
-        "costType": plan.cost_type.lower(),
-        "budget": plan.budget,
+        "campaignId": first_ad_group.campaign_id,
+        "name": campaign.name,
+        "tactic": campaign.tactic,
+        "state": campaign.state(today),
+        "costType": campaign.cost_type.lower(),
+        "budget": campaign.budget,
         "budgetType": "daily",
-        "startDate": max(plan.first_day, ACCOUNT_OPENED).strftime("%Y%m%d"),
+        "startDate": start_date.strftime("%Y%m%d"),
     }
 
 
-def _number(request: Request, name: str, usual: int, least: int) -> int:
-    text = request.args.get(name, str(usual))
-    if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise bad_request(f"{name} is no number from {least} on")
-    return int(text)
+def _parse_states(request: Request) -> list[str]:
+    text = request.args.get("stateFilter", "enabled,paused")
+    states = text.split(",")
+    for state in states:
+        if state not in _CAMPAIGN_STATES:
+            raise bad_request(f"stateFilter must be among {', '.join(_CAMPAIGN_STATES)}")
+    return states
+
+
+def _parse_number(request: Request, name: str, default: int, minimum: int) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    number = -1
+    if text.isascii() and text.isdigit():
+        number = int(text)
+    if number < minimum:
+        raise bad_request(f"{name} must be a number of at least {minimum}")
+    return number

@@ -1,4 +1,4 @@
-"""The reports that were asked for: built, kept, and handed out by storage."""
+"""The reports that were requested, and the storage that serves their payloads."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal, TypedDict
 
 from werkzeug.wrappers import Request, Response
 
-from sdanalytics.sandbox.responses import ApiErrorResponse, as_xml
+from sdanalytics.sandbox.responses import JsonObject, report_not_found, xml_error
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
-from sdanalytics.sandbox.simulation.report_rows import ReportRow
+from sdanalytics.sandbox.simulation.report_rows import JsonRow
+
+_PAYLOAD_SUFFIX: Final = ".json.gz"
 
 
 @dataclass
 class Report:
-    """A report that was asked for.
+    """A report that was requested.
 
     Attributes
     ----------
@@ -36,15 +38,15 @@ class Report:
     request : dict
         The body of the request.
     created : datetime.datetime
-        When it was asked for.
+        When it was requested.
     asked_at, ready_at : float
-        When it was and when it will be built, on the sandbox's monotonic clock.
+        When it was requested and when it will be built, on the sandbox's monotonic clock.
     status, details : str
         How it ends: SUCCESS or FAILURE, of version 3 COMPLETED or FAILED, and why.
     rows : list of dict
-        What it holds.
+        Its content.
     payload : bytes
-        The same as storage serves it.
+        The content as storage serves it.
     """
 
     report_id: str
@@ -52,18 +54,26 @@ class Report:
     record_type: str
     segment: str | None
     profile_id: int
-    request: dict[str, Any]
+    request: JsonObject
     created: datetime
     asked_at: float
     ready_at: float
     status: str
     details: str
-    rows: list[ReportRow] = field(default_factory=list)
+    rows: list[JsonRow] = field(default_factory=list)
     payload: bytes = b""
 
 
-Content = Callable[[Report], list[ReportRow] | bytes | None]
-"""What fills a report: rows, a raw payload, or None for the sandbox's own rows."""
+ContentHook = Callable[[Report], list[JsonRow] | bytes | None]
+"""Fills a report: rows, a raw payload, or None for the sandbox's own rows."""
+
+
+class Schedule(TypedDict):
+    """The fields of a report that say when it was requested and when it is ready."""
+
+    created: datetime
+    asked_at: float
+    ready_at: float
 
 
 class ReportStore:
@@ -72,87 +82,121 @@ class ReportStore:
     Attributes
     ----------
     url : str
-        Where storage listens.
+        The base URL of storage.
     reports : dict of str to Report
-    content : callable
+    content_hook : callable
     lock : threading.RLock
-        Held from the look at what is being built until one more is.
+        Held from counting the reports that are being built until the next one is added.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.url = ""
         self.reports: dict[str, Report] = {}
-        self.content: Content = lambda _: None
+        self.content_hook: ContentHook = lambda _: None
         self.lock = threading.RLock()
         self._settings = settings
-        self._key = secrets.token_bytes(16)
+        self._signing_key = secrets.token_bytes(16)
 
-    def building(self, advertiser: Advertiser) -> list[Report]:
-        """The reports of a profile that are not built yet."""
+    def list_building(self, advertiser: Advertiser) -> list[Report]:
+        """Return the reports of a profile that are not built yet."""
         now = self._settings.monotonic()
-        own = [r for r in self.reports.values() if r.profile_id == advertiser.profile_id]
-        return [report for report in own if report.ready_at > now]
+        building = []
+        for report in self.reports.values():
+            is_own = report.profile_id == advertiser.profile_id
+            if is_own and report.ready_at > now:
+                building.append(report)
+        return building
 
-    def times(self) -> dict[str, Any]:
-        """When a report that is asked for now was, and will be ready."""
+    def schedule(self) -> Schedule:
+        """Return when a report requested now was requested and will be ready."""
         now = self._settings.monotonic()
         ready_at = now + self._settings.delay
         return {"created": self._settings.now(), "asked_at": now, "ready_at": ready_at}
 
-    def build(self, report: Report, rows: Callable[[], list[ReportRow]]) -> None:
-        """Fill a report with what was arranged, else with its own rows, and keep it."""
-        content = self.content(report)
+    def add(self, report: Report, render_rows: Callable[[], list[JsonRow]]) -> None:
+        """Store a report, filled by the content hook or else with its own rows."""
+        content = self.content_hook(report)
+        if content is None:
+            content = render_rows()
         if isinstance(content, bytes):
             report.payload = content
         else:
-            report.rows = rows() if content is None else content
-            report.payload = _packed(report.rows)
+            report.rows = content
+            report.payload = _compress(content)
         self.reports[report.report_id] = report
 
     def find(self, report_id: str, api: str, advertiser: Advertiser) -> Report:
-        """A report of a profile, asked for through the same version."""
+        """Return a report of a profile that was requested through the same version."""
         report = self.reports.get(report_id)
-        if report is None or (report.api, report.profile_id) != (api, advertiser.profile_id):
-            raise ApiErrorResponse(404, "NOT_FOUND", f"Could not find report {report_id}")
+        if report is None or report.api != api:
+            raise report_not_found(report_id)
+        if report.profile_id != advertiser.profile_id:
+            raise report_not_found(report_id)
         return report
 
-    def link(self, report: Report) -> str:
-        """A fresh address of a report's payload."""
-        return self._signed(report, int(self._settings.monotonic() * 1000))
+    def make_link(self, report: Report) -> str:
+        """Return a fresh link to a report's payload."""
+        issued = int(self._settings.monotonic() * 1000)
+        query = self._sign_query(report, issued)
+        file_name = f"{report.report_id}{_PAYLOAD_SUFFIX}"
+        return f"{self.url}/sandbox-reports/{file_name}?{query}"
 
-    def lifetime(self, report: Report) -> float:
-        """For how many seconds an address of a report is good."""
+    def link_lifetime(self, report: Report) -> float:
+        """Return for how many seconds a link to a report is valid."""
         if report.api == "v3":
             return self._settings.v3_link_lifetime
         return self._settings.link_lifetime
 
-    def storage(self, request: Request, bucket: str, name: str) -> Response:
-        """Serve a payload to whoever has a link that is good, and shows no credentials."""
-        names = {header.lower() for header, _ in request.headers}
-        if "authorization" in names or any(n.startswith("amazon-") for n in names):
-            return as_xml(400, "InvalidArgument", "Only one auth mechanism allowed")
-        report = self.reports.get(name.removesuffix(".json.gz"))
-        issued = request.args.get("X-Amz-Date", "")
-        good = report and issued.isdigit() and self._signed(report, int(issued))
-        if not report or not good or good.partition("?")[2] != request.query_string.decode():
-            return as_xml(403, "SignatureDoesNotMatch", "The signature does not match")
-        if self._settings.monotonic() - int(issued) / 1000 > self.lifetime(report):
-            return as_xml(403, "AccessDenied", "Request has expired")
+    def serve_payload(self, request: Request, bucket: str, name: str) -> Response:
+        """Serve a payload to a request with a valid link and without credentials."""
+        if _is_authenticated(request):
+            return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+        report_id = name.removesuffix(_PAYLOAD_SUFFIX)
+        report = self.reports.get(report_id)
+        issued_text = request.args.get("X-Amz-Date", "")
+        if report is None or not issued_text.isdigit():
+            return _signature_error()
+        issued = int(issued_text)
+        query = request.query_string.decode()
+        if query != self._sign_query(report, issued):
+            return _signature_error()
+        age = self._settings.monotonic() - issued / 1000
+        if age > self.link_lifetime(report):
+            return xml_error(403, "AccessDenied", "Request has expired")
         return Response(report.payload, content_type="application/octet-stream")
 
-    def _signed(self, report: Report, issued: int) -> str:
-        report_id, lifetime = report.report_id, int(self.lifetime(report))
-        query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={issued}&X-Amz-Expires={lifetime}"
-        text = f"{report_id}?{query}".encode()
-        signature = hmac.new(self._key, text, hashlib.sha256).hexdigest()
-        address = f"{self.url}/sandbox-reports/{report_id}.json.gz"
-        return f"{address}?{query}&X-Amz-Signature={signature}"
+    def _sign_query(self, report: Report, issued: int) -> str:
+        """Return the query of a link that is issued at a moment, in milliseconds."""
+        lifetime = int(self.link_lifetime(report))
+        parameters = [
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            f"X-Amz-Date={issued}",
+            f"X-Amz-Expires={lifetime}",
+        ]
+        query = "&".join(parameters)
+        signed_text = f"{report.report_id}?{query}".encode()
+        digest = hmac.new(self._signing_key, signed_text, hashlib.sha256)
+        signature = digest.hexdigest()
+        return f"{query}&X-Amz-Signature={signature}"
 
 
-def _packed(rows: list[ReportRow]) -> bytes:
+def _is_authenticated(request: Request) -> bool:
+    for header, _ in request.headers:
+        name = header.lower()
+        if name == "authorization" or name.startswith("amazon-"):
+            return True
+    return False
+
+
+def _signature_error() -> Response:
+    return xml_error(403, "SignatureDoesNotMatch", "The signature does not match")
+
+
+def _compress(rows: list[JsonRow]) -> bytes:
     text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode(), compresslevel=6, mtime=0)
+    content = text.encode()
+    return gzip.compress(content, compresslevel=6, mtime=0)
 
 
-EMPTY: Final = _packed([])
+EMPTY_PAYLOAD: Final = _compress([])
 """The payload of a report without rows."""

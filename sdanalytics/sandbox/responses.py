@@ -1,4 +1,4 @@
-"""Answers as the service writes them, refusals among them."""
+"""Responses as the service writes them, errors among them."""
 
 from __future__ import annotations
 
@@ -7,40 +7,68 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+JsonObject = dict[str, Any]
+"""An object of JSON: a request's body, a response's document."""
+
 
 class ApiErrorResponse(Exception):
-    """An error answer of the API."""
+    """An error response of the API.
 
-    def __init__(self, status: int, code: str, words: str, **headers: str) -> None:
-        super().__init__(words)
+    Attributes
+    ----------
+    status : int
+    code : str
+        Version 2's word for it; version 3 has the status.
+    details : str
+    headers : dict of str to str
+    """
+
+    def __init__(self, status: int, code: str, details: str, **headers: str) -> None:
+        super().__init__(details)
         self.status = status
         self.code = code
-        self.words = words
+        self.details = details
         self.headers = headers
 
     def response(self, path: str) -> Response:
-        """It as the reporting API of version 3 words it, or as all the others do."""
+        """Return the response, in the format of the API that the path belongs to."""
         if path.startswith("/reporting/"):
-            document = {"code": str(self.status), "detail": self.words}
+            document = {"code": str(self.status), "detail": self.details}
         else:
-            document = {"code": self.code, "details": self.words}
-        response = as_json(document, self.status)
+            document = {"code": self.code, "details": self.details}
+        response = json_response(document, self.status)
         response.headers.update(self.headers)
         return response
 
 
-def bad_request(words: str) -> ApiErrorResponse:
-    """That a request makes no sense."""
-    return ApiErrorResponse(400, "INVALID_ARGUMENT", words)
+def bad_request(details: str) -> ApiErrorResponse:
+    """Return a 400: the request makes no sense."""
+    return ApiErrorResponse(400, "INVALID_ARGUMENT", details)
 
 
-def as_json(document: Any, status: int = 200) -> Response:
-    """An answer of the API."""
+def unauthorized(details: str) -> ApiErrorResponse:
+    """Return a 401: the token, the client or the profile is not the right one."""
+    return ApiErrorResponse(401, "UNAUTHORIZED", details)
+
+
+def report_not_found(report_id: str) -> ApiErrorResponse:
+    """Return a 404: the report does not exist, or belongs to another profile."""
+    return ApiErrorResponse(404, "NOT_FOUND", f"Could not find report {report_id}")
+
+
+def unprocessable(details: str) -> ApiErrorResponse:
+    """Return a 422: version 2 does not know a parameter's value."""
+    return ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", details)
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """Return a response of the API."""
     text = json.dumps(document, ensure_ascii=False)
     return Response(text, status=status, content_type="application/json")
 
 
-def as_xml(status: int, code: str, message: str) -> Response:
-    """An error answer of storage."""
-    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+def xml_error(status: int, code: str, message: str) -> Response:
+    """Return an error response of storage."""
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    text = f"<?xml version='1.0'?>{error}"
     return Response(text, status=status, content_type="application/xml")

@@ -1,4 +1,4 @@
-"""What the sandbox answers: which operation a request is for, and how it goes."""
+"""Find the operation that a request is for, and how its response is scripted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -27,109 +27,153 @@ CLIENT_ID: Final = "amzn1.application-oa2-client.sandbox"
 CLIENT_SECRET: Final = "amzn1.oa2-cs.v1.sandbox-client-secret"  # noqa: S105
 REFRESH_TOKEN: Final = "Atzr|sandbox-refresh-token"  # noqa: S105
 
-Operation = Callable[[Request], Response]
+_Handler = Callable[[Request], Response]
+
+
+class _Operation(NamedTuple):
+    """An operation of the service; the name of one that does not exist is empty."""
+
+    name: str
+    handler: Callable[..., Response]
 
 
 class Router:
-    """The operations of both versions and of storage; what was asked, and what was arranged.
+    """The operations of both versions and of storage, with recorded requests and scripts.
 
     Attributes
     ----------
-    log : list of Exchange
-    arranged : dict of str to deque of Answer
+    requests : list of RecordedRequest
+    scripts : dict of str to deque of ScriptedResponse
         By the name of the operation.
-    api, s3 : werkzeug.routing.Map
-        The operations of either listener.
+    access : AccessControl
+    store : ReportStore
+    api_routes, storage_routes : werkzeug.routing.Map
+        The operations of each listener.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.log: list[RecordedRequest] = []
-        self.arranged: dict[str, deque[ScriptedResponse]] = {}
-        self.gate = AccessControl(settings, Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN))
-        self.depot = ReportStore(settings)
-        self.v2 = OperationsV2(settings, self.gate, self.depot)
-        v3, listings = (
-            OperationsV3(settings, self.gate, self.depot),
-            ListOperations(settings, self.gate),
-        )
+        self.requests: list[RecordedRequest] = []
+        self.scripts: dict[str, deque[ScriptedResponse]] = {}
+        client = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
+        access = AccessControl(settings, client)
+        store = ReportStore(settings)
+        listings = ListOperations(settings, access)
+        v2 = OperationsV2(settings, access, store)
+        v3 = OperationsV3(settings, access, store)
+        self.access = access
+        self.store = store
+        self._v2 = v2
         self._settings = settings
         self._lock = Lock()
-        self.api = Map(
-            [
-                _rule("POST", "/auth/o2/token", self.gate.token),
-                _rule("GET", "/v2/profiles", listings.profiles),
-                _rule("POST", "/sd/<record_type>/report", self.v2.request_report),
-                _rule("GET", "/v2/reports/<report_id>", self.v2.get_report_status),
-                _rule("GET", "/v2/reports/<report_id>/download", self.v2.download_report),
-                _rule("POST", "/reporting/reports", v3.create_report),
-                _rule("GET", "/reporting/reports/<report_id>", v3.get_report),
-                _rule("DELETE", "/reporting/reports/<report_id>", v3.delete_report),
-                _rule("GET", "/sd/campaigns", listings.campaigns),
-            ]
-        )
-        self.s3 = Map([_rule("GET", "/<bucket>/<name>", self.depot.storage)])
+        shared_rules = [
+            _rule("POST", "/auth/o2/token", "token", access.issue_token),
+            _rule("GET", "/v2/profiles", "profiles", listings.list_profiles),
+            _rule("GET", "/sd/campaigns", "campaigns", listings.list_campaigns),
+        ]
+        v2_rules = _v2_rules(v2)
+        v3_rules = _v3_rules(v3)
+        self.api_routes = Map([*shared_rules, *v2_rules, *v3_rules])
+        storage_rule = _rule("GET", "/<bucket>/<name>", "storage", store.serve_payload)
+        self.storage_routes = Map([storage_rule])
 
-    def unread(self, routes: Map, method: str, path: str) -> ScriptedResponse | None:
-        """What was arranged for such a request, if nobody is to read it."""
-        operation, _ = _operation(routes, method, path)
+    def set_urls(self, api: str, storage: str) -> None:
+        """Set the base URLs of the API and of storage, which are in responses."""
+        self._v2.url = api
+        self.store.url = storage
+
+    def preempt(self, routes: Map, method: str, path: str) -> ScriptedResponse | None:
+        """Return the scripted response to a request that is not to be read, or None."""
+        operation = _match(routes, method, path)
         with self._lock:
-            arranged = self.arranged.get(operation)
-            if not arranged or arranged[0].stage != "unread":
+            script = self.scripts.get(operation.name)
+            if not script:
                 return None
-            self.log.append(RecordedRequest(operation, method, path, 0, self._settings.monotonic()))
-            return arranged.popleft()
+            if script[0].stage != "unread":
+                return None
+            received_at = self._settings.monotonic()
+            recorded = RecordedRequest(operation.name, method, path, 0, received_at)
+            self.requests.append(recorded)
+            return script.popleft()
 
-    def answer(self, routes: Map, request: Request) -> tuple[Response | None, ScriptedResponse]:
-        """The answer to a request, None for none, and how it is to be given."""
-        operation, perform = _operation(routes, request.method, request.path)
-        body = request.get_data()  # once its form is read it is gone
-        answer = self._next_arranged(operation)
-        is_done = answer.status is None or answer.stage == "done"
-        own = perform(request) if is_done else None
-        response = own if answer.status is None else _arranged(answer)
+    def handle(self, routes: Map, request: Request) -> tuple[Response | None, ScriptedResponse]:
+        """Return the response to a request (None: there is none), and how it is sent."""
+        operation = _match(routes, request.method, request.path)
+        body = request.get_data()  # reading the form would consume it
+        scripted = self._next_scripted(operation.name)
+        response = _respond(operation.handler, request, scripted)
         if response is not None:
             response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
-            response.headers.update(answer.headers)
-        self.log.append(
-            RecordedRequest(
-                operation,
-                request.method,
-                request.path,
-                response.status_code if response is not None else 0,
-                self._settings.monotonic(),
-                request.query_string.decode("latin-1"),
-                dict(request.headers),
-                body,
-            )
+            response.headers.update(scripted.headers)
+        recorded = RecordedRequest(
+            operation.name,
+            request.method,
+            request.path,
+            status=0 if response is None else response.status_code,
+            at=self._settings.monotonic(),
+            query=request.query_string.decode("latin-1"),
+            headers=dict(request.headers),
+            body=body,
         )
-        return response, answer
+        self.requests.append(recorded)
+        return response, scripted
 
-    def _next_arranged(self, operation: str) -> ScriptedResponse:
+    def _next_scripted(self, operation: str) -> ScriptedResponse:
         with self._lock:
-            arranged = self.arranged.get(operation)
-            return arranged.popleft() if arranged else DEFAULT
+            script = self.scripts.get(operation)
+            return script.popleft() if script else DEFAULT
 
 
-def _rule(method: str, path: str, operation: Callable[..., Response]) -> Rule:
+def _v2_rules(v2: OperationsV2) -> list[Rule]:
+    create_path = "/sd/<record_type>/report"
+    report_path = "/v2/reports/<report_id>"
+    download_path = f"{report_path}/download"
+    return [
+        _rule("POST", create_path, "request_report", v2.request_report),
+        _rule("GET", report_path, "get_report_status", v2.get_report_status),
+        _rule("GET", download_path, "download_report", v2.download_report),
+    ]
+
+
+def _v3_rules(v3: OperationsV3) -> list[Rule]:
+    create_path = "/reporting/reports"
+    report_path = f"{create_path}/<report_id>"
+    return [
+        _rule("POST", create_path, "create_report", v3.create_report),
+        _rule("GET", report_path, "get_report", v3.get_report),
+        _rule("DELETE", report_path, "delete_report", v3.delete_report),
+    ]
+
+
+def _rule(method: str, path: str, name: str, handler: Callable[..., Response]) -> Rule:
+    operation = _Operation(name, handler)
     return Rule(path, endpoint=operation, methods=[method])
 
 
-def _operation(routes: Map, method: str, path: str) -> tuple[str, Operation]:
-    """The name of what a request asks for, empty if there is no such thing; how it is done."""
+def _match(routes: Map, method: str, path: str) -> _Operation:
+    """Return the operation with its handler bound to the path's arguments."""
+    adapter = routes.bind("")
     try:
-        handler, arguments = routes.bind("").match(path, method)
+        operation, arguments = adapter.match(path, method)
     except HTTPException as error:
-        refusal = ApiErrorResponse(error.code or 404, "NOT_FOUND", error.description or "")
-        return "", lambda request: refusal.response(request.path)
-    return handler.__name__, partial(_attempted, partial(handler, **arguments))
+        status = error.code or 404
+        not_found = ApiErrorResponse(status, "NOT_FOUND", error.description or "")
+        return _Operation("", lambda request: not_found.response(request.path))
+    handler = partial(operation.handler, **arguments)
+    return _Operation(operation.name, partial(_handle_errors, handler))
 
 
-def _attempted(perform: Operation, request: Request) -> Response:
+def _handle_errors(handler: _Handler, request: Request) -> Response:
     try:
-        return perform(request)
-    except ApiErrorResponse as refusal:
-        return refusal.response(request.path)
+        return handler(request)
+    except ApiErrorResponse as error:
+        return error.response(request.path)
 
 
-def _arranged(answer: ScriptedResponse) -> Response | None:
-    return Response(answer.body, answer.status) if answer.status else None
+def _respond(handler: _Handler, request: Request, scripted: ScriptedResponse) -> Response | None:
+    if scripted.status is None:
+        return handler(request)
+    if scripted.stage == "done":
+        handler(request)
+    if scripted.status == 0:
+        return None
+    return Response(scripted.body, scripted.status)

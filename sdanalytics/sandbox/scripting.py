@@ -1,4 +1,4 @@
-"""What goes over the wire: what a sandbox received, and what was arranged to be answered."""
+"""The requests that a sandbox received, and the responses that a test scripts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ from typing import Final, Literal
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request, and how it was answered (0: the connection was dropped).
+    """One request and the status of its response.
 
-    Of a request that nobody read there is no more than its method and path.
+    A request whose connection was reset before it was read has a method and a path only.
+
+    Attributes
+    ----------
+    operation : str
+        Empty where there is no such operation.
+    method, path : str
+    status : int
+        0: there was no response, the connection was ended.
+    at : float
+        When it was received, on the sandbox's monotonic clock.
+    query : str
+    headers : dict of str to str
+    body : bytes
     """
 
     operation: str
@@ -25,45 +38,45 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """How an exchange goes that was arranged.
+    """The fate of the next request of an operation: its response, or none.
 
     Attributes
     ----------
     status : int or None
-        None: the sandbox's own answer. 0: none, the connection ends.
+        None: the sandbox's own response. 0: none, the connection ends.
     body : bytes or str
     headers : dict
-        With the sandbox's own answer: beside its own.
-    after : float
-        Real seconds of silence before it.
+        Added to the sandbox's own, where the response is its own.
+    delay : float
+        Real seconds of silence before the response.
     stage : {"unread", "read", "done"}
-        How far the request gets before: not even read (the connection is reset), read, or
-        done, whatever is answered then. Only what is done has consequences.
-    drip : float
-        Real seconds over which the answer trickles, headers and body.
-    cut : int or None
+        How far the request is processed before: not even read (the connection is reset),
+        read, or done, whatever the response then is. Only what is done has consequences.
+    trickle : float
+        Real seconds over which the response is sent bit by bit, headers and body.
+    truncate_at : int or None
         Bytes of the body after which the connection ends.
     reset : bool
-        A connection that ends is reset instead of closed.
-    last : bool
-        The API stops listening before it is given, until `Sandbox.listen`.
+        Whether a connection that ends is reset instead of closed.
+    then_stop : bool
+        Whether the API stops listening before it responds, until `Sandbox.resume_listening`.
     """
 
     status: int | None
     body: bytes | str = b""
     headers: dict[str, str] = field(default_factory=dict)
-    after: float = 0.0
+    delay: float = 0.0
     stage: Literal["unread", "read", "done"] = "read"
-    drip: float = 0.0
-    cut: int | None = None
+    trickle: float = 0.0
+    truncate_at: int | None = None
     reset: bool = False
-    last: bool = False
+    then_stop: bool = False
 
     @property
-    def ends(self) -> bool:
+    def ends_connection(self) -> bool:
         """Whether the connection ends with it."""
-        return self.status == 0 or self.cut is not None or self.last
+        return self.status == 0 or self.truncate_at is not None or self.then_stop
 
 
 DEFAULT: Final = ScriptedResponse(None)
-"""What the sandbox answers by itself."""
+"""The sandbox's own response."""

@@ -1,4 +1,4 @@
-"""How a sandbox behaves."""
+"""The settings of a sandbox."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sdanalytics.errors import InvalidRequest
+
+_NUMBERS: Final = (
+    "delay", "link_lifetime", "v3_link_lifetime", "token_lifetime", "history_days",
+    "v3_history_days",
+)  # fmt: skip
+_OPTIONAL_NUMBERS: Final = ("queue_limit", "rate_limit", "retry_after")
 
 
 @dataclass(frozen=True)
@@ -20,30 +27,31 @@ class Settings:
     delay : float
         Seconds that a report takes to build.
     link_lifetime, v3_link_lifetime : float
-        Seconds for which a link to storage is good, of either version.
+        Seconds for which a link to storage is valid, in versions 2 and 3.
     token_lifetime : float
-        Seconds for which an access token is good.
+        Seconds for which an access token is valid.
     history_days, v3_history_days : int
-        How many days back there are reports of either version.
+        How many days back reports are available, in versions 2 and 3.
     queue_limit : int or None
         How many reports of a profile may be built at a time; above it: 429.
     rate_limit : float or None
         Requests a second that a profile may make of each operation; above it: 429.
     retry_after : int or None
-        Seconds that a 429 asks to wait; None: it does not say.
+        Seconds in a 429's ``Retry-After``; None: the header is missing.
     unregistered : collection of int
         Profiles whose account is not registered for Sponsored Display: 403.
     retired : bool
         Whether version 2 is switched off, as on Amazon's own hosts: 404.
     v3_empty_url : bool
-        Whether a version 3 report without rows has no address (null) instead of that of
-        an empty list.
+        Whether the url of a version 3 report without rows is null instead of that of an
+        empty list.
     page_size : int
-        How many campaigns are listed at a time, whatever `count` asks for.
+        How many campaigns are listed at a time, whatever ``count`` a request has.
     unlisted : collection of int
         Campaigns that are in reports, but in no list.
     now : callable
-        The moment, as an aware datetime: what today is, and how ripe attribution.
+        The current moment, as an aware datetime: it decides what today is and how far
+        attribution has matured.
     monotonic : callable
         Seconds, for delays and lifetimes.
     """
@@ -66,17 +74,18 @@ class Settings:
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        for name in ("delay", "link_lifetime", "v3_link_lifetime", "token_lifetime"):
-            _check_number(name, getattr(self, name))
-        for name in ("history_days", "v3_history_days"):
-            _check_number(name, getattr(self, name))
-        for name in ("queue_limit", "rate_limit", "retry_after"):
-            if getattr(self, name) is not None:
-                _check_number(name, getattr(self, name))
-        _check_number("page_size", self.page_size, least=1)
+        for name in _NUMBERS:
+            _validate_number(name, getattr(self, name))
+        for name in _OPTIONAL_NUMBERS:
+            value = getattr(self, name)
+            if value is not None:
+                _validate_number(name, value)
+        _validate_number("page_size", self.page_size, minimum=1)
 
 
-def _check_number(name: str, value: object, least: int = 0) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not least <= value < math.inf:  # type: ignore[operator]
-        raise InvalidRequest(f"{name}={value!r} is no number from {least} on")
+def _validate_number(name: str, value: object, minimum: int = 0) -> None:
+    is_valid = False
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        is_valid = minimum <= value < math.inf
+    if not is_valid:
+        raise InvalidRequest(f"{name} must be a number of at least {minimum}, got {value!r}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from werkzeug.wrappers import Request, Response
 
@@ -18,10 +17,16 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.sandbox.access import AccessControl
 from sdanalytics.sandbox.report_store import Report, ReportStore
-from sdanalytics.sandbox.responses import ApiErrorResponse, as_json, bad_request
+from sdanalytics.sandbox.responses import (
+    ApiErrorResponse,
+    JsonObject,
+    bad_request,
+    json_response,
+    unprocessable,
+)
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
-from sdanalytics.sandbox.simulation.report_rows import ReportRow, render_v2_rows
+from sdanalytics.sandbox.simulation.report_rows import JsonRow, render_v2_rows
 
 _RECORD_TYPE_NAMES: Final = {
     "campaigns": "CAMPAIGN",
@@ -30,7 +35,10 @@ _RECORD_TYPE_NAMES: Final = {
     "targets": "TARGET",
     "asins": "ASIN",
 }
-_READY: Final = ("SUCCESS", "COMPLETED")
+_READY_STATUSES: Final = ("SUCCESS", "COMPLETED")
+_REQUIRED_FIELDS: Final = ("reportDate", "tactic", "metrics")
+_FIRST_REPORT_NUMBER: Final = 62153428
+_PAYLOAD_RETENTION: Final = timedelta(days=14)
 
 
 class OperationsV2:
@@ -39,70 +47,74 @@ class OperationsV2:
     Attributes
     ----------
     url : str
-        Where the API listens.
+        The base URL of the API.
     """
 
-    def __init__(self, settings: Settings, gate: AccessControl, depot: ReportStore) -> None:
+    def __init__(self, settings: Settings, access: AccessControl, store: ReportStore) -> None:
         self.url = ""
         self._settings = settings
-        self._gate = gate
-        self._depot = depot
+        self._access = access
+        self._store = store
 
     def request_report(self, request: Request, record_type: str) -> Response:
         """Begin to build a report."""
-        advertiser = self._access(request)
-        with self._depot.lock:
-            self._gate.check_pace("request_report", advertiser, self._depot.building)
-            body = self._checked_body(request, record_type, advertiser)
-            report = self._new_report(record_type, body, advertiser)
-        return as_json(self._described(report), 202)
+        advertiser = self._check_access(request)
+        store = self._store
+        with store.lock:
+            self._access.check_rate("request_report", advertiser, store.list_building)
+            body = _parse_body(request, record_type)
+            self._check_body(body, record_type, advertiser)
+            report = self._create_report(record_type, body, advertiser)
+        return json_response(self._to_document(report), 202)
 
     def get_report_status(self, request: Request, report_id: str) -> Response:
-        """Tell how a report is doing."""
-        return as_json(self._described(self._own_report(request, report_id, "get_report_status")))
+        """Return the status of a report."""
+        report = self._find_report(request, report_id, "get_report_status")
+        return json_response(self._to_document(report))
 
     def download_report(self, request: Request, report_id: str) -> Response:
         """Redirect to storage."""
-        report = self._own_report(request, report_id, "download_report")
-        if self._status(report) not in _READY:
+        report = self._find_report(request, report_id, "download_report")
+        if self._status(report) not in _READY_STATUSES:
             raise bad_request(f"Report {report_id} is not ready for download.")
-        return Response(status=307, headers={"Location": self._depot.link(report)})
+        link = self._store.make_link(report)
+        return Response(status=307, headers={"Location": link})
 
-    def _access(self, request: Request) -> Advertiser:
+    def _check_access(self, request: Request) -> Advertiser:
         if self._settings.retired:
             raise ApiErrorResponse(404, "NOT_FOUND", "The requested resource does not exist")
-        return self._gate.check_access(request)
+        return self._access.check_access(request)
 
-    def _own_report(self, request: Request, report_id: str, operation: str) -> Report:
-        advertiser = self._access(request)
-        self._gate.check_pace(operation, advertiser)
-        return self._depot.find(report_id, "v2", advertiser)
+    def _find_report(self, request: Request, report_id: str, operation: str) -> Report:
+        advertiser = self._check_access(request)
+        self._access.check_rate(operation, advertiser)
+        return self._store.find(report_id, "v2", advertiser)
 
-    def _checked_body(
-        self, request: Request, record_type: str, advertiser: Advertiser
-    ) -> dict[str, Any]:
-        if record_type not in RECORD_TYPES:
-            raise bad_request(f"Unknown record type {record_type}")
-        body = request.get_json(silent=True)
-        if request.mimetype != "application/json" or not isinstance(body, dict):
-            raise bad_request("The body is not JSON")
-        missing = [name for name in ("reportDate", "tactic", "metrics") if not body.get(name)]
-        if missing:
-            raise bad_request(f"Missing: {', '.join(missing)}")
-        if record_type == "asins" and advertiser.account_type != "seller":
+    def _check_body(self, body: JsonObject, record_type: str, advertiser: Advertiser) -> None:
+        is_seller = advertiser.account_type == "seller"
+        if record_type == "asins" and not is_seller:
             raise bad_request("The asins report is for sellers only")
-        self._check_day(str(body["reportDate"]), advertiser)
-        _check_parameters(record_type, body, advertiser)
-        return body
+        self._check_report_date(str(body["reportDate"]), advertiser)
+        tactic = body["tactic"]
+        if tactic not in TACTICS:
+            raise unprocessable(f"Invalid tactic {tactic}")
+        segment = body.get("segment")
+        if segment is not None:
+            _check_segment(segment, record_type)
+        metrics = str(body["metrics"]).split(",")
+        _check_metrics(metrics, record_type, segment)
+        if "sku" in metrics and not is_seller:
+            raise bad_request("sku is not supported for vendors")
 
-    def _check_day(self, text: str, advertiser: Advertiser) -> None:
+    def _check_report_date(self, text: str, advertiser: Advertiser) -> None:
         try:
-            day = _day(text)
+            day = _parse_report_date(text)
         except ValueError:
             raise bad_request(f"Report date {text} is not YYYYMMDD") from None
-        age = (advertiser.today(self._settings.now()) - day).days
+        today = advertiser.today(self._settings.now())
+        age = (today - day).days
         if age < 0:
-            raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", "Report date is in the future")
+            raise unprocessable("Report date is in the future")
         if age > self._settings.history_days:
             raise ApiErrorResponse(
                 406,
@@ -111,10 +123,11 @@ class OperationsV2:
                 f"{self._settings.history_days} days.",
             )
 
-    def _new_report(self, record_type: str, body: dict[str, Any], advertiser: Advertiser) -> Report:
-        number = len(self._depot.reports) + 62153428
+    def _create_report(self, record_type: str, body: JsonObject, advertiser: Advertiser) -> Report:
+        number = len(self._store.reports) + _FIRST_REPORT_NUMBER
+        unique = uuid.uuid4()
         report = Report(
-            report_id=f"amzn1.sdAPI.v1.p1.{number:08d}.{uuid.uuid4()}",
+            report_id=f"amzn1.sdAPI.v1.p1.{number:08d}.{unique}",
             api="v2",
             record_type=record_type,
             segment=body.get("segment"),
@@ -122,17 +135,17 @@ class OperationsV2:
             request=body,
             status="SUCCESS",
             details="Report has been successfully generated.",
-            **self._depot.times(),
+            **self._store.schedule(),
         )
-        self._depot.build(report, lambda: self._rows(report, advertiser))
+        self._store.add(report, lambda: self._render_rows(report, advertiser))
         return report
 
-    def _rows(self, report: Report, advertiser: Advertiser) -> list[ReportRow]:
+    def _render_rows(self, report: Report, advertiser: Advertiser) -> list[JsonRow]:
         body = report.request
         return render_v2_rows(
             advertiser,
             report.record_type,
-            _day(body["reportDate"]),
+            _parse_report_date(body["reportDate"]),
             body["tactic"],
             body["metrics"].split(","),
             report.segment,
@@ -140,18 +153,21 @@ class OperationsV2:
         )
 
     def _status(self, report: Report) -> str:
-        return report.status if self._settings.monotonic() >= report.ready_at else "IN_PROGRESS"
+        is_built = self._settings.monotonic() >= report.ready_at
+        return report.status if is_built else "IN_PROGRESS"
 
-    def _described(self, report: Report) -> dict[str, Any]:
+    def _to_document(self, report: Report) -> JsonObject:
         status = self._status(report)
-        document: dict[str, Any] = {
+        document: JsonObject = {
             "reportId": report.report_id,
             "recordType": _RECORD_TYPE_NAMES[report.record_type],
             "status": status,
-            "statusDetails": "Generating report" if status == "IN_PROGRESS" else report.details,
+            "statusDetails": report.details,
         }
-        if status in _READY:
-            expires = self._settings.now() + timedelta(days=14)
+        if status == "IN_PROGRESS":
+            document["statusDetails"] = "Generating report"
+        if status in _READY_STATUSES:
+            expires = self._settings.now() + _PAYLOAD_RETENTION
             document |= {
                 "location": f"{self.url}/v2/reports/{report.report_id}/download",
                 "fileSize": len(report.payload),
@@ -160,25 +176,31 @@ class OperationsV2:
         return document
 
 
-def _day(text: str) -> date:
-    return datetime.strptime(text, "%Y%m%d").date()
+def _parse_body(request: Request, record_type: str) -> JsonObject:
+    if record_type not in RECORD_TYPES:
+        raise bad_request(f"Unknown record type {record_type}")
+    body = request.get_json(silent=True)
+    is_json = request.mimetype == "application/json"
+    if not is_json or not isinstance(body, dict):
+        raise bad_request("The body is not JSON")
+    missing = [name for name in _REQUIRED_FIELDS if not body.get(name)]
+    if missing:
+        raise bad_request(f"Missing: {', '.join(missing)}")
+    return body
 
 
-def _check_parameters(record_type: str, body: dict[str, Any], advertiser: Advertiser) -> None:
-    if body["tactic"] not in TACTICS:
-        raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", f"Invalid tactic {body['tactic']}")
-    segment = body.get("segment")
-    if segment is not None and (
-        segment != MATCHED_TARGET or record_type not in segmented_record_types()
-    ):
-        raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", f"Invalid segment {segment}")
-    metrics = str(body["metrics"]).split(",")
-    _check_metrics(metrics, available_metrics(record_type, segment))
-    if "sku" in metrics and advertiser.account_type != "seller":
-        raise bad_request("sku is not supported for vendors")
+def _parse_report_date(text: str) -> date:
+    moment = datetime.strptime(text, "%Y%m%d")
+    return moment.date()
 
 
-def _check_metrics(metrics: Sequence[str], known: Sequence[str]) -> None:
-    wrong = [name for name in metrics if name not in known]
-    if wrong:
-        raise ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", f"Invalid metrics: {', '.join(wrong)}")
+def _check_segment(segment: object, record_type: str) -> None:
+    if segment != MATCHED_TARGET or record_type not in segmented_record_types():
+        raise unprocessable(f"Invalid segment {segment}")
+
+
+def _check_metrics(metrics: list[str], record_type: str, segment: str | None) -> None:
+    available = available_metrics(record_type, segment)
+    invalid = [name for name in metrics if name not in available]
+    if invalid:
+        raise unprocessable(f"Invalid metrics: {', '.join(invalid)}")

@@ -1,8 +1,8 @@
 """Version 3 of reporting: one report for up to 31 days, of both tactics.
 
-What Amazon's documents leave open is decided so: whatever is wrong with a request is 400,
-a day in the future too, but for the content type, which is 415; only a report that is
-PENDING can be deleted, and then it is found no more.
+Amazon's documentation leaves some cases open. Here every invalid request is a 400, a day in the
+future included, except for a wrong content type, which is a 415; only a PENDING report can be
+deleted, and afterwards it is not found.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from typing import Any, Final
 from werkzeug.wrappers import Request, Response
 
 from sdanalytics.sandbox.access import AccessControl
-from sdanalytics.sandbox.report_store import EMPTY, Report, ReportStore
-from sdanalytics.sandbox.responses import ApiErrorResponse, as_json, bad_request
+from sdanalytics.sandbox.report_store import EMPTY_PAYLOAD, Report, ReportStore
+from sdanalytics.sandbox.responses import (
+    ApiErrorResponse,
+    JsonObject,
+    bad_request,
+    json_response,
+    report_not_found,
+)
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
-from sdanalytics.sandbox.simulation.report_rows import render_v3_rows
+from sdanalytics.sandbox.simulation.report_rows import JsonRow, render_v3_rows
 from sdanalytics.sandbox.v3_request import V3Request
 
 _CONTENT_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
@@ -28,73 +34,83 @@ _CONTENT_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
 class OperationsV3:
     """The operations of version 3."""
 
-    def __init__(self, settings: Settings, gate: AccessControl, depot: ReportStore) -> None:
+    def __init__(self, settings: Settings, access: AccessControl, store: ReportStore) -> None:
         self._settings = settings
-        self._gate = gate
-        self._depot = depot
+        self._access = access
+        self._store = store
 
     def create_report(self, request: Request) -> Response:
         """Begin to build a report."""
-        advertiser = self._gate.check_access(request)
-        with self._depot.lock:
-            self._gate.check_pace("create_report", advertiser, self._depot.building)
-            body = _body(request)
-            wanted = self._wanted(body, advertiser)
-            _refuse_duplicate(body, self._depot.building(advertiser))
-            report = self._new_report(body, wanted, advertiser)
-        return as_json(self._described(report))
+        advertiser = self._access.check_access(request)
+        store = self._store
+        with store.lock:
+            self._access.check_rate("create_report", advertiser, store.list_building)
+            body = _read_body(request)
+            parsed = self._parse(body, advertiser)
+            building = store.list_building(advertiser)
+            _check_duplicate(body, building)
+            report = self._create_report(body, parsed, advertiser)
+        return json_response(self._to_document(report))
 
     def get_report(self, request: Request, report_id: str) -> Response:
-        """Tell how a report is doing, and where its payload is."""
-        return as_json(self._described(self._own_report(request, report_id, "get_report")))
+        """Return the status of a report, and the link to its payload."""
+        report = self._find_report(request, report_id, "get_report")
+        return json_response(self._to_document(report))
 
     def delete_report(self, request: Request, report_id: str) -> Response:
         """Cancel a report that is PENDING."""
-        report = self._own_report(request, report_id, "delete_report")
-        with self._depot.lock:
-            if self._status(report) != "PENDING":
+        report = self._find_report(request, report_id, "delete_report")
+        with self._store.lock:
+            status = self._status(report)
+            if status != "PENDING":
                 raise bad_request(f"Report {report_id} is not PENDING and cannot be deleted")
-            report.status, report.ready_at = "CANCELLED", self._settings.monotonic()
-        return as_json(self._described(report))
+            report.status = "CANCELLED"
+            report.ready_at = self._settings.monotonic()
+        return json_response(self._to_document(report))
 
-    def _own_report(self, request: Request, report_id: str, operation: str) -> Report:
-        advertiser = self._gate.check_access(request)
-        self._gate.check_pace(operation, advertiser)
-        report = self._depot.find(report_id, "v3", advertiser)
+    def _parse(self, body: object, advertiser: Advertiser) -> V3Request:
+        today = advertiser.today(self._settings.now())
+        history_days = self._settings.v3_history_days
+        return V3Request.parse(body, advertiser, today, history_days)
+
+    def _find_report(self, request: Request, report_id: str, operation: str) -> Report:
+        advertiser = self._access.check_access(request)
+        self._access.check_rate(operation, advertiser)
+        report = self._store.find(report_id, "v3", advertiser)
         if report.status == "CANCELLED":
-            raise ApiErrorResponse(404, "NOT_FOUND", f"Could not find report {report_id}")
+            raise report_not_found(report_id)
         return report
 
-    def _wanted(self, body: object, advertiser: Advertiser) -> V3Request:
-        today = advertiser.today(self._settings.now())
-        return V3Request.parse(body, advertiser, today, self._settings.v3_history_days)
-
-    def _new_report(
-        self, body: dict[str, Any], wanted: V3Request, advertiser: Advertiser
-    ) -> Report:
+    def _create_report(self, body: JsonObject, parsed: V3Request, advertiser: Advertiser) -> Report:
         report = Report(
             report_id=str(uuid.uuid4()),
             api="v3",
-            record_type=wanted.record_type,
-            segment=wanted.segment,
+            record_type=parsed.record_type,
+            segment=parsed.segment,
             profile_id=advertiser.profile_id,
             request=body,
             status="COMPLETED",
             details="",
-            **self._depot.times(),
+            **self._store.schedule(),
         )
-        self._depot.build(report, lambda: render_v3_rows(advertiser, wanted, self._settings.now()))
+
+        def render_rows() -> list[JsonRow]:
+            return render_v3_rows(advertiser, parsed, self._settings.now())
+
+        self._store.add(report, render_rows)
         return report
 
     def _status(self, report: Report) -> str:
-        """How a report is: for the first half of its time it is not begun."""
+        """Return the status of a report: for the first half of its time it is PENDING."""
         now = self._settings.monotonic()
         if now >= report.ready_at:
             return report.status
-        return "PROCESSING" if now >= (report.asked_at + report.ready_at) / 2 else "PENDING"
+        half_time = (report.asked_at + report.ready_at) / 2
+        return "PROCESSING" if now >= half_time else "PENDING"
 
-    def _described(self, report: Report) -> dict[str, Any]:
+    def _to_document(self, report: Report) -> JsonObject:
         status = self._status(report)
+        created = _format_moment(report.created)
         document = {
             "reportId": report.report_id,
             "name": report.request.get("name"),
@@ -102,30 +118,37 @@ class OperationsV3:
             "startDate": report.request["startDate"],
             "endDate": report.request["endDate"],
             "configuration": report.request["configuration"],
-            "createdAt": _moment(report.created),
-            "updatedAt": _moment(report.created),
+            "createdAt": created,
+            "updatedAt": created,
             "generatedAt": None,
             "url": None,
             "urlExpiresAt": None,
             "fileSize": None,
-            "failureReason": report.details or None if status == "FAILED" else None,
+            "failureReason": None,
         }
-        return document | (self._result(report) if status == "COMPLETED" else {})
+        if status == "FAILED" and report.details:
+            document["failureReason"] = report.details
+        if status == "COMPLETED":
+            document |= self._result_fields(report)
+        return document
 
-    def _result(self, report: Report) -> dict[str, Any]:
-        generated = report.created + timedelta(seconds=report.ready_at - report.asked_at)
-        result: dict[str, Any] = dict.fromkeys(("updatedAt", "generatedAt"), _moment(generated))
-        if self._settings.v3_empty_url and report.payload == EMPTY:
-            return result
-        expires = self._settings.now() + timedelta(seconds=self._depot.lifetime(report))
-        return result | {
-            "url": self._depot.link(report),
-            "urlExpiresAt": _moment(expires),
-            "fileSize": len(report.payload),
-        }
+    def _result_fields(self, report: Report) -> JsonObject:
+        seconds = report.ready_at - report.asked_at
+        moment = report.created + timedelta(seconds=seconds)
+        generated = _format_moment(moment)
+        fields: JsonObject = {"updatedAt": generated, "generatedAt": generated}
+        is_empty = report.payload == EMPTY_PAYLOAD
+        if is_empty and self._settings.v3_empty_url:
+            return fields
+        lifetime = timedelta(seconds=self._store.link_lifetime(report))
+        expires = self._settings.now() + lifetime
+        fields["url"] = self._store.make_link(report)
+        fields["urlExpiresAt"] = _format_moment(expires)
+        fields["fileSize"] = len(report.payload)
+        return fields
 
 
-def _body(request: Request) -> Any:
+def _read_body(request: Request) -> Any:
     if request.mimetype != _CONTENT_TYPE:
         raise ApiErrorResponse(
             415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be {_CONTENT_TYPE}"
@@ -136,14 +159,20 @@ def _body(request: Request) -> Any:
     return body
 
 
-def _refuse_duplicate(body: dict[str, Any], building: Iterable[Report]) -> None:
-    """Refuse what is being built already, whatever its name."""
-    same = ("startDate", "endDate", "configuration")
+def _check_duplicate(body: JsonObject, building: Iterable[Report]) -> None:
+    """Raise a 425 for a report that is being built already."""
+    key = _duplicate_key(body)
     for report in building:
-        if report.api == "v3" and all(report.request[name] == body[name] for name in same):
-            words = f"The Request is a duplicate of : {report.report_id}"
-            raise ApiErrorResponse(425, "TOO_EARLY", words)
+        if report.api == "v3" and _duplicate_key(report.request) == key:
+            details = f"The Request is a duplicate of : {report.report_id}"
+            raise ApiErrorResponse(425, "TOO_EARLY", details)
 
 
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _duplicate_key(body: JsonObject) -> tuple[object, ...]:
+    """Return the fields that two requests for the same report share; names may differ."""
+    return body["startDate"], body["endDate"], body["configuration"]
+
+
+def _format_moment(moment: datetime) -> str:
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

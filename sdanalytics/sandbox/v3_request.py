@@ -1,11 +1,11 @@
-"""What a version 3 request asks for: read, and refused where the service would."""
+"""Parse the body of a version 3 request, and refuse what the service refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sdanalytics.model.metrics import (
     CATALOGUE,
@@ -13,27 +13,32 @@ from sdanalytics.model.metrics import (
     available_metrics,
     segmented_record_types,
 )
-from sdanalytics.sandbox.responses import bad_request
+from sdanalytics.sandbox.responses import JsonObject, bad_request
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 
 MAX_DAYS: Final = 31
-_PLAIN: Final = {
+"""Days of one report."""
+_REPORT_TYPES: Final = {
     ("sdCampaigns", "campaign"): "campaigns",
     ("sdAdGroup", "adGroup"): "adGroups",
     ("sdAdvertisedProduct", "advertiser"): "productAds",
     ("sdTargeting", "targeting"): "targets",
     ("sdPurchasedProduct", "asin"): "asins",
 }
-_TYPE_IDS: Final = {record_type: type_id for (type_id, _), record_type in _PLAIN.items()}
-_REPORTS: Final = {key: (record_type, None) for key, record_type in _PLAIN.items()} | {
-    (_TYPE_IDS[record_type], MATCHED_TARGET): (record_type, MATCHED_TARGET)
-    for record_type in segmented_record_types()
-}
+"""Record types by report type id and group."""
 _DAY_COLUMNS: Final = {"DAILY": {"date"}, "SUMMARY": {"startDate", "endDate"}}
-"""The columns that tell days, by the unit of time."""
+"""The columns that say which days a row covers, by time unit."""
+_ALLOWED_VALUES: Final = {
+    "adProduct": ("SPONSORED_DISPLAY",),
+    "timeUnit": tuple(_DAY_COLUMNS),
+    "format": ("GZIP_JSON",),
+}
 
-_BODY: Final = {"startDate": str, "endDate": str, "configuration": dict}
-_CONFIGURATION: Final = {
+_Fields = Mapping[str, type]
+"""The types of an object's fields."""
+_BODY: Final[_Fields] = {"startDate": str, "endDate": str, "configuration": dict}
+_BODY_OPTIONS: Final[_Fields] = {"name": str}
+_CONFIGURATION: Final[_Fields] = {
     "adProduct": str,
     "reportTypeId": str,
     "groupBy": list,
@@ -41,12 +46,21 @@ _CONFIGURATION: Final = {
     "timeUnit": str,
     "format": str,
 }
-_FILTER: Final = {"field": str, "values": list}
+_CONFIGURATION_OPTIONS: Final[_Fields] = {"filters": list}
+_NO_FIELDS: Final[_Fields] = {}
+_FILTER: Final[_Fields] = {"field": str, "values": list}
+
+
+class _ReportType(NamedTuple):
+    """Version 2's names for a report type and its group."""
+
+    record_type: str
+    segment: str | None
 
 
 @dataclass(frozen=True)
 class V3Request:
-    """A report as it was asked for.
+    """A version 3 report as it was requested.
 
     Attributes
     ----------
@@ -73,101 +87,131 @@ class V3Request:
     def parse(
         cls, body: object, advertiser: Advertiser, today: date, history_days: int
     ) -> V3Request:
-        """From a request's body."""
-        asked = _fields("body", body, _BODY, name=str)
-        how = _fields("configuration", asked["configuration"], _CONFIGURATION, filters=list)
-        _check_fixed(how)
-        record_type, segment = _report(how)
-        columns = _texts("configuration columns", how["columns"])
-        has = _columns(record_type, segment, advertiser)
-        _check_columns(columns, has, how["timeUnit"])
+        """Parse a request's body; raise a 400 where the service would."""
+        fields = _validate_fields("body", body, _BODY, _BODY_OPTIONS)
+        configuration = _validate_fields(
+            "configuration", fields["configuration"], _CONFIGURATION, _CONFIGURATION_OPTIONS
+        )
+        _check_allowed_values(configuration)
+        report_type = _parse_report_type(configuration)
+        columns = _validate_names("configuration columns", configuration["columns"])
+        available = _available_columns(report_type, advertiser)
+        time_unit = configuration["timeUnit"]
+        _check_columns(columns, available | _DAY_COLUMNS[time_unit])
+        days = _parse_days(fields, today, history_days)
+        filters = configuration.get("filters") or []
         return cls(
-            record_type=record_type,
-            segment=segment,
-            days=_days(asked, today, history_days),
+            record_type=report_type.record_type,
+            segment=report_type.segment,
+            days=days,
             columns=columns,
-            is_daily=how["timeUnit"] == "DAILY",
-            filters=_filters(how.get("filters") or [], has),
+            is_daily=time_unit == "DAILY",
+            filters=_parse_filters(filters, available),
         )
 
 
-def _fields(where: str, value: object, needed: Mapping[str, type], **optional: type) -> Any:
-    """An object that has all fields needed, and no others but the optional ones."""
+def _validate_fields(
+    where: str, value: object, required: _Fields, optional: _Fields = _NO_FIELDS
+) -> JsonObject:
+    """Return an object that has all required fields, and no others but the optional ones."""
     if not isinstance(value, dict):
         raise bad_request(f"{where} is not an object")
-    types = {**needed, **optional}
-    wrong = [name for name in needed if name not in value]
-    wrong += [
-        name
-        for name, content in value.items()
-        if not isinstance(content, types.get(name, ()))
-        and not (name in optional and content is None)
-    ]
-    if wrong:
-        raise bad_request(
-            f"{where} includes missing, unknown or invalid fields: ({', '.join(wrong)})"
-        )
+    invalid = [name for name in required if name not in value]
+    for name, content in value.items():
+        if name in required:
+            is_valid = isinstance(content, required[name])
+        elif name in optional:
+            is_valid = content is None or isinstance(content, optional[name])
+        else:
+            is_valid = False
+        if not is_valid:
+            invalid.append(name)
+    if invalid:
+        names = ", ".join(invalid)
+        raise bad_request(f"{where} includes missing, unknown or invalid fields: ({names})")
     return value
 
 
-def _texts(where: str, values: list[Any]) -> list[str]:
-    if not values or not all(isinstance(value, str) for value in values):
+def _validate_names(where: str, values: Sequence[Any]) -> list[str]:
+    names = [value for value in values if isinstance(value, str)]
+    if not values or len(names) < len(values):
         raise bad_request(f"{where} is not a list of names")
+    return names
+
+
+def _check_allowed_values(configuration: JsonObject) -> None:
+    for name, allowed in _ALLOWED_VALUES.items():
+        if configuration[name] not in allowed:
+            values = ", ".join(allowed)
+            raise bad_request(f"configuration {name} is invalid. Allowed values: {values}")
+
+
+def _parse_report_type(configuration: JsonObject) -> _ReportType:
+    type_id = configuration["reportTypeId"]
+    groups = _find_groups(type_id)
+    if not groups:
+        raise bad_request("configuration reportTypeId is unknown or invalid")
+    names = _validate_names("configuration groupBy", configuration["groupBy"])
+    if len(names) != 1 or names[0] not in groups:
+        allowed = ", ".join(groups)
+        raise bad_request(
+            f"configuration groupBy is invalid for {type_id}. Allowed values: {allowed}"
+        )
+    return groups[names[0]]
+
+
+def _find_groups(type_id: str) -> dict[str, _ReportType]:
+    """Return the groups that a report type allows; none where it is unknown."""
+    groups = {}
+    for (known_id, group), record_type in _REPORT_TYPES.items():
+        if known_id != type_id:
+            continue
+        groups[group] = _ReportType(record_type, None)
+        if record_type in segmented_record_types():
+            groups[MATCHED_TARGET] = _ReportType(record_type, MATCHED_TARGET)
+    return groups
+
+
+def _available_columns(report_type: _ReportType, advertiser: Advertiser) -> set[str]:
+    """Return the columns of a report; vendors have neither purchased products nor SKUs."""
+    record_type, segment = report_type
+    columns = set()
+    for name in available_metrics(record_type, segment, api="v3"):
+        metric = CATALOGUE[name]
+        columns.add(str(metric.v3_name))
+    if advertiser.account_type == "seller":
+        return columns
+    if record_type == "asins":
+        raise bad_request("reportTypeId sdPurchasedProduct is for sellers only")
+    return columns - {"promotedSku"}
+
+
+def _check_columns(columns: Iterable[str], allowed: Collection[str]) -> None:
+    invalid = [name for name in columns if name not in allowed]
+    if invalid:
+        names = ", ".join(invalid)
+        raise bad_request(f"configuration columns includes invalid values: ({names})")
+
+
+def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, list[str]]:
+    """Return the allowed values by column."""
+    where = "configuration filters"
+    for item in filters:
+        _validate_fields(where, item, _FILTER)
+    invalid = [item["field"] for item in filters if item["field"] not in available]
+    if invalid:
+        names = ", ".join(invalid)
+        raise bad_request(f"{where} includes fields: ({names})")
+    values = {}
+    for item in filters:
+        column = item["field"]
+        values[column] = _validate_names(where, item["values"])
     return values
 
 
-def _check_fixed(how: Mapping[str, Any]) -> None:
-    allowed = {
-        "adProduct": ("SPONSORED_DISPLAY",),
-        "timeUnit": tuple(_DAY_COLUMNS),
-        "format": ("GZIP_JSON",),
-    }
-    for name, values in allowed.items():
-        if how[name] not in values:
-            raise bad_request(
-                f"configuration {name} is invalid. Allowed values: {', '.join(values)}"
-            )
-
-
-def _report(how: Mapping[str, Any]) -> tuple[str, str | None]:
-    type_id = how["reportTypeId"]
-    if type_id not in _TYPE_IDS.values():
-        raise bad_request("configuration reportTypeId is unknown or invalid")
-    groups = _texts("configuration groupBy", how["groupBy"])
-    if len(groups) != 1 or (type_id, groups[0]) not in _REPORTS:
-        known = ", ".join(group for each, group in _REPORTS if each == type_id)
-        raise bad_request(
-            f"configuration groupBy is invalid for {type_id}. Allowed values: {known}"
-        )
-    return _REPORTS[type_id, groups[0]]
-
-
-def _columns(record_type: str, segment: str | None, advertiser: Advertiser) -> set[str]:
-    """The columns of a report; vendors have neither purchased products nor SKUs."""
-    names = {str(CATALOGUE[n].v3_name) for n in available_metrics(record_type, segment, api="v3")}
-    if advertiser.account_type == "seller":
-        return names
-    if record_type == "asins":
-        raise bad_request("reportTypeId sdPurchasedProduct is for sellers only")
-    return names - {"promotedSku"}
-
-
-def _check_columns(columns: Iterable[str], has: set[str], unit: str) -> None:
-    wrong = [name for name in columns if name not in has | _DAY_COLUMNS[unit]]
-    if wrong:
-        raise bad_request(f"configuration columns includes invalid values: ({', '.join(wrong)})")
-
-
-def _filters(filters: list[Any], has: set[str]) -> dict[str, list[str]]:
-    given = [_fields("configuration filters", each, _FILTER) for each in filters]
-    wrong = [each["field"] for each in given if each["field"] not in has]
-    if wrong:
-        raise bad_request(f"configuration filters includes fields: ({', '.join(wrong)})")
-    return {each["field"]: _texts("configuration filters", each["values"]) for each in given}
-
-
-def _days(asked: Mapping[str, str], today: date, history_days: int) -> list[date]:
-    start, end = (_day(name, asked[name]) for name in ("startDate", "endDate"))
+def _parse_days(fields: Mapping[str, str], today: date, history_days: int) -> list[date]:
+    start = _parse_iso_day("startDate", fields["startDate"])
+    end = _parse_iso_day("endDate", fields["endDate"])
     count = (end - start).days + 1
     if count < 1:
         raise bad_request("endDate is before startDate")
@@ -182,14 +226,14 @@ def _days(asked: Mapping[str, str], today: date, history_days: int) -> list[date
             "startDate to endDate range must not exceed the maximum range for the report type: "
             f"{MAX_DAYS} days"
         )
-    return [start + timedelta(n) for n in range(count)]
+    return [start + timedelta(offset) for offset in range(count)]
 
 
-def _day(name: str, text: str) -> date:
+def _parse_iso_day(name: str, text: str) -> date:
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
+        raise bad_request(f"{name} is not YYYY-MM-DD") from None
+    if day.isoformat() != text:  # strptime allows days without leading zeros
         raise bad_request(f"{name} is not YYYY-MM-DD")
     return day

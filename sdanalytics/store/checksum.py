@@ -10,11 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_KINDS: Final = {pa.int64(): "int64", pa.float64(): "float64", pa.string(): "text"}
+_TYPE_NAMES: Final = {
+    pa.int64(): "int64",
+    pa.float64(): "float64",
+    pa.string(): "text",
+}
 
 
 def table_checksum(table: pa.Table) -> str:
-    """32 hexadecimal digits that tell whether data are those that were stored.
+    """Compute the checksum of a table, 32 hexadecimal digits.
 
     Parameters
     ----------
@@ -25,34 +29,52 @@ def table_checksum(table: pa.Table) -> str:
     -------
     str
         The same for the same names, types and values in the same order, whatever the chunks,
-        the encoding in a file, or what lies under missing values.
+        the encoding in a file, or the bytes under missing values.
     """
     digest = hashlib.blake2b(digest_size=16)
     for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = _KINDS[column.type]
-        digest.update(f"{name}:{kind}:{len(column)}:{column.null_count}\n".encode())
-        for part in _parts(column, kind):
+        type_name = _TYPE_NAMES[column.type]
+        values, nulls = len(column), column.null_count
+        header = f"{name}:{type_name}:{values}:{nulls}\n"
+        digest.update(header.encode())
+        for part in _column_bytes(column, type_name):
             digest.update(part)
     return digest.hexdigest()
 
 
-def _parts(column: pa.ChunkedArray, kind: str) -> Iterator[Any]:
-    """A column as bytes: which values there are, if some are missing; then the values."""
-    is_text = kind == "text"
+def _column_bytes(column: pa.ChunkedArray, type_name: str) -> Iterator[Any]:
+    """Yield a column as bytes: which values are missing, if any; then the values."""
+    is_text = type_name == "text"
     if column.null_count:
-        yield np.packbits(column.is_valid().to_numpy())
-        column = column.fill_null("" if is_text else 0)
+        is_valid = column.is_valid().to_numpy()
+        yield np.packbits(is_valid)
+        filler = "" if is_text else 0
+        column = column.fill_null(filler)
     if is_text:
-        yield pc.binary_length(column).to_numpy().astype("<i4", copy=False)
-        yield from filter(len, map(_letters, column.chunks))
+        yield from _text_column_bytes(column)
     else:
-        yield column.to_numpy().astype(np.dtype(kind).newbyteorder("<"), copy=False)
+        values = column.to_numpy()
+        little_endian = np.dtype(type_name).newbyteorder("<")
+        yield values.astype(little_endian, copy=False)
 
 
-def _letters(chunk: pa.Array) -> memoryview:
-    """The texts of a chunk one after the other, as they lie in memory."""
-    _, offsets, letters = chunk.buffers()
-    if not len(chunk) or letters is None:
+def _text_column_bytes(column: pa.ChunkedArray) -> Iterator[Any]:
+    """Yield the lengths of all strings, then the strings."""
+    lengths = pc.binary_length(column).to_numpy()
+    yield lengths.astype("<i4", copy=False)
+    for chunk in column.chunks:
+        text = _string_bytes(chunk)
+        if len(text):
+            yield text
+
+
+def _string_bytes(chunk: pa.Array) -> memoryview:
+    """Return the strings of a chunk one after the other, as they lie in memory."""
+    _, offsets, data = chunk.buffers()
+    if not len(chunk) or data is None:
         return memoryview(b"")
-    ends = np.frombuffer(offsets, "i4")[chunk.offset : chunk.offset + len(chunk) + 1]
-    return memoryview(letters)[ends[0] : ends[-1]]
+    ends = np.frombuffer(offsets, "i4")
+    first = chunk.offset
+    last = first + len(chunk)
+    start, end = ends[first], ends[last]
+    return memoryview(data)[start:end]

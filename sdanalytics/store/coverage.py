@@ -1,42 +1,46 @@
-"""Which days of which reports there are: stored, missing, or gone from the service."""
+"""Coverage: which days of which reports are stored, missing, or gone from the service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.dtypes import string_array
+from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.metrics import TACTICS
-from sdanalytics.model.partition import PARTITION_KEYS, Partition, PartitionSeries
+from sdanalytics.model.partition import (
+    COVERAGE_STATES,
+    PARTITION_KEYS,
+    Partition,
+    PartitionSeries,
+    ProfileKey,
+)
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
-from sdanalytics.store.freshness import age_in_days, is_final, is_fresh
+from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.parquet_file import CachedPartition
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COVERAGE_STATES: Final = ("final", "restatable", "empty", "missing", "gone")
+Record = tuple[object, ...]
 
-_DAY: Final = timedelta(1)
+_DAY = timedelta(1)
 
 
 @dataclass(frozen=True)
 class CoverageFilter:
-    """What is looked at; `Selection.of` makes one from whatever a user passes.
+    """The series and days of a coverage; `parse` makes one from a user's parameters.
 
     Attributes
     ----------
     record_type, segment, source, profile_id : str or None
-        None for all that there are.
+        None for all that are stored.
     tactics : tuple of str
-        Empty for all that there are.
+        Empty for all that are stored.
     start, end : datetime.date or None
+        None: from the first day stored; up to yesterday.
     """
 
     record_type: str | None
@@ -60,7 +64,7 @@ class CoverageFilter:
         source: str | None,
         now: datetime,
     ) -> CoverageFilter:
-        """Check what a user asked for; raise `InvalidRequest` for what cannot exist."""
+        """Validate a user's parameters; raise `InvalidRequest` for what cannot exist."""
         query = ReportQuery.parse(
             "campaigns" if record_type is None else record_type,
             date.min if start is None else start,
@@ -69,7 +73,9 @@ class CoverageFilter:
             segment=segment,
         )
         last = query.start if end is None else query.end
-        replace(query, end=last).ensure_not_future(latest_local_date(now), "where it is latest")
+        bounded = replace(query, end=last)
+        today = latest_local_date(now)
+        bounded.ensure_not_future(today, "where it is latest")
         return cls(
             record_type=record_type,
             segment=segment,
@@ -80,125 +86,160 @@ class CoverageFilter:
             end=None if end is None else query.end,
         )
 
-    def lines(self, partitions: Iterable[Partition]) -> list[PartitionSeries]:
-        """The lines that are meant, in order, of a store that has these slices."""
-        theirs = {
-            PartitionSeries.from_partition(partition)
-            for partition in partitions
-            if self._is_theirs(partition)
-        }
-        chosen = {each for each in theirs if self._is_chosen(each)}
+    def series(self, stored: Iterable[PartitionSeries]) -> list[PartitionSeries]:
+        """Return the series to report on, in order, of a store that has these."""
+        of_profiles = [series for series in stored if self._matches_profile(series)]
+        chosen = {series for series in of_profiles if self._matches_report(series)}
         if self.record_type is not None:
-            chosen |= set(self._unknown(self.record_type, theirs, chosen))
+            missing = self._missing_series(self.record_type, of_profiles, chosen)
+            chosen.update(list(missing))
         if self.tactics:
-            chosen = {each._replace(tactic=tactic) for each in chosen for tactic in self.tactics}
-        return sorted(chosen, key=lambda each: [part or "" for part in each])
+            chosen = set(self._with_tactics(chosen))
+        return sorted(chosen, key=_none_first)
 
     def days(self, stored: Collection[date], today: date, history_days: int) -> list[date]:
-        """The days of a line of which these are stored, none of them to come."""
-        kept = min(stored, default=today - history_days * _DAY)
-        first = kept if self.start is None else self.start
-        last = max(today - _DAY, self.start or date.min) if self.end is None else self.end
-        return [first + n * _DAY for n in range((min(last, today) - first).days + 1)]
+        """Return the days to report on, none in the future, of a series that has these stored."""
+        first = self.start
+        if first is None:
+            oldest_available = today - history_days * _DAY
+            first = min(stored, default=oldest_available)
+        last = self.end
+        if last is None:
+            last = today - _DAY
+            if self.start is not None:
+                last = max(last, self.start)
+        last = min(last, today)
+        days: list[date] = []
+        while first <= last:
+            days.append(first)
+            first += _DAY
+        return days
 
-    def _is_theirs(self, partition: Partition) -> bool:
-        return self.source in (None, partition.source) and self.profile_id in (
-            None,
-            partition.profile_id,
-        )
+    def _matches_profile(self, series: PartitionSeries) -> bool:
+        is_source = self.source in (None, series.source)
+        is_profile = self.profile_id in (None, series.profile_id)
+        return is_source and is_profile
 
-    def _is_chosen(self, line: PartitionSeries) -> bool:
-        is_kind = self.record_type in (None, line.record_type)
-        return is_kind and self.segment in (None, line.segment)
+    def _matches_report(self, series: PartitionSeries) -> bool:
+        is_record_type = self.record_type in (None, series.record_type)
+        is_segment = self.segment in (None, series.segment)
+        return is_record_type and is_segment
 
-    def _unknown(
-        self, record_type: str, theirs: Iterable[PartitionSeries], chosen: Iterable[PartitionSeries]
+    def _missing_series(
+        self,
+        record_type: str,
+        stored: Iterable[PartitionSeries],
+        chosen: Iterable[PartitionSeries],
     ) -> Iterator[PartitionSeries]:
-        """Of profiles that have nothing of a record type: both tactics of it."""
-        profiles = {each[:2] for each in theirs}
+        """Yield both tactics of a record type, of those profiles that have nothing of it."""
+        profiles = {series.profile for series in stored}
         if self.source is not None and self.profile_id is not None:
-            profiles.add((self.source, self.profile_id))
-        for profile in profiles - {each[:2] for each in chosen}:
+            named = ProfileKey(self.source, self.profile_id)
+            profiles.add(named)
+        profiles -= {series.profile for series in chosen}
+        for profile in profiles:
             for tactic in TACTICS:
                 yield PartitionSeries(*profile, record_type, self.segment, tactic)
+
+    def _with_tactics(self, chosen: Iterable[PartitionSeries]) -> Iterator[PartitionSeries]:
+        for series in chosen:
+            for tactic in self.tactics:
+                yield series._replace(tactic=tactic)
+
+
+def _none_first(series: PartitionSeries) -> list[str]:
+    return [value or "" for value in series]
 
 
 def build_coverage(
     selection: CoverageFilter,
-    partitions: Collection[Partition],
+    partitions: Iterable[Partition],
     lookup_many: Callable[[Iterable[Partition]], Mapping[Partition, CachedPartition]],
-    zone_of: Callable[[str, str], ZoneInfo],
-    history_days: int,
-    now: datetime,
+    policy_for: Callable[[ProfileKey], FreshnessPolicy],
 ) -> pd.DataFrame:
-    """The frame of `ReportCache.coverage`: a row a line and day.
+    """Build the frame of `ReportCache.coverage`: a row for every day of every series.
 
     Parameters
     ----------
-    selection : Selection
-    pieces : collection of Slice
-        Of which the store has a file.
-    lookup_all, zone_of : callable
-        What is stored of slices; the time zone of a source's profile.
-    history_days : int
-    now : datetime
-        Aware.
+    selection : CoverageFilter
+    partitions : iterable of Partition
+        Those that the store has a file of.
+    lookup_many : callable
+        Reads the metadata of partitions.
+    policy_for : callable
+        Returns the freshness policy of a profile.
     """
     stored: dict[PartitionSeries, set[date]] = {}
     for partition in partitions:
-        stored.setdefault(PartitionSeries.from_partition(partition), set()).add(partition.date)
-    lines = selection.lines(partitions)
-    zones = {whose: zone_of(*whose) for whose in {line[:2] for line in lines}}
-    days: dict[PartitionSeries, list[date]] = {}
-    for line in lines:
-        today = now.astimezone(zones[line[:2]]).date()
-        days[line] = selection.days(stored.get(line, set()), today, history_days)
-    there = ((line, day) for line in lines for day in days[line] if day in stored.get(line, ()))
-    entries = lookup_many(line.partition(day) for line, day in there)
-    rows: list[tuple[Any, ...]] = []
-    for line in lines:
-        for day in days[line]:
-            entry = entries.get(line.partition(day))
-            rows.append((*line, day, *_standing(day, entry, now, zones[line[:2]], history_days)))
-    return _frame(rows)
+        series = PartitionSeries.from_partition(partition)
+        stored.setdefault(series, set()).add(partition.date)
+    policies: dict[ProfileKey, FreshnessPolicy] = {}
+    requested: list[Partition] = []
+    present: list[Partition] = []
+    for series in selection.series(stored):
+        profile = series.profile
+        if profile not in policies:
+            policies[profile] = policy_for(profile)
+        policy = policies[profile]
+        stored_days = stored.get(series, set())
+        days = selection.days(stored_days, policy.today, policy.history_days)
+        for day in days:
+            partition = series.partition(day)
+            requested.append(partition)
+            if day in stored_days:
+                present.append(partition)
+    cached = lookup_many(present)
+    records: list[Record] = []
+    for partition in requested:
+        policy = policies[partition.profile]
+        entry = cached.get(partition)
+        state = _partition_state(partition.date, entry, policy)
+        records.append((*partition, *state))
+    return frame_from_records(records, _coverage_dtypes())
+
+
+def _partition_state(
+    day: date, cached: CachedPartition | None, policy: FreshnessPolicy
+) -> tuple[str, int | None, datetime | None, bool]:
+    """Return the state of a day, its rows, when it was fetched, and whether it is due."""
+    if cached is None:
+        if policy.is_unavailable(day):
+            return "gone", None, None, False
+        return "missing", None, None, True
+    is_due = not policy.is_fresh(day, cached.fetched_at)
+    if not cached.rows:
+        state = "empty"
+    elif policy.is_final(day, cached.fetched_at):
+        state = "final"
+    else:
+        state = "restatable"
+    return state, cached.rows, cached.fetched_at, is_due
+
+
+def _coverage_dtypes() -> dict[str, object]:
+    import pandas as pd
+
+    states = pd.Index(COVERAGE_STATES, dtype="str")
+    dtypes: dict[str, object] = dict.fromkeys(PARTITION_KEYS, "str")
+    dtypes["date"] = "datetime64[s]"
+    dtypes["state"] = pd.CategoricalDtype(states, ordered=True)
+    dtypes["rows"] = "Int64"
+    dtypes["fetched_at"] = "datetime64[us, UTC]"
+    dtypes["is_due"] = "bool"
+    return dtypes
 
 
 def validate_now(now: object) -> datetime:
-    """`now`, if it is an aware datetime."""
+    """Return `now` if it is an aware datetime; else raise `InvalidRequest`."""
     if isinstance(now, datetime) and now.tzinfo is not None:
         return now
-    raise InvalidRequest(f"now={now!r} is no datetime with a time zone")
+    raise InvalidRequest(f"now must be a datetime with a time zone, got {now!r}")
 
 
 def validate_history_days(days: object) -> int:
-    """A number of days that the service may keep."""
+    """Return `days` if it is a number of days; else raise `InvalidRequest`."""
     if isinstance(days, int) and not isinstance(days, bool) and days >= 0:
         return days
-    raise InvalidRequest(f"history_days={days!r} is no whole number of days, such as 60")
-
-
-def _standing(
-    day: date, entry: CachedPartition | None, now: datetime, zone: ZoneInfo, history_days: int
-) -> tuple[str, int | None, datetime | None, bool]:
-    """The state of a day, its rows, when it was fetched, and whether it is due."""
-    if entry is None:
-        is_gone = age_in_days(day, now, zone) > history_days
-        return "gone" if is_gone else "missing", None, None, not is_gone
-    state = "final" if is_final(day, entry.fetched_at, now, zone) else "restatable"
-    is_due = not is_fresh(day, entry.fetched_at, now, zone, history_days)
-    return state if entry.rows else "empty", entry.rows, entry.fetched_at, is_due
-
-
-def _frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    import pandas as pd
-
-    names = [*PARTITION_KEYS, "state", "rows", "fetched_at", "is_due"]
-    values = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-    columns: dict[str, Any] = {name: string_array(values[name]) for name in PARTITION_KEYS}
-    columns["date"] = np.array(values["date"], dtype="datetime64[s]")
-    states = pd.CategoricalDtype(pd.Index(COVERAGE_STATES, dtype="str"), ordered=True)
-    columns["state"] = pd.Categorical(values["state"], dtype=states)
-    columns["rows"] = pd.array(values["rows"], dtype="Int64")
-    columns["fetched_at"] = pd.to_datetime(list(values["fetched_at"]), utc=True).as_unit("us")
-    columns["is_due"] = np.array(values["is_due"], dtype="bool")
-    return pd.DataFrame(columns)
+    raise InvalidRequest(
+        f"history_days must be a whole number of days, such as 60 or 65, got {days!r}"
+    )

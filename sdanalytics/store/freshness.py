@@ -1,32 +1,39 @@
-"""When a stored day has to be asked for again.
+"""How long a stored day is fresh, and when it is fetched again.
 
 Amazon restates what it has reported. Clicks and impressions settle within 3 days of the
 day. Conversions are booked on the day of the ad interaction, arrive up to 14 days later,
 and are restated 1, 7 and 28 days after the conversion: so a day can change until 14 + 28 =
-42 days after it, ever more rarely. The service keeps 60 days (version 2); what it no
-longer has cannot be asked for again.
+42 days after it, ever more rarely. The service keeps 60 days (version 2); older days cannot
+be requested again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-TRAFFIC_SETTLES = 3
+TRAFFIC_SETTLES: Final = 3
 """Days after which clicks and impressions no longer change."""
-CONVERSIONS_ARRIVE = 14
+CONVERSIONS_ARRIVE: Final = 14
 """Days within which conversions are attributed."""
-RESTATEMENT_ENDS = 42
+RESTATEMENT_ENDS: Final = 42
 """Days after which nothing changes any more: 14 to arrive and 28 to be restated."""
 CLOCK_SKEW_TOLERANCE: Final = timedelta(minutes=5)
-"""How far the clocks of machines that share a store may be apart."""
+"""How far the clocks of machines that share a store may differ."""
+_HORIZONS: Final = {
+    "restatable_from": RESTATEMENT_ENDS,
+    "arriving_from": CONVERSIONS_ARRIVE,
+    "traffic_restatable_from": TRAFFIC_SETTLES,
+}
+"""Keys of the frame's metadata, each with the age in days up to which it applies."""
 
 
 def time_to_live(age: int) -> timedelta | None:
-    """How long a report is good that was fetched when its day was `age` days ago.
+    """Return how long a report stays fresh that was fetched when its day was `age` days old.
 
     Parameters
     ----------
@@ -38,7 +45,7 @@ def time_to_live(age: int) -> timedelta | None:
     -------
     timedelta or None
         12 hours while traffic settles, one day while conversions arrive, seven days while
-        they may be restated; None, for good, after that.
+        they may be restated; after that None: for ever.
     """
     if age <= TRAFFIC_SETTLES:
         return timedelta(hours=12)
@@ -49,21 +56,106 @@ def time_to_live(age: int) -> timedelta | None:
     return None
 
 
+@dataclass(frozen=True)
+class FreshnessPolicy:
+    """Decides whether stored days are fresh, final, or out of the service's reach.
+
+    Attributes
+    ----------
+    now : datetime.datetime
+        Aware.
+    zone : ZoneInfo
+        The time zone of the profile.
+    history_days : int
+        How many days back the service reports.
+    """
+
+    now: datetime
+    zone: ZoneInfo
+    history_days: int
+
+    @property
+    def today(self) -> date:
+        """The date in the profile's time zone."""
+        local = self.now.astimezone(self.zone)
+        return local.date()
+
+    def age(self, day: date, moment: datetime) -> int:
+        """Return the age in whole days of `day` at `moment` (an aware datetime)."""
+        return age_in_days(day, moment, self.zone)
+
+    def is_unavailable(self, day: date) -> bool:
+        """Whether the service no longer reports a day."""
+        age = self.age(day, self.now)
+        return age > self.history_days
+
+    def is_final(self, day: date, fetched_at: datetime) -> bool:
+        """Whether a day could not change any more once it was fetched.
+
+        A day fetched in the future, by a clock that was ahead, is never final: its age is
+        unknown.
+        """
+        if self._is_in_future(fetched_at):
+            return False
+        age = self.age(day, fetched_at)
+        return time_to_live(age) is None
+
+    def is_fresh(self, day: date, fetched_at: datetime) -> bool:
+        """Whether a day that was fetched at a moment need not be fetched again now.
+
+        Days that the service no longer has are fresh. A day fetched in the future (beyond
+        `CLOCK_SKEW_TOLERANCE`) is not: the clock was ahead, and how old the day was is
+        unknown.
+
+        Parameters
+        ----------
+        day : datetime.date
+            The day of the report.
+        fetched_at : datetime.datetime
+            Aware.
+        """
+        if self.is_unavailable(day):
+            return True
+        if self._is_in_future(fetched_at):
+            return False
+        age = self.age(day, fetched_at)
+        ttl = time_to_live(age)
+        if ttl is None:
+            return True
+        return self._elapsed(fetched_at) < ttl
+
+    def _is_in_future(self, moment: datetime) -> bool:
+        return self._elapsed(moment) < -CLOCK_SKEW_TOLERANCE
+
+    def _elapsed(self, since: datetime) -> timedelta:
+        """Return the time since a moment, in UTC: local times jump when clocks are changed."""
+        now = self.now.astimezone(UTC)
+        return now - since.astimezone(UTC)
+
+
 def age_in_days(day: date, moment: datetime, zone: ZoneInfo) -> int:
-    """Whole days from `day` to `moment` (an aware datetime), in `zone`."""
-    return (_day_at(moment, zone) - day).days
+    """Return the whole days from `day` to `moment` (an aware datetime), in `zone`."""
+    return (_local_date(moment, zone) - day).days
 
 
+# The partitions of a store have few distinct moments: each is converted once.
 @lru_cache(maxsize=4096)
-def _day_at(moment: datetime, zone: ZoneInfo) -> date:
-    """The day it is then; the slices of a store are asked for it over and over."""
+def _local_date(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
 def restatement_horizons(
     stored: Iterable[tuple[date, datetime]], zone: ZoneInfo
 ) -> dict[str, str | None]:
-    """The first days that could still change after they were fetched, of (day, fetched_at).
+    """Compute the first days that could still change after they were fetched.
+
+    Parameters
+    ----------
+    stored : iterable of (datetime.date, datetime.datetime)
+        Days, each with the moment it was fetched; of a day that occurs several times, the
+        earliest moment counts.
+    zone : ZoneInfo
+        The time zone of the profile.
 
     Returns
     -------
@@ -71,53 +163,22 @@ def restatement_horizons(
         ``restatable_from``, ``arriving_from`` (conversions) and ``traffic_restatable_from``
         (impressions, clicks and cost): ISO days; None when nothing changes any more.
     """
-    ages = {pair[0]: age_in_days(*pair, zone) for pair in sorted(stored, reverse=True)}
-    ends = {
-        "restatable_from": RESTATEMENT_ENDS,
-        "arriving_from": CONVERSIONS_ARRIVE,
-        "traffic_restatable_from": TRAFFIC_SETTLES,
-    }
-    young = {key: [day for day, age in ages.items() if age <= end] for key, end in ends.items()}
-    return {key: min(days).isoformat() if days else None for key, days in young.items()}
+    ages: dict[date, int] = {}
+    for day, fetched_at in sorted(stored, reverse=True):
+        ages[day] = age_in_days(day, fetched_at, zone)
+    horizons: dict[str, str | None] = {}
+    for key, max_age in _HORIZONS.items():
+        first = _first_day_up_to(max_age, ages)
+        horizons[key] = None
+        if first is not None:
+            horizons[key] = first.isoformat()
+    return horizons
 
 
-def is_final(day: date, fetched_at: datetime, now: datetime, zone: ZoneInfo) -> bool:
-    """Whether nothing of a day can have changed any more once it was fetched.
-
-    What was fetched in the future was fetched by a clock that was ahead: its age is not known.
-    """
-    return (
-        not _is_ahead(fetched_at, now) and time_to_live(age_in_days(day, fetched_at, zone)) is None
-    )
-
-
-def is_fresh(
-    day: date, fetched_at: datetime, now: datetime, zone: ZoneInfo, history_days: int
-) -> bool:
-    """Whether what was fetched then need not be asked for again now.
-
-    Parameters
-    ----------
-    day : date
-        The day of the report.
-    fetched_at, now : datetime
-        Aware. What was fetched later than now (`CLOCKS_DIFFER` granted) is not fresh: the
-        clock was ahead, and how old the day was is not known.
-    zone : ZoneInfo
-        The profile's.
-    history_days : int
-        How many days back the service reports: older days cannot be had any newer.
-    """
-    if age_in_days(day, now, zone) > history_days:
-        return True
-    life = time_to_live(age_in_days(day, fetched_at, zone))
-    return not _is_ahead(fetched_at, now) and (life is None or _passed(fetched_at, now) < life)
-
-
-def _is_ahead(fetched_at: datetime, now: datetime) -> bool:
-    return _passed(fetched_at, now) < -CLOCK_SKEW_TOLERANCE
-
-
-def _passed(since: datetime, now: datetime) -> timedelta:
-    """The time between, also while clocks are set back or forth: wall times would hide that."""
-    return now.astimezone(UTC) - since.astimezone(UTC)
+def _first_day_up_to(max_age: int, ages: Mapping[date, int]) -> date | None:
+    """Return the first day that was at most `max_age` days old when it was fetched."""
+    days: list[date] = []
+    for day, age in ages.items():
+        if age <= max_age:
+            days.append(day)
+    return min(days, default=None)

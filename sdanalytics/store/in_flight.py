@@ -256,7 +256,7 @@ class InFlightRegistry:
             traffic = _traffic(row["state"] if row else None)
             before = traffic.to_json()
             result = work(traffic, partial(self._building, run))
-            if traffic.says(before):
+            if traffic.equals_json(before):
                 return [result]
             if is_to_keep:
                 run(_KEEP_PACE, *self._whose, json.dumps(traffic.to_json()))

@@ -1,85 +1,200 @@
-"""Where everything is in a store: partitions, profiles, and back from a path to its partition."""
+"""The paths of a store: from a partition or a profile to its file, and back.
+
+Paths start at the root of the store; their parts are separated by ``/`` on every system.
+"""
 
 from __future__ import annotations
 
 import os
+from calendar import monthrange
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from sdanalytics.model.partition import NO_SEGMENT, PARTITION_KEYS, Partition, PartitionSeries
+from sdanalytics.model.partition import (
+    PARTITION_KEYS,
+    Partition,
+    PartitionSeries,
+    ProfileKey,
+)
 from sdanalytics.store.backends.base import Storage
 
 REPORTS: Final = "reports"
+"""The folder of the partitions."""
 PROFILES: Final = "profiles"
+"""The folder of the profiles."""
+CAMPAIGNS: Final = "campaigns"
+"""The folder of the tactics of campaigns."""
+COMPACTED_DIR: Final = "months"
+"""The folder of the compacted months."""
 REPORT_FILENAME: Final = "report.parquet"
+_MONTH_SUFFIX: Final = ".month"
+_SERIES_KEYS: Final = PARTITION_KEYS[:-1]
 
 
 class InvalidFile(Exception):
-    """A file that is not what its place says; the message tells why."""
+    """A file that is damaged or foreign; the message says why."""
 
 
 CACHE_MISS_ERRORS: Final = (InvalidFile, FileNotFoundError)
-"""What is as if it were not there: it is fetched, and replaces what there is."""
+"""Errors treated as a cache miss: the partition is fetched again and its file replaced."""
 
 
 def partition_path(partition: Partition) -> str:
-    """Where the file of a slice is, from the root of the store."""
-    return series_day_path(PartitionSeries.from_partition(partition), partition.date)
+    """Return the path of a partition's file."""
+    series = PartitionSeries.from_partition(partition)
+    return series_day_path(series, partition.date)
 
 
-def series_day_path(line: PartitionSeries, day: date) -> str:
-    """Where the file of a line's day is."""
-    return f"{REPORTS}/{series_path(line)}/date={day}/{REPORT_FILENAME}"
+def series_day_path(series: PartitionSeries, day: date) -> str:
+    """Return the path of the file of a day of a series."""
+    folder = series_path(series)
+    return f"{REPORTS}/{folder}/date={day}/{REPORT_FILENAME}"
 
 
 @lru_cache(maxsize=1024)
-def series_path(line: PartitionSeries) -> str:
-    """The folder of a line of slices, from that of all."""
-    values = (encode_source(line.source), *line[1:])
-    levels = zip(PARTITION_KEYS, values, strict=False)
-    return "/".join(f"{level}={value or NO_SEGMENT}" for level, value in levels)
+def series_path(series: PartitionSeries) -> str:
+    """Return the folder of a series, relative to the folder of all series."""
+    keys = series.partition(date.min).to_keys()
+    keys["source"] = encode_source(keys["source"])
+    folders: list[str] = []
+    for key in _SERIES_KEYS:
+        value = keys[key]
+        folders.append(f"{key}={value}")
+    return "/".join(folders)
 
 
-def profile_path(source: str, profile_id: str) -> str:
-    """Where the facts of a profile are."""
-    return f"{PROFILES}/source={encode_source(source)}/profile_id={profile_id}.json"
+def profile_path(key: ProfileKey) -> str:
+    """Return the path of a profile's file."""
+    folders = _profile_folders(key)
+    return f"{PROFILES}/{folders}.json"
 
 
-def parse_partition_path(place: str) -> Partition:
-    """The slice whose place, from the root of the store, that is."""
-    values = dict(part.partition("=")[::2] for part in place.split("/")[1:-1])
-    if tuple(values) != PARTITION_KEYS:
-        raise InvalidFile("foreign: no file of the store")
+def tactics_path(key: ProfileKey) -> str:
+    """Return the path of the file with the tactics of a profile's campaigns."""
+    folders = _profile_folders(key)
+    return f"{CAMPAIGNS}/{folders}.json"
+
+
+def profile_reports_path(key: ProfileKey) -> str:
+    """Return the folder of all partitions of a profile."""
+    folders = _profile_folders(key)
+    return f"{REPORTS}/{folders}"
+
+
+def _profile_folders(key: ProfileKey) -> str:
+    source = encode_source(key.source)
+    return f"source={source}/profile_id={key.profile_id}"
+
+
+def parse_partition_path(path: str) -> Partition:
+    """Return the partition that a path belongs to.
+
+    Raises
+    ------
+    InvalidFile
+        When it is not the path of a partition's file.
+    """
+    keys = _parse_hive_folders(path)
+    if tuple(keys) != PARTITION_KEYS:
+        raise InvalidFile("foreign: not a file of the store")
+    keys["source"] = decode_source(keys["source"])
     try:
-        day = date.fromisoformat(values["date"])
+        partition = Partition.from_keys(keys)
     except ValueError:
-        raise InvalidFile("foreign: its folder names no day") from None
-    partition = Partition(
-        source=decode_source(values["source"]),
-        profile_id=values["profile_id"],
-        record_type=values["record_type"],
-        segment=None if values["segment"] == NO_SEGMENT else values["segment"],
-        tactic=values["tactic"],
-        date=day,
-    )
-    if partition_path(partition) != place:
-        raise InvalidFile(f"foreign: what it is of lies in {partition_path(partition)}")
+        raise InvalidFile("foreign: its folder has no valid date") from None
+    expected = partition_path(partition)
+    if path != expected:
+        raise InvalidFile(f"foreign: the file of that partition belongs at {expected}")
     return partition
 
 
+def _parse_hive_folders(path: str) -> dict[str, str]:
+    """Return the keys and values of the folders below the first one."""
+    keys: dict[str, str] = {}
+    parts = path.split("/")
+    for folder in parts[1:-1]:
+        key, _, value = folder.partition("=")
+        keys[key] = value
+    return keys
+
+
+class MonthKey(NamedTuple):
+    """A month of a series: the unit of compaction.
+
+    Attributes
+    ----------
+    series : PartitionSeries
+    name : str
+        Such as ``"2026-10"``.
+    """
+
+    series: PartitionSeries
+    name: str
+
+    @classmethod
+    def from_partition(cls, partition: Partition) -> MonthKey:
+        """Return the month that a partition belongs to."""
+        series = PartitionSeries.from_partition(partition)
+        day = partition.date.isoformat()
+        return cls(series, day[: len("2026-10")])
+
+    @property
+    def path(self) -> str:
+        """The path of its file."""
+        folder = series_path(self.series)
+        return f"{COMPACTED_DIR}/{folder}/{self.name}{_MONTH_SUFFIX}"
+
+    def partitions(self) -> Iterator[Partition]:
+        """Yield the partitions of all days of the month."""
+        first = date.fromisoformat(f"{self.name}-01")
+        _, days = monthrange(first.year, first.month)
+        for day in range(1, days + 1):
+            date_of_month = first.replace(day=day)
+            yield self.series.partition(date_of_month)
+
+
+def parse_month_path(path: str) -> MonthKey:
+    """Return the month that a path belongs to.
+
+    Raises
+    ------
+    InvalidFile
+        When it is not the path of a compacted month.
+    """
+    below = path.removeprefix(f"{COMPACTED_DIR}/")
+    folder, _, filename = below.rpartition("/")
+    name = filename.removesuffix(_MONTH_SUFFIX)
+    first_day = f"{REPORTS}/{folder}/date={name}-01/{REPORT_FILENAME}"
+    partition = parse_partition_path(first_day)
+    month = MonthKey.from_partition(partition)
+    if month.path != path:
+        raise InvalidFile("foreign: not a compacted month")
+    return month
+
+
 def encode_source(source: str) -> str:
-    """A host:port as a folder; on Windows, where names hold no colon, as URLs write it."""
-    return source.replace(":", "%3A") if os.name == "nt" else source
+    """Encode a host:port as a folder name.
+
+    Windows allows no colon in file names: there it is percent-encoded, as in URLs.
+    """
+    if os.name == "nt":
+        return source.replace(":", "%3A")
+    return source
 
 
 def decode_source(folder: str) -> str:
-    """The other way round."""
+    """Decode a folder name written by `encode_source`."""
     return folder.replace("%3A", ":")
 
 
 def list_hive_values(storage: Storage, level: str, folder: str) -> dict[str, str]:
-    """The values of a level that have a folder in this one."""
-    names = storage.list_folders(folder)
-    named = {name.removeprefix(f"{level}="): name for name in names}
-    return {value: f"{folder}/{name}" for value, name in named.items() if value != name}
+    """List the values of a level in a folder, each with the path of its own folder."""
+    prefix = f"{level}="
+    values: dict[str, str] = {}
+    for name in storage.list_folders(folder):
+        if name.startswith(prefix):
+            value = name.removeprefix(prefix)
+            values[value] = f"{folder}/{name}"
+    return values

@@ -1,129 +1,199 @@
-"""Looking after a store: which files are bad, and moving them aside."""
+"""Store maintenance: find invalid files, quarantine them, and remove partitions."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sdanalytics.errors import CacheError
+from sdanalytics.model.frames import frame_from_records
+from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import Storage
-from sdanalytics.store.compaction import COMPACTED_DIR, validate_month
+from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.layout import (
+    COMPACTED_DIR,
     PROFILES,
     REPORTS,
     InvalidFile,
-    decode_source,
+    MonthKey,
     parse_partition_path,
-    profile_path,
+    partition_path,
 )
-from sdanalytics.store.parquet_file import matches_checksum, open_partition, read_columns
-from sdanalytics.store.profile_file import read_profile
+from sdanalytics.store.metadata import MetadataStore
+from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 QUARANTINE_DIR: Final = "damaged"
-"""The folder of a store where bad files are moved to."""
+"""The folder of a store that invalid files are moved to."""
+_VERIFIED_DIRS: Final = (PROFILES, REPORTS, COMPACTED_DIR)
+_PROBLEM_DTYPES: Final = {
+    "path": "str",
+    "problem": "str",
+}
+_MOVED_DTYPES: Final = {
+    "path": "str",
+    "problem": "str",
+    "moved_to": "str",
+}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A bad file, what is wrong with it, and where it is now.
+    """An invalid file.
 
     Attributes
     ----------
-    place : str
-    told : str
+    path : str
+    message : str
+        The reason why it is invalid.
     moved_to : str or None
+        Its path in quarantine; None while it has not been moved.
     """
 
-    place: str
-    told: str
+    path: str
+    message: str
     moved_to: str | None = None
 
 
-def find_problems(storage: Storage) -> Iterator[Problem]:
-    """What is wrong in a store, every file read whole."""
-    for place, *_ in storage.walk(PROFILES, REPORTS, COMPACTED_DIR):
-        told = _problem_of(storage, place)
-        if told is not None:
-            yield Problem(place, told)
+@dataclass(frozen=True)
+class StoreMaintenance:
+    """Maintains the files of a store.
 
-
-def quarantine(storage: Storage) -> list[Problem]:
-    """Move everything that is bad aside, and remove what killed writers have left.
-
-    Raises
-    ------
-    CacheError
-        When that was not possible for a file; it was done for all others.
+    Attributes
+    ----------
+    storage : Storage
     """
-    moved: list[Problem] = []
-    failures: list[CacheError] = []
-    for problem in find_problems(storage):
+
+    storage: Storage
+
+    def verify(self) -> pd.DataFrame:
+        """Return the frame of `ReportCache.verify`: a row for every invalid file."""
+        display_name = self.storage.display_name
+        rows: list[tuple[str, str]] = []
+        for problem in self.find_problems():
+            path = display_name(problem.path)
+            rows.append((path, problem.message))
+        return frame_from_records(rows, _PROBLEM_DTYPES)
+
+    def repair(self) -> pd.DataFrame:
+        """Quarantine invalid files, and return the frame of `ReportCache.repair`.
+
+        Raises
+        ------
+        CacheError
+            When that was not possible for a file; it was done for all others.
+        """
+        display_name = self.storage.display_name
+        rows: list[tuple[str, str, str]] = []
+        for problem in self.quarantine():
+            moved_to = display_name(problem.moved_to or "")
+            path = display_name(problem.path)
+            rows.append((path, problem.message, moved_to))
+        return frame_from_records(rows, _MOVED_DTYPES)
+
+    def find_problems(self) -> Iterator[Problem]:
+        """Read every file whole, and yield those that are invalid."""
+        for path, *_ in self.storage.walk(*_VERIFIED_DIRS):
+            message = self._find_problem(path)
+            if message is not None:
+                yield Problem(path, message)
+
+    def quarantine(self) -> list[Problem]:
+        """Move invalid files to quarantine, and remove the temporary files of killed writers.
+
+        Raises
+        ------
+        CacheError
+            When that was not possible for a file; it was done for all others.
+        """
+        moved: list[Problem] = []
+        failures: list[CacheError] = []
+        for problem in self.find_problems():
+            try:
+                moved += self._move_aside(problem.path)
+            except CacheError as error:
+                failures.append(error)
+        for path in self.storage.stale_temp_files(*_VERIFIED_DIRS):
+            try:
+                self._remove_if_present(path)
+            except CacheError as error:
+                failures.append(error)
+        if failures:
+            raise _combine_errors(failures, moved)
+        return moved
+
+    def remove(self, partitions: Iterable[Partition]) -> int:
+        """Remove partitions; the number of those that were stored."""
+        removed = 0
+        months: dict[MonthKey, None] = {}
+        for partition in partitions:
+            removed += self._remove_if_present(partition_path(partition))
+            months[MonthKey.from_partition(partition)] = None
+        # The copies of removed partitions are invalid in any case: failing to remove them is
+        # no error.
+        for month in months:
+            with contextlib.suppress(CacheError):
+                self._remove_if_present(month.path)
+        return removed
+
+    def _remove_if_present(self, path: str) -> bool:
         try:
-            moved += _move_aside(storage, problem.place)
-        except CacheError as error:
-            failures.append(error)
-    for place in storage.stale_temp_files(PROFILES, REPORTS, COMPACTED_DIR):
+            self.storage.remove(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _find_problem(self, path: str) -> str | None:
+        """Return the reason why a file is invalid; None also when it was removed meanwhile."""
         try:
-            _remove_abandoned(storage, place)
-        except CacheError as error:
-            failures.append(error)
-    if failures:
-        raise _all_of(failures, moved)
-    return moved
+            self._validate(path)
+        except FileNotFoundError:
+            if self.storage.is_broken_link(path):
+                return "a broken link"
+            return None
+        except (InvalidFile, CacheError) as error:
+            return str(error)
+        return None
+
+    def _validate(self, path: str) -> None:
+        folder, _, _ = path.partition("/")
+        if folder == PROFILES:
+            MetadataStore(self.storage).validate_profile(path)
+        elif folder == COMPACTED_DIR:
+            CompactedMonths(self.storage).validate(path)
+        else:
+            self._validate_partition(path)
+
+    def _validate_partition(self, path: str) -> None:
+        partition = parse_partition_path(path)
+        files = PartitionFiles(self.storage)
+        with files.open(partition) as (cached, file):
+            rows = read_columns(file, cached.columns)
+            if not matches_checksum(rows, cached):
+                raise InvalidFile("damaged: its rows differ from those that were stored")
+
+    def _move_aside(self, path: str) -> list[Problem]:
+        """Move a file to quarantine; nothing when a valid one has replaced it meanwhile."""
+        with self.storage.locked(path):
+            message = self._find_problem(path)
+            if message is None:
+                return []
+            unique = secrets.token_hex(6)
+            moved_to = f"{QUARANTINE_DIR}/{path}.{unique}"
+            self.storage.move(path, moved_to)
+        return [Problem(path, message, moved_to)]
 
 
-def _problem_of(storage: Storage, place: str) -> str | None:
-    """What is wrong with a file; None also when it has gone meanwhile."""
-    try:
-        _CHECKS[place.partition("/")[0]](storage, place)
-    except FileNotFoundError:
-        return "a link to nothing" if storage.is_broken_link(place) else None
-    except (InvalidFile, CacheError) as error:
-        return str(error)
-    return None
-
-
-def _check_profile(storage: Storage, place: str) -> None:
-    folder = place.rpartition("/")[0].rpartition("/")[2]
-    source = decode_source(folder.removeprefix("source="))
-    if place != profile_path(source, read_profile(storage, place).profile_id):
-        raise InvalidFile("foreign: it is not where the facts of that profile are kept")
-
-
-def _check_report(storage: Storage, place: str) -> None:
-    with open_partition(storage, parse_partition_path(place)) as (entry, file):
-        if not matches_checksum(read_columns(file, entry.columns), entry):
-            raise InvalidFile("damaged: its rows are not those that were stored")
-
-
-_CHECKS: Final = {PROFILES: _check_profile, REPORTS: _check_report, COMPACTED_DIR: validate_month}
-
-
-def _move_aside(storage: Storage, place: str) -> list[Problem]:
-    """Move a file; nothing when a good one has taken its place meanwhile."""
-    with storage.locked(place):
-        told = _problem_of(storage, place)
-        if told is None:
-            return []
-        aside = f"{QUARANTINE_DIR}/{place}.{secrets.token_hex(6)}"
-        storage.move(place, aside)
-    return [Problem(place, told, aside)]
-
-
-def _remove_abandoned(storage: Storage, place: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        storage.remove(place)
-
-
-def _all_of(failures: list[CacheError], moved: list[Problem]) -> CacheError:
-    """The first failure, which tells of the others, and of what was done nevertheless."""
-    first, *others = failures
-    for other in others:
-        first.add_note(str(other))
-    first.add_note(
-        f"{len(moved)} other files were moved to the folder {QUARANTINE_DIR!r} of the store."
-    )
+def _combine_errors(failures: list[CacheError], moved: list[Problem]) -> CacheError:
+    """Return the first failure, with notes about the others and about what was moved."""
+    first, *rest = failures
+    for error in rest:
+        first.add_note(str(error))
+    count = len(moved)
+    first.add_note(f"{count} other files were moved to the folder {QUARANTINE_DIR!r} of the store.")
     return first

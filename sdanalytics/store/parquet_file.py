@@ -1,57 +1,60 @@
-"""One file of the store: its place, its facts, and its rows."""
+"""The parquet file of a partition: its rows, and the metadata that says where they come from."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import CATALOGUE
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
-from sdanalytics.store.layout import InvalidFile, partition_path
+from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, partition_path
+
+ColumnNames = tuple[str, ...]
 
 SCHEMA_VERSION: Final = 1
+"""The version of the files' metadata."""
 METADATA_KEY: Final = b"sdanalytics"
+"""The key of our JSON in a parquet file's metadata."""
 
 
 @dataclass(frozen=True)
 class CachedPartition:
-    """What the store has of a slice.
+    """A stored partition, as the metadata of its file describes it.
 
     Attributes
     ----------
-    piece : Slice
+    partition : Partition
     path : str
-        Where its file is, as users know the place.
+        The path of its file as users know it.
     size : int
-        Of the file, in bytes.
+        The size of the file in bytes.
     columns : tuple of str
     rows : int
     fetched_at : datetime.datetime
         UTC.
     report_id, api : str
     checksum : str or None
-        Of the rows (`sdanalytics.store.checksum`); None in files of versions that kept none.
-    stamp : Stamp or None
-        Of its file, where a bound month (`sdanalytics.store.compaction`) told all this; None
-        where the
-        file itself did.
+        Of the rows (`sdanalytics.store.checksum`); None in files of versions without checksums.
+    stamp : FileStamp or None
+        Of its file, when this was read from a compacted month
+        (`sdanalytics.store.compaction`); None when it was read from the file itself.
     """
 
     partition: Partition
     path: str
     size: int
-    columns: tuple[str, ...]
+    columns: ColumnNames
     rows: int
     fetched_at: datetime
     report_id: str
@@ -59,139 +62,165 @@ class CachedPartition:
     checksum: str | None
     stamp: FileStamp | None = None
 
-    def has_columns(self, columns: tuple[str, ...]) -> bool:
+    @property
+    def provenance(self) -> Provenance:
+        """The origin of its rows."""
+        return Provenance(self.report_id, self.fetched_at, self.api)
+
+    def has_columns(self, columns: ColumnNames) -> bool:
         """Whether it has all of these columns."""
         return _has_all(self.columns, columns)
 
 
+CachedByPartition = dict[Partition, CachedPartition]
+"""The metadata of stored partitions."""
+PartitionTables = dict[Partition, pa.Table]
+"""The rows of stored partitions."""
+
+
+# Most partitions of a store have the same columns: the comparison is made once.
 @lru_cache(maxsize=256)
-def _has_all(stored: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    """Whether columns have all that are wanted; most slices of a store have the same."""
-    return set(wanted) <= set(stored)
+def _has_all(stored: ColumnNames, requested: ColumnNames) -> bool:
+    return set(requested) <= set(stored)
+
+
+@dataclass(frozen=True)
+class PartitionFiles:
+    """The files of partitions in a store, one at a time.
+
+    Attributes
+    ----------
+    storage : Storage
+    """
+
+    storage: Storage
+
+    def lookup(self, partition: Partition) -> CachedPartition | None:
+        """Read the metadata of a partition; None if it is missing, damaged or foreign.
+
+        Raises
+        ------
+        CacheError
+            When the file cannot be opened: it may be intact, and is not replaced.
+        """
+        try:
+            with self.open(partition) as (cached, _):
+                return cached
+        except CACHE_MISS_ERRORS:
+            return None
+
+    def load(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
+        """Read columns of a partition; None where `lookup` returns None or a page is damaged."""
+        try:
+            with self.open(partition) as (_, file):
+                return read_columns(file, columns)
+        except CACHE_MISS_ERRORS:
+            return None
+
+    @contextlib.contextmanager
+    def open(self, partition: Partition) -> Iterator[tuple[CachedPartition, pq.ParquetFile]]:
+        """Open the file of a partition: its metadata, and the file to read rows from.
+
+        Raises
+        ------
+        InvalidFile
+            When it is damaged, foreign, or of another partition.
+        FileNotFoundError
+            When there is none.
+        CacheError
+            When it cannot be opened, which does not mean that it is bad.
+        """
+        path = partition_path(partition)
+        with self.storage.open(path) as raw:
+            file, json_metadata = open_parquet(raw)
+            metadata = _parse_metadata(json_metadata)
+            display_path = self.storage.display_name(path)
+            cached = _cached_partition(partition, display_path, raw.size(), metadata)
+            _validate(cached, metadata, file)
+            yield cached, file
+
+
+def _parse_metadata(json_metadata: bytes) -> Any:
+    try:
+        return json.loads(json_metadata)
+    except (ValueError, RecursionError) as error:
+        raise InvalidFile(f"damaged: {error}") from None
+
+
+def _cached_partition(partition: Partition, path: str, size: int, metadata: Any) -> CachedPartition:
+    try:
+        return CachedPartition(
+            partition=partition,
+            path=path,
+            size=size,
+            columns=tuple(metadata["columns"]),
+            rows=int(metadata["rows"]),
+            fetched_at=datetime.fromisoformat(metadata["fetched_at"]),
+            report_id=str(metadata["report_id"]),
+            api=str(metadata["api"]),
+            checksum=metadata.get("checksum"),
+        )
+    except KeyError as missing:
+        raise InvalidFile(f"foreign: its metadata lacks {missing}") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidFile(f"damaged: {error}") from None
+
+
+def _validate(
+    cached: CachedPartition, metadata: Mapping[str, object], file: pq.ParquetFile
+) -> None:
+    """Raise `InvalidFile` when a file is not what its metadata and its path say."""
+    version = metadata.get("schema")
+    if version != SCHEMA_VERSION:
+        raise InvalidFile(f"written by another version: schema {version}")
+    request = metadata.get("request")
+    if request != _partition_metadata(cached.partition):
+        raise InvalidFile(f"foreign: it is the file of {request}")
+    if cached.fetched_at.tzinfo is None:
+        raise InvalidFile("foreign: its fetched_at has no time zone")
+    if not _has_expected_schema(cached, file.schema_arrow):
+        raise InvalidFile("its columns differ from those of its metadata or of the catalogue")
+    rows = file.metadata.num_rows
+    if rows != cached.rows:
+        raise InvalidFile(f"damaged: it has {rows} rows instead of {cached.rows}")
+
+
+def _has_expected_schema(cached: CachedPartition, schema: pa.Schema) -> bool:
+    names = tuple(schema.names)
+    if names != cached.columns:
+        return False
+    is_expected: bool = schema.equals(_catalogue_schema(names))
+    return is_expected
+
+
+# A year of files shares one schema.
+@lru_cache(maxsize=64)
+def _catalogue_schema(columns: ColumnNames) -> pa.Schema:
+    """Return the schema of those columns that the catalogue has."""
+    known = [column for column in columns if column in CATALOGUE]
+    return arrow_schema(known)
 
 
 def write_partition(
-    file: IO[bytes],
-    partition: Partition,
-    table: pa.Table,
-    *,
-    report_id: str,
-    fetched_at: str,
-    api: str,
+    file: IO[bytes], partition: Partition, table: pa.Table, provenance: Provenance
 ) -> None:
-    """Write a slice's table, with the facts about it, as parquet."""
-    facts = {
-        "request": _request(partition),
+    """Write a partition's table and its metadata as parquet."""
+    metadata = {
+        "request": _partition_metadata(partition),
         "columns": table.column_names,
         "rows": table.num_rows,
-        "report_id": report_id,
-        "fetched_at": fetched_at,
-        "api": api,
+        "report_id": provenance.report_id,
+        "fetched_at": provenance.fetched_at.astimezone(UTC).isoformat(),
+        "api": provenance.api,
         "schema": SCHEMA_VERSION,
         "checksum": table_checksum(table),
     }
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(facts).encode()})
+    json_metadata = json.dumps(metadata).encode()
+    table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
-@contextlib.contextmanager
-def open_partition(
-    storage: Storage, partition: Partition
-) -> Iterator[tuple[CachedPartition, pq.ParquetFile]]:
-    """What the file of a slice says of itself, and the file, if it is a report of that slice.
-
-    Raises
-    ------
-    Unusable
-        When it is damaged, foreign, or of another slice.
-    FileNotFoundError
-        When it is not there.
-    CacheError
-        When it cannot be opened: then it is not known to be bad.
-    """
-    place = partition_path(partition)
-    with storage.open(place) as raw:
-        file, metadata = open_parquet(raw)
-        try:
-            facts = json.loads(metadata)
-            entry = CachedPartition(
-                partition=partition,
-                path=storage.display_name(place),
-                size=raw.size(),
-                columns=tuple(facts["columns"]),
-                rows=int(facts["rows"]),
-                fetched_at=datetime.fromisoformat(facts["fetched_at"]),
-                report_id=str(facts["report_id"]),
-                api=str(facts["api"]),
-                checksum=facts.get("checksum"),
-            )
-        except KeyError as missing:
-            raise InvalidFile(f"foreign: its metadata lack {missing}") from None
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InvalidFile(f"damaged: {error}") from None
-        _check(entry, facts, file.schema_arrow, file.metadata.num_rows)
-        yield entry, file
-
-
-def open_parquet(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
-    """A file of the store as parquet, and what we wrote into its metadata.
-
-    Raises
-    ------
-    Unusable
-        When it is neither.
-    """
-    try:
-        file = pq.ParquetFile(raw, page_checksum_verification=True)
-        return file, (file.metadata.metadata or {})[METADATA_KEY]
-    except KeyError as missing:
-        raise InvalidFile(f"foreign: its metadata lack {missing}") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidFile(f"damaged: {error}") from None
-
-
-def _check(entry: CachedPartition, facts: dict[str, object], schema: pa.Schema, rows: int) -> None:
-    if facts.get("schema") != SCHEMA_VERSION:
-        raise InvalidFile(f"written by another version: schema {facts.get('schema')}")
-    if facts.get("request") != _request(entry.partition):
-        raise InvalidFile(f"in a wrong place: it is {facts.get('request')}")
-    if entry.fetched_at.tzinfo is None:
-        raise InvalidFile("foreign: the time it was fetched has no zone")
-    if tuple(schema.names) != entry.columns or not schema.equals(_schema_of(entry.columns)):
-        raise InvalidFile("its columns are not those that its metadata and the catalogue say")
-    if rows != entry.rows:
-        raise InvalidFile(f"damaged: {rows} rows instead of {entry.rows}")
-
-
-@lru_cache(maxsize=64)
-def _schema_of(columns: tuple[str, ...]) -> pa.Schema:
-    """The schema of those columns that the catalogue has; a year's files share one."""
-    return arrow_schema([column for column in columns if column in CATALOGUE])
-
-
-def read_columns(
-    file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True
-) -> pa.Table:
-    """These columns of a file that is open; by Arrow's threads, unless it is one of many.
-
-    Raises
-    ------
-    Unusable
-        When a page is damaged, or a column is not there.
-    """
-    try:
-        table = file.read(columns=list(columns), use_threads=use_threads).select(list(columns))
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise InvalidFile(f"damaged: {error}") from None
-    return table.replace_schema_metadata(None)
-
-
-def matches_checksum(rows: pa.Table, entry: CachedPartition) -> bool:
-    """Whether rows are those that were stored, as far as the entry has a checksum of them."""
-    return entry.checksum in (None, table_checksum(rows))
-
-
-def _request(partition: Partition) -> dict[str, str | None]:
+def _partition_metadata(partition: Partition) -> dict[str, str | None]:
     return {
         "source": partition.source,
         "profile_id": partition.profile_id,
@@ -200,3 +229,47 @@ def _request(partition: Partition) -> dict[str, str | None]:
         "tactic": partition.tactic,
         "date": partition.date.isoformat(),
     }
+
+
+def open_parquet(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
+    """Open a file of the store as parquet, and return it with our JSON in its metadata.
+
+    Raises
+    ------
+    InvalidFile
+        When it is not parquet, or has no metadata of ours.
+    """
+    try:
+        file = pq.ParquetFile(raw, page_checksum_verification=True)
+        metadata = file.metadata.metadata or {}
+        return file, metadata[METADATA_KEY]
+    except KeyError as missing:
+        raise InvalidFile(f"foreign: its metadata lacks {missing}") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InvalidFile(f"damaged: {error}") from None
+
+
+def read_columns(
+    file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True
+) -> pa.Table:
+    """Read columns of an open file, by Arrow's threads unless many files are read at a time.
+
+    Raises
+    ------
+    InvalidFile
+        When a page is damaged, or a column is missing.
+    """
+    names = list(columns)
+    try:
+        table = file.read(columns=names, use_threads=use_threads)
+        selected = table.select(names)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise InvalidFile(f"damaged: {error}") from None
+    return selected.replace_schema_metadata(None)
+
+
+def matches_checksum(rows: pa.Table, cached: CachedPartition) -> bool:
+    """Whether rows are those that were stored; True for files without a checksum."""
+    if cached.checksum is None:
+        return True
+    return cached.checksum == table_checksum(rows)

@@ -35,18 +35,19 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import PARTITION_KEYS, Partition
 from sdanalytics.store.backends.base import Storage
-from sdanalytics.store.compaction import MonthKey, compacted_rows
+from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.layout import (
     REPORT_FILENAME,
     REPORTS,
     InvalidFile,
+    MonthKey,
     decode_source,
     list_hive_values,
     parse_partition_path,
     partition_path,
 )
-from sdanalytics.store.parquet_file import open_partition, read_columns
-from sdanalytics.store.reader import load_many_from, stat_partitions
+from sdanalytics.store.parquet_file import PartitionFiles, read_columns
+from sdanalytics.store.reader import PartitionReader, load_many_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -283,9 +284,10 @@ def read_batches(
     """
     # One that all have is read in any case: a table without columns forgets how many rows it has.
     names = [*dict.fromkeys([*columns.names, *identity_columns(partitions[0].record_type)[:1]])]
-    bound, own = partial(compacted_rows, columns=names), partial(_own_rows, columns=names)
-    there = stat_partitions(storage, partitions)
-    tables = load_many_from(there, (), partial(bound, storage), partial(own, storage), threads=1)
+    bound = partial(CompactedMonths(storage).rows, columns=names)
+    own = partial(_own_rows, storage, columns=names)
+    there = PartitionReader(storage).stat(partitions)
+    tables = load_many_from(there, (), bound, own, threads=1)
     batches: list[pa.RecordBatch] = []
     for partition in partitions:
         if (stored := tables.get(partition)) is not None:
@@ -297,7 +299,7 @@ def read_batches(
 def _own_rows(storage: Storage, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
     """What the file of a slice has of these columns; None where there is none."""
     try:
-        with open_partition(storage, partition) as (entry, file):
+        with PartitionFiles(storage).open(partition) as (entry, file):
             return read_columns(file, [name for name in columns if name in entry.columns])
     except FileNotFoundError:
         return None

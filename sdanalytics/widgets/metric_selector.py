@@ -10,11 +10,11 @@ import ipywidgets as ipw
 import traitlets
 
 from sdanalytics.analysis.kpi_definitions import KPIS
+from sdanalytics.model.metric_validation import validate_metrics
 from sdanalytics.model.metrics import (
     CATALOGUE,
     default_metrics,
     sort_by_catalogue,
-    validate_metrics,
 )
 from sdanalytics.widgets.components import close_tree, dropdown, hbox, text_html
 from sdanalytics.widgets.metric_presets import (

@@ -7,13 +7,15 @@ from datetime import date
 from typing import Any, Final
 
 from sdanalytics._core.deadline import Deadline
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.profiles import list_profiles
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
-from sdanalytics.fetch.options import validate_cache, validate_client
+from sdanalytics.fetch.options import validate_client
 from sdanalytics.model.profile import Profile
 from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.cache import validate_cache
 from sdanalytics.widgets.code_generation import (
     CacheOption,
     cache_expression,
@@ -190,7 +192,7 @@ def _load_profiles(client: Client) -> tuple[dict[str, Profile], str]:
     """Return the profiles of the login by id, and the last problem with them, if any."""
     deadline = Deadline(client.clock, PROFILES_TIMEOUT)
     try:
-        documents = client.within(deadline).list_profiles()
+        documents = list_profiles(open_session(client, deadline))
     except SDAnalyticsError as error:
         return {}, f"the profiles cannot be listed: {error}"
     profiles = {}

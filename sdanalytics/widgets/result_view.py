@@ -20,7 +20,7 @@ from sdanalytics.analysis.summarize import summarize
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
-from sdanalytics.plots.style import metric_label
+from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.widgets.components import alert_html, dropdown, hbox, status_html, text_html
 from sdanalytics.widgets.result_table import create_table
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, ReportRequest
+from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
@@ -58,7 +59,8 @@ class ProtocolV2:
         oldest: date,
         limiter_state: LimiterStateStore | None,
     ) -> None:
-        self._client = client.within(deadline, limiter_state)
+        self._session = open_session(client, deadline, limiter_state)
+        self._reporting = ReportingV2(self._session)
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Return one report for each partition, newest first."""
@@ -70,7 +72,7 @@ class ProtocolV2:
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""
-        return self._client.create_delay()
+        return self._session.create_delay()
 
     def create(self, batch: ReportBatch) -> str:
         """Request the report of a partition; return its id."""
@@ -81,11 +83,11 @@ class ProtocolV2:
             tactic=partition.tactic,
             segment=partition.segment,
         )
-        return self._client.request_report(partition.record_type, request).reportId
+        return self._reporting.create(partition.record_type, request).reportId
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
-        report = self._client.get_report_status(report_id)
+        report = self._reporting.get(report_id)
         return check_ready(
             report_id,
             report.status,
@@ -105,14 +107,14 @@ class ProtocolV2:
 
     def download(self, report_id: str) -> bytes:
         """Download the payload of a report that is ready."""
-        return self._client.download_report(report_id)
+        return self._reporting.download(report_id)
 
     def split_payload(
         self, batch: ReportBatch, columns: Sequence[str], payload: bytes
     ) -> dict[Partition, pa.Table]:
         """Parse a payload, which holds one partition."""
         [partition] = batch.partitions
-        return {partition: read_payload(payload, columns, self._client.largest_report)}
+        return {partition: read_payload(payload, columns, self._session.max_report_bytes)}
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Return False: version 2 builds whatever was requested."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
 from sdanalytics.errors import ApiError, NotReady, ReportTooOld
 from sdanalytics.fetch.polling import backoff_intervals
@@ -34,7 +34,7 @@ from sdanalytics.fetch.protocols.v3_request import (
     unknown_tactic_partitions,
 )
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
 
 FIRST_POLL_INTERVAL: Final = 1.0
@@ -59,12 +59,10 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGN
 class CampaignTacticStore(Protocol):
     """Stores the tactics of campaigns by campaign id."""
 
-    def campaign_tactics(self, source: str, profile_id: str) -> Mapping[int, str]:
+    def campaign_tactics(self, key: ProfileKey) -> Mapping[int, str]:
         """Return those that are stored."""
 
-    def store_campaign_tactics(
-        self, source: str, profile_id: str, tactics: Mapping[int, str]
-    ) -> None:
+    def store_campaign_tactics(self, key: ProfileKey, tactics: Mapping[int, str]) -> None:
         """Store them."""
 
 
@@ -94,8 +92,8 @@ class ProtocolV3:
         oldest: date,
         limiter_state: LimiterStateStore | None,
     ) -> None:
-        self._client = client.within(deadline, limiter_state)
-        self._reporting = ReportingV3(self._client)
+        self._session = open_session(client, deadline, limiter_state)
+        self._reporting = ReportingV3(self._session)
         self._store = store
         self._oldest = oldest
         self._campaigns_loaded = False
@@ -106,7 +104,7 @@ class ProtocolV3:
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""
-        return self._client.create_delay()
+        return self._session.create_delay()
 
     def create(self, batch: ReportBatch) -> str:
         """Request a report; return its id, or that of the same report that is in flight."""
@@ -127,7 +125,7 @@ class ProtocolV3:
         report = self._reporting.get(report_id)
         reason = report.get("failureReason")
         if reason:
-            reason = self._client.clean(str(reason))
+            reason = self._session.redact(str(reason))
         return check_ready(
             report_id,
             report["status"],
@@ -149,7 +147,7 @@ class ProtocolV3:
         body = None
         link = report.get("url")
         if link:
-            body = self._client.from_storage(str(link), report_id)
+            body = self._session.download_url(str(link), report_id)
         start = str(report.get("startDate"))
         end = str(report.get("endDate"))
         return DownloadedReport(body, start, end)
@@ -162,13 +160,13 @@ class ProtocolV3:
         The tactic of a campaign is in the list of campaigns; of campaigns that are not listed it
         is `unknown`. Days that the batch does not have are left out.
         """
-        rows = read_rows(payload, columns, self._client.largest_report)
+        rows = read_rows(payload, columns, self._session.max_report_bytes)
         partitions = [*unknown_tactic_partitions(batch.partitions), *batch.partitions]
         return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Have the service stop building a report."""
-        ReportingV3(self._client.within(deadline)).delete(report_id)
+        ReportingV3(self._session.bind(deadline)).delete(report_id)
         return True
 
     def _find_duplicate(self, error: ApiError, body: JsonObject) -> dict[str, Any]:
@@ -185,14 +183,14 @@ class ProtocolV3:
 
     def _lookup_tactics(self, campaign_ids: Array) -> list[str]:
         """Return the tactic of each campaign; load the list of campaigns when one is unknown."""
-        profile = self._client.source, self._client.profile_id
-        known = self._store.campaign_tactics(*profile)
+        key = self._session.key
+        known = self._store.campaign_tactics(key)
         ids = campaign_ids.tolist()
         needed = set(ids) - {NO_CAMPAIGN_ID}
         if not self._campaigns_loaded and not needed <= set(known):
             listed = parse_campaign_tactics(self._reporting.campaigns())
             known = {**known, **listed}
-            self._store.store_campaign_tactics(*profile, known)
+            self._store.store_campaign_tactics(key, known)
             self._campaigns_loaded = True
         return [known.get(campaign_id, UNKNOWN_TACTIC) for campaign_id in ids]
 

@@ -1,1 +1,1 @@
-"""The advertisers that the sandbox makes up, and the reports about them."""
+"""The made-up advertisers of the sandbox, and the reports about them."""

@@ -1,0 +1,9 @@
+from .calendar_heatmap import calendar as calendar
+from .coverage_grid import coverage as coverage
+from .efficiency_bubbles import efficiency as efficiency
+from .funnel_bars import funnel as funnel
+from .halo_heatmap import halo as halo
+from .top_bars import top as top
+from .trend_lines import trend as trend
+
+__all__: list[str]

@@ -1,0 +1,158 @@
+"""The figure `efficiency`: cost against sales, as bubbles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import PathCollection
+
+from sdanalytics.analysis.kpi_definitions import metric_unit
+from sdanalytics.plots.bubble_labels import label_bubbles
+from sdanalytics.plots.metric_labels import axis_title, metric_label
+from sdanalytics.plots.name_labels import short_labels
+from sdanalytics.plots.number_format import format_number, format_number_axis
+from sdanalytics.plots.plot_data import FloatArray, aggregate_groups, to_float_array
+from sdanalytics.plots.style import (
+    OTHER_COLOR,
+    PALETTE,
+    Style,
+    add_caption,
+    draw_empty,
+    ensure_axes,
+    merge_artist_kwargs,
+    style_axes,
+)
+from sdanalytics.plots.target_lines import default_targets, draw_targets, parse_targets
+
+_MIN_AREA: Final = 20
+"""The area of the smallest bubbles, in square points."""
+_AREA_RANGE: Final = 380
+"""Square points that the largest bubble has in addition."""
+
+
+def efficiency(
+    data: pd.DataFrame,
+    metric: str = "sales",
+    *,
+    by: str = "campaignName",
+    size: str = "orders",
+    acos: float | Sequence[float] | None = None,
+    roas: float | Sequence[float] | None = None,
+    n: int = 8,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw cost against sales as bubbles; those above a line return more than its ROAS.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        From `fetch_report` or `summarize`.
+    metric : str
+        The return on the cost: a metric or KPI.
+    by : str
+        A column: draws a bubble for each of its values.
+    size : str
+        A metric: the area of the bubbles.
+    acos, roas : float or sequence of float, optional
+        Targets to draw as lines (`acos` as a fraction: 0.25); a few round ROAS by default.
+        Only for ``metric="sales"`` or other money.
+    n : int
+        The maximum number of bubbles that are named: those of the largest cost.
+    ax : matplotlib.axes.Axes, optional
+        The axes to draw in; those of a new figure by default.
+    **kwargs
+        Passed to `matplotlib.axes.Axes.scatter`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes with the bubbles.
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame does not have the columns for the metrics, or a target is not above 0.
+    """
+    targets = parse_targets(acos, roas, metric)
+    bubbles = _compute_bubbles(data, metric, by, size, n)
+    with ensure_axes(ax) as ax:
+        if not bubbles.names:
+            return draw_empty(ax, has_rows=len(data) > 0)
+        points = _draw_bubbles(ax, bubbles, kwargs)
+        _set_limits(ax, bubbles.returns)
+        _format_metric_axis(ax.xaxis, data, "cost")
+        _format_metric_axis(ax.yaxis, data, metric)
+        style_axes(ax)
+        if metric_unit(metric) == "currency":
+            targets = targets or default_targets(bubbles.costs, bubbles.returns)
+            draw_targets(ax, targets)
+        _add_size_caption(ax, bubbles.sizes, size)
+        label_bubbles(ax, points, short_labels(bubbles.names[:n]))
+        return ax
+
+
+class _Bubbles(NamedTuple):
+    """The bubbles of a figure, the largest by cost first."""
+
+    names: list[Any]
+    costs: FloatArray
+    returns: FloatArray
+    sizes: FloatArray
+
+
+def _compute_bubbles(data: pd.DataFrame, metric: str, by: str, size: str, n: int) -> _Bubbles:
+    table = aggregate_groups(data, by, ["cost", metric, size], n)
+    table = table.dropna(subset=["cost", metric])
+    sizes = to_float_array(table[size])
+    return _Bubbles(
+        names=table.index.tolist(),
+        costs=to_float_array(table["cost"]),
+        returns=to_float_array(table[metric]),
+        sizes=np.nan_to_num(sizes),
+    )
+
+
+def _draw_bubbles(ax: Axes, bubbles: _Bubbles, kwargs: Style) -> PathCollection:
+    style: Style = {
+        "alpha": 0.6,
+        "edgecolor": "white",
+        "s": _areas(bubbles.sizes),
+    }
+    if "c" not in kwargs:
+        style["color"] = PALETTE[0]
+    bubble_kwargs = merge_artist_kwargs(style, kwargs, PathCollection)
+    return ax.scatter(bubbles.costs, bubbles.returns, **bubble_kwargs)
+
+
+def _areas(sizes: FloatArray) -> FloatArray:
+    sizes = np.abs(sizes)
+    largest = sizes.max() or 1.0
+    areas: FloatArray = _MIN_AREA + _AREA_RANGE * sizes / largest
+    return areas
+
+
+def _set_limits(ax: Axes, returns: FloatArray) -> None:
+    """Start both axes at 0; where returns are negative, draw a line at 0 instead."""
+    ax.margins(0.12)
+    ax.set_xlim(left=0)
+    if returns.min() >= 0:
+        ax.set_ylim(bottom=0)
+    else:
+        ax.axhline(0, color=OTHER_COLOR, linewidth=0.8)
+
+
+def _format_metric_axis(axis: Axis, data: pd.DataFrame, metric: str) -> None:
+    format_number_axis(axis, metric_unit(metric))
+    axis.set_label_text(axis_title(data, metric))
+
+
+def _add_size_caption(ax: Axes, sizes: FloatArray, size: str) -> None:
+    label = metric_label(size)
+    largest = format_number(sizes.max(), metric_unit(size))
+    add_caption(ax, f"area: {label}, up to {largest}")

@@ -1,0 +1,35 @@
+"""Metrics as titles of axes; without matplotlib, so that the widgets load fast."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.analysis.metadata import frame_metadata
+
+
+def metric_label(metric: str) -> str:
+    """Return a metric's name: Amazon's as it is, a KPI's in its usual spelling."""
+    if metric in KPIS:
+        return KPIS[metric].label
+    return metric
+
+
+def axis_title(data: pd.DataFrame, metric: str) -> str:
+    """Return a metric's name, with the currency of money."""
+    label = metric_label(metric)
+    if metric_unit(metric) != "currency":
+        return label
+    currency = frame_currency(data)
+    if not currency:
+        return label
+    return f"{label} ({currency})"
+
+
+def frame_currency(data: pd.DataFrame) -> str | None:
+    """Return the currency of a frame's money, or None if it is unknown."""
+    if "currency" in data:
+        currencies = data["currency"].dropna()
+        if len(currencies):
+            return str(currencies.iloc[0])
+    return frame_metadata(data).get("currency")

@@ -1,0 +1,123 @@
+"""Numbers in figures: values as text, and ticks of numeric axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from matplotlib.axis import Axis
+from matplotlib.ticker import Formatter, MaxNLocator
+
+_MISSING: Final = "missing"
+_TEN_THOUSAND: Final = 1e4
+_MILLION: Final = 1e6
+_MAX_DECIMALS: Final = 6
+_TICK_STEPS: Final = (1, 2, 2.5, 5, 10)
+_MAX_TICK_INTERVALS: Final = 5
+
+
+def format_number(value: float, unit: str = "", *, short: bool = False) -> str:
+    """Format a value with thousands separators, and fractions as per cent.
+
+    `short` is for small cells: it shortens tens of thousands, too.
+    """
+    if value != value:
+        return _MISSING
+    if unit == "fraction":
+        return _format_percent(value)
+    size = abs(value)
+    if size >= _MILLION:
+        millions = f"{value / _MILLION:,.2f}"
+        return _strip_zeros(millions) + "M"
+    if short and size >= _TEN_THOUSAND:
+        thousands = value / 1000
+        return f"{thousands:,.0f}k"
+    is_whole = size >= 10 or value == int(value)
+    decimals = 0 if is_whole else 2
+    return f"{value:,.{decimals}f}"
+
+
+def _format_percent(value: float) -> str:
+    size = abs(value)
+    if size >= 0.2:
+        decimals = 0
+    elif size >= 0.02:
+        decimals = 1
+    else:
+        decimals = 2
+    percent = 100 * value
+    text = f"{percent:,.{decimals}f}"
+    return _strip_zeros(text) + "%"
+
+
+def _strip_zeros(number: str) -> str:
+    """Remove zeros at the end of the decimals."""
+    if "." not in number:
+        return number
+    number = number.rstrip("0")
+    return number.rstrip(".")
+
+
+def format_number_axis(axis: Axis, unit: str) -> None:
+    """Set few round ticks, for counts at whole numbers."""
+    axis.set_major_locator(number_locator(unit))
+    axis.set_major_formatter(NumberFormatter(unit))
+
+
+def number_locator(unit: str) -> MaxNLocator:
+    """Return a locator of few round ticks, for counts at whole numbers."""
+    is_count = unit == "count"
+    return MaxNLocator(_MAX_TICK_INTERVALS, steps=_TICK_STEPS, integer=is_count)
+
+
+class NumberFormatter(Formatter):
+    """Ticks with as many decimals as it takes to distinguish them.
+
+    Parameters
+    ----------
+    unit : str
+        As of `metric_unit`: fractions are shown as per cent.
+    """
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        """Format a single tick."""
+        return self.format_ticks([value])[0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Format all ticks of an axis alike."""
+        scale, suffix = self._choose_scale(values)
+        scaled = [value * scale for value in values]
+        decimals = _needed_decimals(scaled)
+        labels = []
+        for value in scaled:
+            number = f"{value:,.{decimals}f}"
+            labels.append(number + suffix)
+        return labels
+
+    def _choose_scale(self, values: Sequence[float]) -> tuple[float, str]:
+        if self._unit == "fraction":
+            return 100.0, "%"
+        largest = max(map(abs, values), default=0.0)
+        if largest >= _MILLION:
+            return 1 / _MILLION, "M"
+        return 1.0, ""
+
+
+def _needed_decimals(values: Sequence[float]) -> int:
+    for decimals in range(_MAX_DECIMALS):
+        if _are_exact(values, decimals):
+            return decimals
+    return _MAX_DECIMALS
+
+
+def _are_exact(values: Sequence[float], decimals: int) -> bool:
+    """Return whether the given decimals show the values without a visible error."""
+    tolerance = 1e-4 * 10**-decimals
+    for value in values:
+        error = round(value, decimals) - value
+        if not abs(error) < tolerance:  # NaN is not exact, either
+            return False
+    return True

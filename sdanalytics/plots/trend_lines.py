@@ -1,0 +1,149 @@
+"""The figure `trend`: a metric over time, as lines."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.plots.date_axis import format_date_axis
+from sdanalytics.plots.legends import add_line_legend
+from sdanalytics.plots.metric_labels import axis_title
+from sdanalytics.plots.name_labels import short_labels
+from sdanalytics.plots.number_format import format_number_axis
+from sdanalytics.plots.plot_data import to_float_array
+from sdanalytics.plots.restatement import shade_restatable
+from sdanalytics.plots.style import (
+    OTHER_COLOR,
+    PALETTE,
+    Style,
+    add_caption,
+    draw_empty,
+    ensure_axes,
+    merge_artist_kwargs,
+    style_axes,
+)
+from sdanalytics.plots.trend_data import TrendData, trend_data
+
+_LEGEND_COLUMNS: Final = 2
+_ROWS_WITHOUT_LEGEND: Final = 9
+"""The height of the axes, in rows of the legend."""
+_DASHES: Final = ("-", "--", ":")
+"""Line styles: each is used with all colours before the next one."""
+_MARK_HEIGHT: Final = 0.985
+"""The position of marks of undefined ratios, as a share of the axes."""
+
+
+def trend(
+    data: pd.DataFrame,
+    metric: str = "cost",
+    *,
+    by: str | None = None,
+    n: int = 5,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a metric over time; days that Amazon may still restate are lighter.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        With a column `date`. Days without rows are a gap in the line.
+    metric : str
+        A metric or KPI.
+    by : str, optional
+        A column: draws a line for each of its `n` largest values (for ratios: the largest by
+        cost), and one for all others together.
+    n : int
+        The maximum number of lines, not counting the one for the others.
+    ax : matplotlib.axes.Axes, optional
+        The axes to draw in; those of a new figure by default.
+    **kwargs
+        Passed to `matplotlib.axes.Axes.plot`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes with the lines.
+
+    Raises
+    ------
+    InvalidRequest
+        When the frame does not have the columns for the metric; the message says which
+        `metrics=` to fetch.
+    """
+    lines = trend_data(data, metric, by, n)
+    values = lines.values
+    legend_rows = len(lines.names) // _LEGEND_COLUMNS
+    with ensure_axes(ax, rows=legend_rows + _ROWS_WITHOUT_LEGEND) as ax:
+        if values.isna().all(axis=None):
+            return draw_empty(ax, has_rows=not values.empty)
+        _draw_lines(ax, lines, n, kwargs)
+        _format_trend_axes(ax, data, metric)
+        shade_restatable(ax, data, metric, pd.DatetimeIndex(values.index))
+        if lines.undefined_ratio is not None:
+            _mark_undefined_ratios(ax, lines.undefined_ratio, metric, n)
+        if by is not None:
+            add_line_legend(ax)
+        return ax
+
+
+def _draw_lines(ax: Axes, lines: TrendData, n: int, kwargs: Style) -> None:
+    labels = short_labels(lines.names)
+    days = lines.values.index
+    for rank, column in enumerate(lines.values):
+        style = _line_style(rank, n)
+        style["label"] = labels[rank]
+        line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
+        values = to_float_array(lines.values[column])
+        ax.plot(days, values, **line_kwargs)
+
+
+def _line_style(rank: int, n: int) -> Style:
+    """Return the style of a line; the one after the n largest is that of all others."""
+    color = OTHER_COLOR
+    dashes = "-"
+    if rank != n:
+        dash_number, color_number = divmod(rank, len(PALETTE))
+        color = PALETTE[color_number]
+        dashes = _DASHES[dash_number % len(_DASHES)]
+    return {
+        "color": color,
+        "linestyle": dashes,
+        "marker": "o",
+        "markersize": 3,
+    }
+
+
+def _format_trend_axes(ax: Axes, data: pd.DataFrame, metric: str) -> None:
+    unit = metric_unit(metric)
+    style_axes(ax)
+    format_date_axis(ax)
+    format_number_axis(ax.yaxis, unit)
+    if ax.dataLim.ymin >= 0:
+        ax.set_ylim(bottom=0)
+    ax.set_ylabel(axis_title(data, metric))
+
+
+def _mark_undefined_ratios(ax: Axes, is_undefined: pd.DataFrame, metric: str, n: int) -> None:
+    """Mark days whose ratio is undefined at the upper edge, in the colour of their line."""
+    for rank, column in enumerate(is_undefined):
+        days = is_undefined.index[is_undefined[column]]
+        heights = np.full(len(days), _MARK_HEIGHT)
+        style = _line_style(rank, n)
+        ax.scatter(
+            days,
+            heights,
+            marker="^",
+            s=18,
+            color=style["color"],
+            zorder=3,
+            transform=ax.get_xaxis_transform(),
+        )
+    if is_undefined.any(axis=None):
+        kpi = KPIS[metric]
+        add_caption(ax, f"▲ {kpi.numerator} without {kpi.denominator}")

@@ -1,0 +1,181 @@
+"""One of the sandbox's two listeners: HTTP over sockets, with scripted faults."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from werkzeug.routing import Map
+from werkzeug.wrappers import Request, Response
+
+from sdanalytics.sandbox.router import Router
+from sdanalytics.sandbox.scripting import ScriptedResponse
+
+_HOST: Final = "127.0.0.1"
+_POLL_INTERVAL: Final = 0.02
+"""Seconds after which a listener that is stopped notices it."""
+_MAX_REQUEST_LINE: Final = 1 << 14
+"""Bytes."""
+_TRICKLE_CHUNKS: Final = 20
+"""Chunks in which a response trickles."""
+_LINGER_FORMAT: Final = "hh" if os.name == "nt" else "ii"
+_NO_LINGER: Final = struct.pack(_LINGER_FORMAT, 1, 0)
+"""Linger for zero seconds: closing the connection then sends a reset."""
+
+
+class Listener(ThreadingHTTPServer):
+    """Listens at one port until it is stopped.
+
+    Attributes
+    ----------
+    router : Router
+    routes : werkzeug.routing.Map
+        The operations that are served here.
+    port : int
+    url : str
+    """
+
+    def __init__(self, port: int, router: Router, routes: Map) -> None:
+        address = (_HOST, port)
+        super().__init__(address, _RequestHandler, bind_and_activate=False)
+        self.router = router
+        self.routes = routes
+        self._connections: set[Any] = set()
+        self.socket.close()
+        self.socket = socket.create_server(address)
+        self.port: int = self.socket.getsockname()[1]
+        self.url = f"http://{_HOST}:{self.port}"
+        serving = threading.Thread(
+            target=self.serve_forever,
+            args=[_POLL_INTERVAL],
+            daemon=True,
+        )
+        serving.start()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection while it is open."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def stop(self, *, keep: socket.socket | None = None) -> None:
+        """Stop listening, and end all connections except `keep`."""
+        self.shutdown()
+        self.server_close()
+        ended = self._connections - {keep}
+        for connection in ended:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _RequestHandler(BaseHTTPRequestHandler):
+    """Hands the requests of a connection to the router; prints nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Listener
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # the client has left
+            super().handle()
+
+    def handle_one_request(self) -> None:
+        received = self.connection.recv(_MAX_REQUEST_LINE, socket.MSG_PEEK)
+        method, path = _parse_request_line(received)
+        server = self.server
+        scripted = server.router.preempt(server.routes, method, path)
+        if scripted is None:
+            super().handle_one_request()
+        else:
+            time.sleep(scripted.delay)
+            self._end_connection(reset=True)
+
+    def do_GET(self) -> None:
+        # The body is read completely before the response, so that the connection can be reused.
+        length = int(self.headers.get("Content-Length") or 0)
+        request = Request.from_values(
+            self.path,
+            method=self.command,
+            headers=self.headers.items(),
+            data=self.rfile.read(length),
+        )
+        server = self.server
+        response, scripted = server.router.handle(server.routes, request)
+        time.sleep(scripted.delay)
+        if scripted.then_stop:
+            server.stop(keep=self.connection)
+        if response is not None:
+            message = _encode_response(response, request, scripted)
+            chunks = _trickle(message, scripted.trickle)
+            for chunk in chunks:
+                self.connection.sendall(chunk)
+        if scripted.ends_connection:
+            self._end_connection(reset=scripted.reset)
+
+    do_POST = do_GET
+    do_DELETE = do_GET
+
+    def _end_connection(self, *, reset: bool) -> None:
+        self.close_connection = True
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            descriptor = self.connection.detach()
+            socket.close(descriptor)  # before it is shut down in good order
+
+
+def _parse_request_line(received: bytes) -> tuple[str, str]:
+    """Return the method and the path of a request that has just begun to arrive."""
+    line, _, _ = received.partition(b"\r\n")
+    text = line.decode("latin-1")
+    method, _, rest = text.partition(" ")
+    target, _, _ = rest.partition(" ")
+    return method, urlsplit(target).path
+
+
+def _encode_response(response: Response, request: Request, scripted: ScriptedResponse) -> bytes:
+    """Return the bytes of a response, truncated where that is scripted."""
+    parts, status, headers = response.get_wsgi_response(request.environ)
+    body = b"".join(parts)
+    encoding = response.headers.get("Transfer-Encoding")
+    is_chunked = encoding == "chunked"
+    if is_chunked:
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    lines = [f"HTTP/1.1 {status}"]
+    for name, value in headers:
+        if not (is_chunked and name == "Content-Length"):
+            lines.append(f"{name}: {value}")
+    if scripted.then_stop:
+        lines.append("Connection: close")
+    lines += ["", ""]
+    head = "\r\n".join(lines)
+    sent_body = body[: scripted.truncate_at]
+    return head.encode("latin-1") + sent_body
+
+
+def _trickle(message: bytes, seconds: float) -> Iterator[bytes]:
+    """Yield a message at once or, if `seconds` is not 0, in chunks over that time."""
+    if not seconds:
+        yield message
+        return
+    size = math.ceil(len(message) / _TRICKLE_CHUNKS)
+    interval = seconds / _TRICKLE_CHUNKS
+    for start in range(0, len(message), size):
+        end = start + size
+        time.sleep(interval)
+        yield message[start:end]

@@ -1,0 +1,102 @@
+"""Read stored days as a frame, without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.partition import ProfileKey
+from sdanalytics.model.profile import Profile
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.concat import tables_to_frame
+from sdanalytics.store.freshness import restatement_horizons
+from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
+from sdanalytics.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_cached(
+    store: Store, query: ReportQuery, key: ProfileKey, *, all_columns: bool
+) -> pd.DataFrame:
+    """Build the frame of `ReportCache.read`.
+
+    Parameters
+    ----------
+    store : Store
+    query : ReportQuery
+    key : ProfileKey
+    all_columns : bool
+        Whether to read all columns that every stored day has, instead of those of the query.
+
+    Raises
+    ------
+    InvalidRequest
+        When a stored day lacks a column.
+    """
+    requested = query.partitions(*key)
+    found = store.partitions.lookup_many(requested)
+    cached = list(found.values())
+    columns = query.columns
+    if all_columns:
+        columns = _common_columns(cached, query)
+    profile = store.metadata.profile(key)
+    _ensure_columns(cached, columns)
+    tables = store.partitions.load_many(cached, columns)
+    store.partitions.maybe_compact(cached)
+    missing = len(requested) - len(tables)
+    unknown_query = replace(query, metrics=columns)
+    tables |= store.partitions.load_unknown_tactic(unknown_query, requested)
+    frame = tables_to_frame(tables, columns)
+    frame.attrs["sdanalytics"] = {
+        "record_type": query.record_type,
+        "segment": query.segment,
+        "source": key.source,
+        "profile_id": key.profile_id,
+        **_profile_attrs(profile, cached, missing),
+    }
+    return frame
+
+
+def _profile_attrs(
+    profile: Profile | None, cached: Sequence[CachedPartition], missing: int
+) -> dict[str, Any]:
+    """Return the metadata that depends on the profile, which may be unknown."""
+    if profile is None:
+        return {"currency": None, "slices_missing": missing}
+    stored = [(entry.partition.date, entry.fetched_at) for entry in cached]
+    horizons = restatement_horizons(stored, profile.zone)
+    return {
+        "currency": profile.currency,
+        "slices_missing": missing,
+        **horizons,
+    }
+
+
+def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> ColumnNames:
+    """Return the columns that all partitions have, in the order of a query without `metrics`."""
+    if not cached:
+        return query.columns
+    common = set(cached[0].columns)
+    for columns in {entry.columns for entry in cached}:
+        common.intersection_update(columns)
+    preferred = dict.fromkeys(query.columns)
+    stored = dict.fromkeys(cached[0].columns)
+    ordered = preferred | stored
+    return tuple(column for column in ordered if column in common)
+
+
+def _ensure_columns(cached: Iterable[CachedPartition], columns: ColumnNames) -> None:
+    """Raise `InvalidRequest` when a partition lacks columns."""
+    for entry in cached:
+        if entry.has_columns(columns):
+            continue
+        missing = [column for column in columns if column not in entry.columns]
+        names = ", ".join(missing)
+        raise InvalidRequest(
+            f"{entry.partition} is stored without {names}; "
+            "fetch_report with these metrics adds them"
+        )

@@ -1,0 +1,209 @@
+"""Inventory: the profiles and partitions of a store, its coverage, and what is in flight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.frames import frame_from_records
+from sdanalytics.model.metrics import UNKNOWN_TACTIC
+from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.store.coverage import CoverageFilter, Record, build_coverage
+from sdanalytics.store.freshness import FreshnessPolicy
+from sdanalytics.store.in_flight import read_all
+from sdanalytics.store.layout import (
+    REPORTS,
+    decode_source,
+    list_hive_values,
+    profile_reports_path,
+)
+from sdanalytics.store.metadata import MetadataStore
+from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.partitions import PartitionStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PARTITION_DTYPES: Final = {
+    "source": "str",
+    "profile_id": "str",
+    "record_type": "str",
+    "segment": "str",
+    "tactic": "str",
+    "date": "datetime64[s]",
+}
+ENTRY_DTYPES: Final = {
+    **_PARTITION_DTYPES,
+    "rows": "Int64",
+    "columns": "object",
+    "fetched_at": "datetime64[us, UTC]",
+    "api": "str",
+    "report_id": "str",
+    "bytes": "Int64",
+    "path": "str",
+}
+"""The columns of `ReportCache.entries`."""
+PENDING_DTYPES: Final = {
+    **_PARTITION_DTYPES,
+    "columns": "object",
+    "report_id": "str",
+    "api": "str",
+    "asked_at": "datetime64[us, UTC]",
+    "is_followed": "bool",
+}
+"""The columns of `ReportCache.pending`."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The contents of a store.
+
+    Attributes
+    ----------
+    partitions : PartitionStore
+    metadata : MetadataStore
+    """
+
+    partitions: PartitionStore
+    metadata: MetadataStore
+
+    def entries(self) -> pd.DataFrame:
+        """Build the frame of `ReportCache.entries`: a row for every stored partition.
+
+        Raises
+        ------
+        CacheError
+            When a folder cannot be listed or a file cannot be opened.
+        """
+        cached = list(self.partitions.lookup_all())
+        cached.sort(key=attrgetter("path"))
+        records = [_entry_record(entry) for entry in cached]
+        return frame_from_records(records, ENTRY_DTYPES)
+
+    def coverage(self, selection: CoverageFilter, history_days: int, now: datetime) -> pd.DataFrame:
+        """Build the frame of `ReportCache.coverage`: a row for every day of every series.
+
+        Raises
+        ------
+        CacheError
+            When a folder cannot be listed or a file cannot be opened.
+        """
+
+        def policy_for(key: ProfileKey) -> FreshnessPolicy:
+            return FreshnessPolicy(now, self._profile_timezone(key), history_days)
+
+        # Rows of unknown tactic are left over from a day: there is nothing to wait for.
+        partitions: list[Partition] = []
+        for partition in self.partitions.list_partitions():
+            if partition.tactic != UNKNOWN_TACTIC:
+                partitions.append(partition)
+        return build_coverage(selection, partitions, self.partitions.lookup_many, policy_for)
+
+    def pending(self) -> pd.DataFrame:
+        """Build the frame of `ReportCache.pending`: a row for every partition in flight.
+
+        Raises
+        ------
+        CacheError
+            When the in-flight registry cannot be read.
+        """
+        records: list[Record] = []
+        for row in read_all(self.partitions.storage.state_dir):
+            partition = Partition.from_keys(row)
+            if not self._is_stored(partition, row["report_id"]):
+                records.append(_pending_record(partition, row))
+        return frame_from_records(records, PENDING_DTYPES)
+
+    def resolve_profile(self, source: str | None, profile_id: int | str | None) -> ProfileKey:
+        """Return the one profile that a user means.
+
+        Raises
+        ------
+        InvalidRequest
+            When several profiles match, or none and the parameters do not name one.
+        """
+        known = list(self._profiles())
+        requested_id = None if profile_id is None else str(profile_id)
+        matches: list[ProfileKey] = []
+        for key in known:
+            is_source = source in (None, key.source)
+            if is_source and requested_id in (None, key.profile_id):
+                matches.append(key)
+        if len(matches) > 1:  # object storage keeps the folders of removed partitions
+            with_reports = filter(self._has_reports, matches)
+            matches = list(islice(with_reports, 2))
+        if len(matches) == 1:
+            return matches[0]
+        if source is not None and requested_id is not None:
+            return ProfileKey(source, requested_id)
+        raise InvalidRequest(
+            "profile_id= and source= must name one profile; "
+            f"{self.partitions.storage.url} has {_format_profiles(known)}"
+        )
+
+    def _profiles(self) -> Iterator[ProfileKey]:
+        """Yield the profiles that have a folder."""
+        storage = self.partitions.storage
+        sources = list_hive_values(storage, "source", REPORTS)
+        for name, folder in sources.items():
+            source = decode_source(name)
+            for profile_id in list_hive_values(storage, "profile_id", folder):
+                yield ProfileKey(source, profile_id)
+
+    def _has_reports(self, key: ProfileKey) -> bool:
+        """Whether there is any file of a profile."""
+        folder = profile_reports_path(key)
+        files = self.partitions.storage.walk(folder)
+        return next(files, None) is not None
+
+    def _profile_timezone(self, key: ProfileKey) -> ZoneInfo:
+        """Return the time zone of a profile; UTC if it is unknown."""
+        profile = self.metadata.profile(key)
+        return profile.zone if profile else ZoneInfo("UTC")
+
+    def _is_stored(self, partition: Partition, report_id: str | None) -> bool:
+        """Whether a report in flight is stored: its call ended before it could release it."""
+        if not report_id:
+            return False
+        cached = self.partitions.lookup(partition)
+        return cached is not None and cached.report_id == report_id
+
+
+def _format_profiles(keys: Iterable[ProfileKey]) -> str:
+    names: list[str] = []
+    for source, profile_id in keys:
+        names.append(f"source={source!r} profile_id={profile_id!r}")
+    return ", ".join(names) or "none"
+
+
+def _entry_record(cached: CachedPartition) -> Record:
+    """Return the values of `ENTRY_DTYPES`."""
+    return (
+        *cached.partition,
+        cached.rows,
+        list(cached.columns),
+        cached.fetched_at,
+        cached.api,
+        cached.report_id,
+        cached.size,
+        cached.path,
+    )
+
+
+def _pending_record(partition: Partition, row: Mapping[str, Any]) -> Record:
+    """Return the values of `PENDING_DTYPES`."""
+    return (
+        *partition,
+        json.loads(row["columns"]),
+        row["report_id"],
+        row["api"],
+        datetime.fromisoformat(row["asked_at"]),
+        row["is_held"],
+    )
