@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import multiprocessing
+import queue
 import tempfile
 import threading
 import time
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import sdanalytics as sda
@@ -26,6 +27,8 @@ from benchmarks.results import Goal, Section
 from sdanalytics import sandbox
 from sdanalytics._core.clock import Clock
 from sdanalytics.model.query import ReportQuery
+
+T = TypeVar("T")
 
 TACTICS: Final = ("T00020", "T00030")
 REPORTS: Final = (
@@ -66,11 +69,14 @@ class SharedClock(Clock):
             self._passed.value += max(0.0, seconds)
         return event.is_set()
 
-    def time_to_sleep(self, seconds: float, *, workers_busy: bool) -> float:
-        if workers_busy:  # they may let time pass themselves
-            return min(seconds, 0.2)
-        self._passed.value += max(0.0, seconds)
-        return 0.0
+    def get_from(
+        self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
+    ) -> T | None:
+        try:
+            return inbox.get(timeout=0.2 if workers_busy else 0.0)
+        except queue.Empty:
+            self._passed.value += 0.0 if workers_busy else max(0.0, seconds)
+            return None
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import queue
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import pytest
@@ -18,6 +19,8 @@ from sdanalytics.sandbox import Sandbox
 from sdanalytics.store.cache import internal_store
 from sdanalytics.store.partitions import PartitionStore
 from tests.contract import RequestWatcher, contract_errors
+
+T = TypeVar("T")
 
 mpl.use("agg")
 
@@ -58,11 +61,15 @@ class JumpingClock(Clock):
             self.pass_time(seconds)
         return event.is_set()
 
-    def time_to_sleep(self, seconds: float, *, workers_busy: bool) -> float:
-        if workers_busy:  # they may let time pass themselves
-            return min(seconds, 0.2)
-        self.pass_time(seconds)
-        return 0.0
+    def get_from(
+        self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
+    ) -> T | None:
+        try:
+            return inbox.get(timeout=0.2 if workers_busy else 0.0)
+        except queue.Empty:
+            if not workers_busy:
+                self.pass_time(seconds)
+            return None
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ PATIENCE: Final = 120.0
 """Seconds in which a call that is left to itself has to end."""
 SCRIPT: Final = """
 import json, sys
-import pandas, pyarrow.parquet, trio  # so that the calls themselves have nothing left to load
+import pandas, pyarrow.parquet  # so that the calls themselves have nothing left to load
 import sdanalytics as sda
 calls, folder = sys.argv[1:]
 print("begins", flush=True)

@@ -16,6 +16,7 @@ from sdanalytics import ReportCache, fetch_report, plan_report, submit_report
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
+from sdanalytics._core.scheduler import Scheduler
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims
 from sdanalytics.fetch.error_policy import is_fatal, is_retryable, is_terminal
@@ -24,7 +25,7 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.sandbox import Report, ScriptedResponse
 from sdanalytics.store.in_flight import ClaimedReport
-from tests.conftest import Box
+from tests.conftest import Box, JumpingClock
 
 MOMENT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -56,8 +57,88 @@ class TestRunInterruptible:
         assert time.monotonic() - began < 2
 
 
+def _divide(number: int) -> tuple[int, int]:
+    return divmod(number, 2)
+
+
 def _raise_timeout() -> None:
     raise TimeoutError
+
+
+class TestScheduler:
+    def test_tasks_run_side_by_side_and_a_mutex_is_had_in_turn(self) -> None:
+        clock = JumpingClock()
+        scheduler = Scheduler(Deadline(clock, 100.0), max_workers=3)
+        mutex = scheduler.mutex()
+        events: list[str] = []
+
+        async def task(name: str) -> None:
+            async with mutex:
+                events.append(f"{name} begins")
+                await scheduler.sleep(5.0)
+                events.append(f"{name} ends")
+            await scheduler.sleep(5.0)
+
+        began = clock.monotonic()
+        assert scheduler.run([task("a"), task("b"), task("c")])
+        assert events == [f"{name} {what}" for name in "abc" for what in ("begins", "ends")]
+        assert clock.monotonic() - began == pytest.approx(20.0)
+
+    def test_calls_block_nobody(self) -> None:
+        scheduler = Scheduler(Deadline(Clock(), 5.0), max_workers=4)
+        together = threading.Barrier(4)
+        results: list[tuple[int, int]] = []
+
+        async def task(number: int) -> None:
+            await scheduler.call(together.wait, 3.0)
+            results.append(await scheduler.call(_divide, number))
+
+        assert scheduler.run([task(number) for number in range(4)])
+        assert sorted(results) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+    def test_all_are_woken(self) -> None:
+        clock = JumpingClock()
+        scheduler = Scheduler(Deadline(clock, 1000.0), max_workers=1)
+
+        async def sleeper() -> None:
+            await scheduler.sleep(500.0)
+
+        async def waker() -> None:
+            await scheduler.sleep(1.0)
+            scheduler.wake_all()
+
+        began = clock.monotonic()
+        assert scheduler.run([sleeper(), sleeper(), waker()])
+        assert clock.monotonic() - began == pytest.approx(1.0)
+
+    def test_an_error_ends_the_run_and_is_raised(self) -> None:
+        scheduler = Scheduler(Deadline(JumpingClock(), 100.0), max_workers=1)
+        ended: list[str] = []
+
+        async def fails() -> None:
+            await scheduler.call(_raise_timeout)
+
+        async def waits() -> None:
+            try:
+                await scheduler.sleep(50.0)
+            finally:
+                ended.append("closed")
+
+        with pytest.raises(TimeoutError):
+            scheduler.run([waits(), fails(), waits()])
+        assert ended == ["closed", "closed"]
+
+    def test_the_deadline_ends_it_whatever_a_call_hangs_on(self) -> None:
+        deadline = Deadline(Clock(), 60.0)
+        scheduler = Scheduler(deadline, max_workers=1)
+
+        async def hangs() -> None:
+            await scheduler.call(time.sleep, 5.0)
+
+        threading.Timer(0.2, deadline.expire).start()
+        began = time.monotonic()
+        assert not scheduler.run([hangs(), hangs()])
+        assert time.monotonic() - began < 2
 
 
 class TestErrorPolicy:

@@ -22,7 +22,7 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from tests.conftest import Box, JumpingClock
 
-HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm", "trio")
+HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
 
 
 def modules_loaded_by(code: str) -> set[str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from datetime import UTC, datetime
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # A wait on a lock cannot be interrupted on Windows; with a limit, Ctrl-C is noticed in time
 # everywhere.
@@ -27,10 +31,15 @@ class Clock:
         """Wait until `event` is set, for at most `seconds`; return whether it is."""
         return event.wait(min(seconds, threading.TIMEOUT_MAX))
 
-    def time_to_sleep(self, seconds: float, *, workers_busy: bool) -> float:
-        """Return the real seconds to sleep until `seconds` have passed on this clock.
+    def get_from(
+        self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
+    ) -> T | None:
+        """Return the next item of a queue; None when none came within `seconds`, or sooner.
 
-        `workers_busy` tells whether a worker thread is at work: if none is, a simulated clock
-        may let the time pass at once and return 0.
+        `workers_busy` tells whether a worker that may send an item is at work: if none is, a
+        simulated clock may let the time pass at once.
         """
-        return seconds
+        try:
+            return inbox.get(timeout=max(0.0, min(seconds, MAX_BLOCKING_WAIT)))
+        except queue.Empty:
+            return None

@@ -33,10 +33,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-import trio
-
 from sdanalytics._core.clock import Clock
-from sdanalytics._core.worker_threads import WorkerThreads
+from sdanalytics._core.scheduler import Scheduler
 from sdanalytics.errors import CorruptReport, NotFound, NotReady, SDAnalyticsError
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
@@ -64,8 +62,8 @@ class BatchSteps:
     store : PartitionStore
         Each report is stored as soon as it arrives.
     claims : Claims
-    workers : WorkerThreads
-        They run all calls that block.
+    scheduler : Scheduler
+        Its workers make all calls that block.
     tracker : FetchTracker
     clock : Clock
     """
@@ -75,20 +73,19 @@ class BatchSteps:
         protocol: ReportProtocol,
         store: PartitionStore,
         claims: Claims,
-        workers: WorkerThreads,
+        scheduler: Scheduler,
         tracker: FetchTracker,
         clock: Clock,
     ) -> None:
         self._protocol = protocol
         self._store = store
         self._claims = claims
-        self._workers = workers
+        self._scheduler = scheduler
         self._tracker = tracker
         self._clock = clock
         # One create at a time: a crash leaves at most one report whose id is not recorded.
-        self._create_lock = trio.Lock()
+        self._create_mutex = scheduler.mutex()
         self._poller = AdaptivePoller(protocol.poll_intervals)
-        self._wake = trio.Event()
         self._began = clock.now()
 
     def split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
@@ -115,21 +112,21 @@ class BatchSteps:
         return await self._replace_lost(task)
 
     async def _create(self, task: BatchTask) -> list[BatchTask]:
-        async with self._create_lock:
+        async with self._create_mutex:
             claims = await self._create_when_allowed(task.batch)
         self._tracker.drop(task)
         return self.split(task, claims)
 
     async def _create_when_allowed(self, batch: ReportBatch) -> BatchClaims:
         while True:
-            result = await self._workers.run(self._claims.create_when_allowed, batch)
+            result = await self._scheduler.call(self._claims.create_when_allowed, batch)
             if isinstance(result, BatchClaims):
                 return result
-            await self._sleep(result)
+            await self._scheduler.sleep(result)
 
     async def _wait_for_other_call(self, task: BatchTask) -> list[BatchTask]:
-        await self._sleep(next(task.claim_poll_intervals))
-        claims = await self._workers.run(self._claims.check, task.batch)
+        await self._scheduler.sleep(next(task.claim_poll_intervals))
+        claims = await self._scheduler.call(self._claims.check, task.batch)
         self._tracker.drop(task)
         return self.split(task, claims)
 
@@ -155,21 +152,22 @@ class BatchSteps:
         for delay in poller.delays(lambda: clock.monotonic() - began):
             self._tracker.on_change()
             if delay > 0:
-                await self._sleep(delay)
+                await self._scheduler.sleep(delay)
                 continue
             age = clock.monotonic() - began
-            is_ready = await self._workers.run(self._protocol.is_ready, report_id)
+            is_ready = await self._scheduler.call(self._protocol.is_ready, report_id)
             if is_ready:
                 is_first = poller.observe(previous_age, age)
                 if is_first and is_own:
-                    self._wake_all()
+                    # Reports that were requested together tend to become ready together.
+                    self._scheduler.wake_all()
                 return
             previous_age = age
 
     async def _download(self, task: BatchTask) -> list[BatchTask]:
         task.downloads_left -= 1
         try:
-            missing_columns = await self._workers.run(self._download_and_store, task)
+            missing_columns = await self._scheduler.call(self._download_and_store, task)
         except DOWNLOAD_ERRORS as error:
             if not is_retryable(error, task.last_error):
                 raise
@@ -230,19 +228,9 @@ class BatchSteps:
             task.last_error, self._protocol.report_operations
         ):
             raise task.last_error
-        await self._workers.run(self._claims.release, task.batch.partitions)
+        await self._scheduler.call(self._claims.release, task.batch.partitions)
         self._tracker.move(task, BatchState.UNCLAIMED)
         return [task]
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait; shorter when something happens that may end the wait."""
-        with trio.move_on_after(seconds):
-            await self._wake.wait()
-
-    def _wake_all(self) -> None:
-        """End all waits: reports requested together tend to become ready together."""
-        self._wake.set()
-        self._wake = trio.Event()
 
 
 def _state_after_failed_download(task: BatchTask, error: SDAnalyticsError) -> BatchState:

@@ -1,8 +1,8 @@
 """The download engine: create, poll, download and store many reports at once.
 
-Each batch is a trio task, whose steps are in `sdanalytics.fetch.batch_steps`; blocking calls run
-in worker threads. An error moves a batch to FAILED, and ends the whole fetch if no other report
-could escape it (`sdanalytics.fetch.error_policy`).
+Each batch is a task of the scheduler, whose workers make all calls that block; the steps of a
+batch are in `sdanalytics.fetch.batch_steps`. An error moves a batch to FAILED, and ends the whole
+fetch if no other report could escape it (`sdanalytics.fetch.error_policy`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-import trio
-
 from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.interruptible import GRACE_PERIOD, run_interruptible
-from sdanalytics._core.worker_threads import TrioClock, WorkerThreads
+from sdanalytics._core.interruptible import run_interruptible
+from sdanalytics._core.scheduler import Scheduler
 from sdanalytics.errors import ReportTimeout, SDAnalyticsError
 from sdanalytics.fetch.batch_steps import BatchSteps
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
@@ -68,12 +66,11 @@ class ReportEngine:
         self._tracker = tracker
         self._needs = needs
         self._claims = Claims(protocol, store, registry, deadline.clock, needs)
-        self._workers = WorkerThreads(MAX_CONCURRENT_REQUESTS)
+        self._scheduler = Scheduler(deadline, MAX_CONCURRENT_REQUESTS)
         self._steps = BatchSteps(
-            protocol, store, self._claims, self._workers, tracker, deadline.clock
+            protocol, store, self._claims, self._scheduler, tracker, deadline.clock
         )
         self._failures: dict[Partition, SDAnalyticsError] = {}
-        self._fatal_error: Exception | None = None
 
     def run(self) -> dict[Partition, SDAnalyticsError]:
         """Fetch and store each partition with its columns; return what failed, and why.
@@ -109,48 +106,10 @@ class ReportEngine:
         )
         if claims is None:
             return False
-        clock = TrioClock(self._deadline.clock, self._workers)
-        try:
-            return trio.run(self._run_all, batches, claims, clock=clock)
-        finally:
-            # Calls that were abandoned get a moment to store what has arrived.
-            if not self._workers.wait_until_idle(0.0):
-                self._deadline.expire()
-                self._workers.wait_until_idle(GRACE_PERIOD)
-
-    async def _run_all(self, batches: Sequence[ReportBatch], claims: Sequence[BatchClaims]) -> bool:
-        trio_token = trio.lowlevel.current_trio_token()
-        scope = trio.CancelScope(deadline=trio.current_time() + self._deadline.remaining)
-
-        def cancel_soon() -> None:
-            with contextlib.suppress(trio.RunFinishedError):
-                trio_token.run_sync_soon(scope.cancel)
-
-        with self._deadline.on_expiry(cancel_soon), scope:
-            async with trio.open_nursery() as nursery:
-                for batch, batch_claims in zip(batches, claims, strict=True):
-                    # One after another: trio would start them in any order.
-                    await nursery.start(self._run_batch, batch, batch_claims, scope)
-        if self._fatal_error is not None:
-            raise self._fatal_error
-        return not scope.cancelled_caught
-
-    async def _run_batch(
-        self,
-        batch: ReportBatch,
-        claims: BatchClaims,
-        scope: trio.CancelScope,
-        *,
-        task_status: trio.TaskStatus[None],
-    ) -> None:
-        """Bring a batch to a final state; a fatal error cancels all others."""
-        task_status.started()
-        try:
-            await self._process_batch(batch, claims)
-        except Exception as error:
-            if self._fatal_error is None:
-                self._fatal_error = error
-            scope.cancel()
+        tasks = []
+        for batch, batch_claims in zip(batches, claims, strict=True):
+            tasks.append(self._process_batch(batch, batch_claims))
+        return self._scheduler.run(tasks)
 
     async def _process_batch(self, batch: ReportBatch, claims: BatchClaims) -> None:
         """Work on the parts of a batch, one step at a time, until none is left."""
@@ -172,7 +131,7 @@ class ReportEngine:
         if not isinstance(error, SDAnalyticsError):
             raise error
         if is_terminal(error, self._protocol.report_operations):
-            await self._workers.run(self._claims.release, missing)
+            await self._scheduler.call(self._claims.release, missing)
         if is_fatal(error):
             raise error
         self._tracker.log_failed(batch, error)

@@ -17,6 +17,7 @@ from sdanalytics.api.profiles import list_profiles
 from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.claims import FetchNeeds
+from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
@@ -178,9 +179,6 @@ class FetchRun:
         self, missing: Sequence[Partition], tracker: FetchTracker
     ) -> dict[Partition, SDAnalyticsError]:
         """Have the engine fetch partitions; return what failed, and why."""
-        # Imported here, because it loads trio: reading the cache does not need it.
-        from sdanalytics.fetch.engine import ReportEngine
-
         self._store.partitions.check_writable()  # or reports would be requested in vain
         needs = FetchNeeds(
             self._columns_by_partition(missing), self._cached, self._policy.columns_to_request
