@@ -38,7 +38,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Sleep(Effect):
-    """A wait of so many seconds, or until all tasks are woken."""
+    """A wait of some seconds, or until all tasks are woken."""
 
     seconds: float
 

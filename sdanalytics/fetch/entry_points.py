@@ -35,11 +35,11 @@ def fetch_report(
     timeout: float | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
-    """Fetch a Sponsored Display report as a typed frame, from the cache where it can be.
+    """Fetch a Sponsored Display report as a typed frame, from the cache where possible.
 
-    What is not stored yet, or may have been restated since, is asked for: each day and
-    tactic is one report of the service, all are built side by side, and each is stored as
-    soon as it arrives. Whatever fails later, nothing that came is lost.
+    Days that are not cached, or may have been restated since, are requested. All reports are
+    built side by side, and each is stored as soon as it arrives: whatever fails later, nothing
+    that has arrived is lost.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def fetch_report(
         Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
         that one day.
     metrics : sequence of str, optional
-        Amazon's version 2 names, in both versions of the API; what only version 3 has, by its
-        name there (`list_metrics`). By default names, state, currency, impressions, clicks,
-        cost and the 14-day results (`sdanalytics.metrics.default_metrics`).
+        Amazon's version 2 names, in both versions of the API; metrics that only version 3 has,
+        by their names there (`list_metrics`). By default names, state, currency, impressions,
+        clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`).
     tactic : {"T00020", "T00030"} or a sequence of them, optional
         Contextual, audiences; both by default.
     segment : {"matchedTarget"}, optional
@@ -58,40 +58,40 @@ def fetch_report(
     client : Client, optional
         By default `Client.from_env()`.
     cache : ReportCache or path, optional
-        Where reports are kept; None: the default place; False: nowhere.
+        The cache that stores the reports; None: the default one; False: none.
     refresh : {"auto", "never", "always"}
-        ``"auto"`` asks again for days that Amazon may have restated
-        (`sdanalytics.store.freshness`); ``"never"`` only for days that are not stored at all;
-        ``"always"`` for all days. Days that the service no longer has come from the store.
+        ``"auto"`` fetches days again that Amazon may have restated
+        (`sdanalytics.store.freshness`); ``"never"`` only days that are not cached at all;
+        ``"always"`` all days. Days that the service no longer has come from the cache.
     timeout : float, optional
         Seconds for the whole call; by default half an hour with version 2 of the API, four
         hours with version 3.
     progress : bool, optional
-        A bar: always, never, or (None) when it takes long and somebody is looking.
+        Show a progress bar. None: only in a terminal or notebook, after one second.
 
     Returns
     -------
     pandas.DataFrame
         Columns `date`, `tactic`, the identity columns of the record type, then the metrics
-        in the order asked, none twice. Rows sorted by date, tactic and identity. The dtypes
+        in the order requested, each once. Rows sorted by date, tactic and identity. The dtypes
         never depend on the data: `date` ``datetime64[s]``; ids and counts ``Int64``; money
         (in the profile's currency) and ratios ``float64``, NaN where missing; few-valued
-        text ``category``; other text ``str``. ``attrs["sdanalytics"]`` tells where it came
-        from.
+        text ``category``; other text ``str``. ``attrs["sdanalytics"]`` is its
+        provenance.
 
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network is touched; only whether the profile exists, and whether the last
-        day has begun where it is, has to be asked.
+        Before any network is touched, unless the profile has to be looked up: whether it exists,
+        and whether the last day has begun in its time zone.
     PartialFetchError
-        When some reports failed; the others are stored, and calling again asks for the rest.
+        When some reports failed; the others are stored, and calling again requests the rest.
     ApiError, ReportFailed, DownloadFailed, CorruptReport
         When all failed for one reason. `Unauthorized` and `RateLimited` end the call at once.
     ReportTimeout
-        When `timeout` passed; what arrived is stored.
+        When `timeout` passed; what has arrived is stored.
     CacheError
-        When the store cannot be written.
+        When the cache cannot be written.
 
     Examples
     --------
@@ -134,24 +134,24 @@ def submit_report(
     timeout: float | None = None,
     progress: bool = False,
 ) -> ReportJob:
-    """Begin to fetch a report, and return at once.
+    """Start to fetch a report in the background, and return at once.
 
     Parameters
     ----------
     record_type, start, end, metrics, tactic, segment, client, cache, refresh, timeout
-        As in `fetch_report`, which is this and a wait for the result.
+        As in `fetch_report`, which submits the same job and waits for its result.
     progress : bool
-        A bar, besides what the job shows of itself.
+        Show a progress bar, besides the display of the job.
 
     Returns
     -------
     ReportJob
-        Its `status`, `wait`, `result` and `cancel`; in a notebook it shows how it is doing.
+        With `status`, `wait`, `result` and `cancel`; in a notebook it displays its status.
 
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network is touched. Whatever else can go wrong `ReportJob.result` raises.
+        Before any network is touched. All other errors are raised by `ReportJob.result`.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def plan_report(
     cache: CacheLike = None,
     refresh: Refresh = "auto",
 ) -> ReportPlan:
-    """Tell what `fetch_report` would do, without asking for any report.
+    """Plan a fetch: what `fetch_report` would do, without requesting any report.
 
     Parameters
     ----------
@@ -198,13 +198,13 @@ def plan_report(
     Returns
     -------
     ReportPlan
-        How many reports the call would ask for, which are being built already, what comes
-        from the store, and which days the service no longer has.
+        The days that would be fetched and the reports that would be requested for them, the days
+        whose reports are in flight, those from the cache, and those that are unavailable.
 
     Raises
     ------
     InvalidRequest, NotConfigured, ApiError
-        As `fetch_report`. Only the facts of the profile are asked for, once.
+        As `fetch_report`. Only the profile is looked up, once.
     """
     arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
     query, options = validate_call(arguments, client=client, cache=cache, refresh=refresh)
@@ -217,7 +217,7 @@ def plan_report(
 
 
 def pending(cache: CacheLike = None) -> pd.DataFrame:
-    """The reports of a store that were asked for and have not come yet.
+    """List the reports of a cache that are in flight.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class JobStatus(FetchCounts):
     days, days_done, days_from_cache : int
         Days requested, those that are done, and those of them that the cache had.
     reports_waiting, reports_in_flight, reports_downloading, reports_failed : int
-        Reports still to be requested, being built, being downloaded, and given up.
+        Reports still to be requested, in flight, being downloaded, and given up.
     partitions, completed, from_cache : int
         Partitions requested, those fetched and stored, and those that the cache had.
     waiting, downloading, failed : int

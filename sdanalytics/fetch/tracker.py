@@ -1,6 +1,6 @@
 """Counts of a running fetch: days for the user, and the reports and partitions behind them.
 
-Three units are told apart everywhere. A *day* is done when all its requested partitions are
+Three units are kept apart everywhere. A *day* is done when all its requested partitions are
 stored. A *partition* is a day and tactic. A *report* is what the service builds: one partition
 in version 2, up to 62 of them in version 3.
 """
@@ -36,7 +36,7 @@ class FetchCounts:
     days, days_done, days_from_cache : int
         Days of the query, those with all data, and those of them that the cache had.
     reports_waiting, reports_in_flight, reports_downloading, reports_failed : int
-        Reports to be requested, being built (for this call or another), being downloaded, and
+        Reports to be requested, in flight (for this call or another), being downloaded, and
         given up.
     partitions, completed, from_cache : int
         Partitions of the query, those stored by this fetch, and those that the cache had.
@@ -170,7 +170,7 @@ class FetchTracker:
             )
 
     def reports_in_flight(self) -> tuple[str, ...]:
-        """Return the ids of the reports that are being built for this fetch."""
+        """Return the ids of the reports in flight for this fetch."""
         return tuple(self._in_flight)
 
     def missing_in(self, partitions: Iterable[Partition]) -> list[Partition]:

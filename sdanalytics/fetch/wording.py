@@ -29,7 +29,7 @@ def format_days(days: Sequence[date]) -> str:
 
 
 def format_limited(names: Sequence[str], limit: int) -> str:
-    """Return names separated by commas, at most so many of them."""
+    """Return names separated by commas, at most `limit` of them."""
     text = ", ".join(names[:limit])
     if len(names) > limit:
         text += ", ..."

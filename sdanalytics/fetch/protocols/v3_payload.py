@@ -106,7 +106,7 @@ def _row_indices_by_partition(
     """Return the indices of the rows of each day and tactic, in the order of the rows."""
     if not rows.num_rows:
         return {}
-    days, day_indices = _parse_days(rows.column("date"), payload)
+    days, day_indices = _encode_days(rows.column("date"), payload)
     tactic_indices = _tactic_indices(rows.column("campaignId"), lookup_tactics)
     # One number for each day and tactic; a stable sort keeps the rows of each in order.
     keys = day_indices * len(ALL_TACTICS) + tactic_indices
@@ -129,7 +129,7 @@ def _tactic_indices(campaigns: pa.ChunkedArray, lookup_tactics: TacticLookup) ->
     return indices[positions]
 
 
-def _parse_days(texts: pa.ChunkedArray, payload: DownloadedReport) -> tuple[list[date], Array]:
+def _encode_days(texts: pa.ChunkedArray, payload: DownloadedReport) -> tuple[list[date], Array]:
     """Return the days that occur, and for each row the index of its day."""
     encoded = texts.combine_chunks().dictionary_encode(null_encoding="encode")
     indices = encoded.indices.to_numpy()
