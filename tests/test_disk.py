@@ -170,7 +170,7 @@ def a_file_for_the_store(store: ReportCache) -> AbstractContextManager[None]:
     ("fault", "told"),
     [
         (no_large_files, "File too large; .* Allow larger files"),
-        (no_writing, "Permission denied; .* See to its permissions"),
+        (no_writing, "Permission denied; .* Check the permissions"),
         (no_entering, "Permission denied"),
         (no_reading, "cannot read .*Permission denied"),
         (a_folder, r"the folder .*report\.parquet is in the way; .*repair\(\)"),
@@ -186,7 +186,7 @@ def test_what_cannot_be_stored_is_said_and_loses_nothing(
     with fault(store), pytest.raises(sda.CacheError, match=told) as caught:
         put(store, 5000, "clicks")
     assert str(files(store)[0]) in str(caught.value)
-    assert "what is there is untouched" in str(caught.value)
+    assert "existing files are untouched" in str(caught.value)
     assert "SDANALYTICS_CACHE_DIR" in str(caught.value)
     assert store.load(SLICE, ["campaignId"]) == older
     assert store.verify().empty
@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) 
         while True:
             file.write(bytes(4096))
     asked = len(box.sandbox.reports)
-    with pytest.raises(sda.CacheError, match=r"No space left .*Make room") as caught:
+    with pytest.raises(sda.CacheError, match=r"No space left .*Free disk space") as caught:
         fetch(box, store, "clicks", "cost", "impressions")
     assert len(box.sandbox.reports) == asked  # nothing in vain
     assert str(store.path) in str(caught.value)

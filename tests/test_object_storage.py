@@ -416,7 +416,7 @@ class TestWhatIsRefused:
                 look()
             words = str(caught.value)
             assert "s3://bucket/store" in words
-            assert "what is there is untouched" in words
+            assert "existing files are untouched" in words
             assert KEY not in words
             assert SECRET not in words
         assert box.sandbox.count("request_report") == 4
@@ -456,15 +456,15 @@ class TestWhatIsRefused:
             (f"s3://{KEY}:{SECRET}@bucket/store", "leave that out"),
             (f"s3://{KEY}@bucket/store", "leave that out"),
             (f"s3://bucket/store?secret_key={SECRET}", "leave that out"),
-            ("s3://", "names no bucket"),
+            ("s3://", "must name a bucket"),
             ("s3:///store", "Missing bucket"),
-            ("s3://bucket/store#1", "names no bucket"),
-            ("s3://bucket/a//b", "no path of a store"),
-            ("s3://bucket/../b", "no path of a store"),
-            ("s4://bucket/store", "no address of a store"),
-            ("s3://bucket/store?zone=5", "no address of a store: .*zone"),
-            ("s3://bucket/store?region=x&scheme=ftp", "no address of a store: .*ftp"),
-            ("file:///tmp/store", "give the path"),
+            ("s3://bucket/store#1", "must name a bucket"),
+            ("s3://bucket/a//b", "path of a store must"),
+            ("s3://bucket/../b", "path of a store must"),
+            ("s4://bucket/store", "URL of a store must"),
+            ("s3://bucket/store?zone=5", "URL of a store must .*zone"),
+            ("s3://bucket/store?region=x&scheme=ftp", "URL of a store must .*ftp"),
+            ("file:///tmp/store", "pass its path"),
         ],
     )
     def test_addresses_that_are_none(self, url: str, told: str) -> None:
@@ -479,9 +479,9 @@ class TestWhatIsRefused:
 
     def test_file_systems_that_are_none(self) -> None:
         for system, told in (
-            ("s3", "filesystem=str is none"),
-            (pafs.LocalFileSystem(), "give the path"),
-            (fsspec.filesystem("file"), "give the path"),
+            ("s3", "filesystem must .*got str"),
+            (pafs.LocalFileSystem(), "pass its path"),
+            (fsspec.filesystem("file"), "pass its path"),
         ):
             with pytest.raises(sda.InvalidRequest, match=told):
                 ReportCache("bucket/store", filesystem=system)
