@@ -158,7 +158,7 @@ def test_without_a_ledger_calls_work(
     (store.path / DATABASE_FILENAME).mkdir(parents=True)
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
-    assert "are not written down" in caplog.text
+    assert "are not recorded" in caplog.text
 
 
 def test_a_call_that_the_cache_answers_writes_nothing_down(box: Box, store: ReportCache) -> None:
@@ -180,8 +180,8 @@ def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
     """By whatever clock it was made: that of the other machine may have been days ahead."""
-    monkeypatch.setattr("sdanalytics.store.in_flight.LEASE", 1.5)
-    monkeypatch.setattr("sdanalytics.store.in_flight._LAST_ANSWER", 1.5)
+    monkeypatch.setattr("sdanalytics.store.leases.LEASE_DURATION", 1.5)
+    monkeypatch.setattr("sdanalytics.store.leases.CREATE_GRACE", 1.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
@@ -195,7 +195,7 @@ def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
 def test_what_another_machine_goes_on_renewing_is_waited_for(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdanalytics.store.in_flight.LEASE", 0.5)
+    monkeypatch.setattr("sdanalytics.store.leases.LEASE_DURATION", 0.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
@@ -223,12 +223,12 @@ def test_a_ledger_that_is_locked_for_good_is_done_without(
 ) -> None:
     """As on network file systems whose locks nobody gives back."""
     fetch_report("campaigns", box.day(9), client=box.client, cache=store)
-    monkeypatch.setattr("sdanalytics.store.in_flight._PATIENCE", 0.1)
+    monkeypatch.setattr("sdanalytics.store.sqlite_state.BUSY_TIMEOUT", 0.1)
     with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
         other.execute("begin immediate")
         frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
-    assert f"{DATABASE_FILENAME}: reports being built are not written down" in caplog.text
+    assert f"{DATABASE_FILENAME}: reports in flight are not recorded" in caplog.text
     assert store.verify().empty
 
 
@@ -241,7 +241,7 @@ def test_a_ledger_that_is_damaged_costs_no_report(
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
     assert box.sandbox.count("request_report") == 2
-    assert ("not written down" in caplog.text) == bool(content)
+    assert ("not recorded" in caplog.text) == bool(content)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions")

@@ -29,7 +29,7 @@ from sdanalytics.fetch.plan import PlannedPartition, ReportPlan
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
 from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.profile import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.cache import ReportCache, tables_to_frame
@@ -241,8 +241,8 @@ class FetchRun:
     ) -> dict[Partition, SDAnalyticsError]:
         """Have the flow fetch them; what failed, and why."""
         self._store.check_writable()  # else reports would be asked for in vain
-        whose = self._client.source, self._client.profile_id
-        facts = (self._version.name, *whose, self._now, self._is_wanted)
+        profile = ProfileKey(self._client.source, self._client.profile_id)
+        facts = (self._version.name, profile, self._now, self._is_wanted)
         with InFlightRegistry(self._store.storage.state_dir, *facts) as ledger:
             # Calls that keep nothing share no store: the client's own pace is what they share.
             memory = None if self._store.is_temporary else ledger

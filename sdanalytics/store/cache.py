@@ -514,7 +514,7 @@ class ReportCache:
         columns["asked_at"] = pd.DatetimeIndex(
             [row["asked_at"] for row in rows], dtype="datetime64[us, UTC]"
         )
-        columns["is_followed"] = np.array([row["is_held"] for row in rows], dtype="bool")
+        columns["is_followed"] = np.array([row["is_followed"] for row in rows], dtype="bool")
         order = [*PARTITION_KEYS, "columns", "report_id", "api", "asked_at", "is_followed"]
         return pd.DataFrame({name: columns[name] for name in order})
 
@@ -663,7 +663,7 @@ class ReportCache:
 
     def _has_come(self, row: Mapping[str, Any]) -> bool:
         """Whether what the ledger has is stored: its call ended before it could strike it out."""
-        entry = self.lookup(ledger.partition_from_row(row)) if row["report_id"] else None
+        entry = self.lookup(Partition.from_keys(row)) if row["report_id"] else None
         return entry is not None and entry.report_id == row["report_id"]
 
     def _problems_frame(self, problems: Iterable[Problem]) -> pd.DataFrame:
