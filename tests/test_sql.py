@@ -15,6 +15,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
+from sdanalytics.errors import MissingDependency
 from sdanalytics.model.metrics import CATALOGUE, available_metrics, identity_columns
 from sdanalytics.model.partition import Partition
 from tests.conftest import Box
@@ -240,7 +241,7 @@ def test_nothing_else_is_read_and_nothing_is_changed(
         ("select 1", [2], "arameter"),
         ("select ?", "1", "a list"),
         ("select ?", [object()], "object"),
-        (7, None, "text"),
+        (7, None, "string"),
         ("select sum(9223372036854775807) as big from range(2)", None, "big"),
         ("select 18446744073709551615::ubigint as big", None, "big"),
         ("select timestamp '2026-11-01 10:00:00.5' as moment", None, "moment"),
@@ -297,7 +298,7 @@ def test_without_duckdb_it_says_what_to_install(
     store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(sda.NotConfigured, match=r"pip install 'sdanalytics\[sql\]'"):
+    with pytest.raises(MissingDependency, match=r"pip install 'sdanalytics\[sql\]'"):
         store.sql("select 1")
 
 

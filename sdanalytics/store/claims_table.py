@@ -102,7 +102,8 @@ class ClaimsTable:
 
     def find(self, partition: Partition) -> Claim | None:
         """Return the claim on a partition."""
-        row = self._execute(_SELECT_PARTITION, *_key_values(partition)).fetchone()
+        cursor = self._execute(_SELECT_PARTITION, *_key_values(partition))
+        row = cursor.fetchone()
         return None if row is None else Claim.from_row(row)
 
     def is_own(self, partition: Partition, call_id: str) -> bool:
@@ -164,4 +165,5 @@ def lease_from_row(row: Row) -> Lease:
 
 def _key_values(partition: Partition) -> tuple[str, ...]:
     """Return the values of the primary key."""
-    return tuple(partition.to_keys().values())
+    keys = partition.to_keys()
+    return tuple(keys.values())

@@ -96,6 +96,10 @@ class ClaimedReport:
     asked_at: datetime
 
 
+ResumableReport = tuple[ClaimedReport, tuple[Partition, ...]]
+"""A report, and the partitions of a batch that it has."""
+
+
 @dataclass(frozen=True)
 class ClaimStatus:
     """The claims on the partitions of a batch.
@@ -103,14 +107,14 @@ class ClaimStatus:
     Attributes
     ----------
     resumable : tuple of (ClaimedReport, tuple of Partition)
-        Reports to resume, claimed by this call now, and the partitions that each of them has.
+        Reports to resume, claimed by this call now, with the partitions of each.
     unclaimed : tuple of Partition
         Nobody has requested them.
     claimed_elsewhere : tuple of Partition
         Another call is fetching them.
     """
 
-    resumable: tuple[tuple[ClaimedReport, tuple[Partition, ...]], ...] = ()
+    resumable: tuple[ResumableReport, ...] = ()
     unclaimed: tuple[Partition, ...] = ()
     claimed_elsewhere: tuple[Partition, ...] = ()
 
@@ -155,7 +159,7 @@ class InFlightRegistry:
         self._ended = threading.Event()
 
     def __enter__(self) -> InFlightRegistry:
-        self._transaction(lambda claims: claims.purge(self._oldest_resumable), None)
+        self._transaction(self._purge, None)
         self._renewal = threading.Thread(
             target=self._renew_leases, name="sdanalytics lease renewal", daemon=True
         )
@@ -186,7 +190,8 @@ class InFlightRegistry:
 
     def record(self, batch: ReportBatch, report: ClaimedReport) -> None:
         """Record the report that was created for a batch; the record outlasts a power cut."""
-        self._transaction(partial(self._record, batch, report), None, durable=True)
+        write_id = partial(self._write_report_id, batch, report)
+        self._transaction(write_id, None, durable=True)
 
     def release(self, partitions: Iterable[Partition]) -> None:
         """Delete claims: the partitions are stored, or their report will never be ready."""
@@ -199,8 +204,12 @@ class InFlightRegistry:
 
     def owned(self) -> dict[str, list[Partition]]:
         """Return the partitions of the reports that this call has created or resumed, by id."""
+
+        def select(claims: ClaimsTable) -> list[Claim]:
+            return claims.created_by(self._call_id)
+
         reports: dict[str, list[Partition]] = {}
-        for claim in self._transaction(lambda claims: claims.created_by(self._call_id), ()):
+        for claim in self._transaction(select, ()):
             if claim.report_id is not None:
                 partitions = reports.setdefault(claim.report_id, [])
                 partitions.append(claim.partition)
@@ -236,10 +245,16 @@ class InFlightRegistry:
             if report is None:
                 unclaimed.append(partition)
                 continue
-            claims.write(self._new_claim(partition, report.columns, report.asked_at, report))
+            claims.write(self._claim_with_report(partition, report))
             resumed.setdefault(report, []).append(partition)
-        resumable = [(report, tuple(partitions)) for report, partitions in resumed.items()]
-        return ClaimStatus(tuple(resumable), tuple(unclaimed), tuple(claimed_elsewhere))
+        resumable: list[ResumableReport] = []
+        for report, partitions in resumed.items():
+            resumable.append((report, tuple(partitions)))
+        return ClaimStatus(
+            resumable=tuple(resumable),
+            unclaimed=tuple(unclaimed),
+            claimed_elsewhere=tuple(claimed_elsewhere),
+        )
 
     def _is_claimed_elsewhere(self, claim: Claim) -> bool:
         if claim.call_id == self._call_id:
@@ -252,7 +267,9 @@ class InFlightRegistry:
     ) -> ClaimedReport | None:
         """Return the report of an orphaned claim; None when it has none that serves."""
         report = _to_report(claim)
-        if report is None or not report.can_serve(self._api, columns, now):
+        if report is None:
+            return None
+        if not report.can_serve(self._api, columns, now):
             return None
         if not self._is_acceptable(claim.partition, report.asked_at):
             return None
@@ -266,18 +283,20 @@ class InFlightRegistry:
             claims.write(self._new_claim(partition, batch.columns, now))
         return status
 
-    def _record(self, batch: ReportBatch, report: ClaimedReport, claims: ClaimsTable) -> None:
+    def _write_report_id(
+        self, batch: ReportBatch, report: ClaimedReport, claims: ClaimsTable
+    ) -> None:
         for partition in batch.partitions:
             # The claim may be another call's by now, if the response was very late.
             if claims.is_own(partition, self._call_id):
-                claims.write(self._new_claim(partition, report.columns, report.asked_at, report))
+                claims.write(self._claim_with_report(partition, report))
+
+    def _claim_with_report(self, partition: Partition, report: ClaimedReport) -> Claim:
+        claim = self._new_claim(partition, report.columns, report.asked_at)
+        return claim._replace(report_id=report.report_id)
 
     def _new_claim(
-        self,
-        partition: Partition,
-        columns: tuple[str, ...],
-        asked_at: datetime,
-        report: ClaimedReport | None = None,
+        self, partition: Partition, columns: tuple[str, ...], asked_at: datetime
     ) -> Claim:
         lease_end = leases.next_lease_end()
         if self._ended.is_set():  # a late response: its report is for another call to resume
@@ -285,17 +304,20 @@ class InFlightRegistry:
         return Claim(
             partition=partition,
             columns=columns,
-            report_id=None if report is None else report.report_id,
+            report_id=None,
             api=self._api,
             asked_at=asked_at,
             call_id=self._call_id,
             lease=Lease.own(lease_end),
         )
 
+    def _purge(self, claims: ClaimsTable) -> None:
+        claims.purge(self._oldest_resumable)
+
     def _renew_leases(self) -> None:
         while not self._ended.wait(leases.RENEWAL_INTERVAL):
-            renew = partial(self._renew, leases.next_lease_end())
-            self._transaction(renew, None)
+            lease_end = leases.next_lease_end()
+            self._transaction(partial(self._renew, lease_end), None)
 
     def _renew(self, lease_end: float, claims: ClaimsTable) -> None:
         claims.renew(self._call_id, lease_end)
@@ -303,8 +325,9 @@ class InFlightRegistry:
     def _give_up_claims(self, claims: ClaimsTable) -> None:
         # Reports in flight may be resumed at once. A report that is just being created may not,
         # as long as the response, with its id, may still arrive.
+        grace_end = time.time() + leases.CREATE_GRACE
         claims.release_all(self._call_id)
-        claims.extend_uncreated(self._call_id, time.time() + leases.CREATE_GRACE)
+        claims.extend_uncreated(self._call_id, grace_end)
 
 
 @dataclass(frozen=True)
@@ -362,7 +385,12 @@ def read_all(state_dir: Path) -> list[dict[str, Any]]:
             f"cannot read the in-flight registry {path}: {error}. If it is damaged, delete it: "
             "the reports in flight are then requested again"
         ) from error
-    return [{**dict(row), "is_followed": lease_from_row(row).is_live()} for row in rows]
+    claims: list[dict[str, Any]] = []
+    for row in rows:
+        claim = dict(row)
+        claim["is_followed"] = lease_from_row(row).is_live()
+        claims.append(claim)
+    return claims
 
 
 def _to_report(claim: Claim) -> InFlightReport | None:

@@ -24,6 +24,8 @@ _SELECT_STATE: Final = "select state from paces where source = ? and profile_id 
 _SAVE_STATE: Final = "insert or replace into paces values (?, ?, ?)"
 
 T = TypeVar("T")
+UpdateState = Callable[[LimiterState, CountInFlight], T]
+"""May change the state; returns a result of its own."""
 
 
 @dataclass(frozen=True)
@@ -48,37 +50,36 @@ class LimiterTable:
         self._profile = profile
         self._fallback = InMemoryLimiterState()
 
-    def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
+    def update(self, fn: UpdateState[T]) -> T:
         """Run a function that may change the limiter's state, and return its result.
 
         Most requests change nothing. So the function first runs in a transaction that only reads,
         as many processes can at a time. If it changed the state, that result is discarded: it runs
         again, exclusively, on the state as it is then.
         """
-        outcome = self._database.transaction(partial(self._apply, fn), None, exclusive=False)
+        look = partial(self._apply, fn)
+        change = partial(self._apply_and_save, fn)
+        outcome = self._database.transaction(look, None, exclusive=False)
         if outcome is None or outcome.has_changed_state:
-            outcome = self._database.transaction(partial(self._apply_and_save, fn), None)
+            outcome = self._database.transaction(change, None)
         if outcome is None:  # the database cannot be used
             return self._fallback.update(fn)
         return outcome.result
 
-    def _apply(
-        self, fn: Callable[[LimiterState, CountInFlight], T], execute: Execute
-    ) -> _Outcome[T]:
+    def _apply(self, fn: UpdateState[T], execute: Execute) -> _Outcome[T]:
         return self._run(fn, self._load(execute), execute)
 
-    def _apply_and_save(
-        self, fn: Callable[[LimiterState, CountInFlight], T], execute: Execute
-    ) -> _Outcome[T]:
+    def _apply_and_save(self, fn: UpdateState[T], execute: Execute) -> _Outcome[T]:
         state = self._load(execute)
         outcome = self._run(fn, state, execute)
         if outcome.has_changed_state:
-            execute(_SAVE_STATE, *self._profile, json.dumps(state.to_json()))
+            text = json.dumps(state.to_json())
+            execute(_SAVE_STATE, *self._profile, text)
         return outcome
 
     def _run(
         self,
-        fn: Callable[[LimiterState, CountInFlight], T],
+        fn: UpdateState[T],
         state: LimiterState,
         execute: Execute,
     ) -> _Outcome[T]:

@@ -121,9 +121,9 @@ class StateDatabase:
         def execute(statement: str, *values: object) -> sqlite3.Cursor:
             return connection.execute(statement, values)
 
-        connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+        execute("pragma synchronous = full" if durable else "pragma synchronous = normal")
         with connection:
-            connection.execute("begin immediate" if exclusive else "begin")
+            execute("begin immediate" if exclusive else "begin")
             return fn(execute)
 
     def _disconnect(self) -> None:
@@ -149,7 +149,8 @@ def read_rows(path: Path, query: str, *, table: str) -> list[sqlite3.Row]:
 
 
 def _query(path: Path, mode: str, query: str, table: str) -> list[sqlite3.Row]:
-    connection = sqlite3.connect(f"{path.as_uri()}?{mode}", timeout=BUSY_TIMEOUT, uri=True)
+    uri = f"{path.as_uri()}?{mode}"
+    connection = sqlite3.connect(uri, timeout=BUSY_TIMEOUT, uri=True)
     with contextlib.closing(connection):
         connection.row_factory = sqlite3.Row
         tables = connection.execute("select name from sqlite_master where name = ?", [table])

@@ -85,7 +85,8 @@ class LocalStorage:
 
     def display_name(self, key: str) -> str:
         """Return the absolute path of a key."""
-        return os.path.join(self.root, key.replace("/", os.sep))
+        relative = key.replace("/", os.sep)
+        return os.path.join(self.root, relative)
 
     def open(self, key: str) -> pa.NativeFile:
         """Open a file with Arrow.
@@ -113,7 +114,8 @@ class LocalStorage:
         """Open a temporary file in the same folder; flush it to disk, then rename it."""
         path = self.display_name(key)
         folder, name = os.path.split(path)
-        temp_path = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
+        unique = secrets.token_hex(6)
+        temp_path = os.path.join(folder, f".{name}.{unique}.tmp")
         with _translate_errors("write", path):
             os.makedirs(folder, exist_ok=True)
             try:
@@ -149,7 +151,8 @@ class LocalStorage:
         path = self.display_name(key)
         new_path = self.display_name(new_key)
         with _translate_errors("move aside", path):
-            os.makedirs(os.path.dirname(new_path), exist_ok=True)
+            new_folder = os.path.dirname(new_path)
+            os.makedirs(new_folder, exist_ok=True)
             os.rename(path, new_path)
 
     def walk(self, *keys: str) -> Iterator[FileStamp]:
@@ -170,7 +173,8 @@ class LocalStorage:
 
     def stale_temp_files(self, *keys: str) -> Iterator[str]:
         """Yield the keys of unfinished files that are older than `TEMP_FILE_MAX_AGE`."""
-        newest_stale = time.time_ns() - TEMP_FILE_MAX_AGE * 1e9
+        max_age_ns = TEMP_FILE_MAX_AGE * 1e9
+        newest_stale = time.time_ns() - max_age_ns
         for key in keys:
             for stamp in self._walk(key, temp_files=True):
                 if stamp.modified < newest_stale:
@@ -178,7 +182,11 @@ class LocalStorage:
 
     def list_folders(self, key: str) -> list[str]:
         """Return the sorted names of the folders in a folder, which need not exist."""
-        return [entry.name for entry in self._list_dir(key) if _is_folder(entry)]
+        names: list[str] = []
+        for entry in self._list_dir(key):
+            if _is_folder(entry):
+                names.append(entry.name)
+        return names
 
     def is_broken_link(self, key: str) -> bool:
         """Return whether the key is a link, given that its file does not exist."""
@@ -191,7 +199,8 @@ class LocalStorage:
 
     def _walk(self, key: str, *, temp_files: bool) -> Iterator[FileStamp]:
         path = self.display_name(key)
-        if os.path.lexists(path) and not os.path.isdir(path):
+        is_folder = os.path.isdir(path)
+        if os.path.lexists(path) and not is_folder:
             yield _to_stamp(key, os.lstat(path))
         else:
             yield from self._walk_folder(key, temp_files=temp_files)
@@ -204,9 +213,11 @@ class LocalStorage:
                 yield from self._walk_folder(key, temp_files=temp_files)
                 continue
             is_temp_file = _TEMP_FILE.fullmatch(entry.name) is not None
-            if is_temp_file == temp_files:
-                with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
-                    yield _to_stamp(key, _stat_entry(entry))
+            if is_temp_file != temp_files:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+                status = _stat_entry(entry)
+                yield _to_stamp(key, status)
 
     def _list_dir(self, folder: str) -> list[os.DirEntry[str]]:
         """Return the sorted content of a folder, which need not exist."""
@@ -272,7 +283,8 @@ class _translate_errors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, OSError) and not isinstance(error, self._passthrough):
+        is_expected = isinstance(error, self._passthrough)
+        if isinstance(error, OSError) and not is_expected:
             raise _to_cache_error(self._action, self._path, error) from error
 
 
@@ -282,9 +294,12 @@ def _to_cache_error(action: str, path: str, error: OSError) -> CacheError:
     if blocking_path is not None:
         reason = f"{blocking_path} is in the way"
         advice = "Move that aside (ReportCache.repair() does so within a store)"
+    elif error.errno:
+        reason = os.strerror(error.errno)
+        advice = _ADVICE.get(error.errno, _DEFAULT_ADVICE)
     else:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        advice = _ADVICE.get(error.errno or 0, _DEFAULT_ADVICE)
+        reason = str(error)
+        advice = _DEFAULT_ADVICE
     return storage_error(action, path, reason, advice)
 
 
@@ -295,7 +310,8 @@ def _blocking_path(path: str, error: OSError) -> str | None:
     if error.errno not in (errno.ENOTDIR, errno.EEXIST):
         return None
     failed_path = Path(error.filename or path)
-    for candidate in (failed_path, *failed_path.parents):
+    candidates = (failed_path, *failed_path.parents)
+    for candidate in candidates:
         if os.path.isfile(candidate):
             return f"the file {candidate}"
     return None

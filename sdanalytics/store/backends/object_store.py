@@ -116,7 +116,9 @@ class ObjectStorage:
             system = as_arrow_filesystem(filesystem)
             reject_local(system)
             self.root = normalize_path(URL_SCHEME.sub("", url, count=1))
-            self.url = f"{filesystem_scheme(system)}://{self.root.lstrip('/')}"
+            scheme = filesystem_scheme(system)
+            path = self.root.lstrip("/")
+            self.url = f"{scheme}://{path}"
 
     def __reduce__(self) -> tuple[type[ObjectStorage], tuple[str, object]]:
         return ObjectStorage, (self._given_url, self._given_filesystem)
@@ -137,17 +139,22 @@ class ObjectStorage:
 
         endpoint = query_options(self._given_url).get("endpoint_override", "")
         location = f"{endpoint} {self.url}"
-        name = hashlib.sha256(location.encode()).hexdigest()[:16]
-        return platformdirs.user_state_path("sdanalytics", appauthor=False) / "stores" / name
+        digest = hashlib.sha256(location.encode())
+        name = digest.hexdigest()[:16]
+        user_folder = platformdirs.user_state_path("sdanalytics", appauthor=False)
+        return user_folder / "stores" / name
 
     def display_name(self, key: str) -> str:
         """Return the URL of a key."""
-        return f"{self.url}/{key}" if key else self.url
+        if not key:
+            return self.url
+        return f"{self.url}/{key}"
 
     def open(self, key: str) -> pa.NativeFile:
         """Open a parquet file after reading it whole, so that all of it is of one moment."""
         body = self._get(key)
-        if bytes(body[-len(_PARQUET_MAGIC) :]) != _PARQUET_MAGIC:
+        tail = body[-len(_PARQUET_MAGIC) :]
+        if bytes(tail) != _PARQUET_MAGIC:
             # Most likely a longer object replaced it between the look at its length and the read.
             body = self._get(key)
         return pa.BufferReader(body)
@@ -170,7 +177,8 @@ class ObjectStorage:
 
     def locked(self, key: str) -> AbstractContextManager[object]:
         """Keep other threads of this process from replacing the object."""
-        return _replace_locks[hash(key) % len(_replace_locks)]
+        index = hash(key) % len(_replace_locks)
+        return _replace_locks[index]
 
     def remove(self, key: str) -> None:
         """Delete an object.
@@ -182,9 +190,11 @@ class ObjectStorage:
 
     def move(self, key: str, new_key: str) -> None:
         """Copy an object to another key, then delete it."""
+        path = self._path(key)
+        new_path = self._path(new_key)
         with self._translate_errors("move aside", key):
-            self.filesystem.copy_file(self._path(key), self._path(new_key))
-            self.filesystem.delete_file(self._path(key))
+            self.filesystem.copy_file(path, new_path)
+            self.filesystem.delete_file(path)
 
     def walk(self, *keys: str) -> Iterator[FileStamp]:
         """Yield all objects below these keys, at a request for each thousand objects of a key."""
@@ -192,13 +202,18 @@ class ObjectStorage:
             stamps: list[FileStamp] = []
             for info in self._list(key, recursive=True):
                 if info.is_file:
-                    stamps.append(self._to_stamp(info))
+                    stamp = self._to_stamp(info)
+                    stamps.append(stamp)
             yield from sorted(stamps)
 
     def stat_many(self, folder: str, keys: Iterable[str]) -> dict[str, FileStamp]:
         """Return the stamps of the files that exist: lists the folder, in few requests."""
         wanted = set(keys)
-        return {stamp.key: stamp for stamp in self.walk(folder) if stamp.key in wanted}
+        found: dict[str, FileStamp] = {}
+        for stamp in self.walk(folder):
+            if stamp.key in wanted:
+                found[stamp.key] = stamp
+        return found
 
     def stale_temp_files(self, *keys: str) -> Iterator[str]:
         """Yield nothing: there are no unfinished objects."""
@@ -206,8 +221,11 @@ class ObjectStorage:
 
     def list_folders(self, key: str) -> list[str]:
         """Return the names of the next parts of the keys of objects that exist, or once did."""
-        infos = self._list(key, recursive=False)
-        return sorted(info.base_name for info in infos if not info.is_file)
+        names: list[str] = []
+        for info in self._list(key, recursive=False):
+            if not info.is_file:
+                names.append(info.base_name)
+        return sorted(names)
 
     def is_broken_link(self, key: str) -> bool:
         """Return False: there are no links."""
@@ -228,7 +246,8 @@ class ObjectStorage:
     def _put(self, key: str, body: bytes) -> None:
         # Not in a `with`: that would close the stream after an error too, and closing it stores
         # what was written so far.
-        stream = self.filesystem.open_output_stream(self._path(key), compression=None)
+        path = self._path(key)
+        stream = self.filesystem.open_output_stream(path, compression=None)
         stream.write(body)
         stream.close()
 
@@ -240,7 +259,8 @@ class ObjectStorage:
             self._translate_errors("list", key, passthrough=FileNotFoundError),
         ):
             selector = FileSelector(self._path(key), recursive=recursive)
-            return list(self.filesystem.get_file_info(selector))
+            infos = self.filesystem.get_file_info(selector)
+            return list(infos)
         return []
 
     def _path(self, key: str) -> str:
@@ -250,8 +270,10 @@ class ObjectStorage:
     def _to_stamp(self, info: FileInfo) -> FileStamp:
         # Paths of some file systems begin with a slash, whether or not they were given so.
         path = str(info.path).lstrip("/")
-        key = path[len(self.root.lstrip("/")) + 1 :]
-        return FileStamp(key, info.size or 0, info.mtime_ns or 0)
+        prefix = self.root.lstrip("/") + "/"
+        size = info.size or 0
+        modified = info.mtime_ns or 0
+        return FileStamp(path.removeprefix(prefix), size, modified)
 
     @contextlib.contextmanager
     def _translate_errors(
@@ -277,7 +299,8 @@ def _describe_failure(action: str, name: str, error: Exception) -> CacheError:
     else:
         first_line = text.splitlines()[0]
         details = redact(first_line, map(os.environ.get, _SECRET_VARIABLES))
-    return storage_error(action, name, f"{known.reason} ({details})", known.advice)
+    reason = f"{known.reason} ({details})"
+    return storage_error(action, name, reason, known.advice)
 
 
 def _recognize_error(text: str) -> _ErrorPattern:

@@ -54,7 +54,8 @@ def parse_url(url: str) -> ObjectLocation:
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    plain_url = f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+    plain_url = f"{parts.scheme}://{host}{parts.path}"
+    plain_url = plain_url.rstrip("/")
     if _has_credentials(url):
         raise InvalidRequest(
             f"the URL {plain_url} must not contain a user or key: leave that out, and put it where "
@@ -130,7 +131,9 @@ def filesystem_scheme(system: FileSystem) -> str:
     """Return the scheme of URLs of a file system."""
     # Those of fsspec are such as "py::fsspec+memory" and "py::fsspec+('s3', 's3a')".
     match = re.search(r"fsspec\+\W*(\w+)", system.type_name)
-    return match[1] if match else str(system.type_name)
+    if match is None:
+        return str(system.type_name)
+    return match[1]
 
 
 def query_options(url: str) -> dict[str, str]:
@@ -144,7 +147,8 @@ def _has_credentials(url: str) -> bool:
     has_user = not is_azure and parts.username not in (None, "anonymous")
     has_credential_option = _CREDENTIAL_OPTION.search(parts.query) is not None
     has_user_in_option = "@" in unquote(parts.query)
-    return bool(parts.password) or has_user or has_credential_option or has_user_in_option
+    has_password = bool(parts.password)
+    return has_password or has_user or has_credential_option or has_user_in_option
 
 
 def _parse_with_arrow(url: str, plain_url: str) -> tuple[FileSystem, str]:
@@ -163,8 +167,10 @@ def _parse_with_arrow(url: str, plain_url: str) -> tuple[FileSystem, str]:
 
 
 def _lacks_region(url: str) -> bool:
+    if not url.startswith("s3:"):
+        return False
     options = query_options(url)
-    return url.startswith("s3:") and options.keys().isdisjoint({"region", "endpoint_override"})
+    return "region" not in options and "endpoint_override" not in options
 
 
 def _with_timeouts(url: str, system: Any) -> FileSystem:
@@ -173,8 +179,10 @@ def _with_timeouts(url: str, system: Any) -> FileSystem:
 
     parts = urlsplit(url)
     options = query_options(url)
-    # Any other option cannot be passed on, so such a file system stays as it is.
-    if parts.scheme != "s3" or not options.keys() <= {"region", *_ARROW_OPTIONS}:
+    if parts.scheme != "s3":
+        return system
+    other_options = options.keys() - {"region", *_ARROW_OPTIONS}
+    if other_options:  # these cannot be passed on
         return system
     options["region"] = system.region
     return S3FileSystem(
@@ -191,4 +199,5 @@ def _add_query_options(url: str, **defaults: str) -> str:
     """Return a URL with these options, unless it has them already."""
     parts = urlsplit(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return parts._replace(query=urlencode(defaults | given)).geturl()
+    query = urlencode(defaults | given)
+    return parts._replace(query=query).geturl()
