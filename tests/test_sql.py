@@ -77,9 +77,9 @@ def test_every_row_is_there_as_it_is_stored(box: Box, store: ReportCache) -> Non
     names = ", ".join(frame.columns)
     rows = store.sql(f"select {names} from campaigns order by date, tactic, campaignId")
     pd.testing.assert_frame_equal(rows, frame.astype({"tactic": "str"}), check_dtype=False)
-    whose = store.sql("select distinct source, profile_id from campaigns")
+    profile = store.sql("select distinct source, profile_id from campaigns")
     entries = store.entries()
-    assert whose.iloc[0].tolist() == [entries["source"][0], entries["profile_id"][0]]
+    assert profile.iloc[0].tolist() == [entries["source"][0], entries["profile_id"][0]]
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -232,7 +232,7 @@ def test_nothing_else_is_read_and_nothing_is_changed(
 
 
 @pytest.mark.parametrize(
-    ("query", "parameters", "told"),
+    ("query", "parameters", "message"),
     [
         ("selec 1", None, "syntax error"),
         ("select nope from campaigns", None, "nope"),
@@ -249,9 +249,9 @@ def test_nothing_else_is_read_and_nothing_is_changed(
     ],
 )
 def test_what_is_wrong_is_told(
-    query: str, parameters: object, told: str, store: ReportCache
+    query: str, parameters: object, message: str, store: ReportCache
 ) -> None:
-    with pytest.raises(sda.InvalidRequest, match=told):
+    with pytest.raises(sda.InvalidRequest, match=message):
         store.sql(query, parameters)  # type: ignore[arg-type]
 
 

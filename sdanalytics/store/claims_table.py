@@ -123,7 +123,7 @@ class ClaimsTable:
         return int(count)
 
     def write(self, claim: Claim) -> None:
-        """Store a claim, in the place of any other on its partition."""
+        """Store a claim, replacing any other on its partition."""
         self._execute(
             _WRITE,
             *_key_values(claim.partition),

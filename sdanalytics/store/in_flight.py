@@ -19,7 +19,7 @@ Each row of the table ``reports`` is the claim of a partition::
                                   still serve it (resumed); else `claim` -> claimed
     expired     null       ended  `claim` of any call -> claimed
 
-A lease is renewed while its call runs (`sdanalytics.store.leases`). Rows whose lease has ended and
+A lease is renewed while its call runs (`sdanalytics.store.leases`). Rows with an ended lease
 that are older than `MAX_RESUME_AGE` are purged when a call begins.
 
 Guarantees: a partition is requested once, however many calls want it at the same time. A call
@@ -67,7 +67,7 @@ from sdanalytics.store.claims_table import (
 )
 from sdanalytics.store.leases import Lease, LeaseMonitor
 from sdanalytics.store.limiter_table import CREATE_LIMITER_TABLE, LimiterTable
-from sdanalytics.store.sqlite_state import Execute, StateDatabase, read_rows
+from sdanalytics.store.sqlite_state import Execute, StateDatabase, query_read_only
 
 DATABASE_FILENAME: Final = "in-flight.sqlite"
 MAX_RESUME_AGE: Final = timedelta(hours=24)
@@ -379,7 +379,7 @@ def read_all(state_dir: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        rows = read_rows(path, SELECT_ALL_CLAIMS, table=CLAIMS_TABLE)
+        rows = query_read_only(path, SELECT_ALL_CLAIMS, table=CLAIMS_TABLE)
     except sqlite3.Error as error:
         raise CacheError(
             f"cannot read the in-flight registry {path}: {error}. If it is damaged, delete it: "

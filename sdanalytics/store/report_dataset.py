@@ -113,8 +113,9 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
             matches = matches & predicate
         all_columns = pa.unify_schemas([_PARTITION_SCHEMA, self._view_schema])
         partitions = matching_partitions(self._storage, all_columns, matches)
-        read_month = partial(read_batches, self._storage, schema)
-        for batches in _prefetch(self._pool, read_month, _split_into_months(partitions)):
+        months = _split_into_months(partitions)
+        reader = RowReader(self._storage, schema)
+        for batches in _prefetch(self._pool, reader.read_batches, months):
             yield from batches
 
     def _record_failure(self, batches: Batches) -> Batches:
@@ -135,8 +136,8 @@ def view_schema(record_type: str, segment: str | None) -> pa.Schema:
     identity = identity_columns(record_type, segment)
     metrics = set(available_metrics(record_type, segment, api=None))
     metrics.difference_update(identity)
-    columns = arrow_schema([*identity, *sort_by_catalogue(metrics)])
-    return pa.schema([*keys, *columns])
+    names = [*identity, *sort_by_catalogue(metrics)]
+    return pa.schema([*keys, *arrow_schema(names)])
 
 
 def matching_partitions(storage: Storage, schema: pa.Schema, predicate: Any) -> Iterator[Partition]:
@@ -150,7 +151,8 @@ def matching_partitions(storage: Storage, schema: pa.Schema, predicate: Any) -> 
     predicate : pyarrow.compute.Expression
     """
     search = _FolderSearch(storage, schema, predicate)
-    for folder in search.find(REPORTS, PARTITION_KEYS, pc.scalar(True)):
+    always = pc.scalar(True)
+    for folder in search.find(REPORTS, PARTITION_KEYS, always):
         with suppress(InvalidFile):
             yield parse_partition_path(f"{folder}/{REPORT_FILENAME}")
 
@@ -199,8 +201,9 @@ def _parse_folder_values(level: str, names: Iterable[str]) -> Iterator[tuple[str
     arrow_type = _PARTITION_SCHEMA.field(level).type
     parse = date.fromisoformat if level == "date" else decode_source
     for name in names:
-        with suppress(ValueError):  # no day, or no text that Arrow takes
-            yield name, pa.scalar(parse(name), arrow_type)
+        with suppress(ValueError):  # not a day, or not text that Arrow takes
+            value = parse(name)
+            yield name, pa.scalar(value, arrow_type)
 
 
 def _split_into_months(partitions: Iterable[Partition]) -> Iterator[list[Partition]]:
@@ -208,57 +211,68 @@ def _split_into_months(partitions: Iterable[Partition]) -> Iterator[list[Partiti
         yield list(month)
 
 
-def read_batches(
-    storage: Storage, schema: pa.Schema, partitions: Sequence[Partition]
-) -> list[pa.RecordBatch]:
-    """Read the rows of partitions of one report, with all columns of a schema.
+@dataclass(frozen=True)
+class RowReader:
+    """Reads the rows of partitions of one report.
 
-    Raises
-    ------
-    CacheError
-        When the file of a partition is damaged or foreign.
+    Attributes
+    ----------
+    storage : Storage
+    schema : pyarrow.Schema
+        The columns to return: partition keys, stored columns, and nulls for all others.
     """
-    # One column that every file has is read in any case: a table without columns does not know
-    # how many rows it has.
-    first_identity_column = identity_columns(partitions[0].record_type)[0]
-    names = list(schema.names)
-    if first_identity_column not in names:
-        names.append(first_identity_column)
-    from_month = partial(compacted_rows, storage, columns=names)
-    from_file = partial(_read_own_file, storage, columns=names)
-    stamps = stat_partitions(storage, partitions)
-    tables = load_many_from(stamps, (), from_month, from_file, threads=1)
-    batches: list[pa.RecordBatch] = []
-    for partition in partitions:
-        table = tables.get(partition)
-        if table is not None:
-            rows = _add_columns(partition, table, schema)
-            batches += rows.to_batches()
-    return batches
 
+    storage: Storage
+    schema: pa.Schema
 
-def _read_own_file(
-    storage: Storage, partition: Partition, columns: Sequence[str]
-) -> pa.Table | None:
-    """Read those of the columns that a partition's file has; None when there is no file."""
-    try:
-        with open_partition(storage, partition) as (cached, file):
-            stored = [name for name in columns if name in cached.columns]
-            return read_columns(file, stored)
-    except FileNotFoundError:
-        return None
-    except InvalidFile as error:
-        path = storage.display_name(partition_path(partition))
-        raise CacheError(
-            f"cannot read {path}: {error}. ReportCache.repair() moves it aside, and fetch_report "
-            "fetches the day again"
-        ) from None
+    def read_batches(self, partitions: Sequence[Partition]) -> list[pa.RecordBatch]:
+        """Read all rows of some partitions.
 
+        Raises
+        ------
+        CacheError
+            When the file of a partition is damaged or foreign.
+        """
+        names = list(self.schema.names)
+        # One column that every file has is read in any case: a table without columns does not
+        # know how many rows it has.
+        identity = identity_columns(partitions[0].record_type)
+        if identity[0] not in names:
+            names.append(identity[0])
+        from_month = partial(compacted_rows, self.storage, columns=names)
+        from_file = partial(self._read_own_file, columns=names)
+        stamps = stat_partitions(self.storage, partitions)
+        tables = load_many_from(stamps, (), from_month, from_file, threads=1)
+        batches: list[pa.RecordBatch] = []
+        for partition in partitions:
+            table = tables.get(partition)
+            if table is not None:
+                rows = self._with_schema(partition, table)
+                batches += rows.to_batches()
+        return batches
 
-def _add_columns(partition: Partition, table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a partition's rows with the columns of a schema: keys, stored ones, and nulls."""
-    arrays = [_build_column(field, partition, table) for field in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    def _read_own_file(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
+        """Read those of the columns that a partition's file has; None when there is no file."""
+        try:
+            with open_partition(self.storage, partition) as (cached, file):
+                stored = [name for name in columns if name in cached.columns]
+                return read_columns(file, stored)
+        except FileNotFoundError:
+            return None
+        except InvalidFile as error:
+            key = partition_path(partition)
+            path = self.storage.display_name(key)
+            raise CacheError(
+                f"cannot read {path}: {error}. ReportCache.repair() moves it aside, and "
+                "fetch_report fetches the day again"
+            ) from None
+
+    def _with_schema(self, partition: Partition, table: pa.Table) -> pa.Table:
+        columns: list[Any] = []
+        for field in self.schema:
+            column = _build_column(field, partition, table)
+            columns.append(column)
+        return pa.Table.from_arrays(columns, schema=self.schema)
 
 
 def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:

@@ -71,7 +71,9 @@ def run_query(storage: Storage, query: object, parameters: object = None) -> pd.
             table = _run_interruptible(connection, fetch)
         except duckdb.Error as error:
             failure = _first_failure(datasets)
-            raise failure or InvalidRequest(f"DuckDB: {error}") from None
+            if failure is None:
+                failure = InvalidRequest(f"DuckDB: {error}")
+            raise failure from None
     return _to_frame(table)
 
 
@@ -184,24 +186,37 @@ def _to_pandas(field: pa.Field, values: pa.ChunkedArray) -> Any:
     """Convert a column to the dtype of fetched frames; without one, as Arrow does."""
     import pandas as pd
 
+    types = pa.types
     kind = field.type
-    is_whole_decimal = pa.types.is_decimal(kind) and kind.scale == 0
-    is_local_timestamp = pa.types.is_timestamp(kind) and kind.tz is None
-    if pa.types.is_integer(kind) or is_whole_decimal:
+    if _is_whole_number(kind):
         integers = _safe_cast(field, values, pa.int64(), "cast it to double")
         return integers.to_pandas(types_mapper=lambda _: pd.Int64Dtype())
-    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+    if types.is_decimal(kind) or types.is_floating(kind):
         floats = values.cast(pa.float64())
         return floats.to_numpy()
-    if pa.types.is_date(kind) or is_local_timestamp:
-        times = _safe_cast(field, values, pa.timestamp("s"), "use date_trunc('second', ...)")
+    if _is_day_or_local_time(kind):
+        seconds = pa.timestamp("s")
+        times = _safe_cast(field, values, seconds, "use date_trunc('second', ...)")
         return times.to_pandas()
-    if pa.types.is_boolean(kind):
+    if types.is_boolean(kind):
         return values.to_pandas(types_mapper=lambda _: pd.BooleanDtype())
-    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+    if types.is_string(kind) or types.is_dictionary(kind):
         texts = values.cast(pa.string())
         return pd.array(texts, dtype="str")
     return values.to_pandas()
+
+
+def _is_whole_number(kind: pa.DataType) -> bool:
+    if pa.types.is_decimal(kind):
+        is_whole: bool = kind.scale == 0
+        return is_whole
+    return bool(pa.types.is_integer(kind))
+
+
+def _is_day_or_local_time(kind: pa.DataType) -> bool:
+    if pa.types.is_timestamp(kind):
+        return kind.tz is None
+    return bool(pa.types.is_date(kind))
 
 
 def _safe_cast(field: pa.Field, values: pa.ChunkedArray, kind: pa.DataType, advice: str) -> Any:
@@ -209,6 +224,5 @@ def _safe_cast(field: pa.Field, values: pa.ChunkedArray, kind: pa.DataType, advi
     try:
         return values.cast(kind)
     except pa.ArrowInvalid as error:
-        raise InvalidRequest(
-            f"the column {field.name} does not fit {kind}: {advice} ({error})"
-        ) from None
+        reason = f"the column {field.name} does not fit {kind}"
+        raise InvalidRequest(f"{reason}: {advice} ({error})") from None

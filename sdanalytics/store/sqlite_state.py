@@ -133,7 +133,7 @@ class StateDatabase:
         self._connection = None
 
 
-def read_rows(path: Path, query: str, *, table: str) -> list[sqlite3.Row]:
+def query_read_only(path: Path, query: str, *, table: str) -> list[sqlite3.Row]:
     """Run a query on a database that may be read-only; no rows when it lacks the table.
 
     Raises
@@ -141,14 +141,14 @@ def read_rows(path: Path, query: str, *, table: str) -> list[sqlite3.Row]:
     sqlite3.Error
     """
     try:
-        return _query(path, "mode=ro", query, table)
+        return _run_query(path, "mode=ro", query, table)
     except sqlite3.OperationalError:
         # Even a reader creates a file beside the database. Without the permission to, it can
         # still read the database file alone.
-        return _query(path, "mode=ro&immutable=1", query, table)
+        return _run_query(path, "mode=ro&immutable=1", query, table)
 
 
-def _query(path: Path, mode: str, query: str, table: str) -> list[sqlite3.Row]:
+def _run_query(path: Path, mode: str, query: str, table: str) -> list[sqlite3.Row]:
     uri = f"{path.as_uri()}?{mode}"
     connection = sqlite3.connect(uri, timeout=BUSY_TIMEOUT, uri=True)
     with contextlib.closing(connection):

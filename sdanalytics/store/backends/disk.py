@@ -115,7 +115,8 @@ class LocalStorage:
         path = self.display_name(key)
         folder, name = os.path.split(path)
         unique = secrets.token_hex(6)
-        temp_path = os.path.join(folder, f".{name}.{unique}.tmp")
+        temp_name = f".{name}.{unique}.tmp"
+        temp_path = os.path.join(folder, temp_name)
         with _translate_errors("write", path):
             os.makedirs(folder, exist_ok=True)
             try:
@@ -243,8 +244,9 @@ class LocalStorage:
 
 def _must_be_file(key: str) -> bool:
     """Return whether only a file may have that key, by its name."""
-    is_month = key.startswith("months/") and key.endswith(".month")
-    return is_month or key.endswith(_FILE_SUFFIXES)
+    if key.startswith("months/") and key.endswith(".month"):
+        return True
+    return key.endswith(_FILE_SUFFIXES)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
