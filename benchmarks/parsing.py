@@ -14,7 +14,7 @@ from benchmarks.payloads import CHECKED, COLUMNS, RECORD_TYPE, Payload, payload
 from benchmarks.peers import PEERS, python_of
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, Outcome, compare
-from sdanalytics.api.client import ReportRequest
+from sdanalytics.api.reporting_v2 import ReportRequest
 from sdanalytics.sandbox import Sandbox, ScriptedResponse
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 

@@ -29,6 +29,7 @@ if not __package__:  # run as a script: the packages are beside this folder
 
 from cassettes.scrubbing import Scrubber  # noqa: E402
 from sdanalytics import (  # noqa: E402
+    Api,
     BadRequest,
     Client,
     InvalidReport,
@@ -51,7 +52,7 @@ NAMED: Final = ("campaignName", *METRICS)
 class Call:
     """What is asked for, through which version; all tactics unless it names one."""
 
-    api: str
+    api: Api
     start: date
     end: date
     metrics: Sequence[str] = NAMED
@@ -192,7 +193,7 @@ def record_story(path: Path, story: Story) -> None:
         story.prepare(box)
         profile_id = box.sandbox.profile_ids[story.advertiser]
         client = box.sandbox.client_for(profile_id, box.clock, story.call.api)
-        with recording(path, client.profile_id), contextlib.suppress(*story.ends_with):
+        with recording(path, str(client.profile_id)), contextlib.suppress(*story.ends_with):
             story.call.fetch(client)
 
 
@@ -202,7 +203,7 @@ def record_account(folder: Path) -> None:
     client = Client.from_env({k: v for k, v in os.environ.items() if k != ready_made})
     yesterday = (client.clock.now() - timedelta(1)).date()
     call = {"v2": v2_call, "v3": v3_call}[client.api](yesterday, METRICS)
-    with recording(folder / f"{client.api}_success.yaml", client.profile_id):
+    with recording(folder / f"{client.api}_success.yaml", str(client.profile_id)):
         call.fetch(client)
 
 

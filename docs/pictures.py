@@ -60,7 +60,7 @@ def picker() -> None:
         with Lab(Path(folder), width=1240, height=1900) as lab:
             notebook = lab.open(name)
             notebook.run_all()
-            notebook.field("Preset").select_option(label="the usual")
+            notebook.field("Preset").select_option(label="default")
             notebook.field("Search").fill("sales 14d")
             notebook.button("Fetch").click()
             notebook.wait_for_status("of 28 reports")

@@ -3,13 +3,13 @@ from . import metrics as metrics
 from . import plots as plots
 from . import sandbox as sandbox
 from ._version import __version__ as __version__
+from .analysis.compare import compare as compare
 from .analysis.kpis import add_kpis as add_kpis
-from .analysis.kpis import compare as compare
-from .analysis.kpis import summarize as summarize
+from .analysis.summarize import summarize as summarize
 from .api.auth import Credentials as Credentials
 from .api.client import Client as Client
-from .api.client import ReportRequest as ReportRequest
-from .api.client import ReportResponse as ReportResponse
+from .api.reporting_v2 import ReportRequest as ReportRequest
+from .api.reporting_v2 import ReportResponse as ReportResponse
 from .errors import ApiError as ApiError
 from .errors import BadRequest as BadRequest
 from .errors import CacheError as CacheError
@@ -42,7 +42,7 @@ from .model.literals import Api as Api
 from .model.literals import RecordType as RecordType
 from .model.literals import Region as Region
 from .model.literals import Tactic as Tactic
-from .model.metrics import list_metrics as list_metrics
+from .model.metric_list import list_metrics as list_metrics
 from .store.cache import ReportCache as ReportCache
 from .widgets import ReportPicker as ReportPicker
 

@@ -1,4 +1,4 @@
-"""``python -m sdanalytics demo``, ``sandbox`` and ``lab``."""
+"""The command line: ``sdanalytics demo``, ``sandbox`` and ``lab``."""
 
 from __future__ import annotations
 
@@ -13,55 +13,60 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sdanalytics._version import __version__
-from sdanalytics.errors import InvalidRequest, NotConfigured, SDAnalyticsError
+from sdanalytics.errors import InvalidRequest, MissingDependency, SDAnalyticsError
+
+if TYPE_CHECKING:
+    # argparse has no public name for it.
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+EXIT_ERROR: Final = 1
+EXIT_INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as of a shell: 128 and the number of the signal."""
+
+DEFAULT_PORT: Final = 8080
+DEFAULT_DELAY: Final = 2.0
+"""Seconds that the sandbox takes to build a report."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the process's exit code."""
-    options = _parser().parse_args(arguments)
+    """Run the command line, and return the exit code of the process."""
+    options = build_parser().parse_args(arguments)
     try:
         options.run(options)
     except SDAnalyticsError as error:
         print(f"sdanalytics: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return EXIT_ERROR
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sdanalytics", description="Try sdanalytics.")
-    parser.add_argument("--version", action="version", version=f"sdanalytics {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="command")
-    demo = commands.add_parser("demo", help="the main job, with no account")
-    demo.add_argument(
-        "--output", type=Path, default=Path("demo-output"), help="folder to write to; demo-output"
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="sdanalytics",
+        description="Amazon Sponsored Display reports: try them without an account.",
     )
-    demo.add_argument("--delay", type=float, default=2.0, help="seconds to build a report; 2")
-    demo.set_defaults(run=_demo)
-    box = commands.add_parser("sandbox", help="serve the stand-in for the service")
-    box.add_argument("--port", type=int, default=8080, help="where it listens; 8080, 0: any free")
-    box.add_argument("--delay", type=float, default=2.0, help="seconds to build a report; 2")
-    box.add_argument("--queue-limit", type=int, help="reports built at a time; above it: 429")
-    box.add_argument("--rate-limit", type=float, help="requests a second of an operation")
-    box.set_defaults(run=_sandbox)
-    lab = commands.add_parser("lab", help="JupyterLab with the stand-in for the service running")
-    lab.add_argument("folder", type=Path, nargs="?", default=Path(), help="to open; this one")
-    lab.add_argument("--delay", type=float, default=2.0, help="seconds to build a report; 2")
-    lab.add_argument("--no-browser", action="store_true", help="only print the address")
-    lab.set_defaults(run=_lab)
+    parser.add_argument("--version", action="version", version=f"sdanalytics {__version__}")
+    commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")
+    _add_demo_command(commands)
+    _add_sandbox_command(commands)
+    _add_lab_command(commands)
     return parser
 
 
-def _demo(options: argparse.Namespace) -> None:
-    from sdanalytics.demo import run
+def run_demo_command(options: argparse.Namespace) -> None:
+    """Fetch, cache and plot two reports of a sandbox."""
+    from sdanalytics.demo import run_demo
 
-    run(options.output, options.delay)
+    run_demo(options.output, options.delay)
 
 
-def _sandbox(options: argparse.Namespace) -> None:
+def run_sandbox_command(options: argparse.Namespace) -> None:
+    """Serve a sandbox until Ctrl-C, and print the environment variables that use it."""
     from sdanalytics import sandbox
 
     with sandbox.start(
@@ -69,41 +74,158 @@ def _sandbox(options: argparse.Namespace) -> None:
         delay=options.delay,
         queue_limit=options.queue_limit,
         rate_limit=options.rate_limit,
-    ) as box:
-        profiles = ", ".join(map(str, box.profile_ids))
-        lines = [f"# The sandbox serves {box.base_url} until Ctrl-C. Profiles: {profiles}."]
-        variables = box.environment | _own_store(Path("sandbox-store"))
-        lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    ) as server:
+        profiles = ", ".join(map(str, server.profile_ids))
+        lines = [f"# The sandbox serves {server.base_url} until Ctrl-C. Profiles: {profiles}."]
+        variables = server.environment | _isolated_cache_env(Path("sandbox-store"))
+        for name, value in variables.items():
+            lines.append(f"export {name}={shlex.quote(value)}")
         print("\n".join(lines), flush=True)  # noqa: T201
         threading.Event().wait()
 
 
-def _lab(options: argparse.Namespace) -> None:
+def run_lab_command(options: argparse.Namespace) -> None:
+    """Run JupyterLab on a sandbox, or on the account that the environment configures."""
     from sdanalytics import sandbox
 
     if importlib.util.find_spec("jupyterlab") is None:
-        raise NotConfigured("JupyterLab is missing: pip install 'sdanalytics[notebook]'")
-    if not Path.cwd().joinpath(options.folder).is_dir() or options.folder.is_absolute():
-        raise InvalidRequest(f"{options.folder} is no folder below this one")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={Path.cwd()}"]
-    command += [f"--LabApp.default_url=/lab/tree/{options.folder.as_posix()}"]
-    command += ["--no-browser"] if options.no_browser else []
-    if getattr(os, "geteuid", lambda: 1)() == 0:  # as in containers, where there is no other user
-        command.append("--allow-root")
-    with tempfile.TemporaryDirectory() as store, sandbox.start(delay=options.delay) as box:
-        # Who has an account set up means that one.
-        is_set_up = any(name.startswith("SDANALYTICS_") for name in os.environ)
-        sandbox_only = box.environment | _own_store(Path(store))
-        variables = os.environ | ({} if is_set_up else sandbox_only)
-        process = subprocess.Popen(command, env=variables)  # noqa: S603
+        raise MissingDependency(
+            "the command lab needs the package jupyterlab: pip install 'sdanalytics[notebook]'"
+        )
+    command = _jupyterlab_command(options.folder, open_browser=not options.no_browser)
+    with (
+        tempfile.TemporaryDirectory() as cache_folder,
+        sandbox.start(delay=options.delay) as server,
+    ):
+        environment = dict(os.environ)
+        is_configured = any(name.startswith("SDANALYTICS_") for name in environment)
+        if not is_configured:
+            environment |= server.environment
+            environment |= _isolated_cache_env(Path(cache_folder))
+        process = subprocess.Popen(command, env=environment)  # noqa: S603
         while process.poll() is None:
-            # JupyterLab hears Ctrl-C, too: it asks before it ends, and the sandbox waits for it.
+            # JupyterLab receives Ctrl-C, too. It asks before it ends; the sandbox waits for it.
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
     if process.returncode:
-        raise SDAnalyticsError(f"JupyterLab ended with code {process.returncode}")
+        raise SDAnalyticsError(f"JupyterLab ended with exit code {process.returncode}")
 
 
-def _own_store(folder: Path) -> dict[str, str]:
-    """Made-up data belong in no store of real ones."""
+def _add_demo_command(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="fetch, cache and plot made-up reports",
+        description="Fetch two weeks of made-up reports from a sandbox, twice, and plot them.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="FOLDER",
+        help="folder to write to (default: %(default)s)",
+    )
+    _add_delay_option(parser)
+    parser.set_defaults(run=run_demo_command)
+
+
+def _add_sandbox_command(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "sandbox",
+        help="serve a local stand-in for the Amazon Ads API",
+        description=(
+            "Serve a local stand-in for the Amazon Ads API until Ctrl-C, and print the "
+            "environment variables with which sdanalytics uses it."
+        ),
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="port to listen on; 0 for any free one (default: %(default)s)",
+    )
+    _add_delay_option(parser)
+    parser.add_argument(
+        "--queue-limit",
+        type=int,
+        metavar="REPORTS",
+        help="answer 429 when more reports are being built (default: no limit)",
+    )
+    parser.add_argument(
+        "--rate-limit",
+        type=float,
+        metavar="REQUESTS",
+        help="answer 429 above this number of requests a second, for each operation "
+        "(default: no limit)",
+    )
+    parser.set_defaults(run=run_sandbox_command)
+
+
+def _add_lab_command(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "lab",
+        help="run JupyterLab with a sandbox",
+        description=(
+            "Run JupyterLab with a sandbox. If environment variables configure an account "
+            "(SDANALYTICS_...), notebooks use that account instead."
+        ),
+    )
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="folder to open, below the current one (default: the current one)",
+    )
+    _add_delay_option(parser)
+    parser.add_argument(
+        "--no-browser",
+        action="store_true",
+        help="do not open a browser, only print the address",
+    )
+    parser.set_defaults(run=run_lab_command)
+
+
+def _add_delay_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--delay",
+        type=float,
+        default=DEFAULT_DELAY,
+        metavar="SECONDS",
+        help="time to build a report, in seconds (default: %(default)s)",
+    )
+
+
+def _jupyterlab_command(folder: Path, *, open_browser: bool) -> list[str]:
+    """Return the command that runs JupyterLab in the current folder, with another one open.
+
+    Raises
+    ------
+    InvalidRequest
+        When the folder does not exist below the current one.
+    """
+    root = Path.cwd()
+    if folder.is_absolute() or not root.joinpath(folder).is_dir():
+        raise InvalidRequest(f"folder must be a folder below the current one, got {folder}")
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url=/lab/tree/{folder.as_posix()}",
+    ]
+    if not open_browser:
+        command.append("--no-browser")
+    if _is_root():
+        command.append("--allow-root")
+    return command
+
+
+def _is_root() -> bool:
+    """Return whether the user is root, the only one in many containers."""
+    geteuid = getattr(os, "geteuid", None)  # Windows has none
+    return geteuid is not None and geteuid() == 0
+
+
+def _isolated_cache_env(folder: Path) -> dict[str, str]:
+    """Return the variable that keeps made-up data out of the default cache."""
     return {"SDANALYTICS_CACHE_DIR": str(folder.absolute())}

@@ -1,11 +1,13 @@
-"""The main job on the sandbox: two weeks of campaigns and purchased ASINs."""
+"""A demo on the sandbox: two weeks of campaigns and purchased ASINs, fetched, cached, plotted."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -15,70 +17,107 @@ from sdanalytics.fetch.entry_points import fetch_report
 from sdanalytics.sandbox import Sandbox
 from sdanalytics.store.cache import ReportCache
 
+DEMO_DAYS: Final = 14
+HALO_METRIC: Final = "viewAttributedSales14dOtherSKU"
+CAMPAIGN_COLUMNS: Final = ("date", "tactic", "campaignName", "costType", "clicks", "cost")
+ASIN_COLUMNS: Final = ("date", "tactic", "asin", "otherAsin", HALO_METRIC)
 
-def run(folder: Path, delay: float) -> None:
-    """Fetch, show, fetch again from the cache, plot.
+_PRINTED_ROWS: Final = 6
+_PRINTED_WIDTH: Final = 110
+"""Characters of a line of a printed frame."""
+_FIGURE_DPI: Final = 150
+
+
+def run_demo(folder: Path, delay: float) -> None:
+    """Fetch two reports, show them, fetch them again from the cache, and plot them.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where the store and the figures go.
+        Where the cache and the figures go.
     delay : float
         Seconds that the sandbox takes to build a report.
+
+    Raises
+    ------
+    InvalidRequest
+        When the folder cannot be made.
     """
-    store = _empty_store(folder)
-    with sandbox.start(delay=delay) as box:
-        _tell(f"The sandbox listens at {box.base_url}: no account, nothing leaves this machine.")
-        campaigns = _fetch(box, store, "campaigns")
-        asins = _fetch(box, store, "asins")
-        _show(campaigns, ["date", "tactic", "campaignName", "costType", "clicks", "cost"])
-        halo = "viewAttributedSales14dOtherSKU"
-        _show(asins, ["date", "tactic", "asin", "otherAsin", halo])
-        _tell("The same two calls again:")
-        requests = len(box.requests)
-        for record_type in ("campaigns", "asins"):
-            _fetch(box, store, record_type)
-        _tell(f"  {len(box.requests) - requests} requests were sent for these: all from the cache.")
-    trend = plots.trend(campaigns, "cost", by="campaignName")
-    trend.set_title("Where the money goes")
-    top = plots.top(asins, halo, by="otherAsin")
-    top.set_title("Sales of other products than the one advertised")
-    for name, axes in (("campaigns", trend), ("asins", top)):
-        figure = axes.get_figure(root=True)
-        assert figure is not None
-        figure.savefig(folder / f"{name}.png", dpi=150)
-    _tell(f"Figures:  {folder / 'campaigns.png'}, {folder / 'asins.png'}")
-    _tell(f"Parquet:  {store.path} ({len(store.entries())} files, one a day and tactic)")
+    cache = _create_empty_cache(folder)
+    with sandbox.start(delay=delay) as server:
+        _print(f"The sandbox serves {server.base_url}: no account, nothing leaves this machine.")
+        campaigns = _fetch_and_time(server, cache, "campaigns")
+        asins = _fetch_and_time(server, cache, "asins")
+        _print_frame(campaigns, CAMPAIGN_COLUMNS)
+        _print_frame(asins, ASIN_COLUMNS)
+        _print("The same two calls again:")
+        requests_before = len(server.requests)
+        _fetch_and_time(server, cache, "campaigns")
+        _fetch_and_time(server, cache, "asins")
+        requests_sent = len(server.requests) - requests_before
+        _print(f"  {requests_sent} requests were sent for these: all from the cache.")
+    figures = _save_figures(campaigns, asins, folder)
+    _print(f"Figures:  {', '.join(map(str, figures))}")
+    file_count = len(cache.entries())
+    _print(f"Parquet:  {cache.path} ({file_count} files, one per day and tactic)")
 
 
-def _empty_store(folder: Path) -> ReportCache:
-    """A store with nothing in it, so that a demo run again shows the same."""
+def _create_empty_cache(folder: Path) -> ReportCache:
+    """Create a cache with nothing in it, so that every run of the demo shows the same."""
     path = folder / "demo-store"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
-        raise InvalidRequest(f"--output {folder}: {error.strerror}; name a folder") from error
+        raise InvalidRequest(
+            f"--output must be a folder that can be written to, got {folder}: {error.strerror}"
+        ) from error
     return ReportCache(path)
 
 
-def _fetch(box: Sandbox, store: ReportCache, record_type: str) -> pd.DataFrame:
-    began = time.perf_counter()
-    last = box.today - timedelta(1)  # today's reports are partial
+def _fetch_and_time(server: Sandbox, cache: ReportCache, record_type: str) -> pd.DataFrame:
+    """Fetch a report of the last days, and print how long it took."""
+    last = server.today - timedelta(1)  # today's reports are partial
+    first = last - timedelta(DEMO_DAYS - 1)
+    started_at = time.perf_counter()
     frame = fetch_report(
-        record_type, last - timedelta(13), last, client=box.client, cache=store, progress=True
+        record_type,
+        first,
+        last,
+        client=server.client,
+        cache=cache,
+        progress=True,
     )
-    took = time.perf_counter() - began
-    facts = frame.attrs["sdanalytics"]
-    days = f"{facts['days_fetched']} days fetched, {facts['days_from_cache']} from the cache"
-    _tell(f"  {record_type}: {len(frame)} rows in {took:.2f} s ({days})")
+    seconds = time.perf_counter() - started_at
+    metadata = frame.attrs["sdanalytics"]
+    fetched = metadata["days_fetched"]
+    cached = metadata["days_from_cache"]
+    days = f"{fetched} days fetched, {cached} from the cache"
+    _print(f"  {record_type}: {len(frame)} rows in {seconds:.2f} s ({days})")
     return frame
 
 
-def _show(frame: pd.DataFrame, columns: list[str]) -> None:
-    with pd.option_context("display.width", 110, "display.max_columns", None):
-        _tell(f"\n{frame[columns].tail(6)}\n[{len(frame)} rows x {len(frame.columns)} columns]\n")
+def _save_figures(campaigns: pd.DataFrame, asins: pd.DataFrame, folder: Path) -> list[Path]:
+    """Plot both reports, and return the files of the figures."""
+    trend = plots.trend(campaigns, "cost", by="campaignName")
+    trend.set_title("Where the money goes")
+    top = plots.top(asins, HALO_METRIC, by="otherAsin")
+    top.set_title("Sales of products other than the advertised one")
+    paths = []
+    for name, axes in (("campaigns", trend), ("asins", top)):
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=_FIGURE_DPI)
+        paths.append(path)
+    return paths
 
 
-def _tell(text: str) -> None:
+def _print_frame(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    rows = frame[list(columns)].tail(_PRINTED_ROWS)
+    with pd.option_context("display.width", _PRINTED_WIDTH, "display.max_columns", None):
+        _print(f"\n{rows}\n[{len(frame)} rows x {len(frame.columns)} columns]\n")
+
+
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201

@@ -1,7 +1,31 @@
-"""Everything that can go wrong, as one tree of exceptions.
+"""The exceptions of this library.
 
-Catch `SDAnalyticsError` for all of it. Each message says what happened and what to
-do next, and never holds a token, a secret or a presigned address.
+Each message says what happened and what to do next, and never holds a token, a secret or a
+presigned URL. The tree::
+
+    SDAnalyticsError
+    ├── InvalidRequest (ValueError)
+    ├── NotConfigured
+    │   └── MissingDependency (ImportError)
+    ├── ApiError
+    │   ├── BadRequest
+    │   ├── Unauthorized
+    │   ├── Forbidden
+    │   ├── NotFound
+    │   │   └── Retired
+    │   ├── ReportTooOld
+    │   ├── InvalidReport
+    │   ├── RateLimited
+    │   ├── ServerError
+    │   └── ConnectionFailed
+    ├── ReportFailed
+    ├── ReportTimeout
+    ├── DownloadFailed
+    │   └── NotReady
+    ├── CorruptReport
+    ├── CacheError
+    ├── Cancelled
+    └── PartialFetchError
 """
 
 from __future__ import annotations
@@ -14,34 +38,34 @@ if TYPE_CHECKING:
 
 
 class SDAnalyticsError(Exception):
-    """Root of all errors that this library raises on purpose."""
+    """Base class of all errors that this library raises on purpose."""
 
 
 class InvalidRequest(SDAnalyticsError, ValueError):
-    """What was asked for cannot exist; raised before any network is touched."""
+    """An argument is invalid; raised before any network request."""
 
 
 class NotConfigured(SDAnalyticsError):
-    """Something the call needs is not set: a credential, a profile, an extra."""
+    """A setting that the call needs is missing or wrong: a credential, a profile."""
 
 
 class MissingDependency(NotConfigured, ImportError):
-    """A package that the call needs, most likely of an extra, is not installed."""
+    """A package that the call needs, usually of an extra, is not installed."""
 
 
 class ApiError(SDAnalyticsError):
-    """The service answered a request with an error.
+    """The service responded to a request with an error.
 
     Attributes
     ----------
     operation : str
-        The operation that was answered so, such as ``"request_report"``.
+        The operation that failed, such as ``"request_report"``.
     status : int or None
-        HTTP status code; None where no answer came.
+        HTTP status code; None if there was no response.
     code, details : str or None
-        What the service says of it, secrets removed.
+        The service's explanation, without secrets.
     request_id : str or None
-        Amazon's id of the exchange: quote it to their support.
+        Amazon's id of the request: quote it to their support.
     """
 
     def __init__(
@@ -63,23 +87,23 @@ class ApiError(SDAnalyticsError):
 
 
 class BadRequest(ApiError):
-    """400: the service does not understand the request or does not support it here."""
+    """400: the service does not understand the request, or does not support it here."""
 
 
 class Unauthorized(ApiError):
-    """401: the login was refused, with a fresh token too; or Login with Amazon refused it."""
+    """401: the access token was refused, a fresh one too; or the login was refused."""
 
 
 class Forbidden(ApiError):
-    """403: the login is good, but has no access to this account or product."""
+    """403: the login is valid, but has no access to this account or product."""
 
 
 class NotFound(ApiError):
-    """404: there is no such report, or it is another profile's."""
+    """404: the report does not exist, or belongs to another profile."""
 
 
 class Retired(NotFound):
-    """404 or 410 where reports are asked for: this version of the API is switched off there."""
+    """404 or 410 for a report request: this version of the API has been switched off."""
 
 
 class ReportTooOld(ApiError):
@@ -87,7 +111,7 @@ class ReportTooOld(ApiError):
 
 
 class InvalidReport(ApiError):
-    """422: the service refuses these parameters."""
+    """422: the service refuses the parameters of the report."""
 
 
 class RateLimited(ApiError):
@@ -99,7 +123,7 @@ class ServerError(ApiError):
 
 
 class ConnectionFailed(ApiError):
-    """No answer came: no connection, a broken one, or silence.
+    """The service did not respond: no connection, a broken one, or a timeout.
 
     Attributes
     ----------
@@ -111,7 +135,7 @@ class ConnectionFailed(ApiError):
 
 
 class Cancelled(SDAnalyticsError):
-    """A job was cancelled before its frame was there."""
+    """The job was cancelled before it had finished."""
 
 
 class ReportFailed(SDAnalyticsError):
@@ -131,7 +155,7 @@ class ReportFailed(SDAnalyticsError):
 
 
 class ReportTimeout(SDAnalyticsError):
-    """The call's timeout passed before all its reports had arrived.
+    """The timeout of the call passed before all its reports were ready.
 
     Attributes
     ----------
@@ -145,14 +169,14 @@ class ReportTimeout(SDAnalyticsError):
 
 
 class DownloadFailed(SDAnalyticsError):
-    """A finished report could not be downloaded: storage refused it, or could not be reached.
+    """A report is ready but could not be downloaded: storage refused, or did not respond.
 
     Attributes
     ----------
     report_id : str
     is_refused : bool
-        Whether storage refused the link (it expired, most likely), so that a new report is
-        needed; else the same report can be had later.
+        Whether storage refused the link (most likely it has expired), so that a new report is
+        needed; otherwise the same report can be downloaded later.
     """
 
     def __init__(self, message: str, *, report_id: str = "", is_refused: bool = False) -> None:
@@ -162,19 +186,19 @@ class DownloadFailed(SDAnalyticsError):
 
 
 class NotReady(DownloadFailed):
-    """A report that was said to be ready is not: it is waited for again."""
+    """A report is not ready although the service said so: it is polled again."""
 
 
 class CorruptReport(SDAnalyticsError):
-    """A payload is damaged, or a value in it does not fit its type.
+    """A payload is damaged, or one of its values does not fit its type.
 
     Attributes
     ----------
     report_id : str
     field : str or None
-        The field whose value does not fit.
+        The field of the invalid value.
     row : int or None
-        The row of it, counted from 0; None where the payload as a whole is damaged.
+        Its row, counted from 0; None if the payload as a whole is damaged.
     """
 
     def __init__(
@@ -192,22 +216,25 @@ class CorruptReport(SDAnalyticsError):
 
 
 class CacheError(SDAnalyticsError):
-    """The store cannot be written or read: the disk, the permissions, the path."""
+    """The cache cannot be read or written: the disk, the permissions, the path."""
 
 
 class PartialFetchError(SDAnalyticsError):
-    """Some reports of a call failed; all others arrived and are stored.
+    """Some partitions of a call could not be fetched; all others are stored.
 
-    Calling again asks only for what is missing.
+    Calling again requests only the missing ones.
 
     Attributes
     ----------
-    failures : dict of Slice to SDAnalyticsError
-        What is missing, and why.
+    failures : dict of Partition to SDAnalyticsError
+        The missing partitions, and why each is missing.
     """
 
     def __init__(
-        self, message: str, *, failures: Mapping[Partition, SDAnalyticsError] | None = None
+        self,
+        message: str,
+        *,
+        failures: Mapping[Partition, SDAnalyticsError] | None = None,
     ) -> None:
         super().__init__(message)
         self.failures = dict(failures or {})

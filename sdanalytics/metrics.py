@@ -1,5 +1,6 @@
 """The catalogue: every metric's name, dtype, unit, meaning, and where it is available."""
 
+from sdanalytics.model.metric_list import list_metrics
 from sdanalytics.model.metrics import (
     CATALOGUE,
     MATCHED_TARGET,
@@ -8,7 +9,6 @@ from sdanalytics.model.metrics import (
     ColumnKind,
     Metric,
     default_metrics,
-    list_metrics,
     segmented_record_types,
 )
 from sdanalytics.model.metrics import available_metrics as available

@@ -38,7 +38,7 @@ from unittest import mock
 
 from sdanalytics import Client, CorruptReport, Credentials, SDAnalyticsError
 from sdanalytics._core.redact import redact
-from sdanalytics.api.client import ReportResponse
+from sdanalytics.api.reporting_v2 import ReportResponse
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import (
     CATALOGUE,
@@ -295,7 +295,7 @@ def payload_case(seed: int, number: int) -> PayloadCase:
         for _ in range(rng.choice((1, 1, 2, 5))):
             data = damaged(rng, data)
     # Blocks so small that they begin and end at any place; or the real ones.
-    block = rng.randint(3, 400) if len(text) < 5000 else payload._BLOCK
+    block = rng.randint(3, 400) if len(text) < 5000 else payload.BLOCK_SIZE
     return PayloadCase(level, data, columns, block, before)
 
 
@@ -520,7 +520,7 @@ def judge_payload(case: PayloadCase) -> bool:
     """Whether parser and plain reader take the payload; `Failure` where they differ."""
     expected, refusal = attempt(plain_rows, case.data, case.columns)
     try:
-        with mock.patch.object(payload, "_BLOCK", case.block):
+        with mock.patch.object(payload, "BLOCK_SIZE", case.block):
             table = payload.read_payload(case.data, case.columns)
     except CorruptReport as error:
         if expected is not None:

@@ -25,8 +25,8 @@ pytestmark = [
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 NEVER_READY = """
-from sdanalytics.sandbox import Answer
-building = Answer(200, b'{"reportId": "r", "status": "IN_PROGRESS"}')
+from sdanalytics.sandbox import ScriptedResponse
+building = ScriptedResponse(200, b'{"reportId": "r", "status": "IN_PROGRESS"}')
 sandbox.script_responses("get_report_status", *[building] * 1000)
 """
 
@@ -68,10 +68,10 @@ def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
     notebook.field("Preset").select_option(label="traffic and cost")
     notebook.field("Search").fill("units ordered 14d")
     box = notebook.output.get_by_role("checkbox", name=re.compile("^attributedUnitsOrdered14d:"))
-    notebook.output.get_by_text(re.compile("; 4 of [0-9]+ in view$")).wait_for()
+    notebook.output.get_by_text(re.compile("; 4 of [0-9]+ shown$")).wait_for()
     box.focus()
     notebook.page.keyboard.press("Space")
-    notebook.output.get_by_text("9 metrics chosen; ").wait_for()
+    notebook.output.get_by_text("9 metrics selected; ").wait_for()
 
     # Fetch: the table and a plot with ink in it.
     notebook.button("Fetch").focus()

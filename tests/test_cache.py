@@ -109,7 +109,7 @@ def test_read_asks_whose_when_there_are_several(box: Box, store: ReportCache) ->
     fetch(box, store)
     german = box.client_for(1)
     fetch_report("campaigns", box.day(3), client=german, cache=store)
-    with pytest.raises(sda.InvalidRequest, match=german.profile_id):
+    with pytest.raises(sda.InvalidRequest, match=str(german.profile_id)):
         store.read("campaigns", box.day(3))
     frame = store.read("campaigns", box.day(3), profile_id=german.profile_id)
     assert frame["currency"].unique().tolist() == ["EUR"]

@@ -407,7 +407,30 @@ def test_an_access_token_stands_for_secret_and_refresh_token() -> None:
         "SDANALYTICS_ACCESS_TOKEN": "Atza|x",
         "SDANALYTICS_PROFILE_ID": "7",
     }
-    assert Client.from_env(environment).profile_id == "7"
+    assert Client.from_env(environment).profile_id == 7
+
+
+def test_a_profile_id_is_a_number_as_in_the_list_of_profiles(box: Box) -> None:
+    client = box.client
+    profiles = client.profiles().set_index("profileId")
+    assert profiles.loc[client.profile_id, "countryCode"] == "US"
+    german = box.sandbox.profile_ids[1]
+    for given in (german, str(german), f" {german} ", profiles.index[1]):
+        assert client.for_profile(given).profile_id == german
+    assert type(client.for_profile(str(german)).profile_id) is int
+    client.for_profile(german).request_report("campaigns", REQUEST)
+    assert box.sandbox.requests[-1].headers["Amazon-Advertising-Api-Scope"] == str(german)
+    for wrong in (True, 1.0, -1, "", "1e3", "\u0661", "9" * 5000, None):
+        with pytest.raises(sda.InvalidRequest, match="profile_id must be the number"):
+            client.for_profile(wrong)  # type: ignore[arg-type]
+
+
+def test_completion_of_a_client_offers_what_is_documented(box: Box) -> None:
+    assert [name for name in dir(box.client) if not name.startswith("_")] == [
+        "api", "base_url", "clock", "create_rate", "download_report", "for_profile", "from_env",
+        "get_report_status", "largest_report", "profile_id", "profiles", "region",
+        "request_report", "source", "storage_hosts",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -444,9 +467,9 @@ def test_any_address_can_stand_for_the_service() -> None:
     ("change", "told"),
     [
         ({"SDANALYTICS_REGION": "US"}, "NA, EU, FE"),
-        ({"SDANALYTICS_PROFILE_ID": "ENTITY1"}, "ENTITY1"),
-        ({"SDANALYTICS_BASE_URL": "localhost:8080"}, "base_url"),
-        ({"SDANALYTICS_TOKEN_URL": "api.amazon.com"}, "token_url"),
+        ({"SDANALYTICS_PROFILE_ID": "ENTITY1"}, "profile_id must be .* got 'ENTITY1'"),
+        ({"SDANALYTICS_BASE_URL": "localhost:8080"}, "base_url must be a URL"),
+        ({"SDANALYTICS_TOKEN_URL": "api.amazon.com"}, "token_url must be a URL"),
         ({"SDANALYTICS_API": "v9"}, "v9"),
     ],
 )
@@ -518,7 +541,7 @@ def test_answers_that_a_gateway_compresses_are_read(box: Box) -> None:
 def test_a_body_that_is_no_text_is_not_shown(box: Box) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses("get_report_status", ScriptedResponse(400, b"\x1f\x8b\x00\xff"))
-    with pytest.raises(sda.BadRequest, match="says no more"):
+    with pytest.raises(sda.BadRequest, match="gives no details"):
         box.client.get_report_status(report_id)
 
 

@@ -265,11 +265,11 @@ class TestSlices:
     ("arguments", "told"),
     [
         ({"record_type": "campaign"}, "did you mean 'campaigns'"),
-        ({"tactic": "T20"}, "tactic='T20' is not one of T00020, T00030"),
+        ({"tactic": "T20"}, "tactic must be one of T00020, T00030, got 'T20'"),
         ({"record_type": "asins", "segment": "matchedTarget"}, "cannot be segmented"),
         ({"start": "2026-11-05", "end": "2026-11-04"}, "before start"),
-        ({"start": "yesterday"}, "is not a day"),
-        ({"end": pd.Timestamp("2026-11-05", tz="UTC")}, "has a time zone"),
+        ({"start": "yesterday"}, "must be a day"),
+        ({"end": pd.Timestamp("2026-11-05", tz="UTC")}, "must have no time zone"),
         ({"history_days": 2.5}, "history_days=2.5 is no whole number"),
         ({"history_days": -1}, "history_days=-1"),
         ({"now": datetime(2026, 11, 20)}, "no datetime with a time zone"),
@@ -430,13 +430,13 @@ class TestPicture:
     @pytest.mark.parametrize(
         ("wrong", "told"),
         [
-            (3, "no DataFrame but a int"),
-            (Path("store"), "no DataFrame"),
+            (3, "DataFrame, got int"),
+            (Path("store"), "DataFrame, got"),
             (made(1, 3).drop(columns=["state", "is_due"]), "has no state, is_due: pass what"),
             (pd.concat([made(1, 3), made(1, 3)]), "of one store"),
             (made(1, 3).assign(state="lost"), "one state of final, restatable, empty"),
             (made(1, 3).assign(is_due=None), "pass what ReportCache.coverage"),
-            (made(1, 3).assign(date="2026-01-01"), "holds no days"),
+            (made(1, 3).assign(date="2026-01-01"), "must hold days"),
         ],
     )
     def test_what_is_no_coverage_is_refused(self, wrong: Any, told: str) -> None:

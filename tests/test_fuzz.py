@@ -60,7 +60,7 @@ def test_what_is_right_is_taken_and_the_rest_refused(what: str, first: int) -> N
 @pytest.mark.parametrize("column", [*COLUMNS, "new"])
 def test_every_odd_value_of_every_kind_of_column(column: str) -> None:
     for odd in ODD:
-        for block in (32, payload._BLOCK):
+        for block in (32, payload.BLOCK_SIZE):
             judge_text(f'[{{"clicks":1}},{{"{column}":{odd},"cost":2}},{{"clicks":3}}]', block)
 
 
@@ -111,7 +111,7 @@ def test_any_text_within_an_array(pieces: list[str], block: int) -> None:
 @settings(deadline=None, max_examples=300)
 def test_every_number_is_read_as_python_reads_it(value: float, digits: int, plain: bool) -> None:
     text = f"{value:.{digits}{'f' if plain else 'e'}}"
-    judge_text(f'[{{"cost":{value!r}}},{{"cost":{text}}}]', payload._BLOCK)
+    judge_text(f'[{{"cost":{value!r}}},{{"cost":{text}}}]', payload.BLOCK_SIZE)
 
 
 # -- answers -------------------------------------------------------------------------------

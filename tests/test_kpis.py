@@ -1,4 +1,4 @@
-"""Key figures: the same as by hand, and as the same question in SQL of the parquet files."""
+"""KPIs: the same as by hand, and as the same question in SQL of the parquet files."""
 
 from __future__ import annotations
 
@@ -281,21 +281,21 @@ DAYS = ("2026-11-10", "2026-11-12")
         (lambda df: summarize(df, "adGroupName"), "campaigns have no adGroupName"),
         (lambda df: summarize(summarize(df, "tactic"), "tactik"), "did you mean 'tactic'"),
         (lambda df: summarize(summarize(df, "tactic"), freq="D"), "freq='D' keeps the days"),
-        (lambda df: summarize(df, "campaignName", freq="M"), "freq='M' is no frequency"),
-        (lambda df: summarize(df, "cost"), "cost is an amount"),
-        (lambda df: summarize(df, 5), "neither the name of a column"),  # type: ignore[arg-type]
-        (lambda df: summarize(df["cost"]), "no DataFrame but a Series"),
+        (lambda df: summarize(df, "campaignName", freq="M"), "'MS' (months), got 'M'"),
+        (lambda df: summarize(df, "cost"), "got 'cost', which is an amount"),
+        (lambda df: summarize(df, 5), "name of a column or a list of names, got int"),  # type: ignore[arg-type]
+        (lambda df: summarize(df["cost"]), "pandas DataFrame, got Series"),
         (lambda df: summarize(df.assign(date=df["date"].astype("str")), freq="D"), "to_datetime"),
         (lambda df: summarize(df.assign(cost="1.0")), "pd.to_numeric(df['cost'])"),
-        (lambda df: summarize(pd.concat([df, df["cost"]], axis=1)), "of the same name: 'cost'"),
+        (lambda df: summarize(pd.concat([df, df["cost"]], axis=1)), "repeats 'cost'"),
         (
             lambda df: compare(df.assign(date=df["date"].dt.tz_localize("UTC")), DAYS, DAYS),
-            "has a time zone",
+            "must have no time zone",
         ),
-        (lambda df: compare(df, DAYS, DAYS, metrics=["campaignName"]), "no number that can be"),
+        (lambda df: compare(df, DAYS, DAYS, metrics=["campaignName"]), "not numeric and cannot be"),
         (lambda df: add_kpis(df[["date", "campaignName"]]), "'costType'"),
         (lambda df: compare(df, ("2020-01-01", "2020-01-02"), DAYS), "period_a"),
-        (lambda df: compare(df, "2026-11-10", DAYS), "pair of days"),  # type: ignore[arg-type]
+        (lambda df: compare(df, "2026-11-10", DAYS), "pair of days (first, last), got"),  # type: ignore[arg-type]
         (lambda df: compare(df, DAYS, DAYS, metrics=["acoss"]), "did you mean 'acos'"),
     ],
 )

@@ -14,6 +14,8 @@ import sdanalytics as sda
 from sdanalytics import InvalidRequest, summarize
 from sdanalytics.analysis.kpi_definitions import is_attributed, metric_unit
 from sdanalytics.model.dtypes import arrow_schema, table_to_frame
+from sdanalytics.model.literals import Api, RecordType, Segment
+from sdanalytics.model.metric_list import list_metrics
 from sdanalytics.model.metrics import (
     CATALOGUE,
     RECORD_TYPES,
@@ -22,7 +24,6 @@ from sdanalytics.model.metrics import (
     available_metrics,
     default_metrics,
     identity_columns,
-    list_metrics,
     segmented_record_types,
     sort_by_catalogue,
 )
@@ -30,7 +31,7 @@ from sdanalytics.model.query import ReportQuery
 from sdanalytics.widgets.metric_selector import MetricSelector
 
 # What the two references list for each report: version 2, version 3, either.
-COUNTS = {
+COUNTS: dict[tuple[RecordType, Segment | None], tuple[int, int, int]] = {
     ("campaigns", None): (52, 61, 76),
     ("adGroups", None): (51, 59, 74),
     ("productAds", None): (54, 62, 77),
@@ -237,23 +238,23 @@ def test_amounts_are_sums_and_ratios_are_none() -> None:
     [
         (
             "attributedSales7d", "campaigns", "v3",
-            "'attributedSales7d' is no metric of version 3, which has the 14-day window only: "
+            "'attributedSales7d' is not a metric of version 3, which has the 14-day window only: "
             "'attributedSales14d'",
         ),
         ("attributedConversions1dSameSKU", "targets", "v3", "'attributedConversions14dSameSKU'"),
         ("viewAttributedSales30dOtherSKU", "asins", "v3", "'viewAttributedSales14dOtherSKU'"),
         ("attributedSales7dOtherSKU", "campaigns", "v3", "'attributedSales14dOtherSKU', for asins"),
-        ("targetingType", "targets", "v3", "'targetingType' has no counterpart in version 3"),
+        ("targetingType", "targets", "v3", "'targetingType' has no equivalent in version 3"),
         (
             "campaignBudget", "campaigns+matchedTarget", "v3",
-            "'campaignBudget' has no counterpart in version 3 for campaigns+matchedTarget; it has "
+            "'campaignBudget' has no equivalent in version 3 for campaigns+matchedTarget; it has "
             "one for campaigns",
         ),
         ("otherAsin", "campaigns", "v3", "not available for campaigns; it is for asins"),
         ("longTermSales", "targets", "v3", "it is for campaigns"),
         (
             "addToCart", "campaigns", "v2",
-            "'addToCart' is no metric of version 2; version 3 has it (api=\"v3\")",
+            "'addToCart' is not a metric of version 2; version 3 has it (api=\"v3\")",
         ),
         ("longTermSales", "asins", "v2", 'version 3 has it (api="v3"), for campaigns'),
         (
@@ -264,13 +265,13 @@ def test_amounts_are_sums_and_ratios_are_none() -> None:
         ("longTermSales", "asins", None, "not available for asins; it is for campaigns"),
         (
             "salesClicks", "campaigns", "v3",
-            "'salesClicks' is the version 3 name of what is 'attributedSales14d' here",
+            "'salesClicks' is the version 3 name of 'attributedSales14d': use that",
         ),
-        ("purchases", "campaigns", "v2", "'viewAttributedConversions14d' here"),
-        ("sales", "campaigns", None, "'viewAttributedSales14d' here"),
+        ("purchases", "campaigns", "v2", "version 3 name of 'viewAttributedConversions14d'"),
+        ("sales", "campaigns", None, "version 3 name of 'viewAttributedSales14d'"),
         (
             "campaignBudgetAmount", "campaigns+matchedTarget", "v3",
-            "'campaignBudget' here; 'campaignBudget' has no counterpart",
+            "'campaignBudget': use that; 'campaignBudget' has no equivalent",
         ),
         ("addToCarts", "campaigns", "v3", "did you mean 'addToCart'?"),
         ("attributedSales7", "campaigns", "v2", "did you mean 'attributedSales7d'?"),
@@ -315,9 +316,11 @@ def test_all_that_a_version_has_may_be_asked_for(report: tuple[str, str | None])
 
 
 def test_a_version_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"api='V3' is not one of v2, v3; did you mean 'v3'\?"):
+    with pytest.raises(
+        InvalidRequest, match=r"api must be one of v2, v3, got 'V3'; did you mean 'v3'\?"
+    ):
         ReportQuery.parse("campaigns", "2026-11-01", api="V3")
-    with pytest.raises(InvalidRequest, match="api=3"):
+    with pytest.raises(InvalidRequest, match="api must be one of v2, v3, got 3"):
         available_metrics("campaigns", api=3)  # type: ignore[arg-type]
 
 
@@ -351,7 +354,9 @@ class TestListMetrics:
 
     @pytest.mark.parametrize("report", COUNTS, ids=str)
     @pytest.mark.parametrize("api", ["v2", "v3", None])
-    def test_a_report_of_a_version(self, report: tuple[str, str | None], api: str | None) -> None:
+    def test_a_report_of_a_version(
+        self, report: tuple[RecordType, Segment | None], api: Api | None
+    ) -> None:
         listed = list_metrics(*report, api)
         assert tuple(listed["metric"]) == available_metrics(*report, api)
         for version in ("v2", "v3"):
@@ -359,7 +364,7 @@ class TestListMetrics:
             assert listed["metric"].isin(has).equals(listed[version].rename("metric"))
 
     def test_where_else_a_metric_is(self) -> None:
-        def reports(api: str | None) -> str:
+        def reports(api: Api | None) -> str:
             listed = list_metrics("adGroups", api=api).set_index("metric")
             return str(listed.loc["bidOptimization", "reports"])
 
@@ -386,9 +391,9 @@ class TestListMetrics:
                 {"record_type": "asins", "segment": "matchedTarget"},
                 "campaigns, adGroups, targets can",
             ),
-            ({"api": "v4"}, "api='v4' is not one of v2, v3"),
-            ({"api": ""}, "api=''"),
-            ({"record_type": ["campaigns"]}, "is not one of campaigns"),
+            ({"api": "v4"}, "api must be one of v2, v3, got 'v4'"),
+            ({"api": ""}, "got ''"),
+            ({"record_type": ["campaigns"]}, "must be one of campaigns"),
         ],
     )
     def test_what_there_is_not_is_refused(self, wrong: dict[str, Any], told: str) -> None:
@@ -405,7 +410,10 @@ def test_the_catalogue_loads_without_pandas() -> None:
 # -- what only version 3 has, in frames and the picker ---------------------------------------
 
 
-def test_rates_and_costs_of_version_3_are_computed_anew_from_the_sums() -> None:
+def test_rates_and_costs_of_version_3_are_computed_from_the_sums(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sdanalytics.analysis.kpis._warned", False)  # whatever ran before
     rows = pd.DataFrame(
         {
             "campaignName": ["a", "a"],
@@ -456,7 +464,7 @@ def test_a_column_that_a_frame_lacks_is_had_from_where_it_is(
 def test_the_picker_offers_what_the_version_has() -> None:
     choice: Any = MetricSelector()
     for api in ("v3", "v2"):
-        choice.offer("targets", None, api)
+        choice.set_report("targets", None, api)
         offered = {box.description.partition(":")[0] for box in choice.boxes}
         assert offered == set(available_metrics("targets", api=api)) - set(
             identity_columns("targets")
@@ -464,7 +472,7 @@ def test_the_picker_offers_what_the_version_has() -> None:
         assert choice.value == default_metrics("targets", api=api)
     with pytest.raises(InvalidRequest, match='api="v3"'):
         choice.value = ("addToCart",)
-    choice.offer("targets", None, "v3")
+    choice.set_report("targets", None, "v3")
     choice.value = ("addToCart",)
     assert choice.value == ("addToCart",)
     choice.close()

@@ -263,7 +263,7 @@ class TestUpkeep:
         fetch(box, store)
         german = box.client_for(1)
         fetch_report("campaigns", box.day(3), client=german, cache=store)
-        with pytest.raises(sda.InvalidRequest, match=german.profile_id):
+        with pytest.raises(sda.InvalidRequest, match=str(german.profile_id)):
             store.read("campaigns", box.day(3), box.day(2))
         store.remove("campaigns", box.day(3), profile_id=german.profile_id)
         assert len(store.read("campaigns", box.day(3), box.day(2))) > 0

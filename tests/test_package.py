@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sdanalytics import fetch_report
+from sdanalytics import analysis, cli, fetch_report
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.model.partition import Partition
 from tests.conftest import Box, JumpingClock
@@ -20,18 +21,32 @@ from tests.conftest import Box, JumpingClock
 HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
 
 
-def loaded_by(code: str) -> set[str]:
-    """The top-level packages that a fresh interpreter has after running `code`."""
-    listing = "print(json.dumps([name for name in sys.modules if '.' not in name]))"
-    script = f"{code}\nimport json, sys\n{listing}"
+def modules_loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after running `code`."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(json.loads(run.stdout))
+
+
+def loaded_by(code: str) -> set[str]:
+    """The packages that a fresh interpreter has after running `code`."""
+    return {name.partition(".")[0] for name in modules_loaded_by(code)}
 
 
 def test_importing_pulls_in_nothing_heavy() -> None:
     loaded = loaded_by("import sdanalytics")
     assert loaded.isdisjoint((*HEAVY, "pandas", "pyarrow", "requests", "numpy"))
     assert loaded_by("from sdanalytics import fetch_report").isdisjoint(HEAVY)
+
+
+def test_the_analysis_loads_neither_the_network_nor_the_store() -> None:
+    modules = [module.name for module in pkgutil.iter_modules(analysis.__path__)]
+    assert {"kpis", "summarize", "compare"} <= set(modules)
+    code = "\n".join(f"import sdanalytics.analysis.{name}" for name in modules)
+    loaded = modules_loaded_by(code)
+    assert loaded.isdisjoint({"requests", "urllib3", "sqlite3", "pyarrow.parquet"})
+    wings = {name.split(".")[1] for name in loaded if name.startswith("sdanalytics.")}
+    assert wings <= {"_core", "_version", "analysis", "errors", "model"}
 
 
 def test_types_ship() -> None:
@@ -87,6 +102,29 @@ def test_a_port_that_is_taken_is_said(box: Box) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr.startswith(f"sdanalytics: port {port} cannot be had")
+
+
+def test_lab_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["lab"]) == 1
+    assert "pip install 'sdanalytics[notebook]'" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert cli.main(["lab", "no-such-folder"]) == 1
+    assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox", "lab"])
+def test_help_says_the_unit_and_default_of_the_delay(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "--delay SECONDS" in shown
+    assert "(default: 2.0)" in shown
 
 
 def test_the_bar_tells_how_the_reports_are_doing(

@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from sdanalytics import CorruptReport, ReportCache, SDAnalyticsError, fetch_report, sandbox
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 from sdanalytics.parsing import payload as parser
-from sdanalytics.parsing import row_decoder as rows_module
+from sdanalytics.parsing import row_decoder
+from sdanalytics.parsing.decompression import iter_decompressed
 from sdanalytics.parsing.payload import read_payload
+from sdanalytics.parsing.row_boundaries import BracketTracker
 from tests.conftest import Box, JumpingClock
 
 COLUMNS = ("campaignId", "campaignName", "costType", "clicks", "cost", "vtr")
@@ -335,12 +337,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
         return look
 
-    unpacked = parser.iter_decompressed
-    monkeypatch.setattr(parser, "iter_decompressed", lambda *given: counted(unpacked(*given)))
+    monkeypatch.setattr(
+        parser, "iter_decompressed", lambda *given: counted(iter_decompressed(*given))
+    )
     for holder, name, place in (
-        (rows_module, "_last_boundary", 0),
-        (rows_module, "_decoded", 0),
-        (rows_module._Brackets, "last_row_end", 1),
+        (row_decoder, "find_last_row_boundary", 0),
+        (row_decoder._ArrayDecoder, "decode", 1),
+        (BracketTracker, "last_row_end", 1),
     ):
         monkeypatch.setattr(holder, name, looking(getattr(holder, name), place))
     return done
@@ -387,7 +390,7 @@ def test_a_report_larger_than_it_may_be_is_refused_before_it_is_unpacked(work: W
     with pytest.raises(
         CorruptReport, match=r"hold more than 20,000,000 .*largest_report"
     ) as caught:
-        read_payload(data, COLUMNS, largest=20_000_000)
+        read_payload(data, COLUMNS, max_bytes=20_000_000)
     assert f"{len(data):,}" in str(caught.value)
     assert caught.value.row is None
     assert work.unpacked < 21_000_000
@@ -397,15 +400,15 @@ def test_rows_of_next_to_no_text_count_as_what_they_become(work: Work) -> None:
     """Half a million empty rows are 1.5 MB of text, and 24 MB as a table of six columns."""
     data = bomb("[{}", ",{}", "]")
     with pytest.raises(CorruptReport, match="largest_report"):
-        read_payload(data, COLUMNS, largest=24_000_000)
+        read_payload(data, COLUMNS, max_bytes=24_000_000)
     assert work.unpacked < 1_800_000
 
 
 def test_a_report_as_large_as_it_may_be_is_read() -> None:
     text = '[{"clicks":1},{"clicks":2}]'
-    assert read_payload(packed(text), ("clicks",), largest=len(text)).num_rows == 2
+    assert read_payload(packed(text), ("clicks",), max_bytes=len(text)).num_rows == 2
     with pytest.raises(CorruptReport):
-        read_payload(packed(text), ("clicks",), largest=len(text) - 1)
+        read_payload(packed(text), ("clicks",), max_bytes=len(text) - 1)
 
 
 @pytest.mark.parametrize("row", ['{"news":[{"x":1},{"x":2},{"x":3}],"clicks":1}', '{",":1}', "{}"])

@@ -60,14 +60,14 @@ def test_it_opens_with_what_is_asked_most(box: Box, picker: Any) -> None:
         "Alpenglück GmbH · DE · 2750418263940173",
         "青葉商店 · JP · 3961527384950284",
     ]
-    assert picker.profile.value == box.client.profile_id
+    assert picker.profile.value == str(box.client.profile_id)
     assert picker.record_type.options == metrics.RECORD_TYPES
     assert str(picker.start.value) == box.day(14)
     assert str(picker.end.value) == box.day(1)
     assert picker.metrics.value == metrics.default_metrics("campaigns")
     assert picker.data is None
     assert "Nothing fetched yet" in words(picker.status)
-    assert "sda.fetch_report" in words(picker.code_shown)
+    assert "sda.fetch_report" in words(picker.code_view)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ class TestFetching:
 
     def test_a_second_fetch_is_refused_kindly(self, slow: Sandbox, waiting: Any) -> None:
         waiting.fetch_button.click()
-        assert "A fetch is running" in words(waiting.remark)
+        assert "A fetch is running" in words(waiting.hint)
         assert not waiting.wait(0)
 
     def test_cancel_ends_it(self, slow: Sandbox, waiting: Any) -> None:
@@ -151,7 +151,7 @@ class TestFetching:
         assert waiting.data is None
         requests = len(slow.requests)
         waiting.cancel_button.click()
-        assert "nothing to cancel" in words(waiting.remark)
+        assert "nothing to cancel" in words(waiting.hint)
         assert len(slow.requests) == requests
 
     def test_closing_ends_it(self, waiting: Any) -> None:
@@ -162,11 +162,11 @@ class TestFetching:
         told: list[str] = []
         picker.status.observe(lambda _: told.append(words(picker.status)), "value")
         fetched(picker)
-        assert any("of 28 reports; " in text for text in told)
-        assert told[-1].startswith(f"{len(picker.data)} rows; 14 days fetched, 0 from the store")
+        assert any("of 28 partitions; " in text for text in told)
+        assert told[-1].startswith(f"{len(picker.data)} rows; 14 days fetched, 0 from the cache")
         assert picker.progress.value == picker.progress.max == 28
         fetched(picker)
-        assert "0 days fetched, 14 from the store" in words(picker.status)
+        assert "0 days fetched, 14 from the cache" in words(picker.status)
 
     def test_what_arrived_before_an_error_is_stored(self, box: Box, picker: Any) -> None:
         data = fetched(picker)
@@ -180,26 +180,26 @@ class TestFetching:
         assert "&lt;not you&gt;" in picker.status.value
         assert 'role="alert"' in picker.status.value
         assert picker.data is data
-        assert "in the store" in words(picker.days)
+        assert "in the cache" in words(picker.availability)
 
     def test_nonsense_is_said_before_anything_is_sent(self, box: Box, picker: Any) -> None:
         requests = len(box.sandbox.requests)
         picker.start.value = picker.end.value + timedelta(1)
         picker.fetch()
         assert "is before start" in words(picker.status)
-        assert "is before start" in words(picker.days)
+        assert "is before start" in words(picker.availability)
         picker.start.value = picker.end.value
         picker.metrics.value = ()
         picker.fetch()
-        assert "no metric is chosen" in words(picker.status)
-        picker.metrics.preset.value = "the usual"
+        assert "no metric is selected" in words(picker.status)
+        picker.metrics.preset.value = "default"
         picker.start.value = None
         picker.fetch()
         assert "choose the first day" in words(picker.status)
         picker.start.value = date(2, 10, 1)  # as while a year is being typed
         picker.fetch()
         assert "739,301 days; choose up to 366" in words(picker.status)
-        assert "739,301 days" in words(picker.days)
+        assert "739,301 days" in words(picker.availability)
         picker.start.value = picker.end.value = date.fromisoformat(box.day(0)) + timedelta(1)
         picker.fetch()
         assert picker.wait(SECONDS)
@@ -212,7 +212,7 @@ class TestFetching:
         box.sandbox.script_responses("profiles", ScriptedResponse(403, b'{"code": "403"}'))
         picker: Any = ReportPicker(box.client, cache=store)
         assert "profiles cannot be listed" in words(picker.status)
-        assert picker.profile.value == box.client.profile_id
+        assert picker.profile.value == str(box.client.profile_id)
         assert len(fetched(picker)) > 0
 
 
@@ -241,10 +241,10 @@ class TestMetrics:
         assert boxes["cost"].value
         boxes["cost"].value = False
         assert "cost" not in picker.metrics.value
-        assert picker.metrics.preset.value == "own choice"
+        assert picker.metrics.preset.value == "custom"
         boxes["videoUnmutes"].value = True
         assert "videoUnmutes" in picker.query.metrics
-        picker.metrics.preset.value = "the usual"
+        picker.metrics.preset.value = "default"
         assert boxes["cost"].value
         assert not boxes["videoUnmutes"].value
 
@@ -271,7 +271,7 @@ class TestMetrics:
         assert picker.metrics.value == ("campaignName", "cost", "clicks")
         picker.record_type.value = "asins"  # has neither cost nor clicks
         assert picker.metrics.value == metrics.default_metrics("asins")
-        picker.record_type.value = "campaigns"  # the usual stays the usual
+        picker.record_type.value = "campaigns"  # the default stays the default
         assert picker.metrics.value == metrics.default_metrics("campaigns")
 
     def test_what_there_is_not_is_refused(self, picker: Any) -> None:
@@ -284,9 +284,9 @@ class TestMetrics:
         picker.metrics.value = ()
         picker.record_type.value = "targets"
         assert picker.metrics.value == ()
-        assert "no metric is chosen" in words(picker.days)
+        assert "no metric is selected" in words(picker.availability)
 
-    def test_key_figures_are_explained(self, picker: Any) -> None:
+    def test_kpis_are_explained(self, picker: Any) -> None:
         picker.metrics.search.value = "acos"
         assert "ACOS is computed after fetching" in words(picker.metrics.count)
 
@@ -295,29 +295,29 @@ class TestDays:
     def test_presets_end_yesterday_where_the_profile_is(self, box: Box, picker: Any) -> None:
         # 18:00 UTC on 20 November: in Tokyo it is the 21st already.
         picker.profile.value = "3961527384950284"
-        for button, days in zip(picker.spans, (7, 14, 30), strict=True):
+        for button, days in zip(picker.quick_ranges, (7, 14, 30), strict=True):
             button.click()
             assert picker.end.value == date(2026, 11, 20)
             assert (picker.end.value - picker.start.value).days == days - 1
-        assert "Asia/Tokyo" in words(picker.days)
+        assert "Asia/Tokyo" in words(picker.availability)
 
     def test_those_in_the_store_are_told(self, box: Box, picker: Any, store: ReportCache) -> None:
-        assert words(picker.days).endswith(f"to fetch: {box.day(14)} to {box.day(1)}")
+        assert words(picker.availability).endswith(f"to fetch: {box.day(14)} to {box.day(1)}")
         fetch_report("campaigns", box.day(12), box.day(10), client=box.client, cache=store)
-        picker.spans[0].click()
-        picker.spans[1].click()
-        told = words(picker.days)
-        assert f"in the store: {box.day(12)} to {box.day(10)}" in told
+        picker.quick_ranges[0].click()
+        picker.quick_ranges[1].click()
+        told = words(picker.availability)
+        assert f"in the cache: {box.day(12)} to {box.day(10)}" in told
         assert f"to fetch: {box.day(14)} to {box.day(13)}, {box.day(9)} to {box.day(1)}" in told
         picker.metrics.value = (*picker.metrics.value, "videoUnmutes")  # which the files lack
-        assert "in the store" not in words(picker.days)
+        assert "in the cache" not in words(picker.availability)
 
     def test_those_that_are_gone_are_told(self, box: Box, picker: Any) -> None:
         picker.start.value = date.fromisoformat(box.day(62))
         picker.end.value = date.fromisoformat(box.day(58))
-        told = words(picker.days)
+        told = words(picker.availability)
         assert f"to fetch: {box.day(60)} to {box.day(58)}" in told
-        assert f"no longer at Amazon: {box.day(62)} to {box.day(61)}" in told
+        assert f"no longer available from Amazon: {box.day(62)} to {box.day(61)}" in told
 
 
 class TestResult:
@@ -349,7 +349,7 @@ class TestResult:
         picker.metrics.value = ("campaignName", "campaignStatus")
         fetched(picker)
         assert picker.result.plot.options == ()
-        assert "no metric that can be drawn" in words(picker.result.figure)
+        assert "No metric can be drawn" in words(picker.result.figure)
 
     def test_the_table_is_a_summary_or_the_rows(self, picker: Any) -> None:
         data = fetched(picker)
@@ -399,7 +399,7 @@ class TestResult:
         named = f"campaigns, {days}, profile 1842030415361601, USD"
         assert words(picker.result.heading) == named
         picker.profile.value = "3961527384950284"
-        assert words(picker.result.heading).startswith(f"{named} The choice has changed since")
+        assert words(picker.result.heading).startswith(f"{named} Selection changed. Press Fetch")
         fetched(picker)
         assert words(picker.result.heading) == f"campaigns, {days}, profile 3961527384950284, JPY"
 
@@ -452,11 +452,12 @@ def test_without_the_widget_library_the_rest_works() -> None:
         "import sdanalytics as sda\n"
         "from sdanalytics import *\n"
         "try: sda.ReportPicker()\n"
-        "except sda.NotConfigured as error: print(error)\n"
+        "except sda.MissingDependency as error: print(error)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == (
-        "ReportPicker needs ipywidgets: pip install ipywidgets, or the extra [notebook]\n"
+        "ReportPicker needs the package ipywidgets: pip install ipywidgets, "
+        "or 'sdanalytics[notebook]'\n"
     )

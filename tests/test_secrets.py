@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import traceback
 from collections.abc import Callable
 
@@ -10,7 +12,9 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, fetch_report
+from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.redact import redact
+from sdanalytics.api.client import open_session
 from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from tests.conftest import Box
@@ -127,4 +131,9 @@ def test_credentials_show_nothing_when_formatted() -> None:
     credentials = Credentials("id", "hush-secret", "Atzr|hush")
     client = Client(credentials, 1)
     shown = f"{credentials!r} {credentials} {client!r} {client} {[client]}"
+    session = open_session(client, Deadline(client.clock, 1))
+    shown += f"{vars(client)} {vars(session)} {session} {session.config}"
     assert "hush" not in shown
+    for make in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="pickle"):
+            make(session)

@@ -256,8 +256,8 @@ def test_info_tells_of_waits_and_why(
     caplog.clear()
     fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
     told = "\n".join(story(caplog))
-    assert "request_report: the service has enough (429); waiting 17.0 s (as it asked)" in told
-    assert "request_report: answer 500; trying again in" in told
+    assert "request_report: throttled (429); waiting 17.0 s (Retry-After)" in told
+    assert "request_report: status 500; retrying in" in told
 
 
 def test_debug_tells_of_each_exchange(

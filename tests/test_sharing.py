@@ -21,7 +21,7 @@ import pyarrow as pa
 import pytest
 
 from sdanalytics import CorruptReport
-from sdanalytics.parsing import column_builders as columns
+from sdanalytics.parsing import column_builders
 from sdanalytics.parsing.payload import read_payload
 
 pytestmark = pytest.mark.skipif(
@@ -76,21 +76,21 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def read_by_one(payload: bytes) -> pa.Table:
-    return read_payload(payload, COLUMNS, alone=NEVER)
+    return read_payload(payload, COLUMNS, parallel_threshold=NEVER)
 
 
 def read_by_several(payload: bytes) -> pa.Table:
-    return read_payload(payload, COLUMNS, alone=0)
+    return read_payload(payload, COLUMNS, parallel_threshold=0)
 
 
 # -- the same table -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("alone", [0, TURN])
+@pytest.mark.parametrize("threshold", [0, TURN])
 def test_several_processes_read_what_one_does(
-    payload: bytes, alone: int, log: pytest.LogCaptureFixture
+    payload: bytes, threshold: int, log: pytest.LogCaptureFixture
 ) -> None:
-    table = read_payload(payload, COLUMNS, alone=alone)
+    table = read_payload(payload, COLUMNS, parallel_threshold=threshold)
     assert f"{COUNT} rows were read by" in log.text
     assert table.equals(read_by_one(payload))
     assert table["campaignId"].to_pylist() == [2**60 + n for n in range(COUNT)]
@@ -112,7 +112,7 @@ def test_next_to_nothing_can_be_shared(rows: list[str], log: pytest.LogCaptureFi
 def test_rows_that_cannot_be_cut_apart_are_read_by_one(log: pytest.LogCaptureFixture) -> None:
     made = [json.dumps({"new": [{"x": n}] * 9, "clicks": n}, indent=1) for n in range(20_000)]
     table = read_by_several(packed(made))
-    assert "once more, by one process: NotParallelizable" in log.text
+    assert "read again, in a single process: NotParallelizable" in log.text
     assert table["clicks"].to_pylist() == list(range(20_000))
 
 
@@ -121,7 +121,7 @@ def test_text_may_be_more_than_one_array_holds(
     payload: bytes, read: Callable[[bytes], pa.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = read_by_one(payload)
-    monkeypatch.setattr(columns, "_LONG_TEXT", 1 << 20)
+    monkeypatch.setattr(column_builders, "MAX_ARRAY_BYTES", 1 << 20)
     table = read(payload)
     assert table["campaignName"].num_chunks > 2
     assert table.equals(expected)
@@ -176,9 +176,11 @@ def test_damage_is_found(payload: bytes, damage: tuple[str, Callable[[bytes], by
 
 def test_a_report_larger_than_it_may_be_is_refused(payload: bytes) -> None:
     with pytest.raises(CorruptReport, match="largest_report"):
-        read_payload(payload, COLUMNS, largest=2 * TURN, alone=0)
+        read_payload(payload, COLUMNS, max_bytes=2 * TURN, parallel_threshold=0)
     with pytest.raises(CorruptReport, match="largest_report"):  # in the table: 2.88 MB
-        read_payload(packed(["{}"] * COUNT), COLUMNS, largest=COUNT * 8 * 6 - 1, alone=0)
+        read_payload(
+            packed(["{}"] * COUNT), COLUMNS, max_bytes=COUNT * 8 * 6 - 1, parallel_threshold=0
+        )
 
 
 # -- when a process fails -----------------------------------------------------------------
@@ -217,7 +219,7 @@ def test_a_process_that_is_killed_is_done_without(
     script = DYING.format(python=sys.executable, messages=messages)
     put_in_place_of_python(monkeypatch, tmp_path / "python-dying", script)
     assert read_by_several(payload).equals(read_by_one(payload))
-    assert "once more, by one process: NotParallelizable" in log.text
+    assert "read again, in a single process: NotParallelizable" in log.text
 
 
 @pytest.mark.parametrize("script", ["#!/bin/false\n", "#!/no/such/thing\n", "nonsense"])
@@ -230,7 +232,7 @@ def test_a_python_that_cannot_start_is_done_without(
 ) -> None:
     put_in_place_of_python(monkeypatch, tmp_path / "python-none", script)
     assert read_by_several(payload).equals(read_by_one(payload))
-    assert "once more" in log.text
+    assert "read again" in log.text
 
 
 @pytest.mark.parametrize("program", ["", None, "/usr/bin/an-application"])
@@ -265,7 +267,7 @@ from pathlib import Path
 from sdanalytics.parsing.payload import read_payload
 
 payload = sys.stdin.buffer.read()
-reading = {"args": (payload, ["clicks"]), "kwargs": {"alone": 0}, "daemon": True}
+reading = {"args": (payload, ["clicks"]), "kwargs": {"parallel_threshold": 0}, "daemon": True}
 threading.Thread(target=read_payload, **reading).start()
 found = []
 while not found:
@@ -275,12 +277,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_helper_ends_with_the_process_that_it_helps(payload: bytes) -> None:
+def test_a_worker_ends_with_its_parent(payload: bytes) -> None:
     command = [sys.executable, "-c", KILLED]
     done = subprocess.run(command, input=payload * 20, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
-    for helper in map(int, done.stdout.split()):
+    for worker in map(int, done.stdout.split()):
         with suppress(ProcessLookupError):  # it has ended already
-            handle = os.pidfd_open(helper)
+            handle = os.pidfd_open(worker)
             assert select.select([handle], [], [], 60)[0]
             os.close(handle)

@@ -221,7 +221,7 @@ def test_amazons_own_hosts_are_spoken_to_in_version_3() -> None:
     assert Client(credentials, 1, base_url="http://localhost:8080").api == "v2"
     assert Client(credentials, 1, base_url="http://localhost:8080", api="v3").api == "v3"
     with pytest.raises(sda.InvalidRequest, match="v2, v3"):
-        Client(credentials, 1, api="v4")
+        Client(credentials, 1, api="v4")  # type: ignore[arg-type]
 
 
 # -- tactics --------------------------------------------------------------------------------

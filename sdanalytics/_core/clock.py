@@ -1,4 +1,4 @@
-"""Time, behind one small class, so that tests can make it pass."""
+"""Time behind one small class, so that tests can let it pass."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# A wait on a lock cannot be interrupted on Windows: none is longer than this, so that
-# Ctrl-C is heard in time everywhere.
+# A wait on a lock cannot be interrupted on Windows; with a limit, Ctrl-C is noticed in time
+# everywhere.
 MAX_BLOCKING_WAIT = 0.5
-"""Seconds."""
+"""Seconds that a single wait may block."""
 
 
 class Clock:
-    """The machine's clocks."""
+    """The clocks of this machine."""
 
     def now(self) -> datetime:
-        """The moment, as an aware datetime in UTC."""
+        """Return the current moment, as an aware datetime in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return the seconds of a clock that never goes back."""
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until `event` is set, for at most `seconds`; tell whether it is."""
+        """Wait until `event` is set, for at most `seconds`; return whether it is."""
         return event.wait(min(seconds, threading.TIMEOUT_MAX))
 
     def get_from(

@@ -1,4 +1,4 @@
-"""How long a call may take, and whether somebody ended it."""
+"""The time limit of a call, and its cancellation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from sdanalytics._core.clock import Clock
 
 
 class Deadline:
-    """How long a call may take, and whether somebody ended it.
+    """The time limit of a call, and its cancellation.
 
     Parameters
     ----------
     clock : Clock
     seconds : float
         From now on, on the monotonic clock.
+
+    Attributes
+    ----------
+    is_cancelled : bool
+        Whether the user has cancelled the call.
     """
 
     def __init__(self, clock: Clock, seconds: float) -> None:
@@ -30,18 +35,18 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds left; 0 when the time is over or the call was stopped."""
+        """Seconds left; 0 when the time is over or the call was ended."""
         if self._stopped.is_set():
             return 0.0
         return max(0.0, self._end - self.clock.monotonic())
 
     def wait(self, seconds: float) -> None:
-        """Let `seconds` pass; returns at once when the call is stopped."""
+        """Wait for `seconds`, or until the call is ended."""
         if seconds > 0:
             self.clock.wait(self._stopped, seconds)
 
     def child(self) -> Deadline:
-        """The same limit for one of the call's many threads; ends when the call does."""
+        """Return the same deadline for a thread of the call; it ends with the call."""
         return copy.copy(self)
 
     def notify(self, inbox: queue.SimpleQueue[Any]) -> None:
@@ -49,7 +54,7 @@ class Deadline:
         self._inboxes.append(inbox)
 
     def cancel(self) -> None:
-        """End the call because its answer is no longer wanted."""
+        """End the call because its result is no longer wanted."""
         self.is_cancelled = True
         self.expire()
 

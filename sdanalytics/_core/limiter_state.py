@@ -1,4 +1,8 @@
-"""What is known of a service's limits, and where that is kept."""
+"""The state of a rate limiter, and the stores that keep it.
+
+The names of its JSON values are those of the first release, whatever the fields are called: a
+store may be used by several versions of this package.
+"""
 
 from __future__ import annotations
 
@@ -10,140 +14,205 @@ from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
 CountInFlight = Callable[[], int | None]
-"""Counts the reports that are being built; None where nobody does."""
+"""Counts the reports in flight; None where they are not counted."""
 
 FIRST_WAIT: Final = 2.0
-"""Seconds to wait after the first refusal, at the most."""
+"""Seconds to wait after the first throttled request, at the most."""
 MAX_CREATE_WAIT: Final = 300.0
 """Seconds to wait at the most before one more create is tried."""
 STATE_TTL: Final = 1800.0
-"""Seconds after a refusal for which what it taught is taken for true."""
+"""Seconds after a throttled create for which the window is taken to be still right."""
 GROW_FACTOR: Final = 0.5
-"""What is left of the wait to try one more, when one more was taken."""
+"""The share of the probe interval that is left when the service accepts one more report."""
+_MIN_PROBE_INTERVAL: Final = FIRST_WAIT / 2
+"""Seconds."""
 
 
 @dataclass
 class LaneState:
-    """What is known of one kind of request: creates, or all others.
+    """The state of one kind of request: creates, or all others.
 
     Attributes
     ----------
-    opens_at : float
-        The moment from which on the next one may leave, in seconds since 1970.
-    refused_at : float
-        The moment of the last refusal.
-    refusals : int
-        How many in a row.
-    gap : float
+    next_allowed_at : float
+        The moment from which on the next one may be sent, in seconds since 1970.
+    throttled_at : float
+        The moment at which one was last throttled.
+    throttle_count : int
+        The number of throttled ones in a row.
+    min_interval : float
         Seconds to leave between two.
     """
 
-    opens_at: float = 0.0
-    refused_at: float = 0.0
-    refusals: int = 0
-    gap: float = 0.0
+    next_allowed_at: float = 0.0
+    throttled_at: float = 0.0
+    throttle_count: int = 0
+    min_interval: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; `from_json` reads them back."""
+        return {
+            "opens_at": self.next_allowed_at,
+            "refused_at": self.throttled_at,
+            "refusals": self.throttle_count,
+            "gap": self.min_interval,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> LaneState:
+        """Read the values of `to_json`."""
+        return cls(
+            next_allowed_at=values["opens_at"],
+            throttled_at=values["refused_at"],
+            throttle_count=values["refusals"],
+            min_interval=values["gap"],
+        )
 
 
 @dataclass
 class ConcurrencyWindow:
-    """How many reports may be built at a time.
+    """The number of reports that the service builds at a time.
 
     Attributes
     ----------
     size : int or None
-        As many as there were when one was refused, and those that were taken beyond since;
-        None: nothing was refused yet.
-    opens_at : float
-        The moment from which on it is tried whether one more is taken.
-    patience : float
+        The reports in flight when a create was throttled, and those accepted beyond since;
+        None: no create has been throttled yet.
+    next_probe_at : float
+        The moment from which on one report beyond the size may be requested.
+    probe_interval : float
         Seconds to wait until then.
     """
 
     size: int | None = None
-    opens_at: float = 0.0
-    patience: float = FIRST_WAIT / 2
+    next_probe_at: float = 0.0
+    probe_interval: float = _MIN_PROBE_INTERVAL
 
-    def is_full(self, building: CountInFlight) -> bool:
-        """Whether as many are being built as may be; who does not count them does not know."""
-        if self.size is None:  # then nobody has to count: there may be thousands
+    def is_full(self, count_in_flight: CountInFlight) -> bool:
+        """Whether as many reports are in flight as the window has; False if nobody counts."""
+        if self.size is None:  # then they need not be counted: there may be thousands
             return False
-        count = building()
+        count = count_in_flight()
         return count is not None and count >= self.size
 
-    def narrow(self, building: int, now: float) -> None:
-        """Take what is being built for all that may be: one more was refused."""
-        self.size = building
-        self._wait(now, min(2 * self.patience, MAX_CREATE_WAIT))
+    def shrink(self, in_flight: int, now: float) -> None:
+        """Take the reports in flight for the size: one more was throttled."""
+        self.size = in_flight
+        interval = min(2 * self.probe_interval, MAX_CREATE_WAIT)
+        self._schedule_probe(now, interval)
 
-    def widen(self, building: CountInFlight, now: float) -> None:
-        """One more was taken, which may be beyond what was known."""
-        if self.is_full(building):
-            self.size = (building() or 0) + 1
-            self._wait(now, max(GROW_FACTOR * self.patience, FIRST_WAIT / 2))
+    def grow(self, count_in_flight: CountInFlight, now: float) -> None:
+        """Take note that one more report was accepted, which may be beyond the size."""
+        if self.is_full(count_in_flight):
+            in_flight = count_in_flight() or 0
+            self.size = in_flight + 1
+            interval = max(GROW_FACTOR * self.probe_interval, _MIN_PROBE_INTERVAL)
+            self._schedule_probe(now, interval)
 
-    def _wait(self, now: float, patience: float) -> None:
-        self.patience = patience
-        self.opens_at = now + patience * random.uniform(0.75, 1.25)
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; `from_json` reads them back."""
+        return {
+            "size": self.size,
+            "opens_at": self.next_probe_at,
+            "patience": self.probe_interval,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ConcurrencyWindow:
+        """Read the values of `to_json`."""
+        return cls(
+            size=values["size"],
+            next_probe_at=values["opens_at"],
+            probe_interval=values["patience"],
+        )
+
+    def _schedule_probe(self, now: float, interval: float) -> None:
+        jitter = random.uniform(0.75, 1.25)
+        self.probe_interval = interval
+        self.next_probe_at = now + interval * jitter
 
 
 @dataclass
 class LimiterState:
-    """What is known of the limits of a host for a profile; `as_of` some moment."""
+    """The limits of a host for a profile, as far as they are known.
+
+    Attributes
+    ----------
+    creates, reads : LaneState
+    window : ConcurrencyWindow
+    updated_at : float
+        The moment of the state, in seconds since 1970.
+    """
 
     creates: LaneState = field(default_factory=LaneState)
     reads: LaneState = field(default_factory=LaneState)
     window: ConcurrencyWindow = field(default_factory=ConcurrencyWindow)
-    as_of: float = 0.0
+    updated_at: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; `from_json` gives it back."""
-        parts = {name: dict(vars(getattr(self, name))) for name in _PARTS}
-        return {**parts, "as_of": self.as_of}
-
-    def says(self, other: dict[str, Any]) -> bool:
-        """Whether these plain values say the same, as of whatever moment."""
-        return all(vars(getattr(self, name)) == other[name] for name in _PARTS)
+        """Return plain values; `from_json` reads them back."""
+        return {
+            "creates": self.creates.to_json(),
+            "reads": self.reads.to_json(),
+            "window": self.window.to_json(),
+            "as_of": self.updated_at,
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LimiterState:
-        """From what `to_json` gave."""
-        lanes = {name: LaneState(**values[name]) for name in ("creates", "reads")}
-        return cls(**lanes, window=ConcurrencyWindow(**values["window"]), as_of=values["as_of"])
+        """Read the values of `to_json`."""
+        return cls(
+            creates=LaneState.from_json(values["creates"]),
+            reads=LaneState.from_json(values["reads"]),
+            window=ConcurrencyWindow.from_json(values["window"]),
+            updated_at=values["as_of"],
+        )
 
-    def renew(self, now: float) -> None:
-        """Make it of now; a clock that was set back meanwhile makes nobody wait for it."""
-        back = max(0.0, self.as_of - now)
+    def equals_json(self, values: dict[str, Any]) -> bool:
+        """Whether these values say the same, at whatever moment."""
+        own_values = self.to_json()
+        return own_values == {**values, "as_of": self.updated_at}
+
+    def rebase_clock(self, now: float) -> None:
+        """Set the moment of the state to `now`.
+
+        If the clock was set back meanwhile, so are the moments of the state: nobody waits for
+        it to catch up. A window that is too old is forgotten.
+        """
+        set_back = max(0.0, self.updated_at - now)
         for lane in (self.creates, self.reads):
-            lane.opens_at -= back
-            lane.refused_at -= back
-        self.window.opens_at -= back
-        self.as_of = now
-        if now - self.creates.refused_at > STATE_TTL and self.creates.opens_at <= now:
+            lane.next_allowed_at -= set_back
+            lane.throttled_at -= set_back
+        self.window.next_probe_at -= set_back
+        self.updated_at = now
+        is_old = now - self.creates.throttled_at > STATE_TTL
+        if is_old and self.creates.next_allowed_at <= now:
             self.window = ConcurrencyWindow()
 
 
-_PARTS: Final = ("creates", "reads", "window")
-
-
 class LimiterStateStore(Protocol):
-    """Where the state of a limiter lives."""
+    """A place that keeps the state of a limiter."""
 
-    def update(self, work: Callable[[LimiterState, CountInFlight], T]) -> T:
-        """Have one caller at a time look at it, and count the reports being built.
+    def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
+        """Let one caller at a time see and change the state, and count the reports in flight.
 
-        What the caller changes is kept. It may be called twice, the second time with what
-        others have changed meanwhile; then the first does not count.
+        `fn` may be called twice, the second time with the changes of other callers; then the
+        first call does not count. Return its result.
         """
 
 
 class InMemoryLimiterState:
-    """The state of the limiter of one client: for single operations, outside of a call."""
+    """Keeps the state for one client: for single operations, outside of a call."""
 
     def __init__(self) -> None:
-        self._traffic = LimiterState()
+        self._state = LimiterState()
         self._lock = threading.Lock()
 
-    def update(self, work: Callable[[LimiterState, CountInFlight], T]) -> T:
-        """See `Memory`."""
+    def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
+        """Let one caller at a time see and change the state (`LimiterStateStore.update`)."""
         with self._lock:
-            return work(self._traffic, lambda: None)
+            return fn(self._state, _do_not_count)
+
+
+def _do_not_count() -> None:
+    return None

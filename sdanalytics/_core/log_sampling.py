@@ -1,4 +1,4 @@
-"""A story in a dozen lines: of things alike, the first is told, then ever fewer."""
+"""Log sampling: the 1st, 4th, 16th, ... event of a kind at INFO, the rest at DEBUG."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections import Counter
 
 
 class SampledLogger:
-    """Logs the 1st, 4th, 16th, 64th ... of each kind at INFO, the others at DEBUG.
+    """Logs the 1st, 4th, 16th, 64th, ... event of a kind at INFO, the others at DEBUG.
 
-    So a call of 600 reports tells what it does in about as many lines as one of ten.
+    So a call of 600 reports logs about as many lines as one of ten.
+
+    Parameters
+    ----------
+    logger : logging.Logger
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -18,14 +22,25 @@ class SampledLogger:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
-    def log(self, kind: str, message: str, *values: object) -> None:
-        """Log one thing of a kind."""
+    def log(self, event: str, message: str, *values: object) -> None:
+        """Log an event.
+
+        Parameters
+        ----------
+        event : str
+            The kind of event, for counting only.
+        message : str
+            With placeholders for `values`, as those of `logging`.
+        """
         with self._lock:
-            self._counts[kind] += 1
-            count = self._counts[kind]
+            self._counts[event] += 1
+            count = self._counts[event]
         level = logging.INFO if _is_power_of_four(count) else logging.DEBUG
         self._logger.log(level, message, *values)
 
 
-def _is_power_of_four(count: int) -> bool:
-    return count & (count - 1) == 0 and count.bit_length() % 2 == 1
+def _is_power_of_four(number: int) -> bool:
+    power = 1
+    while power < number:
+        power *= 4
+    return power == number

@@ -1,17 +1,19 @@
-"""Keeping tokens, secrets and presigned addresses out of texts and logs."""
+"""Redaction: tokens, secrets and presigned URLs are kept out of texts and logs."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import quote
 
-REDACTED = "[removed]"
+REDACTED: Final = "[removed]"
+"""The text in place of a secret."""
 
 # Login with Amazon tokens (Atza|, Atzr|, also URL-encoded), its client secrets, any query of
-# an address, and the parts of a signature: whoever has one of these can use it.
-_SECRET = re.compile(
+# a URL, and the parts of a signature: whoever has one of these can use it.
+_SECRET: Final = re.compile(
     r"Atz[ar](?:\||%7C)[^\s\"'&<>,;]*"
     r"|amzn1\.oa2-cs\.[\w.\-]*"
     r"|(?<=Bearer )[^\s\"'&<>,;]+"
@@ -20,29 +22,45 @@ _SECRET = re.compile(
     r"|(?<=://)[^\s/@]+(?=@)",
     re.IGNORECASE,
 )
+_HTTP_LOGGERS: Final = (
+    "urllib3.connectionpool",
+    "urllib3.connection",
+    "urllib3.util.retry",
+)
 
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
-    """`text` without what looks like a secret, and without each of `secrets`."""
+    """Return `text` without anything that looks like a secret, and without `secrets`."""
     for secret in secrets:
         if secret:
-            text = text.replace(secret, REDACTED).replace(quote(secret, safe=""), REDACTED)
+            encoded = quote(secret, safe="")
+            text = text.replace(secret, REDACTED)
+            text = text.replace(encoded, REDACTED)
     return _SECRET.sub(REDACTED, text)
 
 
-class _ScrubQueries(logging.Filter):
-    """Takes presigned queries out of what the HTTP library logs."""
+def install_log_redaction() -> None:
+    """Keep presigned URLs out of the log of urllib3; safe to call again."""
+    for name in _HTTP_LOGGERS:
+        _add_redacting_filter(logging.getLogger(name))
+
+
+def _add_redacting_filter(logger: logging.Logger) -> None:
+    for existing in logger.filters:
+        if isinstance(existing, _RedactingFilter):
+            return
+    logger.addFilter(_RedactingFilter())
+
+
+class _RedactingFilter(logging.Filter):
+    """Redacts the values of log records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(redact(a) if isinstance(a, str) else a for a in record.args)
-        record.exc_info = None  # its text may hold the address, too
+            record.args = tuple(map(_redact_value, record.args))
+        record.exc_info = None  # its text may hold the URL, too
         return True
 
 
-def install_log_redaction() -> None:
-    """Make urllib3 log no presigned address; safe to call again."""
-    for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(f, _ScrubQueries) for f in logger.filters):
-            logger.addFilter(_ScrubQueries())
+def _redact_value(value: object) -> object:
+    return redact(value) if isinstance(value, str) else value

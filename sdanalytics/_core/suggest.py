@@ -1,29 +1,55 @@
-"""Finding the name that was meant."""
+"""Validation of names, with a suggestion of the one that was meant."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
 
 from sdanalytics.errors import InvalidRequest
 
+Name = TypeVar("Name", bound=str)
+
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 def closest_match(wrong: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known name most like a wrong one, whatever their case; None if none is like it."""
-    folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(wrong).strip().lower(), folded, n=1, cutoff=cutoff)
-    return folded[near[0]] if near else None
+    """Return the known name most similar to a wrong one, ignoring case; None if none is.
+
+    Parameters
+    ----------
+    wrong : object
+    known : iterable of str
+    cutoff : float, optional
+        The least similarity, from 0 to 1.
+    """
+    by_lower_case = {name.lower(): name for name in known}
+    lower_case = str(wrong).strip().lower()
+    matches = difflib.get_close_matches(lower_case, by_lower_case, n=1, cutoff=cutoff)
+    return by_lower_case[matches[0]] if matches else None
 
 
-def validate_choice(parameter: str, value: object, known: Sequence[str]) -> str:
-    """`value`, if it is one of those known; else `InvalidRequest` lists them."""
-    if isinstance(value, str) and value in known:
-        return value
-    meant = closest_match(value, known, cutoff=0.5)
-    hint = f"; did you mean {meant!r}?" if meant else ""
-    raise InvalidRequest(f"{parameter}={value!r} is not one of {', '.join(known)}{hint}")
+def validate_choice(parameter: str, value: object, known: Sequence[Name]) -> Name:
+    """Return `value` if it is one of `known`.
+
+    Raises
+    ------
+    InvalidRequest
+        Otherwise; it lists what is known, and suggests what was meant.
+    """
+    if isinstance(value, str):
+        for name in known:
+            if name == value:
+                return name
+    hint = ""
+    suggestion = closest_match(value, known, cutoff=0.5)
+    if suggestion:
+        hint = f"; did you mean {suggestion!r}?"
+    choices = ", ".join(known)
+    raise InvalidRequest(f"{parameter} must be one of {choices}, got {value!r}{hint}")
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Whether half of a surrogate pair is in a text: then it cannot be written anywhere."""
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
+    """Whether a text holds half of a surrogate pair: such text cannot be encoded."""
+    return _LONE_SURROGATE.search(text) is not None

@@ -1,21 +1,13 @@
-"""What can be measured: columns that add up, key figures of their sums, and what these need."""
+"""KPI definitions and additivity rules: formulas, units, and the metrics that KPIs require."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Literal
 
 import pandas as pd
 
-from sdanalytics._core.suggest import closest_match
-from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.metrics import (
-    CATALOGUE,
-    NON_ADDITIVE,
-    RECORD_TYPES,
-    ColumnKind,
-    available_metrics,
-)
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 
 CONVERSION_METRICS: Final = {
     "orders": ("attributedConversions14d", "viewAttributedConversions14d"),
@@ -25,19 +17,24 @@ CONVERSION_METRICS: Final = {
     "ntb_sales": ("attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d"),
     "page_views": ("attributedDetailPageView14d", "viewAttributedDetailPageView14d"),
 }
-"""Results by click (for CPC), and by view and click (for vCPM), as Amazon counts them."""
+"""Amazon's metrics behind each result: after a click (CPC), after a view or a click (vCPM)."""
+
+KpiUnit = Literal["fraction", "ratio", "currency"]
+"""A fraction is of 1 and shown as per cent; currency is the profile's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kpi:
-    """A ratio: `factor` times `part` by `whole`, both summed first.
+    """A ratio: `factor` times `numerator` by `denominator`, both summed first.
 
     Attributes
     ----------
-    name, label, part, whole : str
-        The label is the name as the field writes it.
-    unit : str
-        ``fraction`` (shown as per cent), ``ratio`` or ``currency``.
+    name : str
+    label : str
+        The name as the field writes it.
+    numerator, denominator : str
+        Columns that add up.
+    unit : {"fraction", "ratio", "currency"}
     meaning : str
     factor : int
     """
@@ -46,49 +43,97 @@ class Kpi:
     label: str
     numerator: str
     denominator: str
-    unit: str
+    unit: KpiUnit
     meaning: str
     factor: int = 1
 
 
-KPIS: Final = {
-    kpi.name: kpi
-    for kpi in (
-        Kpi("ctr", "CTR", "clicks", "impressions", "fraction", "Click-through rate"),
-        Kpi("cpc", "CPC", "cost", "clicks", "currency", "Cost per click"),
-        Kpi(
-            "vcpm",
-            "vCPM",
-            "cost",
-            "viewImpressions",
-            "currency",
-            "Cost per 1,000 viewable impressions",
-            1000,
-        ),
-        Kpi("cvr", "CVR", "orders", "clicks", "fraction", "Conversion rate: orders per click"),
-        Kpi("cpa", "CPA", "cost", "orders", "currency", "Cost per acquisition: per order"),
-        Kpi("aov", "AOV", "sales", "orders", "currency", "Average order value"),
-        Kpi("acos", "ACOS", "cost", "sales", "fraction", "Advertising cost of sales"),
-        Kpi("roas", "ROAS", "sales", "cost", "ratio", "Return on advertising spend"),
-        Kpi(
-            "ntb_order_share",
-            "new-to-brand share of orders",
-            "ntb_orders",
-            "orders",
-            "fraction",
-            "New-to-brand orders",
-        ),
-        Kpi(
-            "ntb_sales_share",
-            "new-to-brand share of sales",
-            "ntb_sales",
-            "sales",
-            "fraction",
-            "New-to-brand sales",
-        ),
-    )
-}
-"""The ratios, by name: formula, unit and meaning. Fractions are of 1, not of 100."""
+_DEFINITIONS: Final = (
+    Kpi(
+        name="ctr",
+        label="CTR",
+        numerator="clicks",
+        denominator="impressions",
+        unit="fraction",
+        meaning="Click-through rate",
+    ),
+    Kpi(
+        name="cpc",
+        label="CPC",
+        numerator="cost",
+        denominator="clicks",
+        unit="currency",
+        meaning="Cost per click",
+    ),
+    Kpi(
+        name="vcpm",
+        label="vCPM",
+        numerator="cost",
+        denominator="viewImpressions",
+        unit="currency",
+        meaning="Cost per 1,000 viewable impressions",
+        factor=1000,
+    ),
+    Kpi(
+        name="cvr",
+        label="CVR",
+        numerator="orders",
+        denominator="clicks",
+        unit="fraction",
+        meaning="Conversion rate: orders per click",
+    ),
+    Kpi(
+        name="cpa",
+        label="CPA",
+        numerator="cost",
+        denominator="orders",
+        unit="currency",
+        meaning="Cost per acquisition: per order",
+    ),
+    Kpi(
+        name="aov",
+        label="AOV",
+        numerator="sales",
+        denominator="orders",
+        unit="currency",
+        meaning="Average order value",
+    ),
+    Kpi(
+        name="acos",
+        label="ACOS",
+        numerator="cost",
+        denominator="sales",
+        unit="fraction",
+        meaning="Advertising cost of sales",
+    ),
+    Kpi(
+        name="roas",
+        label="ROAS",
+        numerator="sales",
+        denominator="cost",
+        unit="ratio",
+        meaning="Return on advertising spend",
+    ),
+    Kpi(
+        name="ntb_order_share",
+        label="new-to-brand share of orders",
+        numerator="ntb_orders",
+        denominator="orders",
+        unit="fraction",
+        meaning="New-to-brand orders",
+    ),
+    Kpi(
+        name="ntb_sales_share",
+        label="new-to-brand share of sales",
+        numerator="ntb_sales",
+        denominator="sales",
+        unit="fraction",
+        meaning="New-to-brand sales",
+    ),
+)
+
+KPIS: Final = {kpi.name: kpi for kpi in _DEFINITIONS}
+"""The KPIs by name: formula, unit and meaning. Fractions are of 1, not of 100."""
 
 AMAZON_RATIOS: Final = {
     "vtr": ("viewImpressions", "impressions"),
@@ -101,10 +146,12 @@ AMAZON_RATIOS: Final = {
     "newToBrandDetailPageViewRate": ("newToBrandDetailPageViews", "impressions"),
     "newToBrandECPDetailPageView": ("cost", "newToBrandDetailPageViews"),
 }
-"""Amazon's own ratios, which are computed anew from the sums; all but two in version 3 only."""
+"""Numerator and denominator of Amazon's own ratios, which summaries compute from the sums.
 
-# What the names of metrics begin with that have conversions in them.
-_ATTRIBUTED: Final = (
+All but `vtr` and `vctr` exist in version 3 only.
+"""
+
+_CONVERSION_PREFIXES: Final = (
     "attributed",
     "viewAttributed",
     "addTo",
@@ -115,127 +162,73 @@ _ATTRIBUTED: Final = (
     "qualifiedBorrows",
     "royaltyQualifiedBorrows",
 )
+"""Prefixes of Amazon's metrics that count conversions or derive from them."""
+
+_UNIT_BY_KIND: Final = {
+    ColumnKind.MONEY: "currency",
+    ColumnKind.COUNT: "count",
+    ColumnKind.RATIO: "ratio",
+}
 
 
 def is_additive(name: str) -> bool:
-    """Whether values of several rows add up."""
-    return name in CONVERSION_METRICS or (name in CATALOGUE and CATALOGUE[name].is_summable)
+    """Return whether values of several rows can be added."""
+    if name in CONVERSION_METRICS:
+        return True
+    return name in CATALOGUE and CATALOGUE[name].is_summable
 
 
 def is_catalogued(name: str) -> bool:
-    """Whether it is Amazon's or ours, and not a column of the user's own."""
+    """Return whether a column is Amazon's or this library's, rather than the user's own."""
     return name in CATALOGUE or name in KPIS or name in CONVERSION_METRICS
 
 
 def is_money(name: str) -> bool:
-    """Whether it is an amount in the profile's currency."""
+    """Return whether a column holds amounts in the profile's currency."""
     return metric_unit(name) == "currency"
 
 
 def metric_unit(name: str) -> str:
-    """``count``, ``currency``, ``fraction``, ``ratio``, or nothing for the user's own."""
+    """Return ``count``, ``currency``, ``fraction`` or ``ratio``; empty for any other column."""
     if name in KPIS:
         return KPIS[name].unit
     if name in CONVERSION_METRICS:
         return "currency" if name.endswith("sales") else "count"
-    if name in AMAZON_RATIOS and not is_money(AMAZON_RATIOS[name][0]):
-        return "fraction"
-    units = {ColumnKind.MONEY: "currency", ColumnKind.COUNT: "count", ColumnKind.RATIO: "ratio"}
-    return units.get(CATALOGUE[name].kind, "") if name in CATALOGUE else ""
+    if name in AMAZON_RATIOS:
+        numerator, _ = AMAZON_RATIOS[name]
+        if not is_money(numerator):
+            return "fraction"
+    if name not in CATALOGUE:
+        return ""
+    kind = CATALOGUE[name].kind
+    return _UNIT_BY_KIND.get(kind, "")
 
 
 def is_attributed(name: str) -> bool:
-    """Whether conversions are in it: these change for weeks, traffic settles in days."""
+    """Return whether conversions contribute: they change for weeks, traffic settles in days."""
     if name in KPIS:
-        return is_attributed(KPIS[name].numerator) or is_attributed(KPIS[name].denominator)
-    return name in CONVERSION_METRICS or name.startswith(_ATTRIBUTED)
+        kpi = KPIS[name]
+        return is_attributed(kpi.numerator) or is_attributed(kpi.denominator)
+    return name in CONVERSION_METRICS or name.startswith(_CONVERSION_PREFIXES)
 
 
 def required_metrics(name: str) -> list[str]:
-    """The metrics to fetch for it."""
+    """Return the metrics to fetch so that a column, result or KPI can be computed."""
     if name in KPIS:
-        both = [*required_metrics(KPIS[name].numerator), *required_metrics(KPIS[name].denominator)]
-        return list(dict.fromkeys(both))
+        kpi = KPIS[name]
+        required = required_metrics(kpi.numerator) + required_metrics(kpi.denominator)
+        return list(dict.fromkeys(required))
     if name in CONVERSION_METRICS:
         return ["costType", *CONVERSION_METRICS[name]]
-    return [name, *AMAZON_RATIOS[name]] if name in AMAZON_RATIOS else [name]
-
-
-def missing_column_error(df: pd.DataFrame, name: str) -> InvalidRequest:
-    """The error for a column that is not there: what was meant, or how to have it."""
-    notes = frame_metadata(df)
-    if "summarized_by" in notes and (name == "date" or name in CATALOGUE):
-        kept = f"freq='D' keeps the days, by={name!r} other columns"
-        return InvalidRequest(f"the summary has no column {name!r}; summarize again: {kept}")
-    if name in CATALOGUE:
-        return InvalidRequest(f"the frame has no column {name!r}; {_remedy(df, name)}")
-    columns = [str(column) for column in df.columns]
-    return InvalidRequest(f"the frame has no column {name!r}{suggestion(name, columns)}")
-
-
-def missing_metric_error(df: pd.DataFrame, name: str) -> InvalidRequest:
-    """The error for what cannot be computed from a frame, and what it would take."""
-    if name in KPIS or name in CONVERSION_METRICS or name in AMAZON_RATIOS:
-        return InvalidRequest(f"{name} cannot be computed from these columns; {_remedy(df, name)}")
-    if name in df and name in NON_ADDITIVE:
-        return InvalidRequest(
-            f"{name} may not be summed over rows: it has no total to draw. Take rows of one "
-            "kind, such as by='campaignId' of a campaigns report"
-        )
-    if name in df:
-        return InvalidRequest(
-            f"{name} is no number that can be summed; take one such as 'cost' or 'acos'"
-        )
-    if name in CATALOGUE:
-        return missing_column_error(df, name)
-    here = [str(column) for column in df.columns if is_numeric_measure(df, str(column))]
-    hint = suggestion(name, dict.fromkeys([*KPIS, *CONVERSION_METRICS, *here, *CATALOGUE]))
-    return InvalidRequest(f"{name!r} is neither a column nor a key figure{hint}")
-
-
-def _remedy(df: pd.DataFrame, name: str) -> str:
-    """What to fetch; of a frame whose report is known, whether it can be had at all."""
-    notes = frame_metadata(df)
-    report: Any = notes.get("record_type")
-    segment, api = notes.get("segment"), notes.get("api")
-    has = available_metrics(report, segment, api) if report in RECORD_TYPES else tuple(CATALOGUE)
-    wanted = required_metrics(name)
-    absent = [metric for metric in wanted if metric not in has and metric != "costType"]
-    if absent:
-        of_v3 = set(absent) <= set(available_metrics(report, segment, "v3"))
-        other = 'with api="v3"' if of_v3 else "another record type"
-        return f"{report} have no {', '.join(absent)}: fetch {other}"
-    had = [metric for metric in wanted if metric in has]
-    return (
-        f"fetch it with metrics=[..., {name!r}]" if had == [name] else f"fetch with metrics={had!r}"
-    )
-
-
-def no_kpi_error(df: pd.DataFrame) -> InvalidRequest:
-    """The error for a frame from which nothing can be computed."""
-    return InvalidRequest(
-        f"no key figure can be computed from these columns: for CTR {_remedy(df, 'ctr')}; for "
-        f"ACOS {_remedy(df, 'acos')}"
-    )
+    if name in AMAZON_RATIOS:
+        return [name, *AMAZON_RATIOS[name]]
+    return [name]
 
 
 def is_numeric_measure(df: pd.DataFrame, name: str) -> bool:
-    """Whether a column of the frame holds amounts, and not names or ids."""
+    """Return whether a column of the frame holds amounts, and not names or ids."""
     if name in CATALOGUE:
-        return CATALOGUE[name].kind in (ColumnKind.COUNT, ColumnKind.MONEY, ColumnKind.RATIO)
-    plain: Any = df[name].dtype
-    return pd.api.types.is_numeric_dtype(plain) and not pd.api.types.is_bool_dtype(plain)
-
-
-def suggestion(name: object, there_are: Any) -> str:
-    """The nearest name there is, as the end of a sentence."""
-    meant = closest_match(name, there_are)
-    if meant:
-        return f"; did you mean {meant!r}?"
-    return f"; there are {', '.join(list(there_are)[:30])}"
-
-
-def frame_metadata(df: pd.DataFrame) -> dict[str, Any]:
-    """What `fetch_report` and `summarize` noted with a frame: ``attrs["sdanalytics"]``."""
-    notes = df.attrs.get("sdanalytics")
-    return notes if isinstance(notes, dict) else {}
+        return CATALOGUE[name].kind in _UNIT_BY_KIND
+    column = df[name]
+    is_boolean = pd.api.types.is_bool_dtype(column)
+    return pd.api.types.is_numeric_dtype(column) and not is_boolean

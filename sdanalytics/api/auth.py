@@ -1,4 +1,4 @@
-"""Credentials, and the tokens that Login with Amazon (LwA) gives for them."""
+"""Credentials, and the access tokens that Login with Amazon (LwA) issues for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState
 from sdanalytics.api.error_mapping import to_exception
 from sdanalytics.api.rate_limit import RateLimiter
-from sdanalytics.api.transport import Response, Transport, send_with_retry, timeout_error
+from sdanalytics.api.retry import send_with_retry
+from sdanalytics.api.transport import Response, Transport, timeout_error
 from sdanalytics.errors import ApiError, NotConfigured, Unauthorized
 
 logger = logging.getLogger("sdanalytics")
@@ -24,22 +25,28 @@ TRY_WITHOUT_ACCOUNT: Final = (
     "To try without an account: `python -m sdanalytics demo`, or "
     "`with sdanalytics.sandbox.start() as sandbox:` and client=sandbox.client"
 )
-_RENEW_BEFORE: Final = 120.0
-"""Seconds before a token expires from which on a new one is fetched."""
-_USUAL_LIFE: Final = 3600.0
-_LOOK_AGAIN: Final = 0.2
-"""Seconds after which one who waits for another's token looks whether that call still lives."""
+EXPIRY_MARGIN: Final = 120.0
+"""Seconds before its expiry from which on a token is replaced."""
+DEFAULT_LIFETIME: Final = 3600.0
+"""Seconds that a token is valid if the response does not say."""
+TOKEN_RECHECK_INTERVAL: Final = 0.2
+"""Seconds after which a waiting thread checks whether the one that fetches a token is alive."""
+_LOGIN_ADVICE: Final = (
+    "Check SDANALYTICS_CLIENT_ID, _CLIENT_SECRET and _REFRESH_TOKEN (or the values passed to "
+    "Credentials), and that they belong to this region"
+)
+_CREDENTIAL_NAMES: Final = ("client_id", "client_secret", "refresh_token", "access_token")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who asks: a Login with Amazon client and its right to an account.
+    """A Login with Amazon application, and its right to an account.
 
     Parameters
     ----------
     client_id : str
     client_secret, refresh_token : str, optional
-        What access tokens are fetched with.
+        With these, access tokens are fetched.
     access_token : str, optional
         A ready-made token instead of these two; it cannot be renewed.
     """
@@ -50,32 +57,42 @@ class Credentials:
     access_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("client_id", "client_secret", "refresh_token", "access_token"):
-            object.__setattr__(self, name, _printable(name, getattr(self, name)))
+        for name in _CREDENTIAL_NAMES:
+            value = _validate_header_value(name, getattr(self, name))
+            object.__setattr__(self, name, value)
         if not self.client_id:
-            raise NotConfigured(f"client_id is empty. {TRY_WITHOUT_ACCOUNT}")
+            raise NotConfigured(f"client_id must not be empty. {TRY_WITHOUT_ACCOUNT}")
         if not self.access_token and not (self.client_secret and self.refresh_token):
             raise NotConfigured(
-                "credentials need a client_secret and a refresh_token, or an access_token. "
+                "credentials must have a client_secret and a refresh_token, or an access_token. "
                 + TRY_WITHOUT_ACCOUNT
             )
 
     @classmethod
     def from_env(
-        cls, environment: Mapping[str, str] = os.environ, *also_needed: str
+        cls, environment: Mapping[str, str] = os.environ, *extra_required: str
     ) -> Credentials:
-        """Credentials from ``SDANALYTICS_CLIENT_ID``, ``_CLIENT_SECRET``, ``_REFRESH_TOKEN``.
+        """Read credentials from environment variables.
 
-        ``SDANALYTICS_ACCESS_TOKEN`` may stand instead of the last two.
+        ``SDANALYTICS_CLIENT_ID``, ``_CLIENT_SECRET`` and ``_REFRESH_TOKEN`` are needed, or
+        ``_CLIENT_ID`` and ``_ACCESS_TOKEN``.
+
+        Parameters
+        ----------
+        environment : mapping of str to str, optional
+        *extra_required : str
+            Further variables that must be set, without ``SDANALYTICS_``.
 
         Raises
         ------
         NotConfigured
-            Naming the variables that are missing, those of `also_needed` among them.
+            Naming the variables that are missing.
         """
         access_token = environment.get("SDANALYTICS_ACCESS_TOKEN")
-        needed = ["CLIENT_ID"] if access_token else ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"]
-        _require(environment, *needed, *also_needed)
+        required = ["CLIENT_ID"]
+        if not access_token:
+            required += ["CLIENT_SECRET", "REFRESH_TOKEN"]
+        _require_env(environment, *required, *extra_required)
         return cls(
             client_id=environment["SDANALYTICS_CLIENT_ID"],
             client_secret=environment.get("SDANALYTICS_CLIENT_SECRET"),
@@ -85,40 +102,27 @@ class Credentials:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "credentials are secrets and cannot be pickled: make them where they are used, "
+            "credentials are secrets and cannot be pickled: create them where they are used, "
             "with Credentials.from_env()"
         )
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
-        """What must not be seen anywhere."""
+        """The values that no text may show."""
         return (self.client_secret, self.refresh_token, self.access_token)
 
 
-def _printable(name: str, value: str | None) -> str | None:
-    """A credential as it can stand in a header: white space around it is no part of it."""
-    if value is None:
-        return None
-    value = value.strip()
-    if not (value.isascii() and value.isprintable()):
-        raise NotConfigured(f"{name} holds characters that no {name} has: copy it again, whole")
-    return value
-
-
-def _require(environment: Mapping[str, str], *names: str) -> None:
-    """Raise `NotConfigured` naming each of ``SDANALYTICS_<name>`` that is not set."""
-    variables = [f"SDANALYTICS_{name}" for name in names]
-    missing = [variable for variable in variables if not environment.get(variable)]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise NotConfigured(
-            f"{', '.join(missing)} {verb} not set: set the environment variables, or pass a "
-            f"Client. {TRY_WITHOUT_ACCOUNT}"
-        )
-
-
 class TokenProvider:
-    """The current access token, fetched once for all threads and renewed before it expires."""
+    """The current access token: fetched once for all threads, replaced before it expires.
+
+    Parameters
+    ----------
+    credentials : Credentials
+    url : str
+        Login with Amazon.
+    transport : Transport
+    clock : Clock
+    """
 
     def __init__(
         self, credentials: Credentials, url: str, transport: Transport, clock: Clock
@@ -127,81 +131,116 @@ class TokenProvider:
         self._url = url
         self._transport = transport
         self._clock = clock
-        self._pace = RateLimiter(clock, InMemoryLimiterState(), None)
-        self._free = threading.Condition()
-        self._process = os.getpid()
-        self._fetcher: Deadline | None = None
+        self._limiter = RateLimiter(clock, InMemoryLimiterState(), None)
+        self._condition = threading.Condition()
+        self._process_id = os.getpid()
+        self._owner: Deadline | None = None
         self._token = credentials.access_token
-        self._good_until = float("inf") if credentials.access_token else float("-inf")
+        self._expires_at = float("inf") if credentials.access_token else float("-inf")
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
-        """What must not be seen anywhere."""
+        """The values that no text may show."""
         return (*self._credentials.secrets, self._token)
 
     def token(self, deadline: Deadline) -> str:
-        """A token that is good for a while yet."""
-        with self._turn(deadline):
-            if self._token is None or self._clock.monotonic() >= self._good_until:
-                self._fetch(deadline)
-            assert self._token is not None
+        """Return a token that is still valid for a while."""
+        with self._exclusive(deadline):
+            if self._token is None or self._clock.monotonic() >= self._expires_at:
+                self._token = self._fetch_token(deadline)
             return self._token
 
-    def renewed(self, refused: str, deadline: Deadline) -> str | None:
-        """A token other than `refused`; None when there is no way to get one."""
-        with self._turn(deadline):
-            if self._token == refused:
+    def refresh(self, *, after: str, deadline: Deadline) -> str | None:
+        """Return a token other than `after`, which was refused; None if it cannot be renewed."""
+        with self._exclusive(deadline):
+            if self._token == after:
                 if not self._credentials.refresh_token:
                     return None
-                self._fetch(deadline)
+                self._token = self._fetch_token(deadline)
             return self._token
 
     @contextlib.contextmanager
-    def _turn(self, deadline: Deadline) -> Iterator[None]:
-        """One at a time; but nobody waits for a call that has ended and hangs on."""
-        if self._process != os.getpid():  # forked: whoever had a turn is in another process
-            self._free, self._fetcher, self._process = threading.Condition(), None, os.getpid()
-        with self._free:
-            while self._fetcher is not None and self._fetcher.remaining > 0:
+    def _exclusive(self, deadline: Deadline) -> Iterator[None]:
+        """Let one thread at a time use the token.
+
+        A plain lock will not do: a thread that hangs after its call has ended must not hold up the
+        others. So whoever waits checks whether the owner's deadline has passed.
+        """
+        if self._process_id != os.getpid():
+            # Forked: the thread that owned the token is in the other process.
+            self._condition = threading.Condition()
+            self._owner = None
+            self._process_id = os.getpid()
+        own = deadline.child()
+        with self._condition:
+            while self._owner is not None and self._owner.remaining > 0:
                 if deadline.remaining <= 0:
                     raise timeout_error(deadline)
-                self._free.wait(_LOOK_AGAIN)
-            self._fetcher = mine = deadline.child()
+                self._condition.wait(TOKEN_RECHECK_INTERVAL)
+            self._owner = own
         try:
             yield
         finally:
-            with self._free:
-                if self._fetcher is mine:
-                    self._fetcher = None
-                self._free.notify_all()
+            with self._condition:
+                if self._owner is own:
+                    self._owner = None
+                self._condition.notify_all()
 
-    def _fetch(self, deadline: Deadline) -> None:
-        answer = send_with_retry(
-            lambda: self._ask(deadline), "token", deadline=deadline, pace=self._pace
-        )
-        document = answer.json()
+    def _fetch_token(self, deadline: Deadline) -> str:
+        def send() -> Response:
+            return self._request_token(deadline)
+
+        response = send_with_retry(send, "token", deadline=deadline, limiter=self._limiter)
+        document = response.json()
         token = document.get("access_token") if isinstance(document, dict) else None
-        if answer.status != 200 or not isinstance(token, str) or not token:
-            raise self._refusal(answer)
-        life = document.get("expires_in")
-        life = float(life) if isinstance(life, int | float) else _USUAL_LIFE
-        self._token = token
-        self._good_until = self._clock.monotonic() + max(life - _RENEW_BEFORE, life / 2)
-        logger.debug("new access token, good for %.0f s", life)
+        if response.status != 200 or not isinstance(token, str) or not token:
+            raise self._token_error(response)
+        lifetime = document.get("expires_in")
+        lifetime = float(lifetime) if isinstance(lifetime, int | float) else DEFAULT_LIFETIME
+        usable_for = max(lifetime - EXPIRY_MARGIN, lifetime / 2)
+        self._expires_at = self._clock.monotonic() + usable_for
+        logger.debug("new access token, valid for %.0f s", lifetime)
+        return token
 
-    def _ask(self, deadline: Deadline) -> Response:
+    def _request_token(self, deadline: Deadline) -> Response:
         form = {
             "grant_type": "refresh_token",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
             "refresh_token": self._credentials.refresh_token,
         }
-        return self._transport.api("POST", self._url, deadline, data=form)
+        return self._transport.send("POST", self._url, deadline, data=form)
 
-    def _refusal(self, answer: Response) -> ApiError:
-        advice = (
-            "Check SDANALYTICS_CLIENT_ID, _CLIENT_SECRET and _REFRESH_TOKEN (or what was passed "
-            "to Credentials), and that they belong to this region"
+    def _token_error(self, response: Response) -> ApiError:
+        is_refusal = 400 <= response.status < 404
+        error_class = Unauthorized if is_refusal else None
+        secrets = self._credentials.secrets
+        return to_exception(
+            response, "token", secrets, error_class=error_class, advice=_LOGIN_ADVICE
         )
-        kind = Unauthorized if 400 <= answer.status < 404 else None
-        return to_exception(answer, "token", self._credentials.secrets, kind=kind, advice=advice)
+
+
+def _validate_header_value(name: str, value: str | None) -> str | None:
+    """Return a credential as it is sent in a header, without white space around it."""
+    if value is None:
+        return None
+    value = value.strip()
+    if not (value.isascii() and value.isprintable()):
+        # The value is a secret, and not shown.
+        raise NotConfigured(f"{name} must be printable ASCII text: copy it again, whole")
+    return value
+
+
+def _require_env(environment: Mapping[str, str], *names: str) -> None:
+    """Raise `NotConfigured` naming each ``SDANALYTICS_<name>`` that is not set."""
+    missing = []
+    for name in names:
+        variable = f"SDANALYTICS_{name}"
+        if not environment.get(variable):
+            missing.append(variable)
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise NotConfigured(
+            f"{', '.join(missing)} {verb} not set: set the environment variables, or pass a "
+            f"Client. {TRY_WITHOUT_ACCOUNT}"
+        )

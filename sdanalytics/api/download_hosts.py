@@ -1,4 +1,4 @@
-"""Where a payload may be fetched from: S3's own hosts, and those that the user names."""
+"""The allow-list of download hosts: S3's own, and those that the user names."""
 
 from __future__ import annotations
 
@@ -11,67 +11,85 @@ from sdanalytics.errors import InvalidRequest
 
 # bucket.s3.region.amazonaws.com in all of S3's spellings (s3-region, s3.dualstack.region,
 # s3-accelerate, s3-accesspoint, .cn): "Amazon S3 endpoints and quotas" in AWS's reference.
-_S3: Final = re.compile(
+_S3_HOST: Final = re.compile(
     r"(?:[a-z0-9][a-z0-9.-]*\.)?s3(?:[.-][a-z0-9-]+){0,4}\.amazonaws\.com(?:\.cn)?"
 )
-_HOST: Final = re.compile(r"\.?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[?[0-9a-f:]+\]?")
-_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+_HOST_PATTERN: Final = re.compile(r"\.?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[?[0-9a-f:]+\]?")
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def validate_hosts(hosts: object) -> tuple[str, ...]:
-    """Names of hosts as a user gives them: one or several, `.example.org` for all below it.
+    """Validate host names that a user allows; `.example.org` allows all hosts below it.
+
+    Parameters
+    ----------
+    hosts : str or sequence of str
+
+    Returns
+    -------
+    tuple of str
+        In lower case.
 
     Raises
     ------
     InvalidRequest
-        For anything that is no name of a host.
+        When one of them is not a host name.
     """
     names = [hosts] if isinstance(hosts, str) else hosts
     if not isinstance(names, Sequence):
-        raise InvalidRequest(f"storage_hosts={hosts!r} is no list of names of hosts")
-    for name in names:
-        if not isinstance(name, str) or not _HOST.fullmatch(name.lower()):
-            raise InvalidRequest(
-                f"storage_hosts: {name!r} is no name of a host such as 'files.example.org', "
-                "or '.example.org' for all below it"
-            )
-    return tuple(name.lower().strip("[]") for name in names)
+        raise InvalidRequest(f"storage_hosts must be a list of host names, got {hosts!r}")
+    return tuple(_validate_host(name) for name in names)
 
 
-def rejection_reason(link: str, base_url: str, hosts: Sequence[str]) -> str | None:
-    """Why a payload is not fetched from there; None when it may be.
+def rejection_reason(url: str, base_url: str, allowed_hosts: Sequence[str]) -> str | None:
+    """Return why a payload must not be downloaded from a URL; None if it may be.
 
-    Only over https; plain http on this machine alone, and only for a service that is there,
-    too. The words hold no part of the link but its host.
+    Downloads use https. Plain http is allowed only on this machine, and only for a service on
+    this machine. Of the URL the reason names only the host.
 
     Parameters
     ----------
-    link : str
-        What the service redirects to.
+    url : str
+        The URL that the service redirects to.
     base_url : str
-        The service's own address: its host may serve the payloads itself.
-    hosts : sequence of str
-        What the user allows besides.
+        The service's own URL: its host may serve the payloads itself.
+    allowed_hosts : sequence of str
+        The hosts that the user allows.
     """
     try:
-        parts = urlsplit(link)
+        parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "to what is no address"
-    own = urlsplit(base_url).hostname
+        return "the service redirected to an invalid URL"
     if not host or parts.username or parts.scheme not in ("https", "http"):
-        return "to what is no https address"
-    if host in _THIS_MACHINE:
-        return None if own in _THIS_MACHINE else "to this machine, which is not Amazon's"
+        return "the service redirected to a URL that is not https"
+    service_host = urlsplit(base_url).hostname
+    if host in LOOPBACK_HOSTS:
+        if service_host in LOOPBACK_HOSTS:
+            return None
+        return "the service redirected to this machine, which is not Amazon's"
     if parts.scheme != "https":
-        return f"to {host} without https"
-    if host == own or _S3.fullmatch(host) or any(_names(name, host) for name in hosts):
+        return f"the service redirected to {host} without https"
+    if host == service_host or _S3_HOST.fullmatch(host) or _is_allowed(host, allowed_hosts):
         return None
     return (
-        f"to {host}, which is no host of S3. If it is right, allow it: "
-        f"Client(storage_hosts=[{host!r}]) or SDANALYTICS_STORAGE_HOSTS"
+        f"the service redirected to {host}, which is not a host of S3. If it is right, allow it "
+        f"with Client(storage_hosts=[{host!r}]) or SDANALYTICS_STORAGE_HOSTS"
     )
 
 
-def _names(name: str, host: str) -> bool:
-    return host.endswith(name) if name.startswith(".") else host == name
+def _validate_host(name: object) -> str:
+    if not isinstance(name, str) or not _HOST_PATTERN.fullmatch(name.lower()):
+        raise InvalidRequest(
+            "storage_hosts must be host names such as 'files.example.org', or '.example.org' for "
+            f"all hosts below it, got {name!r}"
+        )
+    return name.lower().strip("[]")
+
+
+def _is_allowed(host: str, allowed_hosts: Sequence[str]) -> bool:
+    for allowed in allowed_hosts:
+        is_below = allowed.startswith(".") and host.endswith(allowed)
+        if is_below or host == allowed:
+            return True
+    return False

@@ -1,13 +1,14 @@
-"""From an answer that is no success to the error that tells of it."""
+"""The mapping of unsuccessful HTTP responses to exceptions."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from sdanalytics._core.redact import redact
+from sdanalytics.api.documents import text_or_none
 from sdanalytics.api.transport import Response
 from sdanalytics.errors import (
     ApiError,
@@ -21,7 +22,7 @@ from sdanalytics.errors import (
     Unauthorized,
 )
 
-_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+_CLASSES_BY_STATUS: Final[dict[int, type[ApiError]]] = {
     400: BadRequest,
     401: Unauthorized,
     403: Forbidden,
@@ -32,101 +33,131 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
 }
 
 _ADVICE: Final[dict[type[ApiError], str]] = {
-    BadRequest: "If the text names a tactic, ask for the other one with tactic=; otherwise check "
+    BadRequest: "If the text names a tactic, request the other one with tactic=; otherwise check "
     "the parameters and that this account has the report (sku and asins: sellers only)",
     Unauthorized: "Check that the login may access this profile, and its region",
     Forbidden: "Check that the account is registered for Sponsored Display and that the login "
     "has access to it",
-    NotFound: "Check the report id and the profile; a report that is gone has to be asked for anew",
-    ReportTooOld: "Ask for later days; days fetched in time stay in the cache for good",
+    NotFound: "Check the report id and the profile; a report that no longer exists has to be "
+    "requested again",
+    ReportTooOld: "Request later days; days fetched in time stay in the cache for good",
     InvalidReport: "Check the metrics, the tactic and the segment that the text names",
-    RateLimited: "Wait, then call again: what arrived is kept. A longer timeout= lets the call "
+    RateLimited: "Wait, then call again: what arrived is stored. A longer timeout= lets the call "
     "wait by itself",
-    ServerError: "Amazon's side failed repeatedly: call again later; what arrived is kept",
+    ServerError: "Amazon's side failed repeatedly: call again later; what arrived is stored",
 }
+_DEFAULT_ADVICE: Final = "This operation has no such response; call again later"
 
-_LONGEST_DETAILS: Final = 300
+MAX_DETAIL_LENGTH: Final = 300
+"""Characters of the service's text that an error quotes."""
+MAX_PARSED_BYTES: Final = 5000
+"""Bytes of a page or of XML in which such text is searched."""
 _REQUEST_ID_HEADERS: Final = ("x-amz-rid", "x-amzn-RequestId", "x-amz-request-id")
 
 
+class ErrorBody(NamedTuple):
+    """The service's description of an error.
+
+    Attributes
+    ----------
+    code, details, request_id : str or None
+    """
+
+    code: str | None
+    details: str | None
+    request_id: str | None
+
+    def redact(self, secrets: Iterable[str | None]) -> ErrorBody:
+        """Remove secrets, and shorten the texts."""
+        known = list(secrets)
+        return ErrorBody(
+            code=_clean(self.code, known),
+            details=_clean(self.details, known),
+            request_id=_clean(self.request_id, known),
+        )
+
+
 def to_exception(
-    answer: Response,
+    response: Response,
     operation: str,
     secrets: Iterable[str | None] = (),
     *,
-    kind: type[ApiError] | None = None,
+    error_class: type[ApiError] | None = None,
     advice: str | None = None,
 ) -> ApiError:
-    """The error of an answer, with the service's own code, details and request id.
+    """Build the error of a response, with the service's code, details and request id.
 
     Parameters
     ----------
-    answer : Answer
+    response : Response
     operation : str
-        What was asked, such as ``"request_report"``.
+        The name of the operation, such as ``"request_report"``.
     secrets : iterable of str
-        Known ones, taken out of whatever the service says.
-    kind, advice : optional
-        Instead of what the status means.
+        Known secrets, which are removed from the service's texts.
+    error_class : type, optional
+        The class of the error; by default that of the status.
+    advice : str, optional
+        What to do next; by default that of the class.
     """
-    kind = kind or _kind(answer.status)
-    code, details, request_id = _said(answer)
-    secrets = list(secrets)
-    code, details, request_id = (
-        redact(text, secrets)[:_LONGEST_DETAILS] if text else None
-        for text in (code, details, request_id)
-    )
-    advice = advice or _ADVICE.get(kind, "Not an answer that this operation has; call again later")
-    said = ": ".join(filter(None, (code, details))) or "the answer says no more"
-    where = f" (request id {request_id})" if request_id else ""
-    return kind(
-        f"{operation} was answered {answer.status}: {said}{where}. {advice}.",
+    error_class = error_class or _exception_class(response.status)
+    body = _parse_error_body(response).redact(secrets)
+    advice = advice or _ADVICE.get(error_class, _DEFAULT_ADVICE)
+    reason = ": ".join(filter(None, (body.code, body.details)))
+    reason = reason or "the response gives no details"
+    if body.request_id:
+        reason = f"{reason} (request id {body.request_id})"
+    return error_class(
+        f"{operation} failed with status {response.status}: {reason}. {advice}.",
         operation=operation,
-        status=answer.status,
-        code=code,
-        details=details,
-        request_id=request_id,
+        status=response.status,
+        code=body.code,
+        details=body.details,
+        request_id=body.request_id,
     )
 
 
-def _kind(status: int) -> type[ApiError]:
+def storage_error_text(response: Response) -> str:
+    """Return the code and message of a storage error; the rest of its body holds the URL."""
+    text = response.body[:MAX_PARSED_BYTES].decode("utf-8", "replace")
+    parts = re.findall(r"<(?:Code|Message)>([^<]*)</", text)
+    reason = redact(": ".join(parts))
+    return reason[:MAX_DETAIL_LENGTH] or "no reason given"
+
+
+def _exception_class(status: int) -> type[ApiError]:
     if status >= 500:
         return ServerError
-    return _BY_STATUS.get(status, ApiError)
+    return _CLASSES_BY_STATUS.get(status, ApiError)
 
 
-def _said(answer: Response) -> tuple[str | None, str | None, str | None]:
-    """Code, details and request id, from JSON of any of the service's shapes, or HTML."""
-    document = answer.json()
-    said = document if isinstance(document, dict) else {}
-    code = said.get("code") or said.get("error")
-    details = said.get("details") or said.get("detail")
-    details = details or said.get("error_description") or said.get("message")
-    if not said:
-        details = _plain(answer.body)
-    request_id = said.get("requestId")
+def _parse_error_body(response: Response) -> ErrorBody:
+    """Parse the body of an error: JSON of any of the service's shapes, or HTML."""
+    document = response.json()
+    fields = document if isinstance(document, dict) else {}
+    code = fields.get("code") or fields.get("error")
+    details = fields.get("details") or fields.get("detail")
+    details = details or fields.get("error_description") or fields.get("message")
+    if not fields:
+        details = _html_to_text(response.body)
+    request_id = fields.get("requestId")
     for header in _REQUEST_ID_HEADERS:
-        request_id = request_id or answer.headers.get(header)
-    return _text(code), _text(details), _text(request_id)
+        request_id = request_id or response.headers.get(header)
+    return ErrorBody(text_or_none(code), text_or_none(details), text_or_none(request_id))
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _plain(body: bytes) -> str | None:
-    """The words of an HTML page or other text; None where it is no text."""
+def _html_to_text(body: bytes) -> str | None:
+    """Return the words of an HTML page or other text; None if it is not text."""
     try:
-        text = body[:5000].decode("utf-8")
+        text = body[:MAX_PARSED_BYTES].decode("utf-8")
     except UnicodeDecodeError:
         return None
     text = re.sub(r"(?is)<(style|script)\b.*?</\1>", " ", text)
-    text = html.unescape(re.sub(r"(?s)<[^>]*>", " ", text))
-    return " ".join(text.split()) or None
+    text = re.sub(r"(?s)<[^>]*>", " ", text)
+    words = html.unescape(text).split()
+    return " ".join(words) or None
 
 
-def storage_error_text(answer: Response) -> str:
-    """What storage says of a refusal: its code and message, for the rest holds the address."""
-    text = answer.body[:5000].decode("utf-8", "replace")
-    said = re.findall(r"<(?:Code|Message)>([^<]*)</", text)
-    return redact(": ".join(said))[:_LONGEST_DETAILS] or "no reason given"
+def _clean(text: str | None, secrets: list[str | None]) -> str | None:
+    if not text:
+        return None
+    return redact(text, secrets)[:MAX_DETAIL_LENGTH]

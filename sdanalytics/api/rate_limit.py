@@ -1,14 +1,15 @@
-"""How fast the service may be asked: one limiter for all threads of a profile.
+"""The rate limiter: when the next request of a profile may be sent.
 
-What is known of the service's limits is a small state, `Traffic`. It lives in a `Memory`: of
-one client, or, while a call runs, in the ledger of the store, so that all processes of a
-machine keep one pace. The rules are here.
+The rules are here; the state that they change is a `LimiterState`. It lives in a
+`LimiterStateStore`: in memory for a single client or, while a fetch runs, in the in-flight
+registry of the store, so that all processes of a machine share one limiter.
 
-Amazon's limits are dynamic, change slowly, and depend on the queue of reports. So there is a
-window: when a create is refused, what is being built is taken for all that may be at a time,
-and reports are asked for as others arrive. Now and then it is tried whether one more is taken:
-the waits between these double when it is refused, and shrink a little when it is not. Against a
-limit of the rate instead of the queue the same window opens one by one, at about that rate.
+Amazon's limits are dynamic, change slowly, and depend on its queue of reports. So creates have a
+concurrency window: when a create is throttled, the number of reports in flight is taken as the
+limit, and the next report is requested when another one arrives. From time to time one more
+create than the window allows is tried: the wait until then doubles when it is throttled, and
+shrinks when it is not. If the limit is on the rate instead of the queue, the same window grows one
+by one, at about that rate.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sdanalytics._core.limiter_state import (
     FIRST_WAIT,
     MAX_CREATE_WAIT,
     CountInFlight,
+    LaneState,
     LimiterState,
     LimiterStateStore,
 )
@@ -33,83 +35,103 @@ logger = logging.getLogger("sdanalytics")
 
 T = TypeVar("T")
 
-AMAZON_CREATE_RATE: Final = 1.0
-"""Creates a second that Amazon's own hosts take of a client and profile (version 2)."""
-_LOOK: Final = 0.25
-"""Seconds after which a full window is looked at again: a report may have come."""
-_FIRST_GAP: Final = 0.05
-_LONGEST_GAP: Final = 5.0
-_RECOVERY: Final = 0.95
-"""What is left of a gap when a request is accepted."""
-_LONGEST_RETRY_AFTER: Final = 2 * 3600.0
-"""Seconds after which it is tried again, whatever the service said: it may have erred."""
-_LONGEST_READ_WAIT: Final = 60.0
+WINDOW_RECHECK_INTERVAL: Final = 0.25
+"""Seconds after which a full window is checked again: a report may have arrived."""
+MIN_READ_INTERVAL: Final = 0.05
+"""Seconds between two reads after the first of them was throttled."""
+MAX_READ_INTERVAL: Final = 5.0
+"""Seconds between two reads, at most, however often they are throttled."""
+RECOVERY_FACTOR: Final = 0.95
+"""The share of the interval that is left after a request that was not throttled."""
+MAX_RETRY_AFTER: Final = 2 * 3600.0
+"""Seconds after which a request is tried, whatever the service said: it may be wrong."""
+MAX_READ_WAIT: Final = 60.0
+"""Seconds to wait, at most, after a read that was throttled without a Retry-After."""
 
 
 class RateLimiter:
-    """When the next request may leave.
+    """Decides when the next request may be sent.
 
-    A 429 to a create holds up creates alone, so that reports go on being collected; a 429 to
-    any other request holds up all: for as long as ``Retry-After`` says, or without it for
-    waits that grow exponentially with full jitter, up to a minute, or five for creates.
+    A 429 to a create delays creates only, so that reports in flight are still collected; a 429
+    to any other request delays all requests. The delay is that of ``Retry-After``; without one
+    it grows exponentially with full jitter, up to a minute, or five minutes for creates.
 
     Parameters
     ----------
     clock : Clock
-    memory : Memory
+    state_store : LimiterStateStore
     create_rate : float or None
-        The most creates a second; None: as many as the service takes.
+        The most creates per second; None: no limit but the service's.
+
+    Attributes
+    ----------
+    events : SampledLogger
+        The log of what delays requests.
     """
 
-    def __init__(self, clock: Clock, memory: LimiterStateStore, create_rate: float | None) -> None:
-        self._clock = clock
-        self._memory = memory
-        self._least_gap = 1 / create_rate if create_rate else 0.0
+    def __init__(
+        self, clock: Clock, state_store: LimiterStateStore, create_rate: float | None
+    ) -> None:
         self.events = SampledLogger(logger)
+        self._clock = clock
+        self._state_store = state_store
+        self._min_create_interval = 1 / create_rate if create_rate else 0.0
 
     def create_delay(self) -> float:
-        """Seconds until a report may be asked for, or it should be looked again; 0: now."""
+        """Return the seconds to wait before a create, or before asking again; 0: none."""
 
-        def wait(traffic: LimiterState, building: CountInFlight, now: float) -> float:
-            window, opens_at = traffic.window, _opens_at(traffic, creates=True)
-            if window.is_full(building):
-                opens_at = max(opens_at, min(window.opens_at, now + _LOOK))
-            return max(0.0, opens_at - now)
+        def measure_delay(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
+            allowed_at = _next_allowed_at(state, is_create=True)
+            window = state.window
+            if window.is_full(count_in_flight):
+                checked_at = min(window.next_probe_at, now + WINDOW_RECHECK_INTERVAL)
+                allowed_at = max(allowed_at, checked_at)
+            return max(0.0, allowed_at - now)
 
-        return self._change(wait)
+        return self._update(measure_delay)
 
-    def is_refused(self) -> bool:
-        """Whether creates wait because the service said so."""
-        return self._change(
-            lambda traffic, *_: bool(traffic.creates.refusals or traffic.reads.refusals)
-        )
+    def is_throttled(self) -> bool:
+        """Return whether creates are delayed because the service answered 429."""
 
-    def wait_turn(self, deadline: Deadline, *, creates: bool) -> bool:
-        """Wait until a request may leave; False when that is not before the limit."""
+        def has_throttles(state: LimiterState, _: CountInFlight, __: float) -> bool:
+            return state.creates.throttle_count > 0 or state.reads.throttle_count > 0
 
-        def take(traffic: LimiterState, _: CountInFlight, now: float) -> float:
-            lane = traffic.creates if creates else traffic.reads
-            wait = _opens_at(traffic, creates=creates) - now
-            gap = max(lane.gap, self._least_gap if creates else 0.0)
-            if wait <= 0 < gap:
-                lane.opens_at = now + gap
-            return wait
+        return self._update(has_throttles)
 
-        while (wait := self._change(take)) > 0:
-            if wait >= deadline.remaining:
+    def acquire(self, deadline: Deadline, *, is_create: bool) -> bool:
+        """Wait until a request may be sent; return False if that is not before the deadline."""
+
+        def reserve(state: LimiterState, _: CountInFlight, now: float) -> float:
+            lane = _select_lane(state, is_create=is_create)
+            delay = _next_allowed_at(state, is_create=is_create) - now
+            interval = lane.min_interval
+            if is_create:
+                interval = max(interval, self._min_create_interval)
+            if delay <= 0 < interval:
+                lane.next_allowed_at = now + interval
+            return delay
+
+        while True:
+            delay = self._update(reserve)
+            if delay <= 0:
+                return deadline.remaining > 0
+            if delay >= deadline.remaining:
                 return False
-            deadline.wait(wait)
-        return deadline.remaining > 0
+            deadline.wait(delay)
 
-    def opens_before(self, deadline: Deadline, *, creates: bool) -> bool:
-        """Whether requests may leave again while the call still has time."""
-        opens_at = self._change(lambda traffic, _, __: _opens_at(traffic, creates=creates))
-        return opens_at - self._now() < deadline.remaining
+    def can_resume_before(self, deadline: Deadline, *, is_create: bool) -> bool:
+        """Return whether requests may be sent again before the deadline."""
 
-    def refused(
-        self, operation: str, sent_at: float, retry_after: float | None, *, creates: bool
+        def read_allowed_at(state: LimiterState, _: CountInFlight, __: float) -> float:
+            return _next_allowed_at(state, is_create=is_create)
+
+        delay = self._update(read_allowed_at) - self._now()
+        return delay < deadline.remaining
+
+    def on_throttled(
+        self, operation: str, sent_at: float, retry_after: float | None, *, is_create: bool
     ) -> None:
-        """Take note of a 429.
+        """Record a 429.
 
         Parameters
         ----------
@@ -117,68 +139,88 @@ class RateLimiter:
         sent_at : float
             When the request was sent, in seconds since 1970.
         retry_after : float or None
-            Seconds that the service asks to wait; None: it does not say.
-        creates : bool
-            Whether it was a create.
+            Seconds to wait, as the service says; None: it does not say.
+        is_create : bool
         """
-        told = None if retry_after is None else min(retry_after, _LONGEST_RETRY_AFTER)
+        requested = None if retry_after is None else min(retry_after, MAX_RETRY_AFTER)
 
-        def note(traffic: LimiterState, building: CountInFlight, now: float) -> float:
-            lane = traffic.creates if creates else traffic.reads
-            if sent_at <= lane.refused_at:  # sent side by side with one that counted
-                lane.opens_at = max(lane.opens_at, now + (told or 0.0))
+        def record(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
+            lane = _select_lane(state, is_create=is_create)
+            if sent_at <= lane.throttled_at:
+                # Sent at the same time as one that is recorded: the limit is the same.
+                lane.next_allowed_at = max(lane.next_allowed_at, now + (requested or 0.0))
                 return 0.0
-            lane.refused_at = now
-            lane.refusals += 1
-            longest = MAX_CREATE_WAIT if creates else _LONGEST_READ_WAIT
-            wait = full_jitter(lane.refusals, longest) if told is None else told
-            lane.opens_at = max(lane.opens_at, now + wait)
-            if not creates:
-                lane.gap = min(max(2 * lane.gap, _FIRST_GAP), _LONGEST_GAP)
-            elif count := building():
-                traffic.window.narrow(count, now)
+            wait = _delay_lane(lane, now, requested, is_create=is_create)
+            in_flight = count_in_flight() if is_create else None
+            if in_flight:
+                state.window.shrink(in_flight, now)
             return wait
 
-        wait = self._change(note)
-        why = "as it asked" if retry_after is not None else "it did not say how long"
-        message = "%s: the service has enough (429); waiting %.1f s (%s)"
-        self.events.log("429", message, operation, wait, why)
+        wait = self._update(record)
+        reason = "no Retry-After" if retry_after is None else "Retry-After"
+        self.events.log("429", "%s: throttled (429); waiting %.1f s (%s)", operation, wait, reason)
 
-    def accepted(self, *, creates: bool) -> None:
-        """Take note of a request that was not refused."""
+    def on_success(self, *, is_create: bool) -> None:
+        """Record a request that was not throttled."""
 
-        def note(traffic: LimiterState, building: CountInFlight, now: float) -> None:
-            lane = traffic.creates if creates else traffic.reads
-            lane.refusals = 0
-            lane.gap = lane.gap * _RECOVERY if lane.gap > _FIRST_GAP / 10 else 0.0
-            if creates:
-                traffic.window.widen(building, now)
+        def record(state: LimiterState, count_in_flight: CountInFlight, now: float) -> None:
+            lane = _select_lane(state, is_create=is_create)
+            lane.throttle_count = 0
+            is_negligible = lane.min_interval <= MIN_READ_INTERVAL / 10
+            lane.min_interval = 0.0 if is_negligible else lane.min_interval * RECOVERY_FACTOR
+            if is_create:
+                state.window.grow(count_in_flight, now)
 
-        self._change(note)
+        self._update(record)
 
     def _now(self) -> float:
+        """Return the moment in seconds since 1970: processes share it, unlike monotonic time."""
         return self._clock.now().timestamp()
 
-    def _change(self, work: Callable[[LimiterState, CountInFlight, float], T]) -> T:
-        def renewed(traffic: LimiterState, building: CountInFlight) -> T:
+    def _update(self, change: Callable[[LimiterState, CountInFlight, float], T]) -> T:
+        """Call `change` with the state as of now, and keep what it changes."""
+
+        def change_current(state: LimiterState, count_in_flight: CountInFlight) -> T:
             now = self._now()
-            traffic.renew(now)
-            return work(traffic, building, now)
+            state.rebase_clock(now)
+            return change(state, count_in_flight, now)
 
-        return self._memory.update(renewed)
-
-
-def _opens_at(traffic: LimiterState, *, creates: bool) -> float:
-    reads = traffic.reads
-    if not creates:
-        return reads.opens_at
-    # A gap between reads is no reason for a create to wait; a refusal is.
-    return max(traffic.creates.opens_at, reads.opens_at if reads.refusals else 0.0)
+        return self._state_store.update(change_current)
 
 
-def full_jitter(attempt: int, longest: float) -> float:
-    """Seconds to wait after so many refusals: anything up to a bound that doubles each time.
+def full_jitter(attempt: int, max_wait: float) -> float:
+    """Return seconds to wait after a number of throttles: random, up to a bound that doubles.
 
-    Those who were refused together come again at different times.
+    Requests that were throttled together are sent again at different times.
     """
-    return random.uniform(0.0, min(longest, FIRST_WAIT * 2.0 ** (attempt - 1)))
+    bound = min(max_wait, FIRST_WAIT * 2.0 ** (attempt - 1))
+    return random.uniform(0.0, bound)
+
+
+def _select_lane(state: LimiterState, *, is_create: bool) -> LaneState:
+    return state.creates if is_create else state.reads
+
+
+def _next_allowed_at(state: LimiterState, *, is_create: bool) -> float:
+    """Return the moment from which a request may be sent, in seconds since 1970."""
+    reads = state.reads
+    if not is_create:
+        return reads.next_allowed_at
+    # The interval between reads does not delay a create; a throttled read does.
+    reads_open_at = reads.next_allowed_at if reads.throttle_count else 0.0
+    return max(state.creates.next_allowed_at, reads_open_at)
+
+
+def _delay_lane(lane: LaneState, now: float, requested: float | None, *, is_create: bool) -> float:
+    """Record a throttle of a lane; return the seconds that it is closed for."""
+    lane.throttled_at = now
+    lane.throttle_count += 1
+    wait = requested
+    if wait is None:
+        max_wait = MAX_CREATE_WAIT if is_create else MAX_READ_WAIT
+        wait = full_jitter(lane.throttle_count, max_wait)
+    lane.next_allowed_at = max(lane.next_allowed_at, now + wait)
+    if not is_create:
+        doubled = max(2 * lane.min_interval, MIN_READ_INTERVAL)
+        lane.min_interval = min(doubled, MAX_READ_INTERVAL)
+    return wait

@@ -1,23 +1,20 @@
-"""One HTTP exchange, and when to try it again.
+"""The transport: one HTTP request and its response.
 
-What can be repeated is repeated here: reading requests on 429, 5xx and broken connections;
-a request that creates something only where it certainly created nothing.
+Nothing leaks from a connection: no cookies, no netrc, no redirects, and no header of the API to
+another host.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import email.utils
 import errno
 import json
 import os
-import random
 import weakref
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,44 +26,37 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.redact import install_log_redaction
 from sdanalytics._version import __version__
-from sdanalytics.api.rate_limit import RateLimiter
-from sdanalytics.errors import ConnectionFailed, RateLimited, ReportTimeout, SDAnalyticsError
+from sdanalytics.errors import ConnectionFailed, ReportTimeout
 
-MAX_ATTEMPTS: Final = 5
-"""How often a request is sent that meets 5xx answers or broken connections."""
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to reach a host."""
 READ_TIMEOUT: Final = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 STORAGE_READ_TIMEOUT: Final = 10.0
-"""The same for storage, whose links are good for 30 seconds only."""
-_ANSWER_LOST: Final = (502, 504)
-_FIRST_BACKOFF: Final = 0.5
-_LONGEST_BACKOFF: Final = 60.0
-_LONGEST_TROUBLE: Final = 10.0
-"""Seconds to wait at the most because a 5xx answer says so."""
-_CHUNK: Final = 1 << 16
-_LARGEST_ANSWER: Final = 1 << 26
-"""Bytes of the longest answer of the service that is read: 64 MiB, a list of 100,000 profiles."""
+"""The same for storage: its URLs are valid for only 30 seconds."""
+MAX_RESPONSE_BYTES: Final = 1 << 26
+"""Bytes of the longest response of the API that is read: 64 MiB, a list of 100,000 profiles."""
+_CHUNK_BYTES: Final = 1 << 16
 _API_HEADERS: Final = {
     "User-Agent": f"sdanalytics/{__version__}",
     "Accept": "application/json",
     "Accept-Encoding": "identity",
 }
-_STORAGE_HEADERS: Final = {"Accept-Encoding": "identity"}  # not even our name goes to S3
+# No User-Agent: not even the library's name is sent to storage.
+_STORAGE_HEADERS: Final = {"Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back, whole.
+    """An HTTP response, read to its end.
 
     Attributes
     ----------
     status : int
     headers : mapping
-        Names in any case.
+        Names are case-insensitive.
     body : bytes
-        As it was on the wire: no content encoding is undone.
+        As it was on the wire: a content encoding is not undone.
     """
 
     status: int
@@ -74,7 +64,7 @@ class Response:
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON, None where it is not."""
+        """Parse the body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -83,57 +73,65 @@ class Response:
 
 @dataclass(frozen=True)
 class ResponseLimits:
-    """What is borne of an answer: seconds of silence, and bytes."""
+    """Limits on a response.
 
-    silence: float
-    most: int
+    Attributes
+    ----------
+    read_timeout : float
+        Seconds without a byte.
+    max_bytes : int
+    """
+
+    read_timeout: float
+    max_bytes: int
 
 
 class Transport:
-    """Connections that nothing leaks from: no cookies, no netrc, no redirects followed.
+    """Two pools of connections: to the API, and to storage.
 
-    Two pools: the API's and storage's. The latter sends no header but what HTTP needs.
+    Requests to storage carry no header but those that HTTP needs.
     """
 
     def __init__(self, connections: int = 16) -> None:
         install_log_redaction()
         self._connections = connections
-        self._connect()
-        _ALL.add(self)
+        self.reset()
+        _TRANSPORTS.add(self)
 
-    def _connect(self) -> None:
-        """Have no connection yet: one that a forked process shared would mix up the answers."""
-        self._api = _Pool(self._connections, _API_HEADERS)
-        self._storage = _Pool(self._connections, _STORAGE_HEADERS)
+    def reset(self) -> None:
+        """Forget all connections: a forked process that shared them would mix up responses."""
+        self._api = _ConnectionPool(self._connections, _API_HEADERS)
+        self._storage = _ConnectionPool(self._connections, _STORAGE_HEADERS)
 
-    def api(self, method: str, url: str, deadline: Deadline, **request: Any) -> Response:
-        """Send one request to the service (or its login) and read the answer."""
-        patience = ResponseLimits(READ_TIMEOUT, _LARGEST_ANSWER)
-        return _unpacked(_exchange(self._api, method, url, deadline, patience, **request))
+    def send(self, method: str, url: str, deadline: Deadline, **content: Any) -> Response:
+        """Send a request to the API, or to Login with Amazon, and read the response."""
+        limits = ResponseLimits(READ_TIMEOUT, MAX_RESPONSE_BYTES)
+        response = _send_and_read(self._api, method, url, deadline, limits, **content)
+        return _decode_content(response)
 
-    def storage(self, url: str, deadline: Deadline, most: int) -> Response:
-        """Get one object of so many bytes at most, sending nothing but the request itself."""
-        patience = ResponseLimits(STORAGE_READ_TIMEOUT, most)
-        return _exchange(self._storage, "GET", url, deadline, patience)
-
-
-_ALL: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
+    def download(self, url: str, deadline: Deadline, max_bytes: int) -> Response:
+        """Get an object from storage, sending nothing but the request itself."""
+        limits = ResponseLimits(STORAGE_READ_TIMEOUT, max_bytes)
+        return _send_and_read(self._storage, "GET", url, deadline, limits)
 
 
-def _connect_anew() -> None:
-    for transport in list(_ALL):
-        transport._connect()
+_TRANSPORTS: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
+
+
+def _reset_after_fork() -> None:
+    for transport in list(_TRANSPORTS):
+        transport.reset()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_connect_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-class _Pool:
-    """Connections that send what they are told to, and keep nothing of what comes back.
+class _ConnectionPool:
+    """Connections that send exactly the given headers, and keep nothing of a response.
 
-    A session of requests looks through the environment for each request; here proxies and
-    certificates are looked up once for each host.
+    A `requests.Session` searches the environment on every request; here proxies and certificates
+    are looked up once per host.
     """
 
     def __init__(self, connections: int, headers: Mapping[str, str]) -> None:
@@ -149,227 +147,143 @@ class _Pool:
         headers: Mapping[str, str] = MappingProxyType({}),
         data: bytes | Mapping[str, str | None] | None = None,
     ) -> requests.Response:
-        """The answer to a request, its body not read yet; no redirect is followed."""
-        headers = {**self._headers, **headers}
-        request = requests.Request(method, url, headers=headers, data=data).prepare()
+        """Send a request; the body of the response is not read, no redirect is followed."""
+        all_headers = {**self._headers, **headers}
+        request = requests.Request(method, url, headers=all_headers, data=data).prepare()
+        settings = self._host_settings(url)
+        return self._adapter.send(request, timeout=timeout, **settings)
+
+    def _host_settings(self, url: str) -> Mapping[str, Any]:
+        """Look up the proxies and certificates for the host of a URL."""
         host = "/".join(url.split("/", 3)[:3])
         if host not in self._settings:
-            settings = requests.Session().merge_environment_settings(host, {}, True, None, None)
+            session = requests.Session()
+            settings = session.merge_environment_settings(host, {}, True, None, None)
             self._settings[host] = settings
-        return self._adapter.send(request, timeout=timeout, **self._settings[host])
+        return self._settings[host]
 
 
-def _unpacked(answer: Response) -> Response:
-    """Undo the compression that some gateways add, asked or not."""
-    if answer.headers.get("Content-Encoding", "").lower() != "gzip":
-        return answer
-    with contextlib.suppress(zlib.error):
-        return dataclasses.replace(answer, body=_inflated(answer.body))
-    return answer
+def timeout_error(deadline: Deadline) -> ReportTimeout:
+    """Return the error of a call whose deadline has passed."""
+    return ReportTimeout(
+        f"the timeout of {deadline.seconds:g} seconds passed; call again, "
+        "with a longer timeout= if needed"
+    )
 
 
-def _inflated(packed: bytes) -> bytes:
-    """The text of all gzip members; zlib.error where one is damaged, or it is too much."""
-    text = b""
-    while packed:
-        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        text += member.decompress(packed, _LARGEST_ANSWER - len(text) + 1)
-        if not member.eof or len(text) > _LARGEST_ANSWER:
-            raise zlib.error("cut short, or larger than any answer")
-        packed = member.unused_data.lstrip(b"\0")
-    return text
-
-
-def _exchange(
-    pool: _Pool,
+def _send_and_read(
+    pool: _ConnectionPool,
     method: str,
     url: str,
     deadline: Deadline,
-    patience: ResponseLimits,
-    **request: Any,
+    limits: ResponseLimits,
+    **content: Any,
 ) -> Response:
     remaining = deadline.remaining
     if remaining <= 0:
         raise timeout_error(deadline)
-    lost: Exception
+    failure: Exception
     try:
-        timeout = min(CONNECT_TIMEOUT, remaining), min(patience.silence, remaining)
-        with pool.send(method, url, timeout, **request) as response:
-            body = _read(response, deadline, patience.most)
+        timeout = min(CONNECT_TIMEOUT, remaining), min(limits.read_timeout, remaining)
+        with pool.send(method, url, timeout, **content) as response:
+            body = _read_body(response, deadline, limits.max_bytes)
             return Response(response.status_code, response.headers, body)
     except (requests.RequestException, HTTPError, OSError) as error:
-        lost = error
+        failure = error
     if deadline.remaining <= 0:
         raise timeout_error(deadline)
-    # Raised out here because the caught one, which would hang on as the context, can hold
-    # a presigned address.
-    raise _connection_failed(lost, url)
+    # Raised outside of the except block: the caught error, which would stay attached as the
+    # context, may hold a presigned URL.
+    raise _connection_error(failure, url)
 
 
-def _read(response: requests.Response, deadline: Deadline, most: int) -> bytes:
-    # Pieces, put together once: what grew to many MB would leave a hole of its size behind.
-    pieces: list[bytes] = []
+def _read_body(response: requests.Response, deadline: Deadline, max_bytes: int) -> bytes:
+    # Joined once: a buffer that grew to many MB would leave a hole of its size in memory.
+    chunks: list[bytes] = []
     length = 0
-    # read1 gives what is there, so that a body in drips cannot outlast the limit; requests
-    # has told raw to undo no content encoding.
-    while chunk := response.raw.read1(_CHUNK):
-        pieces.append(chunk)
+    while True:
+        # read1 returns what has arrived, so that a body that trickles in cannot outlast the
+        # deadline; requests has configured raw to undo no content encoding.
+        chunk = response.raw.read1(_CHUNK_BYTES)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
         length += len(chunk)
         if deadline.remaining <= 0:
             raise timeout_error(deadline)
-        if length > most:
-            raise OSError(errno.EFBIG, f"more than {most:,} bytes came")
-    return b"".join(pieces)
+        if length > max_bytes:
+            raise OSError(errno.EFBIG, f"more than {max_bytes:,} bytes received")
 
 
-def timeout_error(deadline: Deadline) -> ReportTimeout:
-    """The error of a call whose time is over."""
-    return ReportTimeout(
-        f"the timeout of {deadline.seconds:g} seconds passed; call again, "
-        "with a longer timeout= if need be"
-    )
+def _decode_content(response: Response) -> Response:
+    """Undo the compression that some gateways add although it is not requested."""
+    encoding = response.headers.get("Content-Encoding", "")
+    if encoding.lower() != "gzip":
+        return response
+    with contextlib.suppress(zlib.error):
+        return dataclasses.replace(response, body=_gunzip(response.body))
+    return response
 
 
-def _closed(deadline: Deadline) -> SDAnalyticsError:
-    """The error of a call that may send nothing more before its time is over."""
-    return timeout_error(deadline) if deadline.remaining <= 0 else rate_limited_error()
+def _gunzip(data: bytes) -> bytes:
+    """Decompress all gzip members; zlib.error if one is damaged, or the text is too long."""
+    text = b""
+    while data:
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        text += member.decompress(data, MAX_RESPONSE_BYTES - len(text) + 1)
+        if not member.eof or len(text) > MAX_RESPONSE_BYTES:
+            raise zlib.error("truncated, or longer than any response")
+        data = member.unused_data.lstrip(b"\0")
+    return text
 
 
-def rate_limited_error() -> RateLimited:
-    """The error of a call that is to wait for longer than it has time."""
-    return RateLimited(
-        "the service asked (429) to wait for longer than the call has time. Wait, then call "
-        "again: what arrived is kept. A longer timeout= lets the call wait by itself",
-        status=429,
-    )
-
-
-def _connection_failed(error: Exception, url: str) -> ConnectionFailed:
+def _connection_error(error: Exception, url: str) -> ConnectionFailed:
+    """Return the public error of a failed connection; of the URL it names only the host."""
     parts = urlsplit(url)
-    host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    host = parts.hostname
+    if parts.port:
+        host = f"{host}:{parts.port}"
     failed = ConnectionFailed(
-        f"the connection to {host} failed ({_reason(error)}); "
-        "check the network, the proxy and the address, then call again"
+        f"the connection to {host} failed ({_describe_failure(error)}); "
+        "check the network, the proxy and the URL, then call again"
     )
     failed.sent = not _never_connected(error)
     return failed
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """An error and all that it wraps: requests and urllib3 nest theirs in args.
+def _exception_chain(error: BaseException) -> list[BaseException]:
+    """List an error and all that it wraps: requests and urllib3 nest theirs in args.
 
-    Not its context: that may be an error which the caller was handling meanwhile.
+    Not its context: that may be an error that the caller was handling at the time.
     """
-    found = [error]
-    for each in found:
-        inner = [*each.args, getattr(each, "reason", None), each.__cause__]
-        found += [e for e in inner if isinstance(e, BaseException) and e not in found]
-    return found
+    chain: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        candidate = queue.pop(0)
+        if not isinstance(candidate, BaseException) or candidate in chain:
+            continue
+        chain.append(candidate)
+        reason = getattr(candidate, "reason", None)
+        queue += [*candidate.args, reason, candidate.__cause__]
+    return chain
 
 
-def _reason(error: Exception) -> str:
-    """What happened, in words that hold no address: the system's, or the error's name."""
-    causes = _causes(error)
-    system = [str(e.strerror) for e in causes if isinstance(e, OSError) and e.strerror]
-    names = [
-        type(e).__name__ for e in causes if isinstance(e, HTTPError | requests.RequestException)
-    ]
-    return [*names, *system][-1] if names or system else type(error).__name__
+def _describe_failure(error: Exception) -> str:
+    """Describe a failure without any URL: by the system's message, or the error's class."""
+    description = type(error).__name__
+    chain = _exception_chain(error)
+    for cause in chain:
+        if isinstance(cause, HTTPError | requests.RequestException):
+            description = type(cause).__name__
+    for cause in chain:
+        if isinstance(cause, OSError) and cause.strerror:
+            description = str(cause.strerror)
+    return description
 
 
 def _never_connected(error: Exception) -> bool:
-    """Whether the connection failed before a byte of the request could leave."""
-    return any(isinstance(e, NewConnectionError | ConnectTimeoutError) for e in _causes(error))
-
-
-def backoff(attempt: int) -> float:
-    """Seconds to wait before trying again: exponential, capped, the upper half jittered.
-
-    Half of it is sure, so that a wait is a wait; the rest spreads out those who fail together.
-    """
-    longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0**attempt)
-    return random.uniform(longest / 2, longest)
-
-
-def retry_after(answer: Response, now: datetime) -> float | None:
-    """Seconds that the Retry-After header (a number or an HTTP date) asks for, if it does."""
-    value = answer.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    with contextlib.suppress(ValueError, OverflowError):
-        moment = email.utils.parsedate_tz(value)
-        if moment is not None:
-            return max(0.0, email.utils.mktime_tz(moment) - now.timestamp())
-    return None
-
-
-def send_with_retry(
-    send: Callable[[], Response],
-    operation: str,
-    *,
-    deadline: Deadline,
-    pace: RateLimiter,
-    creates: bool = False,
-    once: bool = False,
-    tries: int = MAX_ATTEMPTS,
-    refusals: int | None = None,
-) -> Response:
-    """Send until there is an answer worth having.
-
-    Parameters
-    ----------
-    send : callable
-        One exchange.
-    operation : str
-        What it is for.
-    limit : Limit
-        Of the whole call.
-    pace : Pace
-        Of the host.
-    creates : bool
-        Whether the request asks for a report: these have a pace of their own.
-    once : bool
-        Whether what it creates would be created again: then it is repeated only if it cannot
-        have arrived, or was answered with 429, or with 5xx by the service itself. What
-        gateways answer when they lose the service's answer (502, 504) is as a lost connection.
-    tries : int
-        How often it is sent when it meets broken connections or 5xx.
-    refusals : int or None
-        How many 429 to bear; None: as many as the limit allows.
-
-    Returns
-    -------
-    Answer
-        The first that is neither 429 nor 5xx; the last one when patience is over.
-    """
-    failures = refused = 0
-    while True:
-        if not pace.wait_turn(deadline, creates=creates):
-            raise _closed(deadline)
-        sent_at = deadline.clock.now().timestamp()
-        wait = None
-        try:
-            answer = send()
-        except ConnectionFailed as lost:
-            failures += 1
-            if failures == tries or (once and lost.sent):
-                raise
-            last_error = str(lost)
-        else:
-            wait = retry_after(answer, deadline.clock.now())
-            if answer.status == 429:
-                refused += 1
-                pace.refused(operation, sent_at, wait, creates=creates)
-                if refused == refusals or not pace.opens_before(deadline, creates=creates):
-                    return answer
-                continue
-            pace.accepted(creates=creates)
-            failures += answer.status >= 500
-            is_lost = once and answer.status in _ANSWER_LOST
-            if answer.status < 500 or failures == tries or is_lost:
-                return answer
-            last_error = f"answer {answer.status}"
-        # A worker waits here, and there are few: longer waits are for the next call.
-        wait = backoff(failures) if wait is None else min(wait, _LONGEST_TROUBLE)
-        pace.events.log(operation, "%s: %s; trying again in %.1f s", operation, last_error, wait)
-        deadline.wait(min(wait, deadline.remaining))
+    """Return whether the connection failed before a byte of the request could be sent."""
+    for cause in _exception_chain(error):
+        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            return True
+    return False

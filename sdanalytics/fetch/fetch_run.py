@@ -15,7 +15,8 @@ import pyarrow as pa
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics._core.scheduler import Scheduler
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, open_session, profile_key
+from sdanalytics.api.profiles import list_profiles
 from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import (
     CacheError,
@@ -29,7 +30,7 @@ from sdanalytics.fetch.plan import PlannedPartition, ReportPlan
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
 from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
-from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.model.partition import Partition
 from sdanalytics.model.profile import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.cache import ReportCache, tables_to_frame
@@ -84,7 +85,7 @@ class FetchRun:
         self._now = client.clock.now()
         today = self._now.astimezone(self._profile.zone).date()
         query.ensure_not_future(today, f"in {self._profile.timezone}")
-        self._partitions = query.partitions(client.source, client.profile_id)
+        self._partitions = query.partitions(*profile_key(client))
         self._version = PROTOCOLS[client.api]
         self._oldest = today - timedelta(self._version.history_days)
         self._held: dict[Partition, CachedPartition | None] = {}
@@ -241,8 +242,7 @@ class FetchRun:
     ) -> dict[Partition, SDAnalyticsError]:
         """Have the flow fetch them; what failed, and why."""
         self._store.check_writable()  # else reports would be asked for in vain
-        profile = ProfileKey(self._client.source, self._client.profile_id)
-        facts = (self._version.name, profile, self._now, self._is_wanted)
+        facts = (self._version.name, profile_key(self._client), self._now, self._is_wanted)
         with InFlightRegistry(self._store.storage.state_dir, *facts) as ledger:
             # Calls that keep nothing share no store: the client's own pace is what they share.
             memory = None if self._store.is_temporary else ledger
@@ -329,13 +329,15 @@ def _is_gone(error: SDAnalyticsError) -> bool:
 
 def load_profile(store: ReportCache, client: Client, deadline: Deadline) -> Profile:
     """The facts of the client's profile: from the store, once they have been asked for."""
-    profile = store.profile(client.source, client.profile_id)
+    key = profile_key(client)
+    profile = store.profile(*key)
     if profile is None:
-        documents = Scheduler.perform(client.within(deadline).list_profiles, deadline)
+        session = open_session(client, deadline)
+        documents = Scheduler.perform(lambda: list_profiles(session), deadline)
         if documents is None:
             raise timeout_error(deadline)
-        profile = find_profile(documents, client.profile_id)
-        store.store_profile(client.source, profile)
+        profile = find_profile(documents, key.profile_id)
+        store.store_profile(key.source, profile)
     return profile
 
 

@@ -1,4 +1,4 @@
-"""A column's type, in Arrow (in the store) and in pandas (in the user's frame)."""
+"""The type of a column, in Arrow (in the store) and in pandas (in the user's frame)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Categories that a column always has, so that frames of different days can be put together
+# Categories that a column always has, so that frames of different days can be concatenated
 # and keep their type. Currencies and kinds of targets are too many to list.
-_KNOWN_VALUES: Final = {
+_FIXED_CATEGORIES: Final[dict[str, tuple[str, ...]]] = {
     "tactic": (*TACTICS, UNKNOWN_TACTIC),
     "costType": ("CPC", "VCPM"),
     "campaignStatus": ("archived", "enabled", "paused"),
@@ -26,121 +26,161 @@ _KNOWN_VALUES: Final = {
 
 
 def column_kind(column: str) -> ColumnKind:
-    """What a column of a payload holds: one of the catalogue, or the day that version 3 names."""
-    return ColumnKind.TEXT if column == "date" else CATALOGUE[column].kind
+    """Return the kind of a column of a payload: of the catalogue, or version 3's `date`."""
+    if column == "date":
+        return ColumnKind.TEXT
+    return CATALOGUE[column].kind
 
 
 def arrow_type(column: str) -> pa.DataType:
-    """How the store keeps a column: int64, float64 or string."""
+    """Return the type of a column in the store: int64, float64 or string."""
     kind = column_kind(column)
     if kind.is_integer:
         return pa.int64()
-    return pa.float64() if kind.is_decimal else pa.string()
+    if kind.is_decimal:
+        return pa.float64()
+    return pa.string()
 
 
 def arrow_schema(columns: Sequence[str]) -> pa.Schema:
-    """The schema of a slice with these columns; every field may be null."""
-    return pa.schema([(column, arrow_type(column)) for column in columns])
+    """Return the schema of a partition with these columns; every field may be null."""
+    fields = [(column, arrow_type(column)) for column in columns]
+    return pa.schema(fields)
 
 
 def table_to_frame(table: pa.Table) -> pd.DataFrame:
-    """A table of `date`, `tactic` and the catalogue's columns, as the public frame.
+    """Turn a table of `date`, `tactic` and columns of the catalogue into the public frame.
 
-    The frame takes over what memory of the table it can: who gives a table away must not use
-    it any more.
+    The frame takes over the memory of the table as far as possible: the caller must not use
+    the table any more.
 
     Returns
     -------
     pandas.DataFrame
         `date` as ``datetime64[s]``, ids and counts as ``Int64``, money and ratios as
         ``float64`` (NaN where missing), few-valued text as ``category``, other text as
-        ``str``; whatever the data, no rows included. The categories of `tactic`,
+        ``str``; whatever the data, also without rows. The categories of `tactic`,
         `costType`, `campaignStatus` and `bidOptimization` are all that the service
-        documents; those of `currency` and `targetingType` are what occurs.
+        documents; those of `currency` and `targetingType` are the values that occur.
     """
     import pandas as pd
 
-    parts = dict(zip(table.column_names, table.columns, strict=True))
-    del table  # a column is given up as soon as the frame has it
-    columns = {name: _column(name, parts.pop(name)) for name in list(parts)}
+    arrow_columns = dict(zip(table.column_names, table.columns, strict=True))
+    names = table.column_names
+    del table  # the memory of a column is released as soon as the frame has it
+    columns = {}
+    for name in names:
+        columns[name] = _to_pandas_array(name, arrow_columns.pop(name))
     return pd.DataFrame(columns, copy=False)
 
 
 def string_array(values: Iterable[str | None]) -> Any:
-    """Values as pandas' own text."""
+    """Turn texts into an array of pandas' `str`."""
     import pandas as pd
 
     return pd.array(list(values), dtype="str")
 
 
-def _column(name: str, values: pa.ChunkedArray) -> Any:
-    import pandas as pd
+def validity_mask(values: pa.Array) -> Any:
+    """Return a numpy array of bool: whether each value is not null."""
+    if not values.null_count:
+        return np.ones(len(values), np.bool_)
+    validity = values.buffers()[0]
+    packed_bits = np.frombuffer(validity, np.uint8)
+    end = values.offset + len(values)
+    bits = np.unpackbits(packed_bits, count=end, bitorder="little")
+    return bits[values.offset :].view(np.bool_)
 
+
+def _to_pandas_array(name: str, values: pa.ChunkedArray) -> Any:
     if name == "date":
         return values.to_pandas().astype("datetime64[s]").array
-    kind = ColumnKind.CATEGORY if name == "tactic" else CATALOGUE[name].kind
-    if kind.is_integer or kind.is_decimal:
-        return _numbers(_whole(values), "int64" if kind.is_integer else "float64")
+    if name == "tactic":
+        return _categorical_array(values, _FIXED_CATEGORIES[name])
+    kind = CATALOGUE[name].kind
+    if kind.is_integer:
+        return _integer_array(values)
+    if kind.is_decimal:
+        return _float_array(values)
     if kind is ColumnKind.TEXT:
-        return pd.array(_whole(values.cast(pa.large_string())), dtype="str")
-    return _categories(values, _KNOWN_VALUES.get(name, ()))
+        return _text_array(values)
+    return _categorical_array(values, _FIXED_CATEGORIES.get(name, ()))
 
 
-def _whole(values: pa.ChunkedArray) -> pa.Array:
-    """The chunks as one array: the chunk itself if it is the only one."""
+def _single_chunk(values: pa.ChunkedArray) -> pa.Array:
+    """Return the chunks as one array: the chunk itself if it is the only one."""
     if values.num_chunks == 1:
         return values.chunk(0)
-    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if values.num_chunks:
+        return pa.concat_arrays(values.chunks)
+    return pa.array([], values.type)
 
 
-def _numbers(values: pa.Array, dtype: str) -> Any:
-    """As pandas' own; the memory is that of the array where it may be written to."""
+def _integer_array(values: pa.ChunkedArray) -> Any:
     import pandas as pd
 
-    memory = values.buffers()[1]
-    data = np.frombuffer(memory or b"", dtype, len(values), 8 * values.offset)
-    if not data.flags.writeable:
-        data = data.copy()
-    is_null = ~validity_mask(values) if values.null_count else None
-    if dtype == "int64":
-        mask = np.zeros(len(data), np.bool_) if is_null is None else is_null
-        return pd.arrays.IntegerArray(data, mask)
-    if is_null is not None:
-        data[is_null] = np.nan
-    return data
+    array = _single_chunk(values)
+    numbers = _writable_memory(array, "int64")
+    is_null = np.zeros(len(array), np.bool_)
+    if array.null_count:
+        is_null = ~validity_mask(array)
+    return pd.arrays.IntegerArray(numbers, is_null)
 
 
-def _categories(values: pa.ChunkedArray, known: Sequence[str]) -> Any:
-    """Text with few values: those that are known, whether they occur or not, and what occurs."""
+def _float_array(values: pa.ChunkedArray) -> Any:
+    array = _single_chunk(values)
+    numbers = _writable_memory(array, "float64")
+    if array.null_count:
+        is_null = ~validity_mask(array)
+        numbers[is_null] = np.nan
+    return numbers
+
+
+def _writable_memory(values: pa.Array, dtype: str) -> Any:
+    """Return the memory of an array of numbers; a copy if it may not be written to."""
+    _, data = values.buffers()
+    numbers = np.frombuffer(
+        data or b"",
+        dtype,
+        count=len(values),
+        offset=8 * values.offset,
+    )
+    return numbers if numbers.flags.writeable else numbers.copy()
+
+
+def _text_array(values: pa.ChunkedArray) -> Any:
+    import pandas as pd
+
+    texts = values.cast(pa.large_string())
+    return pd.array(_single_chunk(texts), dtype="str")
+
+
+def _categorical_array(values: pa.ChunkedArray, fixed_categories: Sequence[str]) -> Any:
+    """Return a categorical array; its categories are the fixed ones and the values that occur."""
     import pandas as pd
 
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
-    coded = _whole(values.unify_dictionaries())
-    names = coded.dictionary.to_pylist()
-    categories = sorted({*known, *names})
+    encoded = _single_chunk(values.unify_dictionaries())
+    names = encoded.dictionary.to_pylist()
+    categories = sorted({*fixed_categories, *names})
+    code_type = np.min_scalar_type(-len(categories) - 1)
+    indices = encoded.indices.fill_null(-1)
     # A copy, so that the frame may write to it.
-    kind = np.min_scalar_type(-len(categories) - 1)
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(kind)
+    codes = indices.to_numpy(zero_copy_only=False).astype(code_type)
     if names != categories[: len(names)]:
-        places = {name: place for place, name in enumerate(categories)}
-        # What is last is no category, as -1 is none.
-        codes = np.array([*map(places.__getitem__, names), -1], kind)[codes]
-    return pd.Categorical.from_codes(codes, dtype=_categorical(tuple(categories)))
+        positions = {name: position for position, name in enumerate(categories)}
+        code_by_index = [positions[name] for name in names]
+        code_by_index.append(-1)  # the index -1 stands for a null, and picks the last one
+        codes = np.array(code_by_index, code_type)[codes]
+    dtype = _categorical_dtype(tuple(categories))
+    return pd.Categorical.from_codes(codes, dtype=dtype)
 
 
 @lru_cache(maxsize=256)
-def _categorical(categories: tuple[str, ...]) -> Any:
-    """The type of a column with these; to make it takes longer than the column itself."""
+def _categorical_dtype(categories: tuple[str, ...]) -> Any:
+    """Return a dtype with these categories; making it takes longer than making the column."""
     import pandas as pd
 
-    return pd.CategoricalDtype(pd.Index(categories, dtype="str"))
-
-
-def validity_mask(values: pa.Array) -> Any:
-    """Which of an array's values are not null: a numpy array of bool."""
-    if not values.null_count:
-        return np.ones(len(values), np.bool_)
-    bits = np.frombuffer(values.buffers()[0], np.uint8)
-    end = values.offset + len(values)
-    return np.unpackbits(bits, count=end, bitorder="little")[values.offset :].view(np.bool_)
+    index = pd.Index(categories, dtype="str")
+    return pd.CategoricalDtype(index)

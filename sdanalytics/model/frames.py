@@ -1,4 +1,4 @@
-"""Frames built from records: every column has its dtype, no rows included."""
+"""Frames built from records: the dtypes do not depend on the records, nor on their number."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 def frame_from_records(
     records: Iterable[Sequence[object]], dtypes: Mapping[str, object]
 ) -> pd.DataFrame:
-    """Build a frame from records, a row each.
+    """Build a frame with one row per record.
 
     Parameters
     ----------
     records : iterable of sequence
-        The values of a row, in the order of `dtypes`; None where one is missing.
+        The values of a row, in the order of `dtypes`; None for a missing one.
     dtypes : mapping of str to dtype
-        Every column's: ``"str"``, ``"Int64"``, ``"bool"``, ``"datetime64[s]"`` (of dates),
+        By column: ``"str"``, ``"Int64"``, ``"bool"``, ``"datetime64[s]"`` (of dates),
         ``"datetime64[us, UTC]"`` (of aware datetimes), ``"object"`` (lists), or a
         `pandas.CategoricalDtype`.
 
     Returns
     -------
     pandas.DataFrame
-        A fresh 0-based index; the dtypes do not depend on the records.
+        With a fresh 0-based index.
     """
     import pandas as pd
 
@@ -38,11 +38,11 @@ def frame_from_records(
     columns: dict[str, Any] = {}
     for position, (name, dtype) in enumerate(dtypes.items()):
         values = [row[position] for row in rows]
-        columns[name] = _column(values, dtype)
+        columns[name] = _make_array(values, dtype)
     return pd.DataFrame(columns)
 
 
-def _column(values: list[Any], dtype: object) -> Any:
+def _make_array(values: list[Any], dtype: object) -> Any:
     import pandas as pd
 
     if dtype == "str":

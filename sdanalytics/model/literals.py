@@ -1,17 +1,17 @@
-"""The words that parameters may be, as types: an editor and a type checker know them."""
+"""The values of parameters as types, for editors and type checkers."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 RecordType = Literal["campaigns", "adGroups", "productAds", "targets", "asins"]
-"""What a report has rows of."""
+"""The entities that the rows of a report stand for."""
 Tactic = Literal["T00020", "T00030"]
 """Contextual targeting, and audiences (remarketing)."""
 Segment = Literal["matchedTarget"]
-"""What a report may be split by."""
+"""The dimension that rows may be split by."""
 Refresh = Literal["auto", "never", "always"]
-"""When a stored day is fetched again."""
+"""The rule by which a stored day is fetched again."""
 Api = Literal["v2", "v3"]
 """A version of the reporting API."""
 Region = Literal["NA", "EU", "FE"]

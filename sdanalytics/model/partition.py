@@ -1,6 +1,6 @@
-"""A partition: a day and tactic of a report, the unit that the store keeps.
+"""A partition: a day and tactic of a report, the unit of the store.
 
-A leaf: this module imports nothing of the package, so that anything may name a partition.
+This module imports nothing of the package, so that every module may import it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Final, NamedTuple
 PARTITION_KEYS: Final = ("source", "profile_id", "record_type", "segment", "tactic", "date")
 """The fields of a partition, and the levels of the store's hive folders."""
 NO_SEGMENT: Final = "none"
-"""How folders, tables and views spell that a report has no segment."""
+"""The value of ``segment`` in folders, tables and views for a report without a segment."""
 COVERAGE_STATES: Final = ("final", "restatable", "empty", "missing", "gone")
 """The states of a day in `ReportCache.coverage`, in order."""
 
 
 def report_name(record_type: str, segment: str | None) -> str:
-    """The catalogue's name of a report: ``campaigns``, ``campaigns+matchedTarget``, ..."""
+    """Return the catalogue's name of a report: ``campaigns``, ``campaigns+matchedTarget``, ..."""
     return f"{record_type}+{segment}" if segment else record_type
 
 
 class ProfileKey(NamedTuple):
-    """A profile of one service: whose reports are meant.
+    """A profile of a service, which reports belong to.
 
     Attributes
     ----------
@@ -39,14 +39,14 @@ class ProfileKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the rows of a stored partition come from.
+    """The origin of the rows of a stored partition.
 
     Attributes
     ----------
     report_id : str
-        The service's name of the report.
+        The service's id of the report.
     fetched_at : datetime.datetime
-        Aware; the rows are as of some moment after it.
+        Aware; the rows are as of a moment after it.
     api : str
         The version of the reporting API.
     """
@@ -62,7 +62,7 @@ class Partition(NamedTuple):
     Attributes
     ----------
     source : str
-        The region, or host:port of a service elsewhere.
+        The region, or host:port of a custom `base_url`.
     profile_id : str
     record_type : str
     segment : str or None
@@ -79,11 +79,11 @@ class Partition(NamedTuple):
 
     @property
     def profile(self) -> ProfileKey:
-        """The profile that it belongs to."""
+        """The profile that the partition belongs to."""
         return ProfileKey(self.source, self.profile_id)
 
     def to_keys(self) -> dict[str, str]:
-        """The values of `PARTITION_KEYS` as text; `from_keys` reads them back."""
+        """Return the values of `PARTITION_KEYS` as text; `from_keys` reads them back."""
         return {
             "source": self.source,
             "profile_id": self.profile_id,
@@ -95,7 +95,7 @@ class Partition(NamedTuple):
 
     @classmethod
     def from_keys(cls, keys: Mapping[str, str]) -> Partition:
-        """Parse what `to_keys` gave; ValueError when the date is none."""
+        """Parse the values of `to_keys`; ValueError if the date is invalid."""
         segment = keys["segment"]
         return cls(
             source=keys["source"],
@@ -122,14 +122,14 @@ class PartitionSeries(NamedTuple):
 
     @property
     def profile(self) -> ProfileKey:
-        """The profile that it belongs to."""
+        """The profile that the series belongs to."""
         return ProfileKey(self.source, self.profile_id)
 
     @classmethod
     def from_partition(cls, partition: Partition) -> PartitionSeries:
-        """The series that a partition is a day of."""
+        """Return the series that a partition belongs to."""
         return cls._make(partition[:-1])
 
     def partition(self, day: date) -> Partition:
-        """The partition of a day."""
+        """Return the partition of a day."""
         return Partition(*self, day)

@@ -1,22 +1,19 @@
-"""The facts of a profile that reports depend on: currency and time zone."""
+"""A profile: an advertiser in a marketplace, with its currency and time zone."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sdanalytics.errors import NotConfigured
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 @dataclass(frozen=True)
 class Profile:
-    """One advertiser in one marketplace.
+    """An advertiser in a marketplace.
 
     Attributes
     ----------
@@ -26,7 +23,7 @@ class Profile:
     currency : str
         ISO 4217 code.
     timezone : str
-        IANA name; the days of reports are days there.
+        IANA name; the days of reports are days in that zone.
     account_type : str
         ``seller``, ``vendor`` or ``agency``.
     account_name : str
@@ -41,45 +38,45 @@ class Profile:
 
     @classmethod
     def from_api(cls, document: Mapping[str, Any]) -> Profile:
-        """From an element of the service's list of profiles.
+        """Parse an element of the service's list of profiles.
 
         Raises
         ------
         NotConfigured
-            When it has no time zone that Python knows: days are days of that zone.
+            When Python does not know its time zone: the days of reports depend on it.
         """
-        account = _account(document)
+        account = account_info(document)
         return cls(
             profile_id=str(document["profileId"]),
             country=str(document.get("countryCode") or ""),
             currency=str(document.get("currencyCode") or ""),
-            timezone=_zone(document).key,
+            timezone=_parse_zone(document).key,
             account_type=str(account.get("type") or ""),
             account_name=str(account.get("name") or ""),
         )
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone whose days the reports are of."""
+        """The time zone of the days of reports."""
         return ZoneInfo(self.timezone)
 
     def to_json(self) -> dict[str, str]:
-        """The profile as plain values; `from_json` gives it back."""
+        """Return plain values; `from_json` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: object) -> Profile:
-        """From what `to_json` gave; ValueError or TypeError when it is something else."""
+        """Read the values of `to_json`; ValueError or TypeError if they are anything else."""
         if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-            raise TypeError("a profile's facts are text")
+            raise TypeError("the values of a profile must be text")
         profile = cls(**values)
         with contextlib.suppress(ZoneInfoNotFoundError, OSError):
             if profile.zone:
                 return profile
-        raise ValueError(f"no time zone: {profile.timezone!r}")
+        raise ValueError(f"unknown time zone: {profile.timezone!r}")
 
 
-def _zone(document: Mapping[str, Any]) -> ZoneInfo:
+def _parse_zone(document: Mapping[str, Any]) -> ZoneInfo:
     name = document.get("timezone")
     try:
         return ZoneInfo(name)  # type: ignore[arg-type]  # the service may send anything
@@ -90,7 +87,8 @@ def _zone(document: Mapping[str, Any]) -> ZoneInfo:
         ) from None
 
 
-def _account(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def account_info(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the account of a profile in the service's list; empty if it has none."""
     account = document.get("accountInfo")
     return account if isinstance(account, dict) else {}
 
@@ -106,37 +104,11 @@ def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Pro
     for document in documents:
         if str(document["profileId"]) == profile_id:
             return Profile.from_api(document)
-    there_are = ", ".join(
-        f"{d['profileId']} ({_account(d).get('name')}, {d.get('countryCode')})" for d in documents
-    )
+    accessible = []
+    for document in documents:
+        name, country = account_info(document).get("name"), document.get("countryCode")
+        accessible.append(f"{document['profileId']} ({name}, {country})")
     raise NotConfigured(
         f"profile {profile_id} is not among those that this login can access in this region: "
-        f"{there_are or 'there are none'}"
+        f"{', '.join(accessible) or 'there are none'}"
     )
-
-
-def profiles_frame(documents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The service's list of profiles as a frame (see `Client.profiles`)."""
-    import pandas as pd
-
-    from sdanalytics.model.dtypes import string_array
-
-    accounts = [_account(document) for document in documents]
-    columns = {"profileId": pd.array([d["profileId"] for d in documents], dtype="Int64")}
-    for name in ("countryCode", "currencyCode", "timezone"):
-        columns[name] = string_array(_text(d.get(name)) for d in documents)
-    for column, name in _ACCOUNT_COLUMNS.items():
-        columns[column] = string_array(_text(account.get(name)) for account in accounts)
-    return pd.DataFrame(columns)
-
-
-_ACCOUNT_COLUMNS = {
-    "accountType": "type",
-    "accountName": "name",
-    "accountId": "id",
-    "marketplaceStringId": "marketplaceStringId",
-}
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

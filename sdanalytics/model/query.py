@@ -1,4 +1,4 @@
-"""What was asked for: checked, made canonical, split into day slices."""
+"""The query of a call: its parameters, validated and in one form."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import Final
 
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model import metrics as catalogue
+from sdanalytics.model.literals import RecordType, Segment, Tactic
+from sdanalytics.model.metric_validation import validate_metrics, validate_segment
+from sdanalytics.model.metrics import (
+    RECORD_TYPES,
+    TACTICS,
+    default_metrics,
+    identity_columns,
+)
 from sdanalytics.model.partition import Partition, report_name
 
 DateLike = str | date
 """A calendar day: ``"2026-11-01"``, a `datetime.date`, a pandas or numpy timestamp."""
 
+_ONE_DAY: Final = timedelta(days=1)
 # Somewhere on Earth it may already be tomorrow: a day later than this is in the future
 # whatever the profile's time zone.
-_EARLIEST_ZONE = timedelta(hours=14)
+_MAX_UTC_OFFSET: Final = timedelta(hours=14)
 
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """What a call asks for. `ReportQuery.parse` makes one from whatever a user passes.
+    """The query of a call; `ReportQuery.parse` makes one of whatever a user passes.
 
     Attributes
     ----------
@@ -30,17 +39,17 @@ class ReportQuery:
     start, end : datetime.date
         Inclusive days of the profile.
     metrics : tuple of str
-        In the order asked, each once.
+        In the requested order, each once.
     tactics : tuple of str
     segment : str or None
     """
 
-    record_type: str
+    record_type: RecordType
     start: date
     end: date
     metrics: tuple[str, ...]
-    tactics: tuple[str, ...]
-    segment: str | None
+    tactics: tuple[Tactic, ...]
+    segment: Segment | None
 
     @classmethod
     def parse(
@@ -54,132 +63,171 @@ class ReportQuery:
         segment: str | None = None,
         api: str | None = None,
     ) -> ReportQuery:
-        """Check and complete what a user asked for.
+        """Validate and complete the parameters of a call.
 
-        Metrics are those that the version `api` has, ``"v2"`` or ``"v3"``; None: those of
-        either, and version 2's usual ones.
+        Metrics must be available in the version `api`, ``"v2"`` or ``"v3"``; None: in either,
+        and the default ones are those of version 2.
 
         Raises
         ------
         InvalidRequest
             Naming every part that is wrong, and what would be right.
         """
-        record_type = validate_choice("record_type", record_type, catalogue.RECORD_TYPES)
-        segment = catalogue.validate_segment(segment, record_type)
+        known_type = validate_choice("record_type", record_type, RECORD_TYPES)
+        known_segment = validate_segment(segment, known_type)
         first = parse_day("start", start)
         last = first if end is None else parse_day("end", end)
         if last < first:
             raise InvalidRequest(f"end {last} is before start {first}; swap them")
+        if metrics is None:
+            chosen_metrics = default_metrics(known_type, known_segment, api)
+        else:
+            names = _as_name_list("metrics", metrics)
+            chosen_metrics = validate_metrics(names, known_type, known_segment, api)
         return cls(
-            record_type=record_type,
+            record_type=known_type,
             start=first,
             end=last,
-            metrics=_metrics(metrics, record_type, segment, api),
-            tactics=_tactics(tactic),
-            segment=segment,
+            metrics=chosen_metrics,
+            tactics=_parse_tactics(tactic),
+            segment=known_segment,
         )
 
     def __str__(self) -> str:
-        report = report_name(self.record_type, self.segment)
-        days = str(self.start) if self.end == self.start else f"{self.start} to {self.end}"
-        tactics = "" if self.tactics == catalogue.TACTICS else f" {' '.join(self.tactics)}"
-        return f"{report}{tactics} {days}"
+        parts = [report_name(self.record_type, self.segment)]
+        if self.tactics != TACTICS:
+            parts += self.tactics
+        parts.append(str(self.start))
+        if self.end != self.start:
+            parts.append(f"to {self.end}")
+        return " ".join(parts)
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The columns that tell rows of one day and tactic apart."""
-        return catalogue.identity_columns(self.record_type, self.segment)
+        """The columns that identify a row within a day and tactic."""
+        return identity_columns(self.record_type, self.segment)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns of the frame after `date` and `tactic`."""
-        return tuple(dict.fromkeys(self.identity + self.metrics))
+        columns = (*self.identity, *self.metrics)
+        return tuple(dict.fromkeys(columns))
 
     @property
     def days(self) -> list[date]:
-        """All days asked for, in order."""
-        return [self.start + timedelta(n) for n in range((self.end - self.start).days + 1)]
+        """All days from `start` to `end`."""
+        days = []
+        day = self.start
+        while day <= self.end:
+            days.append(day)
+            day += _ONE_DAY
+        return days
 
     def partitions(self, source: str, profile_id: str) -> list[Partition]:
-        """The day slices of one profile that make up the answer, in the frame's order."""
-        return [
-            Partition(source, profile_id, self.record_type, self.segment, tactic, day)
-            for day in self.days
-            for tactic in self.tactics
-        ]
+        """Return the partitions of a profile that the frame consists of, in its order."""
+        partitions = []
+        for day in self.days:
+            for tactic in self.tactics:
+                partition = Partition(
+                    source=source,
+                    profile_id=profile_id,
+                    record_type=self.record_type,
+                    segment=self.segment,
+                    tactic=tactic,
+                    date=day,
+                )
+                partitions.append(partition)
+        return partitions
 
-    def ensure_not_future(self, today: date, whose: str) -> None:
-        """Raise `InvalidRequest` when a day is asked for that has not begun."""
+    def ensure_not_future(self, today: date, where: str) -> None:
+        """Raise `InvalidRequest` if the last day has not begun.
+
+        Parameters
+        ----------
+        today : datetime.date
+        where : str
+            The place in which it is `today`, for the message.
+        """
         if self.end > today:
             raise InvalidRequest(
-                f"{self.end} is in the future: today is {today} {whose}; "
-                f"ask up to {today} (whose report is partial until the day is over). If it is "
-                "another day, this machine's clock is wrong"
+                f"{self.end} is in the future: today is {today} {where}; "
+                f"request days up to {today} (its report is partial until the day is over). If "
+                "today is another day, the clock of this machine is wrong"
             )
 
 
 def latest_local_date(now: datetime) -> date:
-    """Today in the first time zone to reach it: no profile is further."""
-    return (now.astimezone(UTC) + _EARLIEST_ZONE).date()
+    """Return the date in the time zone that is furthest ahead: no profile has a later one."""
+    local = now.astimezone(UTC) + _MAX_UTC_OFFSET
+    return local.date()
 
 
-def parse_day(name: str, value: object) -> date:
-    """`value` as a calendar day; the time of day of a timestamp is dropped.
+def parse_day(parameter: str, value: object) -> date:
+    """Parse a calendar day; the time of day of a timestamp is dropped.
 
     Raises
     ------
     InvalidRequest
-        For anything else, and for timestamps with a time zone, whose day in the
-        profile's zone may be another.
+        For anything else, and for timestamps with a time zone: their day in the profile's
+        zone may be another one.
     """
     if isinstance(value, str):
-        try:
-            return datetime.strptime(value.strip(), "%Y-%m-%d").date()
-        except ValueError:
-            raise _no_day(name, value) from None
-    given = value
+        return _parse_iso_day(parameter, value)
+    day = value
     if type(value).__name__ == "datetime64":  # numpy's, without importing numpy for it
-        value = value.astype("datetime64[s]").item()  # type: ignore[attr-defined]
-    if not isinstance(value, date) or value != value:  # NaT is a datetime unequal to itself
-        raise _no_day(name, given)
-    if isinstance(value, datetime):
-        if value.tzinfo is not None:
-            raise InvalidRequest(
-                f"{name}={value} has a time zone; days are those of the profile's zone: "
-                f"pass the day itself, such as {name}={str(value.date())!r}"
-            )
-        return value.date()
-    return value
+        day = value.astype("datetime64[s]").item()  # type: ignore[attr-defined]
+    if not isinstance(day, date) or _is_nat(day):
+        raise _invalid_day(parameter, value)
+    if isinstance(day, datetime):
+        _reject_time_zone(parameter, day)
+        return day.date()
+    return day
 
 
-def _no_day(name: str, value: object) -> InvalidRequest:
+def _is_nat(day: date) -> bool:
+    """Whether this is pandas' missing timestamp: a datetime unequal to itself."""
+    return day != day
+
+
+def _parse_iso_day(parameter: str, text: str) -> date:
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
+    except ValueError:
+        raise _invalid_day(parameter, text) from None
+
+
+def _reject_time_zone(parameter: str, moment: datetime) -> None:
+    if moment.tzinfo is not None:
+        day = str(moment.date())
+        raise InvalidRequest(
+            f"{parameter} must have no time zone, got {moment}; days are those of the "
+            f"profile's zone: pass the day itself, such as {parameter}={day!r}"
+        )
+
+
+def _invalid_day(parameter: str, value: object) -> InvalidRequest:
     return InvalidRequest(
-        f"{name}={value!r} is not a day; pass one such as '2026-11-01', a date or a Timestamp"
+        f"{parameter} must be a day such as '2026-11-01', a date or a Timestamp, got {value!r}"
     )
 
 
-def _tactics(tactic: object) -> tuple[str, ...]:
+def _parse_tactics(tactic: object) -> tuple[Tactic, ...]:
     if tactic is None:
-        return catalogue.TACTICS
-    chosen = {validate_choice("tactic", t, catalogue.TACTICS) for t in _names("tactic", tactic)}
-    return tuple(t for t in catalogue.TACTICS if t in chosen)
+        return TACTICS
+    chosen: set[Tactic] = set()
+    for name in _as_name_list("tactic", tactic):
+        known_tactic = validate_choice("tactic", name, TACTICS)
+        chosen.add(known_tactic)
+    return tuple(sorted(chosen, key=TACTICS.index))
 
 
-def _metrics(
-    metrics: object, record_type: str, segment: str | None, api: str | None
-) -> tuple[str, ...]:
-    if metrics is None:
-        return catalogue.default_metrics(record_type, segment, api)
-    return catalogue.validate_metrics(_names("metrics", metrics), record_type, segment, api)
-
-
-def _names(parameter: str, value: object) -> list[object]:
-    """One name or several, as a list."""
+def _as_name_list(parameter: str, value: object) -> list[object]:
+    """Return one name or several as a list."""
     if isinstance(value, str):
         return [value]
     if not isinstance(value, Iterable):
-        raise InvalidRequest(f"{parameter}={value!r} is neither a name nor a list of names")
+        raise InvalidRequest(f"{parameter} must be a name or a list of names, got {value!r}")
     names = list(value)
     if not names:
-        raise InvalidRequest(f"{parameter} is empty; leave it out for the usual ones")
+        raise InvalidRequest(f"{parameter} is empty; leave it out for the default")
     return names

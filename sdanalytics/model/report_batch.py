@@ -1,4 +1,4 @@
-"""What one report of the service brings: a day and tactic, or a month of them."""
+"""A batch: the partitions that are requested in one report, one of them or a month."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Final
 from sdanalytics.model.partition import Partition, report_name
 
 MAX_REPORT_BYTES: Final = 8 << 30
-"""Bytes that a report may hold, as text and as a table: a million rows of 40 fields are 1.2 GB
-of text, so that this is some seven million rows."""
+"""Bytes that a report may hold, as text and as a table.
+
+A million rows of 40 fields are 1.2 GB of text, so this is about seven million rows.
+"""
 
 
 @dataclass(frozen=True)
 class ReportBatch:
-    """Slices that come in one report, with the same columns.
+    """Partitions that are requested in one report, with the same columns.
 
     Attributes
     ----------
-    pieces : tuple of Slice
+    partitions : tuple of Partition
         Of one profile, record type and segment; at least one.
     columns : tuple of str
     """
@@ -28,13 +30,13 @@ class ReportBatch:
     columns: tuple[str, ...]
 
     def subset(self, partitions: Iterable[Partition]) -> ReportBatch:
-        """The same for some of its slices."""
+        """Return the batch with some of its partitions only."""
         return replace(self, partitions=tuple(partitions))
 
     def __str__(self) -> str:
-        first, *others = self.partitions
-        if not others:
+        first = self.partitions[0]
+        if len(self.partitions) == 1:
             return str(first)
-        days = sorted({partition.date for partition in self.partitions})
+        days = sorted(partition.date for partition in self.partitions)
         report = report_name(first.record_type, first.segment)
         return f"{report} {days[0]} to {days[-1]}"

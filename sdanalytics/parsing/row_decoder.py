@@ -1,346 +1,272 @@
 """The text of a payload, a JSON array of objects, to its rows: strictly, or not at all.
 
-The text comes in small blocks, each cut at the end of a row and decoded by msgspec: a value
+The text comes in small blocks. Each is cut at the end of a row, and decoded by msgspec: a value
 that does not fit its type is an error, never another value.
+
+The cut is guessed, which is fast, until a guess proves wrong: a row may be longer than a block,
+and a field that nobody requested may hold rows of its own. From there on the brackets of the
+text are followed, which is slower and always right. Errors in the text are found that way too.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import secrets
-import struct
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 import msgspec
-import numpy as np
-import pyarrow as pa
 
-from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.errors import CorruptReport
 from sdanalytics.model.dtypes import column_kind
 from sdanalytics.model.metrics import ColumnKind
+from sdanalytics.parsing.decode_errors import raise_decode_error, reject_msgspec_gaps
+from sdanalytics.parsing.row_boundaries import (
+    BracketTracker,
+    RowBoundary,
+    find_last_row_boundary,
+)
+from sdanalytics.parsing.task import ALL_BLOCKS, NotParallelizable, ParseOptions, WorkShare
 
-# Three thousand times what a row of 40 fields takes; more is never held.
-_LONGEST_ROW: Final = 1 << 22
-# Looked at for the order of fields.
-_FIRST_ROW: Final = 1 << 14
+MAX_ROW_BYTES: Final = 1 << 22
+"""Bytes of a row: three thousand times what 40 fields take; more is never kept in memory."""
+_FIRST_ROW_BYTES: Final = 1 << 14
+"""Bytes in which the first row is searched for the order of fields."""
+_JSON_DECODER: Final = json.JSONDecoder()
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_WHITE: Final = b" \t\n\r"
-
-# The end of a row and the beginning of the next. Inside a string its quote could only be
-# the closing one, and then be followed by one of `,:}]` or white space.
-_BOUNDARY: Final = re.compile(rb'\}[ \t\n\r]*,[ \t\n\r]*\{[ \t\n\r]*"[^,:}\]\s]')
-
-# How many brackets more are open behind a byte than before it.
-_STEPS: Final = np.zeros(256, np.int8)
-_STEPS[list(b"[{")] = 1
-_STEPS[list(b"]}")] = -1
+_WHITESPACE: Final = b" \t\n\r"
 
 Rows: TypeAlias = list[msgspec.Struct]
 _Decoder: TypeAlias = msgspec.json.Decoder[Rows]
+_FieldName: TypeAlias = tuple[str, str]
 
-MISSING: Final = -(2**62) - secrets.randbits(62)
-"""Stands for a whole number that a row does not have, which is faster than None: drawn anew in
-each process, so that no payload can know it, nor hold it but by chance (one in 2**62).
+_RANDOM_BITS: Final = secrets.randbits(62)
+MISSING: Final = -(2**62) - _RANDOM_BITS
+"""Stands for an integer that a row does not have, which is faster than None.
+
+It is drawn at random in each process, so that no payload can know it, nor hold it but by chance
+(one in 2**62).
 """
 
-BLOCKS_PER_GROUP: Final = 16
-"""Pieces, each of one block of text, in a turn."""
 
-
-class NotParallelizable(Exception):
-    """The text is not what several processes can read: one alone can tell what it is."""
-
-
-class WorkShare(msgspec.Struct, frozen=True):
-    """Which pieces of a text one of several processes decodes, in turns of `PIECES`.
+class DecodedBlock(NamedTuple):
+    """The rows of a block of text, and the group that the block belongs to.
 
     Attributes
     ----------
-    number : int
-        Which of them; the first is 0.
-    of : int
-        How many there are.
-    head : int
-        Turns that the first one takes by itself, until the others have started.
+    group : int
+    rows : list of msgspec.Struct
+        None of them if another process decodes the group.
     """
 
-    number: int = 0
-    of: int = 1
-    head: int = 0
-
-    def owner(self, turn: int) -> int:
-        """Who takes a turn."""
-        return max(0, turn - self.head + 1) % self.of
-
-    def turn(self, piece: int) -> int:
-        """The turn that a piece belongs to."""
-        return piece // BLOCKS_PER_GROUP
-
-    def has(self, piece: int) -> bool:
-        """Whether a piece is of this share."""
-        return self.owner(self.turn(piece)) == self.number
+    group: int
+    rows: Rows
 
 
-ALL_BLOCKS: Final = WorkShare()
-
-
-def read_rows(
-    text: Iterator[bytes],
-    columns: Sequence[str],
-    names: Mapping[str, str],
-    share: WorkShare = ALL_BLOCKS,
-) -> Iterator[tuple[int, Rows]]:
-    """The rows of a text, some at a time, each time with the turn that they belong to.
-
-    What others decode is passed over: it comes as no rows.
+def decode_rows(
+    blocks: Iterator[bytes], options: ParseOptions, share: WorkShare = ALL_BLOCKS
+) -> Iterator[DecodedBlock]:
+    """Decode the rows of a text, block by block.
 
     Parameters
     ----------
-    text : iterator of bytes
-        In blocks; the same for each process that shares it.
-    columns : sequence of str
-        Names of the catalogue: the fields of each row, in an order of its own.
-    names : mapping of str to str
-        What the text calls columns that it calls otherwise.
-    share : Share, optional
-        What to decode; everything, unless several processes do.
+    blocks : iterator of bytes
+        The text; cut into the same blocks in each process that decodes a share of it.
+    options : ParseOptions
+    share : WorkShare, optional
+        The blocks to decode; all of them by default.
 
     Raises
     ------
     CorruptReport
-        When the text is no array in UTF-8, or a value does not fit its type.
-    Unsure
-        When rows cannot be cut apart by one of several processes.
+        When the text is not an array in UTF-8, or a value does not fit its type.
+    NotParallelizable
+        When this is one of several processes, and a guess of where rows end proves wrong.
     """
-    beginning = _beginning(text)
-    fields = _field_order(beginning, columns, names)
-    decoder = _decoder(tuple(fields), tuple(names.items()))
-    yield from _rows(beginning, text, decoder, share)
+    first_block = _skip_to_array(blocks)
+    columns = _sort_by_first_row(options, first_block)
+    field_names = tuple(options.field_names.items())
+    msgspec_decoder = _make_decoder(tuple(columns), field_names)
+    decoder = _ArrayDecoder(msgspec_decoder)
+    yield from _decode_blocks(first_block, blocks, decoder, share)
+
+
+def _skip_to_array(blocks: Iterator[bytes]) -> bytes:
+    """Return the first block that is not white space, from the bracket of the array on."""
+    first_block = next(blocks, b"")
+    first_block = first_block.removeprefix(_BYTE_ORDER_MARK)
+    for block in chain([first_block], blocks):
+        text = block.lstrip(_WHITESPACE)
+        if text.startswith(b"["):
+            return text
+        if text:
+            break
+    raise CorruptReport("the payload is not a JSON array")
+
+
+def _sort_by_first_row(options: ParseOptions, first_block: bytes) -> list[str]:
+    """Return the columns in the order in which the first row has them.
+
+    msgspec finds fields twice as fast where it expects them (measured, 1M rows of 40 fields).
+    """
+    beginning = first_block[:_FIRST_ROW_BYTES]
+    text = beginning.decode("utf-8", "replace")
+    row_start = text.find("{")
+    try:
+        row, _ = _JSON_DECODER.raw_decode(text, row_start)
+    except (ValueError, RecursionError, IndexError):
+        return options.columns
+    positions: dict[str, int] = {}
+    for position, name in enumerate(row):
+        positions[name] = position
+
+    def position_in_row(column: str) -> int:
+        name = options.field_names.get(column, column)
+        return positions.get(name, len(positions))
+
+    return sorted(options.columns, key=position_in_row)
 
 
 @lru_cache
-def _decoder(columns: tuple[str, ...], names: tuple[tuple[str, str], ...]) -> _Decoder:
-    """Reads arrays of rows with these fields; to make it takes as long as fifty rows do."""
-    fields = [(column, *_value_type(column_kind(column))) for column in columns]
-    row = msgspec.defstruct("Row", fields, gc=False, rename=dict(names))
-    return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+def _make_decoder(columns: tuple[str, ...], field_names: tuple[_FieldName, ...]) -> _Decoder:
+    """Make a decoder of arrays of rows; that takes as long as decoding fifty rows."""
+    fields = []
+    for column in columns:
+        kind = column_kind(column)
+        value_type, default = _value_type(kind)
+        fields.append((column, value_type, default))
+    names = dict(field_names)
+    row_type = msgspec.defstruct(
+        "Row",
+        fields,
+        gc=False,
+        rename=names,
+    )
+    return msgspec.json.Decoder(list[row_type])  # type: ignore[valid-type]
 
 
 def _value_type(kind: ColumnKind) -> tuple[Any, Any]:
-    """The type of a field, and what it is where it is missing.
+    """Return the type of a field, and its value where it is missing.
 
-    That a number fits 64 bits is found out where it is put into them, for nothing: msgspec
-    takes 6 % longer when it is to look at that (measured, rows of 40 fields).
+    Whether a number fits 64 bits is found out when it is put into them, at no cost: msgspec
+    takes 6 % longer when it has to check that (measured, rows of 40 fields).
     """
     if kind is ColumnKind.ID:
         return int | str | None, MISSING
     if kind is ColumnKind.COUNT:
         return int | None, MISSING
-    return (float | None, math.nan) if kind.is_decimal else (str | None, None)
+    if kind.is_decimal:
+        return float | None, math.nan
+    return str | None, None
 
 
-def _field_order(beginning: bytes, columns: Sequence[str], names: Mapping[str, str]) -> list[str]:
-    """The columns as the first row has them.
+class _ArrayDecoder:
+    """Decodes one array of rows after the other, and counts the rows.
 
-    Fields are found twice as fast where they are expected (measured, 1M rows of 40 fields).
+    Parameters
+    ----------
+    decoder : msgspec.json.Decoder
     """
-    text = beginning[:_FIRST_ROW].decode("utf-8", "replace")
-    try:
-        row, _ = json.JSONDecoder().raw_decode(text, text.find("{"))
-        places = {name: place for place, name in enumerate(row)}
-    except (ValueError, RecursionError, IndexError):
-        return list(columns)
-    return sorted(columns, key=lambda name: places.get(names.get(name, name), len(places)))
+
+    def __init__(self, decoder: _Decoder) -> None:
+        self._decoder = decoder
+        self.row_count = 0
+
+    def decode(self, text: bytes, padding: int = 0) -> Rows:
+        """Return the rows of an array, without as many at its beginning as `padding` says.
+
+        Raises
+        ------
+        CorruptReport
+            When the text is not an array in UTF-8, or a value does not fit its type.
+        """
+        reject_msgspec_gaps(text)
+        try:
+            rows = self._decoder.decode(text)
+        except RecursionError:
+            raise CorruptReport("the payload is nested too deeply for a report") from None
+        except msgspec.DecodeError as error:
+            raise_decode_error(error, text, self.row_count - padding)
+        if padding:
+            rows = rows[padding:]
+        self.row_count += len(rows)
+        return rows
 
 
-def _rows(
-    beginning: bytes, text: Iterator[bytes], decoder: _Decoder, share: WorkShare
-) -> Iterator[tuple[int, Rows]]:
-    """The rows of a share.
-
-    Where rows end is guessed, which is fast, until a guess proves wrong: a row may be longer
-    than a block, and a field that nobody asked for may hold rows of its own. Whatever is
-    wrong with the text itself is found by the sure way, too.
-    """
-    number = count = 0
-    rest, block = b"[", beginning[1:]
-    for following in text:
-        end = _last_boundary(block)
-        rows = _guessed(rest, block, end, decoder, count) if share.has(number) else []
-        if end is None or rows is None:
-            if share.of > 1:
+def _decode_blocks(
+    first_block: bytes, blocks: Iterator[bytes], decoder: _ArrayDecoder, share: WorkShare
+) -> Iterator[DecodedBlock]:
+    number = 0
+    carry = b"["
+    block = first_block[1:]
+    for next_block in blocks:
+        group = share.group(number)
+        boundary = find_last_row_boundary(block)
+        rows: Rows | None = []
+        if share.owns(number):
+            rows = _decode_to_boundary(carry, block, boundary, decoder)
+        if boundary is None or rows is None:
+            if share.count > 1:
                 raise NotParallelizable("rows cannot be cut apart")
-            remaining = chain([rest + block, following], text)
-            for rows in _rows_by_brackets(remaining, decoder, count):
-                yield share.turn(number), rows
+            remaining = chain([carry + block, next_block], blocks)
+            for rows in _decode_by_bracket_depth(remaining, decoder):
+                yield DecodedBlock(group, rows)
             return
-        yield share.turn(number), rows
-        count += len(rows)
-        rest, block = b"[" + block[block.index(b"{", end.start()) :], following
+        yield DecodedBlock(group, rows)
+        carry = b"[" + block[boundary.next_start :]
+        block = next_block
         number += 1
-    rows = _decoded(rest + block, decoder, count) if share.has(number) else []
-    yield share.turn(number), rows
+    last_rows: Rows = []
+    if share.owns(number):
+        last_rows = decoder.decode(carry + block)
+    yield DecodedBlock(share.group(number), last_rows)
 
 
-def _guessed(
-    rest: bytes, block: bytes, end: re.Match[bytes] | None, decoder: _Decoder, count: int
+def _decode_to_boundary(
+    carry: bytes, block: bytes, boundary: RowBoundary | None, decoder: _ArrayDecoder
 ) -> Rows | None:
-    """The rows up to there, if that is an end of a row."""
-    if end is None:
+    """Decode the rows up to a boundary; None when the guess of it was wrong."""
+    if boundary is None:
         return None
-    piece = b"".join((rest, memoryview(block)[: end.start() + 1], b"]"))
+    complete_rows = memoryview(block)[: boundary.end]
+    array = b"".join((carry, complete_rows, b"]"))
     try:
-        return _decoded(piece, decoder, count)
+        return decoder.decode(array)
     except CorruptReport:
         return None
 
 
-def _beginning(text: Iterator[bytes]) -> bytes:
-    """The first block with more than white space, from its bracket on."""
-    first = next(text, b"").removeprefix(_BYTE_ORDER_MARK)
-    begun = (block.lstrip(_WHITE) for block in chain([first], text))
-    beginning = next(filter(None, begun), b"")
-    if not beginning.startswith(b"["):
-        raise CorruptReport("the payload is not a JSON array")
-    return beginning
+def _decode_by_bracket_depth(blocks: Iterator[bytes], decoder: _ArrayDecoder) -> Iterator[Rows]:
+    """Decode rows up to the ends that the brackets show.
 
-
-def _last_boundary(text: bytes) -> re.Match[bytes] | None:
-    """The last end of a row; most often it is near the end of the text."""
-    for start in (max(0, len(text) - (1 << 13)), 0):
-        ends = deque(_BOUNDARY.finditer(text, start), maxlen=1)
-        if ends:
-            return ends[0]
-    return None
-
-
-def _rows_by_brackets(text: Iterator[bytes], decoder: _Decoder, count: int) -> Iterator[Rows]:
-    """The rows, the ends of which the brackets tell: slower, and sure.
-
-    What follows the end of a row, be it `, {...` or `]`, is made an array by an empty row
-    before it, which then is left out: a comma too few or too many is found like this.
+    The text behind the end of a row is `, {...` or `]`. An empty row in front makes it an array,
+    and is left out again; so a comma too few or too many is found.
     """
-    brackets = _Brackets()
-    held: list[bytes] = []
-    empty = 0
-    for block in text:
+    brackets = BracketTracker()
+    pending: list[bytes] = []
+    padding = 0
+    for block in blocks:
         end = brackets.last_row_end(block)
-        if end:
-            rows = _decoded(b"".join([*held, block[:end], b"]"]), decoder, count - empty)
-            yield rows[empty:]
-            count += len(rows) - empty
-            held, empty, block = [b"[{}"], 1, block[end:]
-        held.append(block)
-        if sum(map(len, held)) > _LONGEST_ROW:
-            raise CorruptReport(f"row {count} is longer than {_LONGEST_ROW:,} bytes", row=count)
-    yield _decoded(b"".join(held), decoder, count - empty)[empty:]
+        if end is None:
+            pending.append(block)
+        else:
+            pending += [block[:end], b"]"]
+            array = b"".join(pending)
+            yield decoder.decode(array, padding)
+            pending = [b"[{}", block[end:]]
+            padding = 1
+        pending_bytes = sum(map(len, pending))
+        if pending_bytes > MAX_ROW_BYTES:
+            _raise_row_too_long(decoder.row_count)
+    last_array = b"".join(pending)
+    yield decoder.decode(last_array, padding)
 
 
-class _Brackets:
-    """Follows strings and brackets, block by block, to where rows end."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._in_string = False
-        self._escaped = False
-
-    def last_row_end(self, block: bytes) -> int | None:
-        """The place behind the last row that ends in the block, if one does."""
-        text = np.frombuffer(self._without_escapes(block), np.uint8)
-        in_string = np.logical_xor.accumulate(text == ord('"')) ^ self._in_string
-        depth = self._depth + np.cumsum(np.where(in_string, 0, _STEPS[text]), dtype=np.int32)
-        ends = np.flatnonzero((text == ord("}")) & (depth == 1) & ~in_string)
-        self._in_string, self._depth = bool(in_string[-1]), int(depth[-1])
-        return int(ends[-1]) + 1 if len(ends) else None
-
-    def _without_escapes(self, block: bytes) -> bytes:
-        """As long as the block, without the quotes that end no string."""
-        if self._escaped:
-            block = b" " + block[1:]
-        block = block.replace(rb"\\", b"  ").replace(rb"\"", b"  ")
-        self._escaped = block.endswith(b"\\")
-        return block
-
-
-def _decoded(piece: bytes, decoder: _Decoder, rows_before: int) -> Rows:
-    """The rows of an array."""
-    _check_text(piece)
-    try:
-        return decoder.decode(piece)
-    except RecursionError:
-        raise CorruptReport("the payload is nested too deeply for a report") from None
-    except msgspec.DecodeError as error:
-        _refuse(error, piece, rows_before)
-
-
-def _check_text(piece: bytes) -> None:
-    """Two things that msgspec lets pass.
-
-    The encoding of fields that nobody asked for; and exponents of more than five digits, of
-    which it takes five. That makes another number of one with 99,000 digits in a row, some
-    of which are looked at here.
-    """
-    if not (piece.isascii() or _is_utf8(piece)):
-        raise CorruptReport("the payload's text is not UTF-8")
-    for place in range(0, len(piece), 1 << 16):
-        if not piece[place : place + 4096].strip(b"0123456789"):
-            raise CorruptReport("the payload holds a number of thousands of digits")
-
-
-def _is_utf8(text: bytes) -> bool:
-    whole = [None, pa.py_buffer(struct.pack("=ii", 0, len(text))), pa.py_buffer(text)]
-    try:
-        pa.Array.from_buffers(pa.string(), 1, whole).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _refuse(error: Exception, piece: bytes, rows_before: int) -> NoReturn:
-    """Say which value of which row does not fit, or that the text is no JSON at all."""
-    if isinstance(error, msgspec.ValidationError):
-        complaint, _, path = str(error).partition(" - at ")
-        row, _, field = path.strip("`$[").partition("]")
-        raise_invalid_value(complaint, rows_before + int(row), field.strip("."))
-    unfit = _find_unfit(piece)
-    if unfit:
-        row_in_piece, field, complaint = unfit
-        raise_invalid_value(complaint, rows_before + row_in_piece, field)
-    raise CorruptReport(f"the payload is not a JSON array: {error}") from None
-
-
-def raise_invalid_value(complaint: str, row: int, field: str) -> NoReturn:
-    """Raise `CorruptReport` of a value, or of a row if there is no field."""
-    where = f"field {field!r} of row {row}" if field else f"row {row}"
+def _raise_row_too_long(row: int) -> NoReturn:
     raise CorruptReport(
-        f"{where} does not fit its type: {complaint}. The service sends what it should not: "
-        "nothing of this report is kept",
-        field=field or None,
+        f"row {row} is longer than {MAX_ROW_BYTES:,} bytes",
         row=row,
-    ) from None
-
-
-class _Constant(str):
-    """NaN or Infinity, which JSON does not have but Python's reader accepts."""
-
-
-def _find_unfit(piece: bytes) -> tuple[int, str, str] | None:
-    """Where Python's reader, which takes more than JSON has, finds what makes it no JSON."""
-    try:
-        rows = json.loads(piece, parse_constant=_Constant)
-    except (ValueError, RecursionError):
-        return None
-    for number, row in enumerate(rows):
-        for field, value in row.items() if isinstance(row, dict) else ():
-            if isinstance(value, _Constant):
-                return number, field, f"{value} is no number"
-            if isinstance(value, str) and has_lone_surrogate(value):
-                return number, field, "half of a surrogate pair is no text"
-    return None
+    )

@@ -1,7 +1,7 @@
-"""A process that helps another one to read a payload: ``python -m sdanalytics.parsing.worker``.
+"""A process that decodes a part of a payload: ``python -m sdanalytics.parsing.worker``.
 
-It ends when there is no more to do, when anything is wrong with the payload (who asked will
-see for itself), or when nobody listens any more.
+It ends when nothing is left to decode, when anything is wrong with the payload (its parent
+finds that out by itself), or when its parent has ended.
 """
 
 from __future__ import annotations
@@ -9,22 +9,25 @@ from __future__ import annotations
 import gc
 import socket
 import sys
+from collections.abc import Iterable
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 
 import msgspec
+import pyarrow as pa
 
 from sdanalytics._version import __version__
-from sdanalytics.parsing.column_builders import TableBuilder
-from sdanalytics.parsing.payload import iter_decompressed
-from sdanalytics.parsing.row_decoder import read_rows
-from sdanalytics.parsing.worker_pool import WorkerTask, send_table
+from sdanalytics.parsing.decompression import iter_decompressed
+from sdanalytics.parsing.row_decoder import DecodedBlock, decode_rows
+from sdanalytics.parsing.table_builder import TableBuilder
+from sdanalytics.parsing.table_transfer import send_table
+from sdanalytics.parsing.task import WorkerTask
 
 
-class _WithoutPandas:
-    """Arrow loads pandas to see whether a list is one of its columns.
+class _BlockPandasImport:
+    """Keeps Arrow from loading pandas to see whether a list is one of its columns.
 
-    That takes longer than all else that a helper loads, and 60 MB.
+    Loading it takes longer than everything else that a worker loads, and 60 MB.
     """
 
     @staticmethod
@@ -33,23 +36,30 @@ class _WithoutPandas:
             raise ModuleNotFoundError(name)
 
 
-def main() -> None:
-    """Read what comes over the socket whose number is the argument, and send tables back."""
-    sys.meta_path.insert(0, _WithoutPandas)
+def run_task() -> None:
+    """Read a task and its payload from the socket of `sys.argv`, and send back tables."""
+    sys.meta_path.insert(0, _BlockPandasImport)
     gc.disable()  # there are no cycles in rows
-    with socket.socket(fileno=int(sys.argv[1])) as line, line.makefile("rb") as file:
-        task = msgspec.json.decode(file.readline(), type=WorkerTask)
+    file_number = int(sys.argv[1])
+    with socket.socket(fileno=file_number) as sock, sock.makefile("rb") as file:
+        task_line = file.readline()
+        task = msgspec.json.decode(task_line, type=WorkerTask)
         if task.version != __version__:
             return
-        text = iter_decompressed(file, 0, task.block, task.largest)
-        rows = read_rows(text, task.columns, task.names, task.share)
-        for turn, part in groupby(rows, itemgetter(0)):
-            if task.share.owner(turn) == task.share.number:
-                table = TableBuilder(task.columns)
-                for _, some in part:
-                    table.add(some)
-                send_table(line, table.table())
+        blocks = iter_decompressed(file, 0, task.options)
+        decoded = decode_rows(blocks, task.options, task.share)
+        for group, group_blocks in groupby(decoded, attrgetter("group")):
+            if task.share.worker_for(group) == task.share.index:
+                table = _build_table(group_blocks, task.options.columns)
+                send_table(sock, table)
+
+
+def _build_table(blocks: Iterable[DecodedBlock], columns: list[str]) -> pa.Table:
+    builder = TableBuilder(columns)
+    for block in blocks:
+        builder.extend_rows(block.rows)
+    return builder.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run_task()

@@ -1,8 +1,8 @@
-"""Other processes that take their turns at a large payload.
+"""Worker processes that decode parts of a large payload.
 
-Each unpacks the whole of it, which is a small part of the work, and so cuts it at the same
-places; it decodes the pieces of its turns alone, and sends them back as columns. Whatever
-goes wrong with one of them, the payload can still be read without.
+Each decompresses the whole of it, which is a small part of the work, and so cuts it into the
+same blocks; it decodes the blocks of its share, and sends them back as tables. Whatever goes
+wrong with a worker, the payload can still be read without it.
 """
 
 from __future__ import annotations
@@ -22,137 +22,90 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
-from sdanalytics.parsing.row_decoder import NotParallelizable, WorkShare
+from sdanalytics.parsing.table_transfer import recv_table
+from sdanalytics.parsing.task import NotParallelizable, WorkerTask, WorkShare
 
 logger = logging.getLogger("sdanalytics")
 
-_MOST: Final = 3
-_AHEAD: Final = 2
-"""Turns of a helper that wait in memory; one that is further ahead waits itself."""
-_SIZE: Final = 8
+MAX_WORKERS: Final = 3
+"""Worker processes of this process, for all payloads together."""
+PREFETCH: Final = 2
+"""Tables of a worker that wait in memory; a worker that is further ahead waits itself."""
+
+_WORKER_MODULE: Final = "sdanalytics.parsing.worker"
 
 
-class WorkerTask(msgspec.Struct, frozen=True):
-    """What a helper is told, in a line of JSON; the payload follows.
-
-    Attributes
-    ----------
-    version : str
-        Of this package: another one may have been installed since this process began.
-    columns : list of str
-    names : dict of str to str
-        What the payload calls columns that it calls otherwise.
-    block : int
-        Bytes in which the text is unpacked.
-    largest : int
-        Bytes that the text may have.
-    share : Share
-    """
-
-    version: str
-    columns: list[str]
-    names: dict[str, str]
-    block: int
-    largest: int
-    share: WorkShare
+def _count_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-# However many payloads are read at a time. Each helper unpacks all of its payload, so that
-# more of them gain less and less.
-_free: Final = threading.BoundedSemaphore(min(_processors() - 1, _MOST))
+# For all payloads that are read at a time. Each worker decompresses the whole of its payload,
+# so that more of them gain less and less.
+_slot_count: Final = min(_count_processors() - 1, MAX_WORKERS)
+_slots: Final = threading.BoundedSemaphore(_slot_count)
 
 
 class Worker:
-    """A process that decodes its turns of a payload.
+    """A process that decodes its share of a payload.
 
     Parameters
     ----------
-    line : socket.socket
-        To the process.
+    sock : socket.socket
+        Connected to the process.
     """
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
         self._tables: SimpleQueue[pa.Table | None] = SimpleQueue()
-        self._room = threading.Semaphore(_AHEAD)
+        self._room = threading.Semaphore(PREFETCH)
 
-    def tell(self, task: WorkerTask, payload: bytes) -> None:
-        """Say what to do."""
-        with suppress(OSError):  # it has ended: whoever waits for its rows will find out
-            self._line.sendall(msgspec.json.encode(task) + b"\n")
-            self._line.sendall(payload)
-            self._line.shutdown(socket.SHUT_WR)
+    def send_task(self, task: WorkerTask, payload: bytes) -> None:
+        """Send the task and the payload; blocks until the process has read them."""
+        task_line = msgspec.json.encode(task) + b"\n"
+        with suppress(OSError):  # it has ended: `next_table` will find out
+            self._sock.sendall(task_line)
+            self._sock.sendall(payload)
+            self._sock.shutdown(socket.SHUT_WR)
 
-    def listen(self) -> None:
-        """Keep what comes back until it is asked for."""
+    def read_results(self) -> None:
+        """Receive tables until there are no more, and keep them for `next_table`."""
         try:
-            while self._room.acquire() and (table := recv_table(self._line)) is not None:
+            while self._room.acquire():
+                table = recv_table(self._sock)
+                if table is None:
+                    break
                 self._tables.put(table)
         except (OSError, pa.ArrowException):
-            logger.debug("a helper broke off")
+            logger.debug("the connection to a parser worker broke")
         finally:
             self._tables.put(None)
 
-    def rows(self) -> pa.Table:
-        """The rows of its next turn; `Unsure` when none come."""
+    def next_table(self) -> pa.Table:
+        """Return the rows of the next group; `NotParallelizable` when the process has ended."""
         table = self._tables.get()
         if table is None:
-            raise NotParallelizable("a helper has ended early")
+            raise NotParallelizable("a worker has ended early")
         self._room.release()
         return table
 
-    def end(self) -> None:
-        """Listen no more."""
+    def close(self) -> None:
+        """Make `send_task` and `read_results` return."""
         with suppress(OSError):
-            self._line.shutdown(socket.SHUT_RDWR)
+            self._sock.shutdown(socket.SHUT_RDWR)
         self._room.release()
-
-
-def send_table(line: socket.socket, table: pa.Table) -> None:
-    """Send a table, its size in front."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    message = sink.getvalue()
-    line.sendall(message.size.to_bytes(_SIZE))
-    line.sendall(message)
-
-
-def recv_table(line: socket.socket) -> pa.Table | None:
-    """The next table that was sent; None when there is no more."""
-    size = int.from_bytes(_received(line, _SIZE))
-    return pa.ipc.open_stream(_received(line, size)).read_all() if size else None
-
-
-def _received(line: socket.socket, size: int) -> memoryview:
-    """As many bytes as that, or none when they do not come.
-
-    All are waited for at once: a thread has to wait for its turn after each call, and this
-    one shares its interpreter with one that decodes. Arrow's memory leaves no holes behind.
-    """
-    message = memoryview(pa.allocate_buffer(size))
-    got = line.recv_into(message, size, socket.MSG_WAITALL)
-    while 0 < got < size:  # a signal
-        more = line.recv_into(message[got:], size - got, socket.MSG_WAITALL)
-        if not more:
-            return memoryview(b"")
-        got += more
-    return message if got else memoryview(b"")
 
 
 @contextmanager
 def start_workers(payload: bytes, task: WorkerTask) -> Iterator[list[Worker]]:
-    """As many helpers as there may be at the moment; they end with the context.
+    """Start as many workers as are free at the moment; they end with the context.
 
     Parameters
     ----------
     payload : bytes
-    task : Task
-        Its share tells the head alone.
+    task : WorkerTask
+        Its share has the head start only.
 
     Raises
     ------
@@ -160,58 +113,76 @@ def start_workers(payload: bytes, task: WorkerTask) -> Iterator[list[Worker]]:
         When a process cannot be started; a `RuntimeError` when no thread can.
     """
     with ExitStack() as stack:
-        count = _reserved(stack) if _can_start() else 0
-        shares = [WorkShare(number + 1, count + 1, task.share.head) for number in range(count)]
-        tasks = [msgspec.structs.replace(task, share=share) for share in shares]
-        yield [stack.enter_context(_helper(payload, task)) for task in tasks]
+        count = _acquire_slots(stack) if _can_spawn() else 0
+        workers: list[Worker] = []
+        for index in range(1, count + 1):
+            share = WorkShare(
+                index=index,
+                count=count + 1,
+                head_start=task.share.head_start,
+            )
+            own_task = msgspec.structs.replace(task, share=share)
+            worker = stack.enter_context(_run_worker(payload, own_task))
+            workers.append(worker)
+        yield workers
 
 
-def _reserved(stack: ExitStack) -> int:
-    """How many helpers there may be, until the stack is left."""
+def _acquire_slots(stack: ExitStack) -> int:
+    """Acquire all free slots for workers, until the stack is left; return their number."""
     count = 0
-    while count < _MOST and _free.acquire(blocking=False):
-        stack.callback(_free.release)
+    while count < MAX_WORKERS and _slots.acquire(blocking=False):
+        stack.callback(_slots.release)
         count += 1
     return count
 
 
-def _can_start() -> bool:
-    """Whether this is Python itself, and no other program that has it within."""
-    name = Path(sys.executable or "").name.lower()
-    return os.name == "posix" and name.startswith("python") and not hasattr(sys, "frozen")
+def _can_spawn() -> bool:
+    """Whether `sys.executable` is Python itself, not an application that embeds it."""
+    if os.name != "posix" or hasattr(sys, "frozen"):
+        return False
+    program = Path(sys.executable or "").name
+    return program.lower().startswith("python")
 
 
 @contextmanager
-def _helper(payload: bytes, task: WorkerTask) -> Iterator[Worker]:
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            process = _started(theirs)
-        helper = Worker(ours)
+def _run_worker(payload: bytes, task: WorkerTask) -> Iterator[Worker]:
+    own_end, worker_end = socket.socketpair()
+    with own_end:
+        with worker_end:
+            process = _spawn(worker_end)
+        worker = Worker(own_end)
         threads = [
-            threading.Thread(target=helper.tell, args=(task, payload), daemon=True),
-            threading.Thread(target=helper.listen, daemon=True),
+            threading.Thread(
+                target=worker.send_task,
+                args=(task, payload),
+                daemon=True,
+            ),
+            threading.Thread(target=worker.read_results, daemon=True),
         ]
         try:
             for thread in threads:
                 thread.start()
-            yield helper
+            yield worker
         finally:
             process.kill()
             process.wait()
-            helper.end()
-            for thread in filter(threading.Thread.is_alive, threads):
-                thread.join()
+            worker.close()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
 
 
-def _started(line: socket.socket) -> subprocess.Popen[bytes]:
-    """A process that finds what this one finds, and is silent."""
-    places = os.pathsep.join(place or os.getcwd() for place in sys.path)
+def _spawn(sock: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a silent process that imports from the same folders as this one."""
+    folders = [folder or os.getcwd() for folder in sys.path]
+    import_path = os.pathsep.join(folders)
+    file_number = sock.fileno()
+    command = [sys.executable, "-P", "-m", _WORKER_MODULE, str(file_number)]
     return subprocess.Popen(  # noqa: S603  # nothing of it comes from outside
-        [sys.executable, "-P", "-m", "sdanalytics.parsing.worker", str(line.fileno())],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=[line.fileno()],
-        env={**os.environ, "PYTHONPATH": places},
+        pass_fds=[file_number],
+        env={**os.environ, "PYTHONPATH": import_path},
     )

@@ -17,11 +17,11 @@ import pandas as pd
 
 from sdanalytics.analysis.kpi_definitions import (
     KPIS,
-    frame_metadata,
     is_attributed,
     is_catalogued,
     metric_unit,
 )
+from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.partition import COVERAGE_STATES
 from sdanalytics.plots.plot_data import (

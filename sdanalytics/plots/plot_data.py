@@ -13,12 +13,14 @@ import pandas as pd
 from sdanalytics.analysis.kpi_definitions import (
     AMAZON_RATIOS,
     KPIS,
-    frame_metadata,
     is_additive,
     is_catalogued,
     required_metrics,
 )
-from sdanalytics.analysis.kpis import add_conversions, aggregate, drop_total_row
+from sdanalytics.analysis.kpis import add_conversions
+from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.summarize import aggregate
+from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import validate_columns, validate_frame
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.partition import COVERAGE_STATES, PARTITION_KEYS

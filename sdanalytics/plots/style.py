@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import KPIS, frame_metadata, metric_unit
+from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.fonts import drawable_labels, font_families_for
 

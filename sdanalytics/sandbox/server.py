@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from werkzeug.routing import Map
@@ -23,6 +23,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.literals import Api
 from sdanalytics.sandbox.report_store import Content, Report
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Router
 from sdanalytics.sandbox.scripting import RecordedRequest, ScriptedResponse
@@ -194,7 +195,7 @@ class Sandbox:
             profile_id,
             base_url=self.base_url,
             token_url=self.token_url,
-            api=api or os.environ.get("SDANALYTICS_API"),
+            api=cast("Api | None", api or os.environ.get("SDANALYTICS_API")),
             clock=clock,
         )
 

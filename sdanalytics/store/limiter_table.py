@@ -86,7 +86,7 @@ class LimiterTable:
         before = state.to_json()
         claims = ClaimsTable(execute)
         result = fn(state, partial(claims.count_in_flight, self._profile))
-        return _Outcome(result, has_changed_state=not state.says(before))
+        return _Outcome(result, has_changed_state=not state.equals_json(before))
 
     def _load(self, execute: Execute) -> LimiterState:
         """Load the state; a new one when none is stored, or that of another version."""

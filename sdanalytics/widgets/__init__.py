@@ -1,10 +1,10 @@
-"""`ReportPicker`: a report by menus, dates and buttons, in a notebook."""
+"""`ReportPicker`: choose, fetch and view a report in a notebook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sdanalytics.errors import NotConfigured
+from sdanalytics.errors import MissingDependency
 
 __all__ = ["ReportPicker"]
 
@@ -14,13 +14,13 @@ else:
     try:
         from sdanalytics.widgets.picker import ReportPicker
     except ModuleNotFoundError as error:
-        _lacking = error.name
+        _missing_package = error.name
 
         class ReportPicker:
-            """Stands in where the widget library, an extra, is not installed."""
+            """A stand-in where the widget library, an optional dependency, is not installed."""
 
             def __init__(self, *arguments: Any, **options: Any) -> None:
-                raise NotConfigured(
-                    f"ReportPicker needs {_lacking}: pip install {_lacking}, "
-                    "or the extra [notebook]"
+                raise MissingDependency(
+                    f"ReportPicker needs the package {_missing_package}: "
+                    f"pip install {_missing_package}, or 'sdanalytics[notebook]'"
                 )

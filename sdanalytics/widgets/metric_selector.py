@@ -1,189 +1,202 @@
-"""The metrics of a report: to search, to tick, or by presets."""
+"""Selection of a report's metrics: by search, by checkboxes, or by presets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 import ipywidgets as ipw
 import traitlets
 
-from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS
+from sdanalytics.analysis.kpi_definitions import KPIS
+from sdanalytics.model.metric_validation import validate_metrics
 from sdanalytics.model.metrics import (
     CATALOGUE,
-    ColumnKind,
-    available_metrics,
     default_metrics,
-    identity_columns,
     sort_by_catalogue,
-    validate_metrics,
 )
 from sdanalytics.widgets.components import close_tree, dropdown, hbox, text_html
+from sdanalytics.widgets.metric_presets import (
+    DEFAULT_PRESET,
+    ReportKind,
+    is_label,
+    metric_presets,
+    selectable_metrics,
+)
 
-USUAL: Final = "the usual"
-_OWN: Final = "own choice"
-_TRAFFIC: Final = ("impressions", "viewImpressions", "clicks", "cost")
-_RESULTS: Final = tuple(name for pair in CONVERSION_METRICS.values() for name in pair)
-_LABELS: Final = (ColumnKind.TEXT, ColumnKind.CATEGORY)
+CUSTOM_PRESET: Final = "custom"
+"""The preset's name when the selection is no preset."""
 
 
 class MetricSelector(ipw.VBox):  # type: ignore[misc]
-    """Ticked metrics of the catalogue, with their meanings.
+    """Checkboxes for the metrics of a report, with their meanings.
 
     Attributes
     ----------
     value : tuple of str
-        What is chosen, in the order of a preset or the catalogue. May be set.
+        The selected metrics, in the order of a preset or the catalogue. May be set.
     search : ipywidgets.Text
-        Leaves those in view that have all its words in their name or meaning.
+        Shows only metrics with all its words in their name or meaning.
     preset : ipywidgets.Dropdown
     count : ipywidgets.HTML
-        How many are chosen, and how many in view.
+        How many metrics are selected, and how many are shown.
     """
 
     value = traitlets.Tuple()
 
     def __init__(self) -> None:
-        self._report: tuple[str, str | None, str] = ("", None, "v2")
-        self._quiet = False
-        self._shown = ipw.Layout(width="auto", margin="0", height="22px")
-        self._hidden = ipw.Layout(display="none")
-        self._boxes = {
-            metric.name: ipw.Checkbox(
-                description=f"{metric.name}: {metric.meaning}",
-                tooltip=metric.meaning,
-                indent=False,
-                layout=self._shown,
-            )
-            for metric in CATALOGUE.values()
-        }
+        self._report: ReportKind | None = None
+        self._is_suspended = False
+        self._visible_layout = ipw.Layout(width="auto", margin="0", height="22px")
+        self._hidden_layout = ipw.Layout(display="none")
+        self._boxes: dict[str, ipw.Checkbox] = {}
+        for name in CATALOGUE:
+            self._boxes[name] = self._create_box(name)
         self.search = ipw.Text(
-            description="Search", placeholder="sales, new-to-brand, 14d, ...",
+            description="Search",
+            placeholder="sales, new-to-brand, 14d, ...",
             tooltip="Words of a metric's name or meaning",
-            layout={"width": "30em"}, style={"description_width": "4.5em"},
-        )  # fmt: skip
-        self.preset = dropdown("Preset", [USUAL], "Metrics that answer a question together")
+            layout={"width": "30em"},
+            style={"description_width": "4.5em"},
+        )
+        self.preset = dropdown("Preset", [DEFAULT_PRESET], "Metrics that belong together")
         self.count = ipw.HTML()
         self._list = ipw.VBox(
             layout={
-                "display": "block", "height": "13em", "overflow": "hidden auto",
-                "border": "1px solid var(--jp-border-color2, #cccccc)", "padding": "2px 6px",
+                "display": "block",
+                "height": "13em",
+                "overflow": "hidden auto",
+                "border": "1px solid var(--jp-border-color2, #cccccc)",
+                "padding": "2px 6px",
             }
-        )  # fmt: skip
-        super().__init__([hbox(self.preset, self.search), self._list, self.count])
+        )
+        top = hbox(self.preset, self.search)
+        super().__init__([top, self._list, self.count])
         self.add_class("sdanalytics-metrics")
-        for box in self._boxes.values():
-            box.observe(self._ticked, "value")
-        self.search.observe(self._filter, "value")
-        self.preset.observe(self._take_preset, "value")
+        self.search.observe(self._on_search, "value")
+        self.preset.observe(self._on_preset, "value")
 
     @property
     def boxes(self) -> tuple[ipw.Checkbox, ...]:
-        """The metrics of the report, to tick."""
+        """The checkboxes of the report's metrics."""
         return tuple(self._list.children)
 
-    def offer(self, record_type: str, segment: str | None, api: str = "v2") -> None:
-        """Offer a version's metrics of a report; what was chosen stays as far as it applies.
+    def set_report(self, record_type: str, segment: str | None, api: str = "v2") -> None:
+        """Offer a report's metrics, and keep the selection as far as the report has it.
 
-        The usual choice stays the usual one; a choice of which nothing is left, too.
+        The default selection becomes the report's default; so does one of which no number is
+        left. An empty selection stays empty.
         """
-        was_usual = self.preset.value == USUAL
-        was_empty = not self.value and bool(self._report[0])
-        self._report = (record_type, segment, api)
-        offered = self._offered()
-        kept = tuple(name for name in self.value if name in offered)
-        amounts = [name for name in kept if CATALOGUE[name].kind not in _LABELS]
-        self._list.children = [self._boxes[name] for name in offered]
-        self._quiet = True
-        self.preset.options = [*self._presets(), _OWN]
-        self._quiet = False
-        keep = was_empty or (amounts and not was_usual)
-        self.value = kept if keep else default_metrics(*self._report)
-        self._show_value()
-        self._filter()
-
-    @traitlets.validate("value")
-    def _check(self, proposal: Any) -> tuple[str, ...]:
-        names: Sequence[object] = proposal["value"]
-        if self._report[0] and names:
-            return validate_metrics(names, *self._report)
-        return tuple(str(name) for name in names)
-
-    @traitlets.observe("value")
-    def _value_changed(self, _: Any) -> None:
-        if not self._quiet:
-            self._show_value()
-
-    def _show_value(self) -> None:
-        """Make boxes, preset and count agree with the value."""
-        self._quiet = True
-        for name, box in self._boxes.items():
-            box.value = name in self.value
-        chosen = set(self.value)
-        self.preset.value = next(
-            (name for name, metrics in self._presets().items() if set(metrics) == chosen), _OWN
-        )
-        self._quiet = False
-        self._tell()
-
-    def _presets(self) -> dict[str, tuple[str, ...]]:
-        """The presets that the report has metrics for, by name."""
-        offered = self._offered()
-        usual = default_metrics(*self._report)
-        labels = [name for name in usual if CATALOGUE[name].kind in _LABELS]
-        parts: dict[str, list[str]] = {
-            "traffic and cost": [name for name in _TRAFFIC if name in offered],
-            "orders and sales": [name for name in (*_TRAFFIC, *_RESULTS) if name in offered],
-            "other products": [name for name in offered if name.endswith("OtherSKU")],
-            "new to brand": [name for name in offered if "newtobrand" in name.lower()],
-            "video": [name for name in offered if name.startswith("video")],
-        }
-        made = {name: sort_by_catalogue([*labels, *part]) for name, part in parts.items() if part}
-        return {USUAL: usual} | made | {"everything": sort_by_catalogue(offered)}
-
-    def _offered(self) -> list[str]:
-        """The metrics of the report, the usual ones first; its identity columns come anyway."""
-        fixed = identity_columns(*self._report[:2])
-        every = dict.fromkeys([*default_metrics(*self._report), *available_metrics(*self._report)])
-        return [name for name in every if name not in fixed]
-
-    def _take_preset(self, change: Any) -> None:
-        chosen = self._presets().get(change["new"])
-        if not self._quiet and chosen is not None:
-            self.value = chosen
-
-    def _ticked(self, change: Any) -> None:
-        if self._quiet:
-            return
-        name = str(change["owner"].description.partition(":")[0])
-        if change["new"]:
-            self.value = sort_by_catalogue([*self.value, name])
+        was_default = self.preset.value == DEFAULT_PRESET
+        was_emptied = self._report is not None and not self.value
+        report = ReportKind(record_type, segment, api)
+        self._report = report
+        selectable = selectable_metrics(report)
+        self._list.children = [self._boxes[name] for name in selectable]
+        with self._suspend_events():
+            self.preset.options = [*metric_presets(report), CUSTOM_PRESET]
+        kept = tuple(name for name in self.value if name in selectable)
+        only_labels = all(map(is_label, kept))
+        if was_emptied or not (only_labels or was_default):
+            self.value = kept
         else:
-            self.value = tuple(n for n in self.value if n != name)
-
-    def _filter(self, _: Any = None) -> None:
-        for name, box in self._boxes.items():
-            box.layout = self._shown if self._is_found(name) else self._hidden
-        self._tell()
-
-    def _is_found(self, name: str) -> bool:
-        text = f"{name} {CATALOGUE[name].meaning}".lower()
-        return all(word in text for word in self.search.value.lower().replace("-", " ").split())
-
-    def _tell(self) -> None:
-        shown = sum(box.layout is self._shown for box in self.boxes)
-        words = f"{len(self.value)} metrics chosen; {shown} of {len(self.boxes)} in view"
-        kpi = KPIS.get(self.search.value.strip().lower())
-        if kpi is not None:
-            words += (
-                f"; {kpi.label} is computed after fetching: the usual metrics have all it needs"
-            )
-        self.count.value = text_html(words)
+            self.value = default_metrics(*report)
+        self._show_value()
+        self._on_search()
 
     def close(self) -> None:
-        """Close it with the metrics that are not in view."""
+        """Close the selector, with the checkboxes that are not shown."""
         for box in self._boxes.values():
             close_tree(box)
-        for layout in (self._shown, self._hidden):
-            layout.close()
+        self._visible_layout.close()
+        self._hidden_layout.close()
         close_tree(self)
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal: Any) -> tuple[str, ...]:
+        names: tuple[object, ...] = proposal["value"]
+        if self._report is not None and names:
+            return validate_metrics(names, *self._report)
+        return tuple(map(str, names))
+
+    @traitlets.observe("value")
+    def _on_value(self, _: Any) -> None:
+        if not self._is_suspended:
+            self._show_value()
+
+    def _on_preset(self, change: Any) -> None:
+        if self._is_suspended or self._report is None:
+            return
+        presets = metric_presets(self._report)
+        name = change["new"]
+        if name in presets:
+            self.value = presets[name]
+
+    def _on_toggle(self, change: Any) -> None:
+        if self._is_suspended:
+            return
+        name, _, _ = change["owner"].description.partition(":")
+        selected = tuple(kept for kept in self.value if kept != name)
+        if change["new"]:
+            selected = sort_by_catalogue([*selected, name])
+        self.value = selected
+
+    def _on_search(self, _: Any = None) -> None:
+        query = self.search.value.lower().replace("-", " ")
+        words = query.split()
+        for name, box in self._boxes.items():
+            text = f"{name} {CATALOGUE[name].meaning}".lower()
+            layout = self._hidden_layout
+            if all(word in text for word in words):
+                layout = self._visible_layout
+            box.layout = layout
+        self._show_count()
+
+    def _create_box(self, name: str) -> ipw.Checkbox:
+        meaning = CATALOGUE[name].meaning
+        box = ipw.Checkbox(
+            description=f"{name}: {meaning}",
+            tooltip=meaning,
+            indent=False,
+            layout=self._visible_layout,
+        )
+        box.observe(self._on_toggle, "value")
+        return box
+
+    def _show_value(self) -> None:
+        """Make checkboxes, preset and count agree with the value."""
+        with self._suspend_events():
+            for name, box in self._boxes.items():
+                box.value = name in self.value
+            self.preset.value = self._matching_preset()
+        self._show_count()
+
+    def _matching_preset(self) -> str:
+        selected = set(self.value)
+        if self._report is not None:
+            for name, metrics in metric_presets(self._report).items():
+                if selected == set(metrics):
+                    return name
+        return CUSTOM_PRESET
+
+    def _show_count(self) -> None:
+        shown = 0
+        for box in self.boxes:
+            shown += box.layout is self._visible_layout
+        total = len(self.boxes)
+        text = f"{len(self.value)} metrics selected; {shown} of {total} shown"
+        searched = self.search.value.strip().lower()
+        if searched in KPIS:
+            label = KPIS[searched].label
+            text += f"; {label} is computed after fetching: the default metrics are all it needs"
+        self.count.value = text_html(text)
+
+    @contextlib.contextmanager
+    def _suspend_events(self) -> Iterator[None]:
+        """Let the widgets change without taking the change for the user's."""
+        self._is_suspended = True
+        try:
+            yield
+        finally:
+            self._is_suspended = False

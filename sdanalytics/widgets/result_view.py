@@ -1,4 +1,4 @@
-"""What was fetched: a table and a plot, chosen from menus."""
+"""The result of a fetch: a figure and a table, chosen from menus."""
 
 from __future__ import annotations
 
@@ -7,259 +7,261 @@ import html
 import io
 import threading
 import warnings
+from collections.abc import Sequence
 from typing import Any, Final
 
 import ipywidgets as ipw
 import pandas as pd
 
 from sdanalytics import plots
-from sdanalytics.analysis.kpi_definitions import (
-    CONVERSION_METRICS,
-    KPIS,
-    is_numeric_measure,
-    metric_unit,
-)
-from sdanalytics.analysis.kpis import summarize
+from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS, is_numeric_measure
+from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.summarize import summarize
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
 from sdanalytics.plots.style import metric_label
 from sdanalytics.widgets.components import alert_html, dropdown, hbox, status_html, text_html
+from sdanalytics.widgets.result_table import create_table
 
-ROWS: Final = 1000
-"""As many rows as the table shows; the frame has them all."""
+MAX_TABLE_ROWS: Final = 1000
+"""Rows that the table shows; the frame has them all."""
+NO_GROUPING: Final = "(all together)"
+"""The option for no grouping: a menu takes None for no selection at all."""
 
-_SIZE: Final = (8.0, 4.6)
-_DPI: Final = 144
-ALL: Final = "(all together)"
-# What a row of a report is called, the best first.
-_NAMES: Final = ("otherAsin", "targetingText", "asin", "adGroupName", "campaignName")
-_FIRST: Final = ("cost", "sales", "orders", "acos", "roas", "impressions", "clicks", "ctr", "cpc")
-_OF_METRICS: Final = ("trend", "top", "calendar", "halo")
-_OF_NAMES: Final = ("top", "efficiency")
-_drawing: Final = threading.Lock()
+PREFERRED_METRICS: Final = (
+    "cost",
+    "sales",
+    "orders",
+    "acos",
+    "roas",
+    "impressions",
+    "clicks",
+    "ctr",
+    "cpc",
+)
+"""Metrics that are offered first."""
+PREFERRED_KEYS: Final = ("otherAsin", "targetingText", "asin", "adGroupName", "campaignName")
+"""Columns that are offered first for grouping: the names of a report's rows."""
+PLOTS_WITH_METRIC: Final = ("trend", "top", "calendar", "halo")
+PLOTS_WITH_GROUP: Final = ("top", "efficiency")
+
+_FIGURE_SIZE: Final = (8.0, 4.6)
+"""Inches."""
+_IMAGE_DPI: Final = 144
+_CSS_PIXELS_PER_INCH: Final = 100
+
+# Warnings filters belong to the process, so that one figure is drawn at a time.
+_drawing_lock: Final = threading.Lock()
 
 
 class ResultView(ipw.VBox):  # type: ignore[misc]
-    """The table and the plot of a frame.
+    """A figure and a table of a frame.
 
     Attributes
     ----------
     plot, plot_metric, plot_by : ipywidgets.Dropdown
-        Which of `sdanalytics.plots`, of what, and whose lines or bars.
+        Which of `sdanalytics.plots`, of which metric, grouped by which column.
     table_of : ipywidgets.Dropdown
-        ``"summary"`` by what the plot is by, or ``"rows"`` as they were fetched.
+        ``"summary"`` by `plot_by`, or ``"rows"`` as they were fetched.
     heading : ipywidgets.HTML
-        Which report it is, and whether it is still what is chosen.
+        Which report is shown, and whether the selection has changed since.
     figure : ipywidgets.HTML
     table : itables.widget.ITable or ipywidgets.HTML
     """
 
     def __init__(self) -> None:
         self._data: pd.DataFrame | None = None
-        self._quiet = False
-        self.plot = dropdown("Plot", [], "Which figure", "14em")
-        self.plot_metric = dropdown("of", [], "Which metric the figure shows", "26em")
-        self.plot_by = dropdown("by", [ALL], "Whose lines, bars, bubbles and rows", "22em")
+        self._is_suspended = False
+        self.plot = dropdown("Plot", [], "The figure", "14em")
+        self.plot_metric = dropdown("of", [], "The metric of the figure", "26em")
+        self.plot_by = dropdown("by", [NO_GROUPING], "What figure and table group by", "22em")
         self.table_of = dropdown("Table", ["summary", "rows"], "What the table shows", "14em")
         self.heading = ipw.HTML()
         self.figure = ipw.HTML(layout={"width": "100%"})
-        self.table = _grid()
-        self._table_note = ipw.HTML()
+        self.table = create_table()
+        self._table_size = ipw.HTML()
         super().__init__(
             [
                 self.heading,
                 hbox(self.plot, self.plot_metric, self.plot_by),
                 self.figure,
-                hbox(self.table_of, self._table_note),
+                hbox(self.table_of, self._table_size),
                 self.table,
             ],
             layout={"display": "none", "border_top": "1px solid var(--jp-border-color2, #cccccc)"},
         )
-        self.plot.observe(self._redraw, "value")
-        self.plot_metric.observe(self._redraw, "value")
-        self.plot_by.observe(self._redraw_all, "value")
-        self.table_of.observe(self._fill, "value")
+        self.plot.observe(self._draw_figure, "value")
+        self.plot_metric.observe(self._draw_figure, "value")
+        self.plot_by.observe(self._draw_all, "value")
+        self.table_of.observe(self._fill_table, "value")
 
     def show(self, data: pd.DataFrame) -> None:
-        """Show a frame; menus keep what applies to it."""
+        """Show a frame; menus keep their selection where it applies."""
         self._data = data
-        self._quiet = True
-        metrics = _metrics_of(data)
-        _offer(self.plot, _plots_of(data, metrics))
-        _offer(self.plot_metric, [(metric_label(name), name) for name in metrics])
-        _offer(self.plot_by, [*_keys_of(data), ALL])
-        self._quiet = False
+        metrics = _drawable_metrics(data)
+        labelled_metrics = [(metric_label(name), name) for name in metrics]
+        self._is_suspended = True
+        _set_options(self.plot, _available_plots(data, metrics))
+        _set_options(self.plot_metric, labelled_metrics)
+        _set_options(self.plot_by, [*_group_columns(data), NO_GROUPING])
+        self._is_suspended = False
         self.layout.display = None
-        self._redraw_all()
+        self._draw_all()
+
+    def set_heading(self, *, is_current: bool) -> None:
+        """Name the report that is shown, and say if the selection has changed since."""
+        if self._data is None:
+            return
+        metadata = frame_metadata(self._data)
+        parts = [
+            report_name(metadata["record_type"], metadata["segment"]),
+            f"{metadata['start']} to {metadata['end']}",
+            f"profile {metadata['profile_id']}",
+        ]
+        if metadata["currency"]:
+            parts.append(metadata["currency"])
+        title = html.escape(", ".join(parts))
+        heading = f"<strong>{title}</strong>"
+        if not is_current:
+            heading += " <em>Selection changed. Press Fetch to update.</em>"
+        self.heading.value = heading
 
     @property
     def _by(self) -> str | None:
-        # No option's value is None: for a menu that means that nothing is selected.
-        return None if self.plot_by.value == ALL else self.plot_by.value
+        column: str = self.plot_by.value
+        return None if column == NO_GROUPING else column
 
-    def head(self, *, is_chosen: bool) -> None:
-        """Say what is shown, and whether it is what the menus say."""
-        if self._data is None:
-            return
-        facts = self._data.attrs["sdanalytics"]
-        report = report_name(facts["record_type"], facts["segment"])
-        parts = [report, f"{facts['start']} to {facts['end']}", f"profile {facts['profile_id']}"]
-        words = html.escape(", ".join([*parts, facts["currency"] or ""]).rstrip(", "))
-        changed = "" if is_chosen else " <em>The choice has changed since: Fetch brings it.</em>"
-        self.heading.value = f"<strong>{words}</strong>{changed}"
+    def _draw_all(self, _: Any = None) -> None:
+        self._draw_figure()
+        self._fill_table()
 
-    def _redraw_all(self, _: Any = None) -> None:
-        self._redraw()
-        self._fill()
-
-    def _redraw(self, _: Any = None) -> None:
-        if self._quiet or self._data is None:
+    def _draw_figure(self, _: Any = None) -> None:
+        if self._is_suspended or self._data is None:
             return
-        if self.plot.value is None:
-            self.figure.value = text_html(
-                "There is no metric that can be drawn: fetch one with numbers"
-            )
+        plot = self.plot.value
+        if plot is None:
+            self.figure.value = text_html("No metric can be drawn: fetch a numeric one")
             return
-        self.plot_metric.disabled = self.plot.value not in _OF_METRICS
-        if self._by is None and self.plot.value in _OF_NAMES:
-            self.figure.value = text_html(f"{self.plot.value} compares names: choose them in 'by'")
+        self.plot_metric.disabled = plot not in PLOTS_WITH_METRIC
+        if self._by is None and plot in PLOTS_WITH_GROUP:
+            self.figure.value = text_html(f"{plot} compares names: choose a column in 'by'")
             return
         try:
-            self.figure.value = self._drawn()
+            self.figure.value = _render_figure(self._data, plot, self._plot_options(plot))
         except SDAnalyticsError as error:
             self.figure.value = alert_html(str(error))
 
-    def _drawn(self) -> str:
-        """The figure as a picture with a text that tells what it shows."""
-        from matplotlib.figure import Figure
-
-        plot, by = self.plot.value, self._by
-        options: dict[str, Any] = {}
-        if not self.plot_metric.disabled:
+    def _plot_options(self, plot: str) -> dict[str, Any]:
+        options = {}
+        if plot in PLOTS_WITH_METRIC:
             options["metric"] = self.plot_metric.value
-        if plot == "trend" or plot in _OF_NAMES:
-            options["by"] = by
-        # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        picture = io.BytesIO()
-        with _drawing, warnings.catch_warnings(record=True) as remarks:
-            warnings.simplefilter("always")
-            getattr(plots, plot)(self._data, ax=figure.subplots(), **options)
-            figure.savefig(picture, format="png", dpi=_DPI)
-        words = ", ".join([plot, *(f"{key} {value}" for key, value in options.items() if value)])
-        notes = "".join(status_html(str(remark.message)) for remark in remarks)
-        content = base64.b64encode(picture.getvalue()).decode()
-        width = round(100 * _SIZE[0])
-        return (
-            f'<img alt="{html.escape(words)}" style="width: {width}px; max-width: 100%" '
-            f'src="data:image/png;base64,{content}">{notes}'
-        )
+        if plot == "trend" or plot in PLOTS_WITH_GROUP:
+            options["by"] = self._by
+        return options
 
-    def _fill(self, _: Any = None) -> None:
-        if self._quiet or self._data is None:
+    def _fill_table(self, _: Any = None) -> None:
+        if self._is_suspended or self._data is None:
             return
         rows = self._data
         if self.table_of.value == "summary":
-            rows = _summary_of(rows, self._by, [name for _, name in self.plot_metric.options])
-        self.table.update_with(_legible(rows.head(ROWS)))
-        cut = f"the first {ROWS:,} of {len(rows):,}" if len(rows) > ROWS else f"{len(rows):,}"
-        self._table_note.value = text_html(f"{cut} rows, {len(rows.columns)} columns")
+            metrics = [name for _, name in self.plot_metric.options]
+            rows = _summary_table(rows, self._by, metrics)
+        self.table.show_rows(rows.head(MAX_TABLE_ROWS))
+        count = len(rows)
+        size = f"{count:,} rows, {len(rows.columns)} columns"
+        if count > MAX_TABLE_ROWS:
+            size = f"the first {MAX_TABLE_ROWS:,} of {size}"
+        self._table_size.value = text_html(size)
 
 
-def _summary_of(data: pd.DataFrame, by: str | None, metrics: list[str]) -> pd.DataFrame:
-    """What is asked most first, the largest first."""
-    table = summarize(data, by)[[*([by] if by else []), *metrics]]
-    return table.sort_values(metrics[:1], ascending=False)
+def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> str:
+    """Draw a figure, and return it as an HTML image with an alternative text."""
+    from matplotlib.figure import Figure
+
+    # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
+    figure = Figure(figsize=_FIGURE_SIZE, layout="constrained")
+    png = io.BytesIO()
+    draw = getattr(plots, plot)
+    with _drawing_lock, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        draw(data, ax=figure.subplots(), **options)
+        figure.savefig(png, format="png", dpi=_IMAGE_DPI)
+    description = [plot]
+    for name, value in options.items():
+        if value:
+            description.append(f"{name} {value}")
+    alternative_text = html.escape(", ".join(description))
+    content = base64.b64encode(png.getvalue()).decode()
+    width = round(_CSS_PIXELS_PER_INCH * _FIGURE_SIZE[0])
+    image = (
+        f'<img alt="{alternative_text}" style="width: {width}px; max-width: 100%" '
+        f'src="data:image/png;base64,{content}">'
+    )
+    for warning in caught:
+        image += status_html(str(warning.message))
+    return image
 
 
-def _plots_of(data: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """The figures that the frame has the columns for."""
-    able = {
-        "trend": bool(metrics),
-        "top": bool(metrics),
-        "efficiency": {"cost", "sales", "orders"} <= set(metrics),
-        "funnel": {"impressions", "clicks"} <= set(metrics),
-        "halo": "otherAsin" in data and bool(metrics),
-        "calendar": bool(metrics),
-    }
-    return [name for name, is_able in able.items() if is_able]
+def _summary_table(data: pd.DataFrame, by: str | None, metrics: list[str]) -> pd.DataFrame:
+    """Return a summary with the metrics in the order of the menu, the largest rows first."""
+    columns = list(metrics)
+    if by is not None:
+        columns.insert(0, by)
+    summary = summarize(data, by)
+    return summary[columns].sort_values(metrics[:1], ascending=False)
 
 
-def _metrics_of(data: pd.DataFrame) -> list[str]:
-    """What can be drawn: the figures most asked for first, then Amazon's own."""
-    with _drawing, warnings.catch_warnings():
+def _available_plots(data: pd.DataFrame, metrics: list[str]) -> list[str]:
+    """Return the figures that the frame has the columns for."""
+    if not metrics:
+        return []
+    available = ["trend", "top"]
+    if {"cost", "sales", "orders"} <= set(metrics):
+        available.append("efficiency")
+    if {"impressions", "clicks"} <= set(metrics):
+        available.append("funnel")
+    if "otherAsin" in data:
+        available.append("halo")
+    available.append("calendar")
+    return available
+
+
+def _drawable_metrics(data: pd.DataFrame) -> list[str]:
+    """Return the metrics that can be drawn: preferred ones, results and KPIs, then Amazon's."""
+    with _drawing_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         summary = summarize(data.head(1))
-    has = [str(n) for n in summary if is_numeric_measure(summary, str(n)) and n not in NON_ADDITIVE]
-    ours = [name for name in (*CONVERSION_METRICS, *KPIS) if name in has]
-    first = [name for name in _FIRST if name in has]
-    return list(dict.fromkeys([*first, *ours, *has]))
+    drawable = []
+    for name in map(str, summary.columns):
+        if is_numeric_measure(summary, name) and name not in NON_ADDITIVE:
+            drawable.append(name)
+    return _move_to_front(drawable, [*PREFERRED_METRICS, *CONVERSION_METRICS, *KPIS])
 
 
-def _keys_of(data: pd.DataFrame) -> list[str]:
-    """What rows can be grouped by: names first."""
-    columns = [str(name) for name in data if name != "date"]
-    labels = [name for name in columns if not is_numeric_measure(data, name)]
-    return list(dict.fromkeys([*(name for name in _NAMES if name in labels), *labels]))
+def _group_columns(data: pd.DataFrame) -> list[str]:
+    """Return the columns that rows can be grouped by, names first."""
+    columns = []
+    for name in map(str, data.columns):
+        if name != "date" and not is_numeric_measure(data, name):
+            columns.append(name)
+    return _move_to_front(columns, PREFERRED_KEYS)
 
 
-def _offer(choice: ipw.Dropdown, options: list[Any]) -> None:
-    """New options; what was chosen stays if it is among them, the first is never a choice."""
-    before, first = choice.value, choice.index == 0
-    choice.options = options
-    values = [option[1] if isinstance(option, tuple) else option for option in options]
-    if values:
-        choice.value = before if before in values and not first else values[0]
+def _move_to_front(names: list[str], preferred: Sequence[str]) -> list[str]:
+    """Return the names, each once, with the preferred ones first in their order."""
+    first = [name for name in preferred if name in names]
+    return list(dict.fromkeys(first + names))
 
 
-def _legible(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows as a table shows them: all numbers of one kind, so that they can be sorted.
-
-    Ids are text, for scripts round numbers of 18 digits; fractions are per cent.
-    """
-    shown = {}
-    for name, values in ((str(name), values) for name, values in rows.items()):
-        if name == "date":
-            shown[name] = values.dt.strftime("%Y-%m-%d")
-        elif not is_numeric_measure(rows, name):
-            shown[name] = values.astype("str").where(values.notna(), "")
-        elif metric_unit(name) == "fraction":
-            shown[f"{name} %"] = 100 * values.astype("float64")
-        else:
-            shown[name] = values.astype("float64")
-    return pd.DataFrame(shown).reset_index(drop=True)
-
-
-def _figures(value: float) -> str:
-    """A number with its thousands set apart, and decimals where it has any."""
-    if value != value:
-        return ""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
-
-
-class _HtmlTable(ipw.HTML):  # type: ignore[misc]
-    """pandas' own table, where there is no library for one that can be sorted."""
-
-    def update_with(self, rows: pd.DataFrame) -> None:
-        table = rows.to_html(index=False, border=0, float_format=_figures, na_rep="")
-        self.value = f'<div style="max-height: 26em; overflow: auto">{table}</div>'
-
-
-def _grid() -> Any:
-    """A table that can be sorted, if itables is installed."""
-    try:
-        from itables.widget import ITable
-    except ImportError:
-        return _HtmlTable()
-
-    class Grid(ITable):
-        def update_with(self, rows: pd.DataFrame) -> None:
-            dates = [place for place, name in enumerate(rows.columns) if name == "date"]
-            unbroken = [{"targets": dates, "className": "dt-nowrap"}]
-            with pd.option_context("display.float_format", _figures):
-                self.update(rows, columnDefs=unbroken, showIndex=False, maxBytes=0)
-
-    return Grid(
-        pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
-    )
+def _set_options(menu: ipw.Dropdown, options: list[Any]) -> None:
+    """Replace a menu's options; a selection other than the first option is kept if offered."""
+    previous, was_first = menu.value, menu.index == 0
+    menu.options = options
+    values = []
+    for option in options:
+        values.append(option[1] if isinstance(option, tuple) else option)
+    if not values:
+        return
+    is_kept = previous in values and not was_first
+    menu.value = previous if is_kept else values[0]

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, ReportRequest
+from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
 from sdanalytics.errors import ApiError, ReportFailed
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.model.partition import Partition
@@ -50,11 +51,12 @@ class ProtocolV2:
         oldest: date,
         memory: LimiterStateStore | None,
     ) -> None:
-        self._client = client.within(deadline, memory)
+        self._session = open_session(client, deadline, memory)
+        self._service = ReportingV2(self._session)
 
     def create_delay(self) -> float:
         """Seconds to wait before the next report is asked for; 0: now."""
-        return self._client.create_delay()
+        return self._session.create_delay()
 
     def batch(self, needs: Mapping[Partition, Sequence[str]]) -> list[ReportBatch]:
         """One report for each slice, newest first."""
@@ -70,7 +72,7 @@ class ProtocolV2:
             tactic=partition.tactic,
             segment=partition.segment,
         )
-        return self._client.request_report(partition.record_type, request).reportId
+        return self._service.create(partition.record_type, request).reportId
 
     def is_ready(self, report_id: str) -> bool:
         """Whether a report can be downloaded.
@@ -80,7 +82,7 @@ class ProtocolV2:
         ReportFailed
             When the service could not build it.
         """
-        report = self._client.get_report_status(report_id)
+        report = self._service.get(report_id)
         status = report.status.upper()
         if status in _FAILED:
             raise ReportFailed(
@@ -101,14 +103,14 @@ class ProtocolV2:
 
     def download(self, report_id: str) -> bytes:
         """The payload of a report that is ready."""
-        return self._client.download_report(report_id)
+        return self._service.download(report_id)
 
     def split_payload(
         self, order: ReportBatch, columns: Sequence[str], payload: bytes
     ) -> dict[Partition, pa.Table]:
         """The one slice that a payload holds."""
         [partition] = order.partitions
-        return {partition: read_payload(payload, columns, self._client.largest_report)}
+        return {partition: read_payload(payload, columns, self._session.max_report_bytes)}
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Version 2 builds what it was asked for."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
 from sdanalytics.errors import (
     ApiError,
@@ -120,8 +120,8 @@ class ProtocolV3:
         oldest: date,
         memory: LimiterStateStore | None,
     ) -> None:
-        self._client = client.within(deadline, memory)
-        self._service = ReportingV3(self._client)
+        self._session = open_session(client, deadline, memory)
+        self._service = ReportingV3(self._session)
         self._store = store
         self._oldest = oldest
         self._are_listed = False
@@ -144,7 +144,7 @@ class ProtocolV3:
 
     def create_delay(self) -> float:
         """Seconds to wait before the next report is asked for; 0: now."""
-        return self._client.create_delay()
+        return self._session.create_delay()
 
     def create(self, order: ReportBatch) -> str:
         """Ask for a report; its id, or that of the same report that is being built already."""
@@ -173,7 +173,7 @@ class ProtocolV3:
         report = self._service.get(report_id)
         status = report["status"].upper()
         if status in _FAILED:
-            reason = self._client.clean(str(report.get("failureReason") or "it gives no reason"))
+            reason = self._session.redact(str(report.get("failureReason") or "it gives no reason"))
             raise ReportFailed(
                 f"the service could not build report {report_id}: {reason}. Call again to ask anew",
                 report_id=report_id,
@@ -203,7 +203,7 @@ class ProtocolV3:
         if report["status"].upper() != "COMPLETED":
             raise NotReady(f"report {report_id} is not ready after all", report_id=report_id)
         link = report.get("url")
-        payload = self._client.from_storage(str(link), report_id) if link else None
+        payload = self._session.download_url(str(link), report_id) if link else None
         return DownloadedReport(payload, str(report.get("startDate")), str(report.get("endDate")))
 
     def split_payload(
@@ -218,7 +218,7 @@ class ProtocolV3:
         empty = arrow_schema(columns).empty_table()
         rows = arrow_schema(["date", *columns]).empty_table()
         if payload.body is not None:
-            largest = self._client.largest_report
+            largest = self._session.max_report_bytes
             rows = _spelled(read_payload(payload.body, ["date", *columns], largest, names))
         parts = self._parts(rows, payload)
         partitions = [*_unknowns(order.partitions), *order.partitions]
@@ -231,7 +231,7 @@ class ProtocolV3:
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Have the service build a report no longer."""
-        ReportingV3(self._client.within(deadline)).delete(report_id)
+        ReportingV3(self._session.bind(deadline)).delete(report_id)
         return True
 
     @staticmethod
@@ -270,7 +270,7 @@ class ProtocolV3:
 
     def _tactics(self, campaigns: np.ndarray[Any, Any]) -> list[str]:
         """The tactic of each of these campaigns; the list is fetched when one is not known."""
-        whose = self._client.source, self._client.profile_id
+        whose = self._session.key
         known = self._store.campaign_tactics(*whose)
         wanted = set(campaigns.tolist()) - {_NOBODYS}
         if not self._are_listed and not wanted <= set(known):

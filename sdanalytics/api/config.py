@@ -1,0 +1,170 @@
+"""The settings of a client, validated."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from sdanalytics._core.clock import Clock
+from sdanalytics._core.redact import redact
+from sdanalytics._core.suggest import validate_choice
+from sdanalytics.api.download_hosts import validate_hosts
+from sdanalytics.api.hosts import REGIONS, choose_api, choose_create_rate, name_source
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.literals import Api, Region
+from sdanalytics.model.metrics import API_VERSIONS
+from sdanalytics.model.partition import ProfileKey
+
+MAX_PROFILE_ID_DIGITS: Final = 19
+"""Digits of the longest 64-bit integer."""
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """The settings of a client; none of them is a secret.
+
+    Attributes
+    ----------
+    profile_id : int
+    region : {"NA", "EU", "FE"}
+    base_url, token_url : str
+        The API, and Login with Amazon.
+    api : {"v2", "v3"}
+    create_rate : float or None
+        The most creates per second; None: as many as the service takes.
+    storage_hosts : tuple of str
+        Hosts that payloads may be downloaded from, besides S3's and the service's own.
+    max_report_bytes : int
+        Bytes of a report, as it is downloaded and as text.
+    clock : Clock
+    """
+
+    profile_id: int
+    region: Region
+    base_url: str
+    token_url: str
+    api: Api
+    create_rate: float | None
+    storage_hosts: tuple[str, ...]
+    max_report_bytes: int
+    clock: Clock
+
+    @classmethod
+    def from_settings(
+        cls,
+        profile_id: object,
+        *,
+        region: object,
+        base_url: str | None,
+        token_url: str | None,
+        api: object,
+        create_rate: float | None,
+        storage_hosts: str | Sequence[str],
+        largest_report: int,
+        clock: Clock | None,
+    ) -> ClientConfig:
+        """Validate the parameters of `Client`, and choose what they leave open.
+
+        Raises
+        ------
+        InvalidRequest
+            Naming the parameter that is wrong.
+        """
+        valid_region = _validate_region(region)
+        region_hosts = REGIONS[valid_region]
+        api_url = _validate_url("base_url", base_url or region_hosts.api_url)
+        return cls(
+            profile_id=validate_profile_id(profile_id),
+            region=valid_region,
+            base_url=api_url,
+            token_url=_validate_url("token_url", token_url or region_hosts.token_url),
+            api=_validate_api(api, api_url),
+            create_rate=_validate_create_rate(create_rate, api_url),
+            storage_hosts=validate_hosts(storage_hosts),
+            max_report_bytes=_validate_size("largest_report", largest_report),
+            clock=clock or Clock(),
+        )
+
+    @property
+    def source(self) -> str:
+        """The region, or host:port of a custom `base_url`."""
+        return name_source(self.base_url)
+
+    @property
+    def key(self) -> ProfileKey:
+        """The key of the profile, as it is stored."""
+        return ProfileKey(self.source, str(self.profile_id))
+
+    def for_profile(self, profile_id: int | str) -> ClientConfig:
+        """Return the same settings for another profile."""
+        return replace(self, profile_id=validate_profile_id(profile_id))
+
+
+def validate_profile_id(profile_id: object) -> int:
+    """Return a profile id as a number.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is neither a whole number nor the text of one.
+    """
+    digits = str(profile_id).strip()
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= MAX_PROFILE_ID_DIGITS
+    if not is_number:
+        raise InvalidRequest(
+            "profile_id must be the number of a profile, such as 1842030415361601, got "
+            f"{redact(repr(profile_id))}; Client.profiles() lists them"
+        )
+    return int(digits)
+
+
+def _validate_region(region: object) -> Region:
+    name = region.upper() if isinstance(region, str) else region
+    return validate_choice("region", name, tuple(REGIONS))
+
+
+def _validate_api(api: object, base_url: str) -> Api:
+    if api is None:
+        return choose_api(base_url)
+    return validate_choice("api", api, API_VERSIONS)
+
+
+def _validate_create_rate(rate: float | None, base_url: str) -> float | None:
+    if rate is None:
+        return choose_create_rate(base_url)
+    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if not is_number or not 0 < rate < math.inf:
+        raise InvalidRequest(
+            f"create_rate must be a positive number of reports per second, got {rate!r}"
+        )
+    return float(rate)
+
+
+def _validate_size(name: str, size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        raise InvalidRequest(f"{name} must be a positive whole number of bytes, got {size!r}")
+    return size
+
+
+def _validate_url(name: str, url: str) -> str:
+    text = str(url)
+    if not _is_service_url(text):
+        raise InvalidRequest(
+            f"{name} must be a URL such as 'http://localhost:8080', got {redact(repr(url))}"
+        )
+    return text.rstrip("/")
+
+
+def _is_service_url(text: str) -> bool:
+    """Return whether a text is an http(s) URL without a login or a query."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(text)
+        has_extras = bool(parts.query or parts.username or parts.password)
+        # Reading a port that is not a number raises ValueError.
+        has_host = bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("http", "https") and has_host and not has_extras
+    return False

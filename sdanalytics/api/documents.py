@@ -1,0 +1,47 @@
+"""Checks and conversions of values in the service's JSON documents."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from sdanalytics._core.redact import redact
+from sdanalytics._core.suggest import has_lone_surrogate
+from sdanalytics.errors import ApiError, InvalidRequest
+
+
+def is_valid_text(value: object) -> bool:
+    """Return whether a value is text that can be written: without half of a surrogate pair."""
+    return isinstance(value, str) and not has_lone_surrogate(value)
+
+
+def is_integer(value: object) -> bool:
+    """Return whether a value is an integer; a boolean is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def text_or_none(value: object) -> str | None:
+    """Convert a value to text; None stays None."""
+    return None if value is None else str(value)
+
+
+def quote_path_segment(report_id: str) -> str:
+    """Quote a report id for use in a path.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is not a non-empty text.
+    """
+    if not isinstance(report_id, str) or not report_id:
+        raise InvalidRequest(f"report_id must be the id of a report, got {report_id!r}")
+    return quote(report_id, safe="")
+
+
+def report_mismatch_error(operation: str, requested: str, received: str) -> ApiError:
+    """Return the error of a response that describes another report than the requested one."""
+    return ApiError(
+        f"{operation}: the response is about report {redact(received)[:100]}, not {requested}: a "
+        "proxy mixes up responses, or connections are shared. Call again",
+        operation=operation,
+        status=200,
+    )

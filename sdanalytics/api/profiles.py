@@ -1,0 +1,71 @@
+"""The profiles that a login can access."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from sdanalytics.api.documents import text_or_none
+from sdanalytics.api.session import ApiRequest, ApiSession
+from sdanalytics.model.profile import account_info
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PROFILE_ID: Final = re.compile("[0-9]{1,18}")
+_PROFILE_FIELDS: Final = ("countryCode", "currencyCode", "timezone")
+_ACCOUNT_FIELDS: Final = ("type", "name", "id", "marketplaceStringId")
+_DTYPES: Final = {
+    "profileId": "Int64",
+    "countryCode": "str",
+    "currencyCode": "str",
+    "timezone": "str",
+    "accountType": "str",
+    "accountName": "str",
+    "accountId": "str",
+    "marketplaceStringId": "str",
+}
+"""The columns of `Client.profiles`: the id, `_PROFILE_FIELDS`, `_ACCOUNT_FIELDS`."""
+
+
+def list_profiles(session: ApiSession) -> list[dict[str, Any]]:
+    """List the profiles as the service describes them: ``GET /v2/profiles``.
+
+    Raises
+    ------
+    ApiError
+        Also when the response is not a list of profiles.
+    """
+    request = ApiRequest("profiles", "GET", "/v2/profiles", needs_profile_scope=False)
+    response = session.send(request)
+    documents = response.json()
+    if response.status != 200 or not isinstance(documents, list):
+        raise session.error_for(response, request.operation)
+    profiles = []
+    for document in documents:
+        if _is_profile(document):
+            profiles.append(document | {"profileId": int(document["profileId"])})
+    if documents and not profiles:
+        raise session.error_for(response, request.operation)
+    return profiles
+
+
+def profiles_frame(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Build the frame of `Client.profiles` from the service's list of profiles."""
+    # Loaded on use: the API alone needs neither pandas nor numpy.
+    from sdanalytics.model.frames import frame_from_records
+
+    records = []
+    for document in documents:
+        account = account_info(document)
+        values = [document.get(name) for name in _PROFILE_FIELDS]
+        values += [account.get(name) for name in _ACCOUNT_FIELDS]
+        records.append([document["profileId"], *map(text_or_none, values)])
+    return frame_from_records(records, _DTYPES)
+
+
+def _is_profile(document: object) -> bool:
+    if not isinstance(document, dict):
+        return False
+    return _PROFILE_ID.fullmatch(str(document.get("profileId"))) is not None

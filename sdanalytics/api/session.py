@@ -1,0 +1,310 @@
+"""The session: how requests of one profile reach the service.
+
+Layers of a request: `send` -> `_send_authorized` (one token) -> `send_with_retry` (rate limit,
+retries) -> `Transport.send` (one HTTP request).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
+from sdanalytics._core.redact import redact
+from sdanalytics.api.auth import Credentials, TokenProvider
+from sdanalytics.api.config import ClientConfig
+from sdanalytics.api.download_hosts import rejection_reason
+from sdanalytics.api.error_mapping import storage_error_text, to_exception
+from sdanalytics.api.rate_limit import RateLimiter
+from sdanalytics.api.retry import rate_limited_error, send_with_retry
+from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
+from sdanalytics.errors import ApiError, ConnectionFailed, DownloadFailed
+from sdanalytics.model.partition import ProfileKey
+
+logger = logging.getLogger("sdanalytics")
+
+OPERATION_TIMEOUT: Final = 300.0
+"""Seconds that one operation may take outside of a fetch, its retries included."""
+OPERATION_MAX_THROTTLES: Final = 5
+"""How many 429 one operation waits out outside of a fetch."""
+STORAGE_MAX_ATTEMPTS: Final = 2
+"""How often one URL of storage is tried: it is valid for 30 seconds."""
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """One request to the API.
+
+    Attributes
+    ----------
+    operation : str
+        Its name in errors and logs.
+    method, path : str
+    body : mapping, optional
+        Sent as JSON.
+    content_type : str
+        The type of the body.
+    needs_profile_scope : bool
+        Whether it is about the client's profile.
+    idempotent : bool
+        Whether a create may be sent again when it is unknown if the first one arrived.
+    """
+
+    operation: str
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    content_type: str = "application/json"
+    needs_profile_scope: bool = True
+    idempotent: bool = False
+
+    @property
+    def is_create(self) -> bool:
+        """Whether it creates a report."""
+        return self.method == "POST"
+
+
+class Login:
+    """The connections, the token and the limits per profile, shared by all clients of a login.
+
+    Attributes
+    ----------
+    client_id : str
+    transport : Transport
+    tokens : TokenProvider
+    """
+
+    def __init__(self, credentials: Credentials, config: ClientConfig) -> None:
+        self.client_id = credentials.client_id
+        self.transport = Transport()
+        self.tokens = TokenProvider(credentials, config.token_url, self.transport, config.clock)
+        self._limiter_states: dict[int, LimiterStateStore] = {}
+
+    def limiter_state(self, profile_id: int) -> LimiterStateStore:
+        """Return what is known of the limits of a profile, outside of a fetch."""
+        return self._limiter_states.setdefault(profile_id, InMemoryLimiterState())
+
+
+class ApiSession:
+    """Sends the requests of one profile, and downloads its reports.
+
+    Parameters
+    ----------
+    config : ClientConfig
+    login : Login
+    deadline : Deadline, optional
+        The deadline of all its requests; by default each operation has its own.
+    limiter : RateLimiter, optional
+        By default one that the clients of the login share.
+
+    Attributes
+    ----------
+    config : ClientConfig
+    key : ProfileKey
+        The profile, as it is stored.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        login: Login,
+        deadline: Deadline | None = None,
+        limiter: RateLimiter | None = None,
+    ) -> None:
+        self.config = config
+        self.key: ProfileKey = config.key
+        self._login = login
+        self._deadline = deadline
+        self._limiter = limiter or self._make_limiter(login.limiter_state(config.profile_id))
+
+    @property
+    def max_report_bytes(self) -> int:
+        """Bytes of a report, as it is downloaded and as text."""
+        return self.config.max_report_bytes
+
+    def for_profile(self, profile_id: int | str) -> ApiSession:
+        """Return a session for another profile of the same login; it shares the token."""
+        return ApiSession(self.config.for_profile(profile_id), self._login, self._deadline)
+
+    def bind(
+        self, deadline: Deadline, limiter_state: LimiterStateStore | None = None
+    ) -> ApiSession:
+        """Return this session for one call: all requests end with its deadline.
+
+        Creates are not sent again on 429, so that they hold up no worker: `create_delay` says
+        when to try.
+
+        Parameters
+        ----------
+        deadline : Deadline
+        limiter_state : LimiterStateStore, optional
+            The state of the rate limiter; by default this session's.
+        """
+        limiter = self._limiter
+        if limiter_state is not None:
+            limiter = self._make_limiter(limiter_state)
+        return ApiSession(self.config, self._login, deadline, limiter)
+
+    def create_delay(self) -> float:
+        """Return the seconds to wait before the next create; 0: none.
+
+        Raises
+        ------
+        RateLimited
+            When the service has said, to any caller, to wait beyond the deadline.
+        """
+        delay = self._limiter.create_delay()
+        deadline = self._operation_deadline()
+        if delay >= deadline.remaining > 0 and self._limiter.is_throttled():
+            raise rate_limited_error()
+        return delay
+
+    def send(self, request: ApiRequest) -> Response:
+        """Send a request, and retry it where that is safe.
+
+        Returns
+        -------
+        Response
+            With a status below 400.
+
+        Raises
+        ------
+        ApiError
+            For any other response.
+        """
+        deadline = self._operation_deadline()
+        tokens = self._login.tokens
+        token = tokens.token(deadline)
+        response = self._send_authorized(request, token, deadline)
+        if response.status == 401:
+            fresh_token = tokens.refresh(after=token, deadline=deadline)
+            if fresh_token is not None:
+                message = "%s: 401, retrying once with a fresh token"
+                self._limiter.events.log("401", message, request.operation)
+                response = self._send_authorized(request, fresh_token, deadline)
+        if response.status >= 400:
+            raise self.error_for(response, request.operation)
+        return response
+
+    def download_url(self, url: str, report_id: str) -> bytes:
+        """Download a payload from storage, if its host is allowed.
+
+        Raises
+        ------
+        DownloadFailed
+            When storage refuses the URL or cannot be reached, or its host is not allowed.
+        """
+        reason = rejection_reason(url, self.config.base_url, self.config.storage_hosts)
+        if reason is not None:
+            raise DownloadFailed(
+                f"report {report_id}: {reason}; nothing was downloaded", report_id=report_id
+            )
+        try:
+            response = self._get_from_storage(url, report_id)
+        except ConnectionFailed as error:
+            raise DownloadFailed(f"report {report_id}: {error}", report_id=report_id) from None
+        if response.status == 200:
+            return response.body
+        raise DownloadFailed(
+            f"report {report_id}: storage answered {response.status} "
+            f"({storage_error_text(response)}). Call again: a new URL, or a new report, will be "
+            "requested",
+            report_id=report_id,
+            is_refused=400 <= response.status < 500,
+        )
+
+    def error_for(self, response: Response, operation: str, advice: str | None = None) -> ApiError:
+        """Build the error of a response, without the secrets of this login."""
+        return to_exception(response, operation, self._login.tokens.secrets, advice=advice)
+
+    def redact(self, text: str) -> str:
+        """Remove the secrets of this login from a text of the service."""
+        return redact(text, self._login.tokens.secrets)
+
+    def _make_limiter(self, limiter_state: LimiterStateStore) -> RateLimiter:
+        return RateLimiter(self.config.clock, limiter_state, self.config.create_rate)
+
+    def _operation_deadline(self) -> Deadline:
+        """Return the deadline that the session is bound to, or one for a single operation."""
+        return self._deadline or Deadline(self.config.clock, OPERATION_TIMEOUT)
+
+    def _send_authorized(self, request: ApiRequest, token: str, deadline: Deadline) -> Response:
+        url = self.config.base_url + request.path
+        headers = self._headers(request, token)
+        body = None if request.body is None else json.dumps(request.body).encode()
+        transport = self._login.transport
+
+        def send() -> Response:
+            started = time.perf_counter()
+            limit = deadline
+            if request.is_create:
+                # The id of a created report is read even if the call has ended meanwhile.
+                limit = Deadline(self.config.clock, READ_TIMEOUT)
+            response = transport.send(request.method, url, limit, headers=headers, data=body)
+            logger.debug(
+                "%s: %s %s: %d in %.0f ms",
+                request.operation,
+                request.method,
+                request.path,
+                response.status,
+                _milliseconds_since(started),
+            )
+            return response
+
+        return send_with_retry(
+            send,
+            request.operation,
+            deadline=deadline,
+            limiter=self._limiter,
+            is_create=request.is_create,
+            non_idempotent=request.is_create and not request.idempotent,
+            max_throttles=self._max_throttles(request),
+        )
+
+    def _headers(self, request: ApiRequest, token: str) -> dict[str, str]:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Amazon-Advertising-API-ClientId": self._login.client_id,
+        }
+        if request.needs_profile_scope:
+            headers["Amazon-Advertising-API-Scope"] = self.key.profile_id
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        return headers
+
+    def _max_throttles(self, request: ApiRequest) -> int | None:
+        """Return how many 429 are waited out; within a call, a create never waits."""
+        if self._deadline is None:
+            return OPERATION_MAX_THROTTLES
+        return 1 if request.is_create else None
+
+    def _get_from_storage(self, url: str, report_id: str) -> Response:
+        deadline = self._operation_deadline()
+        transport = self._login.transport
+
+        def send() -> Response:
+            started = time.perf_counter()
+            response = transport.download(url, deadline, self.max_report_bytes)
+            logger.debug(
+                "storage: report %s: %d, %d bytes in %.0f ms",
+                report_id,
+                response.status,
+                len(response.body),
+                _milliseconds_since(started),
+            )
+            return response
+
+        # Storage is another host: the limits of the API do not apply to it.
+        limiter = RateLimiter(self.config.clock, InMemoryLimiterState(), None)
+        return send_with_retry(
+            send, "storage", deadline=deadline, limiter=limiter, max_attempts=STORAGE_MAX_ATTEMPTS
+        )
+
+
+def _milliseconds_since(started: float) -> float:
+    return 1000 * (time.perf_counter() - started)

@@ -1,0 +1,111 @@
+"""The catalogue as a frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sdanalytics._core.suggest import validate_choice
+from sdanalytics.model.literals import Api, RecordType, Segment
+from sdanalytics.model.metric_validation import validate_segment
+from sdanalytics.model.metrics import (
+    CATALOGUE,
+    MATCHED_TARGET,
+    RECORD_TYPES,
+    REPORT_NAMES,
+    Metric,
+    reports_with,
+    segmented_record_types,
+    validate_api,
+)
+from sdanalytics.model.partition import report_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DTYPES: Final = {
+    "metric": "str",
+    "v3_name": "str",
+    "dtype": "str",
+    "unit": "str",
+    "meaning": "str",
+    "is_summable": "bool",
+    "v2": "bool",
+    "v3": "bool",
+    "reports": "str",
+}
+
+
+def list_metrics(
+    record_type: RecordType | None = None,
+    segment: Segment | None = None,
+    api: Api | None = None,
+) -> pd.DataFrame:
+    """Return the catalogue as a frame, to be searched.
+
+    Parameters
+    ----------
+    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}, optional
+        Metrics of this report only; None: of any.
+    segment : {"matchedTarget"}, optional
+        Metrics of reports by matched target only.
+    api : {"v2", "v3"}, optional
+        Metrics that this version has only; None: that either has.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per metric, in the catalogue's order: `metric`, its name in requests and frames,
+        whatever the version; `v3_name`, Amazon's in version 3 (missing if that version does not
+        have it); `dtype` of the column; `unit`; `meaning` (all str); `is_summable`, whether
+        rows can be added; `v2` and `v3`, whether that version has it in such a report (all
+        bool); `reports` (str), all that have it, in version `api` or in either, separated by
+        commas.
+
+    Raises
+    ------
+    InvalidRequest
+        When a parameter is none of the above, or the report has no segments.
+
+    Examples
+    --------
+    >>> import sdanalytics as sda
+    >>> m = sda.list_metrics("campaigns", api="v3")
+    >>> m[m["meaning"].str.contains("new to")]["metric"].tolist()[:2]
+    ['attributedOrdersNewToBrand14d', 'attributedSalesNewToBrand14d']
+    """
+    from sdanalytics.model.frames import frame_from_records
+
+    requested = _requested_reports(record_type, segment)
+    api = validate_api(api)
+    records = []
+    for metric in CATALOGUE.values():
+        if requested & metric.available_in(api):
+            records.append(_describe_metric(metric, requested, api))
+    return frame_from_records(records, _DTYPES)
+
+
+def _requested_reports(record_type: object, segment: object) -> set[str]:
+    """Return the reports of a record type and segment, either of which may be None."""
+    if record_type is not None:
+        known_type = validate_choice("record_type", record_type, RECORD_TYPES)
+        known_segment = validate_segment(segment, known_type)
+        return {report_name(known_type, known_segment)}
+    if segment is None:
+        return set(REPORT_NAMES)
+    name = validate_choice("segment", segment, (MATCHED_TARGET,))
+    return {report_name(known_type, name) for known_type in segmented_record_types()}
+
+
+def _describe_metric(metric: Metric, requested: set[str], api: str | None) -> tuple[object, ...]:
+    """Return the values of a row, in the order of `_DTYPES`."""
+    return (
+        metric.name,
+        metric.v3_name,
+        metric.kind.dtype,
+        metric.unit,
+        metric.meaning,
+        metric.is_summable,
+        bool(requested & metric.reports),
+        bool(requested & metric.v3_reports),
+        ", ".join(reports_with(metric, api)),
+    )

@@ -1,0 +1,99 @@
+"""The selection of the picker as Python: the call that gives the same frame."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from sdanalytics.api.client import Client
+from sdanalytics.model.metrics import TACTICS, default_metrics
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.cache import ReportCache
+
+CacheOption = ReportCache | str | os.PathLike[str] | Literal[False] | None
+"""The parameter `cache` of `fetch_report`."""
+MAX_LINE_LENGTH: Final = 88
+"""Characters of a line, unless a single argument is longer."""
+
+_INDENT: Final = "    "
+
+
+def fetch_report_code(query: ReportQuery, api: str, client: str | None, cache: str | None) -> str:
+    """Return Python code that fetches a report, without arguments that have their default.
+
+    Parameters
+    ----------
+    query : ReportQuery
+    api : {"v2", "v3"}
+        The version whose default metrics are left out.
+    client, cache : str or None
+        See `client_expression` and `cache_expression`.
+    """
+    arguments = [
+        json.dumps(query.record_type),
+        json.dumps(str(query.start)),
+        json.dumps(str(query.end)),
+    ]
+    default = default_metrics(query.record_type, query.segment, api)
+    if query.metrics != default:
+        arguments += _metrics_argument(query.metrics)
+    if query.tactics != TACTICS:
+        (tactic,) = query.tactics
+        arguments.append(f"tactic={json.dumps(tactic)}")
+    if query.segment is not None:
+        arguments.append(f"segment={json.dumps(query.segment)}")
+    if client is not None:
+        arguments.append(f"client={client}")
+    if cache is not None:
+        arguments.append(f"cache={cache}")
+    call = _format_call("df = sda.fetch_report(", arguments)
+    return f"import sdanalytics as sda\n{call}"
+
+
+def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str | None:
+    """Return Python for a client of the profile, called `client` if the user passed one.
+
+    None means the default of `fetch_report`, a client from the environment.
+    """
+    name = "client" if is_given else "sda.Client.from_env()"
+    if profile_id != str(client.profile_id):
+        return f"{name}.for_profile({profile_id})"
+    return name if is_given else None
+
+
+def cache_expression(cache: CacheOption) -> str | None:
+    """Return Python for the cache; None means the default place."""
+    if cache is None:
+        return None
+    if cache is False:
+        return "False"
+    if isinstance(cache, ReportCache):
+        return repr(cache.url)
+    return repr(os.fspath(cache))
+
+
+def _metrics_argument(metrics: Sequence[str]) -> list[str]:
+    """Return the argument in fragments between which a line may be broken."""
+    fragments = [json.dumps(name) for name in metrics]
+    fragments[0] = f"metrics=[{fragments[0]}"
+    fragments[-1] += "]"
+    return fragments
+
+
+def _format_call(opening: str, arguments: Sequence[str]) -> str:
+    """Return a call, wrapped between arguments."""
+    fragments = [f"{argument}," for argument in arguments[:-1]]
+    fragments.append(f"{arguments[-1]})")
+    lines = []
+    line = opening
+    for fragment in fragments:
+        separator = " " if line.endswith(",") else ""
+        extended = line + separator + fragment
+        if len(extended) > MAX_LINE_LENGTH:
+            lines.append(line)
+            extended = _INDENT + fragment
+        line = extended
+    lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,230 @@
+"""The picker without widgets: from a selection to a query, a plan, a job and code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from sdanalytics._core.deadline import Deadline
+from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.profiles import list_profiles
+from sdanalytics.errors import InvalidRequest, SDAnalyticsError
+from sdanalytics.fetch.entry_points import plan_report, submit_report
+from sdanalytics.fetch.fetch_run import validate_cache, validate_client
+from sdanalytics.fetch.job import ReportJob
+from sdanalytics.model.profile import Profile
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.widgets.code_generation import (
+    CacheOption,
+    cache_expression,
+    client_expression,
+    fetch_report_code,
+)
+from sdanalytics.widgets.messages import availability_text
+
+MAX_SELECTED_DAYS: Final = 366
+"""Days of a selection."""
+PROFILES_TIMEOUT: Final = 5.0
+"""Seconds to list the profiles; after that the picker opens without them."""
+
+
+@dataclass(frozen=True)
+class PickerSelection:
+    """The values of the menus, which need not make sense together.
+
+    Attributes
+    ----------
+    profile_id, record_type : str
+    tactic, segment : str or None
+        None: both tactics, no segment.
+    start, end : datetime.date or None
+        Inclusive; None while a day is being typed.
+    metrics : tuple of str
+    """
+
+    profile_id: str
+    record_type: str
+    tactic: str | None
+    segment: str | None
+    start: date | None
+    end: date | None
+    metrics: tuple[str, ...]
+
+
+class PickerModel:
+    """The profiles of a login, and the actions on a selection.
+
+    Parameters
+    ----------
+    client : Client or None
+        None: `Client.from_env()`.
+    cache : ReportCache, path, None or False
+        As in `fetch_report`.
+
+    Attributes
+    ----------
+    api : {"v2", "v3"}
+        The version of the reporting API.
+    profile_options : list of tuple of str
+        Title and id of the profiles to choose from.
+    default_profile_id : str
+    notice : str
+        A problem with the profiles to show to the user, or nothing.
+
+    Raises
+    ------
+    NotConfigured
+        Without a client, and without the environment variables for one.
+    """
+
+    def __init__(self, client: Client | None, cache: CacheOption) -> None:
+        validate_client(client)
+        validate_cache(cache)
+        self._is_client_given = client is not None
+        self._client = client or Client.from_env()
+        self._cache = cache
+        self.api = self._client.api
+        self._profiles, self.notice = _load_profiles(self._client)
+        own_id = str(self._client.profile_id)
+        self.profile_options = _profile_options(self._profiles) or [(own_id, own_id)]
+        self.default_profile_id = own_id
+        if self._profiles and own_id not in self._profiles:
+            self.default_profile_id = next(iter(self._profiles))
+            self.notice = (
+                f"profile {own_id} is not among those of this login: the first one is selected"
+            )
+
+    def today(self, profile_id: str) -> date:
+        """Return the date where the profile is."""
+        now = self._client.clock.now()
+        return now.astimezone(self._profile(profile_id).zone).date()
+
+    def build_query(self, selection: PickerSelection) -> ReportQuery:
+        """Return the query of a selection.
+
+        Raises
+        ------
+        InvalidRequest
+            When it makes no sense: no metric, the last day before the first or in the future.
+        """
+        if not selection.metrics:
+            raise InvalidRequest("no metric is selected: tick some, or choose a preset")
+        start, end = _validate_range(selection.start, selection.end)
+        query = ReportQuery.parse(
+            selection.record_type,
+            start,
+            end,
+            metrics=selection.metrics,
+            tactic=selection.tactic,
+            segment=selection.segment,
+            api=self.api,
+        )
+        today = self.today(selection.profile_id)
+        timezone = self._profile(selection.profile_id).timezone
+        query.ensure_not_future(today, f"in {timezone}")
+        return query
+
+    def describe_availability(self, selection: PickerSelection) -> str:
+        """Return how many days are selected, and where they would come from."""
+        query = self.build_query(selection)
+        count = len(query.days)
+        noun = "day" if count == 1 else "days"
+        timezone = self._profile(selection.profile_id).timezone
+        days = f"{count} {noun} ({timezone})"
+        if self._cache is False:
+            return f"{days}; nothing is stored (cache=False)"
+        if selection.profile_id not in self._profiles:
+            # Planning would look for the profile at the service, which has just not answered.
+            return f"{days}; the profile is unknown, so the cache is not searched"
+        plan = plan_report(**self._call_arguments(selection))
+        return f"{days}; {availability_text(plan)}"
+
+    def submit(self, selection: PickerSelection) -> ReportJob:
+        """Start to fetch a selection in the background.
+
+        Raises
+        ------
+        InvalidRequest
+            As `build_query`.
+        """
+        return submit_report(**self._call_arguments(selection))
+
+    def generate_code(self, selection: PickerSelection) -> str:
+        """Return Python that gives the frame of a selection."""
+        client = client_expression(
+            self._client, selection.profile_id, is_given=self._is_client_given
+        )
+        query = self.build_query(selection)
+        return fetch_report_code(query, self.api, client, cache_expression(self._cache))
+
+    def _call_arguments(self, selection: PickerSelection) -> dict[str, Any]:
+        """Return the arguments that `plan_report` and `submit_report` share."""
+        query = self.build_query(selection)
+        return {
+            "record_type": query.record_type,
+            "start": query.start,
+            "end": query.end,
+            "metrics": query.metrics,
+            "tactic": query.tactics,
+            "segment": query.segment,
+            "client": self._client.for_profile(selection.profile_id),
+            "cache": self._cache,
+        }
+
+    def _profile(self, profile_id: str) -> Profile:
+        """Return a profile; days are UTC's for one that could not be listed."""
+        profile = self._profiles.get(profile_id)
+        if profile is not None:
+            return profile
+        return Profile(
+            profile_id=profile_id,
+            country="",
+            currency="",
+            timezone="UTC",
+            account_type="",
+            account_name="",
+        )
+
+
+def _load_profiles(client: Client) -> tuple[dict[str, Profile], str]:
+    """Return the profiles of the login by id, and the last problem with them, if any."""
+    deadline = Deadline(client.clock, PROFILES_TIMEOUT)
+    try:
+        documents = list_profiles(open_session(client, deadline))
+    except SDAnalyticsError as error:
+        return {}, f"the profiles cannot be listed: {error}"
+    profiles = {}
+    problem = ""
+    for document in documents:
+        try:
+            profile = Profile.from_api(document)
+        except SDAnalyticsError as error:
+            problem = str(error)
+        else:
+            profiles[profile.profile_id] = profile
+    return profiles, problem
+
+
+def _validate_range(start: date | None, end: date | None) -> tuple[date, date]:
+    """Return the days if they are a range: a date field has odd years while one is typed."""
+    if start is None:
+        raise InvalidRequest("choose the first day")
+    if end is None:
+        raise InvalidRequest("choose the last day")
+    count = (end - start).days + 1
+    if count > MAX_SELECTED_DAYS:
+        raise InvalidRequest(
+            f"{start} to {end} are {count:,} days; choose up to {MAX_SELECTED_DAYS}, or call "
+            "fetch_report for more"
+        )
+    return start, end
+
+
+def _profile_options(profiles: dict[str, Profile]) -> list[tuple[str, str]]:
+    """Return a title and the id of each profile."""
+    options = []
+    for profile_id, profile in profiles.items():
+        title = f"{profile.account_name} · {profile.country} · {profile_id}"
+        options.append((title, profile_id))
+    return options

@@ -1,0 +1,150 @@
+"""The menus of the picker: profile, report, days and metrics."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import ipywidgets as ipw
+
+from sdanalytics.model.metrics import (
+    MATCHED_TARGET,
+    RECORD_TYPES,
+    TACTICS,
+    segmented_record_types,
+)
+from sdanalytics.model.partition import NO_SEGMENT
+from sdanalytics.widgets.components import button, date_picker, dropdown, hbox, heading
+from sdanalytics.widgets.metric_selector import MetricSelector
+from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
+
+BOTH_TACTICS: Final = "both"
+"""The option for no single tactic: a menu takes None for no selection at all."""
+QUICK_RANGE_DAYS: Final = (7, 14, 30)
+DEFAULT_DAYS: Final = 14
+
+_TACTIC_MEANINGS: Final = {"T00020": "contextual targeting", "T00030": "audiences"}
+
+
+class SelectionForm(ipw.VBox):  # type: ignore[misc]
+    """Menus, date fields and checkboxes that select a report.
+
+    Parameters
+    ----------
+    model : PickerModel
+
+    Attributes
+    ----------
+    profile, record_type, tactic, segment : ipywidgets.Dropdown
+    start, end : ipywidgets.DatePicker
+    quick_ranges : list of ipywidgets.Button
+    availability : ipywidgets.HTML
+    metrics : MetricSelector
+    """
+
+    def __init__(self, model: PickerModel) -> None:
+        self._model = model
+        self._is_suspended = False
+        self._callbacks: list[Callable[[], None]] = []
+        self._create_menus()
+        self._create_date_fields()
+        self.availability = ipw.HTML()
+        self.metrics = MetricSelector()
+        super().__init__(
+            [
+                hbox(self.profile, self.record_type, self.tactic, self.segment),
+                hbox(self.start, self.end, *self.quick_ranges),
+                self.availability,
+                heading("Metrics"),
+                self.metrics,
+            ]
+        )
+        self._on_report()
+        self._set_last_days(DEFAULT_DAYS)
+        for menu in (self.record_type, self.segment):
+            menu.observe(self._on_report, "value")
+        for field in (self.profile, self.tactic, self.start, self.end, self.metrics):
+            field.observe(self._on_field, "value")
+
+    @property
+    def selection(self) -> PickerSelection:
+        """The values of all fields."""
+        tactic = self.tactic.value
+        return PickerSelection(
+            profile_id=self.profile.value,
+            record_type=self.record_type.value,
+            tactic=None if tactic == BOTH_TACTICS else tactic,
+            segment=self._segment,
+            start=self.start.value,
+            end=self.end.value,
+            metrics=self.metrics.value,
+        )
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever the selection has changed."""
+        self._callbacks.append(callback)
+
+    def _create_menus(self) -> None:
+        self.profile = dropdown("Profile", self._model.profile_options, "The advertiser", "28em")
+        self.profile.value = self._model.default_profile_id
+        self.record_type = dropdown("Report", RECORD_TYPES, "What the rows are about", "14em")
+        tactics = [(BOTH_TACTICS, BOTH_TACTICS)]
+        for tactic in TACTICS:
+            title = f"{tactic}: {_TACTIC_MEANINGS[tactic]}"
+            tactics.append((title, tactic))
+        self.tactic = dropdown("Tactic", tactics, "How the ads were targeted", "20em")
+        self.segment = dropdown("Segment", [NO_SEGMENT], "Split by the page of the click", "14em")
+
+    def _create_date_fields(self) -> None:
+        self.start = date_picker("From", "First day, in the profile's time zone")
+        self.end = date_picker("To", "Last day, inclusive")
+        self.quick_ranges = []
+        for days in QUICK_RANGE_DAYS:
+            tooltip = f"The {days} days before today, where the profile is"
+            quick_range = button(f"Last {days} days", tooltip)
+            quick_range.on_click(partial(self._set_last_days, days))
+            self.quick_ranges.append(quick_range)
+
+    @property
+    def _segment(self) -> str | None:
+        segment: str = self.segment.value
+        return None if segment == NO_SEGMENT else segment
+
+    def _set_last_days(self, days: int, _: Any = None) -> None:
+        today = self._model.today(self.profile.value)
+        with self._suspend_events():  # between the two assignments there is no range
+            self.start.value = today - timedelta(days)
+            self.end.value = today - timedelta(1)
+        self._on_field()
+
+    def _on_report(self, _: Any = None) -> None:
+        """Offer the segments and metrics of the report, and keep the selected ones it has."""
+        if self._is_suspended:
+            return
+        record_type = self.record_type.value
+        can_segment = record_type in segmented_record_types()
+        segments = [NO_SEGMENT, MATCHED_TARGET] if can_segment else [NO_SEGMENT]
+        with self._suspend_events():
+            if len(segments) != len(self.segment.options):
+                self.segment.options = segments
+            self.segment.disabled = not can_segment
+            self.metrics.set_report(record_type, self._segment, self._model.api)
+        self._on_field()
+
+    def _on_field(self, _: Any = None) -> None:
+        if self._is_suspended:
+            return
+        for callback in self._callbacks:
+            callback()
+
+    @contextlib.contextmanager
+    def _suspend_events(self) -> Iterator[None]:
+        """Change several fields, and notify of the change once."""
+        self._is_suspended = True
+        try:
+            yield
+        finally:
+            self._is_suspended = False
