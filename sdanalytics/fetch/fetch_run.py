@@ -243,7 +243,7 @@ class FetchRun:
     ) -> dict[Partition, SDAnalyticsError]:
         """Have the flow fetch them; what failed, and why."""
         self._store.partitions.check_writable()  # else reports would be asked for in vain
-        facts = (self._version.name, *profile_key(self._client), self._now, self._is_wanted)
+        facts = (self._version.name, profile_key(self._client), self._now, self._is_wanted)
         with InFlightRegistry(self._store.storage.state_dir, *facts) as ledger:
             # Calls that keep nothing share no store: the client's own pace is what they share.
             memory = None if self._store.is_temporary else ledger
