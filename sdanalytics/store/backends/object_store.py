@@ -286,10 +286,10 @@ class ObjectStorage:
             raise
         except Exception as error:
             # Without the cause: its text may hold presigned URLs.
-            raise _describe_failure(action, self.display_name(key), error) from None
+            raise _to_storage_error(action, self.display_name(key), error) from None
 
 
-def _describe_failure(action: str, name: str, error: Exception) -> CacheError:
+def _to_storage_error(action: str, name: str, error: Exception) -> CacheError:
     """Say what failed with which object, why, and what to do about it."""
     text = f"{type(error).__name__}: {error}"
     known = _recognize_error(text)
