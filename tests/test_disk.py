@@ -138,7 +138,7 @@ def no_reading(store: ReportCache) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def instead(path: Path, make: Callable[[Path], object]) -> Iterator[None]:
-    """While something else stands in the place of a file or folder."""
+    """While something else stands in place of a file or folder."""
     aside = path.with_name("aside")
     path.rename(aside)
     make(path)
@@ -166,10 +166,10 @@ def a_file_for_the_store(store: ReportCache) -> AbstractContextManager[None]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (no_large_files, "File too large; .* Allow larger files"),
-        (no_writing, "Permission denied; .* See to its permissions"),
+        (no_writing, "Permission denied; .* Check the permissions"),
         (no_entering, "Permission denied"),
         (no_reading, "cannot read .*Permission denied"),
         (a_folder, r"the folder .*report\.parquet is in the way; .*repair\(\)"),
@@ -179,13 +179,13 @@ def a_file_for_the_store(store: ReportCache) -> AbstractContextManager[None]:
     ],
 )
 def test_what_cannot_be_stored_is_said_and_loses_nothing(
-    store: ReportCache, fault: Fault, told: str
+    store: ReportCache, fault: Fault, message: str
 ) -> None:
     older = put(store, 100)
-    with fault(store), pytest.raises(sda.CacheError, match=told) as caught:
+    with fault(store), pytest.raises(sda.CacheError, match=message) as caught:
         put(store, 5000, "clicks")
     assert str(files(store)[0]) in str(caught.value)
-    assert "what is there is untouched" in str(caught.value)
+    assert "existing files are untouched" in str(caught.value)
     assert "SDANALYTICS_CACHE_DIR" in str(caught.value)
     assert partitions_in(store).load(SLICE, ["campaignId"]) == older
     assert store.verify().empty
@@ -213,7 +213,7 @@ def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) 
         while True:
             file.write(bytes(4096))
     asked = len(box.sandbox.reports)
-    with pytest.raises(sda.CacheError, match=r"No space left .*Make room") as caught:
+    with pytest.raises(sda.CacheError, match=r"No space left .*Free disk space") as caught:
         fetch(box, store, "clicks", "cost", "impressions")
     assert len(box.sandbox.reports) == asked  # nothing in vain
     assert str(store.path) in str(caught.value)
@@ -285,8 +285,11 @@ class TestWhatCannotBeRead:
         self, box: Box, store: ReportCache
     ) -> None:
         fetch(box, store)
-        facts = next((store.path / "profiles").rglob("*.json"))
-        with allowed({facts: 0o000}), pytest.raises(sda.CacheError, match=r"\.json: Permission"):
+        path = next((store.path / "profiles").rglob("*.json"))
+        with (
+            allowed({path: 0o000}),
+            pytest.raises(sda.CacheError, match=r"\.json: Permission"),
+        ):
             fetch(box, store)
         assert box.sandbox.count("profiles") == 1
 
@@ -341,8 +344,8 @@ def test_a_killed_writer_leaves_nothing_that_is_read(box: Box, store: ReportCach
         "    file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    place = path.relative_to(store.path).as_posix()
-    done = subprocess.run([sys.executable, "-c", killed, str(store.path), place])
+    key = path.relative_to(store.path).as_posix()
+    done = subprocess.run([sys.executable, "-c", killed, str(store.path), key])
     assert done.returncode == -signal.SIGKILL
     (left,) = unfinished(store)
     assert store.verify().empty

@@ -102,7 +102,7 @@ def cluster() -> Iterator[Any]:
         yield client
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, told to dask
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, passed on to dask
 def test_dask_gives_the_same(full: ReportCache, cluster: Any) -> None:
     names: dict[str, Any] = {"store": full}
     exec(example("import dask"), names)

@@ -1,4 +1,4 @@
-"""Once only: whatever ends a call, and however many there are, no report is asked for twice."""
+"""Once only: whatever ends a call, and however many there are, no report is requested twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def slow() -> Iterator[Sandbox]:
 
 
 def started(box: Sandbox, store: Path, first: int, last: int) -> subprocess.Popen[str]:
-    """A process that fetches the days from so many to so many days ago."""
+    """Start a process that fetches the days from `first` to `last` days ago."""
     days = [str(box.today - timedelta(ago)) for ago in (first, last)]
     environment = os.environ | box.environment | {"SDANALYTICS_CACHE_DIR": str(store)}
     return subprocess.Popen(
@@ -55,7 +55,7 @@ def pending(store: ReportCache) -> int:
     return count
 
 
-def test_a_killed_call_is_taken_up(slow: Sandbox, store: ReportCache) -> None:
+def test_a_killed_call_is_resumed(slow: Sandbox, store: ReportCache) -> None:
     process = started(slow, store.path, 5, 1)
     while slow.count("request_report") < 10:
         assert process.poll() is None
@@ -63,14 +63,14 @@ def test_a_killed_call_is_taken_up(slow: Sandbox, store: ReportCache) -> None:
     process.communicate()
     days = (slow.today - timedelta(5), slow.today - timedelta(1))
     frame = fetch_report("campaigns", *days, client=slow.client, cache=store)
-    # All ten were asked for; the id of at most the last may not have been written down.
+    # All ten were requested; at most the id of the last was not recorded.
     assert 10 <= slow.count("request_report") <= 11
     assert frame["date"].nunique() == 5
     assert pending(store) == 0
     assert store.verify().empty
 
 
-def test_eight_processes_ask_once_for_each_slice(slow: Sandbox, store: ReportCache) -> None:
+def test_eight_processes_request_each_partition_once(slow: Sandbox, store: ReportCache) -> None:
     ranges = [(8, 3), (7, 2), (6, 1), (8, 1), (5, 4), (8, 3), (3, 1), (7, 5)]
     processes = [started(slow, store.path, *days) for days in ranges]
     answers = [process.communicate(timeout=120)[0] for process in processes]
@@ -84,7 +84,7 @@ def test_eight_processes_ask_once_for_each_slice(slow: Sandbox, store: ReportCac
     assert pending(store) == 0
 
 
-def test_threads_ask_once(slow: Sandbox, store: ReportCache) -> None:
+def test_threads_request_once(slow: Sandbox, store: ReportCache) -> None:
     frames: list[pd.DataFrame] = []
     days = (slow.today - timedelta(3), slow.today - timedelta(1))
 
@@ -101,7 +101,7 @@ def test_threads_ask_once(slow: Sandbox, store: ReportCache) -> None:
         pd.testing.assert_frame_equal(frame, frames[0])
 
 
-def test_what_a_timeout_left_behind_is_taken_up(box: Box, store: ReportCache) -> None:
+def test_what_a_timeout_left_behind_is_resumed(box: Box, store: ReportCache) -> None:
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
     assert pending(store) == 2
@@ -117,11 +117,11 @@ def test_what_a_timeout_left_behind_is_taken_up(box: Box, store: ReportCache) ->
     assert len(frame) > 0
     assert pending(store) == 0
     assert sda.pending(store).dtypes.to_dict() == listed.dtypes.to_dict()
-    # As of when the report was asked for, which was before this call.
+    # As of when the report was requested, which was before this call.
     assert store.entries()["fetched_at"].max() <= asked_at
 
 
-def test_a_report_that_the_service_no_longer_knows_is_asked_for_anew(
+def test_a_report_that_the_service_no_longer_knows_is_requested_again(
     box: Box, store: ReportCache
 ) -> None:
     with pytest.raises(ReportTimeout):
@@ -134,7 +134,7 @@ def test_a_report_that_the_service_no_longer_knows_is_asked_for_anew(
     assert len(frame) > 0
 
 
-def test_other_columns_than_those_being_built_are_asked_for(box: Box, store: ReportCache) -> None:
+def test_other_columns_than_those_in_flight_are_requested(box: Box, store: ReportCache) -> None:
     one = {"tactic": "T00020", "client": box.client, "cache": store}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(2), metrics=["cost"], timeout=2, **one)  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def test_other_columns_than_those_being_built_are_asked_for(box: Box, store: Rep
     assert box.sandbox.count("request_report") == 2
 
 
-def test_a_day_old_report_is_not_taken_up(box: Box, store: ReportCache) -> None:
+def test_a_day_old_report_is_not_resumed(box: Box, store: ReportCache) -> None:
     one = {"tactic": "T00020", "client": box.client, "cache": store}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(3), timeout=2, **one)  # type: ignore[arg-type]
@@ -152,16 +152,16 @@ def test_a_day_old_report_is_not_taken_up(box: Box, store: ReportCache) -> None:
     assert box.sandbox.count("request_report") == 2
 
 
-def test_without_a_ledger_calls_work(
+def test_calls_work_without_a_registry(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     (store.path / DATABASE_FILENAME).mkdir(parents=True)
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
-    assert "are not written down" in caplog.text
+    assert "are not recorded" in caplog.text
 
 
-def test_a_call_that_the_cache_answers_writes_nothing_down(box: Box, store: ReportCache) -> None:
+def test_a_call_that_the_cache_serves_records_nothing(box: Box, store: ReportCache) -> None:
     first = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     (store.path / DATABASE_FILENAME).unlink()
     again = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
@@ -169,47 +169,47 @@ def test_a_call_that_the_cache_answers_writes_nothing_down(box: Box, store: Repo
     assert not (store.path / DATABASE_FILENAME).exists()
 
 
-def held_elsewhere(store: ReportCache, lease: float) -> None:
-    """Have all that is in the ledger claimed by a machine that is never heard of again."""
+def claim_elsewhere(store: ReportCache, lease: float) -> None:
+    """Have another machine, which is never heard of again, claim everything."""
     with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as database, database:
         database.execute("update reports set host = 'elsewhere', lease = ?", [lease])
 
 
 @pytest.mark.parametrize("ahead", [0.5, 3600, 400 * 86400])
-def test_a_claim_that_nobody_renews_holds_others_up_for_a_while_only(
+def test_a_claim_that_nobody_renews_expires(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
     """By whatever clock it was made: that of the other machine may have been days ahead."""
-    monkeypatch.setattr("sdanalytics.store.in_flight.LEASE", 1.5)
-    monkeypatch.setattr("sdanalytics.store.in_flight._LAST_ANSWER", 1.5)
+    monkeypatch.setattr("sdanalytics.store.leases.LEASE_DURATION", 1.5)
+    monkeypatch.setattr("sdanalytics.store.leases.CREATE_GRACE", 1.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
-    held_elsewhere(store, time.time() + ahead)
+    claim_elsewhere(store, time.time() + ahead)
     assert sda.pending(store)["is_followed"].all()
     fetch_report("campaigns", slow.today, timeout=60, **one)  # type: ignore[arg-type]
-    assert slow.count("request_report") == 1  # it was taken up
+    assert slow.count("request_report") == 1  # it was resumed
     assert pending(store) == 0
 
 
-def test_what_another_machine_goes_on_renewing_is_waited_for(
+def test_a_claim_that_another_machine_renews_is_waited_for(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdanalytics.store.in_flight.LEASE", 0.5)
+    monkeypatch.setattr("sdanalytics.store.leases.LEASE_DURATION", 0.5)
     one = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
-    held_elsewhere(store, time.time() + 5)
+    claim_elsewhere(store, time.time() + 5)
     job = sda.submit_report("campaigns", slow.today, timeout=60, **one)  # type: ignore[arg-type]
     for _ in range(20):
         assert not job.wait(0.1)
-        held_elsewhere(store, time.time() + 5)
+        claim_elsewhere(store, time.time() + 5)
     assert slow.count("get_report_status") == 0
     job.cancel()
     assert job.wait(10)
 
 
-def test_entries_that_are_too_old_go(box: Box, store: ReportCache) -> None:
+def test_claims_that_are_too_old_are_purged(box: Box, store: ReportCache) -> None:
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(3), client=box.client, cache=store, timeout=2)
     assert pending(store) == 2
@@ -218,22 +218,22 @@ def test_entries_that_are_too_old_go(box: Box, store: ReportCache) -> None:
     assert pending(store) == 0
 
 
-def test_a_ledger_that_is_locked_for_good_is_done_without(
+def test_calls_work_while_the_registry_is_locked(
     box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As on network file systems whose locks nobody gives back."""
     fetch_report("campaigns", box.day(9), client=box.client, cache=store)
-    monkeypatch.setattr("sdanalytics.store.in_flight._PATIENCE", 0.1)
+    monkeypatch.setattr("sdanalytics.store.sqlite_state.BUSY_TIMEOUT", 0.1)
     with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
         other.execute("begin immediate")
         frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
-    assert f"{DATABASE_FILENAME}: reports being built are not written down" in caplog.text
+    assert f"{DATABASE_FILENAME}: reports in flight are not recorded" in caplog.text
     assert store.verify().empty
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
-def test_a_ledger_that_is_damaged_costs_no_report(
+def test_a_damaged_registry_costs_no_report(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     store.path.mkdir()
@@ -241,11 +241,11 @@ def test_a_ledger_that_is_damaged_costs_no_report(
     frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
     assert len(frame) > 0
     assert box.sandbox.count("request_report") == 2
-    assert ("not written down" in caplog.text) == bool(content)
+    assert ("not recorded" in caplog.text) == bool(content)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions")
-def test_the_ledger_has_the_permissions_of_the_umask(box: Box, store: ReportCache) -> None:
+def test_the_registry_has_the_permissions_of_the_umask(box: Box, store: ReportCache) -> None:
     before = os.umask(0o002)
     try:
         with pytest.raises(ReportTimeout):
@@ -255,7 +255,7 @@ def test_the_ledger_has_the_permissions_of_the_umask(box: Box, store: ReportCach
     assert (store.path / DATABASE_FILENAME).stat().st_mode & 0o777 == 0o664
 
 
-def test_the_ledger_holds_no_secret(box: Box, store: ReportCache) -> None:
+def test_the_registry_holds_no_secret(box: Box, store: ReportCache) -> None:
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
     written = b"".join(path.read_bytes() for path in store.path.glob(f"{DATABASE_FILENAME}*"))
@@ -264,7 +264,7 @@ def test_the_ledger_holds_no_secret(box: Box, store: ReportCache) -> None:
         assert secret not in written
 
 
-def test_a_ledger_that_is_just_being_made_is_empty(box: Box, store: ReportCache) -> None:
+def test_a_registry_that_is_just_created_is_empty(box: Box, store: ReportCache) -> None:
     store.path.mkdir()
     (store.path / DATABASE_FILENAME).touch()
     assert sda.pending(store).empty
@@ -272,7 +272,7 @@ def test_a_ledger_that_is_just_being_made_is_empty(box: Box, store: ReportCache)
     assert plan.reports == 2
 
 
-def test_a_ledger_that_is_none_is_said_where_it_is_asked_for(box: Box, store: ReportCache) -> None:
+def test_an_unreadable_registry_fails_pending_only(box: Box, store: ReportCache) -> None:
     store.path.mkdir()
     (store.path / DATABASE_FILENAME).write_bytes(b"no database at all" * 100)
     with pytest.raises(sda.CacheError, match=DATABASE_FILENAME):
@@ -282,7 +282,7 @@ def test_a_ledger_that_is_none_is_said_where_it_is_asked_for(box: Box, store: Re
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions")
-def test_the_ledger_of_a_store_that_may_only_be_read_is_read() -> None:
+def test_the_registry_of_a_read_only_store_is_read() -> None:
     with tempfile.TemporaryDirectory() as folder, sandbox.start(delay=60) as box:
         Path(folder).chmod(0o755)
         store = ReportCache(Path(folder) / "store")
@@ -302,10 +302,10 @@ def test_the_ledger_of_a_store_that_may_only_be_read_is_read() -> None:
             store.path.chmod(0o755)
 
 
-def test_a_report_that_was_asked_for_too_long_ago_is_not_taken_up(
+def test_a_report_that_was_requested_too_long_ago_is_not_resumed(
     clock: JumpingClock, store: ReportCache
 ) -> None:
-    """Its numbers would be those of the moment when it was asked for: of half a day."""
+    """Its numbers would be as of its request: of half a day only."""
     box = Box(clock)
     with box.sandbox:
         day = box.day(0)
@@ -319,9 +319,7 @@ def test_a_report_that_was_asked_for_too_long_ago_is_not_taken_up(
         assert store.entries()["fetched_at"].min() >= clock.now() - timedelta(minutes=5)
 
 
-def test_always_takes_up_what_may_still_be_being_built_and_nothing_older(
-    box: Box, store: ReportCache
-) -> None:
+def test_always_resumes_recent_reports_in_flight_only(box: Box, store: ReportCache) -> None:
     one = {"client": box.client, "cache": store, "tactic": "T00020", "refresh": "always"}
     for wait, creates in ((600, 1), (3600, 3)):
         with pytest.raises(ReportTimeout):
@@ -331,7 +329,7 @@ def test_always_takes_up_what_may_still_be_being_built_and_nothing_older(
         assert box.sandbox.count("request_report") == creates
 
 
-def test_who_waited_for_other_columns_asks_for_all_at_once(store: ReportCache) -> None:
+def test_a_call_that_waited_for_other_columns_requests_all(store: ReportCache) -> None:
     with sandbox.start(delay=1) as box:
         one = {"client": box.client, "cache": store, "tactic": "T00020"}
         first = sda.submit_report("campaigns", box.today, metrics=["cost"], **one)  # type: ignore[arg-type]

@@ -42,7 +42,7 @@ class Silent(WSGIRequestHandler):
 
 @dataclass
 class Bucket:
-    """A bucket of a server of its own, which fails as it is told.
+    """A bucket of a server of its own, which fails on demand.
 
     Attributes
     ----------
@@ -72,10 +72,10 @@ class Bucket:
         infos = [info for info in self.filesystem.get_file_info(selector) if info.is_file]
         return {info.path.removeprefix("bucket/store/"): self._body(info.path) for info in infos}
 
-    def put(self, place: str, body: bytes) -> None:
-        whose = f"AWS4-HMAC-SHA256 Credential={KEY}/20261120/us-east-1/s3/aws4_request"
-        url = f"http://{self.host}/bucket/store/{place}"
-        requests.put(url, body, headers={"Authorization": whose}, timeout=10).raise_for_status()
+    def put(self, key: str, body: bytes) -> None:
+        login = f"AWS4-HMAC-SHA256 Credential={KEY}/20261120/us-east-1/s3/aws4_request"
+        url = f"http://{self.host}/bucket/store/{key}"
+        requests.put(url, body, headers={"Authorization": login}, timeout=10).raise_for_status()
 
     def reports(self) -> list[str]:
         return sorted(key for key in self.contents() if key.startswith("reports/"))
@@ -183,7 +183,7 @@ def test_entries_and_coverage_tell_the_same_as_of_a_folder(
     )
 
 
-def test_a_wider_report_takes_the_place_of_a_narrower(box: Box, bucket: Bucket) -> None:
+def test_a_wider_partition_replaces_a_narrower(box: Box, bucket: Bucket) -> None:
     fetch(box, bucket.store(), "clicks")
     frame = fetch(box, bucket.store(), "impressions")
     assert bucket.store().entries()["columns"].map(len).tolist() == [3] * 4
@@ -229,13 +229,13 @@ class TestUpkeep:
         store = bucket.store()
         frame = fetch(box, store)
         assert store.verify().empty
-        place = bucket.reports()[1]
-        bucket.put(place, body)
-        assert store.verify()["path"].tolist() == [f"{store.url}/{place}"]
+        key = bucket.reports()[1]
+        bucket.put(key, body)
+        assert store.verify()["path"].tolist() == [f"{store.url}/{key}"]
         assert len(store.entries()) == 3
         moved = store.repair()
-        assert moved["path"].tolist() == [f"{store.url}/{place}"]
-        [aside] = [key for key in bucket.contents() if key.startswith(f"damaged/{place}.")]
+        assert moved["path"].tolist() == [f"{store.url}/{key}"]
+        [aside] = [name for name in bucket.contents() if name.startswith(f"damaged/{key}.")]
         assert moved["moved_to"].tolist() == [f"{store.url}/{aside}"]
         assert bucket.contents()[aside] == body
         assert store.verify().empty
@@ -245,8 +245,8 @@ class TestUpkeep:
     def test_a_stray_object_is_told(self, box: Box, bucket: Bucket) -> None:
         fetch(box, bucket.store())
         bucket.put("reports/notes.txt", b"mine")
-        [told] = bucket.store().verify()["problem"]
-        assert told.startswith("foreign")
+        [message] = bucket.store().verify()["problem"]
+        assert message.startswith("foreign")
         assert len(bucket.store().entries()) == 4
 
     def test_what_is_removed_is_gone(self, box: Box, bucket: Bucket) -> None:
@@ -276,12 +276,12 @@ def test_what_is_on_its_way_is_written_down_on_this_machine(
         fetch_report("campaigns", box.day(2), client=box.client, cache=bucket.url(), timeout=2)
     assert len(bucket.store().pending()) == 2
     assert ReportCache(bucket.url("bucket/other")).pending().empty
-    [ledger] = (tmp_path / "state").rglob("*.sqlite")
+    [database] = (tmp_path / "state").rglob("*.sqlite")
     fetch_report("campaigns", box.day(2), client=box.client, cache=bucket.url())
     assert box.sandbox.count("request_report") == 2
     assert bucket.store().pending().empty
     assert not any(key.endswith(".sqlite") for key in bucket.contents())
-    assert all(each.encode() not in ledger.read_bytes() for each in (KEY, SECRET))
+    assert all(secret.encode() not in database.read_bytes() for secret in (KEY, SECRET))
 
 
 class TestOtherEngines:
@@ -385,14 +385,14 @@ class TestWholeOrNothing:
         """Its length is asked for first: what is as long of a longer one is not the whole."""
         store = bucket.store()
         put(store, 100)
-        place = bucket.reports()[0]
+        key = bucket.reports()[0]
         longer = put(ReportCache(bucket.url("bucket/other")), 5000)
-        body = bucket._body(f"bucket/other/{place}")
+        body = bucket._body(f"bucket/other/{key}")
 
         def replaced(method: str, path: str) -> None:
-            if method == "GET" and place in path:
+            if method == "GET" and key in path:
                 bucket.fails = None
-                bucket.put(place, body)
+                bucket.put(key, body)
 
         bucket.fails = replaced
         assert partitions_in(store).load(SLICE, ["campaignId"]) == longer
@@ -416,7 +416,7 @@ class TestWhatIsRefused:
                 look()
             words = str(caught.value)
             assert "s3://bucket/store" in words
-            assert "what is there is untouched" in words
+            assert "existing files are untouched" in words
             assert KEY not in words
             assert SECRET not in words
         assert box.sandbox.count("request_report") == 4
@@ -451,24 +451,24 @@ class TestWhatIsRefused:
             partitions_in(ReportCache(url)).lookup(SLICE)
 
     @pytest.mark.parametrize(
-        ("url", "told"),
+        ("url", "message"),
         [
             (f"s3://{KEY}:{SECRET}@bucket/store", "leave that out"),
             (f"s3://{KEY}@bucket/store", "leave that out"),
             (f"s3://bucket/store?secret_key={SECRET}", "leave that out"),
-            ("s3://", "names no bucket"),
+            ("s3://", "must name a bucket"),
             ("s3:///store", "Missing bucket"),
-            ("s3://bucket/store#1", "names no bucket"),
-            ("s3://bucket/a//b", "no path of a store"),
-            ("s3://bucket/../b", "no path of a store"),
-            ("s4://bucket/store", "no address of a store"),
-            ("s3://bucket/store?zone=5", "no address of a store: .*zone"),
-            ("s3://bucket/store?region=x&scheme=ftp", "no address of a store: .*ftp"),
-            ("file:///tmp/store", "give the path"),
+            ("s3://bucket/store#1", "must name a bucket"),
+            ("s3://bucket/a//b", "path of a store must"),
+            ("s3://bucket/../b", "path of a store must"),
+            ("s4://bucket/store", "URL of a store must"),
+            ("s3://bucket/store?zone=5", "URL of a store must .*zone"),
+            ("s3://bucket/store?region=x&scheme=ftp", "URL of a store must .*ftp"),
+            ("file:///tmp/store", "pass its path"),
         ],
     )
-    def test_addresses_that_are_none(self, url: str, told: str) -> None:
-        with pytest.raises(sda.InvalidRequest, match=told) as caught:
+    def test_addresses_that_are_none(self, url: str, message: str) -> None:
+        with pytest.raises(sda.InvalidRequest, match=message) as caught:
             ReportCache(url)
         assert SECRET not in str(caught.value)
         assert KEY not in str(caught.value)
@@ -478,12 +478,12 @@ class TestWhatIsRefused:
             ReportCache(Path("s3://bucket/store"))
 
     def test_file_systems_that_are_none(self) -> None:
-        for system, told in (
-            ("s3", "filesystem=str is none"),
-            (pafs.LocalFileSystem(), "give the path"),
-            (fsspec.filesystem("file"), "give the path"),
+        for system, message in (
+            ("s3", "filesystem must .*got str"),
+            (pafs.LocalFileSystem(), "pass its path"),
+            (fsspec.filesystem("file"), "pass its path"),
         ):
-            with pytest.raises(sda.InvalidRequest, match=told):
+            with pytest.raises(sda.InvalidRequest, match=message):
                 ReportCache("bucket/store", filesystem=system)
 
 
@@ -518,8 +518,8 @@ def test_any_file_system_will_do(box: Box, bucket: Bucket) -> None:
         pd.testing.assert_frame_equal(fetch(box, store), frame)
         assert len(store.entries()) == 4
         assert store.verify().empty
-        place = store.entries()["path"][0].removeprefix(f"{url}/")
-        with store.storage.atomic_write(place) as file:
+        key = store.entries()["path"][0].removeprefix(f"{url}/")
+        with store.storage.atomic_write(key) as file:
             file.write(b"half")
         assert len(store.repair()) == 1
         assert store.remove("campaigns", box.day(3), box.day(2)) == 3

@@ -15,6 +15,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
+from sdanalytics.errors import MissingDependency
 from sdanalytics.model.metrics import CATALOGUE, available_metrics, identity_columns
 from sdanalytics.model.partition import Partition, Provenance
 from tests.conftest import Box, partitions_in
@@ -77,9 +78,9 @@ def test_every_row_is_there_as_it_is_stored(box: Box, store: ReportCache) -> Non
     names = ", ".join(frame.columns)
     rows = store.sql(f"select {names} from campaigns order by date, tactic, campaignId")
     pd.testing.assert_frame_equal(rows, frame.astype({"tactic": "str"}), check_dtype=False)
-    whose = store.sql("select distinct source, profile_id from campaigns")
+    profile = store.sql("select distinct source, profile_id from campaigns")
     entries = store.entries()
-    assert whose.iloc[0].tolist() == [entries["source"][0], entries["profile_id"][0]]
+    assert profile.iloc[0].tolist() == [entries["source"][0], entries["profile_id"][0]]
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -232,7 +233,7 @@ def test_nothing_else_is_read_and_nothing_is_changed(
 
 
 @pytest.mark.parametrize(
-    ("query", "parameters", "told"),
+    ("query", "parameters", "message"),
     [
         ("selec 1", None, "syntax error"),
         ("select nope from campaigns", None, "nope"),
@@ -241,7 +242,7 @@ def test_nothing_else_is_read_and_nothing_is_changed(
         ("select 1", [2], "arameter"),
         ("select ?", "1", "a list"),
         ("select ?", [object()], "object"),
-        (7, None, "text"),
+        (7, None, "string"),
         ("select sum(9223372036854775807) as big from range(2)", None, "big"),
         ("select 18446744073709551615::ubigint as big", None, "big"),
         ("select timestamp '2026-11-01 10:00:00.5' as moment", None, "moment"),
@@ -249,9 +250,9 @@ def test_nothing_else_is_read_and_nothing_is_changed(
     ],
 )
 def test_what_is_wrong_is_told(
-    query: str, parameters: object, told: str, store: ReportCache
+    query: str, parameters: object, message: str, store: ReportCache
 ) -> None:
-    with pytest.raises(sda.InvalidRequest, match=told):
+    with pytest.raises(sda.InvalidRequest, match=message):
         store.sql(query, parameters)  # type: ignore[arg-type]
 
 
@@ -298,7 +299,7 @@ def test_without_duckdb_it_says_what_to_install(
     store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(sda.NotConfigured, match=r"pip install 'sdanalytics\[sql\]'"):
+    with pytest.raises(MissingDependency, match=r"pip install 'sdanalytics\[sql\]'"):
         store.sql("select 1")
 
 

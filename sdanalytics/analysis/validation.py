@@ -54,7 +54,7 @@ def parse_group_keys(df: pd.DataFrame, by: object) -> list[str]:
     InvalidRequest
         When `by` is neither a name nor a list of names, or a column is missing or holds amounts.
     """
-    names = _as_name_list(by)
+    names = _as_key_list(by)
     validate_columns(df, names)
     for name in names:
         if is_additive(name) or metric_unit(name):
@@ -95,7 +95,7 @@ def ensure_single_currency(df: pd.DataFrame, groups: Any) -> None:
         )
 
 
-def _as_name_list(by: object) -> list[str]:
+def _as_key_list(by: object) -> list[str]:
     if by is None:
         return []
     if isinstance(by, str):

@@ -186,7 +186,7 @@ class FetchRun:
         with InFlightRegistry(
             self._store.storage.state_dir,
             self._protocol.name,
-            *profile_key(self._client),
+            profile_key(self._client),
             self._policy.now,
             self._policy.is_acceptable,
         ) as registry:

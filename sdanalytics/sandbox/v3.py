@@ -45,7 +45,7 @@ class OperationsV3:
         store = self._store
         with store.lock:
             self._access.check_rate("create_report", advertiser, store.list_building)
-            body = _read_body(request)
+            body = _decode_json_body(request)
             parsed = self._parse(body, advertiser)
             building = store.list_building(advertiser)
             _check_duplicate(body, building)
@@ -148,7 +148,7 @@ class OperationsV3:
         return fields
 
 
-def _read_body(request: Request) -> Any:
+def _decode_json_body(request: Request) -> Any:
     if request.mimetype != _CONTENT_TYPE:
         raise ApiErrorResponse(
             415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be {_CONTENT_TYPE}"

@@ -98,7 +98,7 @@ class V3Request:
         available = _available_columns(report_type, advertiser)
         time_unit = configuration["timeUnit"]
         _check_columns(columns, available | _DAY_COLUMNS[time_unit])
-        days = _parse_days(fields, today, history_days)
+        days = _parse_requested_days(fields, today, history_days)
         filters = configuration.get("filters") or []
         return cls(
             record_type=report_type.record_type,
@@ -209,9 +209,9 @@ def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, 
     return values
 
 
-def _parse_days(fields: Mapping[str, str], today: date, history_days: int) -> list[date]:
-    start = _parse_iso_day("startDate", fields["startDate"])
-    end = _parse_iso_day("endDate", fields["endDate"])
+def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: int) -> list[date]:
+    start = _parse_request_day("startDate", fields["startDate"])
+    end = _parse_request_day("endDate", fields["endDate"])
     count = (end - start).days + 1
     if count < 1:
         raise bad_request("endDate is before startDate")
@@ -229,7 +229,7 @@ def _parse_days(fields: Mapping[str, str], today: date, history_days: int) -> li
     return [start + timedelta(offset) for offset in range(count)]
 
 
-def _parse_iso_day(name: str, text: str) -> date:
+def _parse_request_day(name: str, text: str) -> date:
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:

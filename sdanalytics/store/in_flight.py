@@ -1,118 +1,94 @@
-"""The reports that are being built, written down so that none is asked for twice.
+"""The in-flight registry: which call requests which partition, so that none is requested twice.
 
-A small SQLite database in the store, shared by all calls of all processes. Before a report
-is asked for, its slice is claimed; as soon as the service has named the report, its id is
-written down; once it is stored, the entry goes. A call that finds a claim of another waits
-for it, or, when the other is gone, takes up its report. What is known of the service's limits
-(`sdanalytics.api.rate_limit`) is there, too, so that all these calls keep one pace.
+A small SQLite database in the store, shared by all calls of all processes. A call claims a
+partition before it requests a report of it, records the report's id as soon as the service has
+returned it, and releases the claim when the partition is stored. A call that finds another's claim
+waits, or resumes the report if that call has ended. The state of the rate limiter
+(`sdanalytics.api.rate_limit`) is in the same database, so that all these calls share one pace.
 
-What is guaranteed: a slice is asked for once, however many calls want it at the same time.
-A call asks for one report at a time; one that dies after asking and before it could write
-the id down, a gap of one answer's way, makes at most one report be asked for again. Its
-claim holds others up until it is noticed that it is gone: at once on the same machine (not
-on Windows), else after `LEASE` seconds in which it was not renewed, 90 where it was just asking,
-whatever the clocks say. A call that ends (Ctrl-C, its timeout) while it is asking holds others
-up for as long as the answer may come.
-All of this holds among the calls of one store; of a store on object storage, which has no room
-for a database, among those of one machine: its ledger is in the user's state folder. Calls of two
-machines may ask for the same slice, each once.
-Nothing of it is secret: slices, columns, report ids, times, and which process asked.
+Each row of the table ``reports`` is the claim of a partition::
+
+    state       report_id  lease  next
+    ----------  ---------  -----  -------------------------------------------------------------
+    unclaimed   (no row)          `claim` -> claimed
+    claimed     null       live   `record` -> in flight; `release` -> unclaimed (failed to create);
+                                  call ends: after CREATE_GRACE, call dies -> expired
+    in flight   set        live   `release` -> unclaimed (stored, or failed for good);
+                                  call ends or dies -> orphaned
+    orphaned    set        ended  `status` or `claim` of any call -> in flight, when the report can
+                                  still serve it (resumed); else `claim` -> claimed
+    expired     null       ended  `claim` of any call -> claimed
+
+A lease is renewed while its call runs (`sdanalytics.store.leases`). Rows with an ended lease
+that are older than `MAX_RESUME_AGE` are purged when a call begins.
+
+Guarantees: a partition is requested once, however many calls want it at the same time. A call
+creates one report at a time. If a process dies between sending that request and recording the
+returned id (one round trip), at most one report is requested twice. Its claim keeps others waiting
+until its death is noticed: at once on the same machine (but for Windows); elsewhere once the lease
+has not been renewed for `LEASE_DURATION`, or, without an id, for `CREATE_GRACE`, whatever the
+clocks say. A call that ends (Ctrl-C, its timeout) while it creates a report keeps others waiting
+for as long as the response may still arrive.
+
+This holds among the calls of one store. A store on object storage cannot hold a database, so its
+registry is in the user's state folder, and it holds among the calls of one machine: two machines
+may each request the same partition once.
+
+The database holds no secret: partitions, columns, report ids, times, and process ids.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
-import os
 import secrets
-import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache, partial
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from sdanalytics._core.limiter_state import CountInFlight, InMemoryLimiterState, LimiterState
+from sdanalytics._core.limiter_state import CountInFlight, LimiterState
 from sdanalytics.errors import CacheError
-from sdanalytics.model.partition import Partition
+from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
-
-logger = logging.getLogger("sdanalytics")
+from sdanalytics.store import leases
+from sdanalytics.store.claims_table import (
+    CLAIMS_TABLE,
+    CREATE_CLAIMS_TABLE,
+    SELECT_ALL_CLAIMS,
+    Claim,
+    ClaimsTable,
+    lease_from_row,
+)
+from sdanalytics.store.leases import Lease, LeaseMonitor
+from sdanalytics.store.limiter_table import CREATE_LIMITER_TABLE, LimiterTable
+from sdanalytics.store.sqlite_state import Execute, StateDatabase, query_read_only
 
 DATABASE_FILENAME: Final = "in-flight.sqlite"
-LEASE: Final = 30.0
-"""Seconds after which a claim is void that nobody renewed."""
 MAX_RESUME_AGE: Final = timedelta(hours=24)
-"""A report asked for longer ago is not taken up: the service may have dropped it."""
-_RENEWAL: Final = LEASE / 3
-_LAST_ANSWER: Final = 90.0
-"""Seconds for which an answer may come to a create of a call that has ended; then it is void."""
-_PATIENCE: Final = 5.0
-"""Seconds to wait for another process's transaction; each takes milliseconds."""
-
-_SCHEMA: Final = (
-    """
-create table if not exists reports (
-    source text not null, profile_id text not null, record_type text not null,
-    segment text not null, tactic text not null, date text not null,
-    columns text not null, report_id text, api text not null, asked_at text not null,
-    host text not null, pid integer not null, call text not null, lease real not null,
-    primary key (source, profile_id, record_type, segment, tactic, date)
-)
-""",
-    """
-create table if not exists paces (
-    source text not null, profile_id text not null, state text not null,
-    primary key (source, profile_id)
-)
-""",
-)
-_OF_A_SLICE: Final = (
-    " where source = ? and profile_id = ? and record_type = ? and segment = ? and tactic = ?"
-    " and date = ?"
-)
-_TABLES: Final = "select name from sqlite_master where name = 'reports'"
-_ALL: Final = (
-    "select * from reports order by source, profile_id, record_type, segment, tactic, date"
-)
-_LOOK: Final = "select * from reports" + _OF_A_SLICE  # noqa: S608  # a constant
-_STRIKE: Final = "delete from reports" + _OF_A_SLICE + " and call = ?"  # noqa: S608
-_WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
-_MINE: Final = "select * from reports where call = ? and report_id is not null"
-_COUNT: Final = (
-    "select count(*) from reports where source = ? and profile_id = ?"
-    " and report_id is not null and lease > ?"
-)
-_PACE: Final = "select state from paces where source = ? and profile_id = ?"
-_KEEP_PACE: Final = "insert or replace into paces values (?, ?, ?)"
-_GIVE_BACK: Final = "update reports set lease = 0 where call = ? and report_id is not null"
-_KEEP: Final = "update reports set lease = ? where call = ? and report_id is null"
-_OWN: Final = "select 1 from reports" + _OF_A_SLICE + " and call = ?"  # noqa: S608
-_FORGET: Final = "delete from reports where asked_at < ? and lease < ?"
-_RENEW: Final = "update reports set lease = ? where call = ?"
+"""Age beyond which a report is not resumed: the service may have dropped it."""
 
 T = TypeVar("T")
-IsGood = Callable[[Partition, datetime], bool]
-Run = Callable[..., Any]
-"""Runs a statement with its values."""
+D = TypeVar("D")
+IsAcceptable = Callable[[Partition, datetime], bool]
+"""Returns whether a report of a partition that was requested at a time is still new enough."""
 
 
 @dataclass(frozen=True)
 class ClaimedReport:
-    """A report that is this call's to bring.
+    """A report in flight that this call polls and downloads.
 
     Attributes
     ----------
     columns : tuple of str
     report_id : str
     asked_at : datetime.datetime
-        When it was asked for, aware.
+        Aware; when it was requested.
     """
 
     columns: tuple[str, ...]
@@ -120,66 +96,73 @@ class ClaimedReport:
     asked_at: datetime
 
 
+ResumableReport = tuple[ClaimedReport, tuple[Partition, ...]]
+"""A report, and the partitions of a batch that it has."""
+
+
 @dataclass(frozen=True)
 class ClaimStatus:
-    """How the slices of an order stand.
+    """The claims on the partitions of a batch.
 
     Attributes
     ----------
-    built : tuple of (Claim, tuple of Slice)
-        Reports to take up, now this call's, each with those of the slices that it brings.
-    free : tuple of Slice
-        Nobody has asked for them.
-    held : tuple of Slice
-        Another call is at them.
+    resumable : tuple of (ClaimedReport, tuple of Partition)
+        Reports to resume, claimed by this call now, with the partitions of each.
+    unclaimed : tuple of Partition
+        Nobody has requested them.
+    claimed_elsewhere : tuple of Partition
+        Another call is fetching them.
     """
 
-    resumable: tuple[tuple[ClaimedReport, tuple[Partition, ...]], ...] = ()
+    resumable: tuple[ResumableReport, ...] = ()
     unclaimed: tuple[Partition, ...] = ()
     claimed_elsewhere: tuple[Partition, ...] = ()
 
 
 class InFlightRegistry:
-    """One call's view of the ledger; a context manager that gives its claims back.
+    """One call's view of the registry; a context manager that gives up its claims at the end.
 
     Parameters
     ----------
-    folder : pathlib.Path
-        The store's; of a store on object storage, its own on this machine.
+    state_dir : pathlib.Path
+        The folder of the database (`Storage.state_dir`).
     api : str
-        The version of the service that is asked.
-    source, profile_id : str
-        Whose reports the call asks for.
+        The version of the reporting API that the call uses.
+    profile : ProfileKey
+        The profile that the call fetches.
     now : datetime.datetime
-        Aware; entries of reports that are too old to be taken up go.
-    is_good : callable
-        Whether a report of a slice that was asked for at a moment will still do.
+        Aware; reports that are too old by then to be resumed are purged.
+    is_acceptable : callable
+        Whether a report of a partition, requested at a time, is new enough to be resumed.
 
     Notes
     -----
-    Where the database cannot be had (a read-only store, a network file system without
-    locks) every claim is granted, and a warning in the log says so once.
+    Where the database cannot be used every claim is granted (`sdanalytics.store.sqlite_state`).
     """
 
     def __init__(
-        self, folder: Path, api: str, source: str, profile_id: str, now: datetime, is_good: IsGood
+        self,
+        state_dir: Path,
+        api: str,
+        profile: ProfileKey,
+        now: datetime,
+        is_acceptable: IsAcceptable,
     ) -> None:
-        self._path = folder / DATABASE_FILENAME
+        tables = (CREATE_CLAIMS_TABLE, CREATE_LIMITER_TABLE)
+        self._database = StateDatabase(state_dir / DATABASE_FILENAME, tables)
+        self._limiter = LimiterTable(self._database, profile)
+        self._monitor = LeaseMonitor()
         self._api = api
-        self._whose = (source, profile_id)
-        self._oldest = now - MAX_RESUME_AGE
-        self._is_good = is_good
-        self._call = secrets.token_hex(8)
+        self._oldest_resumable = now - MAX_RESUME_AGE
+        self._is_acceptable = is_acceptable
+        self._call_id = secrets.token_hex(8)
         self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        self._is_usable = True
-        self._own_memory = InMemoryLimiterState()
-        self._leases: dict[tuple[str, ...], tuple[float, float]] = {}
 
     def __enter__(self) -> InFlightRegistry:
-        self._attempt(lambda run: run(_FORGET, self._oldest.isoformat(), time.time()), None)
-        self._renewal = threading.Thread(target=self._renew, name="sdanalytics ledger", daemon=True)
+        self._transaction(self._purge, None)
+        self._renewal = threading.Thread(
+            target=self._renew_leases, name="sdanalytics lease renewal", daemon=True
+        )
         self._renewal.start()
         return self
 
@@ -190,235 +173,174 @@ class InFlightRegistry:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
+        self._database.retire()
         self._renewal.join(1.0)
-        until = time.time() + _LAST_ANSWER
+        self._transaction(self._give_up_claims, None)
+        self._database.close()
 
-        def give_back(run: Run) -> None:
-            # What is being built may be taken up at once; what is just being asked for may not,
-            # as long as its answer may come yet.
-            run(_GIVE_BACK, self._call)
-            run(_KEEP, until, self._call)
+    def status(self, batch: ReportBatch, now: datetime) -> ClaimStatus:
+        """Return the status of a batch; this call claims the reports of it that are orphaned."""
+        check = partial(self._check_claims, batch, now)
+        return self._transaction(check, ClaimStatus(unclaimed=batch.partitions))
 
-        self._attempt(give_back, None)
-        with self._lock:
-            self._close()
+    def claim(self, batch: ReportBatch, now: datetime) -> ClaimStatus:
+        """Return the status of a batch, and claim what is unclaimed: to be requested now."""
+        check_and_claim = partial(self._claim_unclaimed, batch, now)
+        return self._transaction(check_and_claim, ClaimStatus(unclaimed=batch.partitions))
 
-    def status(self, order: ReportBatch, now: datetime) -> ClaimStatus:
-        """How its slices stand; the reports of theirs that nobody follows become this call's."""
-        return self._attempt(
-            partial(self._look, order, now), ClaimStatus(unclaimed=order.partitions)
-        )
-
-    def claim(self, order: ReportBatch, now: datetime) -> ClaimStatus:
-        """The same; and those that are free become this call's to ask for, now."""
-
-        def take(run: Run) -> ClaimStatus:
-            standing = self._look(order, now, run)
-            for partition in standing.unclaimed:
-                self._write(run, partition, order.columns, None, now)
-            return standing
-
-        return self._attempt(take, ClaimStatus(unclaimed=order.partitions))
-
-    def record(self, order: ReportBatch, claim: ClaimedReport) -> None:
-        """Write down the report that was asked for: what is known of it outlasts a power cut."""
-        facts = (claim.columns, claim.report_id, claim.asked_at)
-
-        def write(run: Run) -> None:
-            for partition in order.partitions:  # one that comes late may be another call's by now
-                if run(_OWN, *_key(partition), self._call).fetchone():
-                    self._write(run, partition, *facts)
-
-        self._attempt(write, None, outlasts=True)
+    def record(self, batch: ReportBatch, report: ClaimedReport) -> None:
+        """Record the report that was created for a batch; the record outlasts a power cut."""
+        write_id = partial(self._write_report_id, batch, report)
+        self._transaction(write_id, None, durable=True)
 
     def release(self, partitions: Iterable[Partition]) -> None:
-        """Strike slices out: they are stored, or their report will never come."""
+        """Delete claims: the partitions are stored, or their report will never be ready."""
 
-        def strike(run: Run) -> None:
+        def delete(claims: ClaimsTable) -> None:
             for partition in partitions:
-                run(_STRIKE, *_key(partition), self._call)
+                claims.delete(partition, self._call_id)
 
-        self._attempt(strike, None)
+        self._transaction(delete, None)
 
     def owned(self) -> dict[str, list[Partition]]:
-        """The reports that this call has asked for, or taken up, by id, with their slices."""
-        nothing: list[sqlite3.Row] = []
+        """Return the partitions of the reports that this call has created or resumed, by id."""
+
+        def select(claims: ClaimsTable) -> list[Claim]:
+            return claims.created_by(self._call_id)
+
         reports: dict[str, list[Partition]] = {}
-        for row in self._attempt(lambda run: run(_MINE, self._call).fetchall(), nothing):
-            reports.setdefault(row["report_id"], []).append(partition_from_row(row))
+        for claim in self._transaction(select, ()):
+            if claim.report_id is not None:
+                partitions = reports.setdefault(claim.report_id, [])
+                partitions.append(claim.partition)
         return reports
 
-    def update(self, work: Callable[[LimiterState, CountInFlight], T]) -> T:
-        """Look at, and change, what is known of the service's limits (`Memory`)."""
+    def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
+        """Run a function that may change the rate limiter's state (`LimiterStateStore`)."""
+        return self._limiter.update(fn)
 
-        def within(run: Run, *, is_to_keep: bool) -> list[T]:
-            row = run(_PACE, *self._whose).fetchone()
-            traffic = _traffic(row["state"] if row else None)
-            before = traffic.to_json()
-            result = work(traffic, partial(self._building, run))
-            if traffic.equals_json(before):
-                return [result]
-            if is_to_keep:
-                run(_KEEP_PACE, *self._whose, json.dumps(traffic.to_json()))
-            return [result] if is_to_keep else []
+    def _transaction(
+        self, fn: Callable[[ClaimsTable], T], default: D, *, durable: bool = False
+    ) -> T | D:
+        """Run a function on the claims; return the default where there is no database."""
 
-        nothing: list[T] = []
-        # Most requests change nothing; those that do take their turn with other processes.
-        looked = self._attempt(partial(within, is_to_keep=False), nothing, alone=False)
-        results = looked or self._attempt(partial(within, is_to_keep=True), nothing)
-        return results[0] if results else self._own_memory.update(work)
+        def run(execute: Execute) -> T:
+            return fn(ClaimsTable(execute))
 
-    def _building(self, run: Run) -> int:
-        """How many reports are being built, as far as the ledger knows."""
-        return int(run(_COUNT, *self._whose, time.time()).fetchone()[0])
+        return self._database.transaction(run, default, durable=durable)
 
-    def _look(self, order: ReportBatch, now: datetime, run: Run) -> ClaimStatus:
-        built: dict[ClaimedReport, list[Partition]] = {}
-        free, held = [], []
-        for partition in order.partitions:
-            row = run(_LOOK, *_key(partition)).fetchone()
-            if row is not None and row["call"] != self._call and self._is_followed(row):
-                held.append(partition)
-            elif (claim := self._taken_up(row, order.columns, now)) is not None:
-                self._write(run, partition, claim.columns, claim.report_id, claim.asked_at)
-                built.setdefault(claim, []).append(partition)
-            else:
-                free.append(partition)
-        reports = tuple((claim, tuple(partitions)) for claim, partitions in built.items())
-        return ClaimStatus(reports, tuple(free), tuple(held))
+    def _check_claims(self, batch: ReportBatch, now: datetime, claims: ClaimsTable) -> ClaimStatus:
+        resumed: dict[ClaimedReport, list[Partition]] = {}
+        unclaimed: list[Partition] = []
+        claimed_elsewhere: list[Partition] = []
+        for partition in batch.partitions:
+            claim = claims.find(partition)
+            if claim is None:
+                unclaimed.append(partition)
+                continue
+            if self._is_claimed_elsewhere(claim):
+                claimed_elsewhere.append(partition)
+                continue
+            report = self._resumable_report(claim, batch.columns, now)
+            if report is None:
+                unclaimed.append(partition)
+                continue
+            claims.write(self._claim_with_report(partition, report))
+            resumed.setdefault(report, []).append(partition)
+        resumable: list[ResumableReport] = []
+        for report, partitions in resumed.items():
+            resumable.append((report, tuple(partitions)))
+        return ClaimStatus(
+            resumable=tuple(resumable),
+            unclaimed=tuple(unclaimed),
+            claimed_elsewhere=tuple(claimed_elsewhere),
+        )
 
-    def _is_followed(self, row: sqlite3.Row) -> bool:
-        """Whether the call that claimed it is still at it.
-
-        Its lease says so; but a lease that is not renewed is void even while, by a clock that
-        was set back, it has long to go.
-        """
-        now = time.monotonic()
-        lease, since = self._leases.setdefault(tuple(row)[:6], (row["lease"], now))
-        if lease != row["lease"]:
-            self._leases[tuple(row)[:6]] = (row["lease"], now)
-        elif now - since > (LEASE if row["report_id"] else max(LEASE, _LAST_ANSWER)):
+    def _is_claimed_elsewhere(self, claim: Claim) -> bool:
+        if claim.call_id == self._call_id:
             return False
-        return _is_held(row)
+        is_created = claim.report_id is not None
+        return self._monitor.is_alive(claim.partition, claim.lease, is_created=is_created)
 
-    def _taken_up(
-        self, row: sqlite3.Row | None, columns: Sequence[str], now: datetime
+    def _resumable_report(
+        self, claim: Claim, columns: Sequence[str], now: datetime
     ) -> ClaimedReport | None:
-        """The report of a call that is gone, if it is still of use."""
-        if row is None or row["report_id"] is None:
+        """Return the report of an orphaned claim; None when it has none that serves."""
+        report = _to_report(claim)
+        if report is None:
             return None
-        built = _built(row)
-        is_good = self._is_good(partition_from_row(row), built.asked_at)
-        if not is_good or not built.can_serve(self._api, columns, now):
+        if not report.can_serve(self._api, columns, now):
             return None
-        return ClaimedReport(built.columns, built.report_id, built.asked_at)
+        if not self._is_acceptable(claim.partition, report.asked_at):
+            return None
+        return ClaimedReport(report.columns, report.report_id, report.asked_at)
 
-    def _write(
-        self,
-        run: Run,
-        partition: Partition,
-        columns: Sequence[str],
-        report_id: str | None,
-        asked_at: datetime,
+    def _claim_unclaimed(
+        self, batch: ReportBatch, now: datetime, claims: ClaimsTable
+    ) -> ClaimStatus:
+        status = self._check_claims(batch, now, claims)
+        for partition in status.unclaimed:
+            claims.write(self._new_claim(partition, batch.columns, now))
+        return status
+
+    def _write_report_id(
+        self, batch: ReportBatch, report: ClaimedReport, claims: ClaimsTable
     ) -> None:
-        facts = (json.dumps(columns), report_id, self._api, asked_at.isoformat())
-        # An answer that comes after the call has ended is for the next one to take up.
-        lease = 0.0 if self._ended.is_set() else time.time() + LEASE
-        run(_WRITE, *_key(partition), *facts, _machine(), os.getpid(), self._call, lease)
+        for partition in batch.partitions:
+            # The claim may be another call's by now, if the response was very late.
+            if claims.is_own(partition, self._call_id):
+                claims.write(self._claim_with_report(partition, report))
 
-    def _renew(self) -> None:
-        while not self._ended.wait(_RENEWAL):
-            until = time.time() + LEASE
-            self._attempt(lambda run: run(_RENEW, until, self._call), None)  # noqa: B023
+    def _claim_with_report(self, partition: Partition, report: ClaimedReport) -> Claim:
+        claim = self._new_claim(partition, report.columns, report.asked_at)
+        return claim._replace(report_id=report.report_id)
 
-    def _attempt(
-        self,
-        work: Callable[[Run], T],
-        otherwise: T,
-        *,
-        alone: bool = True,
-        outlasts: bool = False,
-    ) -> T:
-        """Do something as one transaction; the other thing where there can be none.
+    def _new_claim(
+        self, partition: Partition, columns: tuple[str, ...], asked_at: datetime
+    ) -> Claim:
+        lease_end = leases.next_lease_end()
+        if self._ended.is_set():  # a late response: its report is for another call to resume
+            lease_end = 0.0
+        return Claim(
+            partition=partition,
+            columns=columns,
+            report_id=None,
+            api=self._api,
+            asked_at=asked_at,
+            call_id=self._call_id,
+            lease=Lease.own(lease_end),
+        )
 
-        Not `alone`, it may only look. What a kill leaves is whole in any case; what `outlasts`
-        a power cut, too, waits for the disk.
-        """
-        # Writers of a process take turns here: SQLite would have each of them sleep and look.
-        with _turn(self._path) if alone else contextlib.nullcontext(), self._lock:
-            # The store of a call that keeps nothing goes with the call; who is late leaves it so.
-            is_gone = self._ended.is_set() and not self._path.exists()
-            if is_gone or not self._is_usable:
-                return otherwise
-            try:
-                return self._transact(work, alone, outlasts)
-            except (OSError, sqlite3.Error) as error:
-                self._is_usable = False
-                words = "%s: reports being built are not written down (%s)"
-                logger.warning(words, self._path, error)
-                self._close()
-                return otherwise
-            finally:
-                if self._ended.is_set():  # a worker that comes late leaves nothing open
-                    self._close()
+    def _purge(self, claims: ClaimsTable) -> None:
+        claims.purge(self._oldest_resumable)
 
-    def _transact(self, work: Callable[[Run], T], alone: bool, outlasts: bool) -> T:
-        if self._database is None:
-            self._database = _opened(self._path)
-        database = self._database
-        database.execute(f"pragma synchronous = {'full' if outlasts else 'normal'}")
-        with database:
-            database.execute("begin immediate" if alone else "begin")
-            return work(lambda statement, *values: database.execute(statement, values))
+    def _renew_leases(self) -> None:
+        while not self._ended.wait(leases.RENEWAL_INTERVAL):
+            lease_end = leases.next_lease_end()
+            self._transaction(partial(self._renew, lease_end), None)
 
-    def _close(self) -> None:
-        if self._database is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._database.close()
-        self._database = None
+    def _renew(self, lease_end: float, claims: ClaimsTable) -> None:
+        claims.renew(self._call_id, lease_end)
 
-
-def read_all(folder: Path) -> list[dict[str, Any]]:
-    """What the ledger of a store has, as plain values; nothing where there is none.
-
-    Raises
-    ------
-    CacheError
-        When there is one that cannot be read.
-    """
-    path = folder / DATABASE_FILENAME
-    if not path.is_file():
-        return []
-    try:
-        try:
-            rows = _rows(path, "mode=ro")
-        except sqlite3.OperationalError:
-            # A reader makes a file beside it, too; who may not reads what there is as it is.
-            rows = _rows(path, "mode=ro&immutable=1")
-    except sqlite3.Error as error:
-        raise CacheError(f"{path} cannot be read: {error}") from error
-    return [dict(row) | {"is_held": _is_held(row)} for row in rows]
-
-
-def _rows(path: Path, mode: str) -> list[sqlite3.Row]:
-    database = sqlite3.connect(f"{path.as_uri()}?{mode}", timeout=_PATIENCE, uri=True)
-    with contextlib.closing(database):
-        database.row_factory = sqlite3.Row
-        is_new = database.execute(_TABLES).fetchone() is None
-        return [] if is_new else database.execute(_ALL).fetchall()
+    def _give_up_claims(self, claims: ClaimsTable) -> None:
+        # Reports in flight may be resumed at once. A report that is just being created may not,
+        # as long as the response, with its id, may still arrive.
+        grace_end = time.time() + leases.CREATE_GRACE
+        claims.release_all(self._call_id)
+        claims.extend_uncreated(self._call_id, grace_end)
 
 
 @dataclass(frozen=True)
 class InFlightReport:
-    """A report that is being built, by the ledger.
+    """A report that the service is building, by the registry.
 
     Attributes
     ----------
     api, report_id : str
-        The version of the service that builds it, and its id there.
+        The version of the reporting API, and its id there.
     columns : tuple of str
     asked_at : datetime.datetime
-        UTC.
+        UTC; when it was requested.
     """
 
     api: str
@@ -427,108 +349,52 @@ class InFlightReport:
     asked_at: datetime
 
     def can_serve(self, api: str, columns: Sequence[str], now: datetime) -> bool:
-        """Whether a call that asks that version for these columns takes it up."""
-        is_fitting = api == self.api and set(columns) <= set(self.columns)
-        return is_fitting and now - self.asked_at <= MAX_RESUME_AGE
+        """Return whether a call that wants these columns of that API can resume the report."""
+        has_columns = set(columns) <= set(self.columns)
+        is_recent = now - self.asked_at <= MAX_RESUME_AGE
+        return api == self.api and has_columns and is_recent
 
 
-def in_flight_reports(folder: Path) -> dict[Partition, InFlightReport]:
-    """The reports of a store that the service has been asked for; none where nobody can tell."""
-    rows = []
+def in_flight_reports(state_dir: Path) -> dict[Partition, InFlightReport]:
+    """Return the reports in flight of a store; none when its registry cannot be read."""
+    reports: dict[Partition, InFlightReport] = {}
     with contextlib.suppress(CacheError):
-        rows = read_all(folder)
-    return {partition_from_row(row): _built(row) for row in rows if row["report_id"] is not None}
+        for row in read_all(state_dir):
+            claim = Claim.from_row(row)
+            report = _to_report(claim)
+            if report is not None:
+                reports[claim.partition] = report
+    return reports
 
 
-def _built(row: Any) -> InFlightReport:
-    asked_at = datetime.fromisoformat(row["asked_at"]).astimezone(UTC)
-    return InFlightReport(row["api"], row["report_id"], tuple(json.loads(row["columns"])), asked_at)
+def read_all(state_dir: Path) -> list[dict[str, Any]]:
+    """Read all claims of a store: the columns of the table, and ``is_followed``.
 
-
-def partition_from_row(row: Mapping[str, Any] | sqlite3.Row) -> Partition:
-    """The slice of an entry."""
-    segment = None if row["segment"] == "none" else row["segment"]
-    facts = (row["source"], row["profile_id"], row["record_type"], segment, row["tactic"])
-    return Partition(*facts, date.fromisoformat(row["date"]))
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """The database, made if there is none, with the permissions of the user's umask."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(exist_ok=True)  # SQLite itself would grant less than the umask does
-    database = _connected(path)
+    Raises
+    ------
+    CacheError
+        When the registry exists and cannot be read.
+    """
+    path = state_dir / DATABASE_FILENAME
+    if not path.is_file():
+        return []
     try:
-        for statement in _SCHEMA:
-            database.execute(statement)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+        rows = query_read_only(path, SELECT_ALL_CLAIMS, table=CLAIMS_TABLE)
+    except sqlite3.Error as error:
+        raise CacheError(
+            f"cannot read the in-flight registry {path}: {error}. If it is damaged, delete it: "
+            "the reports in flight are then requested again"
+        ) from error
+    claims: list[dict[str, Any]] = []
+    for row in rows:
+        claim = dict(row)
+        claim["is_followed"] = lease_from_row(row).is_live()
+        claims.append(claim)
+    return claims
 
 
-def _connected(path: Path) -> sqlite3.Connection:
-    # One thread at a time uses it, but not always the same.
-    database = sqlite3.connect(
-        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-    )
-    database.row_factory = sqlite3.Row
-    try:
-        database.execute("pragma journal_mode = wal")
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
-@lru_cache(maxsize=64)
-def _turn(path: Path) -> threading.Lock:
-    """What the writers of a ledger in this process take turns by."""
-    return threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # whoever had a turn is in another process
-    os.register_at_fork(after_in_child=_turn.cache_clear)
-
-
-def _traffic(state: str | None) -> LimiterState:
-    """What was kept; what cannot be read, of another version most likely, is learned anew."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        return LimiterState.from_json(json.loads(state or ""))
-    return LimiterState()
-
-
-def _key(partition: Partition) -> tuple[str, ...]:
-    facts = (
-        partition.source,
-        partition.profile_id,
-        partition.record_type,
-        partition.segment or "none",
-    )
-    return (*facts, partition.tactic, partition.date.isoformat())
-
-
-def _is_held(row: sqlite3.Row) -> bool:
-    """Whether the call that claimed it is still at it."""
-    if row["lease"] < time.time():
-        return False
-    return row["host"] != _machine() or _is_alive(row["pid"])
-
-
-@cache
-def _machine() -> str:
-    """Where process ids mean the same: containers share a host's name, but not its processes."""
-    with contextlib.suppress(OSError):
-        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
-    return socket.gethostname()
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name != "posix":  # elsewhere asking would end the process: the lease has to do
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def _to_report(claim: Claim) -> InFlightReport | None:
+    """Return the report of a claim; None until the service has returned its id."""
+    if claim.report_id is None:
+        return None
+    return InFlightReport(claim.api, claim.report_id, claim.columns, claim.asked_at)

@@ -205,5 +205,5 @@ def _pending_record(partition: Partition, row: Mapping[str, Any]) -> Record:
         row["report_id"],
         row["api"],
         datetime.fromisoformat(row["asked_at"]),
-        row["is_held"],
+        row["is_followed"],
     )

@@ -96,7 +96,7 @@ class MetadataStore:
         try:
             path = tactics_path(key)
             content = self.storage.read(path)
-            return _parse_tactics(json.loads(content))
+            return _parse_tactic_by_campaign(json.loads(content))
         except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
@@ -118,7 +118,7 @@ class MetadataStore:
             file.write(text.encode())
 
 
-def _parse_tactics(stored: Mapping[str, str]) -> TacticByCampaign:
+def _parse_tactic_by_campaign(stored: Mapping[str, str]) -> TacticByCampaign:
     """Return the tactics by campaign id, without those that are unknown."""
     tactics: TacticByCampaign = {}
     for campaign, tactic in stored.items():

@@ -1,1 +1,1 @@
-"""Where a store is kept: a folder, or object storage."""
+"""Storage backends: a folder on this machine, or object storage."""

@@ -1,6 +1,7 @@
-"""What a store asks of the place where it is kept: the contract of every backend.
+"""The contract of every storage backend.
 
-Places are names from the root of the store, their parts divided by ``/`` on every system.
+A key names a file or folder of the store: its path from the root, with parts divided by ``/`` on
+every system.
 """
 
 from __future__ import annotations
@@ -12,105 +13,116 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from sdanalytics.errors import CacheError
+
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 
 class FileStamp(NamedTuple):
-    """A file as a listing has it: another one in its place has another stamp.
+    """A file as a listing shows it; a file that replaces it has another stamp.
 
     Attributes
     ----------
-    place : str
+    key : str
     size : int
         In bytes.
     modified : int
-        In nanoseconds since 1970; of object storage often whole seconds, or 0: not known.
+        In nanoseconds since 1970; on object storage often whole seconds, or 0 when unknown.
     inode : int
         0 on object storage.
     """
 
-    place: str
+    key: str
     size: int
     modified: int
     inode: int = 0
 
 
 class Storage(Protocol):
-    """What a store asks of where it is kept.
+    """A backend: the operations that a store needs.
 
-    Whatever cannot be done is a `CacheError` that says why and what to do; what is not there
-    is a `FileNotFoundError`.
+    Methods raise `CacheError`, with the reason and what to do, for whatever fails, and
+    `FileNotFoundError` for a file that does not exist.
     """
 
     max_parallel_reads: int
-    """How many files are best read at a time."""
+    """Number of files to read at the same time."""
     is_remote: bool
-    """Whether most of the time to look at a file is its way."""
+    """Whether a look at a file takes a network round trip."""
 
     def __hash__(self) -> int:
-        """Equal for stores in one place, as far as that can be told."""
+        """Return the same for stores in the same location, as far as that is known."""
 
     @property
     def url(self) -> str:
-        """Where it is, for messages; no credentials."""
+        """The location as messages show it, without credentials."""
 
     @property
     def state_dir(self) -> Path:
-        """The folder of this machine for the ledger."""
+        """The local folder of the in-flight registry."""
 
     @property
     def filesystem(self) -> FileSystem:
-        """The file system of Arrow that has it."""
+        """The Arrow file system that holds the store."""
 
     @property
     def root(self) -> str:
-        """Its place in that."""
+        """The path of the store in `filesystem`."""
 
-    def display_name(self, place: str) -> str:
-        """A place as users know it."""
+    def display_name(self, key: str) -> str:
+        """Return a key as users know it: a path or URL."""
 
-    def open(self, place: str) -> pa.NativeFile:
-        """A file, to read any part of it."""
+    def open(self, key: str) -> pa.NativeFile:
+        """Open a file, to read any part of it."""
 
-    def read(self, place: str) -> bytes:
-        """All of a file."""
+    def read(self, key: str) -> bytes:
+        """Read a whole file."""
 
     def atomic_write(
-        self, place: str, skip_if: Callable[[], object] = ...
+        self, key: str, skip_if: Callable[[], object] = ...
     ) -> AbstractContextManager[IO[bytes]]:
-        """A file to write, which takes its place once it is whole and kept.
+        """Open a file to write, which replaces that of the key once it is complete and durable.
 
-        `unless` is asked last: when it says so, what is there stays, as it does when anything
-        fails.
+        `skip_if` is called last: when it returns true the existing file stays, as it does when
+        anything fails.
         """
 
-    def locked(self, place: str) -> AbstractContextManager[object]:
-        """While nobody else of this process replaces what is there."""
+    def locked(self, key: str) -> AbstractContextManager[object]:
+        """Keep other threads of this process from replacing the file."""
 
-    def remove(self, place: str) -> None:
-        """Delete a file, and the folders that have nothing left."""
+    def remove(self, key: str) -> None:
+        """Delete a file, and the folders that are then empty."""
 
-    def move(self, place: str, to: str) -> None:
-        """Give a file another place, that nothing has."""
+    def move(self, key: str, new_key: str) -> None:
+        """Move a file to a key that is not in use."""
 
-    def walk(self, *places: str) -> Iterator[FileStamp]:
-        """All files below these places; of each place in order.
+    def walk(self, *keys: str) -> Iterator[FileStamp]:
+        """Yield all files below these keys, sorted within each of them.
 
-        A folder in the place of a file counts as one, as does a file in that of a folder.
+        A folder with the name of a file counts as a file, and so does a file where a folder
+        belongs.
         """
 
-    def stat_many(self, folder: str, places: Iterable[str]) -> dict[str, FileStamp]:
-        """Those of these files, all of them below that folder, that there are."""
+    def stat_many(self, folder: str, keys: Iterable[str]) -> dict[str, FileStamp]:
+        """Return the stamps of the files that exist; all keys are below `folder`."""
 
-    def stale_temp_files(self, *places: str) -> Iterator[str]:
-        """What writers that were killed have left below these places."""
+    def stale_temp_files(self, *keys: str) -> Iterator[str]:
+        """Yield the keys of unfinished files that killed writers left below these keys."""
 
-    def list_folders(self, place: str) -> list[str]:
-        """The names of the folders in this one; none where there is none."""
+    def list_folders(self, key: str) -> list[str]:
+        """Return the names of the folders in a folder, which need not exist."""
 
-    def is_broken_link(self, place: str) -> bool:
-        """Whether there is something that leads to nothing."""
+    def is_broken_link(self, key: str) -> bool:
+        """Return whether the key is a link to a file that does not exist."""
 
     def check_writable(self) -> None:
         """Make sure that files can be stored."""
+
+
+def storage_error(action: str, name: str, reason: str, advice: str) -> CacheError:
+    """Build the error for a file that a backend cannot read or write."""
+    return CacheError(
+        f"cannot {action} {name}: {reason}; existing files are untouched. {advice}, "
+        "or choose another location with cache= or SDANALYTICS_CACHE_DIR"
+    )

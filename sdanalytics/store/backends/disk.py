@@ -1,8 +1,4 @@
-"""Where a store is kept: what can be done there, and `Disk`, the folder that does it.
-
-Places are names from the root of the store, their parts divided by ``/`` on every system.
-`sdanalytics.store.backends.object_store` does the same on object storage.
-"""
+"""`LocalStorage`: a store in a folder of this machine."""
 
 from __future__ import annotations
 
@@ -16,34 +12,36 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from sdanalytics.errors import CacheError
-from sdanalytics.store.backends.base import FileStamp
+from sdanalytics.store.backends.base import FileStamp, storage_error
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 TEMP_FILE_MAX_AGE: Final = 3600.0
-"""Seconds after which nobody is writing any more what was not finished."""
+"""Seconds after which an unfinished file is taken for that of a killed writer."""
 MIN_FREE_BYTES: Final = 1 << 16
-"""Bytes that a store has room for that takes reports."""
-_FILES: Final = (".parquet", ".json")
-"""How names of files end; a folder of such a name is in a file's place."""
-_LEFTOVER: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
-"""What a writer that was killed leaves; its name is no report's and begins with a point, so
-that whatever reads the store passes it over."""
+"""Bytes that must be free in a store that is to take reports."""
+_FILE_SUFFIXES: Final = (".parquet", ".json")
+"""Suffixes of files; a folder with such a name blocks a file."""
+_TEMP_FILE: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+"""Names of unfinished files. They begin with a point and end unlike a report, so that every
+reader of the store skips what a killed writer left."""
 _ADVICE: Final = {
-    errno.ENOSPC: "Make room",
-    errno.EDQUOT: "Make room",
+    errno.ENOSPC: "Free disk space",
+    errno.EDQUOT: "Free disk space",
     errno.EFBIG: "Allow larger files",
     errno.EMFILE: "Close other files",
 }
+_DEFAULT_ADVICE: Final = "Check the permissions and the disk"
 
-# Between the look at what is there and its replacement nobody else replaces it.
-_REPLACING: Final = threading.Lock()
+# Nobody else may replace a file between the decision to replace it and the replacement.
+_replace_lock: Final = threading.Lock()
 
 
 class LocalStorage:
@@ -52,7 +50,7 @@ class LocalStorage:
     Parameters
     ----------
     root : pathlib.Path
-        Absolute; made when something is stored.
+        Absolute; created when the first file is stored.
     """
 
     max_parallel_reads = 4
@@ -70,7 +68,7 @@ class LocalStorage:
 
     @property
     def url(self) -> str:
-        """The path."""
+        """The path of the folder."""
         return self.root
 
     @property
@@ -80,209 +78,245 @@ class LocalStorage:
 
     @property
     def filesystem(self) -> FileSystem:
-        """The local one."""
+        """Arrow's local file system."""
         from pyarrow.fs import LocalFileSystem
 
         return LocalFileSystem()
 
-    def display_name(self, place: str) -> str:
-        """The path of a place."""
-        return os.path.join(self.root, place.replace("/", os.sep))
+    def display_name(self, key: str) -> str:
+        """Return the absolute path of a key."""
+        relative = key.replace("/", os.sep)
+        return os.path.join(self.root, relative)
 
-    def open(self, place: str) -> pa.NativeFile:
-        """A file, opened.
+    def open(self, key: str) -> pa.NativeFile:
+        """Open a file with Arrow.
 
-        By Arrow, whose threads would need Python for a file of Python's, even while the
-        interpreter ends.
+        A Python file would not do: Arrow's threads would need the interpreter to read it, even
+        while the interpreter shuts down.
         """
-        path = self.display_name(place)
-        try:
+        path = self.display_name(key)
+        with _translate_errors("read", path, passthrough=FileNotFoundError):
             return pa.OSFile(path)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise _refused("read", path, error) from error
 
-    def read(self, place: str) -> bytes:
-        """All of a file."""
-        path = self.display_name(place)
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise _refused("read", path, error) from error
+    def read(self, key: str) -> bytes:
+        """Read a whole file."""
+        path = self.display_name(key)
+        with (
+            _translate_errors("read", path, passthrough=FileNotFoundError),
+            open(path, "rb") as file,
+        ):
+            return file.read()
 
     @contextlib.contextmanager
     def atomic_write(
-        self, place: str, skip_if: Callable[[], object] = lambda: False
+        self, key: str, skip_if: Callable[[], object] = lambda: False
     ) -> Iterator[IO[bytes]]:
-        """A file to write beside `place`, which takes its place once it is whole and on disk."""
-        path = self.display_name(place)
+        """Open a temporary file in the same folder; flush it to disk, then rename it."""
+        path = self.display_name(key)
         folder, name = os.path.split(path)
-        beside = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
-        try:
+        unique = secrets.token_hex(6)
+        temp_name = f".{name}.{unique}.tmp"
+        temp_path = os.path.join(folder, temp_name)
+        with _translate_errors("write", path):
             os.makedirs(folder, exist_ok=True)
             try:
-                with open(beside, "xb") as file:
+                with open(temp_path, "xb") as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
-                with self.locked(place):
+                with self.locked(key):
                     if not skip_if():
-                        os.replace(beside, path)
+                        os.replace(temp_path, path)
             finally:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(beside)
-        except OSError as error:
-            raise _refused("write", path, error) from error
+                    os.unlink(temp_path)
         _sync_folder(folder)
 
-    def locked(self, place: str) -> AbstractContextManager[object]:
-        """While nobody else of this process replaces anything."""
-        return _REPLACING
+    def locked(self, key: str) -> AbstractContextManager[object]:
+        """Keep other threads of this process from replacing any file."""
+        return _replace_lock
 
-    def remove(self, place: str) -> None:
-        """Delete a file, and the folders that have nothing left, but for the store's own."""
-        path = self.display_name(place)
-        try:
+    def remove(self, key: str) -> None:
+        """Delete a file, and its folders that are then empty, except the top-level one."""
+        path = self.display_name(key)
+        with _translate_errors("remove", path, passthrough=FileNotFoundError):
             os.unlink(path)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise _refused("remove", path, error) from error
-        with contextlib.suppress(OSError):
-            for _ in range(place.count("/") - 1):
+        folders_below_top = key.count("/") - 1
+        with contextlib.suppress(OSError):  # a folder that is not empty
+            for _ in range(folders_below_top):
                 path = os.path.dirname(path)
                 os.rmdir(path)
 
-    def move(self, place: str, to: str) -> None:
-        """Give a file, or a folder, another place."""
-        path, aside = self.display_name(place), self.display_name(to)
-        try:
-            os.makedirs(os.path.dirname(aside), exist_ok=True)
-            os.rename(path, aside)
-        except OSError as error:
-            raise _refused("move aside", path, error) from error
+    def move(self, key: str, new_key: str) -> None:
+        """Move a file or a folder."""
+        path = self.display_name(key)
+        new_path = self.display_name(new_key)
+        with _translate_errors("move aside", path):
+            new_folder = os.path.dirname(new_path)
+            os.makedirs(new_folder, exist_ok=True)
+            os.rename(path, new_path)
 
-    def walk(self, *places: str) -> Iterator[FileStamp]:
-        """All files below these places, in order, leftovers aside."""
-        return self._files(places, leftovers=False)
+    def walk(self, *keys: str) -> Iterator[FileStamp]:
+        """Yield all files below these keys, sorted within each, without unfinished ones."""
+        for key in keys:
+            yield from self._walk(key, temp_files=False)
 
-    def stat_many(self, folder: str, places: Iterable[str]) -> dict[str, FileStamp]:
-        """Those of these files that there are: each is looked at, which costs microseconds."""
+    def stat_many(self, folder: str, keys: Iterable[str]) -> dict[str, FileStamp]:
+        """Return the stamps of the files that exist, with one system call a file."""
         found: dict[str, FileStamp] = {}
-        for place in places if self._facts(folder) else ():
-            facts = self._facts(place)
-            if facts:
-                found[place] = _stamp(place, facts)
+        if self._stat_or_none(folder) is None:
+            return found
+        for key in keys:
+            status = self._stat_or_none(key)
+            if status is not None:
+                found[key] = _to_stamp(key, status)
         return found
 
-    def stale_temp_files(self, *places: str) -> Iterator[str]:
-        """What writers that were killed more than an hour ago have left."""
-        before = time.time_ns() - TEMP_FILE_MAX_AGE * 1e9
-        left = self._files(places, leftovers=True)
-        return (stamp.place for stamp in left if stamp.modified < before)
+    def stale_temp_files(self, *keys: str) -> Iterator[str]:
+        """Yield the keys of unfinished files that are older than `TEMP_FILE_MAX_AGE`."""
+        max_age_ns = TEMP_FILE_MAX_AGE * 1e9
+        newest_stale = time.time_ns() - max_age_ns
+        for key in keys:
+            for stamp in self._walk(key, temp_files=True):
+                if stamp.modified < newest_stale:
+                    yield stamp.key
 
-    def list_folders(self, place: str) -> list[str]:
-        """The names of the folders in this one, in order."""
-        return [entry.name for entry in self._listed(place) if self._is_folder(entry)]
+    def list_folders(self, key: str) -> list[str]:
+        """Return the sorted names of the folders in a folder, which need not exist."""
+        names: list[str] = []
+        for entry in self._list_dir(key):
+            if _is_folder(entry):
+                names.append(entry.name)
+        return names
 
-    def is_broken_link(self, place: str) -> bool:
-        """Whether there is a link to nothing."""
-        return os.path.islink(self.display_name(place))
+    def is_broken_link(self, key: str) -> bool:
+        """Return whether the key is a link, given that its file does not exist."""
+        return os.path.islink(self.display_name(key))
 
     def check_writable(self) -> None:
-        """Write as much as there has to be room for, and take it away."""
+        """Write as many bytes as must be free, then delete them."""
         with self.atomic_write("writable", skip_if=lambda: True) as file:
             file.write(bytes(MIN_FREE_BYTES))
 
-    def _files(self, places: tuple[str, ...], leftovers: bool) -> Iterator[FileStamp]:
-        for place in places:
-            path = self.display_name(place)
-            if os.path.lexists(path) and not os.path.isdir(path):
-                yield _stamp(place, os.lstat(path))
-            else:
-                yield from self._below(place, leftovers)
+    def _walk(self, key: str, *, temp_files: bool) -> Iterator[FileStamp]:
+        path = self.display_name(key)
+        is_folder = os.path.isdir(path)
+        if os.path.lexists(path) and not is_folder:
+            yield _to_stamp(key, os.lstat(path))
+        else:
+            yield from self._walk_folder(key, temp_files=temp_files)
 
-    def _below(self, folder: str, leftovers: bool) -> Iterator[FileStamp]:
-        for entry in self._listed(folder):
-            place = f"{folder}/{entry.name}"
-            if not self._is_file(place) and self._is_folder(entry):
-                yield from self._below(place, leftovers)
-            elif leftovers == bool(_LEFTOVER.fullmatch(entry.name)):
-                with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
-                    yield _stamp(place, self._stat(entry))
+    def _walk_folder(self, folder: str, *, temp_files: bool) -> Iterator[FileStamp]:
+        """Yield either the finished or the unfinished files below a folder."""
+        for entry in self._list_dir(folder):
+            key = f"{folder}/{entry.name}"
+            if not _must_be_file(key) and _is_folder(entry):
+                yield from self._walk_folder(key, temp_files=temp_files)
+                continue
+            is_temp_file = _TEMP_FILE.fullmatch(entry.name) is not None
+            if is_temp_file != temp_files:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+                status = _stat_entry(entry)
+                yield _to_stamp(key, status)
 
-    @staticmethod
-    def _is_file(place: str) -> bool:
-        """Whether nothing but a file belongs there, by its name."""
-        return place.endswith(_FILES) or (place.startswith("months/") and place.endswith(".month"))
-
-    def _listed(self, folder: str) -> list[os.DirEntry[str]]:
-        """What is in a folder, by name; nothing where there is none."""
+    def _list_dir(self, folder: str) -> list[os.DirEntry[str]]:
+        """Return the sorted content of a folder, which need not exist."""
         path = self.display_name(folder)
-        try:
-            with os.scandir(path) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise _refused("list", path, error) from error
+        with (
+            contextlib.suppress(FileNotFoundError),
+            _translate_errors("list", path, passthrough=FileNotFoundError),
+            os.scandir(path) as entries,
+        ):
+            return sorted(entries, key=lambda entry: entry.name)
+        return []
 
-    def _facts(self, place: str) -> os.stat_result | None:
-        """What the system says of a file or folder; None when there is none."""
+    def _stat_or_none(self, key: str) -> os.stat_result | None:
+        # By hand, since it is called for every file of a read: a context manager, and a path for
+        # its message, would take as long as the system call.
         try:
-            return os.stat(f"{self.root}/{place}")
+            return os.stat(f"{self.root}/{key}")
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _refused("read", self.display_name(place), error) from error
-
-    @staticmethod
-    def _is_folder(entry: os.DirEntry[str]) -> bool:
-        try:
-            return entry.is_dir()
-        except OSError as error:
-            raise _refused("list", entry.path, error) from error
-
-    @staticmethod
-    def _stat(entry: os.DirEntry[str]) -> os.stat_result:
-        try:
-            return entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise _refused("list", entry.path, error) from error
+            raise _to_cache_error("read", self.display_name(key), error) from error
 
 
-def _stamp(place: str, facts: os.stat_result) -> FileStamp:
-    return FileStamp(place, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+def _must_be_file(key: str) -> bool:
+    """Return whether only a file may have that key, by its name."""
+    if key.startswith("months/") and key.endswith(".month"):
+        return True
+    return key.endswith(_FILE_SUFFIXES)
 
 
-def _refused(action: str, path: str, error: OSError) -> CacheError:
-    """What the system said when something was done to a path, and what to do about it."""
-    told = os.strerror(error.errno) if error.errno else str(error)
-    advice = _ADVICE.get(error.errno or 0, "See to its permissions and to the disk")
-    obstacle = _obstacle(path, error)
-    if obstacle:
-        told = f"{obstacle} is in the way"
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with _translate_errors("list", entry.path):
+        return entry.is_dir()
+
+
+def _stat_entry(entry: os.DirEntry[str]) -> os.stat_result:
+    with _translate_errors("list", entry.path, passthrough=FileNotFoundError):
+        return entry.stat(follow_symlinks=False)
+
+
+def _to_stamp(key: str, status: os.stat_result) -> FileStamp:
+    return FileStamp(key, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+class _translate_errors:
+    """Raise `CacheError` for what the system refuses; errors to pass through stay as they are.
+
+    A class, because entering a generator takes as long as looking at a file does.
+    """
+
+    __slots__ = ("_action", "_passthrough", "_path")
+
+    def __init__(self, action: str, path: str, passthrough: type[OSError] | tuple[()] = ()) -> None:
+        self._action = action
+        self._path = path
+        self._passthrough = passthrough
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        is_expected = isinstance(error, self._passthrough)
+        if isinstance(error, OSError) and not is_expected:
+            raise _to_cache_error(self._action, self._path, error) from error
+
+
+def _to_cache_error(action: str, path: str, error: OSError) -> CacheError:
+    """Say what failed with which path, why, and what to do about it."""
+    blocking_path = _blocking_path(path, error)
+    if blocking_path is not None:
+        reason = f"{blocking_path} is in the way"
         advice = "Move that aside (ReportCache.repair() does so within a store)"
-    return CacheError(
-        f"cannot {action} {path}: {told}; what is there is untouched. {advice}, "
-        "or choose another place with cache= or SDANALYTICS_CACHE_DIR"
-    )
+    elif error.errno:
+        reason = os.strerror(error.errno)
+        advice = _ADVICE.get(error.errno, _DEFAULT_ADVICE)
+    else:
+        reason = str(error)
+        advice = _DEFAULT_ADVICE
+    return storage_error(action, path, reason, advice)
 
 
-def _obstacle(path: str, error: OSError) -> str | None:
-    """A folder where a file should be, or a file where a folder should be."""
-    if error.errno in (None, errno.EISDIR):  # Arrow gives no number
+def _blocking_path(path: str, error: OSError) -> str | None:
+    """Name a folder where a file belongs, or a file where a folder belongs; None for neither."""
+    if error.errno in (None, errno.EISDIR):  # Arrow's errors have no number
         return f"the folder {path}"
     if error.errno not in (errno.ENOTDIR, errno.EEXIST):
         return None
-    place = Path(error.filename or path)
-    return next((f"the file {p}" for p in (place, *place.parents) if os.path.isfile(p)), None)
+    failed_path = Path(error.filename or path)
+    candidates = (failed_path, *failed_path.parents)
+    for candidate in candidates:
+        if os.path.isfile(candidate):
+            return f"the file {candidate}"
+    return None
 
 
 def _sync_folder(folder: str) -> None:

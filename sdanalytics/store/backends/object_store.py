@@ -1,9 +1,9 @@
-"""`Objects`: a store on object storage, such as S3, through the file systems of Arrow or fsspec.
+"""`ObjectStorage`: a store on object storage, such as S3, through a file system of Arrow or fsspec.
 
-What differs from a disk: an object is put whole or not at all, and read whole, in one answer,
-so there is nothing to rename and nothing unfinished. But nobody can look and replace in one
-step: of two machines that store the same slice in the same moment the later one stays, and
-columns that only the earlier one had are asked for again.
+Unlike a file on disk, an object is written whole or not at all, and read whole in one response:
+there is nothing to rename, and nothing unfinished. But checking and replacing one is not atomic.
+When two machines store the same partition at the same moment, the later one wins, and columns that
+only the earlier one had are requested again.
 """
 
 from __future__ import annotations
@@ -13,74 +13,79 @@ import hashlib
 import io
 import os
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
 from sdanalytics._core.redact import redact
-from sdanalytics.errors import CacheError, InvalidRequest
-from sdanalytics.store.backends.base import FileStamp
+from sdanalytics.errors import CacheError
+from sdanalytics.store.backends.base import FileStamp, storage_error
+from sdanalytics.store.backends.object_url import (
+    URL_SCHEME,
+    as_arrow_filesystem,
+    filesystem_from_url,
+    filesystem_scheme,
+    normalize_path,
+    parse_url,
+    query_options,
+    reject_local,
+)
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_OPTIONS: Final = {
-    "s3": {"allow_delayed_open": "true"},  # small objects in one request instead of three
-    "gs": {"retry_limit_seconds": "60"},  # by default a quarter of an hour
-    "gcs": {"retry_limit_seconds": "60"},
-}
-_PLAIN: Final = ("scheme", "endpoint_override")
-"""Options of an address that are arguments of Arrow's, as they are."""
-_PATIENCE: Final = 5.0
-"""Seconds without any sign after which an attempt is given up."""
-_ATTEMPTS: Final = 3
-_END: Final = b"PAR1"
-"""What every parquet file ends with."""
-_SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_KEYS: Final = re.compile(r"key|secret|token|password|sas_", re.IGNORECASE)
-_AWS: Final = re.compile(r"AWS Error .+? during \w+ operation")
-_WHY: Final = (
-    (
+
+class _ErrorPattern(NamedTuple):
+    """A failure that is recognized by its text, in the words of any file system."""
+
+    pattern: str
+    reason: str
+    advice: str
+
+
+_PARQUET_MAGIC: Final = b"PAR1"
+"""The last bytes of every parquet file."""
+_SECRET_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_AWS_ERROR: Final = re.compile(r"AWS Error .+? during \w+ operation")
+_ERROR_PATTERNS: Final = (
+    _ErrorPattern(
         r"NO_SUCH_BUCKET|NoSuchBucket|Bucket '.*' not found",
         "there is no such bucket",
-        "Make it, or correct its name",
+        "Create it, or correct its name",
     ),
-    (
+    _ErrorPattern(
         r"PERMANENT_REDIRECT|status 301|AuthorizationHeaderMalformed",
         "it is in another region",
-        "Say which: s3://...?region=eu-west-1",
+        "Add its region: s3://...?region=eu-west-1",
     ),
-    (
+    _ErrorPattern(
         r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES|status 403|Forbidden|Permission"
         r"|Credential|Unauthorized|EXPIRED_TOKEN|ExpiredToken",
         "access is denied",
-        "Have credentials where the file system looks for them (AWS_ACCESS_KEY_ID or "
-        "AWS_PROFILE, a role), which may list, read, write and delete there",
+        "Provide credentials where the file system looks for them (AWS_ACCESS_KEY_ID or "
+        "AWS_PROFILE, a role) that may list, read, write and delete there",
     ),
-    (
+    _ErrorPattern(
         r"NETWORK_CONNECTION|curlCode|resolving region|[Cc]onnect|[Tt]imeout|[Tt]imed out",
         "it cannot be reached",
-        "See to the network, and to region and endpoint_override if its address has any",
+        "Check the network, and region and endpoint_override if the URL has them",
     ),
 )
-_OTHERWISE: Final = "Try again, see to its permissions"
+_UNKNOWN_ERROR: Final = _ErrorPattern("", "it failed", "Try again, check its permissions")
 
-# Between the look at what is there and its replacement no other thread replaces it; many,
-# because a put takes a while and keeps from its own place alone.
-_REPLACING: Final = tuple(threading.Lock() for _ in range(64))
+# No other thread may replace an object between the decision to replace it and the replacement.
+# Many locks, because a put takes a while and should block writers of the same object alone.
+_replace_locks: Final = tuple(threading.Lock() for _ in range(64))
 
 
 def is_url(name: str) -> bool:
-    """Whether that is the address of object storage, rather than a path."""
-    return _SCHEME.match(name) is not None
+    """Return whether a name is a URL, rather than a path."""
+    return URL_SCHEME.match(name) is not None
 
 
 class ObjectStorage:
@@ -91,287 +96,215 @@ class ObjectStorage:
     url : str
         Such as ``s3://bucket/prefix?region=eu-west-1``; with a file system, the path in that.
     filesystem : pyarrow.fs.FileSystem or fsspec.AbstractFileSystem, optional
-        By default the one that Arrow has for such addresses, with the credentials that it
-        finds.
+        By default the one that Arrow has for such URLs, with the credentials that it finds.
 
     Raises
     ------
     InvalidRequest
-        For what cannot be the address of a store; nothing is asked for that.
+        When the URL cannot be that of a store; checked without network access.
     """
 
     max_parallel_reads = 16
     is_remote = True
 
     def __init__(self, url: str, filesystem: object = None) -> None:
-        self._given, self._own = url, filesystem
+        self._given_url = url
+        self._given_filesystem = filesystem
         if filesystem is None:
-            self.url, self.root = _checked(url)
+            self.url, self.root = parse_url(url)
         else:
-            system = _arrows(filesystem)
-            _refuse_local(system)
-            self.root = _tidy(_SCHEME.sub("", url, count=1))
-            self.url = f"{_scheme_of(system)}://{self.root.lstrip('/')}"
+            system = as_arrow_filesystem(filesystem)
+            reject_local(system)
+            self.root = normalize_path(URL_SCHEME.sub("", url, count=1))
+            scheme = filesystem_scheme(system)
+            path = self.root.lstrip("/")
+            self.url = f"{scheme}://{path}"
 
     def __reduce__(self) -> tuple[type[ObjectStorage], tuple[str, object]]:
-        return ObjectStorage, (self._given, self._own)
+        return ObjectStorage, (self._given_url, self._given_filesystem)
 
     @cached_property
     def filesystem(self) -> FileSystem:
-        """The file system of Arrow."""
-        if self._own is not None:
-            return _arrows(self._own)
-        with self._saying("open", ""):
-            return _from_url(self._given)[0]
+        """The Arrow file system that holds the bucket."""
+        if self._given_filesystem is not None:
+            return as_arrow_filesystem(self._given_filesystem)
+        with self._translate_errors("open", ""):
+            system, _ = filesystem_from_url(self._given_url)
+            return system
 
     @property
     def state_dir(self) -> Path:
-        """A folder of its own in the user's state folder."""
+        """A folder for this store alone in the user's state folder."""
         import platformdirs
 
-        endpoint = dict(parse_qsl(urlsplit(self._given).query)).get("endpoint_override", "")
-        key = hashlib.sha256(f"{endpoint} {self.url}".encode()).hexdigest()[:16]
-        return platformdirs.user_state_path("sdanalytics", appauthor=False) / "stores" / key
+        endpoint = query_options(self._given_url).get("endpoint_override", "")
+        location = f"{endpoint} {self.url}"
+        digest = hashlib.sha256(location.encode())
+        name = digest.hexdigest()[:16]
+        user_folder = platformdirs.user_state_path("sdanalytics", appauthor=False)
+        return user_folder / "stores" / name
 
-    def display_name(self, place: str) -> str:
-        """The address of a place."""
-        return f"{self.url}/{place}" if place else self.url
+    def display_name(self, key: str) -> str:
+        """Return the URL of a key."""
+        if not key:
+            return self.url
+        return f"{self.url}/{key}"
 
-    def open(self, place: str) -> pa.NativeFile:
-        """A parquet file, read whole: so all that is read of it is of one moment."""
-        body = self._body(place)
-        if bytes(body[-len(_END) :]) != _END:
-            # Replaced by a longer one between its length and its content, most likely.
-            body = self._body(place)
+    def open(self, key: str) -> pa.NativeFile:
+        """Open a parquet file after reading it whole, so that all of it is of one moment."""
+        body = self._get(key)
+        tail = body[-len(_PARQUET_MAGIC) :]
+        if bytes(tail) != _PARQUET_MAGIC:
+            # Most likely a longer object replaced it between the look at its length and the read.
+            body = self._get(key)
         return pa.BufferReader(body)
 
-    def read(self, place: str) -> bytes:
-        """All of an object."""
-        return bytes(self._body(place))
+    def read(self, key: str) -> bytes:
+        """Read a whole object."""
+        return bytes(self._get(key))
 
     @contextlib.contextmanager
     def atomic_write(
-        self, place: str, skip_if: Callable[[], object] = lambda: False
+        self, key: str, skip_if: Callable[[], object] = lambda: False
     ) -> Iterator[IO[bytes]]:
-        """A file in memory, which is put in `place` once it is whole."""
+        """Open a file in memory, which is put into the bucket once it is complete."""
         body = io.BytesIO()
         yield body
-        with self.locked(place):
+        with self.locked(key):
             if not skip_if():
-                with self._saying("write", place):
-                    self._put(place, body.getvalue())
+                with self._translate_errors("write", key):
+                    self._put(key, body.getvalue())
 
-    def locked(self, place: str) -> AbstractContextManager[object]:
-        """While no other thread of this process replaces what is there."""
-        return _REPLACING[hash(place) % len(_REPLACING)]
+    def locked(self, key: str) -> AbstractContextManager[object]:
+        """Keep other threads of this process from replacing the object."""
+        index = hash(key) % len(_replace_locks)
+        return _replace_locks[index]
 
-    def remove(self, place: str) -> None:
+    def remove(self, key: str) -> None:
         """Delete an object.
 
-        Arrow keeps the folder that it was in: as an object of no bytes, which listings do not
-        take for a file.
+        Arrow keeps its folder, as an object of no bytes that listings do not count as a file.
         """
-        with self._saying("remove", place, but=FileNotFoundError):
-            self.filesystem.delete_file(self._at(place))
+        with self._translate_errors("remove", key, passthrough=FileNotFoundError):
+            self.filesystem.delete_file(self._path(key))
 
-    def move(self, place: str, to: str) -> None:
-        """Copy an object to another place, then delete it."""
-        with self._saying("move aside", place):
-            self.filesystem.copy_file(self._at(place), self._at(to))
-            self.filesystem.delete_file(self._at(place))
+    def move(self, key: str, new_key: str) -> None:
+        """Copy an object to another key, then delete it."""
+        path = self._path(key)
+        new_path = self._path(new_key)
+        with self._translate_errors("move aside", key):
+            self.filesystem.copy_file(path, new_path)
+            self.filesystem.delete_file(path)
 
-    def walk(self, *places: str) -> Iterator[FileStamp]:
-        """All objects below these places, in order: a request for each thousand of a place."""
-        for place in places:
-            files = [info for info in self._listed(place, recursive=True) if info.is_file]
-            stamps = (FileStamp(self._place(i), i.size or 0, i.mtime_ns or 0) for i in files)
+    def walk(self, *keys: str) -> Iterator[FileStamp]:
+        """Yield all objects below these keys, at a request for each thousand objects of a key."""
+        for key in keys:
+            stamps: list[FileStamp] = []
+            for info in self._list(key, recursive=True):
+                if info.is_file:
+                    stamp = self._to_stamp(info)
+                    stamps.append(stamp)
             yield from sorted(stamps)
 
-    def stat_many(self, folder: str, places: Iterable[str]) -> dict[str, FileStamp]:
-        """Those of these files that there are: their folder is listed, rather than asking each."""
-        wanted = set(places)
-        return {stamp.place: stamp for stamp in self.walk(folder) if stamp.place in wanted}
+    def stat_many(self, folder: str, keys: Iterable[str]) -> dict[str, FileStamp]:
+        """Return the stamps of the files that exist: lists the folder, in few requests."""
+        wanted = set(keys)
+        found: dict[str, FileStamp] = {}
+        for stamp in self.walk(folder):
+            if stamp.key in wanted:
+                found[stamp.key] = stamp
+        return found
 
-    def stale_temp_files(self, *places: str) -> Iterator[str]:
-        """Nothing: what was not finished is not there."""
+    def stale_temp_files(self, *keys: str) -> Iterator[str]:
+        """Yield nothing: there are no unfinished objects."""
         return iter(())
 
-    def list_folders(self, place: str) -> list[str]:
-        """What lies next below a place, of which there is, or was, an object further below."""
-        infos = self._listed(place, recursive=False)
-        return sorted(info.base_name for info in infos if not info.is_file)
+    def list_folders(self, key: str) -> list[str]:
+        """Return the names of the next parts of the keys of objects that exist, or once did."""
+        names: list[str] = []
+        for info in self._list(key, recursive=False):
+            if not info.is_file:
+                names.append(info.base_name)
+        return sorted(names)
 
-    def is_broken_link(self, place: str) -> bool:
-        """There are no links."""
+    def is_broken_link(self, key: str) -> bool:
+        """Return False: there are no links."""
         return False
 
     def check_writable(self) -> None:
-        """Put an object that says what it is for; the same each time."""
+        """Write an object that explains itself; the same one every time."""
         with self.atomic_write("writable") as file:
             file.write(b"sdanalytics writes this to see whether reports can be stored here.\n")
 
-    def _body(self, place: str) -> pa.Buffer:
+    def _get(self, key: str) -> pa.Buffer:
         with (
-            self._saying("read", place, but=FileNotFoundError),
-            self.filesystem.open_input_file(self._at(place)) as file,
+            self._translate_errors("read", key, passthrough=FileNotFoundError),
+            self.filesystem.open_input_file(self._path(key)) as file,
         ):
             return file.read_buffer()
 
-    def _put(self, place: str, body: bytes) -> None:
-        # Not in a `with`: that closes whatever happens, and closing stores what was written.
-        stream = self.filesystem.open_output_stream(self._at(place), compression=None)
+    def _put(self, key: str, body: bytes) -> None:
+        # Not in a `with`: that would close the stream after an error too, and closing it stores
+        # what was written so far.
+        path = self._path(key)
+        stream = self.filesystem.open_output_stream(path, compression=None)
         stream.write(body)
         stream.close()
 
-    def _listed(self, place: str, recursive: bool) -> list[FileInfo]:
+    def _list(self, key: str, *, recursive: bool) -> list[FileInfo]:
         from pyarrow.fs import FileSelector
 
         with (
             contextlib.suppress(FileNotFoundError),
-            self._saying("list", place, but=FileNotFoundError),
+            self._translate_errors("list", key, passthrough=FileNotFoundError),
         ):
-            selector = FileSelector(self._at(place), recursive=recursive)
-            return list(self.filesystem.get_file_info(selector))
+            selector = FileSelector(self._path(key), recursive=recursive)
+            infos = self.filesystem.get_file_info(selector)
+            return list(infos)
         return []
 
-    def _at(self, place: str) -> str:
-        return f"{self.root}/{place}"
+    def _path(self, key: str) -> str:
+        """Return the path of a key in the file system."""
+        return f"{self.root}/{key}"
 
-    def _place(self, info: FileInfo) -> str:
-        # Of some file systems paths begin with a slash, given so or not.
-        return str(info.path).lstrip("/")[len(self.root.lstrip("/")) + 1 :]
+    def _to_stamp(self, info: FileInfo) -> FileStamp:
+        # Paths of some file systems begin with a slash, whether or not they were given so.
+        path = str(info.path).lstrip("/")
+        prefix = self.root.lstrip("/") + "/"
+        size = info.size or 0
+        modified = info.mtime_ns or 0
+        return FileStamp(path.removeprefix(prefix), size, modified)
 
     @contextlib.contextmanager
-    def _saying(
-        self, action: str, place: str, but: type[Exception] | tuple[()] = ()
+    def _translate_errors(
+        self, action: str, key: str, passthrough: type[Exception] | tuple[()] = ()
     ) -> Iterator[None]:
-        """Whatever fails in here, each file system in its own way, is a `CacheError`."""
+        """Raise `CacheError` for whatever fails, since each file system has errors of its own."""
         try:
             yield
-        except but:
+        except passthrough:
             raise
         except Exception as error:
-            raise _refused(
-                action, self.display_name(place), error
-            ) from None  # it may hold addresses
+            # Without the cause: its text may hold presigned URLs.
+            raise _to_storage_error(action, self.display_name(key), error) from None
 
 
-def _refused(action: str, name: str, error: Exception) -> CacheError:
-    """What the storage said when something was done to an object, and what to do about it."""
+def _to_storage_error(action: str, name: str, error: Exception) -> CacheError:
+    """Say what failed with which object, why, and what to do about it."""
     text = f"{type(error).__name__}: {error}"
-    why, advice = next(
-        ((why, advice) for pattern, why, advice in _WHY if re.search(pattern, text)),
-        ("it failed", _OTHERWISE),
-    )
-    said = _AWS.search(text)
-    told = said[0] if said else redact(text.splitlines()[0], map(os.environ.get, _SECRETS))
-    return CacheError(
-        f"cannot {action} {name}: {why} ({told}); what is there is untouched. {advice}, "
-        "or choose another place with cache= or SDANALYTICS_CACHE_DIR"
-    )
+    known = _recognize_error(text)
+    aws_error = _AWS_ERROR.search(text)
+    if aws_error:
+        details = aws_error[0]
+    else:
+        first_line = text.splitlines()[0]
+        details = redact(first_line, map(os.environ.get, _SECRET_VARIABLES))
+    reason = f"{known.reason} ({details})"
+    return storage_error(action, name, reason, known.advice)
 
 
-def _checked(url: str) -> tuple[str, str]:
-    """An address without its options, and what it is in its file system; nothing is asked."""
-    parts = urlsplit(url)
-    plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
-    if _has_credentials(url):
-        raise InvalidRequest(
-            f"the address {plain} comes with a user or key in it: leave that out, and have it "
-            "where the file system looks for it (AWS_ACCESS_KEY_ID or AWS_PROFILE, a role)"
-        )
-    try:
-        # Without a region Arrow would ask the bucket for its own; that has time.
-        system, path = _from_url(_with(url, region="us-east-1") if _has_no_region(url) else url)
-    except (pa.ArrowException, ImportError, OSError, ValueError) as error:
-        raise InvalidRequest(
-            f"{plain} is no address of a store: {redact(str(error))}. Addresses are such as "
-            "s3://bucket/prefix?region=eu-west-1; ReportCache(path, filesystem=...) takes any "
-            "file system of pyarrow or fsspec"
-        ) from None
-    _refuse_local(system)
-    if not parts.netloc or parts.fragment:
-        raise InvalidRequest(f"{plain} names no bucket; an address is s3://bucket/prefix")
-    return plain, _tidy(path)
-
-
-def _has_credentials(url: str) -> bool:
-    parts = urlsplit(url)
-    is_azure = parts.scheme.startswith("abfs")  # whose containers stand before an @
-    has_user = not is_azure and parts.username not in (None, "anonymous")
-    in_options = _KEYS.search(parts.query) or "@" in unquote(parts.query)
-    return bool(parts.password or has_user or in_options)
-
-
-def _tidy(path: str) -> str:
-    """A path in a file system, none of whose parts means another place."""
-    path = path.rstrip("/")
-    parts = path.removeprefix("/").split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        raise InvalidRequest(f"{path!r} is no path of a store; one is bucket/prefix")
-    return path
-
-
-def _from_url(url: str) -> tuple[FileSystem, str]:
-    """Arrow's file system for an address, and the path in it."""
-    from pyarrow.fs import FileSystem
-
-    options = _OPTIONS.get(url.partition(":")[0], {})
-    system, path = FileSystem.from_uri(_with(url, **options))
-    return _that_gives_up(url, system), path
-
-
-def _that_gives_up(url: str, system: Any) -> FileSystem:
-    """That of S3 with limits: Arrow's own waits for minutes where nobody answers."""
-    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
-
-    parts = urlsplit(url)
-    given = dict(parse_qsl(parts.query))
-    if parts.scheme != "s3" or not given.keys() <= {"region", *_PLAIN}:
-        return system
-    return S3FileSystem(
-        anonymous=parts.username == "anonymous",
-        allow_delayed_open=True,
-        connect_timeout=_PATIENCE,
-        request_timeout=_PATIENCE,
-        retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
-        **given | {"region": system.region},
-    )
-
-
-def _has_no_region(url: str) -> bool:
-    given = dict(parse_qsl(urlsplit(url).query))
-    return url.startswith("s3:") and not given.keys() & {"region", "endpoint_override"}
-
-
-def _with(url: str, **options: str) -> str:
-    """An address with these options, where it does not have them already."""
-    given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
-    return urlsplit(url)._replace(query=urlencode(options | given)).geturl()
-
-
-def _arrows(filesystem: Any) -> FileSystem:
-    """A file system as Arrow's."""
-    from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
-
-    if isinstance(filesystem, FileSystem):
-        return filesystem
-    fsspec = sys.modules.get("fsspec")  # whoever has one of its file systems has it loaded
-    if fsspec is not None and isinstance(filesystem, fsspec.AbstractFileSystem):
-        return PyFileSystem(FSSpecHandler(filesystem))
-    raise InvalidRequest(
-        f"filesystem={type(filesystem).__name__} is none; pyarrow.fs.S3FileSystem is one, as "
-        "are those of fsspec"
-    )
-
-
-def _refuse_local(system: FileSystem) -> None:
-    if "local" in system.type_name:
-        raise InvalidRequest("folders need neither an address nor a file system: give the path")
-
-
-def _scheme_of(system: FileSystem) -> str:
-    """What addresses of a file system begin with."""
-    # Those of fsspec are such as "py::fsspec+memory" and "py::fsspec+('s3', 's3a')".
-    named = re.search(r"fsspec\+\W*(\w+)", system.type_name)
-    return named[1] if named else str(system.type_name)
+def _recognize_error(text: str) -> _ErrorPattern:
+    for known in _ERROR_PATTERNS:
+        if re.search(known.pattern, text):
+            return known
+    return _UNKNOWN_ERROR

@@ -1,0 +1,169 @@
+"""The table ``reports`` of the in-flight database: a row for each claimed partition."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.store.leases import Lease
+from sdanalytics.store.sqlite_state import Execute
+
+CLAIMS_TABLE: Final = "reports"
+CREATE_CLAIMS_TABLE: Final = """
+create table if not exists reports (
+    source text not null, profile_id text not null, record_type text not null,
+    segment text not null, tactic text not null, date text not null,
+    columns text not null, report_id text, api text not null, asked_at text not null,
+    host text not null, pid integer not null, call text not null, lease real not null,
+    primary key (source, profile_id, record_type, segment, tactic, date)
+)
+"""
+SELECT_ALL_CLAIMS: Final = (
+    "select * from reports order by source, profile_id, record_type, segment, tactic, date"
+)
+_WHERE_PARTITION: Final = (
+    " where source = ? and profile_id = ? and record_type = ? and segment = ? and tactic = ?"
+    " and date = ?"
+)
+_SELECT_PARTITION: Final = "select * from reports" + _WHERE_PARTITION  # noqa: S608  # a constant
+_SELECT_CREATED: Final = "select * from reports where call = ? and report_id is not null"
+_COUNT_IN_FLIGHT: Final = (
+    "select count(*) from reports where source = ? and profile_id = ?"
+    " and report_id is not null and lease > ?"
+)
+_IS_OWN: Final = "select 1 from reports" + _WHERE_PARTITION + " and call = ?"  # noqa: S608
+_WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
+_DELETE: Final = "delete from reports" + _WHERE_PARTITION + " and call = ?"  # noqa: S608
+_RENEW: Final = "update reports set lease = ? where call = ?"
+_RELEASE_ALL: Final = "update reports set lease = 0 where call = ? and report_id is not null"
+_EXTEND_UNCREATED: Final = "update reports set lease = ? where call = ? and report_id is null"
+_PURGE: Final = "delete from reports where asked_at < ? and lease < ?"
+
+Row = Mapping[str, Any] | sqlite3.Row
+
+
+class Claim(NamedTuple):
+    """A call's claim on a partition.
+
+    Attributes
+    ----------
+    partition : Partition
+    columns : tuple of str
+    report_id : str or None
+        None until the service has returned it.
+    api : str
+        The version of the reporting API.
+    asked_at : datetime.datetime
+        UTC; when the report was requested.
+    call_id : str
+        The call that claims it.
+    lease : Lease
+    """
+
+    partition: Partition
+    columns: tuple[str, ...]
+    report_id: str | None
+    api: str
+    asked_at: datetime
+    call_id: str
+    lease: Lease
+
+    @classmethod
+    def from_row(cls, row: Row) -> Claim:
+        """Parse a row of the table."""
+        asked_at = datetime.fromisoformat(row["asked_at"])
+        return cls(
+            partition=Partition.from_keys(dict(row)),
+            columns=tuple(json.loads(row["columns"])),
+            report_id=row["report_id"],
+            api=row["api"],
+            asked_at=asked_at.astimezone(UTC),
+            call_id=row["call"],
+            lease=lease_from_row(row),
+        )
+
+
+class ClaimsTable:
+    """The claims of a store, within one transaction.
+
+    Parameters
+    ----------
+    execute : callable
+        Runs a statement of the transaction.
+    """
+
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
+
+    def find(self, partition: Partition) -> Claim | None:
+        """Return the claim on a partition."""
+        cursor = self._execute(_SELECT_PARTITION, *_key_values(partition))
+        row = cursor.fetchone()
+        return None if row is None else Claim.from_row(row)
+
+    def is_own(self, partition: Partition, call_id: str) -> bool:
+        """Return whether a partition is claimed by that call."""
+        cursor = self._execute(_IS_OWN, *_key_values(partition), call_id)
+        return cursor.fetchone() is not None
+
+    def created_by(self, call_id: str) -> list[Claim]:
+        """Return the claims of a call that have a report."""
+        cursor = self._execute(_SELECT_CREATED, call_id)
+        return [Claim.from_row(row) for row in cursor]
+
+    def count_in_flight(self, profile: ProfileKey) -> int:
+        """Count the claims of a profile that have a report and a live lease."""
+        cursor = self._execute(_COUNT_IN_FLIGHT, *profile, time.time())
+        (count,) = cursor.fetchone()
+        return int(count)
+
+    def write(self, claim: Claim) -> None:
+        """Store a claim, replacing any other on its partition."""
+        self._execute(
+            _WRITE,
+            *_key_values(claim.partition),
+            json.dumps(claim.columns),
+            claim.report_id,
+            claim.api,
+            claim.asked_at.isoformat(),
+            claim.lease.host,
+            claim.lease.pid,
+            claim.call_id,
+            claim.lease.ends_at,
+        )
+
+    def delete(self, partition: Partition, call_id: str) -> None:
+        """Delete the claim on a partition, if it is that call's."""
+        self._execute(_DELETE, *_key_values(partition), call_id)
+
+    def renew(self, call_id: str, lease_end: float) -> None:
+        """Move the end of all leases of a call."""
+        self._execute(_RENEW, lease_end, call_id)
+
+    def release_all(self, call_id: str) -> None:
+        """End the leases of a call's claims that have a report."""
+        self._execute(_RELEASE_ALL, call_id)
+
+    def extend_uncreated(self, call_id: str, lease_end: float) -> None:
+        """Move the end of the leases of a call's claims that have no report yet."""
+        self._execute(_EXTEND_UNCREATED, lease_end, call_id)
+
+    def purge(self, oldest: datetime) -> None:
+        """Delete the claims of older reports, unless their lease lasts."""
+        self._execute(_PURGE, oldest.isoformat(), time.time())
+
+
+def lease_from_row(row: Row) -> Lease:
+    """Return the lease of a row of the table."""
+    return Lease(row["lease"], row["host"], row["pid"])
+
+
+def _key_values(partition: Partition) -> tuple[str, ...]:
+    """Return the values of the primary key."""
+    keys = partition.to_keys()
+    return tuple(keys.values())

@@ -1,0 +1,298 @@
+"""Reports of a store as Arrow datasets, of which a query engine reads only what a query needs.
+
+The schema of a report is the catalogue's, whatever is stored; a column that a day's file lacks is
+null there. Files are searched once the filter is known, folder by folder: folders of other days,
+tactics, profiles and sources are not even listed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, partial
+from itertools import groupby
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pf
+
+from sdanalytics.errors import CacheError
+from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.metrics import available_metrics, identity_columns, sort_by_catalogue
+from sdanalytics.model.partition import NO_SEGMENT, PARTITION_KEYS, Partition
+from sdanalytics.store.backends.base import Storage
+from sdanalytics.store.compaction import CompactedMonths
+from sdanalytics.store.layout import (
+    REPORT_FILENAME,
+    REPORTS,
+    InvalidFile,
+    MonthKey,
+    decode_source,
+    list_hive_values,
+    parse_partition_path,
+    partition_path,
+)
+from sdanalytics.store.parquet_file import PartitionFiles, read_columns
+from sdanalytics.store.reader import PartitionReader, load_many_from
+
+T = TypeVar("T")
+R = TypeVar("R")
+Batches = Iterator[pa.RecordBatch]
+
+READ_THREADS: Final = 4
+"""Threads that read files. Half of their time is Arrow's, which needs no interpreter."""
+_PREFETCHED_MONTHS: Final = 2 * READ_THREADS
+"""Months that are read ahead of the one that is consumed."""
+_PARTITION_SCHEMA: Final = pa.schema(
+    {**dict.fromkeys(PARTITION_KEYS, pa.string()), "date": pa.date32()}
+)
+_KEYS_IN_THE_VIEW_NAME: Final = ("record_type", "segment")
+_PARQUET: Final = ds.ParquetFileFormat()
+_DUMMY_FS: Final = pf.LocalFileSystem()
+"""File system of fragments that are never opened."""
+
+
+class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
+    """A report of a store as a dataset; its files are searched when it is scanned.
+
+    Parameters
+    ----------
+    storage : Storage
+    record_type : str
+    segment : str or None
+    pool : concurrent.futures.Executor
+        Its threads read the files.
+
+    Attributes
+    ----------
+    failure : Exception or None
+        The error of a scan: DuckDB itself passes on its text only.
+    """
+
+    def __init__(
+        self, storage: Storage, record_type: str, segment: str | None, pool: Executor
+    ) -> None:
+        schema = view_schema(record_type, segment)
+        super().__init__(schema.empty_table())
+        self.failure: Exception | None = None
+        self._storage = storage
+        self._pool = pool
+        self._view_schema = schema
+        is_record_type = pc.field("record_type") == record_type
+        is_segment = pc.field("segment") == (segment or NO_SEGMENT)
+        self._is_this_report = is_record_type & is_segment
+
+    def scanner(
+        self, columns: Sequence[str] | None = None, filter: Any = None, **options: Any
+    ) -> Any:
+        """Return a scanner of the rows that pass a filter: DuckDB calls this to read a dataset."""
+        schema = self._view_schema
+        if columns is not None:
+            schema = self._select_columns(columns, str(filter))
+        batches = self._record_failure(self._read(schema, filter))
+        return ds.Scanner.from_batches(batches, schema=schema, columns=columns, filter=filter)
+
+    def _select_columns(self, columns: Sequence[str], filter_text: str) -> pa.Schema:
+        """Return the fields to read: the columns, and those that the filter needs."""
+        # The filter's string names its columns. A literal in it that equals the name of a column
+        # only costs reading one column more.
+        fields: list[pa.Field] = []
+        for field in self._view_schema:
+            if field.name in columns or field.name in filter_text:
+                fields.append(field)
+        return pa.schema(fields)
+
+    def _read(self, schema: pa.Schema, predicate: Any) -> Batches:
+        matches = self._is_this_report
+        if predicate is not None:
+            matches = matches & predicate
+        all_columns = pa.unify_schemas([_PARTITION_SCHEMA, self._view_schema])
+        partitions = matching_partitions(self._storage, all_columns, matches)
+        months = _split_into_months(partitions)
+        reader = RowReader(self._storage, schema)
+        for batches in _prefetch(self._pool, reader.read_batches, months):
+            yield from batches
+
+    def _record_failure(self, batches: Batches) -> Batches:
+        try:
+            yield from batches
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+@cache
+def view_schema(record_type: str, segment: str | None) -> pa.Schema:
+    """Return the schema of a report: partition keys, identity columns, then all metrics."""
+    keys: list[pa.Field] = []
+    for field in _PARTITION_SCHEMA:
+        if field.name not in _KEYS_IN_THE_VIEW_NAME:
+            keys.append(field)
+    identity = identity_columns(record_type, segment)
+    metrics = set(available_metrics(record_type, segment, api=None))
+    metrics.difference_update(identity)
+    names = [*identity, *sort_by_catalogue(metrics)]
+    return pa.schema([*keys, *arrow_schema(names)])
+
+
+def matching_partitions(storage: Storage, schema: pa.Schema, predicate: Any) -> Iterator[Partition]:
+    """Yield the partitions that may have rows for which a predicate holds.
+
+    Parameters
+    ----------
+    storage : Storage
+    schema : pyarrow.Schema
+        All columns that the predicate may name, the partition keys among them.
+    predicate : pyarrow.compute.Expression
+    """
+    search = _FolderSearch(storage, schema, predicate)
+    always = pc.scalar(True)
+    for folder in search.find(REPORTS, PARTITION_KEYS, always):
+        with suppress(InvalidFile):
+            yield parse_partition_path(f"{folder}/{REPORT_FILENAME}")
+
+
+@dataclass(frozen=True)
+class _FolderSearch:
+    """A search for the folders that may have rows for which a predicate holds."""
+
+    storage: Storage
+    schema: pa.Schema
+    predicate: Any
+
+    def find(self, folder: str, levels: Sequence[str], guarantee: Any) -> Iterator[str]:
+        """Yield the matching folders of the last level below a folder.
+
+        `guarantee` is an expression that holds for all rows below the folder.
+        """
+        if not levels:
+            yield folder
+            return
+        level, *deeper_levels = levels
+        folders = list_hive_values(self.storage, level, folder)
+        guarantees: dict[str, Any] = {}
+        for name, value in _parse_folder_values(level, folders):
+            is_value = pc.field(level) == value
+            guarantees[name] = guarantee & is_value
+        for name in self._select(guarantees):
+            subfolder = folders[name]
+            yield from self.find(subfolder, deeper_levels, guarantees[name])
+
+    def _select(self, guarantees: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the names of the guarantees that do not rule the predicate out."""
+        # Arrow decides that for the fragments of a dataset. These stand for files that do not
+        # exist and are never opened.
+        fragments: list[ds.Fragment] = []
+        for name, guarantee in guarantees.items():
+            fragment = _PARQUET.make_fragment(name, _DUMMY_FS, guarantee)
+            fragments.append(fragment)
+        dataset = ds.FileSystemDataset(fragments, self.schema, _PARQUET, _DUMMY_FS)
+        for fragment in dataset.get_fragments(self.predicate):
+            yield fragment.path
+
+
+def _parse_folder_values(level: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Yield each name and the value that it stands for, as far as it does."""
+    arrow_type = _PARTITION_SCHEMA.field(level).type
+    parse = date.fromisoformat if level == "date" else decode_source
+    for name in names:
+        with suppress(ValueError):  # not a day, or not text that Arrow takes
+            value = parse(name)
+            yield name, pa.scalar(value, arrow_type)
+
+
+def _split_into_months(partitions: Iterable[Partition]) -> Iterator[list[Partition]]:
+    for _, month in groupby(partitions, MonthKey.from_partition):
+        yield list(month)
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Reads the rows of partitions of one report.
+
+    Attributes
+    ----------
+    storage : Storage
+    schema : pyarrow.Schema
+        The columns to return: partition keys, stored columns, and nulls for all others.
+    """
+
+    storage: Storage
+    schema: pa.Schema
+
+    def read_batches(self, partitions: Sequence[Partition]) -> list[pa.RecordBatch]:
+        """Read all rows of some partitions.
+
+        Raises
+        ------
+        CacheError
+            When the file of a partition is damaged or foreign.
+        """
+        names = list(self.schema.names)
+        # One column that every file has is read in any case: a table without columns does not
+        # know how many rows it has.
+        identity = identity_columns(partitions[0].record_type)
+        if identity[0] not in names:
+            names.append(identity[0])
+        from_month = partial(CompactedMonths(self.storage).rows, columns=names)
+        from_file = partial(self._read_own_file, columns=names)
+        stamps = PartitionReader(self.storage).stat(partitions)
+        tables = load_many_from(stamps, (), from_month, from_file, threads=1)
+        batches: list[pa.RecordBatch] = []
+        for partition in partitions:
+            table = tables.get(partition)
+            if table is not None:
+                rows = self._with_schema(partition, table)
+                batches += rows.to_batches()
+        return batches
+
+    def _read_own_file(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
+        """Read those of the columns that a partition's file has; None when there is no file."""
+        try:
+            with PartitionFiles(self.storage).open(partition) as (cached, file):
+                stored = [name for name in columns if name in cached.columns]
+                return read_columns(file, stored)
+        except FileNotFoundError:
+            return None
+        except InvalidFile as error:
+            key = partition_path(partition)
+            path = self.storage.display_name(key)
+            raise CacheError(
+                f"cannot read {path}: {error}. ReportCache.repair() moves it aside, and "
+                "fetch_report fetches the day again"
+            ) from None
+
+    def _with_schema(self, partition: Partition, table: pa.Table) -> pa.Table:
+        columns: list[Any] = []
+        for field in self.schema:
+            column = _build_column(field, partition, table)
+            columns.append(column)
+        return pa.Table.from_arrays(columns, schema=self.schema)
+
+
+def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:
+    if field.name in PARTITION_KEYS:
+        key = getattr(partition, field.name)
+        value = pa.scalar(key, field.type)
+        return pa.repeat(value, table.num_rows)
+    if field.name in table.column_names:
+        return table.column(field.name)
+    return pa.nulls(table.num_rows, field.type)
+
+
+def _prefetch(pool: Executor, fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield the results of a function in the order of the items, running a few calls ahead."""
+    running: deque[Future[R]] = deque()
+    for item in items:
+        future = pool.submit(fn, item)
+        running.append(future)
+        if len(running) > _PREFETCHED_MONTHS:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()

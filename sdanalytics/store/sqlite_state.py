@@ -1,0 +1,190 @@
+"""A small SQLite database for shared state that its users can do without.
+
+Any number of processes and threads use one file. Where it cannot be used (in a read-only folder,
+on a network file system without locks, or because it is damaged) a warning says so once, and from
+then on every transaction returns its default: callers go on as if they were alone.
+
+Two locks order the threads of a process, always taken in this order:
+
+1. The lock of the file, for exclusive transactions, shared by all `StateDatabase` of the process.
+   SQLite by itself would let waiting threads sleep and try again, at ever longer intervals.
+2. The lock of the `StateDatabase`, because its connection serves one thread at a time.
+
+Between processes SQLite's own locks are enough.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, TypeVar
+
+logger = logging.getLogger("sdanalytics")
+
+BUSY_TIMEOUT: Final = 5.0
+"""Seconds to wait for another process's transaction; each takes milliseconds."""
+
+T = TypeVar("T")
+D = TypeVar("D")
+Execute = Callable[..., sqlite3.Cursor]
+"""Runs a statement with its values, within a transaction."""
+
+
+class StateDatabase:
+    """One call's connection to a database file, which is created when it is first used.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    schema : sequence of str
+        Statements that create the tables, unless they exist.
+    """
+
+    def __init__(self, path: Path, schema: Sequence[str]) -> None:
+        self._path = path
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._is_usable = True
+        self._is_retired = False
+
+    def transaction(
+        self,
+        fn: Callable[[Execute], T],
+        default: D,
+        *,
+        exclusive: bool = True,
+        durable: bool = False,
+    ) -> T | D:
+        """Run a function as one transaction, and return what it returns.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes a function that runs a statement with its values.
+        default : object
+            Returned where the database cannot be used.
+        exclusive : bool
+            Whether to exclude all other transactions; one that does not may only read.
+        durable : bool
+            Whether to wait for the disk, so that the transaction outlasts a power cut. Any
+            transaction outlasts the death of the process.
+        """
+        file_lock = _process_lock(self._path) if exclusive else contextlib.nullcontext()
+        with file_lock, self._lock:
+            if not self._is_available():
+                return default
+            try:
+                return self._run(fn, exclusive=exclusive, durable=durable)
+            except (OSError, sqlite3.Error) as error:
+                self._give_up(error)
+                return default
+            finally:
+                if self._is_retired:
+                    self._disconnect()
+
+    def retire(self) -> None:
+        """Announce the end of the call; workers that end after it may still use the database.
+
+        From now on each transaction closes the connection that it opened, and a file that was
+        deleted is not created again.
+        """
+        self._is_retired = True
+
+    def close(self) -> None:
+        """Close the connection, once no other thread uses it."""
+        with self._lock:
+            self._disconnect()
+
+    def _is_available(self) -> bool:
+        # A temporary store is deleted when its call ends: a late worker must not revive it.
+        is_deleted = self._is_retired and not self._path.exists()
+        return self._is_usable and not is_deleted
+
+    def _give_up(self, error: Exception) -> None:
+        # For good: each further attempt might wait for `BUSY_TIMEOUT`, at every request.
+        self._is_usable = False
+        logger.warning("%s: reports in flight are not recorded (%s)", self._path, error)
+        self._disconnect()
+
+    def _run(self, fn: Callable[[Execute], T], *, exclusive: bool, durable: bool) -> T:
+        if self._connection is None:
+            self._connection = _open_database(self._path, self._schema)
+        connection = self._connection
+
+        def execute(statement: str, *values: object) -> sqlite3.Cursor:
+            return connection.execute(statement, values)
+
+        execute("pragma synchronous = full" if durable else "pragma synchronous = normal")
+        with connection:
+            execute("begin immediate" if exclusive else "begin")
+            return fn(execute)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+
+def query_read_only(path: Path, query: str, *, table: str) -> list[sqlite3.Row]:
+    """Run a query on a database that may be read-only; no rows when it lacks the table.
+
+    Raises
+    ------
+    sqlite3.Error
+    """
+    try:
+        return _run_query(path, "mode=ro", query, table)
+    except sqlite3.OperationalError:
+        # Even a reader creates a file beside the database. Without the permission to, it can
+        # still read the database file alone.
+        return _run_query(path, "mode=ro&immutable=1", query, table)
+
+
+def _run_query(path: Path, mode: str, query: str, table: str) -> list[sqlite3.Row]:
+    uri = f"{path.as_uri()}?{mode}"
+    connection = sqlite3.connect(uri, timeout=BUSY_TIMEOUT, uri=True)
+    with contextlib.closing(connection):
+        connection.row_factory = sqlite3.Row
+        tables = connection.execute("select name from sqlite_master where name = ?", [table])
+        if tables.fetchone() is None:  # another process is just creating it
+            return []
+        return connection.execute(query).fetchall()
+
+
+def _open_database(path: Path, schema: Sequence[str]) -> sqlite3.Connection:
+    """Open the database, created if need be with the permissions of the user's umask."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(exist_ok=True)  # SQLite itself would grant less than the umask does
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,  # one thread at a time uses it, but not always the same
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("pragma journal_mode = wal")
+        for statement in schema:
+            connection.execute(statement)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@lru_cache(maxsize=64)
+def _process_lock(path: Path) -> threading.Lock:
+    """Return the lock for exclusive transactions of this process on a file."""
+    return threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # the threads that held these locks are not in the child
+    os.register_at_fork(after_in_child=_process_lock.cache_clear)
