@@ -13,11 +13,11 @@ import lazy_loader
 
 from sdanalytics import errors
 
-# Public names stand in __init__.pyi, once, and load when they are used: importing the package
-# costs milliseconds, and neither pandas nor matplotlib nor a server is loaded for nothing.
+# Public names are listed once, in __init__.pyi, and load on first use: importing the package takes
+# milliseconds, and loads neither pandas nor matplotlib nor a server.
 __getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __dir__() -> list[str]:
-    """List what tab completion offers: exceptions are found in `sdanalytics.errors`."""
+    """List the names for tab completion; exceptions are in `sdanalytics.errors`."""
     return [name for name in __all__ if not hasattr(errors, name)]

@@ -104,7 +104,8 @@ def run_lab_command(options: argparse.Namespace) -> None:
             environment |= _isolated_cache_env(Path(cache_folder))
         process = subprocess.Popen(command, env=environment)  # noqa: S603
         while process.poll() is None:
-            # JupyterLab receives Ctrl-C, too. It asks before it ends; the sandbox waits for it.
+            # JupyterLab receives Ctrl-C, too. It requests a confirmation before it ends; the
+            # sandbox waits for it.
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
     if process.returncode:
@@ -148,7 +149,7 @@ def _add_sandbox_command(commands: Commands) -> None:
         "--queue-limit",
         type=int,
         metavar="REPORTS",
-        help="answer 429 when more reports are being built (default: no limit)",
+        help="answer 429 when more reports are in flight (default: no limit)",
     )
     parser.add_argument(
         "--rate-limit",

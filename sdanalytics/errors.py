@@ -160,7 +160,7 @@ class ReportTimeout(SDAnalyticsError):
     Attributes
     ----------
     report_ids : tuple of str
-        The reports that the service was still building.
+        The reports that were still in flight.
     """
 
     def __init__(self, message: str, *, report_ids: tuple[str, ...] = ()) -> None:
@@ -227,7 +227,7 @@ class PartialFetchError(SDAnalyticsError):
     Attributes
     ----------
     failures : dict of Partition to SDAnalyticsError
-        The missing partitions, and why each is missing.
+        The missing partitions, each with the reason.
     """
 
     def __init__(

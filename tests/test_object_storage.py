@@ -439,9 +439,9 @@ class TestWhatIsRefused:
 
     def test_a_bucket_that_is_not_there(self, box: Box, bucket: Bucket) -> None:
         store = ReportCache(bucket.url("buckett/store"))
-        with pytest.raises(sda.CacheError, match=r"no such bucket .*correct its name"):
+        with pytest.raises(sda.CacheError, match=r"bucket does not exist .*correct its name"):
             fetch(box, store)
-        with pytest.raises(sda.CacheError, match="no such bucket"):
+        with pytest.raises(sda.CacheError, match="bucket does not exist"):
             store.entries()
         assert box.sandbox.count("request_report") == 0
 
@@ -459,11 +459,11 @@ class TestWhatIsRefused:
             ("s3://", "must name a bucket"),
             ("s3:///store", "Missing bucket"),
             ("s3://bucket/store#1", "must name a bucket"),
-            ("s3://bucket/a//b", "path of a store must"),
-            ("s3://bucket/../b", "path of a store must"),
-            ("s4://bucket/store", "URL of a store must"),
-            ("s3://bucket/store?zone=5", "URL of a store must .*zone"),
-            ("s3://bucket/store?region=x&scheme=ftp", "URL of a store must .*ftp"),
+            ("s3://bucket/a//b", "path of a cache must"),
+            ("s3://bucket/../b", "path of a cache must"),
+            ("s4://bucket/store", "URL of a cache must"),
+            ("s3://bucket/store?zone=5", "URL of a cache must .*zone"),
+            ("s3://bucket/store?region=x&scheme=ftp", "URL of a cache must .*ftp"),
             ("file:///tmp/store", "pass its path"),
         ],
     )

@@ -187,8 +187,8 @@ class TestFetching:
         requests = len(box.sandbox.requests)
         picker.start.value = picker.end.value + timedelta(1)
         picker.fetch()
-        assert "is before start" in words(picker.status)
-        assert "is before start" in words(picker.availability)
+        assert "must not be before start" in words(picker.status)
+        assert "must not be before start" in words(picker.availability)
         picker.start.value = picker.end.value
         picker.metrics.value = ()
         picker.fetch()

@@ -577,7 +577,7 @@ def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -
         ({"metric": "campaignName"}, "not numeric"),
         ({"metric": "campaignId"}, "not numeric"),
         ({"metric": "vtr"}, r"metrics=\['vtr', 'viewImpressions', 'impressions'\]"),
-        ({"metric": "campaignBudget", "by": "tactic"}, "may not be summed"),
+        ({"metric": "campaignBudget", "by": "tactic"}, "cannot be summed"),
         ({"metric": "videoUnmutes"}, r"fetch it with metrics=\[..., 'videoUnmutes'\]"),
         (
             {"metric": "acos"},

@@ -1,1 +1,1 @@
-"""Building blocks that know no domain: time, deadlines, scheduling, logging, redaction."""
+"""Domain-independent building blocks: time, deadlines, scheduling, logging, redaction."""

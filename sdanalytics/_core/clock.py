@@ -1,4 +1,4 @@
-"""Time behind one small class, so that tests can let it pass."""
+"""The machine's clocks behind one small class, so that tests can simulate them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Clock:
     def get_from(
         self, inbox: queue.SimpleQueue[T], seconds: float, *, workers_busy: bool
     ) -> T | None:
-        """Return the next item of a queue; None when none came within `seconds`, or sooner.
+        """Return the next item of a queue; None if none arrives within `seconds`.
 
-        `workers_busy` tells whether a worker that may send an item is at work: if none is, a
-        simulated clock may let the time pass at once.
+        `workers_busy` is true while a worker may still send an item; otherwise a simulated clock
+        may advance at once, and return None sooner.
         """
         try:
             return inbox.get(timeout=max(0.0, min(seconds, MAX_BLOCKING_WAIT)))

@@ -51,9 +51,9 @@ class Deadline:
 
     @contextlib.contextmanager
     def on_expiry(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Have `callback` called when the call is ended early, while the context lasts.
+        """Call `callback` if the call is ended early while the context lasts.
 
-        It is called in the thread that ends the call; when the time is over nobody calls it.
+        It runs in the thread that ends the call, and is not called when the time is over.
         """
         self._on_expiry.append(callback)
         try:

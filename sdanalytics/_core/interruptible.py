@@ -1,4 +1,4 @@
-"""One blocking call that Ctrl-C and a deadline can interrupt, whatever it hangs on."""
+"""Blocking calls that Ctrl-C and a deadline can interrupt."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ THREAD_NAME: Final = "sdanalytics"
 
 
 def run_interruptible(call: Callable[[], T], deadline: Deadline) -> T | None:
-    """Run a blocking call in a thread of its own; None when the deadline comes first.
+    """Run a blocking call in a separate thread; return None if the deadline passes first.
 
-    The calling thread waits on a queue only, so it notices Ctrl-C and the deadline whatever
-    the call hangs on.
+    The calling thread waits on a queue only, so it notices Ctrl-C and the deadline even if the call
+    hangs.
     """
     inbox: queue.SimpleQueue[Future[T] | None] = queue.SimpleQueue()
     # A daemon: a hanging connection must not hold up an interpreter that wants to exit.
@@ -39,7 +39,7 @@ def run_interruptible(call: Callable[[], T], deadline: Deadline) -> T | None:
     if outcome is None:
         _abandon(thread, deadline)
         return None
-    thread.join(GRACE_PERIOD)  # an interpreter that exits now should not meet it
+    thread.join(GRACE_PERIOD)  # so that an interpreter that exits now finds it ended
     return outcome.result()
 
 
@@ -64,6 +64,6 @@ def _receive(inbox: queue.SimpleQueue[Future[T] | None], deadline: Deadline) -> 
 
 
 def _abandon(thread: threading.Thread, deadline: Deadline) -> None:
-    """Give a call that nobody waits for any more a moment to end."""
+    """Give an abandoned call a moment to end."""
     deadline.expire()
     thread.join(GRACE_PERIOD)

@@ -1,7 +1,7 @@
-"""The state of a rate limiter, and the stores that keep it.
+"""The state of a rate limiter, and its storage.
 
-The names of its JSON values are those of the first release, whatever the fields are called: a
-store may be used by several versions of this package.
+The names of its JSON values are those of the first release, even where fields have been renamed,
+because several versions of this package may use the same store.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST_WAIT: Final = 2.0
 MAX_CREATE_WAIT: Final = 300.0
 """Seconds to wait at the most before one more create is tried."""
 STATE_TTL: Final = 1800.0
-"""Seconds after a throttled create for which the window is taken to be still right."""
+"""Seconds after a throttled create during which the window is considered valid."""
 GROW_FACTOR: Final = 0.5
 """The share of the probe interval that is left when the service accepts one more report."""
 _MIN_PROBE_INTERVAL: Final = FIRST_WAIT / 2
@@ -35,7 +35,7 @@ class LaneState:
     Attributes
     ----------
     next_allowed_at : float
-        The moment from which on the next one may be sent, in seconds since 1970.
+        The earliest moment to send the next one, in seconds since 1970.
     throttled_at : float
         The moment at which one was last throttled.
     throttle_count : int
@@ -79,7 +79,7 @@ class ConcurrencyWindow:
         The reports in flight when a create was throttled, and those accepted beyond since;
         None: no create has been throttled yet.
     next_probe_at : float
-        The moment from which on one report beyond the size may be requested.
+        The earliest moment to request one report beyond the size.
     probe_interval : float
         Seconds to wait until then.
     """
@@ -89,20 +89,20 @@ class ConcurrencyWindow:
     probe_interval: float = _MIN_PROBE_INTERVAL
 
     def is_full(self, count_in_flight: CountInFlight) -> bool:
-        """Whether as many reports are in flight as the window has; False if nobody counts."""
-        if self.size is None:  # then they need not be counted: there may be thousands
+        """Return whether the window is full; False if reports are not counted."""
+        if self.size is None:  # not counted then, because there may be thousands
             return False
         count = count_in_flight()
         return count is not None and count >= self.size
 
     def shrink(self, in_flight: int, now: float) -> None:
-        """Take the reports in flight for the size: one more was throttled."""
+        """Set the size to the reports in flight, since one more was throttled."""
         self.size = in_flight
         interval = min(2 * self.probe_interval, MAX_CREATE_WAIT)
         self._schedule_probe(now, interval)
 
     def grow(self, count_in_flight: CountInFlight, now: float) -> None:
-        """Take note that one more report was accepted, which may be beyond the size."""
+        """Record that one more report was accepted, possibly beyond the size."""
         if self.is_full(count_in_flight):
             in_flight = count_in_flight() or 0
             self.size = in_flight + 1
@@ -134,7 +134,7 @@ class ConcurrencyWindow:
 
 @dataclass
 class LimiterState:
-    """The limits of a host for a profile, as far as they are known.
+    """The known limits of a host for a profile.
 
     Attributes
     ----------
@@ -169,15 +169,15 @@ class LimiterState:
         )
 
     def equals_json(self, values: dict[str, Any]) -> bool:
-        """Whether these values say the same, at whatever moment."""
+        """Return whether the values are those of this state, apart from its moment."""
         own_values = self.to_json()
         return own_values == {**values, "as_of": self.updated_at}
 
     def rebase_clock(self, now: float) -> None:
         """Set the moment of the state to `now`.
 
-        If the clock was set back meanwhile, so are the moments of the state: nobody waits for
-        it to catch up. A window that is too old is forgotten.
+        If the clock was set back meanwhile, the moments of the state are set back, too, so that no
+        caller waits for it to catch up. A window that is too old is discarded.
         """
         set_back = max(0.0, self.updated_at - now)
         for lane in (self.creates, self.reads):
@@ -191,10 +191,10 @@ class LimiterState:
 
 
 class LimiterStateStore(Protocol):
-    """A place that keeps the state of a limiter."""
+    """Storage for the state of a rate limiter."""
 
     def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
-        """Let one caller at a time see and change the state, and count the reports in flight.
+        """Run `fn`, one caller at a time: it may change the state and count reports in flight.
 
         `fn` may be called twice, the second time with the changes of other callers; then the
         first call does not count. Return its result.
@@ -202,14 +202,14 @@ class LimiterStateStore(Protocol):
 
 
 class InMemoryLimiterState:
-    """Keeps the state for one client: for single operations, outside of a call."""
+    """Holds the state in memory, for single operations of a client outside of a call."""
 
     def __init__(self) -> None:
         self._state = LimiterState()
         self._lock = threading.Lock()
 
     def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
-        """Let one caller at a time see and change the state (`LimiterStateStore.update`)."""
+        """Run `fn` on the state, one caller at a time (`LimiterStateStore.update`)."""
         with self._lock:
             return fn(self._state, _do_not_count)
 

@@ -10,7 +10,7 @@ from collections import Counter
 class SampledLogger:
     """Logs the 1st, 4th, 16th, 64th, ... event of a kind at INFO, the others at DEBUG.
 
-    So a call of 600 reports logs about as many lines as one of ten.
+    A call of 600 reports thus logs about as many lines as one of ten.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class SampledLogger:
         event : str
             The kind of event, for counting only.
         message : str
-            With placeholders for `values`, as those of `logging`.
+            With placeholders for `values`, as in `logging`.
         """
         with self._lock:
             self._counts[event] += 1

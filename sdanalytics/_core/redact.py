@@ -1,4 +1,4 @@
-"""Redaction: tokens, secrets and presigned URLs are kept out of texts and logs."""
+"""Redaction of tokens, secrets and presigned URLs in texts and logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REDACTED: Final = "[removed]"
 """The text in place of a secret."""
 
 # Login with Amazon tokens (Atza|, Atzr|, also URL-encoded), its client secrets, any query of
-# a URL, and the parts of a signature: whoever has one of these can use it.
+# a URL, and the parts of a signature: anyone who has one of these can use it.
 _SECRET: Final = re.compile(
     r"Atz[ar](?:\||%7C)[^\s\"'&<>,;]*"
     r"|amzn1\.oa2-cs\.[\w.\-]*"

@@ -38,7 +38,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Sleep(Effect):
-    """A wait of some seconds, or until all tasks are woken."""
+    """A wait for a number of seconds, or until all tasks are woken."""
 
     seconds: float
 
@@ -126,12 +126,12 @@ class Scheduler:
         self._running_calls = 0
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Have a worker call a function that blocks; return its result."""
+        """Call a blocking function in a worker; return its result."""
         result: T = await BlockingCall(lambda: function(*args))
         return result
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, for a shorter time when all tasks are woken meanwhile."""
+        """Wait, or return early when all tasks are woken."""
         await Sleep(seconds)
 
     def mutex(self) -> Mutex:
@@ -139,12 +139,12 @@ class Scheduler:
         return Mutex(lambda task: self._resume_in(0.0, task))
 
     def wake_all(self) -> None:
-        """End all sleeps: what was waited for may have changed."""
+        """End all sleeps, so that tasks check their conditions again."""
         self._sleeping = [(_WAKE_NOW, order, task) for _, order, task in self._sleeping]
         heapq.heapify(self._sleeping)
 
     def run(self, tasks: Sequence[Task]) -> bool:
-        """Run tasks, started in their order, to their ends; False when the deadline came first.
+        """Run tasks, started in order, until all end; return False if the deadline passes first.
 
         An error of a task ends the run, and is raised. Calls that are running then get
         `GRACE_PERIOD` seconds to end.
@@ -191,7 +191,7 @@ class Scheduler:
             self._resume(task)
 
     def _resume(self, task: Task, value: Any = None, error: Exception | None = None) -> None:
-        """Let a task go on until it waits for its next effect, or ends."""
+        """Advance a task until it awaits its next effect, or ends."""
         try:
             effect = task.send(value) if error is None else task.throw(error)
         except StopIteration:
@@ -222,7 +222,7 @@ class Scheduler:
     def _worker_loop(self) -> None:
         while (item := self._calls.get()) is not None:
             task, call = item
-            if self._deadline.remaining <= 0:  # nobody waits for it any more
+            if self._deadline.remaining <= 0:  # its result is no longer wanted
                 self._outcomes.put(_CallOutcome(task, was_called=False))
                 continue
             try:
@@ -233,7 +233,7 @@ class Scheduler:
     def _stop_workers(self, workers: Sequence[threading.Thread]) -> None:
         for _ in workers:
             self._calls.put(None)
-        if self._running_calls == 0:  # an interpreter that exits now should meet none of them
+        if self._running_calls == 0:  # so that an interpreter that exits now finds them ended
             for worker in workers:
                 worker.join(GRACE_PERIOD)
 

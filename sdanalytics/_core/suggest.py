@@ -51,5 +51,5 @@ def validate_choice(parameter: str, value: object, known: Sequence[Name]) -> Nam
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Whether a text holds half of a surrogate pair: such text cannot be encoded."""
+    """Return whether a text holds half of a surrogate pair: such text cannot be encoded."""
     return _LONE_SURROGATE.search(text) is not None

@@ -34,7 +34,7 @@ def compare(
     by: str | Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Compare two periods: what changed from the first to the second.
+    """Compare two periods: sums and KPIs of both, and the changes between them.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _join_periods(
     is_absent_a = joined["_period"] == "right_only"
     is_absent_b = joined["_period"] == "left_only"
     for name in metrics:
-        if is_additive(name):  # no row is no activity; a value missing in a row stays missing
+        if is_additive(name):  # a group without rows had no activity; missing values stay
             joined[f"{name}_a"] = joined[f"{name}_a"].mask(is_absent_a, 0)
             joined[f"{name}_b"] = joined[f"{name}_b"].mask(is_absent_b, 0)
     return joined

@@ -23,8 +23,8 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     df : pandas.DataFrame
-        From `fetch_report`. Without `costType` (campaigns have it) results by click count
-        for all rows, and a warning says so once.
+        From `fetch_report`. Without `costType` (campaigns have it) results by click are used for
+        all rows, with a warning once in a process.
 
     Returns
     -------
@@ -35,12 +35,12 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
         where the denominator is 0 or missing: `ctr` clicks/impressions, `cpc` cost/clicks,
         `vcpm` 1000 cost/viewImpressions, `cvr` orders/clicks, `cpa` cost/orders, `aov`
         sales/orders, `acos` cost/sales, `roas` sales/cost, `ntb_order_share` and
-        `ntb_sales_share` (new-to-brand by all). A KPI whose columns are missing is left out.
+        `ntb_sales_share` (new-to-brand by all). A KPI is left out if its columns are missing.
 
     Raises
     ------
     InvalidRequest
-        When the columns allow no KPI at all; says which `metrics=` would.
+        When no KPI can be computed; the message names the `metrics=` to fetch.
     """
     with_conversions = add_conversions(validate_frame(df))
     ratios = compute_ratios(with_conversions)
@@ -51,8 +51,8 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
 
 def add_conversions(df: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the results that count (`CONVERSION_METRICS`), without its KPIs."""
-    # A summary has results, but may have lost the cost type that selected them: those it has
-    # are taken as they are, and no others are derived.
+    # A summary has results, but may have lost the cost type that selected them: its results are
+    # used as they are, and no others are derived.
     can_select = "costType" in df or not _has_conversions(df)
     results = {}
     for name, (by_click, by_view) in CONVERSION_METRICS.items():
@@ -115,7 +115,7 @@ def _warn_once() -> None:
         return
     _warned = True
     warnings.warn(
-        "the frame has no costType: orders, sales and units are those after clicks (as for "
+        "the frame has no costType: orders, sales and units are results of clicks only (as for "
         "CPC), which is too few for vCPM campaigns. The campaigns report has costType",
         stacklevel=5,  # the caller of `add_kpis`
     )

@@ -1,4 +1,4 @@
-"""Metadata of frames: which report a frame comes from, and how it was summarized."""
+"""Metadata of frames: the report that a frame is from, and how it was summarized."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def frame_metadata(df: pd.DataFrame) -> dict[str, Any]:
 
 
 def update_metadata(df: pd.DataFrame, **values: object) -> None:
-    """Record with a frame how it was made; the plots depend on it."""
+    """Record in a frame's metadata how it was made; the plots depend on it."""
     df.attrs[FRAME_METADATA_KEY] = frame_metadata(df) | values

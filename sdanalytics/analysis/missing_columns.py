@@ -39,13 +39,13 @@ def missing_column_error(df: pd.DataFrame, name: str) -> InvalidRequest:
 
 
 def missing_metric_error(df: pd.DataFrame, name: str) -> InvalidRequest:
-    """Return the error for a metric that the frame does not allow, with what it would take."""
+    """Return the error for a metric that cannot be computed, naming the columns to fetch."""
     if name in KPIS or name in CONVERSION_METRICS or name in AMAZON_RATIOS:
         hint = _fetch_hint(df, name)
         return InvalidRequest(f"{name} cannot be computed from these columns; {hint}")
     if name in df and name in NON_ADDITIVE:
         return InvalidRequest(
-            f"{name} may not be summed over rows: it has no total. Choose rows of one kind, "
+            f"{name} is not additive and cannot be summed over rows. Choose rows of one kind, "
             "such as by='campaignId' of a campaigns report"
         )
     if name in df:
@@ -68,7 +68,7 @@ def no_kpi_error(df: pd.DataFrame) -> InvalidRequest:
 
 
 def _measure_names(df: pd.DataFrame) -> list[str]:
-    """Return the metrics that can be meant: KPIs first, then the frame's, then Amazon's."""
+    """Return the metrics to suggest: KPIs first, then the frame's, then Amazon's."""
     names = [*KPIS, *CONVERSION_METRICS]
     for column in map(str, df.columns):
         if is_numeric_measure(df, column):
@@ -78,7 +78,7 @@ def _measure_names(df: pd.DataFrame) -> list[str]:
 
 
 def _fetch_hint(df: pd.DataFrame, name: str) -> str:
-    """Say what to fetch, or that the frame's report, if it is known, does not have it."""
+    """Name the metrics to fetch, or explain that the frame's report does not have them."""
     metadata = frame_metadata(df)
     report: Any = metadata.get("record_type")
     segment = metadata.get("segment")
@@ -101,7 +101,7 @@ def _fetch_hint(df: pd.DataFrame, name: str) -> str:
 
 
 def _unavailable_hint(report: str, segment: str | None, metrics: Sequence[str]) -> str:
-    """Say that a report does not have metrics, and what does."""
+    """Explain that a report does not have metrics, and name a source that does."""
     in_version_3 = available_metrics(report, segment, "v3")
     source = "another record type"
     if set(metrics) <= set(in_version_3):

@@ -35,7 +35,7 @@ _LABELS_BY_ID: Final = {
     "adGroupId": ("adGroupName", "bidOptimization"),
     "targetId": ("targetingExpression", "targetingText", "targetingType"),
 }
-"""Columns that describe what an id stands for; a summary keeps their latest value."""
+"""Columns that describe ids; a summary has their latest value."""
 
 _LABEL_KINDS: Final = (ColumnKind.ID, ColumnKind.TEXT, ColumnKind.CATEGORY)
 _ALWAYS_KEPT: Final = ("date", "currency", "costType")
@@ -54,10 +54,10 @@ def summarize(
     Parameters
     ----------
     df : pandas.DataFrame
-        From `fetch_report`, or from here (a total row in it is left out). Columns of your
+        From `fetch_report` or `summarize` (a total row is left out). Columns of your
         own are left out, unless they are in `by`.
     by : str or sequence of str, optional
-        Columns whose values make the groups; None: all rows together.
+        Columns to group by; None: all rows together.
     freq : str, optional
         Also by time, as in pandas: ``"D"``, ``"W"``, ``"MS"``.
     total : bool
@@ -71,8 +71,8 @@ def summarize(
 
         - rates (`vtr`, `vctr`): computed from the sums, where the frame has these;
         - `campaignBudget`, `cumulativeReach`, `avgImpressionsFrequency`: the latest day's, if
-          no group has more than one row a day; else left out, for budgets change, and people
-          reached by several campaigns are not disjoint.
+          no group has more than one row a day; otherwise left out, because budgets change and
+          several campaigns may reach the same people.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def summarize(
 def aggregate(
     df: pd.DataFrame, names: Sequence[str], by: str | Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Summarize metrics by name, or raise the error that says why one cannot be had.
+    """Summarize metrics by name, or raise an error if one cannot be computed.
 
     Parameters
     ----------

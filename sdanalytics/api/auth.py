@@ -40,7 +40,7 @@ _CREDENTIAL_NAMES: Final = ("client_id", "client_secret", "refresh_token", "acce
 
 @dataclass(frozen=True)
 class Credentials:
-    """A Login with Amazon application, and its right to an account.
+    """The credentials of a Login with Amazon application for an account.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Credentials:
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
-        """The values that no text may show."""
+        """The secret values, which are redacted in all texts."""
         return (self.client_secret, self.refresh_token, self.access_token)
 
 
@@ -140,7 +140,7 @@ class TokenProvider:
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
-        """The values that no text may show."""
+        """The secret values, which are redacted in all texts."""
         return (*self._credentials.secrets, self._token)
 
     def token(self, deadline: Deadline) -> str:
@@ -163,8 +163,8 @@ class TokenProvider:
     def _exclusive(self, deadline: Deadline) -> Iterator[None]:
         """Let one thread at a time use the token.
 
-        A plain lock will not do: a thread that hangs after its call has ended must not hold up the
-        others. So whoever waits checks whether the owner's deadline has passed.
+        A plain lock is not enough: a thread that hangs after its call has ended must not block the
+        others. Waiting threads therefore check whether the owner's deadline has passed.
         """
         if self._process_id != os.getpid():
             # Forked: the thread that owned the token is in the other process.
@@ -227,7 +227,7 @@ def _validate_header_value(name: str, value: str | None) -> str | None:
     value = value.strip()
     if not (value.isascii() and value.isprintable()):
         # The value is a secret, and not shown.
-        raise NotConfigured(f"{name} must be printable ASCII text: copy it again, whole")
+        raise NotConfigured(f"{name} must be printable ASCII text: copy it again, completely")
     return value
 
 

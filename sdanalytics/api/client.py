@@ -41,15 +41,15 @@ class Client:
         version 2 was switched off on 2024-10-31, and version 2 at any other `base_url`. Calls,
         names of metrics, frames and the store are the same.
     create_rate : float, optional
-        The most reports to request per second. By default one on Amazon's own hosts, which take
-        no more of a client and profile; at any other `base_url` as many as the service takes:
-        a 429 teaches how many that is.
+        The maximum number of reports to request per second. By default 1 on Amazon's own hosts,
+        which is their limit per client and profile; no limit at any other `base_url`, where
+        requests slow down after a 429.
     storage_hosts : str or sequence of str, optional
         Hosts that payloads may be downloaded from besides S3's and the service's own, such as
         ``"files.example.org"``, or ``".example.org"`` for all hosts below it.
     largest_report : int, optional
-        The most bytes of text in a report once it is decompressed, a protection against payloads
-        made to fill the memory; 8 GiB by default, about seven million rows.
+        The maximum size of a decompressed report in bytes, a protection against decompression
+        bombs; 8 GiB by default, about seven million rows.
     clock : Clock, optional
         The clock for timestamps and waits; tests pass their own.
 
@@ -116,7 +116,7 @@ class Client:
             Naming the variables that are missing.
         """
         credentials = Credentials.from_env(environment, "PROFILE_ID")
-        # The words of region and api are validated by the constructor.
+        # The constructor validates region and api.
         region = cast(Region, environment.get("SDANALYTICS_REGION") or "NA")
         api = cast("Api | None", environment.get("SDANALYTICS_API"))
         hosts = environment.get("SDANALYTICS_STORAGE_HOSTS", "").split(",")
@@ -174,7 +174,7 @@ class Client:
 
     @property
     def create_rate(self) -> float | None:
-        """The most reports to request per second; None: as many as the service takes."""
+        """The maximum number of reports to request per second; None: the service's limit."""
         return self._session.config.create_rate
 
     @property
@@ -184,7 +184,7 @@ class Client:
 
     @property
     def largest_report(self) -> int:
-        """The most bytes of text in a report."""
+        """The maximum size of a decompressed report in bytes."""
         return self._session.config.max_report_bytes
 
     @property

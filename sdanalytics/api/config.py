@@ -35,7 +35,7 @@ class ClientConfig:
         The API, and Login with Amazon.
     api : {"v2", "v3"}
     create_rate : float or None
-        The most creates per second; None: as many as the service takes.
+        The maximum number of creates per second; None: the service's limit.
     storage_hosts : tuple of str
         Hosts that payloads may be downloaded from, besides S3's and the service's own.
     max_report_bytes : int
@@ -67,7 +67,7 @@ class ClientConfig:
         largest_report: int,
         clock: Clock | None,
     ) -> ClientConfig:
-        """Validate the parameters of `Client`, and choose what they leave open.
+        """Validate the parameters of `Client`, and fill in the defaults.
 
         Raises
         ------

@@ -45,7 +45,7 @@ def rejection_reason(url: str, base_url: str, allowed_hosts: Sequence[str]) -> s
     """Return why a payload must not be downloaded from a URL; None if it may be.
 
     Downloads use https. Plain http is allowed only on this machine, and only for a service on
-    this machine. Of the URL the reason names only the host.
+    this machine. The reason names only the host of the URL.
 
     Parameters
     ----------

@@ -40,13 +40,14 @@ _ADVICE: Final[dict[type[ApiError], str]] = {
     "has access to it",
     NotFound: "Check the report id and the profile; a report that no longer exists has to be "
     "requested again",
-    ReportTooOld: "Request later days; days fetched in time stay in the cache for good",
+    ReportTooOld: "Request later days; stored days remain in the cache",
     InvalidReport: "Check the metrics, the tactic and the segment that the text names",
-    RateLimited: "Wait, then call again: what arrived is stored. A longer timeout= lets the call "
-    "wait by itself",
-    ServerError: "Amazon's side failed repeatedly: call again later; what arrived is stored",
+    RateLimited: "Wait, then call again: data received so far are stored. A longer timeout= lets "
+    "the call wait by itself",
+    ServerError: "Amazon's side failed repeatedly: call again later; data received so far are "
+    "stored",
 }
-_DEFAULT_ADVICE: Final = "This operation has no such response; call again later"
+_DEFAULT_ADVICE: Final = "The response is unexpected for this operation; call again later"
 
 MAX_DETAIL_LENGTH: Final = 300
 """Characters of the service's text that an error quotes."""
@@ -117,7 +118,7 @@ def to_exception(
 
 
 def storage_error_text(response: Response) -> str:
-    """Return the code and message of a storage error; the rest of its body holds the URL."""
+    """Return the code and message of a storage error; the rest of its body contains the URL."""
     text = response.body[:MAX_PARSED_BYTES].decode("utf-8", "replace")
     parts = re.findall(r"<(?:Code|Message)>([^<]*)</", text)
     reason = redact(": ".join(parts))
@@ -146,7 +147,7 @@ def _parse_error_body(response: Response) -> ErrorBody:
 
 
 def _html_to_text(body: bytes) -> str | None:
-    """Return the words of an HTML page or other text; None if it is not text."""
+    """Return the text of an HTML page or other body; None if it is not text."""
     try:
         text = body[:MAX_PARSED_BYTES].decode("utf-8")
     except UnicodeDecodeError:

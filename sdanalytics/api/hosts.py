@@ -34,7 +34,7 @@ REGIONS: Final[Mapping[Region, RegionHosts]] = {
     ),
 }
 AMAZON_CREATE_RATE: Final = 1.0
-"""Creates per second that Amazon's hosts take of a client and profile (version 2)."""
+"""Creates per second that Amazon's hosts accept per client and profile (version 2)."""
 RETIREMENT_NOTICE: Final = (
     'Amazon switched version 2 of the reporting API off on 2024-10-31: Client(api="v3") or '
     "SDANALYTICS_API=v3 gives the same frame"
@@ -71,5 +71,5 @@ def choose_api(base_url: str) -> Api:
 
 
 def choose_create_rate(base_url: str) -> float | None:
-    """Choose the creates per second for a service; None: as many as it takes."""
+    """Choose the creates per second for a service; None: the service's limit."""
     return AMAZON_CREATE_RATE if is_amazon(base_url) else None

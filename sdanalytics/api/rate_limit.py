@@ -44,7 +44,7 @@ MAX_READ_INTERVAL: Final = 5.0
 RECOVERY_FACTOR: Final = 0.95
 """The share of the interval that is left after a request that was not throttled."""
 MAX_RETRY_AFTER: Final = 2 * 3600.0
-"""Seconds after which a request is tried, whatever the service said: it may be wrong."""
+"""Seconds to wait, at most, for a Retry-After, which may be wrong."""
 MAX_READ_WAIT: Final = 60.0
 """Seconds to wait, at most, after a read that was throttled without a Retry-After."""
 
@@ -61,7 +61,7 @@ class RateLimiter:
     clock : Clock
     state_store : LimiterStateStore
     create_rate : float or None
-        The most creates per second; None: no limit but the service's.
+        The maximum number of creates per second; None: the service's limit.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class RateLimiter:
         self._min_create_interval = 1 / create_rate if create_rate else 0.0
 
     def create_delay(self) -> float:
-        """Return the seconds to wait before a create, or before asking again; 0: none."""
+        """Return the seconds to wait before a create, or before calling this again; 0: none."""
 
         def measure_delay(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
             allowed_at = _next_allowed_at(state, is_create=True)
@@ -178,7 +178,7 @@ class RateLimiter:
         return self._clock.now().timestamp()
 
     def _update(self, change: Callable[[LimiterState, CountInFlight, float], T]) -> T:
-        """Call `change` with the state as of now, and keep what it changes."""
+        """Call `change` with the current state, and store its changes."""
 
         def change_current(state: LimiterState, count_in_flight: CountInFlight) -> T:
             now = self._now()

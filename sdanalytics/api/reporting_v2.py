@@ -55,7 +55,7 @@ class ReportRequest:
             object.__setattr__(self, "metrics", ",".join(self.metrics))
 
     def to_json(self) -> dict[str, str]:
-        """Return the body of the request, without what is None."""
+        """Return the body of the request, without fields that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -159,7 +159,7 @@ class ReportingV2:
         return self._session.download_url(url, report_id)
 
     def _with_advice(self, error: ApiError) -> ApiError:
-        """Add to the error of a create what is known of the endpoint."""
+        """Add advice about the endpoint to the error of a create."""
         if error.status in _RETIRED_STATUSES:
             return Retired(
                 f"{error.operation} failed with status {error.status}. {RETIREMENT_NOTICE}.",

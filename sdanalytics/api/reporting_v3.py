@@ -10,7 +10,7 @@ from sdanalytics.api.session import ApiRequest, ApiSession
 from sdanalytics.api.transport import Response
 
 PAGE_SIZE: Final = 100
-"""How many campaigns are listed at a time."""
+"""Campaigns per page of the list."""
 _REPORTS_PATH: Final = "/reporting/reports"
 _CREATE_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
 

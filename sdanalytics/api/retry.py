@@ -19,7 +19,7 @@ from sdanalytics.api.transport import Response, timeout_error
 from sdanalytics.errors import ConnectionFailed, RateLimited, SDAnalyticsError
 
 MAX_ATTEMPTS: Final = 5
-"""How often a request is sent that meets 5xx responses or broken connections."""
+"""Attempts, at most, for a request that meets 5xx responses or broken connections."""
 MIN_BACKOFF: Final = 0.5
 """Seconds to wait, at most, before the first retry; the bound doubles with each attempt."""
 MAX_BACKOFF: Final = 60.0
@@ -60,9 +60,9 @@ def send_with_retry(
         request cannot have arrived, or the service itself answered 429 or 5xx. A 502 or 504 of
         a gateway, which lost the service's response, counts as a broken connection.
     max_attempts : int
-        How often it is sent when it meets broken connections or 5xx responses.
+        Attempts, at most, when it meets broken connections or 5xx responses.
     max_throttles : int or None
-        How many 429 are waited out; None: as many as the deadline allows.
+        429 responses to wait out; None: as many as the deadline allows.
 
     Returns
     -------
@@ -137,14 +137,14 @@ def retry_after(response: Response, now: datetime) -> float | None:
 def rate_limited_error() -> RateLimited:
     """Return the error of a call that the service's limits delay beyond its deadline."""
     return RateLimited(
-        "the service is throttling (429) for longer than the call has time. Wait, then call "
-        "again: what arrived is stored. A longer timeout= lets the call wait by itself",
+        "the service is throttling (429) beyond the deadline of the call. Wait, then call "
+        "again: data received so far are stored. A longer timeout= lets the call wait by itself",
         status=429,
     )
 
 
 def _deadline_error(deadline: Deadline) -> SDAnalyticsError:
-    """Return the error of a call that may send nothing more before its deadline."""
+    """Return the error of a call that cannot send another request before its deadline."""
     if deadline.remaining <= 0:
         return timeout_error(deadline)
     return rate_limited_error()
@@ -154,5 +154,5 @@ def _choose_wait(failures: int, requested_wait: float | None) -> float:
     """Return the seconds to wait after a failure."""
     if requested_wait is None:
         return backoff(failures)
-    # The wait holds up one of a few workers: a longer one is for the next call.
+    # The wait blocks one of a few workers: a longer one is left to the next call.
     return min(requested_wait, MAX_SERVER_RETRY_AFTER)

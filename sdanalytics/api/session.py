@@ -31,9 +31,9 @@ logger = logging.getLogger("sdanalytics")
 OPERATION_TIMEOUT: Final = 300.0
 """Seconds that one operation may take outside of a fetch, its retries included."""
 OPERATION_MAX_THROTTLES: Final = 5
-"""How many 429 one operation waits out outside of a fetch."""
+"""429 responses that one operation waits out outside of a fetch."""
 STORAGE_MAX_ATTEMPTS: Final = 2
-"""How often one URL of storage is tried: it is valid for 30 seconds."""
+"""Attempts for one URL of storage, which is valid for 30 seconds."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Login:
         self._limiter_states: dict[int, LimiterStateStore] = {}
 
     def limiter_state(self, profile_id: int) -> LimiterStateStore:
-        """Return what is known of the limits of a profile, outside of a fetch."""
+        """Return the rate limiter state of a profile, outside of a fetch."""
         return self._limiter_states.setdefault(profile_id, InMemoryLimiterState())
 
 
@@ -136,7 +136,7 @@ class ApiSession:
     ) -> ApiSession:
         """Return this session for one call: all requests end with its deadline.
 
-        Creates are not sent again on 429, so that they hold up no worker: `create_delay` says
+        Creates are not sent again on 429, so that they block no worker: `create_delay` says
         when to try.
 
         Parameters
@@ -156,7 +156,7 @@ class ApiSession:
         Raises
         ------
         RateLimited
-            When the service has said, to any caller, to wait beyond the deadline.
+            When a Retry-After, to any caller, is beyond the deadline.
         """
         delay = self._limiter.create_delay()
         deadline = self._operation_deadline()

@@ -31,7 +31,7 @@ from sdanalytics.errors import ConnectionFailed, ReportTimeout
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to reach a host."""
 READ_TIMEOUT: Final = 60.0
-"""Seconds without a byte after which a connection counts as broken."""
+"""Seconds without a byte after which a connection is considered broken."""
 STORAGE_READ_TIMEOUT: Final = 10.0
 """The same for storage: its URLs are valid for only 30 seconds."""
 MAX_RESPONSE_BYTES: Final = 1 << 26
@@ -99,7 +99,7 @@ class Transport:
         _TRANSPORTS.add(self)
 
     def reset(self) -> None:
-        """Forget all connections: a forked process that shared them would mix up responses."""
+        """Drop all connections: a forked process that shared them would mix up responses."""
         self._api = _ConnectionPool(self._connections, _API_HEADERS)
         self._storage = _ConnectionPool(self._connections, _STORAGE_HEADERS)
 
@@ -128,7 +128,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _ConnectionPool:
-    """Connections that send exactly the given headers, and keep nothing of a response.
+    """Connections that send exactly the given headers, and store nothing of a response.
 
     A `requests.Session` searches the environment on every request; here proxies and certificates
     are looked up once per host.

@@ -1,8 +1,8 @@
 """The steps of a batch from a request to the store: one for each state, and its transitions.
 
 Each batch (the partitions that are requested in one report) is a `BatchTask` that moves through
-explicit states. A batch of which another call has claimed a part falls into parts, each with a
-state of its own.
+explicit states. A batch that another call has claimed in part is split, and each part has its own
+state.
 
 =================  ==================================  ==========================================
 state              action                              next state
@@ -16,7 +16,7 @@ IN_FLIGHT          poll until the report is ready      READY
                                                        LOST: the service does not know it
 READY              download, parse and store           STORED
                                                        READY: try the download again
-                                                       IN_FLIGHT: it was not ready after all
+                                                       IN_FLIGHT: the service says it is not ready
                                                        LOST: no download is left
                                                        UNCLAIMED: another call has stored more
                                                        columns meanwhile; request all of them
@@ -24,8 +24,8 @@ LOST               release the claim                   UNCLAIMED: request a new 
 STORED, FAILED     none                                final
 =================  ==================================  ==========================================
 
-Any other error moves the batch to FAILED, and ends the fetch if no other report could escape it
-(`sdanalytics.fetch.error_policy`).
+Any other error moves the batch to FAILED, and ends the fetch if every other report would fail in
+the same way (`sdanalytics.fetch.error_policy`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ MissingColumns = Mapping[Partition, Sequence[str]]
 
 
 class BatchSteps:
-    """Does what the state of a batch requires, and moves it to the next state.
+    """Performs the action of a batch's state, and moves the batch to the next state.
 
     Parameters
     ----------
@@ -83,13 +83,13 @@ class BatchSteps:
         self._scheduler = scheduler
         self._tracker = tracker
         self._clock = clock
-        # One create at a time: a crash leaves at most one report whose id is not recorded.
+        # One create at a time: a crash leaves at most one report without a recorded id.
         self._create_mutex = scheduler.mutex()
         self._poller = AdaptivePoller(protocol.poll_intervals)
         self._began = clock.now()
 
     def split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
-        """Return the parts that a batch falls into by its claims."""
+        """Split a batch into parts by its claims."""
         self._tracker.mark_stored(claims.stored)
         parts = task.split(claims)
         self._tracker.add(parts)
@@ -99,7 +99,7 @@ class BatchSteps:
         return parts
 
     async def advance(self, task: BatchTask) -> list[BatchTask]:
-        """Do what the state of a task requires; return the tasks that are left to do."""
+        """Perform the action of a task's state; return the tasks that remain."""
         if task.state is BatchState.UNCLAIMED:
             return await self._create(task)
         if task.state is BatchState.CLAIMED_ELSEWHERE:
@@ -180,9 +180,9 @@ class BatchSteps:
     def _download_and_store(self, task: BatchTask) -> MissingColumns:
         """Download, parse, store and release a report; return the stored columns that it lacks.
 
-        This is one blocking call, so that no link waits and expires. The data are as of some
-        moment after the request: with that moment as `fetched_at` a day is fetched again too
-        early rather than too late.
+        This is one blocking call, so that no link expires while it waits. The data are as of some
+        moment after the request. The moment of the request is recorded as `fetched_at`: a day is
+        fetched again too early rather than too late.
         """
         report = task.report
         payload = self._protocol.download(report.report_id)
@@ -205,7 +205,7 @@ class BatchSteps:
         return missing_columns
 
     def _finish(self, task: BatchTask, missing_columns: MissingColumns) -> list[BatchTask]:
-        """Count a stored report; request partitions again that others have stored wider."""
+        """Count a stored report; request partitions again that others stored with more columns."""
         partitions = task.batch.partitions
         to_widen = tuple(partition for partition in partitions if partition in missing_columns)
         self._tracker.mark_stored(set(partitions).difference(to_widen))

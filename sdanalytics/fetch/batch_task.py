@@ -1,4 +1,4 @@
-"""A batch on its way from a request to the store: its state, and what is known of it."""
+"""A batch between its request and the store, and its state."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.in_flight import ClaimedReport
 
 MAX_REPORT_ATTEMPTS: Final = 2
-"""How many reports are requested for a batch whose downloads keep failing."""
+"""Reports requested for a batch, at most, when downloads fail."""
 MAX_DOWNLOAD_ATTEMPTS: Final = 2
-"""How often each of these reports is downloaded."""
+"""Downloads, at most, of each of these reports."""
 MIN_CLAIM_POLL_INTERVAL: Final = 0.5
 MAX_CLAIM_POLL_INTERVAL: Final = 5.0
 """Seconds between two checks whether another call has stored a partition; they grow."""
 
 
 class BatchState(IntEnum):
-    """How far a batch is; in the order in which the parts of a batch are worked on.
+    """The state of a batch, in the order in which the parts of a batch are processed.
 
     `sdanalytics.fetch.batch_steps` draws the transitions.
     """
@@ -56,9 +56,9 @@ class BatchTask:
     batch : ReportBatch
     state : BatchState
     claim : ClaimedReport or None
-        The report that the service builds for it, once there is one.
+        The report requested for it; None before.
     reports_left, downloads_left : int
-        How many more reports may be requested, and how often this one may be downloaded.
+        Reports that may still be requested, and downloads of this one that may still be tried.
     last_error : SDAnalyticsError or None
         The error that made the last attempt fail.
     claim_poll_intervals : iterator of float
@@ -75,12 +75,12 @@ class BatchTask:
 
     @property
     def report(self) -> ClaimedReport:
-        """The report that the service builds for it."""
+        """The report requested for it."""
         assert self.claim is not None, f"{self.batch} has no report in state {self.state.name}"
         return self.claim
 
     def split(self, claims: BatchClaims) -> list[BatchTask]:
-        """Return the parts that the batch falls into by its claims, each with its state."""
+        """Split the batch into parts by its claims, each with its state."""
         parts = []
         if claims.unclaimed:
             parts.append(self._part(BatchState.UNCLAIMED, claims.unclaimed))

@@ -27,14 +27,14 @@ from sdanalytics.store.partitions import PartitionStore
 
 @dataclass(frozen=True)
 class FetchNeeds:
-    """The partitions that a fetch has to bring into the store.
+    """The partitions that a fetch has to store.
 
     Attributes
     ----------
     columns : mapping of Partition to sequence of str
         The partitions to fetch, each with the columns to request.
     cached : mapping of Partition to CachedPartition or None
-        What the store had of each partition when it was decided to fetch it.
+        The stored version of each partition when it was looked up.
     columns_to_request : callable
         Returns the columns to request where a `CachedPartition`, or None, is stored.
     """
@@ -46,14 +46,14 @@ class FetchNeeds:
 
 @dataclass(frozen=True)
 class BatchClaims:
-    """Who fetches the partitions of a batch.
+    """The partitions of a batch, by who fetches them.
 
     Attributes
     ----------
     resumable : tuple of (ClaimedReport, tuple of Partition)
-        Reports in flight that are this call's now, each with the partitions that it brings.
+        Reports in flight that this call has claimed, each with its partitions of the batch.
     unclaimed, claimed_elsewhere : tuple of Partition
-        Partitions that nobody fetches, and those that another call fetches.
+        Partitions that no call fetches, and those that another call fetches.
     stored : tuple of Partition
         Partitions that another call has stored meanwhile.
     requested : ClaimedReport or None
@@ -97,11 +97,11 @@ class Claims:
         self._too_old: tuple[date, ReportTooOld] | None = None
 
     def need(self, partitions: Iterable[Partition]) -> None:
-        """Take note of partitions that have to be fetched again, with more columns."""
+        """Record partitions that have to be fetched again, with more columns."""
         self._needed.update(partitions)
 
     def check(self, batch: ReportBatch) -> BatchClaims:
-        """Return who fetches the partitions of a batch; what is resumable becomes this call's."""
+        """Return the claims on a batch; reports that can be resumed become this call's."""
         status = self._registry.status(batch, self._clock.now())
         finished = []
         for report, partitions in status.resumable:
@@ -116,7 +116,7 @@ class Claims:
     def create_when_allowed(self, batch: ReportBatch) -> BatchClaims | float:
         """Request a report of a batch, or return the seconds to wait before it may be requested.
 
-        This is one blocking call, so that the report id is recorded as soon as there is one,
+        This is one blocking call, so that the report id is recorded as soon as it is known,
         whatever happens to the fetch meanwhile.
         """
         delay = self._protocol.create_delay()
@@ -128,7 +128,7 @@ class Claims:
             return self._protocol.create_delay()
 
     def release(self, partitions: Iterable[Partition]) -> None:
-        """Give up claims: the partitions are stored, or their report never will be."""
+        """Release claims: the partitions are stored, or their report will never be ready."""
         self._registry.release(partitions)
 
     def owned_reports(self) -> dict[str, list[Partition]]:
@@ -158,12 +158,12 @@ class Claims:
         return replace(claims, resumable=resumable, unclaimed=(), requested=report)
 
     def _is_from_report(self, partition: Partition, report: ClaimedReport) -> bool:
-        """Return whether the stored partition came with that report."""
+        """Return whether the stored partition is from that report."""
         entry = self._store.lookup(partition)
         return entry is not None and entry.report_id == report.report_id
 
     def _with_newly_cached_columns(self, batch: ReportBatch) -> ReportBatch:
-        """Add the columns that others have stored while this call waited for its turn."""
+        """Add the columns that others have stored while this call waited."""
         names = set(batch.columns)
         for partition in batch.partitions:
             entry = self._store.lookup(partition)
@@ -171,7 +171,7 @@ class Claims:
         return replace(batch, columns=sort_by_catalogue(names))
 
     def _drop_already_stored(self, batch: ReportBatch, status: ClaimStatus) -> BatchClaims:
-        """Leave out partitions that others have stored; request nothing that nobody needs."""
+        """Leave out partitions that others have stored, and reports that nobody needs."""
         stored = []
         unclaimed = []
         for partition in status.unclaimed:
@@ -179,14 +179,14 @@ class Claims:
                 stored.append(partition)
             else:
                 unclaimed.append(partition)
-        if self._needed.isdisjoint(unclaimed):  # they would only come along
+        if self._needed.isdisjoint(unclaimed):  # this call needs none of them
             unclaimed = []
         return BatchClaims(
             status.resumable, tuple(unclaimed), status.claimed_elsewhere, tuple(stored)
         )
 
     def _was_stored_by_other(self, partition: Partition, columns: tuple[str, ...]) -> bool:
-        """Return whether another call has stored all columns since this one looked."""
+        """Return whether another call has stored all columns since this call's lookup."""
         previous = self._needs.cached.get(partition)
         entry = self._store.lookup(partition)
         if entry is None or not entry.has_columns(columns):

@@ -1,8 +1,8 @@
 """The download engine: create, poll, download and store many reports at once.
 
-Each batch is a task of the scheduler, whose workers make all calls that block; the steps of a
-batch are in `sdanalytics.fetch.batch_steps`. An error moves a batch to FAILED, and ends the whole
-fetch if no other report could escape it (`sdanalytics.fetch.error_policy`).
+Each batch is a task of the scheduler, and blocking calls run in its workers; the steps of a batch
+are in `sdanalytics.fetch.batch_steps`. An error moves a batch to FAILED, and ends the whole fetch
+if every other report would fail in the same way (`sdanalytics.fetch.error_policy`).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from sdanalytics.store.in_flight import InFlightRegistry
 from sdanalytics.store.partitions import PartitionStore
 
 MAX_CONCURRENT_REQUESTS: Final = 8
-"""How many requests a fetch has under way at the same time."""
+"""Requests that a fetch sends at the same time, at most."""
 CANCEL_TIMEOUT: Final = 5.0
-"""Seconds to tell the service that reports are no longer wanted."""
+"""Seconds to cancel reports that are no longer wanted."""
 MAX_LISTED_REPORTS: Final = 3
-"""How many report ids an error message names."""
+"""Report ids in an error message, at most."""
 
 
 class ReportEngine:
-    """Brings reports from the service into the store.
+    """Fetches reports from the service into the store.
 
     Parameters
     ----------
@@ -81,15 +81,15 @@ class ReportEngine:
         Raises
         ------
         ReportTimeout
-            When the deadline comes before all have arrived.
+            When the deadline passes before all have arrived.
         SDAnalyticsError
-            An error that no report of the fetch could escape: `Unauthorized`, `RateLimited`
+            An error that every report of the fetch would meet: `Unauthorized`, `RateLimited`
             for longer than the deadline, `CacheError`.
         """
         batches = self._protocol.batch(self._needs.columns)
         try:
             in_time = self._run_batches(batches)
-        except ReportTimeout:  # raised by a request, which knows of no other report
+        except ReportTimeout:  # raised by one request, and without the other reports
             in_time = False
         if not in_time:
             if self._deadline.is_cancelled:
@@ -98,7 +98,7 @@ class ReportEngine:
         return self._failures
 
     def _run_batches(self, batches: Sequence[ReportBatch]) -> bool:
-        """Bring all batches to a final state; False when the deadline came first."""
+        """Move all batches to a final state; return False if the deadline passes first."""
         # All claims are checked at once, so that the newest days are first in line to be
         # requested, whichever check is quicker.
         claims = run_interruptible(
@@ -138,7 +138,7 @@ class ReportEngine:
         self._failures |= dict.fromkeys(missing, error)
 
     def _cancel_reports(self) -> None:
-        """Cancel the reports in flight that nobody wants any more, where the service can."""
+        """Cancel the reports in flight that are no longer wanted, where the service can."""
         deadline = Deadline(self._deadline.clock, CANCEL_TIMEOUT)
         for report_id, partitions in self._claims.owned_reports().items():
             cancel = partial(self._protocol.cancel, report_id, deadline)

@@ -1,4 +1,4 @@
-"""The entry points: `fetch_report`, the same in the background, planned, and what is pending."""
+"""The entry points: fetch a report, submit or plan a fetch, and list pending reports."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def fetch_report(
     """Fetch a Sponsored Display report as a typed frame, from the cache where possible.
 
     Days that are not cached, or may have been restated since, are requested. All reports are
-    built side by side, and each is stored as soon as it arrives: whatever fails later, nothing
-    that has arrived is lost.
+    requested concurrently, and each is stored as soon as it arrives, so that a later failure loses
+    nothing.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def fetch_report(
     refresh : {"auto", "never", "always"}
         ``"auto"`` fetches days again that Amazon may have restated
         (`sdanalytics.store.freshness`); ``"never"`` only days that are not cached at all;
-        ``"always"`` all days. Days that the service no longer has come from the cache.
+        ``"always"`` all days. Days that the service no longer has are read from the cache.
     timeout : float, optional
         Seconds for the whole call; by default half an hour with version 2 of the API, four
         hours with version 3.
@@ -82,10 +82,11 @@ def fetch_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network is touched, unless the profile has to be looked up: whether it exists,
-        and whether the last day has begun in its time zone.
+        Before any network request, except that the profile may have to be looked up first: to check
+        that it exists, and that the last day has begun in its time zone.
     PartialFetchError
-        When some reports failed; the others are stored, and calling again requests the rest.
+        When some partitions could not be fetched; the others are stored, and calling again requests
+        the rest.
     ApiError, ReportFailed, DownloadFailed, CorruptReport
         When all failed for one reason. `Unauthorized` and `RateLimited` end the call at once.
     ReportTimeout
@@ -114,7 +115,7 @@ def fetch_report(
     job = _start_job(query, options)
     try:
         return job.result()
-    except BaseException:  # Ctrl-C, above all: nobody waits for it any more
+    except BaseException:  # Ctrl-C, above all: the result is no longer wanted
         job.detach()
         job.wait(SHUTDOWN_GRACE)
         raise
@@ -151,7 +152,7 @@ def submit_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network is touched. All other errors are raised by `ReportJob.result`.
+        Before any network request. All other errors are raised by `ReportJob.result`.
 
     Examples
     --------
@@ -188,7 +189,7 @@ def plan_report(
     cache: CacheLike = None,
     refresh: Refresh = "auto",
 ) -> ReportPlan:
-    """Plan a fetch: what `fetch_report` would do, without requesting any report.
+    """Plan what `fetch_report` would do, without requesting any report.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The error policy: what ends a fetch, is worth another try, or means that a report is lost."""
+"""The error policy: which errors end a fetch, are retried, or mean that a report is lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_retryable(error: SDAnalyticsError, previous: SDAnalyticsError | None) -> 
     """Return whether downloading again, or requesting a new report, can help.
 
     A value that does not fit its type would be sent again as it is. An API error of a download
-    counts only after a link has failed (`previous`): then the report may be gone for good.
+    counts only after a link has failed (`previous`): then the report may no longer exist.
     """
     if is_fatal(error):
         return False
@@ -56,13 +56,13 @@ def is_retryable(error: SDAnalyticsError, previous: SDAnalyticsError | None) -> 
 
 
 def is_terminal(error: SDAnalyticsError, report_operations: Set[str]) -> bool:
-    """Return whether nothing more can come of the report that failed so; else it is resumable.
+    """Return whether an error means that the report is lost; otherwise it can be resumed.
 
     Parameters
     ----------
     error : SDAnalyticsError
     report_operations : set of str
-        Operations whose 400 or 404 means that the report is gone.
+        Operations whose 400 or 404 means that the report no longer exists.
     """
     if isinstance(error, DownloadFailed):
         return error.is_refused

@@ -1,4 +1,4 @@
-"""One error for all that a fetch could not bring."""
+"""One error for all partitions that a fetch could not store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FailuresByType = dict[type[SDAnalyticsError], dict[Partition, SDAnalyticsError]]
 
 
 def combine_failures(failures: Failures, requested: Collection[Partition]) -> SDAnalyticsError:
-    """Return one error for all failures: their own, when nothing arrived and they are alike.
+    """Return one error for all failures: their own if nothing arrived and they are alike.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def combine_failures(failures: Failures, requested: Collection[Partition]) -> SD
         first = next(iter(failures.values()))
         _add_extent(first, failures)
         return first
-    advice = "Call again for what is missing"
+    advice = "Call again for the missing days"
     if list(by_type) == [ReportTooOld]:
         advice = history_hint(failures)
     failed = len(unique_days(failures))
@@ -49,7 +49,7 @@ def history_hint(unavailable: Iterable[Partition]) -> str:
     newest = unique_days(unavailable)[-1]
     return (
         f"The service has reports from {newest + timedelta(days=1)} on: start there. "
-        "ReportCache.read gives what is stored of earlier days"
+        "ReportCache.read returns the stored earlier days"
     )
 
 

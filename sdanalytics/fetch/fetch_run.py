@@ -61,7 +61,7 @@ class FetchRun:
     Raises
     ------
     InvalidRequest
-        When a day is requested that has not begun where the profile is.
+        When a requested day has not begun in the profile's time zone.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class FetchRun:
         return missing
 
     def plan(self) -> ReportPlan:
-        """Return what fetching would do, without doing it."""
+        """Return the plan of the fetch, without requesting a report."""
         self.missing()
         in_flight = in_flight_reports(self._store.storage.state_dir)
         steps = []
@@ -126,7 +126,7 @@ class FetchRun:
         logger.info("%s: complete after %.1f s", self._query, seconds)
 
     def frame(self) -> pd.DataFrame:
-        """Return the frame, with its provenance; it can be had once."""
+        """Return the frame, with its provenance; call it once only."""
         frame = tables_to_frame(self._tables, self._query.columns)
         frame.attrs["sdanalytics"] = self._provenance()
         return frame
@@ -147,7 +147,7 @@ class FetchRun:
     def _fetch(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
         self._fetch_partitions(missing, make_progress)
         damaged = self._load()
-        if damaged:  # in their pages: looking them up read the footers alone
+        if damaged:  # in their pages, since lookups read only the footers
             self._damaged = set(damaged)
             self._fetch_partitions(damaged, make_progress)
             damaged = self._load()
@@ -190,7 +190,7 @@ class FetchRun:
             self._policy.now,
             self._policy.is_acceptable,
         ) as registry:
-            # Calls that keep nothing share no store: they share the client's own rate limits.
+            # Calls without a cache share no store: they share the client's own rate limiter.
             limiter_state = None if self._store.is_temporary else registry
             protocol = self._make_protocol(limiter_state)
             engine = ReportEngine(
@@ -205,7 +205,7 @@ class FetchRun:
         }
 
     def _can_serve_stale(self, partition: Partition) -> bool:
-        """Return whether the cache can answer for a day that the service no longer has."""
+        """Return whether the cache can serve a day that the service no longer has."""
         entry = self._cached[partition]
         if entry is None or partition in self._damaged:
             return False

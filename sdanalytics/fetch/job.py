@@ -36,9 +36,9 @@ SHUTDOWN_GRACE: Final = 1.0
 class ReportJob:
     """A running `submit_report`, in a thread of its own.
 
-    In a notebook a job displays its status as long as it runs. A job whose interpreter exits is
-    detached: the reports that it requested are in the in-flight registry of the store, and the
-    same call resumes them.
+    In a notebook a job displays its status while it runs. When the interpreter exits, a job is
+    detached: the reports that it requested are in the in-flight registry of the store, and the same
+    call resumes them.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class ReportJob:
         self._is_cancelled = False
 
     def start(self) -> ReportJob:
-        """Start the thread; called once, by whoever makes the job."""
+        """Start the thread; call it once only."""
         _RUNNING.add(self)
         # The context is copied so that output belongs to the cell that began it. A daemon: an
         # interpreter that wants to exit does not wait for the service.
@@ -86,7 +86,7 @@ class ReportJob:
         return self._is_cancelled
 
     def status(self) -> JobStatus:
-        """Return how far it is now."""
+        """Return its current progress."""
         end = self._deadline.clock.monotonic() if self.is_running else self._finished
         counts = self._counts()
         return JobStatus(state=self._state(), seconds=end - self._began, **vars(counts))
@@ -122,7 +122,7 @@ class ReportJob:
         return self._frame
 
     def add_done_callback(self, callback: Callable[[ReportJob], None]) -> None:
-        """Have `callback` called with the job when it has ended; at once if it has.
+        """Call `callback` with the job when it has ended, or at once if it already has.
 
         It is called in the thread of the job, as with `concurrent.futures.Future`.
         """
@@ -200,7 +200,7 @@ class ReportJob:
         return FetchCounts(days=days, partitions=days * len(self.query.tactics))
 
     def _make_progress(self, tracker: FetchTracker) -> Progress:
-        """Follow a fetch, and make its bar."""
+        """Start to follow a fetch, and return its progress bar."""
         self._tracker = tracker
         return self._progress_factory(tracker)
 
@@ -241,7 +241,7 @@ _RUNNING: Final[weakref.WeakSet[ReportJob]] = weakref.WeakSet()
 
 
 def _shutdown_jobs() -> None:
-    """Leave no thread in the middle of anything when the interpreter exits."""
+    """Detach all jobs when the interpreter exits, and wait for their threads to end."""
     running = list(_RUNNING)
     for job in running:
         job.detach()

@@ -12,7 +12,7 @@ JobState = Literal["running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True, kw_only=True)
 class JobStatus(FetchCounts):
-    """How far a job is.
+    """The progress of a job.
 
     A *day* is done when all its data are stored. The data of a day and tactic are a
     *partition*. A *report* is what the service builds: one partition in version 2 of the API, up
@@ -38,7 +38,7 @@ class JobStatus(FetchCounts):
 
     @property
     def reports(self) -> int:
-        """How many partitions were requested, in spite of its name.
+        """The number of partitions that were requested.
 
         .. deprecated:: 0.2
             Use `days` or `partitions`.
@@ -47,7 +47,7 @@ class JobStatus(FetchCounts):
 
     @property
     def from_store(self) -> int:
-        """How many partitions the cache had.
+        """The number of partitions that the cache had.
 
         .. deprecated:: 0.2
             Use `days_from_cache` or `from_cache`.
@@ -56,7 +56,7 @@ class JobStatus(FetchCounts):
 
     @property
     def arrived(self) -> int:
-        """How many partitions were fetched and stored.
+        """The number of partitions that were fetched and stored.
 
         .. deprecated:: 0.2
             Use `days_done` or `completed`.

@@ -55,7 +55,7 @@ class FetchOptions:
     timeout : float
         Seconds for the whole call.
     progress : bool or None
-        Whether a bar is shown: always, never, or (None) after a second, to who can see it.
+        Whether a bar is shown: always, never, or (None) after a second in a terminal or notebook.
     """
 
     client: Client
@@ -80,7 +80,7 @@ def validate_call(
 ) -> tuple[ReportQuery, FetchOptions]:
     """Return the query and the options of a call.
 
-    Whatever is wrong is reported before a client is made, and before any network is touched.
+    All arguments are validated before a client is created, and before any network request.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def validate_client(client: object) -> None:
     """Raise `InvalidRequest` unless it is a client or None."""
     if not isinstance(client, Client | None):
         raise InvalidRequest(
-            f"client must be a Client or None, got {client!r}; Client.from_env() makes one"
+            f"client must be a Client or None, got {client!r}; Client.from_env() creates one"
         )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Action = Literal["cached", "in_flight", "request", "unavailable"]
-"""What a fetch does about a partition: read it from the cache, wait for a report that is in
+"""An action for a partition: read it from the cache, wait for a report that is in
 flight, request a report, or nothing, because neither the cache nor the service has it."""
 _ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 _OLD_ACTIONS: Final[dict[Action, str]] = {
@@ -40,8 +40,8 @@ class PlannedPartition:
 class ReportPlan:
     """The actions that `fetch_report` would take with the same parameters, now.
 
-    Days are counted as a user meets them: a day is from the cache when all its partitions are,
-    in flight when it waits for reports that were requested already, unavailable when one of its
+    Each day counts once: it is from the cache when all its partitions are,
+    in flight when it waits only for reports that are already requested, unavailable when one of its
     partitions is, and otherwise it is fetched.
 
     Attributes
@@ -50,7 +50,7 @@ class ReportPlan:
     steps : tuple of PlannedPartition
         One for each partition, a day and tactic, in the order of the frame.
     reports : int
-        How many reports would be requested: in version 3 one brings a month of partitions.
+        The number of reports that would be requested: in version 3 one has a month of partitions.
     """
 
     query: ReportQuery
@@ -59,7 +59,7 @@ class ReportPlan:
 
     @property
     def from_cache(self) -> list[date]:
-        """The days that come from the cache."""
+        """The days that are read from the cache."""
         return self._days_by_action()["cached"]
 
     @property
@@ -92,7 +92,7 @@ class ReportPlan:
 
     @property
     def slices(self) -> pd.DataFrame:
-        """The same with the old names of actions and columns.
+        """The partitions, with the old names of actions and columns.
 
         .. deprecated:: 0.2
             Use `partitions`. Here `action` is ``"store"``, ``"being built"``, ``"create"`` or
@@ -103,7 +103,7 @@ class ReportPlan:
 
     @property
     def from_store(self) -> int:
-        """How many partitions come from the cache.
+        """The number of partitions that are read from the cache.
 
         .. deprecated:: 0.2
             Use `from_cache`, the days, or `partitions`.
@@ -112,7 +112,7 @@ class ReportPlan:
 
     @property
     def being_built(self) -> int:
-        """How many partitions wait for reports in flight.
+        """The number of partitions that wait for reports in flight.
 
         .. deprecated:: 0.2
             Use `in_flight`, the days, or `partitions`.
@@ -156,7 +156,7 @@ class ReportPlan:
         return sum(step.action == action for step in self.steps)
 
     def _days_by_action(self) -> dict[Action, list[date]]:
-        """Return each day once, with the action that matters most for it."""
+        """Group the days by action: by the one that takes precedence among their partitions'."""
         by_day: dict[date, set[Action]] = {}
         for step in self.steps:
             actions = by_day.setdefault(step.partition.date, set())
@@ -192,4 +192,4 @@ def _first_day(days: list[date]) -> str:
 
 
 _DECISIVE: Final[tuple[Action, ...]] = ("unavailable", "request", "in_flight", "cached")
-"""Of the actions of a day's partitions the one that describes the day."""
+"""Actions by precedence: the first of those of a day's partitions is the day's."""

@@ -1,4 +1,4 @@
-"""Adaptive polling: the first poll of a report comes when reports are typically ready."""
+"""Adaptive polling: a report is first polled when reports are typically ready."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 _TOLERANCE: Final = 1 / 32
-"""Of the estimated build time: by how much it is corrected, and the least time between polls."""
+"""Shares of the estimated build time: its correction, and the minimum time between polls."""
 _PROBES: Final = 4
-"""How many reports are polled often while nothing is known; all others learn from them."""
+"""Reports that are polled often while no build time is known; the others learn from them."""
 _UNPROBED_INTERVAL: Final = 4.0, 30.0
-"""Seconds, at least and at most, between polls of the other reports meanwhile."""
+"""Minimum and maximum seconds between polls of the other reports meanwhile."""
 _EPSILON: Final = 0.001
-"""Seconds that are not worth a wait: clocks are no finer."""
+"""Seconds below which a wait is skipped: clocks are not finer."""
 _GROWTH: Final = 1.5
 _JITTER: Final = 0.2
 
@@ -77,7 +77,7 @@ class AdaptivePoller:
         is_first = self._estimate == 0
         estimate = self._estimate or age
         if previous_age:
-            # Corrected from what was seen: other reports on their way will show the same.
+            # Only a step towards the observation: other reports in flight will show the same.
             later = estimate * (1 + 2 * _TOLERANCE)
             midpoint = (previous_age + age) / 2
             self._estimate = min(midpoint, later)

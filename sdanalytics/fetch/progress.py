@@ -10,7 +10,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
 
 SHOW_AFTER: Final = 1.0
-"""Seconds before a bar appears that nobody requested."""
+"""Seconds before a bar appears that was not requested."""
 REDRAW_INTERVAL: Final = 0.1
 """Seconds between two updates of the bar."""
 

@@ -1,4 +1,4 @@
-"""The refresh policy: cached partitions that answer a call, and what is requested for others."""
+"""The refresh policy: which cached partitions serve a call, and what to request for others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RefreshPolicy:
         return self.today - timedelta(self.protocol.history_days)
 
     def satisfies(self, entry: CachedPartition | None) -> bool:
-        """Return whether a cached partition answers the call as it is."""
+        """Return whether a cached partition serves the call as it is."""
         if self.refresh == "always":
             return False
         if entry is None or not self.covers_columns(entry):
@@ -69,10 +69,10 @@ class RefreshPolicy:
         return self.freshness.is_fresh(partition.date, moment)
 
     def is_acceptable(self, partition: Partition, requested_at: datetime) -> bool:
-        """Return whether a report that was requested at a moment will do, once it has arrived."""
+        """Return whether a report that was requested at a moment is recent enough."""
         if self.refresh == "never":
             return True
-        if self.refresh == "always":  # what may still be in flight; not what was forgotten
+        if self.refresh == "always":  # only reports that a running call may have requested
             max_age = timedelta(seconds=self.protocol.timeout)
             return self.now - requested_at <= max_age
         return self.is_fresh(partition, requested_at)
@@ -82,9 +82,9 @@ class RefreshPolicy:
         return entry.has_columns(self.query.columns)
 
     def columns_to_request(self, entry: CachedPartition | None) -> tuple[str, ...]:
-        """Return the columns to request: the file is replaced, so those that it has, too.
+        """Return the columns to request, stored ones included, because the file is replaced.
 
-        Columns that only the other version of the API has are kept where they are.
+        Columns that only the other version of the API has are retained from the file.
         """
         query = self.query
         columns = set(query.columns)
@@ -101,7 +101,7 @@ class RefreshPolicy:
         entry: CachedPartition | None,
         in_flight: InFlightReport | None,
     ) -> PlannedPartition:
-        """Return what a fetch would do about a partition, and why."""
+        """Return the action that a fetch would take for a partition, and the reason."""
         if self.satisfies(entry):
             return PlannedPartition(partition, "cached", "good")
         if in_flight is not None and self._would_resume(partition, entry, in_flight):
@@ -125,7 +125,7 @@ class RefreshPolicy:
         return self.is_acceptable(partition, in_flight.asked_at)
 
     def _refetch_reason(self, entry: CachedPartition | None) -> str:
-        """Return why what is stored does not answer the call."""
+        """Return why the stored partition does not serve the call."""
         if entry is None:
             return "not stored"
         missing = [name for name in self.query.columns if name not in entry.columns]

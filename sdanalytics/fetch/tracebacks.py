@@ -6,10 +6,10 @@ from sdanalytics.errors import SDAnalyticsError
 
 
 def remove_frames(error: BaseException) -> None:
-    """Remove the frames that led to an error, and the errors in whose handling it was raised.
+    """Remove the frames that led to an error, and its context (errors handled when it was raised).
 
     Its notes stay, and so does its cause, without frames. Errors that are not raised on purpose
-    are bugs: they keep everything.
+    are bugs, and remain unchanged.
     """
     if not isinstance(error, SDAnalyticsError):
         return

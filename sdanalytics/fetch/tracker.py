@@ -1,6 +1,6 @@
 """Counts of a running fetch: days for the user, and the reports and partitions behind them.
 
-Three units are kept apart everywhere. A *day* is done when all its requested partitions are
+Three units are distinguished. A *day* is done when all its requested partitions are
 stored. A *partition* is a day and tactic. A *report* is what the service builds: one partition
 in version 2, up to 62 of them in version 3.
 """
@@ -29,7 +29,7 @@ _IN_FLIGHT: Final = (BatchState.IN_FLIGHT, BatchState.CLAIMED_ELSEWHERE)
 
 @dataclass(frozen=True, kw_only=True)
 class FetchCounts:
-    """How far a fetch is.
+    """The progress of a fetch.
 
     Attributes
     ----------
@@ -60,13 +60,13 @@ class FetchCounts:
 
     @property
     def days_text(self) -> str:
-        """The days in words, such as ``12 of 14 days``."""
+        """The days as text, such as ``12 of 14 days``."""
         total = format_count(self.days, "day")
         return f"{self.days_done} of {total}"
 
     @property
     def details_text(self) -> str:
-        """The reports in words, and the days from the cache."""
+        """The reports and the days from the cache, as text."""
         reports = {
             "waiting": self.reports_waiting,
             "in flight": self.reports_in_flight,
@@ -88,7 +88,7 @@ class FetchCounts:
 
 
 class DayCounter:
-    """Counts the days of which all partitions are marked.
+    """Counts the days with all their partitions marked.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class DayCounter:
         self.done = 0
 
     def mark(self, partitions: Iterable[Partition]) -> None:
-        """Mark partitions; those that are marked, or are of no interest, do not count."""
+        """Mark partitions; those that are marked already, or are not counted here, are ignored."""
         for partition in partitions:
             if partition not in self._unmarked:
                 continue
@@ -128,7 +128,7 @@ class FetchTracker:
     Attributes
     ----------
     on_change : callable
-        Called without arguments after each change, and now and then.
+        Called without arguments after each change, and from time to time.
     """
 
     def __init__(self, partitions: Collection[Partition], missing: Collection[Partition]) -> None:
@@ -149,7 +149,7 @@ class FetchTracker:
         self._events = SampledLogger(logger)
 
     def counts(self) -> FetchCounts:
-        """Return how far the fetch is; any thread may call it."""
+        """Return the current counts; any thread may call it."""
         with self._lock:
             reports = self._reports_by_state
             partitions = self._partitions_by_state
@@ -174,7 +174,7 @@ class FetchTracker:
         return tuple(self._in_flight)
 
     def missing_in(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Return those of the partitions that are not stored yet."""
+        """Return the given partitions that are not stored yet."""
         return [partition for partition in partitions if partition not in self._stored]
 
     def add(self, tasks: Iterable[BatchTask]) -> None:
@@ -193,7 +193,7 @@ class FetchTracker:
         self.on_change()
 
     def drop(self, task: BatchTask) -> None:
-        """Follow a task no longer: others have taken its place."""
+        """Stop following a task that others have replaced."""
         with self._lock:
             self._count(task, -1)
 

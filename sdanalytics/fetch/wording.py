@@ -1,4 +1,4 @@
-"""How counts and days are written, in bars, plans, log lines and errors alike."""
+"""Counts and days as text, for bars, plans, log lines and errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def unique_days(partitions: Iterable[Partition]) -> list[date]:
 
 
 def format_days(days: Sequence[date]) -> str:
-    """Return a day, or how many there are and the first and the last."""
+    """Return a day, or the number of days with the first and the last."""
     if len(days) == 1:
         return str(days[0])
     return f"{len(days)} days from {days[0]} to {days[-1]}"

@@ -45,11 +45,11 @@ def list_metrics(
     Parameters
     ----------
     record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}, optional
-        Metrics of this report only; None: of any.
+        Only metrics of this record type; None: of any.
     segment : {"matchedTarget"}, optional
         Metrics of reports by matched target only.
     api : {"v2", "v3"}, optional
-        Metrics that this version has only; None: that either has.
+        Only metrics that this version has; None: that either has.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def list_metrics(
     Raises
     ------
     InvalidRequest
-        When a parameter is none of the above, or the report has no segments.
+        When a parameter has another value, or the report has no segments.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Validation of metrics and segments, with messages that say what is available instead."""
+"""Validation of metrics and segments, with messages that name the alternatives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def validate_segment(segment: object, record_type: str) -> Segment | None:
     Raises
     ------
     InvalidRequest
-        Otherwise; it says which record types can be segmented.
+        Otherwise; the message names the record types that can be segmented.
     """
     if segment is None:
         return None
@@ -62,7 +62,7 @@ def validate_metrics(
     Raises
     ------
     InvalidRequest
-        Otherwise; it says of each name what is wrong, and what to do.
+        Otherwise; the message explains for each name how to correct it.
     """
     available = available_metrics(record_type, segment, api)
     requested = _Requested(report_name(record_type, segment), api)
@@ -99,7 +99,7 @@ def _v3_name_message(v3_name: str, requested: _Requested) -> str:
 
 
 def _unavailable_message(metric: Metric, requested: _Requested) -> str:
-    """Say that a report does not have a metric in a version, and which one has it."""
+    """Explain that a report does not have a metric in a version, and name one that has it."""
     if requested.api == "v2":
         return _unavailable_in_v2_message(metric, requested.report)
     if requested.api == "v3":

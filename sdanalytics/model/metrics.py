@@ -24,7 +24,7 @@ RECORD_TYPES: Final[tuple[RecordType, ...]] = get_args(RecordType)
 TACTICS: Final[tuple[Tactic, ...]] = get_args(Tactic)
 """Contextual targeting, and audiences (remarketing)."""
 UNKNOWN_TACTIC: Final = "unknown"
-"""The tactic of rows whose campaign version 3 does not list: its reports have no tactics."""
+"""The tactic of rows of campaigns that version 3 does not list: its reports have no tactics."""
 MATCHED_TARGET: Final = "matchedTarget"
 """The one segment."""
 API_VERSIONS: Final[tuple[Api, ...]] = get_args(Api)
@@ -41,9 +41,9 @@ _IDENTITY_COLUMNS: Final = {
     "asins": ("campaignId", "adGroupId", "asin", "otherAsin"),
 }
 
-# What most questions need: names, money, the funnel, and the 14-day results that Amazon's
-# console shows, by click (CPC campaigns) and by view and click (vCPM campaigns). The default
-# of a record type is what it has of these.
+# The metrics that most analyses need: names, money, the funnel, and the 14-day results that
+# Amazon's console shows, by click (CPC campaigns) and by view and click (vCPM campaigns). The
+# default of a record type is what it has of these.
 _DEFAULT_METRICS: Final = (
     "campaignName",
     "adGroupName",
@@ -77,7 +77,7 @@ _DEFAULT_METRICS: Final = (
     "viewAttributedUnitsOrdered14dOtherSKU",
     "viewAttributedSales14dOtherSKU",
 )
-# The advertised product does not identify an ad, but nobody reads ads without it.
+# The advertised product does not identify an ad, but is needed to recognize one.
 _DEFAULT_METRICS_BY_TYPE: Final = {"productAds": ("asin", *_DEFAULT_METRICS)}
 
 
@@ -182,7 +182,7 @@ def _parse_reports(row: dict[str, str], version: str) -> frozenset[str]:
 
 
 CATALOGUE: Final = _load_catalogue()
-"""Every metric by its name, in Amazon's order; those that only version 3 has come last."""
+"""Every metric by its name, in Amazon's order; those that only version 3 has are last."""
 
 
 def _list_report_names() -> tuple[str, ...]:
@@ -226,7 +226,7 @@ def available_metrics(
     record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}
     segment : {"matchedTarget"}, optional
     api : {"v2", "v3"} or None, optional
-        The version of the API; None: what either has.
+        The version of the API; None: metrics of either.
     """
     api = validate_api(api)
     report = report_name(record_type, segment)
@@ -253,8 +253,8 @@ def default_metrics(
     view and click, as far as the report has them. `asins` has the purchases of other
     products of the brand instead. `sku` is never among them: only sellers have it.
 
-    Under version 3 these are the ones of version 2 that it has, and nothing else, so that days
-    stored through version 2 answer the same call.
+    In version 3 these are the ones of version 2 that it has, and no others, so that days stored
+    through version 2 serve the same call.
     """
     requestable = set(available_metrics(record_type, segment))
     requestable &= set(available_metrics(record_type, segment, api))

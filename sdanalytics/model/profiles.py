@@ -94,12 +94,12 @@ def account_info(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Profile:
-    """The profile of that id in the service's list.
+    """Return the profile of an id in the service's list.
 
     Raises
     ------
     NotConfigured
-        Listing the profiles that there are.
+        Listing the accessible profiles.
     """
     for document in documents:
         if str(document["profileId"]) == profile_id:
@@ -109,6 +109,6 @@ def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Pro
         name, country = account_info(document).get("name"), document.get("countryCode")
         accessible.append(f"{document['profileId']} ({name}, {country})")
     raise NotConfigured(
-        f"profile {profile_id} is not among those that this login can access in this region: "
-        f"{', '.join(accessible) or 'there are none'}"
+        "profile_id must be a profile that this login can access in this region, got "
+        f"{profile_id}; it can access {', '.join(accessible) or 'none'}"
     )

@@ -31,7 +31,7 @@ _MAX_UTC_OFFSET: Final = timedelta(hours=14)
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """The query of a call; `ReportQuery.parse` makes one of whatever a user passes.
+    """The query of a call; `ReportQuery.parse` makes one from a user's arguments.
 
     Attributes
     ----------
@@ -71,14 +71,14 @@ class ReportQuery:
         Raises
         ------
         InvalidRequest
-            Naming every part that is wrong, and what would be right.
+            Naming each invalid parameter, and valid values.
         """
         known_type = validate_choice("record_type", record_type, RECORD_TYPES)
         known_segment = validate_segment(segment, known_type)
         first = parse_day("start", start)
         last = first if end is None else parse_day("end", end)
         if last < first:
-            raise InvalidRequest(f"end {last} is before start {first}; swap them")
+            raise InvalidRequest(f"end must not be before start {first}, got {last}; swap them")
         if metrics is None:
             chosen_metrics = default_metrics(known_type, known_segment, api)
         else:
@@ -146,7 +146,7 @@ class ReportQuery:
         ----------
         today : datetime.date
         where : str
-            The place in which it is `today`, for the message.
+            Where it is `today`, for the message.
         """
         if self.end > today:
             raise InvalidRequest(
@@ -185,7 +185,7 @@ def parse_day(parameter: str, value: object) -> date:
 
 
 def _is_nat(day: date) -> bool:
-    """Whether this is pandas' missing timestamp: a datetime unequal to itself."""
+    """Return whether this is pandas' missing timestamp: a datetime unequal to itself."""
     return day != day
 
 
@@ -229,5 +229,5 @@ def _as_name_list(parameter: str, value: object) -> list[object]:
         raise InvalidRequest(f"{parameter} must be a name or a list of names, got {value!r}")
     names = list(value)
     if not names:
-        raise InvalidRequest(f"{parameter} is empty; leave it out for the default")
+        raise InvalidRequest(f"{parameter} must not be empty; leave it out for the default")
     return names

@@ -128,7 +128,7 @@ class NumberBuilder:
         pack_into(self._values, offset, *values)
 
     def _put_with_nulls(self, values: Sequence[Any], rows_before: int) -> None:
-        """Put values among which are nulls, ids written as text, or numbers beyond int64."""
+        """Put values that may include nulls, ids written as text, or numbers beyond int64."""
         missing = self._missing
         values = [missing if value is None else value for value in values]
         try:
@@ -147,7 +147,7 @@ class NumberBuilder:
 
 
 class StringBuilder:
-    """Builds a column of text; of several arrays where it is longer than one can be.
+    """Builds a column of text, in several arrays if it is too long for one.
 
     Texts are joined with a NUL behind each, and split many at a time: to get the length of each
     in Python takes three times as long (measured). Arrow takes those that are not in ASCII, or
@@ -263,7 +263,7 @@ def _validity_bitmap(is_valid: Any) -> pa.Buffer | None:
 
 @lru_cache
 def _struct_packer(code: str, count: int) -> Callable[..., None]:
-    """Return what packs `count` numbers: `struct` takes longer to look it up than it works."""
+    """Return a packer of `count` numbers: a lookup by `struct` takes longer than packing."""
     packer = struct.Struct(f"{count}{code}")
     return packer.pack_into
 

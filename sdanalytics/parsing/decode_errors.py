@@ -1,4 +1,4 @@
-"""Errors in the text of a payload: which value of which row is invalid, and why."""
+"""Errors in the text of a payload: the invalid value, its row, and the reason."""
 
 from __future__ import annotations
 

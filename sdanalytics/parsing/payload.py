@@ -109,8 +109,8 @@ def read_payload(
 def _read_parallel(payload: bytes, options: ParseOptions, head_start: int) -> pa.Table | None:
     """Read the rows with worker processes; None when one process has to read them alone.
 
-    That is the case whenever anything is wrong: only a process that has read all rows can tell
-    where it is.
+    That is the case whenever anything is wrong: only a process that has read all rows can locate
+    it.
     """
     share = WorkShare(head_start=head_start)
     task = WorkerTask(__version__, options, share)

@@ -32,7 +32,7 @@ from sdanalytics.parsing.row_boundaries import (
 from sdanalytics.parsing.task import ALL_BLOCKS, NotParallelizable, ParseOptions, WorkShare
 
 MAX_ROW_BYTES: Final = 1 << 22
-"""Bytes of a row: three thousand times what 40 fields take; more is never kept in memory."""
+"""Bytes of a row: three thousand times what 40 fields take; more is never held in memory."""
 _FIRST_ROW_BYTES: Final = 1 << 14
 """Bytes in which the first row is searched for the order of fields."""
 _JSON_DECODER: Final = json.JSONDecoder()
@@ -45,7 +45,7 @@ _FieldName: TypeAlias = tuple[str, str]
 
 _RANDOM_BITS: Final = secrets.randbits(62)
 MISSING: Final = -(2**62) - _RANDOM_BITS
-"""Stands for an integer that a row does not have, which is faster than None.
+"""The value of an integer that a row does not have, which is faster than None.
 
 It is drawn at random in each process, so that no payload can know it, nor hold it but by chance
 (one in 2**62).
@@ -151,8 +151,8 @@ def _make_decoder(columns: tuple[str, ...], field_names: tuple[_FieldName, ...])
 def _value_type(kind: ColumnKind) -> tuple[Any, Any]:
     """Return the type of a field, and its value where it is missing.
 
-    Whether a number fits 64 bits is found out when it is put into them, at no cost: msgspec
-    takes 6 % longer when it has to check that (measured, rows of 40 fields).
+    Numbers are checked to fit 64 bits when they are stored, at no cost: msgspec would take 6 %
+    longer to check that (measured, rows of 40 fields).
     """
     if kind is ColumnKind.ID:
         return int | str | None, MISSING
@@ -176,7 +176,7 @@ class _ArrayDecoder:
         self.row_count = 0
 
     def decode(self, text: bytes, padding: int = 0) -> Rows:
-        """Return the rows of an array, without as many at its beginning as `padding` says.
+        """Return the rows of an array, without the first `padding` ones.
 
         Raises
         ------

@@ -64,7 +64,7 @@ class WorkShare(msgspec.Struct, frozen=True):
         return block // BLOCKS_PER_GROUP
 
     def owns(self, block: int) -> bool:
-        """Whether this process decodes a block."""
+        """Return whether this process decodes a block."""
         group = self.group(block)
         return self.worker_for(group) == self.index
 

@@ -64,13 +64,13 @@ class Worker:
     def send_task(self, task: WorkerTask, payload: bytes) -> None:
         """Send the task and the payload; blocks until the process has read them."""
         task_line = msgspec.json.encode(task) + b"\n"
-        with suppress(OSError):  # it has ended: `next_table` will find out
+        with suppress(OSError):  # it has ended: `next_table` will notice
             self._sock.sendall(task_line)
             self._sock.sendall(payload)
             self._sock.shutdown(socket.SHUT_WR)
 
     def read_results(self) -> None:
-        """Receive tables until there are no more, and keep them for `next_table`."""
+        """Receive all tables, and queue them for `next_table`."""
         try:
             while self._room.acquire():
                 table = recv_table(self._sock)
@@ -137,7 +137,7 @@ def _acquire_slots(stack: ExitStack) -> int:
 
 
 def _can_spawn() -> bool:
-    """Whether `sys.executable` is Python itself, not an application that embeds it."""
+    """Return whether `sys.executable` is Python itself, not an application that embeds it."""
     if os.name != "posix" or hasattr(sys, "frozen"):
         return False
     program = Path(sys.executable or "").name

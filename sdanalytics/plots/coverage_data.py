@@ -113,7 +113,7 @@ def _pivot_days(cells: pd.DataFrame, series: pd.DataFrame, column: str) -> pd.Da
 
 
 def _find_group_starts(series: pd.DataFrame) -> pd.Series[bool]:
-    """Find the rows whose source or profile differs from that of the row before."""
+    """Find the rows with another source or profile than the row before."""
     profiles = series[_varying_keys(series)]
     is_different = profiles != profiles.shift()
     return is_different.any(axis="columns")

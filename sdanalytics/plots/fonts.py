@@ -173,7 +173,7 @@ def _installed_families() -> dict[str, str]:
     """Map each font family to a file: upright and of normal weight if there is one."""
     _register_new_fonts()
     paths = {}
-    # The most regular font of a family comes last, and replaces the others.
+    # The most regular font of a family is last, and replaces the others.
     for font in sorted(fontManager.ttflist, key=_irregularity)[::-1]:
         # The font of last resort has a box for every character.
         if "Last Resort" not in font.name:

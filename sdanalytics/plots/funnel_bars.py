@@ -53,7 +53,7 @@ def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
     Parameters
     ----------
     data : pandas.DataFrame
-        All its rows are drawn together. Stages whose columns it lacks are left out.
+        All its rows are drawn together. Stages are left out if it lacks their columns.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs

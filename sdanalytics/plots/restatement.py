@@ -17,9 +17,9 @@ from sdanalytics.plots.style import Style, add_caption
 RESTATABLE_FROM: Final = "restatable_from"
 """A key of the frame's metadata: the first day that may still change."""
 TRAFFIC_RESTATABLE_FROM: Final = "traffic_restatable_from"
-"""The first day whose impressions, clicks and cost may still change."""
+"""The first day with impressions, clicks and cost that may still change."""
 CONVERSIONS_ARRIVING_FROM: Final = "arriving_from"
-"""The first day whose conversions are incomplete."""
+"""The first day with incomplete conversions."""
 
 _OVERLAY_ZORDER: Final = 2.5
 """Above the lines, below the marks of undefined ratios."""
@@ -74,7 +74,7 @@ def shade_restatable(ax: Axes, data: pd.DataFrame, metric: str, days: pd.Datetim
 def hatch_open_days(
     ax: Axes, data: pd.DataFrame, metric: str, weeks: pd.DataFrame, *, is_horizontal: bool
 ) -> None:
-    """Hatch the days of a calendar whose numbers are still arriving."""
+    """Hatch the days of a calendar that may still change."""
     key = CONVERSIONS_ARRIVING_FROM if _is_conversion_metric(metric) else TRAFFIC_RESTATABLE_FROM
     first_open_day = _metadata_day(data, key)
     if first_open_day is None:

@@ -130,7 +130,7 @@ def _format_trend_axes(ax: Axes, data: pd.DataFrame, metric: str) -> None:
 
 
 def _mark_undefined_ratios(ax: Axes, is_undefined: pd.DataFrame, metric: str, n: int) -> None:
-    """Mark days whose ratio is undefined at the upper edge, in the colour of their line."""
+    """Mark days with an undefined ratio at the upper edge, in the colour of their line."""
     for rank, column in enumerate(is_undefined):
         days = is_undefined.index[is_undefined[column]]
         heights = np.full(len(days), _MARK_HEIGHT)

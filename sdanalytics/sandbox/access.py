@@ -35,7 +35,7 @@ class AccessControl:
         self._lock = threading.Lock()
 
     def issue_token(self, request: Request) -> Response:
-        """Give an access token for the refresh token."""
+        """Issue an access token for the refresh token."""
         form = request.form
         client = self._client
         caller = form.get("client_id"), form.get("client_secret")
@@ -101,14 +101,14 @@ class AccessControl:
         advertiser: Advertiser,
         list_building: Callable[[Advertiser], Sized] | None = None,
     ) -> None:
-        """Raise a 429 above the rate limit or, of an operation that creates, the queue limit.
+        """Raise a 429 above the rate limit or, for creates, above the queue limit.
 
         Parameters
         ----------
         operation : str
         advertiser : Advertiser
         list_building : callable, optional
-            Gives the reports that are being built, of an operation that creates one.
+            Returns the reports in flight; passed for creates only.
         """
         now = self._settings.monotonic()
         rate_limit = self._settings.rate_limit

@@ -31,7 +31,7 @@ def start(port: int = 0, **settings: Any) -> Sandbox:
     MissingDependency
         When the server library is not installed.
     InvalidRequest
-        When a setting makes no sense, or the port is not available.
+        When a setting is invalid, or the port is not available.
     """
     try:
         from sdanalytics.sandbox.server import Sandbox

@@ -86,7 +86,7 @@ class ReportStore:
     reports : dict of str to Report
     content_hook : callable
     lock : threading.RLock
-        Held from counting the reports that are being built until the next one is added.
+        Held from counting the reports in flight until the next one is added.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -98,7 +98,7 @@ class ReportStore:
         self._signing_key = secrets.token_bytes(16)
 
     def list_building(self, advertiser: Advertiser) -> list[Report]:
-        """Return the reports of a profile that are not built yet."""
+        """Return the reports of a profile that are in flight."""
         now = self._settings.monotonic()
         building = []
         for report in self.reports.values():

@@ -18,7 +18,7 @@ class ApiErrorResponse(Exception):
     ----------
     status : int
     code : str
-        Version 2's word for it; version 3 has the status.
+        Version 2's name of the error; version 3 sends the status.
     details : str
     headers : dict of str to str
     """
@@ -42,7 +42,7 @@ class ApiErrorResponse(Exception):
 
 
 def bad_request(details: str) -> ApiErrorResponse:
-    """Return a 400: the request makes no sense."""
+    """Return a 400: the request is invalid."""
     return ApiErrorResponse(400, "INVALID_ARGUMENT", details)
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 class RecordedRequest:
     """One request and the status of its response.
 
-    A request whose connection was reset before it was read has a method and a path only.
+    If the connection was reset before the request was read, it has a method and a path only.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """The fate of the next request of an operation: its response, or none.
+    """A script for the next request of an operation: its response, or none.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class ScriptedResponse:
         Real seconds of silence before the response.
     stage : {"unread", "read", "done"}
         How far the request is processed before: not even read (the connection is reset),
-        read, or done, whatever the response then is. Only what is done has consequences.
+        read, or done, independent of the response. Only a request that is done has consequences.
     trickle : float
         Real seconds over which the response is sent bit by bit, headers and body.
     truncate_at : int or None
@@ -74,7 +74,7 @@ class ScriptedResponse:
 
     @property
     def ends_connection(self) -> bool:
-        """Whether the connection ends with it."""
+        """Whether the connection ends with this response."""
         return self.status == 0 or self.truncate_at is not None or self.then_stop
 
 

@@ -33,20 +33,20 @@ class Settings:
     history_days, v3_history_days : int
         How many days back reports are available, in versions 2 and 3.
     queue_limit : int or None
-        How many reports of a profile may be built at a time; above it: 429.
+        Reports of a profile that may be in flight at a time; above it: 429.
     rate_limit : float or None
         Requests a second that a profile may make of each operation; above it: 429.
     retry_after : int or None
         Seconds in a 429's ``Retry-After``; None: the header is missing.
     unregistered : collection of int
-        Profiles whose account is not registered for Sponsored Display: 403.
+        Profiles of accounts that are not registered for Sponsored Display: 403.
     retired : bool
         Whether version 2 is switched off, as on Amazon's own hosts: 404.
     v3_empty_url : bool
-        Whether the url of a version 3 report without rows is null instead of that of an
+        Whether the ``url`` of a version 3 report without rows is null instead of leading to an
         empty list.
     page_size : int
-        How many campaigns are listed at a time, whatever ``count`` a request has.
+        Campaigns per page, at most, whatever ``count`` a request has.
     unlisted : collection of int
         Campaigns that are in reports, but in no list.
     now : callable

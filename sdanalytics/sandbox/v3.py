@@ -160,7 +160,7 @@ def _decode_json_body(request: Request) -> Any:
 
 
 def _check_duplicate(body: JsonObject, building: Iterable[Report]) -> None:
-    """Raise a 425 for a report that is being built already."""
+    """Raise a 425 for a report that is already in flight."""
     key = _duplicate_key(body)
     for report in building:
         if report.api == "v3" and _duplicate_key(report.request) == key:

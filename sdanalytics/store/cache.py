@@ -35,28 +35,28 @@ if TYPE_CHECKING:
 
 
 class ReportCache(CacheMaintenance):
-    """The parquet store of reports.
+    """The cache of reports: parquet files in a folder or on object storage.
 
     Parameters
     ----------
     path : path-like or str, optional
-        Its folder, created when something is stored; or the address of object storage, such as
+        Its folder, created when something is stored; or the URL of object storage, such as
         ``s3://bucket/prefix?region=eu-west-1``. By default ``SDANALYTICS_CACHE_DIR``, or the
-        user's data folder: the service keeps reports for 60 days only, and then the store has
-        the only copy. Nothing is ever deleted unless `remove` is called.
+        user's data folder: the service retains reports for 60 days only, and then the cache has the
+        only copy. Nothing is ever deleted unless `remove` is called.
     filesystem : pyarrow.fs.FileSystem or fsspec.AbstractFileSystem, optional
-        A file system of object storage, in which `path` is then; for settings that an address
-        cannot express.
+        A file system of object storage that contains `path`, for settings that a URL cannot
+        express.
 
     Raises
     ------
     InvalidRequest
-        For paths and addresses that cannot be a store's, such as an address with a key in it.
+        For invalid paths and URLs, such as a URL that contains a secret key.
 
     Notes
     -----
-    On object storage as on a disk a report is stored whole or not at all. A report is requested
-    once by all calls that share a folder; on object storage, by all calls of one machine
+    Writes are atomic, on a disk and on object storage. A partition is requested once by all calls
+    that share a folder; on object storage, by all calls of one machine
     (`sdanalytics.store.backends.object_store`).
     """
 
@@ -70,12 +70,12 @@ class ReportCache(CacheMaintenance):
 
     @property
     def storage(self) -> Storage:
-        """The backend that keeps the files."""
+        """The backend that stores the files."""
         return self._store.storage
 
     @property
     def url(self) -> str:
-        """Its path, or its address without options."""
+        """Its path, or its URL without options."""
         return self.storage.url
 
     @property
@@ -112,13 +112,13 @@ class ReportCache(CacheMaintenance):
         metrics : sequence of str, optional
             By default all that every stored day of the range has.
         profile_id, source : optional
-            May be left out while the store has a single profile.
+            May be left out if the cache has a single profile.
 
         Returns
         -------
         pandas.DataFrame
             As `fetch_report` returns it. Days that are not stored are left out;
-            ``attrs["sdanalytics"]`` has the number of ``slices_missing``.
+            in ``attrs["sdanalytics"]``, ``slices_missing`` is the number of missing partitions.
 
         Raises
         ------
@@ -168,14 +168,14 @@ class ReportCache(CacheMaintenance):
         Parameters
         ----------
         record_type, tactic, segment, profile_id, source : optional
-            By default all of which the store has anything. A record type or tactic that is
-            named here is listed even if nothing of it is stored.
+            By default all that have stored partitions. A record type or tactic that is named here
+            is listed even if nothing of it is stored.
         start, end : str, date or Timestamp, optional
             Inclusive days. By default, for every report and tactic, from the first day stored
             (or else the first that the service still has) to yesterday in the profile's time
             zone (UTC if the profile is unknown).
         history_days : int
-            How many days back the service reports: 60 in version 2, 65 in version 3.
+            Days of history that the service has: 60 in version 2, 65 in version 3.
         now : datetime.datetime, optional
             The moment for which to compute the states, aware. By default the current time.
 
@@ -197,7 +197,7 @@ class ReportCache(CacheMaintenance):
         Raises
         ------
         InvalidRequest
-            For what cannot exist, such as an `end` before `start` or in the future.
+            For impossible parameters, such as an `end` before `start` or in the future.
         CacheError
             When a folder cannot be listed or a file cannot be opened.
         """
@@ -218,7 +218,7 @@ class ReportCache(CacheMaintenance):
     def pending(self) -> pd.DataFrame:
         """List the partitions that were requested from the service and are not stored yet.
 
-        `fetch_report` for these days resumes the reports that no call follows any more.
+        `fetch_report` for these days resumes the reports that no call follows.
 
         Returns
         -------
@@ -232,7 +232,7 @@ class ReportCache(CacheMaintenance):
         Raises
         ------
         CacheError
-            When the in-flight registry of the store cannot be read.
+            When the in-flight registry of the cache cannot be read.
         """
         return self._store.inventory.pending()
 
@@ -250,8 +250,8 @@ class ReportCache(CacheMaintenance):
             profiles that are stored. Their columns are `source`, `profile_id`, `tactic`
             (VARCHAR), `date` (DATE), the identity columns, then every metric that the report
             has in either version (BIGINT, DOUBLE or VARCHAR); null where a day is stored
-            without it. Only files are read that may match the query's conditions on `source`,
-            `profile_id`, `tactic` and `date`.
+            without it. Only files that may match the query's conditions on `source`, `profile_id`,
+            `tactic` and `date` are read.
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 
@@ -289,7 +289,7 @@ class ReportCache(CacheMaintenance):
 class TemporaryCache(ReportCache):
     """The cache of one call, in a folder of its own.
 
-    A context manager: on exit it stores nothing any more, and its folder is removed.
+    A context manager: on exit it is closed, and its folder is removed.
     """
 
     def __init__(self) -> None:
@@ -323,7 +323,7 @@ def open_cache(cache: object) -> Iterator[ReportCache]:
     Raises
     ------
     InvalidRequest
-        For anything else, and for paths that cannot be a store's.
+        For anything else, and for invalid paths.
     """
     validate_cache(cache)
     if isinstance(cache, ReportCache):

@@ -46,7 +46,7 @@ class CacheMaintenance:
         return StoreMaintenance(self._store.storage).remove(partitions)
 
     def verify(self) -> pd.DataFrame:
-        """Read every file whole, and list those that are invalid.
+        """Read every file completely, and list those that are invalid.
 
         For `fetch_report`, damaged and foreign files are missing, and it replaces them; a file
         that cannot be opened ends it with a `CacheError`.
@@ -66,7 +66,7 @@ class CacheMaintenance:
     def repair(self) -> pd.DataFrame:
         """Quarantine the files that `verify` lists, so that they are fetched again.
 
-        Nothing is deleted: they are moved to the folder ``damaged`` of the store, under the
+        Nothing is deleted: they are moved to the folder ``damaged`` of the cache, under the
         same path and a new, unique name. Unfinished files of processes that were killed more
         than an hour ago are removed.
 
@@ -85,8 +85,8 @@ class CacheMaintenance:
     def compact(self) -> int:
         """Copy the days of every month into one file, from which they are read faster.
 
-        Reading and fetching do so by themselves for the months that they read: this only speeds
-        up the first read of a store that was made otherwise. The files of the days stay: the
+        Reading and fetching do so by themselves for the months that they read: this only speeds up
+        the first read of a cache without compacted months. The files of the days stay: the
         compacted months, in the folder ``months``, may be deleted at any time.
 
         Returns

@@ -28,7 +28,7 @@ def table_checksum(table: pa.Table) -> str:
     Returns
     -------
     str
-        The same for the same names, types and values in the same order, whatever the chunks,
+        The same for the same names, types and values in the same order, independent of the chunks,
         the encoding in a file, or the bytes under missing values.
     """
     digest = hashlib.blake2b(digest_size=16)

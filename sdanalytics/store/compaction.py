@@ -6,11 +6,11 @@
         tactic=T00020/2026-10.month
 
 Every file costs time, however small it is. So the partitions of a month are copied into one more
-file. The partitions' own files stay, and stay the truth: the metadata of a compacted month
+file. The partitions' own files stay, and remain authoritative: the metadata of a compacted month
 names, for every day, the stamp of the file that it was copied from (inode, length, and time of
 change), and the copy is used only while the file with that stamp exists. So a compacted month is
-never out of date, whatever is stored or removed meanwhile, and may be deleted at any time. It is
-parquet, but has another suffix: whatever scans a store for ``*.parquet`` reads every row once.
+never out of date, even if files are stored or removed meanwhile, and may be deleted at any time. It
+is parquet, but has another suffix: a scan of the store for ``*.parquet`` reads every row once.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def group_by_month(items: Iterable[tuple[Partition, T]]) -> dict[MonthKey, dict[
 
 
 def is_unique_fingerprint(stamp: FileStamp) -> bool:
-    """Whether a stamp uniquely identifies this version of a file."""
+    """Return whether a stamp uniquely identifies this version of a file."""
     if stamp.inode > 0:
         return True
     settled = time.time_ns() - MTIME_SETTLE_TIME
@@ -96,7 +96,7 @@ class CompactedMonths:
     storage: Storage
 
     def entries(self, month: MonthKey, stamps: Stamps) -> CachedByPartition:
-        """Read the metadata of those partitions whose files still have these stamps."""
+        """Read the metadata of those partitions that still have these file stamps."""
         try:
             stamp = self._stat(month)
             if stamp is None:
@@ -117,11 +117,11 @@ class CompactedMonths:
         return stamps.get(path)
 
     def rows(self, month: MonthKey, stamps: Stamps, columns: Sequence[str]) -> PartitionTables:
-        """Read the rows of those partitions whose files still have these stamps.
+        """Read the rows of those partitions that still have these file stamps.
 
         Every table has those of the columns that its partition was stored with. Nothing is
-        read for fewer than `MIN_DAYS_TO_COMPACT` partitions: the whole month would be read,
-        and kept in memory, for them.
+        read for fewer than `MIN_DAYS_TO_COMPACT` partitions: the whole month would be read into
+        memory for them.
         """
         if len(stamps) < MIN_DAYS_TO_COMPACT:
             return {}
@@ -133,7 +133,7 @@ class CompactedMonths:
             return {}
 
     def write(self, month: MonthKey, stamps: Stamps) -> None:
-        """Copy the partitions of a month whose files have these stamps into one file.
+        """Copy the partitions of a month that have these file stamps into one file.
 
         Partitions are left out that are large, damaged, or too new for their stamps to be
         unique. Nothing is written for fewer than `MIN_DAYS_TO_COMPACT` partitions.
@@ -154,7 +154,7 @@ class CompactedMonths:
             write_month(file, month, days)
 
     def validate(self, path: str) -> None:
-        """Raise `InvalidFile` when a file is no compacted month, or has other rows than stored."""
+        """Raise `InvalidFile` when a file is not a compacted month, or its rows have changed."""
         month = parse_month_path(path)
         with open_month(self.storage, month) as (days, file):
             rows = read_columns(file, file.schema_arrow.names)

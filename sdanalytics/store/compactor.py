@@ -1,4 +1,4 @@
-"""Compaction: copies the months of which enough days lie in files of their own."""
+"""Compaction of the months that have enough days in files of their own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Compactor:
     storage: Storage
 
     def compact_fragmented(self, cached: Iterable[CachedPartition]) -> int:
-        """Compact the months of these partitions of which enough are in files of their own.
+        """Compact the months that have enough of these partitions in files of their own.
 
         Returns
         -------

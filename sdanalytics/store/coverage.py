@@ -1,4 +1,4 @@
-"""Coverage: which days of which reports are stored, missing, or gone from the service."""
+"""Coverage: which days of which reports are stored, missing, or unavailable."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CoverageFilter:
         source: str | None,
         now: datetime,
     ) -> CoverageFilter:
-        """Validate a user's parameters; raise `InvalidRequest` for what cannot exist."""
+        """Validate a user's parameters; raise `InvalidRequest` for impossible ones."""
         query = ReportQuery.parse(
             "campaigns" if record_type is None else record_type,
             date.min if start is None else start,
@@ -131,7 +131,7 @@ class CoverageFilter:
         stored: Iterable[PartitionSeries],
         chosen: Iterable[PartitionSeries],
     ) -> Iterator[PartitionSeries]:
-        """Yield both tactics of a record type, of those profiles that have nothing of it."""
+        """Yield both tactics of a record type, for the profiles without any partition of it."""
         profiles = {series.profile for series in stored}
         if self.source is not None and self.profile_id is not None:
             named = ProfileKey(self.source, self.profile_id)

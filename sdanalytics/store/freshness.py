@@ -3,7 +3,7 @@
 Amazon restates what it has reported. Clicks and impressions settle within 3 days of the
 day. Conversions are booked on the day of the ad interaction, arrive up to 14 days later,
 and are restated 1, 7 and 28 days after the conversion: so a day can change until 14 + 28 =
-42 days after it, ever more rarely. The service keeps 60 days (version 2); older days cannot
+42 days after it, ever more rarely. The service retains 60 days (version 2); older days cannot
 be requested again.
 """
 
@@ -45,7 +45,7 @@ def time_to_live(age: int) -> timedelta | None:
     -------
     timedelta or None
         12 hours while traffic settles, one day while conversions arrive, seven days while
-        they may be restated; after that None: for ever.
+        they may be restated; after that None: without limit.
     """
     if age <= TRAFFIC_SETTLES:
         return timedelta(hours=12)
@@ -58,7 +58,7 @@ def time_to_live(age: int) -> timedelta | None:
 
 @dataclass(frozen=True)
 class FreshnessPolicy:
-    """Decides whether stored days are fresh, final, or out of the service's reach.
+    """Decides whether stored days are fresh, final, or no longer available from the service.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class FreshnessPolicy:
     zone : ZoneInfo
         The time zone of the profile.
     history_days : int
-        How many days back the service reports.
+        Days of history that the service has.
     """
 
     now: datetime
@@ -85,12 +85,12 @@ class FreshnessPolicy:
         return age_in_days(day, moment, self.zone)
 
     def is_unavailable(self, day: date) -> bool:
-        """Whether the service no longer reports a day."""
+        """Return whether the service no longer reports a day."""
         age = self.age(day, self.now)
         return age > self.history_days
 
     def is_final(self, day: date, fetched_at: datetime) -> bool:
-        """Whether a day could not change any more once it was fetched.
+        """Return whether a day could not change any more once it was fetched.
 
         A day fetched in the future, by a clock that was ahead, is never final: its age is
         unknown.
@@ -101,7 +101,7 @@ class FreshnessPolicy:
         return time_to_live(age) is None
 
     def is_fresh(self, day: date, fetched_at: datetime) -> bool:
-        """Whether a day that was fetched at a moment need not be fetched again now.
+        """Return whether a day that was fetched at a moment need not be fetched again now.
 
         Days that the service no longer has are fresh. A day fetched in the future (beyond
         `CLOCK_SKEW_TOLERANCE`) is not: the clock was ahead, and how old the day was is

@@ -4,7 +4,7 @@ A small SQLite database in the store, shared by all calls of all processes. A ca
 partition before it requests a report of it, records the report's id as soon as the service has
 returned it, and releases the claim when the partition is stored. A call that finds another's claim
 waits, or resumes the report if that call has ended. The state of the rate limiter
-(`sdanalytics.api.rate_limit`) is in the same database, so that all these calls share one pace.
+(`sdanalytics.api.rate_limit`) is in the same database, so that all these calls share one limit.
 
 Each row of the table ``reports`` is the claim of a partition::
 
@@ -24,11 +24,11 @@ that are older than `MAX_RESUME_AGE` are purged when a call begins.
 
 Guarantees: a partition is requested once, however many calls want it at the same time. A call
 creates one report at a time. If a process dies between sending that request and recording the
-returned id (one round trip), at most one report is requested twice. Its claim keeps others waiting
+returned id (one round trip), at most one report is requested twice. Other calls wait for its claim
 until its death is noticed: at once on the same machine (but for Windows); elsewhere once the lease
-has not been renewed for `LEASE_DURATION`, or, without an id, for `CREATE_GRACE`, whatever the
-clocks say. A call that ends (Ctrl-C, its timeout) while it creates a report keeps others waiting
-for as long as the response may still arrive.
+has not been renewed for `LEASE_DURATION`, or, without an id, for `CREATE_GRACE`, even if clocks are
+wrong. A call that ends (Ctrl-C, its timeout) while it creates a report makes others wait until the
+response can no longer arrive.
 
 This holds among the calls of one store. A store on object storage cannot hold a database, so its
 registry is in the user's state folder, and it holds among the calls of one machine: two machines
@@ -265,7 +265,7 @@ class InFlightRegistry:
     def _resumable_report(
         self, claim: Claim, columns: Sequence[str], now: datetime
     ) -> ClaimedReport | None:
-        """Return the report of an orphaned claim; None when it has none that serves."""
+        """Return the report of an orphaned claim; None when it has no suitable one."""
         report = _to_report(claim)
         if report is None:
             return None
@@ -323,8 +323,8 @@ class InFlightRegistry:
         claims.renew(self._call_id, lease_end)
 
     def _give_up_claims(self, claims: ClaimsTable) -> None:
-        # Reports in flight may be resumed at once. A report that is just being created may not,
-        # as long as the response, with its id, may still arrive.
+        # Reports in flight may be resumed at once. A report that is being created may not: the
+        # response, with its id, may still arrive.
         grace_end = time.time() + leases.CREATE_GRACE
         claims.release_all(self._call_id)
         claims.extend_uncreated(self._call_id, grace_end)
@@ -332,7 +332,7 @@ class InFlightRegistry:
 
 @dataclass(frozen=True)
 class InFlightReport:
-    """A report that the service is building, by the registry.
+    """A report in flight, as the registry records it.
 
     Attributes
     ----------

@@ -99,7 +99,7 @@ class Inventory:
         def policy_for(key: ProfileKey) -> FreshnessPolicy:
             return FreshnessPolicy(now, self._profile_timezone(key), history_days)
 
-        # Rows of unknown tactic are left over from a day: there is nothing to wait for.
+        # Rows of unknown tactic are a by-product of a fetched day: nothing is in flight for them.
         partitions: list[Partition] = []
         for partition in self.partitions.list_partitions():
             if partition.tactic != UNKNOWN_TACTIC:
@@ -122,7 +122,7 @@ class Inventory:
         return frame_from_records(records, PENDING_DTYPES)
 
     def resolve_profile(self, source: str | None, profile_id: int | str | None) -> ProfileKey:
-        """Return the one profile that a user means.
+        """Return the one profile that a user's parameters match.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Inventory:
             is_source = source in (None, key.source)
             if is_source and requested_id in (None, key.profile_id):
                 matches.append(key)
-        if len(matches) > 1:  # object storage keeps the folders of removed partitions
+        if len(matches) > 1:  # object storage still lists the folders of removed partitions
             with_reports = filter(self._has_reports, matches)
             matches = list(islice(with_reports, 2))
         if len(matches) == 1:
@@ -158,7 +158,7 @@ class Inventory:
                 yield ProfileKey(source, profile_id)
 
     def _has_reports(self, key: ProfileKey) -> bool:
-        """Whether there is any file of a profile."""
+        """Return whether there is any file of a profile."""
         folder = profile_reports_path(key)
         files = self.partitions.storage.walk(folder)
         return next(files, None) is not None
@@ -169,7 +169,7 @@ class Inventory:
         return profile.zone if profile else ZoneInfo("UTC")
 
     def _is_stored(self, partition: Partition, report_id: str | None) -> bool:
-        """Whether a report in flight is stored: its call ended before it could release it."""
+        """Return whether a report in flight is stored: its call ended before releasing it."""
         if not report_id:
             return False
         cached = self.partitions.lookup(partition)

@@ -1,7 +1,7 @@
-"""Leases: how a process knows whether the owner of a claim is still at work.
+"""Leases: how a process knows whether the owner of a claim is still running.
 
 A claim holds while its lease lasts; its owner renews the lease every few seconds. Within a machine
-the process id says more: a lease ends at once when its process is gone.
+the process id is checked, too: a lease ends at once when its process has ended.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Lease(NamedTuple):
         return cls(ends_at, host_id(), os.getpid())
 
     def is_live(self) -> bool:
-        """Return whether it lasts by this machine's clock, and its process if that is here."""
+        """Return whether it is live by this machine's clock, and its local process runs."""
         if self.ends_at < time.time():
             return False
         if self.host != host_id():
@@ -62,7 +62,7 @@ class _Sighting(NamedTuple):
 
 
 class LeaseMonitor:
-    """Tells whether the owners of leases are alive, whatever their clocks say.
+    """Checks whether the owners of leases are alive, even if their clocks are wrong.
 
     The end of a lease is a time of its owner's clock, which may be wrong by days. So a lease has
     to pass two checks: it has not ended by this machine's clock; and by a stop-watch of this
@@ -74,7 +74,7 @@ class LeaseMonitor:
         self._sightings: dict[Partition, _Sighting] = {}
 
     def is_alive(self, partition: Partition, lease: Lease, *, is_created: bool) -> bool:
-        """Return whether the owner of a partition's claim is still at work.
+        """Return whether the owner of a partition's claim is still running.
 
         `is_created` says whether its report has an id.
         """

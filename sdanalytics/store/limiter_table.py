@@ -1,4 +1,4 @@
-"""The state of the rate limiter in the in-flight database, so that all calls share one pace."""
+"""The state of the rate limiter in the in-flight database, so that all calls share one limit."""
 
 from __future__ import annotations
 

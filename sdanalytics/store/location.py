@@ -1,4 +1,4 @@
-"""The location of a store: from a path or an address to its storage backend."""
+"""The location of a store: from a path or a URL to its storage backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def open_storage(path: str | os.PathLike[str] | None, filesystem: object) -> Sto
     Raises
     ------
     InvalidRequest
-        When no store can be there.
+        When the location is invalid.
     """
     if path is None:
         path = os.environ.get("SDANALYTICS_CACHE_DIR") or default_path()
@@ -29,9 +29,7 @@ def open_storage(path: str | os.PathLike[str] | None, filesystem: object) -> Sto
     if "\0" in location or has_lone_surrogate(location):
         raise InvalidRequest(f"path must be the path of a folder, got {path!r}")
     if _is_collapsed_url(location):
-        raise InvalidRequest(
-            f"{location!r} is an address that was turned into a path: pass it as text"
-        )
+        raise InvalidRequest(f"{location!r} is a URL that was turned into a path: pass it as text")
     if filesystem is not None or is_url(location):
         return ObjectStorage(location, filesystem)
     folder = Path(location).expanduser()
@@ -46,5 +44,5 @@ def default_path() -> Path:
 
 
 def _is_collapsed_url(location: str) -> bool:
-    """Whether it was an address once: a `Path` makes ``s3:/bucket`` of ``s3://bucket``."""
+    """Return whether it was a URL once: a `Path` makes ``s3:/bucket`` of ``s3://bucket``."""
     return re.match(r"[a-z][a-z0-9+.]+:/(?!/)", location) is not None

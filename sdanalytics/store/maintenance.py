@@ -97,7 +97,7 @@ class StoreMaintenance:
         return frame_from_records(rows, _MOVED_DTYPES)
 
     def find_problems(self) -> Iterator[Problem]:
-        """Read every file whole, and yield those that are invalid."""
+        """Read every file completely, and yield those that are invalid."""
         for path, *_ in self.storage.walk(*_VERIFIED_DIRS):
             message = self._find_problem(path)
             if message is not None:
@@ -128,7 +128,7 @@ class StoreMaintenance:
         return moved
 
     def remove(self, partitions: Iterable[Partition]) -> int:
-        """Remove partitions; the number of those that were stored."""
+        """Remove partitions; return the number of those that were stored."""
         removed = 0
         months: dict[MonthKey, None] = {}
         for partition in partitions:
@@ -195,5 +195,5 @@ def _combine_errors(failures: list[CacheError], moved: list[Problem]) -> CacheEr
     for error in rest:
         first.add_note(str(error))
     count = len(moved)
-    first.add_note(f"{count} other files were moved to the folder {QUARANTINE_DIR!r} of the store.")
+    first.add_note(f"{count} other files were moved to the folder {QUARANTINE_DIR!r} of the cache.")
     return first

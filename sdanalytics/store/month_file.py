@@ -1,4 +1,4 @@
-"""The file format of a compacted month: rows of many days, and metadata that tells them apart."""
+"""The file format of a compacted month: rows of many days, and the metadata that separates them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def open_month(storage: Storage, month: MonthKey) -> Iterator[tuple[CompactedDay
 # no harm: every day has a stamp of its own.
 @lru_cache(maxsize=256)
 def read_days(storage: Storage, month: MonthKey, stamp: FileStamp) -> CompactedDays:
-    """Read the days of a compacted month whose file has a stamp."""
+    """Read the days of a compacted month, by the stamp of its file."""
     with open_month(storage, month) as (days, _):
         return days
 

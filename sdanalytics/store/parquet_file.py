@@ -1,4 +1,4 @@
-"""The parquet file of a partition: its rows, and the metadata that says where they come from."""
+"""The parquet file of a partition: its rows, and the metadata that records their origin."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class CachedPartition:
         return Provenance(self.report_id, self.fetched_at, self.api)
 
     def has_columns(self, columns: ColumnNames) -> bool:
-        """Whether it has all of these columns."""
+        """Return whether it has all of these columns."""
         return _has_all(self.columns, columns)
 
 
@@ -128,7 +128,7 @@ class PartitionFiles:
         FileNotFoundError
             When there is none.
         CacheError
-            When it cannot be opened, which does not mean that it is bad.
+            When it cannot be opened: it may be intact.
         """
         path = partition_path(partition)
         with self.storage.open(path) as raw:
@@ -169,7 +169,7 @@ def _cached_partition(partition: Partition, path: str, size: int, metadata: Any)
 def _validate(
     cached: CachedPartition, metadata: Mapping[str, object], file: pq.ParquetFile
 ) -> None:
-    """Raise `InvalidFile` when a file is not what its metadata and its path say."""
+    """Raise `InvalidFile` when a file does not match its metadata or its path."""
     version = metadata.get("schema")
     if version != SCHEMA_VERSION:
         raise InvalidFile(f"written by another version: schema {version}")
@@ -237,7 +237,7 @@ def open_parquet(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
     Raises
     ------
     InvalidFile
-        When it is not parquet, or has no metadata of ours.
+        When it is not parquet, or lacks our metadata.
     """
     try:
         file = pq.ParquetFile(raw, page_checksum_verification=True)
@@ -269,7 +269,7 @@ def read_columns(
 
 
 def matches_checksum(rows: pa.Table, cached: CachedPartition) -> bool:
-    """Whether rows are those that were stored; True for files without a checksum."""
+    """Return whether rows are those that were stored; True for files without a checksum."""
     if cached.checksum is None:
         return True
     return cached.checksum == table_checksum(rows)

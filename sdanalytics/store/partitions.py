@@ -112,7 +112,7 @@ class PartitionStore:
         """Store a partition, replacing its file atomically.
 
         Never narrows a stored partition: if another call stored extra columns in the meantime,
-        the existing file is kept. Columns that only the other version of the API has are taken
+        the existing file stays. Columns that only the other version of the API has are taken
         over from it, row by row.
 
         Parameters
@@ -130,7 +130,7 @@ class PartitionStore:
         Raises
         ------
         CacheError
-            When the file cannot be written; the existing one is kept.
+            When the file cannot be written; the existing one stays.
         """
         if self._is_closed:
             url = self.storage.url
@@ -145,8 +145,8 @@ class PartitionStore:
             table = self._merge_other_api_columns(previous, table, provenance.api)
         missing: ColumnNames = ()
 
-        # Called last, while nobody else of this process replaces the file: another call may have
-        # stored columns since `previous` was read.
+        # Called last, while no other thread of this process replaces the file: another call may
+        # have stored columns since `previous` was read.
         def is_narrower_than_stored() -> bool:
             nonlocal missing
             missing = self._columns_missing_from_new(partition, table)
@@ -181,7 +181,7 @@ class PartitionStore:
         return left_join_columns(table, older, identity)
 
     def _remove_from_unknown_tactic(self, partition: Partition, table: pa.Table) -> None:
-        """Remove rows of unknown tactic whose tactic is known now: none counts twice."""
+        """Remove rows of unknown tactic if their tactic is known now: none counts twice."""
         unknown = partition._replace(tactic=UNKNOWN_TACTIC)
         cached = self.lookup(unknown)
         if cached is None:
@@ -222,7 +222,7 @@ class PartitionStore:
                 self._compactor.compact_fragmented(cached)
 
     def compact(self) -> int:
-        """Compact all months; the number of those that were not compacted, or not as they are.
+        """Compact all months; return the number of those that were not compacted or out of date.
 
         Raises
         ------
@@ -232,7 +232,7 @@ class PartitionStore:
         return self._compactor.compact_fragmented(self.lookup_all())
 
     def list_partitions(self) -> Iterator[Partition]:
-        """Yield the partitions that there is a file of."""
+        """Yield the partitions that have a file."""
         for path, *_ in self.storage.walk(REPORTS):
             with contextlib.suppress(InvalidFile):
                 yield parse_partition_path(path)
@@ -248,7 +248,7 @@ class PartitionStore:
         Raises
         ------
         CacheError
-            When they cannot: the folder is not writable, or there is no space.
+            When they cannot: the folder is not writable, or the disk is full.
         """
         self.storage.check_writable()
 

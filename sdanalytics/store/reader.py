@@ -99,7 +99,7 @@ class PartitionReader:
         return complete
 
     def stat(self, partitions: Iterable[Partition]) -> StampsByMonth:
-        """Take the stamps of the files of partitions, without those that have no file."""
+        """Read the stamps of the files of partitions, without those that have no file."""
         series_days: dict[PartitionSeries, list[Partition]] = {}
         for partition in partitions:
             series = PartitionSeries.from_partition(partition)

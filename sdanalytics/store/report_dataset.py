@@ -1,6 +1,6 @@
-"""Reports of a store as Arrow datasets, of which a query engine reads only what a query needs.
+"""Reports of a store as Arrow datasets: a query engine reads only the data that a query needs.
 
-The schema of a report is the catalogue's, whatever is stored; a column that a day's file lacks is
+The schema of a report is always the catalogue's; a column that a day's file lacks is
 null there. Files are searched once the filter is known, folder by folder: folders of other days,
 tactics, profiles and sources are not even listed.
 """
@@ -198,7 +198,7 @@ class _FolderSearch:
 
 
 def _parse_folder_values(level: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """Yield each name and the value that it stands for, as far as it does."""
+    """Yield the names that stand for a value, each with that value."""
     arrow_type = _PARTITION_SCHEMA.field(level).type
     parse = date.fromisoformat if level == "date" else decode_source
     for name in names:
@@ -253,7 +253,7 @@ class RowReader:
         return batches
 
     def _read_own_file(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
-        """Read those of the columns that a partition's file has; None when there is no file."""
+        """Read those of the columns that a partition's file has; None without a file."""
         try:
             with PartitionFiles(self.storage).open(partition) as (cached, file):
                 stored = [name for name in columns if name in cached.columns]

@@ -1,4 +1,4 @@
-"""A small SQLite database for shared state that its users can do without.
+"""A small SQLite database for optional shared state.
 
 Any number of processes and threads use one file. Where it cannot be used (in a read-only folder,
 on a network file system without locks, or because it is damaged) a warning says so once, and from

@@ -30,11 +30,11 @@ class Store:
 
     @classmethod
     def open(cls, storage: Storage, *, is_temporary: bool = False) -> Store:
-        """Return the store that is kept in a storage."""
+        """Return the store in a storage."""
         partitions = PartitionStore(storage, is_temporary=is_temporary)
         return cls(storage, partitions, MetadataStore(storage), is_temporary)
 
     @property
     def inventory(self) -> Inventory:
-        """The lists of what it has."""
+        """The lists of its contents."""
         return Inventory(self.partitions, self.metadata)

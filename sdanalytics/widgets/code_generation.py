@@ -27,7 +27,7 @@ def fetch_report_code(query: ReportQuery, api: str, client: str | None, cache: s
     ----------
     query : ReportQuery
     api : {"v2", "v3"}
-        The version whose default metrics are left out.
+        The version of the API: its default metrics are left out.
     client, cache : str or None
         See `client_expression` and `cache_expression`.
     """

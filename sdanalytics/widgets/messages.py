@@ -66,7 +66,7 @@ def error_text(error: Exception) -> str:
 
 
 def frame_text(frame: pd.DataFrame) -> str:
-    """Return the size of a frame, where its days come from, and which may still change."""
+    """Return the size of a frame, the origin of its days, and which may still change."""
     metadata = frame_metadata(frame)
     fetched = metadata["days_fetched"]
     cached = metadata["days_from_cache"]

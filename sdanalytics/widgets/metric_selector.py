@@ -26,7 +26,7 @@ from sdanalytics.widgets.metric_presets import (
 )
 
 CUSTOM_PRESET: Final = "custom"
-"""The preset's name when the selection is no preset."""
+"""The preset's name when the selection is not a preset."""
 
 
 class MetricSelector(ipw.VBox):  # type: ignore[misc]
@@ -83,10 +83,10 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         return tuple(self._list.children)
 
     def set_report(self, record_type: str, segment: str | None, api: str = "v2") -> None:
-        """Offer a report's metrics, and keep the selection as far as the report has it.
+        """Offer a report's metrics, and retain the selected ones that the report has.
 
-        The default selection becomes the report's default; so does one of which no number is
-        left. An empty selection stays empty.
+        The default selection becomes the report's default, as does one without any numbers left. An
+        empty selection stays empty.
         """
         was_default = self.preset.value == DEFAULT_PRESET
         was_emptied = self._report is not None and not self.value

@@ -38,7 +38,7 @@ PROGRESS_INTERVAL: Final = 0.1
 
 
 class ReportPicker(ipw.VBox):  # type: ignore[misc]
-    """Choose a report, fetch it in the background, look at it.
+    """Choose a report, fetch it in the background, and view it.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         Raises
         ------
         InvalidRequest
-            When it makes no sense: no metric, the last day before the first or in the future.
+            When it is invalid: no metric, the last day before the first or in the future.
         """
         return self._model.build_query(self._form.selection)
 
@@ -205,7 +205,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.progress = ipw.IntProgress(
             max=1,
             description="Progress",
-            tooltip="Partitions (a day and tactic each) that have arrived",
+            tooltip="Days that are done",
             layout={"width": "16em"},
             style={"description_width": "5em"},
         )

@@ -32,7 +32,7 @@ PROFILES_TIMEOUT: Final = 5.0
 
 @dataclass(frozen=True)
 class PickerSelection:
-    """The values of the menus, which need not make sense together.
+    """The values of the menus, which need not be valid together.
 
     Attributes
     ----------
@@ -107,10 +107,10 @@ class PickerModel:
         Raises
         ------
         InvalidRequest
-            When it makes no sense: no metric, the last day before the first or in the future.
+            When it is invalid: no metric, the last day before the first or in the future.
         """
         if not selection.metrics:
-            raise InvalidRequest("no metric is selected: tick some, or choose a preset")
+            raise InvalidRequest("no metric is selected: select one, or choose a preset")
         start, end = _validate_range(selection.start, selection.end)
         query = ReportQuery.parse(
             selection.record_type,
@@ -127,7 +127,7 @@ class PickerModel:
         return query
 
     def describe_availability(self, selection: PickerSelection) -> str:
-        """Return how many days are selected, and where they would come from."""
+        """Return the number of selected days, and where they would be read from."""
         query = self.build_query(selection)
         count = len(query.days)
         noun = "day" if count == 1 else "days"
@@ -136,7 +136,7 @@ class PickerModel:
         if self._cache is False:
             return f"{days}; nothing is stored (cache=False)"
         if selection.profile_id not in self._profiles:
-            # Planning would look for the profile at the service, which has just not answered.
+            # Planning would request the profile from the service, which has just not responded.
             return f"{days}; the profile is unknown, so the cache is not searched"
         plan = plan_report(**self._call_arguments(selection))
         return f"{days}; {availability_text(plan)}"

@@ -61,7 +61,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
     Attributes
     ----------
     plot, plot_metric, plot_by : ipywidgets.Dropdown
-        Which of `sdanalytics.plots`, of which metric, grouped by which column.
+        The figure (one of `sdanalytics.plots`), its metric, and the column to group by.
     table_of : ipywidgets.Dropdown
         ``"summary"`` by `plot_by`, or ``"rows"`` as they were fetched.
     heading : ipywidgets.HTML
@@ -97,7 +97,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self.table_of.observe(self._fill_table, "value")
 
     def show(self, data: pd.DataFrame) -> None:
-        """Show a frame; menus keep their selection where it applies."""
+        """Show a frame; menus retain their selection where it applies."""
         self._data = data
         metrics = _drawable_metrics(data)
         labelled_metrics = [(metric_label(name), name) for name in metrics]

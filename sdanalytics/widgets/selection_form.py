@@ -121,7 +121,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self._on_field()
 
     def _on_report(self, _: Any = None) -> None:
-        """Offer the segments and metrics of the report, and keep the selected ones it has."""
+        """Offer the segments and metrics of the report, and retain selected ones it has."""
         if self._is_suspended:
             return
         record_type = self.record_type.value

@@ -25,10 +25,10 @@ class ReportProtocol(Protocol):
 
     @property
     def report_operations(self) -> frozenset[str]:
-        """The operations whose 400 or 404 means that a report is gone."""
+        """The operations whose 400 or 404 means that a report no longer exists."""
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
-        """Group partitions into reports that bring all columns needed, newest first."""
+        """Group partitions into reports that have all columns needed, newest first."""
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""
@@ -43,10 +43,10 @@ class ReportProtocol(Protocol):
         """Yield the seconds to wait before each `is_ready`, while nothing is known of reports."""
 
     def download(self, report_id: str) -> Any:
-        """Download a payload; raise `NotReady` when the report is not ready after all."""
+        """Download a payload; raise `NotReady` when the report is not ready yet."""
 
     def split_payload(self, batch: ReportBatch, columns: Sequence[str], payload: Any) -> Tables:
         """Split a payload into partitions, in the order in which they are to be stored."""
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
-        """Have the service stop building a report; return whether it can."""
+        """Cancel a report that is in flight; return whether the service can do so."""

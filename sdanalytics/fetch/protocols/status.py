@@ -1,4 +1,4 @@
-"""The meaning of the status words of reports, in either version of the API."""
+"""The statuses of reports, in either version of the API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sdanalytics.errors import ApiError, NotFound, ReportFailed
 
 
 class ReportStatus(Enum):
-    """How a report is."""
+    """The status of a report."""
 
     BUILDING = auto()
     READY = auto()
@@ -31,9 +31,9 @@ def check_ready(
     ----------
     report_id : str
     status : str
-        The word that the service uses, in any case.
+        The service's name of the status, in upper or lower case.
     known : mapping of str to ReportStatus
-        The words of that version, in capitals.
+        The names of that version, in upper case.
     operation : str
         The operation that returned the status.
     details : str or None
@@ -50,7 +50,7 @@ def check_ready(
     """
     meaning = known.get(status.upper())
     if meaning is ReportStatus.FAILED:
-        reason = details or "it gives no reason"
+        reason = details or "no reason given"
         raise ReportFailed(
             f"the service could not build report {report_id}: {reason}. Call again to request it "
             "again",
@@ -66,7 +66,7 @@ def check_ready(
     if meaning is None:
         raise ApiError(
             f"report {report_id} has an unknown status: {status!r}. Call again later; if it "
-            "stays, this version of sdanalytics is too old",
+            "persists, update sdanalytics",
             operation=operation,
             status=200,
             details=details,

@@ -23,7 +23,7 @@ FIRST_POLL_INTERVAL: Final = 1.0
 """Seconds."""
 MAX_POLL_INTERVAL: Final = 25.0
 """Seconds, before the jitter of 20 %."""
-# COMPLETED is in no document, but has been seen.
+# COMPLETED is undocumented, but has been observed.
 STATUSES: Final[Mapping[str, ReportStatus]] = {
     "IN_PROGRESS": ReportStatus.BUILDING,
     "SUCCESS": ReportStatus.READY,
@@ -34,16 +34,16 @@ STATUSES: Final[Mapping[str, ReportStatus]] = {
 
 
 class ProtocolV2:
-    """Turns partitions into reports of version 2, and payloads into partitions.
+    """Converts partitions to reports of version 2, and payloads to partitions.
 
     Attributes
     ----------
     history_days : int
-        How many days back the service reports.
+        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes minutes, up to 15.
     report_operations : frozenset of str
-        Operations whose 400 or 404 means that a report is gone.
+        Operations whose 400 or 404 means that a report no longer exists.
     """
 
     name: Final = "v2"
@@ -100,8 +100,8 @@ class ProtocolV2:
     def poll_intervals() -> Iterator[float]:
         """Yield the seconds to wait before each poll: growing by half, at most 30, with jitter.
 
-        So a report is found late by at most about half the time that it took, until that was a
-        minute; from then on there are two polls a minute.
+        A report is thus found ready late by at most about half its build time, up to a build time
+        of a minute; longer ones are polled twice a minute.
         """
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
 
@@ -117,5 +117,5 @@ class ProtocolV2:
         return {partition: read_payload(payload, columns, self._session.max_report_bytes)}
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
-        """Return False: version 2 builds whatever was requested."""
+        """Return False: version 2 cannot cancel a report."""
         return False

@@ -42,7 +42,7 @@ FIRST_POLL_INTERVAL: Final = 1.0
 MAX_POLL_INTERVAL: Final = 50.0
 """Seconds, before the jitter of 20 %."""
 STATUS_TOO_EARLY: Final = 425
-"""HTTP status of a create request while the service builds the same report."""
+"""HTTP status of a create request while the same report is in flight."""
 STATUSES: Final[Mapping[str, ReportStatus]] = {
     "PENDING": ReportStatus.BUILDING,
     "PROCESSING": ReportStatus.BUILDING,
@@ -67,16 +67,16 @@ class CampaignTacticStore(Protocol):
 
 
 class ProtocolV3:
-    """Turns partitions into reports of version 3, and payloads into partitions.
+    """Converts partitions to reports of version 3, and payloads to partitions.
 
     Attributes
     ----------
     history_days : int
-        How many days back the service reports.
+        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes up to 3 hours.
     report_operations : frozenset of str
-        Operations whose 400 or 404 means that a report is gone.
+        Operations whose 400 or 404 means that a report no longer exists.
     """
 
     name: Final = "v3"
@@ -140,10 +140,10 @@ class ProtocolV3:
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
 
     def download(self, report_id: str) -> DownloadedReport:
-        """Download the payload of a report that is ready, by a fresh link."""
+        """Download the payload of a report that is ready, through a fresh link."""
         report = self._reporting.get(report_id)
         if STATUSES.get(report["status"].upper()) is not ReportStatus.READY:
-            raise NotReady(f"report {report_id} is not ready after all", report_id=report_id)
+            raise NotReady(f"report {report_id} is not ready yet", report_id=report_id)
         body = None
         link = report.get("url")
         if link:
@@ -165,7 +165,7 @@ class ProtocolV3:
         return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
-        """Have the service stop building a report."""
+        """Cancel a report that is in flight."""
         ReportingV3(self._session.bind(deadline)).delete(report_id)
         return True
 
@@ -197,7 +197,7 @@ class ProtocolV3:
 
 def _too_old_error(day: date) -> ReportTooOld:
     return ReportTooOld(
-        f"{day} is too far in the past: version 3 reports {ProtocolV3.history_days} days back. "
-        "Request later days; days fetched in time stay in the cache for good",
+        f"{day} is too far in the past: version 3 has {ProtocolV3.history_days} days of history. "
+        "Request later days; stored days remain in the cache",
         operation="create_report",
     )

@@ -20,9 +20,9 @@ from sdanalytics.parsing.payload import read_payload
 
 Normalizer = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 NO_CAMPAIGN_ID: Final = -1
-"""Stands for the campaign of rows that name none."""
+"""The campaign id of rows without one."""
 MAX_SHOWN_CHARACTERS: Final = 40
-"""Of a value that an error message shows."""
+"""Characters of a value that an error message shows, at most."""
 ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC)
 VALUE_NORMALIZERS: Final[Mapping[str, Normalizer]] = {
     "campaignStatus": pc.utf8_lower,
@@ -108,7 +108,7 @@ def _row_indices_by_partition(
         return {}
     days, day_indices = _encode_days(rows.column("date"), payload)
     tactic_indices = _tactic_indices(rows.column("campaignId"), lookup_tactics)
-    # One number for each day and tactic; a stable sort keeps the rows of each in order.
+    # One number for each day and tactic; a stable sort leaves the rows of each in order.
     keys = day_indices * len(ALL_TACTICS) + tactic_indices
     order = np.argsort(keys, kind="stable")
     found_keys, starts = np.unique(keys[order], return_index=True)

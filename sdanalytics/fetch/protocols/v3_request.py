@@ -13,7 +13,7 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 
 MAX_REPORT_DAYS: Final = 31
-"""Days that one report may span."""
+"""Days that one report may span, at most."""
 REPORT_TYPES: Final = {
     "campaigns": ("sdCampaigns", "campaign"),
     "adGroups": ("sdAdGroup", "adGroup"),
@@ -32,9 +32,9 @@ _LISTS: Final = ("groupBy", "columns", "filters")
 def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatch]:
     """Group partitions into reports of up to 31 days, newest first.
 
-    Each report has all columns that any of its days needs. A report has all tactics, so that a
-    day brings both. Days before the oldest that the service has are separate, so that they fail
-    separately.
+    Each report has all columns that any of its days needs. A report has all tactics, so that a day
+    is requested for both. Days before the oldest that the service has are separate, so that they
+    fail separately.
     """
     by_report: dict[ReportKey, dict[date, list[Partition]]] = {}
     for partition in needs:

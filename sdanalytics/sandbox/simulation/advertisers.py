@@ -36,7 +36,7 @@ class Advertiser:
     decimals : int
         Of an amount of money in its currency.
     scale : float
-        What a dollar is in its currency.
+        The value of a dollar in its currency.
     permanent_campaigns : tuple of CampaignTemplate
     launch_name : str
         Name of a launch campaign, with the fields ``product`` and ``day``.

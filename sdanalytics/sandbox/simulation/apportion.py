@@ -23,8 +23,8 @@ _CONVERSION_METRIC: Final = re.compile(
 def apportion(values: MetricValues, weights: Sequence[float]) -> list[MetricValues]:
     """Share metrics out, one share for each weight, so that the shares add up to them exactly.
 
-    Orders go by `weights`, and whatever belongs to orders goes where they go: no share has
-    sales without an order.
+    Orders are shared out by `weights`, and their sales and units with them: no share has sales
+    without an order.
     """
     shares = [dict.fromkeys(values, 0) for _ in weights]
     for name, basis in _apportion_order(tuple(values)):
@@ -48,7 +48,7 @@ class _MetricBasis(NamedTuple):
 
 @cache
 def _apportion_order(names: tuple[str, ...]) -> list[_MetricBasis]:
-    """Return the metrics in an order in which each comes after its basis."""
+    """Return the metrics in an order in which each is after its basis."""
     pairs = []
     for name in names:
         basis = _apportion_by(name, names)
@@ -73,7 +73,7 @@ def _apportion_by(name: str, names: Container[str]) -> str | None:
 
 
 def _rank(pair: _MetricBasis) -> int:
-    """Return a sort key: a metric comes before those that are apportioned by it."""
+    """Return a sort key: a metric is before those that are apportioned by it."""
     if pair.basis is None:
         return 0
     if "NewToBrand" in pair.basis or "SKU" in pair.basis:

@@ -33,7 +33,7 @@ class ReportRow(NamedTuple):
     ----------
     group : AdGroup
     identity : dict
-        The fields that tell it from the ad group's other rows.
+        The fields that distinguish it from the ad group's other rows.
     metrics : dict of str to int
     """
 

@@ -117,7 +117,7 @@ def build_permanent_campaigns(
     products : sequence of str
         All products of the advertiser.
     scale : float
-        What a dollar is in its currency.
+        The value of a dollar in its currency.
     """
     campaigns = []
     for position, (key, shape) in enumerate(_SHAPES.items()):
@@ -162,7 +162,7 @@ def build_launch_campaign(
     products : sequence of str
         The products to launch, one after the other.
     scale : float
-        What a dollar is in the advertiser's currency.
+        The value of a dollar in the advertiser's currency.
     """
     first_day = date.fromordinal(cycle * LAUNCH_INTERVAL + 2)
     product = products[cycle % len(products)]

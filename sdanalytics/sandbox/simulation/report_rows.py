@@ -36,7 +36,7 @@ def render_v2_rows(
 ) -> list[JsonRow]:
     """Return the rows of a version 2 report.
 
-    Fields come in the order requested. Video metrics are absent for campaigns without video;
+    Fields are in the order requested. Video metrics are absent for campaigns without video;
     a ratio without a denominator is null; whole amounts have no decimals.
     """
     names = {name: name for name in metrics}
@@ -181,7 +181,7 @@ def _ratios(metrics: MetricValues) -> JsonRow:
 
 
 def _unit_costs(metrics: MetricValues, decimals: int) -> JsonRow:
-    """Return the cost per event, for some kinds of events; null without an event."""
+    """Return the cost per event, for the kinds of events that have one; null without an event."""
     events = {
         "eCPAddToCart": metrics["addToCart"],
         "eCPBrandSearch": metrics["viewAttributedBrandedSearches14d"],

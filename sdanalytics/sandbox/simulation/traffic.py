@@ -1,7 +1,7 @@
-"""The traffic model: what an ad group's day looks like.
+"""The traffic model: the metrics of an ad group's day.
 
-Everything follows from the ad group, the day and how long ago it was: the same question has
-the same answer, on any machine, except that attribution matures as days pass.
+Everything follows from the ad group, the day and how long ago it was: the same parameters give the
+same metrics on any machine, except that attribution matures as days pass.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ATTRIBUTION_WINDOWS: Final = (1, 7, 14, 30)
 _SAME_SKU_SHARE: Final = 0.68
 _NEW_TO_BRAND_SHARE: Final = 0.36
 _ORDERS_PER_EXTRA_UNIT: Final = 6
-"""One order of so many has a second unit."""
+"""One order in this number has a second unit."""
 _VIEW_FACTOR: Final = 1.9
 """Orders of vCPM campaigns after a view or click, by those after a click."""
 _WEEKDAY_FACTORS: Final = (0.94, 0.91, 0.93, 0.97, 1.04, 1.14, 1.12)  # Monday to Sunday
@@ -252,7 +252,7 @@ def _prorate(value: int, part: int, whole: int) -> int:
 
 
 def _interest(values: MetricValues, age: float) -> MetricValues:
-    """Return the metrics that only version 3 has; nobody here sells books to borrow."""
+    """Return the metrics that only version 3 has; no advertiser here sells books to borrow."""
     clicks = values["clicks"]
     viewable = values["viewImpressions"]
     pages = values["attributedDetailPageView14d"]
@@ -275,7 +275,7 @@ def _video_views(viewable: float) -> MetricValues:
 
 
 def _attributed_share(days: float) -> float:
-    """Return the share of conversions that arrive within some days of the ad interaction."""
+    """Return the share of conversions that arrive within a number of days of the ad interaction."""
     early = 0.62 * math.exp(-days / 1.1)
     late = 0.38 * math.exp(-days / 5.5)
     return 1.0 - early - late

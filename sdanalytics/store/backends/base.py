@@ -42,17 +42,17 @@ class FileStamp(NamedTuple):
 class Storage(Protocol):
     """A backend: the operations that a store needs.
 
-    Methods raise `CacheError`, with the reason and what to do, for whatever fails, and
+    Methods raise `CacheError`, with the reason and what to do, for any failure, and
     `FileNotFoundError` for a file that does not exist.
     """
 
     max_parallel_reads: int
     """Number of files to read at the same time."""
     is_remote: bool
-    """Whether a look at a file takes a network round trip."""
+    """Whether access to a file takes a network round trip."""
 
     def __hash__(self) -> int:
-        """Return the same for stores in the same location, as far as that is known."""
+        """Return the same hash for stores that are known to be in the same location."""
 
     @property
     def url(self) -> str:
@@ -89,7 +89,7 @@ class Storage(Protocol):
         """
 
     def locked(self, key: str) -> AbstractContextManager[object]:
-        """Keep other threads of this process from replacing the file."""
+        """Prevent other threads of this process from replacing the file."""
 
     def remove(self, key: str) -> None:
         """Delete a file, and the folders that are then empty."""
@@ -100,8 +100,7 @@ class Storage(Protocol):
     def walk(self, *keys: str) -> Iterator[FileStamp]:
         """Yield all files below these keys, sorted within each of them.
 
-        A folder with the name of a file counts as a file, and so does a file where a folder
-        belongs.
+        A folder with the name of a file counts as a file, as does a file in the place of a folder.
         """
 
     def stat_many(self, folder: str, keys: Iterable[str]) -> dict[str, FileStamp]:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 TEMP_FILE_MAX_AGE: Final = 3600.0
 """Seconds after which an unfinished file is taken for that of a killed writer."""
 MIN_FREE_BYTES: Final = 1 << 16
-"""Bytes that must be free in a store that is to take reports."""
+"""Bytes that must be free before reports are requested."""
 _FILE_SUFFIXES: Final = (".parquet", ".json")
 """Suffixes of files; a folder with such a name blocks a file."""
 _TEMP_FILE: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
-"""Names of unfinished files. They begin with a point and end unlike a report, so that every
-reader of the store skips what a killed writer left."""
+"""Names of unfinished files. They begin with a dot and have another suffix than reports, so that
+every reader of the store skips unfinished files of killed writers."""
 _ADVICE: Final = {
     errno.ENOSPC: "Free disk space",
     errno.EDQUOT: "Free disk space",
@@ -91,7 +91,7 @@ class LocalStorage:
     def open(self, key: str) -> pa.NativeFile:
         """Open a file with Arrow.
 
-        A Python file would not do: Arrow's threads would need the interpreter to read it, even
+        A Python file is not suitable: Arrow's threads would need the interpreter to read it, even
         while the interpreter shuts down.
         """
         path = self.display_name(key)
@@ -133,7 +133,7 @@ class LocalStorage:
         _sync_folder(folder)
 
     def locked(self, key: str) -> AbstractContextManager[object]:
-        """Keep other threads of this process from replacing any file."""
+        """Prevent other threads of this process from replacing any file."""
         return _replace_lock
 
     def remove(self, key: str) -> None:
@@ -266,7 +266,7 @@ def _to_stamp(key: str, status: os.stat_result) -> FileStamp:
 class _translate_errors:
     """Raise `CacheError` for what the system refuses; errors to pass through stay as they are.
 
-    A class, because entering a generator takes as long as looking at a file does.
+    A class, because entering a generator takes as long as the system call does.
     """
 
     __slots__ = ("_action", "_passthrough", "_path")
@@ -291,11 +291,11 @@ class _translate_errors:
 
 
 def _to_cache_error(action: str, path: str, error: OSError) -> CacheError:
-    """Say what failed with which path, why, and what to do about it."""
+    """Describe a failure: the action, the path, the reason, and what to do about it."""
     blocking_path = _blocking_path(path, error)
     if blocking_path is not None:
         reason = f"{blocking_path} is in the way"
-        advice = "Move that aside (ReportCache.repair() does so within a store)"
+        advice = "Move that aside (ReportCache.repair() does so within a cache)"
     elif error.errno:
         reason = os.strerror(error.errno)
         advice = _ADVICE.get(error.errno, _DEFAULT_ADVICE)

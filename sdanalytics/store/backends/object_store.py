@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class _ErrorPattern(NamedTuple):
-    """A failure that is recognized by its text, in the words of any file system."""
+    """A failure that is recognized by its text, in the wording of any file system."""
 
     pattern: str
     reason: str
@@ -55,7 +55,7 @@ _AWS_ERROR: Final = re.compile(r"AWS Error .+? during \w+ operation")
 _ERROR_PATTERNS: Final = (
     _ErrorPattern(
         r"NO_SUCH_BUCKET|NoSuchBucket|Bucket '.*' not found",
-        "there is no such bucket",
+        "the bucket does not exist",
         "Create it, or correct its name",
     ),
     _ErrorPattern(
@@ -101,7 +101,7 @@ class ObjectStorage:
     Raises
     ------
     InvalidRequest
-        When the URL cannot be that of a store; checked without network access.
+        When the URL is not valid for a store; checked without network access.
     """
 
     max_parallel_reads = 16
@@ -155,7 +155,7 @@ class ObjectStorage:
         body = self._get(key)
         tail = body[-len(_PARQUET_MAGIC) :]
         if bytes(tail) != _PARQUET_MAGIC:
-            # Most likely a longer object replaced it between the look at its length and the read.
+            # Most likely a longer object replaced it after its length was requested.
             body = self._get(key)
         return pa.BufferReader(body)
 
@@ -176,14 +176,14 @@ class ObjectStorage:
                     self._put(key, body.getvalue())
 
     def locked(self, key: str) -> AbstractContextManager[object]:
-        """Keep other threads of this process from replacing the object."""
+        """Prevent other threads of this process from replacing the object."""
         index = hash(key) % len(_replace_locks)
         return _replace_locks[index]
 
     def remove(self, key: str) -> None:
         """Delete an object.
 
-        Arrow keeps its folder, as an object of no bytes that listings do not count as a file.
+        Arrow leaves its folder, an empty object that listings do not count as a file.
         """
         with self._translate_errors("remove", key, passthrough=FileNotFoundError):
             self.filesystem.delete_file(self._path(key))
@@ -268,7 +268,7 @@ class ObjectStorage:
         return f"{self.root}/{key}"
 
     def _to_stamp(self, info: FileInfo) -> FileStamp:
-        # Paths of some file systems begin with a slash, whether or not they were given so.
+        # Some file systems return paths with a leading slash, even if passed without one.
         path = str(info.path).lstrip("/")
         prefix = self.root.lstrip("/") + "/"
         size = info.size or 0
@@ -279,7 +279,7 @@ class ObjectStorage:
     def _translate_errors(
         self, action: str, key: str, passthrough: type[Exception] | tuple[()] = ()
     ) -> Iterator[None]:
-        """Raise `CacheError` for whatever fails, since each file system has errors of its own."""
+        """Raise `CacheError` for any failure, since each file system has its own errors."""
         try:
             yield
         except passthrough:
@@ -290,7 +290,7 @@ class ObjectStorage:
 
 
 def _to_storage_error(action: str, name: str, error: Exception) -> CacheError:
-    """Say what failed with which object, why, and what to do about it."""
+    """Describe a failure: the action, the object, the reason, and what to do about it."""
     text = f"{type(error).__name__}: {error}"
     known = _recognize_error(text)
     aws_error = _AWS_ERROR.search(text)

@@ -1,4 +1,4 @@
-"""URLs of object storage: which are valid, and the Arrow file system that each of them means."""
+"""URLs of object storage: their validation, and the Arrow file system for each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def parse_url(url: str) -> ObjectLocation:
     reject_local(system)
     if not parts.netloc or parts.fragment:
         raise InvalidRequest(
-            f"the URL of a store must name a bucket, such as s3://bucket/prefix, got {plain_url}"
+            f"the URL of a cache must name a bucket, such as s3://bucket/prefix, got {plain_url}"
         )
     return ObjectLocation(plain_url, normalize_path(path))
 
@@ -82,7 +82,7 @@ def normalize_path(path: str) -> str:
     parts = path.removeprefix("/").split("/")
     if not {"", ".", ".."}.isdisjoint(parts):
         raise InvalidRequest(
-            "the path of a store must be such as bucket/prefix, without empty parts, '.' and '..', "
+            "the path of a cache must be such as bucket/prefix, without empty parts, '.' or '..', "
             f"got {path!r}"
         )
     return path
@@ -123,7 +123,7 @@ def reject_local(system: FileSystem) -> None:
     """Raise `InvalidRequest` for a file system of this machine: `LocalStorage` is for that."""
     if "local" in system.type_name:
         raise InvalidRequest(
-            "a store in a local folder must be given without URL and file system: pass its path"
+            "a cache in a local folder must be given without URL and file system: pass its path"
         )
 
 
@@ -154,13 +154,13 @@ def _has_credentials(url: str) -> bool:
 def _parse_with_arrow(url: str, plain_url: str) -> tuple[FileSystem, str]:
     """Have Arrow parse a URL; its errors become `InvalidRequest`, naming `plain_url`."""
     if _lacks_region(url):
-        # Arrow would ask the bucket for its region, and this must not use the network.
+        # Arrow would request the region of the bucket, and this must not use the network.
         url = _add_query_options(url, region="us-east-1")
     try:
         return filesystem_from_url(url)
     except (pa.ArrowException, ImportError, OSError, ValueError) as error:
         raise InvalidRequest(
-            "the URL of a store must be such as s3://bucket/prefix?region=eu-west-1, got "
+            "the URL of a cache must be such as s3://bucket/prefix?region=eu-west-1, got "
             f"{plain_url}: {redact(str(error))}. ReportCache(path, filesystem=...) takes any file "
             "system of pyarrow or fsspec"
         ) from None
