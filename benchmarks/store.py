@@ -21,7 +21,7 @@ from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema, arrow_type
 from sdanalytics.model.metrics import CATALOGUE, TACTICS, ColumnKind, available_metrics
 from sdanalytics.model.partition import Partition, Provenance
-from sdanalytics.model.profile import Profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.store.cache import internal_store
 from sdanalytics.store.concat import concat_partitions
 

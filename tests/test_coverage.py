@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from sdanalytics import InvalidRequest, ReportCache, fetch_report
 from sdanalytics import plots as typed_plots
 from sdanalytics.model.partition import Partition, Provenance
-from sdanalytics.model.profile import Profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.store.cache import internal_store
 from tests.conftest import Box, partitions_in
 

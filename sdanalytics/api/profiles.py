@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sdanalytics.api.documents import text_or_none
 from sdanalytics.api.session import ApiRequest, ApiSession
-from sdanalytics.model.profile import account_info
+from sdanalytics.model.profiles import account_info
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ MAX_CLAIM_POLL_INTERVAL: Final = 5.0
 class BatchState(IntEnum):
     """How far a batch is; in the order in which the parts of a batch are worked on.
 
-    See `sdanalytics.fetch.engine` for the transitions.
+    `sdanalytics.fetch.batch_steps` draws the transitions.
     """
 
     READY = 1

@@ -28,7 +28,7 @@ from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
-from sdanalytics.model.profile import Profile, find_profile
+from sdanalytics.model.profiles import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.cache import internal_store, open_cache
 from sdanalytics.store.concat import tables_to_frame

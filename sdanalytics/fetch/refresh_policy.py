@@ -11,7 +11,7 @@ from sdanalytics.fetch.protocols import AnyProtocol
 from sdanalytics.model.literals import Refresh
 from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
 from sdanalytics.model.partition import Partition
-from sdanalytics.model.profile import Profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.in_flight import InFlightReport

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.partition import ProfileKey
-from sdanalytics.model.profile import Profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons

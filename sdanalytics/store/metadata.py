@@ -19,7 +19,7 @@ from typing import Any
 
 from sdanalytics.model.metrics import TACTICS
 from sdanalytics.model.partition import ProfileKey
-from sdanalytics.model.profile import Profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.layout import (
     CACHE_MISS_ERRORS,

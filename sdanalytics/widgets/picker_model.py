@@ -13,7 +13,7 @@ from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.options import validate_client
-from sdanalytics.model.profile import Profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.cache import validate_cache
 from sdanalytics.widgets.code_generation import (
