@@ -98,7 +98,7 @@ def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
     notebook.execute(NEVER_READY)
     notebook.field("Report").select_option(label="targets")
     notebook.button("Fetch").click()
-    notebook.wait_for_status("14 waiting")
+    notebook.wait_for_status("14 reports in flight")
     notebook.button("Fetch").click()
     notebook.wait_for_status("A fetch is running")
     notebook.button("Cancel").click()

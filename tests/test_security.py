@@ -232,16 +232,17 @@ def test_info_tells_the_story_of_a_call_in_a_dozen_lines(
     fetch_report("campaigns", box.day(days), box.day(1), client=box.client, cache=store)
     told = story(caplog)
     assert len(told) <= 12
-    count = 2 * days
+    total = "1 day" if days == 1 else f"{days} days"
     profile = box.sandbox.profile_ids[0]
     assert told[0].startswith(f"campaigns {box.day(days)}")
     assert f"of profile {profile}" in told[0]
-    assert told[0].endswith(f"{count} reports, 1 from the store, {count - 1} to fetch")
-    [first] = [line for line in told if "is being built (asked for 1 of" in line]
+    # One of the two tactics of a day is stored: the day is not.
+    assert told[0].endswith(f"{total}, 0 from the cache, {days} to fetch")
+    first = next(line for line in told if "requested report" in line)
     assert any(report_id in first for report_id in box.sandbox.reports)
-    assert any("is stored (1 of" in line for line in told)
+    assert any("stored report" in line and f" of {total})" in line for line in told)
     assert told[-1].startswith(f"campaigns {box.day(days)}")
-    assert "all there after" in told[-1]
+    assert "complete after" in told[-1]
 
 
 def test_info_tells_of_waits_and_why(
