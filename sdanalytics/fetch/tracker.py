@@ -102,6 +102,11 @@ class DayCounter:
         self.total = len(self._left)
         self.done = 0
 
+    @property
+    def total_text(self) -> str:
+        """All its days as text, such as ``14 days``."""
+        return format_count(self.total, "day")
+
     def mark(self, partitions: Iterable[Partition]) -> None:
         """Mark partitions; those that are marked already, or are not counted here, are ignored."""
         for partition in partitions:
@@ -213,15 +218,15 @@ class FetchTracker:
     def log_requested(self, task: BatchTask) -> None:
         """Log that a report of a batch was requested."""
         self._days_requested.mark(task.batch.partitions)
-        message = "%s: requested report %s (%d of %d days)"
+        message = "%s: requested report %s (%d of %s)"
         days = self._days_requested
-        self._log("requested", message, task, task.report.report_id, days.done, days.total)
+        self._log("requested", message, task, task.report.report_id, days.done, days.total_text)
 
     def log_stored(self, task: BatchTask) -> None:
         """Log that a report is stored."""
-        message = "%s: stored report %s (%d of %d days)"
+        message = "%s: stored report %s (%d of %s)"
         days = self._days
-        self._log("stored", message, task, task.report.report_id, days.done, days.total)
+        self._log("stored", message, task, task.report.report_id, days.done, days.total_text)
 
     def log_unknown(self, task: BatchTask) -> None:
         """Log that the service does not know a report any more."""
