@@ -1,1 +1,1 @@
-"""This project beside its peers and the limits of the machine: ``make bench``."""
+"""Benchmarks of this project, its peers and the limits of the machine: ``make bench``."""

@@ -19,28 +19,28 @@ NAMES: Final = ("parsing", "store", "frames", "many")
 
 
 def main(arguments: Sequence[str] | None = None, home: Path = HERE) -> None:
-    """Measure what is named, or all; the other sections of the page stay as they were."""
+    """Run the named benchmarks, or all; other sections of the page stay unchanged."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     known = [name for name in NAMES if find_spec(f"benchmarks.{name}")]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="small, and kept apart")
-    asked = parser.parse_args(arguments)
-    if unknown := set(asked.names) - set(known):
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(known):
         parser.error(f"{', '.join(sorted(unknown))} is none of {', '.join(known)}")
-    folder = home / ".work" / "quick" if asked.quick else home
-    for name in asked.names or known:
+    folder = home / ".work" / "quick" if options.quick else home
+    for name in options.names or known:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        section: Section = import_module(f"benchmarks.{name}").measure(asked.quick)
+        section: Section = import_module(f"benchmarks.{name}").measure(options.quick)
         results.save(folder / "measured", name, section, machine())
         write(folder)
 
 
 def write(folder: Path) -> None:
-    """The page and the figure of what was measured, now or before."""
+    """Write the page and the figure of all measured sections."""
     from benchmarks.figure import draw
 
-    kept = {name: results.load(folder / "measured", name) for name in NAMES}
-    found = {name: section for name, section in kept.items() if section}
+    loaded = {name: results.load(folder / "measured", name) for name in NAMES}
+    found = {name: section for name, section in loaded.items() if section}
     reasons = {name: import_module(f"benchmarks.{name}").REASON for name in found}
     (folder / "RESULTS.md").write_text(results.page(found, reasons))
     draw({name: section for name, (section, _) in found.items()}, folder / "results.png")

@@ -1,4 +1,4 @@
-"""The figure of the page: what takes how long, and how much memory."""
+"""The figure of the page: time and memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Rows: TypeAlias = Sequence[Mapping[str, object]]
 
 
 def draw(sections: Mapping[str, Section], path: Path) -> None:
-    """Draw what there is of parsing and of reading the store."""
+    """Draw the measured sections: parsing, and reading the store."""
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
@@ -39,7 +39,7 @@ def draw(sections: Mapping[str, Section], path: Path) -> None:
 
 
 def _panels(sections: Mapping[str, Section]) -> Iterator[tuple[str, _Rows, str]]:
-    """What is drawn: a title, and rows with the column that has the lengths."""
+    """Yield the panels: a title, rows, and the column with the lengths of the bars."""
     if "parsing" in sections:
         rows = sections["parsing"].rows
         largest = [name for name in rows[0] if " rows, " in name][-1]
@@ -50,12 +50,12 @@ def _panels(sections: Mapping[str, Section]) -> Iterator[tuple[str, _Rows, str]]
 
 
 def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
-    """A bar a way, with its value, on a scale on which ten times is always as far."""
+    """Draw a bar for each contestant, with its value, on a logarithmic scale."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     names = [str(row["way"]) for row in rows]
     values = [float(str(row[column])) for row in rows]
-    bars = ax.barh(names, values, color=[_colour(name) for name in names], log=True)
+    bars = ax.barh(names, values, color=[_bar_colour(name) for name in names], log=True)
     ax.bar_label(
         bars, [cell(value) for value in values], padding=3, color=CAPTION_COLOR, fontsize="small"
     )
@@ -67,8 +67,8 @@ def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
     style_axes(ax)
 
 
-def _colour(way: str) -> str:
-    """Ours, the limits of the machine, and everybody else's."""
-    if way.startswith(_OURS):
+def _bar_colour(name: str) -> str:
+    """Return the colour of a bar: ours, a limit of the machine, or a peer."""
+    if name.startswith(_OURS):
         return PALETTE[0]
-    return OTHER_COLOR if way.startswith(_LIMIT) else PALETTE[1]
+    return OTHER_COLOR if name.startswith(_LIMIT) else PALETTE[1]

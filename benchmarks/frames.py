@@ -1,4 +1,4 @@
-"""What frames take in memory: the public ones, and those that pandas makes of the same JSON."""
+"""Memory of frames: the public ones, and those that pandas makes of the same JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.payloads import COLUMNS, RECORD_TYPE, WORK, payload
-from benchmarks.peers import python_of
+from benchmarks.peers import peer_python
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, compare
 from sdanalytics.model.metrics import RECORD_TYPES, TACTICS, default_metrics, identity_columns
@@ -43,13 +43,17 @@ objects, can a frame that is mostly text be a third.
 
 
 def measure(quick: bool) -> Section:
-    """All record types, and the report of 40 fields."""
+    """Measure all record types, and the report of 40 fields."""
     found = {
-        f"{name}, default metrics": _compared(_own_payload(name, quick), name, _columns(name))
+        f"{name}, default metrics": _compare_sizes(
+            _sandbox_payload(name, quick), name, _columns(name)
+        )
         for name in RECORD_TYPES
     }
     large = payload(2_000 if quick else LARGE)
-    found[f"{RECORD_TYPE}, {len(COLUMNS)} fields"] = _compared(large.path, RECORD_TYPE, COLUMNS)
+    found[f"{RECORD_TYPE}, {len(COLUMNS)} fields"] = _compare_sizes(
+        large.path, RECORD_TYPE, COLUMNS
+    )
     return Section("Frames", _TEXT, list(_rows(found)), list(_goals(found)))
 
 
@@ -57,8 +61,8 @@ def _columns(record_type: str) -> tuple[str, ...]:
     return (*identity_columns(record_type, None), *default_metrics(record_type))
 
 
-def _own_payload(record_type: str, quick: bool) -> Path:
-    """What the sandbox has of many days, as one report."""
+def _sandbox_payload(record_type: str, quick: bool) -> Path:
+    """Write many days of the sandbox as one payload."""
     advertiser = next(iter(ADVERTISERS.values()))
     days = [date(2026, 1, 1) + timedelta(n) for n in range(2 if quick else DAYS)]
     rows = [
@@ -75,36 +79,36 @@ def _own_payload(record_type: str, quick: bool) -> Path:
     return path
 
 
-def _compared(path: Path, record_type: str, columns: tuple[str, ...]) -> dict[str, int]:
-    """Rows, and bytes of each frame."""
-    piece = Partition("NA", "1", record_type, None, TACTICS[0], date(2026, 1, 1))
+def _compare_sizes(path: Path, record_type: str, columns: tuple[str, ...]) -> dict[str, int]:
+    """Return the number of rows, and the bytes of each frame."""
+    partition = Partition("NA", "1", record_type, None, TACTICS[0], date(2026, 1, 1))
     table = read_payload(path.read_bytes(), columns)
-    ours = tables_to_frame({piece: table}, columns)
+    ours = tables_to_frame({partition: table}, columns)
     contestants = [
         Contestant(_NAIVE, "naive_frame"),
-        Contestant(_NAIVE_2, "naive_frame", python=python_of("pandas 2")),
+        Contestant(_NAIVE_2, "naive_frame", python=peer_python("pandas 2")),
     ]
-    others = compare(contestants, {"payload": str(path), "checked": []}, 1)
-    told = {name: int(each.facts["bytes"]) for name, each in others.items()}
-    return {"rows": len(ours), "ours": int(ours.memory_usage(deep=True).sum()), **told}
+    outcomes = compare(contestants, {"payload": str(path), "checked": []}, 1)
+    sizes = {name: int(outcome.summary["bytes"]) for name, outcome in outcomes.items()}
+    return {"rows": len(ours), "ours": int(ours.memory_usage(deep=True).sum()), **sizes}
 
 
 def _rows(found: Mapping[str, Mapping[str, int]]) -> Iterator[dict[str, object]]:
-    for name, told in found.items():
+    for name, sizes in found.items():
         yield {
             "frame": name,
-            "rows": told["rows"],
-            "ours, bytes a row": told["ours"] / told["rows"],
-            "pandas, bytes a row": told[_NAIVE] / told["rows"],
-            "pandas 2, bytes a row": told[_NAIVE_2] / told["rows"],
-            "ours / pandas": told["ours"] / told[_NAIVE],
-            "ours / pandas 2": told["ours"] / told[_NAIVE_2],
+            "rows": sizes["rows"],
+            "ours, bytes a row": sizes["ours"] / sizes["rows"],
+            "pandas, bytes a row": sizes[_NAIVE] / sizes["rows"],
+            "pandas 2, bytes a row": sizes[_NAIVE_2] / sizes["rows"],
+            "ours / pandas": sizes["ours"] / sizes[_NAIVE],
+            "ours / pandas 2": sizes["ours"] / sizes[_NAIVE_2],
         }
 
 
 def _goals(found: Mapping[str, Mapping[str, int]]) -> Iterator[Goal]:
     for naive in (_NAIVE, _NAIVE_2):
-        shares = [told["ours"] / told[naive] for told in found.values()]
-        what = f"memory of a frame beside the naive one of {naive}"
+        shares = [sizes["ours"] / sizes[naive] for sizes in found.values()]
+        title = f"memory of a frame beside the naive one of {naive}"
         measured = f"{min(shares):.2f} to {max(shares):.2f}"
-        yield Goal(what, "at most a third", measured, max(shares) <= 1 / 3)
+        yield Goal(title, "at most a third", measured, max(shares) <= 1 / 3)

@@ -1,4 +1,4 @@
-"""The machine and what runs on it, as the page names them."""
+"""The machine and the versions of software, for the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES: Final = ("pandas", "pyarrow", "numpy", "msgspec", "isal", "duckdb", "r
 
 
 def machine() -> dict[str, str]:
-    """Processor, memory, system and versions; neither a host's name nor a path."""
+    """Return processor, memory, system and versions; neither a host name nor a path."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{_memory() / 2**30:.0f} GiB",

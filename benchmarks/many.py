@@ -1,4 +1,4 @@
-"""Many reports: how close a call comes to what rate and delay allow, and what it costs.
+"""Many reports: the time of a call beside what rate and delay allow, and its costs.
 
 Client and sandbox are processes of their own, so that what either takes is its own.
 """
@@ -44,16 +44,16 @@ FIFTH: Final = {
 RATE: Final = 1.0
 """Creates a second and profile, as on Amazon's hosts."""
 CONNECTIONS: Final = 8
-"""Of the bare loop."""
-WANTED: Final = 1.1
-FLAT: Final = 1.25
-"""What the CPU of a slice may grow by when there are ten times as many."""
+"""Connections of the bare loop."""
+MAX_RATIO: Final = 1.1
+MAX_CPU_GROWTH: Final = 1.25
+"""The growth of the CPU time of a partition that is allowed with ten times as many."""
 _START: Final = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 class SharedClock(Clock):
-    """Time passes when somebody waits for it, at once, in client and sandbox alike."""
+    """A clock shared by client and sandbox, which waits advance at once."""
 
     def __init__(self, passed: Any) -> None:
         self._passed = passed
@@ -80,15 +80,15 @@ class SharedClock(Clock):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a sandbox is, and whose reports it has."""
+class SandboxEndpoint:
+    """The address and the profiles of a sandbox."""
 
     environment: dict[str, str]
     profile_ids: list[int]
     today: date
 
     def client(self, **settings: Any) -> sda.Client:
-        """A client for the first profile."""
+        """Return a client for the first profile."""
         return sda.Client(
             sda.Credentials.from_env(self.environment),
             self.profile_ids[0],
@@ -102,11 +102,11 @@ class Place:
 class Service:
     """A sandbox in a process of its own."""
 
-    place: Place
+    endpoint: SandboxEndpoint
     pipe: Any
 
     def spent(self) -> tuple[float, int]:
-        """Seconds of CPU, and exchanges, so far."""
+        """Return the seconds of CPU and the exchanges so far."""
         self.pipe.send(True)
         seconds, exchanges = self.pipe.recv()
         return seconds, exchanges
@@ -115,34 +115,34 @@ class Service:
 def _serve(pipe: Any, passed: Any, settings: Mapping[str, Any]) -> None:
     clock = SharedClock(passed) if passed is not None else Clock()
     with sandbox.start(now=clock.now, monotonic=clock.monotonic, **settings) as box:
-        pipe.send(Place(box.environment, box.profile_ids, box.today))
+        pipe.send(SandboxEndpoint(box.environment, box.profile_ids, box.today))
         while pipe.recv():
             pipe.send((time.process_time(), len(box.requests)))
 
 
 @contextlib.contextmanager
 def _service(passed: Any = None, **settings: Any) -> Iterator[Service]:
-    here, there = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_serve, args=(there, passed, settings))
+    parent_end, child_end = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_serve, args=(child_end, passed, settings))
     process.start()
     try:
-        yield Service(here.recv(), here)
+        yield Service(parent_end.recv(), parent_end)
     finally:
-        here.send(False)
+        parent_end.send(False)
         process.join()
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What some work took: seconds on the wall and of CPU, MiB of memory at the most."""
+    """The costs of some work: wall and CPU time in seconds, peak memory in MiB."""
 
     wall: float
     cpu: float
     peak: float
 
 
-def _spending(work: Callable[[], object]) -> Spent:
-    """Do something, in a process that does nothing else."""
+def _measure_spending(work: Callable[[], object]) -> Spent:
+    """Do some work, and return its costs; the process does nothing else."""
     began, cpu = time.perf_counter(), time.process_time()
     work()
     spent = time.perf_counter() - began, time.process_time() - cpu
@@ -151,25 +151,25 @@ def _spending(work: Callable[[], object]) -> Spent:
     return Spent(*spent, int(peak) / 1024)
 
 
-def _alone(work: Callable[..., Spent], *arguments: Any) -> Spent:
-    """What some work takes in a process of its own."""
-    here, there = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_tell, args=(there, work, *arguments))
+def _run_in_own_process(work: Callable[..., Spent], *arguments: Any) -> Spent:
+    """Return the costs of some work in a process of its own."""
+    parent_end, child_end = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_send_result, args=(child_end, work, *arguments))
     process.start()
-    there.close()
-    spent: Spent = here.recv()
+    child_end.close()
+    spent: Spent = parent_end.recv()
     process.join()
     return spent
 
 
-def _tell(pipe: Any, work: Callable[..., Spent], *arguments: Any) -> None:
+def _send_result(pipe: Any, work: Callable[..., Spent], *arguments: Any) -> None:
     pipe.send(work(*arguments))
 
 
-def _fetch_all(place: Place, days: int, rate: float | None) -> Spent:
-    """All reports of all profiles, side by side in one process."""
-    client = place.client(create_rate=rate)
-    last = place.today - timedelta(days=2)
+def _fetch_all(endpoint: SandboxEndpoint, days: int, rate: float | None) -> Spent:
+    """Fetch all reports of all profiles, side by side in one process."""
+    client = endpoint.client(create_rate=rate)
+    last = endpoint.today - timedelta(days=2)
     span = last - timedelta(days - 1), last
     profiles = client.profiles()
     wanted = [
@@ -180,50 +180,54 @@ def _fetch_all(place: Place, days: int, rate: float | None) -> Spent:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(wanted)) as pool:
         fetch = partial(sda.fetch_report, cache=folder, timeout=3600.0)
 
-        def fetch_one(whose: sda.Client, report: dict[str, Any]) -> int:
+        def fetch_one(profile_client: sda.Client, report: dict[str, Any]) -> int:
             record_type, segment = report["record_type"], report.get("segment")
-            return len(fetch(record_type, *span, segment=segment, client=whose))
+            return len(fetch(record_type, *span, segment=segment, client=profile_client))
 
-        return _spending(
-            lambda: [job.result() for job in [pool.submit(fetch_one, *w) for w in wanted]]
+        return _measure_spending(
+            lambda: [
+                job.result() for job in [pool.submit(fetch_one, *arguments) for arguments in wanted]
+            ]
         )
 
 
-def _fetch_long(place: Place, slices: int, passed: Any) -> Spent:
-    """One call for that many slices, in simulated time."""
-    client = place.client(clock=SharedClock(passed), create_rate=RATE)
-    last = place.today - timedelta(days=2)
-    first = last - timedelta(slices // len(TACTICS) - 1)
+def _fetch_long(endpoint: SandboxEndpoint, partitions: int, passed: Any) -> Spent:
+    """Fetch that many partitions in one call, in simulated time."""
+    client = endpoint.client(clock=SharedClock(passed), create_rate=RATE)
+    last = endpoint.today - timedelta(days=2)
+    first = last - timedelta(partitions // len(TACTICS) - 1)
     with tempfile.TemporaryDirectory() as folder:
-        sda.fetch_report("campaigns", place.today, client=client, cache=folder)  # imports, token
+        sda.fetch_report("campaigns", endpoint.today, client=client, cache=folder)  # imports, token
         fetch = partial(sda.fetch_report, client=client, cache=folder)
-        return _spending(lambda: fetch("campaigns", first, last, timeout=10.0 * slices + 3600))
+        return _measure_spending(
+            lambda: fetch("campaigns", first, last, timeout=10.0 * partitions + 3600)
+        )
 
 
-def _loop(place: Place, days: int) -> Spent:
-    """The exchanges that the reports need, and nothing else, by a bare loop."""
-    client = place.client()
+def _run_bare_loop(endpoint: SandboxEndpoint, days: int) -> Spent:
+    """Make only the exchanges that the reports need, in a bare loop."""
+    client = endpoint.client()
     kinds = client.profiles()["accountType"]
-    wanted = [
-        (profile, report, tactic, place.today - timedelta(2 + ago))
-        for profile, kind in zip(place.profile_ids, kinds, strict=True)
+    requests = [
+        (profile, report, tactic, endpoint.today - timedelta(2 + ago))
+        for profile, kind in zip(endpoint.profile_ids, kinds, strict=True)
         for report in (*REPORTS, FIFTH[kind])
         for tactic in TACTICS
         for ago in range(days)
     ]
     local = threading.local()
 
-    def bring(asked: tuple[int, dict[str, str], str, date]) -> None:
+    def fetch_report(arguments: tuple[int, dict[str, str], str, date]) -> None:
         if not hasattr(local, "loop"):
-            local.loop = Loop(place.environment)
-        local.loop.bring(*asked)
+            local.loop = BareLoop(endpoint.environment)
+        local.loop.fetch_report(*arguments)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        return _spending(lambda: list(pool.map(bring, wanted)))
+        return _measure_spending(lambda: list(pool.map(fetch_report, requests)))
 
 
-class Loop:
-    """One who knows the flow by heart: two connections, four requests a report."""
+class BareLoop:
+    """A minimal client: two connections, four requests a report."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._connections: dict[str, http.client.HTTPConnection] = {}
@@ -239,16 +243,18 @@ class Loop:
             "Amazon-Advertising-API-ClientId": form["client_id"],
         }
 
-    def bring(self, profile: int, report: Mapping[str, str], tactic: str, day: date) -> bytes:
-        """Create, status, download, storage."""
+    def fetch_report(
+        self, profile: int, report: Mapping[str, str], tactic: str, day: date
+    ) -> bytes:
+        """Create a report, poll it once, and download it."""
         headers = {**self._headers, "Amazon-Advertising-API-Scope": str(profile)}
         body = {"reportDate": f"{day:%Y%m%d}", "tactic": tactic, "metrics": _metrics(**report)}
         if "segment" in report:
             body["segment"] = report["segment"]
         url = f"{self._base}/sd/{report['record_type']}/report"
         as_json = {**headers, "Content-Type": "application/json"}
-        made = json.loads(self._send("POST", url, as_json, json.dumps(body))[1])
-        status = f"{self._base}/v2/reports/{made['reportId']}"
+        created = json.loads(self._send("POST", url, as_json, json.dumps(body))[1])
+        status = f"{self._base}/v2/reports/{created['reportId']}"
         self._send("GET", status, headers)
         link = self._send("GET", f"{status}/download", headers)[0]["Location"]
         return self._send("GET", link, {})[1]
@@ -261,24 +267,24 @@ class Loop:
         if connection is None:
             connection = self._connections[parts.netloc] = http.client.HTTPConnection(parts.netloc)
         connection.request(method, url.partition(parts.netloc)[2], body, dict(headers))
-        answer = connection.getresponse()
-        content = answer.read()
-        assert answer.status < 400, content
-        return answer.headers, content
+        response = connection.getresponse()
+        content = response.read()
+        assert response.status < 400, content
+        return response.headers, content
 
 
 @cache
 def _metrics(record_type: str, segment: str | None = None) -> str:
-    """What `fetch_report` asks for when it is not told."""
+    """Return the columns that `fetch_report` requests by default."""
     return ",".join(ReportQuery.parse(record_type, "2026-11-01", segment=segment, api="v2").columns)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One way to fetch reports, and what it took."""
+    """A way to fetch reports, and its costs."""
 
-    what: str
-    slices: int
+    title: str
+    partitions: int
     spent: Spent
     service_cpu: float
     exchanges: int
@@ -286,101 +292,106 @@ class Run:
 
     @property
     def ratio(self) -> float | None:
-        """To the bound."""
+        """The time divided by its lower bound."""
         return None if self.bound is None else self.spent.wall / self.bound
 
     @property
     def cpu(self) -> float:
-        """Milliseconds a slice."""
-        return 1000 * self.spent.cpu / self.slices
+        """Milliseconds a partition."""
+        return 1000 * self.spent.cpu / self.partitions
 
     def row(self) -> dict[str, object]:
-        """As it stands in the table."""
+        """Return the run as a row of the table."""
         return {
-            "what": self.what,
-            "slices": self.slices,
+            "what": self.title,
+            "partitions": self.partitions,
             "seconds": self.spent.wall,
             "bound": self.bound,
             "ratio": self.ratio,
-            "client CPU, ms a slice": self.cpu,
-            "sandbox CPU, ms a slice": 1000 * self.service_cpu / self.slices,
-            "exchanges a slice": self.exchanges / self.slices,
+            "client CPU, ms a partition": self.cpu,
+            "sandbox CPU, ms a partition": 1000 * self.service_cpu / self.partitions,
+            "exchanges a partition": self.exchanges / self.partitions,
             "client's peak, MiB": self.spent.peak,
         }
 
 
 def _run(
-    what: str, slices: int, service: Service, work: Callable[..., Spent], *arguments: Any
+    title: str, partitions: int, service: Service, work: Callable[..., Spent], *arguments: Any
 ) -> Run:
     cpu, exchanges = service.spent()
-    spent = _alone(work, service.place, *arguments)
+    spent = _run_in_own_process(work, service.endpoint, *arguments)
     cpu_after, exchanges_after = service.spent()
-    return Run(what, slices, spent, cpu_after - cpu, exchanges_after - exchanges)
+    return Run(title, partitions, spent, cpu_after - cpu, exchanges_after - exchanges)
 
 
-def _real(days: int, delay: float) -> list[Run]:
-    """The bare loop, then all reports of three profiles without and with a rate."""
-    slices = 3 * 5 * len(TACTICS) * days
+def _measure_in_real_time(days: int, delay: float) -> list[Run]:
+    """Run the bare loop, then fetch all reports of three profiles without and with a rate."""
+    partitions = 3 * 5 * len(TACTICS) * days
     with _service(delay=0.0, history_days=65) as service:
-        bare = _run("the exchanges alone, no delay", slices, service, _loop, days)
+        bare = _run("the exchanges alone, no delay", partitions, service, _run_bare_loop, days)
     with _service(delay=delay, history_days=65) as service:
-        unpaced = _run("as fast as the service takes", slices, service, _fetch_all, days, None)
+        unpaced = _run("as fast as the service takes", partitions, service, _fetch_all, days, None)
     with _service(delay=delay, history_days=65) as service:
-        paced = _run("a create a second and profile", slices, service, _fetch_all, days, RATE)
-    last = bare.spent.wall / slices
-    bounds = delay + bare.spent.wall, (slices / 3 - 1) / RATE + delay + last
-    return [bare, _bound(unpaced, bounds[0]), _bound(paced, bounds[1])]
+        paced = _run("a create a second and profile", partitions, service, _fetch_all, days, RATE)
+    last = bare.spent.wall / partitions
+    bounds = delay + bare.spent.wall, (partitions / 3 - 1) / RATE + delay + last
+    return [bare, _with_bound(unpaced, bounds[0]), _with_bound(paced, bounds[1])]
 
 
-def _bound(run: Run, bound: float) -> Run:
+def _with_bound(run: Run, bound: float) -> Run:
     return Run(**{**vars(run), "bound": bound})
 
 
-def _simulated(slices: int) -> Run:
+def _measure_in_simulated_time(partitions: int) -> Run:
     passed = _SPAWN.RawValue("d", 0.0)
-    with _service(passed, delay=60.0, history_days=slices) as service:
-        return _run("one call, simulated time", slices, service, _fetch_long, slices, passed)
+    with _service(passed, delay=60.0, history_days=partitions) as service:
+        return _run(
+            "one call, simulated time", partitions, service, _fetch_long, partitions, passed
+        )
 
 
 def measure(quick: bool) -> Section:
-    """Time, CPU and memory of many reports at once."""
+    """Measure time, CPU and memory of many reports at once."""
     days, delay = (6, 6.0) if quick else (60, 60.0)
-    bare, unpaced, paced = _real(days, delay)
-    calls = [_simulated(slices) for slices in ((100, 1000) if quick else (100, 1000, 10_000))]
+    bare, unpaced, paced = _measure_in_real_time(days, delay)
+    calls = [
+        _measure_in_simulated_time(partitions)
+        for partitions in ((100, 1000) if quick else (100, 1000, 10_000))
+    ]
     return Section(
         title="Many reports",
-        text=_TEXT.format(days=days, delay=delay, slices=bare.slices),
+        text=_TEXT.format(days=days, delay=delay, partitions=bare.partitions),
         rows=[run.row() for run in (bare, unpaced, paced, *calls)],
-        goals=[_close(paced), _close(unpaced), _flat(calls), _small(calls)],
+        goals=[_ratio_goal(paced), _ratio_goal(unpaced), _cpu_goal(calls), _memory_goal(calls)],
     )
 
 
-def _close(run: Run) -> Goal:
+def _ratio_goal(run: Run) -> Goal:
     assert run.ratio is not None
     return Goal(
-        f"{run.slices:,} reports, {run.what}: time to the bound",
-        f"at most {WANTED} times",
+        f"{run.partitions:,} reports, {run.title}: time to the bound",
+        f"at most {MAX_RATIO} times",
         f"{run.ratio:.2f} times",
-        run.ratio <= WANTED,
+        run.ratio <= MAX_RATIO,
     )
 
 
-def _flat(calls: list[Run]) -> Goal:
+def _cpu_goal(calls: list[Run]) -> Goal:
     few, many = calls[-2], calls[-1]
     growth = many.cpu / few.cpu
     return Goal(
-        f"CPU of a slice, {many.slices:,} to {few.slices:,} slices",
-        f"at most {FLAT} times",
+        f"CPU of a partition, {many.partitions:,} to {few.partitions:,} partitions",
+        f"at most {MAX_CPU_GROWTH} times",
         f"{growth:.2f} times",
-        growth <= FLAT,
+        growth <= MAX_CPU_GROWTH,
     )
 
 
-def _small(calls: list[Run]) -> Goal:
+def _memory_goal(calls: list[Run]) -> Goal:
     few, many = calls[-2], calls[-1]
-    added = 1024 * (many.spent.peak - few.spent.peak) / (many.slices - few.slices)
+    added = 1024 * (many.spent.peak - few.spent.peak) / (many.partitions - few.partitions)
     return Goal(
-        f"memory that each slice adds, {few.slices:,} to {many.slices:,} slices",
+        f"memory that each partition adds, {few.partitions:,} to {many.partitions:,} partitions",
         "at most 64 KiB",
         f"{added:.0f} KiB",
         added <= 64,
@@ -388,17 +399,17 @@ def _small(calls: list[Run]) -> Goal:
 
 
 _TEXT: Final = """
-{slices:,} reports of version 2: {days} days, two tactics, five reports (the vendor, who has no
+{partitions:,} reports of version 2: {days} days, two tactics, five reports (the vendor, who has no
 asins, has campaigns by matched target instead), three profiles; the calls of all run side by side
 in one process, on one store. A report takes {delay:g} seconds to build. Client and sandbox are
-processes of their own on the same machine; their CPU is told apart.
+processes of their own on the same machine; their CPU is counted apart.
 
 With a rate the bound is (reports of a profile - 1) / rate + the delay of the last one + its
 exchanges. Without a rate it is the delay + the time that the sandbox needs for the four exchanges
 of each report (create, status, download, storage): measured by a bare loop of `http.client` over
 eight kept connections for each of the two hosts, without a delay, in the same run. All reports then
 are ready at once, and what the client does with each (parse, check, store on disk, note in the
-ledger) comes on top of that bound: one interpreter does it for all three profiles.
+registry) comes on top of that bound: one interpreter does it for all three profiles.
 
 The lines in simulated time are one call of campaigns each, at a create a second, against a sandbox
 whose clock is the client's and jumps over all waits; their seconds are those of the machine.
@@ -408,6 +419,6 @@ REASON: Final = """
 Without a rate all reports of three profiles are ready in the same seconds, and what is done with
 each then is the work of one interpreter, on a machine whose two processors the sandbox takes a
 part of: the difference to the bound, divided by the reports, is what is left of the client's CPU
-for each beside its requests. Processes of their own for each profile share ledger and pace as
-well, and have an interpreter each (README, "Many profiles").
+for each beside its requests. Processes of their own for each profile share the in-flight registry
+and the rate limiter as well, and have an interpreter each (README, "Many profiles").
 """

@@ -1,4 +1,4 @@
-"""A payload to a typed frame: this project, its peers, a notebook, and the limits."""
+"""Parsing a payload to a typed frame: this project, its peers, a notebook, and the limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import requests
 
 import sdanalytics as sda
 from benchmarks.payloads import CHECKED, COLUMNS, RECORD_TYPE, Payload, payload
-from benchmarks.peers import PEERS, python_of
+from benchmarks.peers import PEERS, peer_python
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, Outcome, compare
 from sdanalytics.api.reporting_v2 import ReportRequest
@@ -22,7 +22,7 @@ SIZES: Final = (2_000, 100_000, 1_000_000)
 QUICK: Final = (2_000, 20_000)
 ROUNDS: Final = 5
 _DOWNLOADS: Final = 1_000
-"""More than there are."""
+"""More downloads than there are."""
 
 OURS, TABLE = "sdanalytics: typed frame", "sdanalytics: Arrow table"
 AD_API, AIRBYTE = "python-amazon-ad-api 1.2.9", "airbyte-source-amazon-ads 5.0.14"
@@ -64,28 +64,28 @@ machines a tenth to two thirds.
 
 
 def measure(quick: bool) -> Section:
-    """All ways at all sizes."""
+    """Measure all ways to parse, at all sizes."""
     contestants = [*OWN, *peers()]
     found = {}
     for rows in QUICK if quick else SIZES:
         print(f"  {rows:,} rows", file=sys.stderr, flush=True)
-        found[rows] = _compared(contestants, payload(rows), 3 if quick else ROUNDS)
+        found[rows] = _compare(contestants, payload(rows), 3 if quick else ROUNDS)
     return section(found)
 
 
 def peers() -> list[Contestant]:
     """The ways of others, installed."""
     return [
-        Contestant(name, script, what, python_of(environment))
-        for environment, ways in _PEERS.items()
-        for name, script, what in ways
+        Contestant(name, script, variant, peer_python(environment))
+        for environment, entries in _PEERS.items()
+        for name, script, variant in entries
     ]
 
 
-def _compared(
+def _compare(
     contestants: list[Contestant], report: Payload, rounds: int
 ) -> dict[str, tuple[Outcome, str]]:
-    """How each did, and what it got wrong."""
+    """Compare contestants, and return the outcome and the errors of each."""
     with _service(report.path.read_bytes()) as access:
         job = {
             **access,
@@ -95,21 +95,24 @@ def _compared(
             "checked": CHECKED,
         }
         outcomes = compare(contestants, job, rounds)
-    return {name: (each, _wrong(each.facts, report)) for name, each in outcomes.items()}
+    return {
+        name: (outcome, _find_problems(outcome.summary, report))
+        for name, outcome in outcomes.items()
+    }
 
 
 @contextmanager
 def _service(content: bytes) -> Iterator[dict[str, str]]:
-    """The sandbox with this report, and what a contestant needs to have it."""
+    """Serve this report from a sandbox; give what a contestant needs to download it."""
     with sda.sandbox.start(delay=0) as box:
         day = f"{box.today:%Y%m%d}"
         profile_id = box.profile_ids[0]
         box.set_content(lambda _: content)
         client = box.client_for(profile_id, api="v2")
-        told = client.request_report(RECORD_TYPE, ReportRequest(day, "clicks", "T00020"))
+        report = client.request_report(RECORD_TYPE, ReportRequest(day, "clicks", "T00020"))
         # The sandbox's storage turns away whoever shows the API's headers, as the peers do.
         box.script_responses("storage", *[ScriptedResponse(200, content)] * _DOWNLOADS)
-        yield _access(box, profile_id, told.reportId, day)
+        yield _access(box, profile_id, report.reportId, day)
 
 
 def _access(box: Sandbox, profile_id: int, report_id: str, day: str) -> dict[str, str]:
@@ -119,10 +122,10 @@ def _access(box: Sandbox, profile_id: int, report_id: str, day: str) -> dict[str
         "client_secret": CLIENT_SECRET,
         "refresh_token": REFRESH_TOKEN,
     }
-    answer = requests.post(box.token_url, data=form, timeout=10)
+    response = requests.post(box.token_url, data=form, timeout=10)
     return {
         "client_id": CLIENT_ID,
-        "token": answer.json()["access_token"],
+        "token": response.json()["access_token"],
         "profile_id": str(profile_id),
         "base_url": box.base_url,
         "token_url": box.token_url,
@@ -132,36 +135,39 @@ def _access(box: Sandbox, profile_id: int, report_id: str, day: str) -> dict[str
     }
 
 
-def _wrong(facts: Mapping[str, Any], report: Payload) -> str:
-    """What of a result is not as it was sent."""
-    if "rows" not in facts:
+def _find_problems(summary: Mapping[str, Any], report: Payload) -> str:
+    """Return how a result differs from what was sent, in words."""
+    if "rows" not in summary:
         return ""
-    if facts["rows"] != report.rows:
-        return f"{facts['rows']:,} rows of {report.rows:,}"
-    types = facts["types"]
-    changed = [name for name in CHECKED if facts["sums"][name] != report.sums[name]]
-    told = [f"{name} ({types[name]}) has other values" for name in changed]
+    if summary["rows"] != report.rows:
+        return f"{summary['rows']:,} rows of {report.rows:,}"
+    types = summary["types"]
+    changed = [name for name in CHECKED if summary["sums"][name] != report.sums[name]]
+    problems = [f"{name} ({types[name]}) has other values" for name in changed]
     if {types[name] for name in CHECKED} & {"str", "object"}:
-        told.append("numbers are text")
+        problems.append("numbers are text")
     elif floats := [name for name in CHECKED if types[name] == "float64" and name not in changed]:
-        told.append(f"float64: {', '.join(floats)}")
-    return "; ".join(told) or "nothing"
+        problems.append(f"float64: {', '.join(floats)}")
+    return "; ".join(problems) or "nothing"
 
 
 def section(found: Mapping[int, Mapping[str, tuple[Outcome, str]]]) -> Section:
-    """The table and the goals."""
+    """Return the section: the table and the goals."""
     last = found[max(found)]
     rows: list[dict[str, object]] = [
         {
             "way": name,
-            **{_heading(size): _shown(each[name][0].seconds, size) for size, each in found.items()},
+            **{
+                _heading(size): _scaled_seconds(outcomes[name][0].seconds, size)
+                for size, outcomes in found.items()
+            },
             "times ours": outcome.seconds / last[OURS][0].seconds,
             "peak MiB": outcome.peak / 2**20,
             "runs": len(outcome.runs),
             "download, s": outcome.transfer or None,
-            "wrong": wrong,
+            "wrong": problems,
         }
-        for name, (outcome, wrong) in last.items()
+        for name, (outcome, problems) in last.items()
     ]
     return Section("Parsing", _TEXT + _sizes(last, payload(max(found))), rows, list(_goals(found)))
 
@@ -170,12 +176,12 @@ def _heading(size: int) -> str:
     return f"{size:,} rows, {'ms' if size < 10_000 else 's'}"
 
 
-def _shown(seconds: float, size: int) -> float:
+def _scaled_seconds(seconds: float, size: int) -> float:
     return 1000 * seconds if size < 10_000 else seconds
 
 
 def _sizes(outcomes: Mapping[str, tuple[Outcome, str]], report: Payload) -> str:
-    table, frame = (outcomes[name][0].facts["bytes"] / 2**20 for name in (TABLE, OURS))
+    table, frame = (outcomes[name][0].summary["bytes"] / 2**20 for name in (TABLE, OURS))
     return (
         f"The largest is {report.path.stat().st_size / 2**20:,.0f} MiB of gzip, "
         f"{report.text_bytes / 2**20:,.0f} MiB of JSON, as an Arrow table {table:,.0f} MiB "
@@ -188,27 +194,29 @@ def _goals(found: Mapping[int, Mapping[str, tuple[Outcome, str]]]) -> Iterator[G
     for size, wanted in ((largest, {AD_API: 8, AIRBYTE: 25}), (smallest, {AD_API: 3, AIRBYTE: 12})):
         for peer, times in wanted.items():
             if peer in found[size]:
-                yield _faster(found[size], peer, times, size)
+                yield _speed_goal(found[size], peer, times, size)
     last = found[largest]
     if FLOOR in last:
         ratio = last[OURS][0].seconds / last[FLOOR][0].seconds
-        what = f"payload to frame, times gunzip and a parse that builds nothing, {largest:,} rows"
-        yield Goal(what, "at most 3", f"{ratio:.2f}", ratio <= 3)
+        title = f"payload to frame, times gunzip and a parse that builds nothing, {largest:,} rows"
+        yield Goal(title, "at most 3", f"{ratio:.2f}", ratio <= 3)
     for name in (TABLE, OURS):
-        yield _small(last[name][0], name, largest)
-    wrong = last[OURS][1]
-    yield Goal(f"wrong in the frame, {largest:,} rows", "nothing", wrong, wrong == "nothing")
+        yield _memory_goal(last[name][0], name, largest)
+    problems = last[OURS][1]
+    yield Goal(f"wrong in the frame, {largest:,} rows", "nothing", problems, problems == "nothing")
 
 
-def _faster(outcomes: Mapping[str, tuple[Outcome, str]], peer: str, times: int, size: int) -> Goal:
+def _speed_goal(
+    outcomes: Mapping[str, tuple[Outcome, str]], peer: str, times: int, size: int
+) -> Goal:
     ratio = outcomes[peer][0].seconds / outcomes[OURS][0].seconds
-    what = f"payload to frame, times as fast as {peer}, {size:,} rows"
-    return Goal(what, f"at least {times}", f"{ratio:.1f}", ratio >= times)
+    title = f"payload to frame, times as fast as {peer}, {size:,} rows"
+    return Goal(title, f"at least {times}", f"{ratio:.1f}", ratio >= times)
 
 
-def _small(outcome: Outcome, name: str, size: int) -> Goal:
-    """Peak memory, all of it, against what comes out."""
-    allowed = 1.5 * outcome.facts["bytes"] + 100e6
-    what = f"peak memory of payload to {name.partition(': ')[2]}, {size:,} rows"
+def _memory_goal(outcome: Outcome, name: str, size: int) -> Goal:
+    """Return the goal of peak memory beside the size of the result."""
+    allowed = 1.5 * outcome.summary["bytes"] + 100e6
+    title = f"peak memory of payload to {name.partition(': ')[2]}, {size:,} rows"
     wanted = f"under 1.5 of its size + 100 MB: {allowed / 2**20:,.0f} MiB"
-    return Goal(what, wanted, f"{outcome.peak / 2**20:,.0f} MiB", outcome.peak < allowed)
+    return Goal(title, wanted, f"{outcome.peak / 2**20:,.0f} MiB", outcome.peak < allowed)

@@ -1,4 +1,4 @@
-"""The reports that are parsed: always the same ones, made once and kept.
+"""Payloads for the benchmarks: always the same ones, made once and kept.
 
 Each is one gzip file of a JSON array of flat objects with 40 fields of a targets report: most
 counts and sums zero, names that repeat, fields in an order that changes from row to row, some
@@ -21,12 +21,12 @@ from sdanalytics.model.metrics import CATALOGUE, ColumnKind, available_metrics, 
 
 RECORD_TYPE: Final = "targets"
 WORK: Final = Path(__file__).parent / ".work"
-"""Where what is made is kept; git passes over it."""
+"""The folder of generated files; git ignores it."""
 
 _IDS: Final = identity_columns(RECORD_TYPE)
 _COUNTS: Final = ("impressions", "clicks", "attributedConversions14d")
 CHECKED: Final = (*_IDS, *_COUNTS)
-"""Columns that every contestant's sums are compared of."""
+"""Columns whose sums are compared between contestants."""
 _TEXTS: Final = ("campaignName", "adGroupName", "targetingText", "targetingType", "currency")
 _SUMS: Final = tuple(
     name for name in available_metrics(RECORD_TYPE, None, "v2") if name not in (*CHECKED, *_TEXTS)
@@ -34,19 +34,19 @@ _SUMS: Final = tuple(
 COLUMNS: Final = (*CHECKED, *_TEXTS, *_SUMS)[:40]
 
 _MADE_BY: Final = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
-"""What was made by another version of this module is made again."""
+"""A hash of this module: payloads of another version are made again."""
 _BLOCK: Final = 8_000
 """Rows that are written at a time."""
 _ORDERS: Final = 8
 _FIRST_ID: Final = 2**53 + 1
 """The first whole number that a float cannot hold; every fourth from there is rounded down."""
-_SIZE_OF: Final = {"targetId": 1, "adGroupId": 40, "campaignId": 200}
-"""How many rows there are to one."""
+_ROWS_PER_ID: Final = {"targetId": 1, "adGroupId": 40, "campaignId": 200}
+"""The number of rows with the same id."""
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A report and what is true of it: rows, and the sums of `CHECKED`."""
+    """A payload with its number of rows and the sums of `CHECKED`."""
 
     path: Path
     text_bytes: int
@@ -55,17 +55,17 @@ class Payload:
 
 
 def payload(rows: int) -> Payload:
-    """The report of so many rows."""
+    """Return the payload with this number of rows."""
     path = WORK / "payloads" / f"{rows}-{_MADE_BY}.json.gz"
-    facts = path.with_suffix(".facts")
-    if not facts.exists():
+    summary_path = path.with_suffix(".facts")
+    if not summary_path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = asdict(_written(path, rows))
-        facts.write_text(json.dumps({k: v for k, v in made.items() if k != "path"}))
-    return Payload(path, **json.loads(facts.read_text()))
+        summary = asdict(_write_payload(path, rows))
+        summary_path.write_text(json.dumps({k: v for k, v in summary.items() if k != "path"}))
+    return Payload(path, **json.loads(summary_path.read_text()))
 
 
-def _written(path: Path, rows: int) -> Payload:
+def _write_payload(path: Path, rows: int) -> Payload:
     random = np.random.default_rng(6)
     orders = [_template(random, number) for number in range(_ORDERS)]
     sums = dict.fromkeys(CHECKED, 0)
@@ -85,28 +85,28 @@ def _written(path: Path, rows: int) -> Payload:
 
 
 def _template(random: np.random.Generator, number: int) -> tuple[list[str], str]:
-    """An order of the fields; the last two lack some."""
+    """Return an order of the fields; the last two orders lack some fields."""
     names = [str(name) for name in random.permutation(COLUMNS)]
     if number >= _ORDERS - 2:
-        lacking = {str(name) for name in random.choice(COLUMNS[-20:], 4)}
-        names = [name for name in names if name not in lacking]
+        missing = {str(name) for name in random.choice(COLUMNS[-20:], 4)}
+        names = [name for name in names if name not in missing]
     return names, "{" + ",".join(f'"{name}":%s' for name in names) + "}"
 
 
 def _objects(columns: dict[str, list[str]], orders: list[tuple[list[str], str]]) -> list[str]:
-    """A block's rows; each order has every eighth of them."""
-    made = [""] * len(columns[COLUMNS[0]])
+    """Return the rows of a block; each order has every eighth of them."""
+    rendered = [""] * len(columns[COLUMNS[0]])
     for number, (names, template) in enumerate(orders):
         values = zip(*(columns[name][number::_ORDERS] for name in names), strict=True)
-        made[number::_ORDERS] = [template % row for row in values]
-    return made
+        rendered[number::_ORDERS] = [template % row for row in values]
+    return rendered
 
 
 def _column(name: str, numbers: Any, random: np.random.Generator) -> list[str]:
-    """A column's values in JSON."""
+    """Return the values of a column in JSON."""
     kind = CATALOGUE[name].kind
     if kind is ColumnKind.ID:
-        values = (_FIRST_ID + 4 * (numbers // _SIZE_OF[name])).astype(str)
+        values = (_FIRST_ID + 4 * (numbers // _ROWS_PER_ID[name])).astype(str)
         return _with_nulls(values, numbers % 997 == 7) if name == "targetId" else values.tolist()
     if kind in (ColumnKind.TEXT, ColumnKind.CATEGORY):
         return [json.dumps(text) for text in _texts(name, numbers)]

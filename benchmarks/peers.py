@@ -1,4 +1,4 @@
-"""Environments of their own for the peers and for the limits: made once, by pip.
+"""Virtual environments for the peers and for the limits: made once, by pip.
 
 They have this environment's Python; airbyte's dependencies cannot be had for any after 3.11.
 """
@@ -28,8 +28,8 @@ PEERS: Final = {
 }
 
 
-def python_of(name: str) -> Path:
-    """The Python of a peer's environment, made if it is not there or not as it should be."""
+def peer_python(name: str) -> Path:
+    """Return the Python of a peer's environment; make the environment if necessary."""
     wanted = "\n".join([sys.version, *PEERS[name]])
     folder = FOLDER / f"{name.replace(' ', '-')}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     python = folder / "bin" / "python"

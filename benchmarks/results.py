@@ -1,4 +1,4 @@
-"""What a benchmark finds: kept as JSON, a file a section, and written as one page."""
+"""Results of benchmarks: kept as JSON, a file a section, and written as one page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Goal:
-    """One thing that was to be reached."""
+    """A goal, and the measured value."""
 
-    what: str
+    title: str
     wanted: str
     measured: str
     is_met: bool
@@ -21,7 +21,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Section:
-    """What one benchmark found: words, a table (a dict a row, the same keys in each), goals."""
+    """The results of a benchmark: text, a table (a dict a row, with the same keys), and goals."""
 
     title: str
     text: str
@@ -30,24 +30,24 @@ class Section:
 
 
 def save(folder: Path, name: str, section: Section, machine: Mapping[str, str]) -> None:
-    """Keep a section, and the machine it was measured on."""
+    """Save a section, and the machine it was measured on."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {"machine": dict(machine), **asdict(section)}
-    (folder / f"{name}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    document = {"machine": dict(machine), **asdict(section)}
+    (folder / f"{name}.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def load(folder: Path, name: str) -> tuple[Section, dict[str, str]] | None:
-    """A section and its machine; None when it was never measured."""
+    """Return a section and its machine, or None if it was never measured."""
     try:
-        kept: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+        document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
     except FileNotFoundError:
         return None
-    machine = kept.pop("machine")
-    return Section(**kept | {"goals": [Goal(**goal) for goal in kept["goals"]]}), machine
+    machine = document.pop("machine")
+    return Section(**document | {"goals": [Goal(**goal) for goal in document["goals"]]}), machine
 
 
 def table(rows: Iterable[Mapping[str, object]]) -> str:
-    """Rows as a table of Markdown; numbers to the right, with three digits that count."""
+    """Return rows as a Markdown table; numbers are right-aligned, with three significant digits."""
     rows = list(rows)
     if not rows:
         return ""
@@ -59,7 +59,7 @@ def table(rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def cell(value: object) -> str:
-    """A value as it stands in a table."""
+    """Return a value as the text of a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -70,13 +70,14 @@ def cell(value: object) -> str:
 
 
 def page(found: Mapping[str, tuple[Section, Mapping[str, str]]], reasons: Mapping[str, str]) -> str:
-    """The page of all sections, with what was to be reached on top.
+    """Return the page of all sections, with the goals on top.
 
-    `reasons` tells of each section why goals of it may be out of reach.
+    `reasons` explains for each section why goals may be out of reach.
     """
     goals = [goal for section, _ in found.values() for goal in section.goals]
     shown = [
-        {"goal": g.what, "wanted": g.wanted, "measured": g.measured, "met": g.is_met} for g in goals
+        {"goal": g.title, "wanted": g.wanted, "measured": g.measured, "met": g.is_met}
+        for g in goals
     ]
     met = sum(goal.is_met for goal in goals)
     parts = [
@@ -86,13 +87,13 @@ def page(found: Mapping[str, tuple[Section, Mapping[str, str]]], reasons: Mappin
         f"{met} of {len(goals)} goals met.\n",
         table(shown),
         "![Times and memory side by side](results.png)\n",
-        *(_part(section, reasons.get(name, "")) for name, (section, _) in found.items()),
+        *(_section_page(section, reasons.get(name, "")) for name, (section, _) in found.items()),
         _machines({name: machine for name, (_, machine) in found.items()}),
     ]
     return "\n".join(parts)
 
 
-def _part(section: Section, reason: str) -> str:
+def _section_page(section: Section, reason: str) -> str:
     parts = [f"## {section.title}\n", f"{section.text.strip()}\n", table(section.rows)]
     if not all(goal.is_met for goal in section.goals):
         parts.append(f"### Why not all is reached\n\n{reason.strip()}\n")
@@ -100,10 +101,10 @@ def _part(section: Section, reason: str) -> str:
 
 
 def _machines(machines: Mapping[str, Mapping[str, str]]) -> str:
-    """The machine of each section; once, where they are the same."""
+    """Return the machine of each section; once, where they are the same."""
     names: dict[str, list[str]] = {}
     for name, machine in machines.items():
-        lines = "".join(f"- {fact}: {value}\n" for fact, value in machine.items())
+        lines = "".join(f"- {label}: {value}\n" for label, value in machine.items())
         names.setdefault(lines, []).append(name)
-    told = [f"{', '.join(where)}:\n\n{lines}" for lines, where in names.items()]
-    return "\n".join(["## The machine\n", *told])
+    blocks = [f"{', '.join(sections)}:\n\n{lines}" for lines, sections in names.items()]
+    return "\n".join(["## The machine\n", *blocks])

@@ -1,4 +1,4 @@
-"""A year of days read back: through the store, and as one file that nobody keeps."""
+"""Reading a year of days: through the store, and from one file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ METRICS: Final = ("impressions", "clicks", "cost", "attributedConversions14d", "
 CHECKED: Final = ("campaignId", "impressions", "clicks", "attributedConversions14d")
 FIRST: Final = date(2025, 1, 1)
 _STORED: Final = datetime(2026, 6, 1, tzinfo=UTC)
-"""Long after: every day is final."""
+"""A moment at which every day is final."""
 _PROFILE: Final = Profile("1001", "US", "USD", "America/Los_Angeles", "seller", "Bench")
 _FORTNIGHT: Final = 14
 _LEAST: Final = 0.050
@@ -39,7 +39,7 @@ _LEAST: Final = 0.050
 
 @dataclass(frozen=True)
 class Shape:
-    """How much there is."""
+    """The size of a store, and the rounds of measuring."""
 
     days: int
     rows: int
@@ -63,8 +63,8 @@ QUERY: Final = "DuckDB on reports/, to an Arrow table"
 _TEXT: Final = f"""
 {{shape.days}} days x 2 tactics x {{shape.rows:,}} rows of campaigns, {len(COLUMNS)} columns,
 stored by `ReportCache.store` when every day was final: {{sizes[0]:,.0f}} MiB in `reports`, and once
-more {{sizes[1]:,.0f}} MiB in `months`, which the first read binds. Read: date, tactic, campaignId,
-{", ".join(METRICS)}.
+more {{sizes[1]:,.0f}} MiB in `months`, which the first read compacts. Read: date, tactic,
+campaignId, {", ".join(METRICS)}.
 One file is the same rows and all columns, with date and tactic, as `pq.write_table` writes it.
 Everything is in the system's cache, imports are not counted, no way touches the network, and all
 but the first are warm. The sums of {", ".join(CHECKED)}
@@ -73,10 +73,10 @@ are the same whichever way.
 
 REASON: Final = """
 One file knows of no days. On top of its pages come a look at each of 730 files, which tells
-whether what is bound of it still counts (6 of 98 ms on a quiet machine), 24 footers (6), the work
-for each day (10), and days of two tactics put in turns into one column (20); date and tactic,
-which the file has, are made (8). An Arrow table is what the frame is made of: against it, the
-frame itself counts.
+whether its copy in a compacted month is current (6 of 98 ms on a quiet machine), 24 footers
+(6), the work for each day (10), and days of two tactics put in turns into one column (20); date
+and tactic, which the file has, are made (8). An Arrow table is what the frame is made of: against
+it, the frame itself counts.
 """
 
 CONTESTANTS: Final = (
@@ -91,7 +91,7 @@ CONTESTANTS: Final = (
 
 
 def measure(quick: bool) -> Section:
-    """All ways to read it."""
+    """Measure all ways to read the store."""
     shape = QUICK if quick else YEAR
     folder = WORK / "store"
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,22 +119,22 @@ def _mib(folder: Path) -> float:
 
 
 def _build(cache: ReportCache, one_file: Path, shape: Shape) -> None:
-    """Store it a slice at a time, as reports arrive, and write the one file."""
+    """Store one partition at a time, as reports arrive, and write the one file."""
     random = np.random.default_rng(6)
     store = internal_store(cache)
     store.metadata.store_profile("NA", _PROFILE)
     tables = {}
     for day in (FIRST + timedelta(n) for n in range(shape.days)):
         for tactic in TACTICS:
-            piece = Partition("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
-            tables[piece] = _table(random, shape.rows)
+            partition = Partition("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
+            tables[partition] = _table(random, shape.rows)
             origin = Provenance(f"{tactic}-{day}", _STORED, "v2")
-            store.partitions.store(piece, tables[piece], origin)
+            store.partitions.store(partition, tables[partition], origin)
     pq.write_table(concat_partitions(tables, COLUMNS), one_file, compression="zstd")
 
 
 def _table(random: np.random.Generator, rows: int) -> pa.Table:
-    """A report: most counts and sums zero, names that repeat."""
+    """Return the table of a report: most counts and sums zero, names that repeat."""
     arrays = [pa.array(_values(name, rows, random), arrow_type(name)) for name in COLUMNS]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(COLUMNS))
 
@@ -151,36 +151,36 @@ def _values(name: str, rows: int, random: np.random.Generator) -> Any:
 
 
 def section(outcomes: Mapping[str, Outcome], text: str) -> Section:
-    """The table and the goals."""
+    """Return the section: the table and the goals."""
     _check(outcomes)
     raw = outcomes[RAW].seconds
     rows: list[dict[str, object]] = [
         {
             "way": name,
-            "ms": 1000 * each.seconds,
-            "times one file": each.seconds / raw,
-            "peak MiB": each.peak / 2**20,
-            "runs": len(each.runs),
-            "rows": each.facts["rows"],
+            "ms": 1000 * outcome.seconds,
+            "times one file": outcome.seconds / raw,
+            "peak MiB": outcome.peak / 2**20,
+            "runs": len(outcome.runs),
+            "rows": outcome.summary["rows"],
         }
-        for name, each in outcomes.items()
+        for name, outcome in outcomes.items()
     ]
     return Section("Reading the store", text, rows, list(_goals(outcomes)))
 
 
 def _check(outcomes: Mapping[str, Outcome]) -> None:
-    """Whoever reads the whole year reads the same."""
-    whole = [each for name, each in outcomes.items() if name not in (READ_FEW, FETCH_FEW)]
-    sums = [(each.facts["rows"], each.facts["sums"]) for each in whole]
-    assert all(told == sums[0] for told in sums), sums
+    """Check that all ways to read the whole year read the same values."""
+    whole = [outcome for name, outcome in outcomes.items() if name not in (READ_FEW, FETCH_FEW)]
+    sums = [(outcome.summary["rows"], outcome.summary["sums"]) for outcome in whole]
+    assert all(total == sums[0] for total in sums), sums
 
 
 def _goals(outcomes: Mapping[str, Outcome]) -> Iterator[Goal]:
     for limit, to in ((RAW, "the same dtypes"), (RAW_TABLE, "an Arrow table")):
         for name in (READ, FETCH):
             ratio = outcomes[name].seconds / outcomes[limit].seconds
-            what = f"{name}, times pyarrow's read of one file to {to}"
-            yield Goal(what, "at most 1.5", f"{ratio:.2f}", ratio <= 1.5)
+            title = f"{name}, times pyarrow's read of one file to {to}"
+            yield Goal(title, "at most 1.5", f"{ratio:.2f}", ratio <= 1.5)
     for name in (READ_FEW, FETCH_FEW):
         seconds = outcomes[name].seconds
         yield Goal(name, "under 50 ms", f"{1000 * seconds:.1f} ms", seconds < _LEAST)

@@ -1,4 +1,4 @@
-"""Contestants run in processes of their own, in turns; their time and the peak of their memory."""
+"""Run contestants in turns, each in a process of its own; measure time and peak memory."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from typing import Any, Final
 
 import psutil
 
-PATIENCE: Final = 120.0
-"""Seconds that a contestant gets for its rounds; the first it gets in any case."""
+TIME_LIMIT: Final = 120.0
+"""Seconds for all rounds of a contestant; the first round is always run."""
 LONG: Final = 1.0
-"""Seconds of work that are enough of one process; what takes less is done again, warm."""
+"""Seconds of work that are enough in one process; shorter work is repeated, warm."""
 _SAMPLES: Final = 0.01
-"""Seconds between two looks at the memory."""
+"""Seconds between two samples of the memory."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to do something.
+    """A program that is measured.
 
     Attributes
     ----------
     name : str
-        As tables have it.
+        Its name in tables.
     script : str
-        Of `benchmarks.contestants`.
+        A module of `benchmarks.contestants`.
     python : Path
-        That runs it.
+        The interpreter that runs it.
     what : str
-        Which of the ways of that script.
+        The variant that the script is to run.
     """
 
     name: str
     script: str
-    what: str = ""
+    variant: str = ""
     python: Path = Path(sys.executable)
 
 
 @dataclass
 class Outcome:
-    """How a contestant did.
+    """The results of a contestant.
 
     Attributes
     ----------
     runs : list of (float, float)
-        Of each the seconds of work, and those of the transfer before it.
+        The seconds of work of each run, and of the transfer before it.
     peak : int
-        Bytes, the most that its processes held at any moment, together.
-    facts : dict
-        What it says of its result.
+        The peak memory of its processes together, in bytes.
+    summary : dict
+        The properties of its result.
     rounds : int
     spent : float
         Seconds of all rounds, start and end of the processes included.
@@ -65,7 +65,7 @@ class Outcome:
 
     runs: list[tuple[float, float]] = field(default_factory=list)
     peak: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
     rounds: int = 0
     spent: float = 0.0
 
@@ -83,73 +83,78 @@ class Outcome:
 def compare(
     contestants: Sequence[Contestant], job: Mapping[str, Any], rounds: int
 ) -> dict[str, Outcome]:
-    """Let contestants take turns, `rounds` times; slow ones as often as patience allows."""
+    """Let contestants take turns, `rounds` times; slow ones within the time limit."""
     outcomes = {contestant.name: Outcome() for contestant in contestants}
     for _ in range(rounds):
         for contestant in contestants:
             outcome = outcomes[contestant.name]
-            if outcome.rounds * PATIENCE >= outcome.spent * (outcome.rounds + 1):
+            if outcome.rounds * TIME_LIMIT >= outcome.spent * (outcome.rounds + 1):
                 _run(contestant, job, outcome)
     return outcomes
 
 
 def _run(contestant: Contestant, job: Mapping[str, Any], outcome: Outcome) -> None:
-    """Once more; it tells its times when it has done its work, and then what came of it."""
-    told = json.dumps({"long": LONG, **job, "what": contestant.what})
-    command = [str(contestant.python), "-m", f"benchmarks.contestants.{contestant.script}", told]
+    """Run a round: the process prints its times, and then a summary of its result."""
+    arguments = json.dumps({"long": LONG, **job, "variant": contestant.variant})
+    command = [
+        str(contestant.python),
+        "-m",
+        f"benchmarks.contestants.{contestant.script}",
+        arguments,
+    ]
     home = Path(__file__).parents[1]
     start = time.perf_counter()
     with (
-        tempfile.TemporaryFile("w+") as said,
+        tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=errors,
             text=True,
             cwd=home,
         ) as process,
     ):
         assert process.stdin
         assert process.stdout
-        with _Meter(process.pid) as meter:
+        with _MemoryMeter(process.pid) as meter:
             times = process.stdout.readline()
         process.stdin.close()
-        facts = process.stdout.read()
-        if process.wait() or not facts:
-            said.seek(0)
-            raise RuntimeError(f"{contestant.name} failed:\n{said.read()}")
+        output = process.stdout.read()
+        if process.wait() or not output:
+            errors.seek(0)
+            raise RuntimeError(f"{contestant.name} failed:\n{errors.read()}")
     outcome.runs += json.loads(times)
     outcome.peak = max(outcome.peak, meter.peak)
-    outcome.facts = json.loads(facts)
+    outcome.summary = json.loads(output)
     outcome.rounds += 1
     outcome.spent += time.perf_counter() - start
 
 
-class _Meter:
-    """Looks at the resident memory of a process and its children, until left."""
+class _MemoryMeter:
+    """A context manager that samples the resident memory of a process and its children."""
 
     def __init__(self, pid: int) -> None:
         self.peak = 0
         self._process = psutil.Process(pid)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._sample_until_stopped)
 
-    def __enter__(self) -> _Meter:
+    def __enter__(self) -> _MemoryMeter:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._over.wait(_SAMPLES):
+    def _sample_until_stopped(self) -> None:
+        while not self._stopped.wait(_SAMPLES):
             self.peak = max(self.peak, self._resident())
 
     def _resident(self) -> int:
         try:
-            every = [self._process, *self._process.children(recursive=True)]
-            return sum(process.memory_info().rss for process in every)
+            processes = [self._process, *self._process.children(recursive=True)]
+            return sum(process.memory_info().rss for process in processes)
         except psutil.NoSuchProcess:
             return 0

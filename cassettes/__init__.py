@@ -1,1 +1,1 @@
-"""Recorded traffic of the version 2 flow, and the script that records it."""
+"""Recorded traffic of both API versions, and the script that records it."""

@@ -1,6 +1,6 @@
 """Record the traffic of both versions: ``python cassettes/record.py [--account]``.
 
-README.md beside this file tells what is recorded, and what is taken out of it.
+README.md beside this file says what is recorded, and what is removed.
 """
 
 from __future__ import annotations
@@ -46,35 +46,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRICS: Final = ("currency", "impressions", "clicks", "cost", "vctr")
-NAMED: Final = ("campaignName", *METRICS)
+METRICS_WITH_NAME: Final = ("campaignName", *METRICS)
 
 
 @dataclass(frozen=True)
 class Call:
-    """What is asked for, through which version; all tactics unless it names one."""
+    """A call through one version of the API; for all tactics unless it names one."""
 
     api: Api
     start: date
     end: date
-    metrics: Sequence[str] = NAMED
+    metrics: Sequence[str] = METRICS_WITH_NAME
     tactic: Tactic | None = None
     record_type: RecordType = "campaigns"
 
     def fetch(self, client: Client) -> pd.DataFrame:
-        """Ask for it, and for nothing that a store would have."""
+        """Make the call without a cache."""
         return fetch_report(
             self.record_type, self.start, self.end, metrics=self.metrics, tactic=self.tactic,
             client=client, cache=False,
         )  # fmt: skip
 
 
-def v2_call(day: date, metrics: Sequence[str] = NAMED) -> Call:
-    """A report of version 2: one day of one tactic."""
+def v2_call(day: date, metrics: Sequence[str] = METRICS_WITH_NAME) -> Call:
+    """Return a call for a version 2 report: one day of one tactic."""
     return Call("v2", day, day, metrics, tactic="T00020")
 
 
-def v3_call(day: date, metrics: Sequence[str] = NAMED) -> Call:
-    """A report of version 3: all tactics of the three days that end so."""
+def v3_call(day: date, metrics: Sequence[str] = METRICS_WITH_NAME) -> Call:
+    """Return a call for a version 3 report: all tactics of three days, the last one given."""
     return Call("v3", day - timedelta(2), day, metrics)
 
 
@@ -85,8 +85,8 @@ _SELLERS_ONLY: Final = Call("v3", _DAY, _DAY, ("sku", "cost"), record_type="prod
 
 
 @dataclass(frozen=True)
-class Story:
-    """What a cassette tells: what is made ready in the sandbox, who asks what, how it ends."""
+class Scenario:
+    """The scenario of a cassette: how the sandbox is prepared, the call, and how it ends."""
 
     call: Call
     prepare: Callable[[Box], object] = lambda box: None
@@ -100,7 +100,7 @@ def _empty(box: Box) -> None:
 
 
 def _invalid(box: Box) -> None:
-    # The library refuses what it knows to be wrong: this is what it cannot know.
+    # The library rejects metrics that it knows to be wrong; it cannot know this one.
     refusal = {"code": "UNPROCESSABLE_ENTITY", "details": "Invalid metrics: vctr"}
     headers = {"Content-Type": "application/json"}
     box.sandbox.script_responses(
@@ -138,27 +138,27 @@ _SANDBOXES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 _ONE_AT_A_TIME: Final = {"queue_limit": 1, "retry_after": 7}
 
-STORIES: Final = {
-    "v2_success": Story(_V2),
-    "v2_empty": Story(_V2, _empty),
-    "v2_too_old": Story(v2_call(date(2026, 9, 10)), ends_with=(ReportTooOld,)),
-    "v2_invalid": Story(_V2, _invalid, ends_with=(InvalidReport,)),
-    "v2_rate_limited": Story(_V2, _busy, _ONE_AT_A_TIME),
-    "v2_expired_link": Story(_V2, _expired),
-    "v3_success": Story(_V3),
-    "v3_empty": Story(_V3, _empty, {"v3_empty_url": True}),
-    "v3_duplicate": Story(_V3, _lost),
-    # To a vendor: what the account is the library cannot know.
-    "v3_invalid": Story(_SELLERS_ONLY, advertiser=1, ends_with=(BadRequest,)),
-    "v3_rate_limited": Story(_V3, _busy, _ONE_AT_A_TIME),
-    "v3_failed": Story(_V3, _failing, ends_with=(ReportFailed,)),
-    "v3_expired_link": Story(_V3, _expired),
+SCENARIOS: Final = {
+    "v2_success": Scenario(_V2),
+    "v2_empty": Scenario(_V2, _empty),
+    "v2_too_old": Scenario(v2_call(date(2026, 9, 10)), ends_with=(ReportTooOld,)),
+    "v2_invalid": Scenario(_V2, _invalid, ends_with=(InvalidReport,)),
+    "v2_rate_limited": Scenario(_V2, _busy, _ONE_AT_A_TIME),
+    "v2_expired_link": Scenario(_V2, _expired),
+    "v3_success": Scenario(_V3),
+    "v3_empty": Scenario(_V3, _empty, {"v3_empty_url": True}),
+    "v3_duplicate": Scenario(_V3, _lost),
+    # For a vendor: the library cannot know the type of the account.
+    "v3_invalid": Scenario(_SELLERS_ONLY, advertiser=1, ends_with=(BadRequest,)),
+    "v3_rate_limited": Scenario(_V3, _busy, _ONE_AT_A_TIME),
+    "v3_failed": Scenario(_V3, _failing, ends_with=(ReportFailed,)),
+    "v3_expired_link": Scenario(_V3, _expired),
 }
 
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Let requests pass singly: vcrpy loses some of those that threads send side by side."""
+    """Send requests one at a time: vcrpy loses some that threads send side by side."""
     lock = threading.Lock()
     send = HTTPAdapter.send
 
@@ -172,7 +172,7 @@ def one_at_a_time() -> Iterator[None]:
 
 @contextlib.contextmanager
 def recording(path: Path, profile_id: str) -> Iterator[None]:
-    """Record what is sent meanwhile; after an error the old cassette stays."""
+    """Record all requests made in this context; after an error the old cassette stays."""
     scrubber = Scrubber(profile_id)
     recorder = vcr.VCR(
         before_record_request=scrubber.request,
@@ -186,20 +186,20 @@ def recording(path: Path, profile_id: str) -> Iterator[None]:
     fresh.replace(path)
 
 
-def record_story(path: Path, story: Story) -> None:
-    """Record a story in a sandbox."""
-    random.seed(0)  # the waits' jitter, and with it every moment that is told
-    box = Box(JumpingClock(), **_SANDBOXES[story.call.api], **story.settings)
+def record_scenario(path: Path, scenario: Scenario) -> None:
+    """Record a scenario in a sandbox."""
+    random.seed(0)  # the jitter of waits, and with it every recorded time
+    box = Box(JumpingClock(), **_SANDBOXES[scenario.call.api], **scenario.settings)
     with box.sandbox:
-        story.prepare(box)
-        profile_id = box.sandbox.profile_ids[story.advertiser]
-        client = box.sandbox.client_for(profile_id, box.clock, story.call.api)
-        with recording(path, str(client.profile_id)), contextlib.suppress(*story.ends_with):
-            story.call.fetch(client)
+        scenario.prepare(box)
+        profile_id = box.sandbox.profile_ids[scenario.advertiser]
+        client = box.sandbox.client_for(profile_id, box.clock, scenario.call.api)
+        with recording(path, str(client.profile_id)), contextlib.suppress(*scenario.ends_with):
+            scenario.call.fetch(client)
 
 
 def record_account(folder: Path) -> None:
-    """Record the latest report, without names, of the account that the environment tells of."""
+    """Record the latest report, without names, of the account in the environment variables."""
     ready_made = "SDANALYTICS_ACCESS_TOKEN"  # with it there would be no login to record
     client = Client.from_env({k: v for k, v in os.environ.items() if k != ready_made})
     yesterday = (client.clock.now() - timedelta(1)).date()
@@ -220,8 +220,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = HERE) -> None:
     if parser.parse_args(arguments).account:
         record_account(folder)
         return
-    for name, story in STORIES.items():
-        record_story(folder / f"{name}.yaml", story)
+    for name, scenario in SCENARIOS.items():
+        record_scenario(folder / f"{name}.yaml", scenario)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What cassettes hold instead of who asked, where, and with which secrets."""
+"""Removing accounts, addresses and secrets from what is recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _RESPONSE_HEADERS: Final = {
     "x-amz-rid": "request-id",
     "x-amzn-requestid": "request-id",
 }
-# Of the login's form, and of answers.
+# Fields of the login form, and of responses.
 _FIELDS: Final = {
     "client_id": CLIENT_ID,
     "client_secret": CLIENT_SECRET,
@@ -48,10 +48,10 @@ _FIELDS: Final = {
     "refresh_token": REFRESH_TOKEN,
     "requestId": "request-id",
 }
-# Of version 2 to the download operation, of version 3 to storage.
+# In version 2 the address of the download operation, in version 3 that of storage.
 _ADDRESSES: Final = ("location", "url")
-# Of a campaign in the list; its name and budget are the account's own.
-_OF_A_CAMPAIGN: Final = ("campaignId", "tactic")
+# Fields of a campaign in the list; its name and budget are private.
+_CAMPAIGN_FIELDS: Final = ("campaignId", "tactic")
 _CAMPAIGNS: Final = "/sd/campaigns"
 _API_PATH: Final = re.compile(
     r"/(sd/\w+/report|sd/campaigns|v2/profiles|v2/reports/[^/]+(/download)?"
@@ -62,20 +62,20 @@ _ANY_V3_REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12
 
 
 class Scrubber:
-    """Makes what is recorded from what was sent, which it leaves as it is.
+    """Makes the recorded form of requests and responses, without changing them.
 
     Parameters
     ----------
     profile_id : str
-        Whose report is recorded.
+        The profile of the recorded report.
     """
 
     def __init__(self, profile_id: str) -> None:
         self._profile_id = profile_id
 
     def request(self, request: Any) -> Any:
-        """The request without credentials, to an address that does not exist."""
-        url = self._url(request.uri)
+        """Return the request without credentials, to an address that does not exist."""
+        url = self._scrub_url(request.uri)
         body = request.body
         if url == TOKEN_URL:
             form = parse_qsl(body.decode())
@@ -88,16 +88,16 @@ class Scrubber:
         return Request(request.method, url, body, headers)
 
     def response(self, response: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer without tokens, cookies and presigned addresses."""
+        """Return the response without tokens, cookies and presigned addresses."""
         headers = {
             name: [_RESPONSE_HEADERS[name.lower()] or value for value in values]
             for name, values in response["headers"].items()
             if name.lower() in _RESPONSE_HEADERS
         }
-        body = {"string": self._body(response["body"]["string"])}
+        body = {"string": self._scrub_body(response["body"]["string"])}
         return {"status": dict(response["status"]), "headers": headers, "body": body}
 
-    def _url(self, url: str) -> str:
+    def _scrub_url(self, url: str) -> str:
         parts = urlsplit(url)
         if parts.path.endswith("/auth/o2/token"):
             return TOKEN_URL
@@ -105,39 +105,43 @@ class Scrubber:
         if operation is None:
             return STORAGE_URL
         page = f"?{parts.query}" if operation[0] == _CAMPAIGNS else ""
-        return BASE_URL + self._text(operation[0]) + page
+        return BASE_URL + self._scrub_text(operation[0]) + page
 
-    def _body(self, body: bytes) -> bytes:
-        """A payload byte for byte, for gzip is no text; of a text what all may know."""
+    def _scrub_body(self, body: bytes) -> bytes:
+        """Return a payload unchanged, and a text without what is private."""
         try:
             text = body.decode()
         except UnicodeDecodeError:
             return body
         with contextlib.suppress(json.JSONDecodeError):
-            text = json.dumps(self._document(json.loads(text)), ensure_ascii=False)
-        return self._text(text).encode()
+            text = json.dumps(self._scrub_document(json.loads(text)), ensure_ascii=False)
+        return self._scrub_text(text).encode()
 
-    def _text(self, text: str) -> str:
+    def _scrub_text(self, text: str) -> str:
         text = _ANY_V3_REPORT_ID.sub(V3_REPORT_ID, _ANY_REPORT_ID.sub(REPORT_ID, text))
         return redact(text.replace(self._profile_id, PROFILE_ID))
 
-    def _document(self, document: Any) -> Any:
+    def _scrub_document(self, document: Any) -> Any:
         if isinstance(document, list):
-            return [self._listed(each) for each in document if self._may_be_listed(each)]
+            return [self._scrub_item(item) for item in document if self._is_own(item)]
         if not isinstance(document, dict):
             return document
-        kept: dict[str, Any] = {name: _FIELDS.get(name, value) for name, value in document.items()}
-        addresses = {name: self._url(kept[name]) for name in _ADDRESSES if kept.get(name)}
-        return kept | addresses
+        scrubbed: dict[str, Any] = {
+            name: _FIELDS.get(name, value) for name, value in document.items()
+        }
+        addresses = {
+            name: self._scrub_url(scrubbed[name]) for name in _ADDRESSES if scrubbed.get(name)
+        }
+        return scrubbed | addresses
 
-    def _may_be_listed(self, each: Mapping[str, Any]) -> bool:
-        """All but the other profiles of the login."""
-        return str(each.get("profileId", self._profile_id)) == self._profile_id
+    def _is_own(self, item: Mapping[str, Any]) -> bool:
+        """Whether an item is public: not another profile of the login."""
+        return str(item.get("profileId", self._profile_id)) == self._profile_id
 
     @staticmethod
-    def _listed(each: Mapping[str, Any]) -> dict[str, Any]:
-        """What all may know of a profile or a campaign."""
-        if "profileId" not in each:
-            return {name: each[name] for name in _OF_A_CAMPAIGN if name in each}
+    def _scrub_item(item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the public part of a profile or a campaign."""
+        if "profileId" not in item:
+            return {name: item[name] for name in _CAMPAIGN_FIELDS if name in item}
         account = {"id": "account-id", "name": "Recorded account"}
-        return {**each, "accountInfo": each["accountInfo"] | account}
+        return {**item, "accountInfo": item["accountInfo"] | account}

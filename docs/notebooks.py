@@ -1,7 +1,7 @@
 """Execute the notebooks and save them with their outputs: ``python docs/notebooks.py``.
 
-They are committed with outputs so that they can be read where nothing runs; what tells of the
-machine or of the minute is left out, so that only changes show as changes.
+They are committed with outputs so that they can be read without running them. Outputs that
+depend on the machine or on the time are left out, to keep differences small.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 
 
 def execute(path: Path) -> Any:
-    """The notebook after running from top to bottom.
+    """Return the notebook after running it from top to bottom.
 
     Raises
     ------
     RuntimeError
-        When anything in it went wrong, in an Output widget or a status, too.
+        If a cell, an Output widget or a status shows an error.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=100, resources={"metadata": {"path": path.parent}})
     client.execute()
-    if wrong := list(_wrong_in(notebook)):
-        raise RuntimeError(f"{path.name}: " + "\n".join(wrong))
+    if errors := list(_find_errors(notebook)):
+        raise RuntimeError(f"{path.name}: " + "\n".join(errors))
     return notebook
 
 
-def _wrong_in(notebook: Any) -> Iterator[str]:
-    """Errors and warnings of cells, and those that only a widget shows."""
+def _find_errors(notebook: Any) -> Iterator[str]:
+    """Yield the errors and warnings of cells, and those that only a widget shows."""
     for cell in notebook.cells:
-        yield from _wrong_outputs(cell.get("outputs", []))
+        yield from _find_output_errors(cell.get("outputs", []))
     widgets = notebook.metadata.get("widgets", {})
     states = widgets.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     for widget in states.values():
-        yield from _wrong_outputs(widget["state"].get("outputs", []))
+        yield from _find_output_errors(widget["state"].get("outputs", []))
         shown = widget["state"].get("value")
         if isinstance(shown, str) and 'role="alert"' in shown:
             yield re.sub("<[^>]*>", "", shown)
 
 
-def _wrong_outputs(outputs: Any) -> Iterator[str]:
+def _find_output_errors(outputs: Any) -> Iterator[str]:
     for output in outputs:
         if output["output_type"] == "error":
             yield f"{output['ename']}: {output['evalue']}"

@@ -1,4 +1,4 @@
-"""What the tests share: a sandbox, a store, and a clock that jumps instead of waiting."""
+"""Shared fixtures: a sandbox, a store, and a clock that jumps instead of waiting."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def partitions_in(store: ReportCache) -> PartitionStore:
 
 
 class JumpingClock(Clock):
-    """Time passes when somebody waits for it, at once; work takes none.
+    """A clock that each wait advances at once; work takes no time.
 
     Attributes
     ----------
     waits : list of float
-        Every wait, in seconds.
+        All waits, in seconds.
     """
 
     def __init__(self, now: datetime = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)) -> None:
@@ -98,9 +98,9 @@ class Box:
 
 @pytest.fixture
 def box(clock: JumpingClock) -> Iterator[Box]:
-    made = Box(clock)
-    with made.sandbox:
-        yield made
+    box_on_clock = Box(clock)
+    with box_on_clock.sandbox:
+        yield box_on_clock
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def store(tmp_path: Path) -> ReportCache:
 
 
 @pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test depends on, or writes to, what is set up on the machine."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep tests apart from the settings and the default store of the machine."""
     import os
 
     for name in [name for name in os.environ if name.startswith("SDANALYTICS_")]:
@@ -119,31 +119,33 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    words = "off_contract: sends on purpose what the service's description does not allow"
-    config.addinivalue_line("markers", words)
+    marker = "off_contract: sends on purpose what the service's description does not allow"
+    config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture(scope="session")
-def _watch() -> Iterator[RequestWatcher]:
-    """Sees every sandbox that is made."""
-    watch = RequestWatcher()
+def _request_watcher() -> Iterator[RequestWatcher]:
+    """Watch every sandbox that is started."""
+    watcher = RequestWatcher()
     init = Sandbox.__init__
 
     @functools.wraps(init)
-    def watched(self: Sandbox, *args: Any, **kwargs: Any) -> None:
+    def watched_init(self: Sandbox, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
-        watch.add(self)
+        watcher.add(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Sandbox, "__init__", watched)
-        yield watch
+        patch.setattr(Sandbox, "__init__", watched_init)
+        yield watcher
 
 
 @pytest.fixture(autouse=True)
-def _on_contract(request: pytest.FixtureRequest, _watch: RequestWatcher) -> Iterator[None]:
-    """Whatever a sandbox is sent is as the service is described (see `tests.contract`)."""
+def _check_requests(
+    request: pytest.FixtureRequest, _request_watcher: RequestWatcher
+) -> Iterator[None]:
+    """Check that requests to a sandbox follow the service's description (`tests.contract`)."""
     yield
-    exchanges = _watch.new_requests()
+    exchanges = _request_watcher.new_requests()
     if request.node.get_closest_marker("off_contract") is None:
         found = contract_errors(exchanges)
         assert not found, "\n".join(found)

@@ -1,6 +1,6 @@
-"""Whether requests and answers are as the service is described.
+"""Check requests and responses against the descriptions of the service.
 
-``tests/openapi/v2.yaml`` and ``v3.yaml`` describe both versions of it; openapi-core compares.
+``tests/openapi/v2.yaml`` and ``v3.yaml`` describe both API versions; openapi-core compares.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ FILES: Final = [Path(__file__).parent / "openapi" / name for name in ("v2.yaml",
 CREATE_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
 _HOST: Final = "https://advertising-api.amazon.com"
 _METHODS: Final = ("get", "post", "put", "delete")
-# What tells one request from another of the same shape.
-_OWN: Final = re.compile(
+# Values that differ between requests of the same shape.
+_UNIQUE_PARTS: Final = re.compile(
     r"(?:\d+\.)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=Atza\|)[\w-]+"
 )
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation as it is described: in which of the files, and what its query may name."""
+    """A described operation: its description, and the names that its query may have."""
 
     description: OpenAPI
     method: str
@@ -46,7 +46,7 @@ class Operation:
 
 @cache
 def operations() -> dict[str, Operation]:
-    """All operations by their ids, which are the sandbox's names of them."""
+    """Return all operations by their ids, which are also the sandbox's names."""
     from openapi_core import Config, OpenAPI  # takes a second to import
 
     found = {}
@@ -54,7 +54,7 @@ def operations() -> dict[str, Operation]:
         config = Config(extra_media_type_deserializers={CREATE_TYPE: json.loads})
         description = OpenAPI.from_file_path(str(file), config)
         for path, item in (description.spec / "paths").items():
-            for method in (each for each in _METHODS if each in item):
+            for method in (verb for verb in _METHODS if verb in item):
                 own = item / method
                 name = (own / "operationId").read_str()
                 found[name] = Operation(description, method, str(path), _query(own))
@@ -62,35 +62,37 @@ def operations() -> dict[str, Operation]:
 
 
 def _query(operation: SchemaPath) -> frozenset[str]:
-    """The names that an operation's query may have."""
+    """Return the names that an operation's query may have."""
     described = list(operation / "parameters") if "parameters" in operation else []
     return frozenset(
-        (each / "name").read_str() for each in described if (each / "in").read_str() == "query"
+        (parameter / "name").read_str()
+        for parameter in described
+        if (parameter / "in").read_str() == "query"
     )
 
 
 class RequestWatcher:
-    """What every sandbox received that was made while it looks, each exchange once."""
+    """Collects the requests that watched sandboxes receive, each exchange once."""
 
     def __init__(self) -> None:
-        # Those of a test are held until they have been looked at, all others by their owners.
+        # New sandboxes are kept alive until they have been read; older ones are not.
         self._new: list[Sandbox] = []
         self._seen: weakref.WeakKeyDictionary[Sandbox, int] = weakref.WeakKeyDictionary()
 
     def add(self, sandbox: Sandbox) -> None:
-        """Look at what this one receives."""
+        """Watch a sandbox."""
         self._new.append(sandbox)
         self._seen[sandbox] = 0
 
     def new_requests(self) -> list[RecordedRequest]:
-        """What came since the last look."""
-        came = []
+        """Return the requests since the last call."""
+        new_ones = []
         for sandbox, seen in list(self._seen.items()):
             log = sandbox.requests
-            came += log[seen:]
+            new_ones += log[seen:]
             self._seen[sandbox] = len(log)
         self._new.clear()
-        return came
+        return new_ones
 
 
 _Shape = tuple[str, str, str, str, tuple[tuple[str, str], ...], bytes]
@@ -98,41 +100,44 @@ _allowed: set[_Shape] = set()
 
 
 def contract_errors(exchanges: Iterable[RecordedRequest]) -> list[str]:
-    """What is not as described in what was sent; what has been found good is not compared again.
+    """Return the differences of requests from the description.
 
-    Of what nobody read there is nothing to compare.
+    Requests of a shape that was found valid are not compared again. Requests that the sandbox
+    did not read are passed over.
     """
     shapes = {_shape(exchange): exchange for exchange in exchanges if exchange.headers}
     found = {shape: _errors(shapes[shape]) for shape in shapes.keys() - _allowed}
     _allowed.update(shape for shape, errors in found.items() if not errors)
-    return [f"{method} {path}: {e}" for (_, method, path, *_), es in found.items() for e in es]
+    return [
+        f"{method} {path}: {e}" for (_, method, path, *_), errors in found.items() for e in errors
+    ]
 
 
-def response_errors(operation: str, answer: requests.Response) -> list[str]:
-    """What is not as described in what the service answered."""
+def response_errors(operation: str, response: requests.Response) -> list[str]:
+    """Return the differences of a response from the description."""
     from openapi_core.testing import MockRequest, MockResponse
 
-    method, path = answer.request.method or "", urlsplit(answer.url).path
-    response = MockResponse(
-        answer.content,
-        answer.status_code,
-        dict(answer.headers),
-        answer.headers.get("Content-Type", ""),
+    method, path = response.request.method or "", urlsplit(response.url).path
+    mock_response = MockResponse(
+        response.content,
+        response.status_code,
+        dict(response.headers),
+        response.headers.get("Content-Type", ""),
     )
     errors = operations()[operation].description.iter_response_errors(
-        MockRequest(_HOST, method, path), response
+        MockRequest(_HOST, method, path), mock_response
     )
-    return [_words(error) for error in errors]
+    return [_describe(error) for error in errors]
 
 
 def _shape(exchange: RecordedRequest) -> _Shape:
-    own = {name.lower(): value for name, value in exchange.headers.items()}
+    headers_by_name = {name.lower(): value for name, value in exchange.headers.items()}
     headers = tuple(
-        (name, _OWN.sub("*", own[name]))
-        for name in sorted(own)
+        (name, _UNIQUE_PARTS.sub("*", headers_by_name[name]))
+        for name in sorted(headers_by_name)
         if name in ("authorization", "content-type") or name.startswith("amazon-")
     )
-    path = _OWN.sub("*", exchange.path)
+    path = _UNIQUE_PARTS.sub("*", exchange.path)
     return exchange.operation, exchange.method, path, exchange.query, headers, exchange.body
 
 
@@ -156,17 +161,17 @@ def _errors(exchange: RecordedRequest) -> list[str]:
     )
     # openapi-core passes over parameters that are not described.
     surplus = [f"there is no parameter {name!r}" for name in sorted(set(query) - operation.query)]
-    return surplus + [_words(e) for e in operation.description.iter_request_errors(request)]
+    return surplus + [_describe(e) for e in operation.description.iter_request_errors(request)]
 
 
-def _words(error: BaseException) -> str:
-    """What an error says, and its causes where it does not repeat them."""
-    cause = _words(error.__cause__) if error.__cause__ else ""
+def _describe(error: BaseException) -> str:
+    """Return the message of an error, and those of its causes unless repeated."""
+    cause = _describe(error.__cause__) if error.__cause__ else ""
     return str(error) if cause in str(error) else f"{error}: {cause}"
 
 
 def _storage_errors(exchange: RecordedRequest) -> Iterator[str]:
-    """Storage is no part of the API: it is shown its address, and nothing else."""
+    """Yield the errors of a request to storage, which must receive only the address."""
     if exchange.method != "GET" or exchange.body:
         yield "storage is only read"
     for name in exchange.headers:

@@ -1,4 +1,4 @@
-"""The fault matrix: every operation of either version times whatever can go wrong with it.
+"""The fault matrix: each operation of both API versions combined with each possible fault.
 
 ``python -m tests.faults`` runs it and writes ``docs/faults.md`` and ``docs/faults-v3.md``.
 """
@@ -32,24 +32,24 @@ from sdanalytics.sandbox import Report, Sandbox, ScriptedResponse
 from sdanalytics.sandbox.scripting import DEFAULT
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup
 from tests.conftest import Box, JumpingClock
-from tests.test_fetch import shown
+from tests.test_fetch import frame_rows
 
 FOR_GOOD: Final = 1000
-"""Exchanges: more than any call makes."""
+"""A number of exchanges larger than that of any call."""
 TIMEOUT: Final = 1800.0
-"""Seconds that a call may take; where reports are late it has the usual time."""
+"""Seconds that a call may take; calls with late reports have the default timeout."""
 LATE: Final = "built after 3 hours; for good: after 5"
-UNKNOWN: Final = "SHRUG"
-"""A status that there is not."""
+UNKNOWN_STATUS: Final = "SHRUG"
+"""A status that the service does not document."""
 SILENCE: Final = 0.2
-"""Real seconds after which a connection counts as broken, where one is silent; usually 60."""
+"""Real seconds after which a silent connection counts as broken; 60 outside of this test."""
 BUILDING: Final = 1.5
-"""Simulated seconds that a report takes: it is not ready at the first look, but at the second."""
+"""Simulated seconds that a report takes: it is ready at the second poll, not at the first."""
 OUTLASTING: Final = 60.0
-"""The same where a create of version 3 is tried again and again."""
+"""The same where a version 3 create is retried several times."""
 METRICS: Final = ("campaignName", "clicks", "cost")
 
-# -- what goes wrong ----------------------------------------------------------------------
+# -- faults -------------------------------------------------------------------------------
 
 _HTML: Final = "<html><head><title>Hotel</title></head><body>Please log in.</body></html>"
 _DAY: Final = "2026-11-18"
@@ -62,31 +62,31 @@ _PAYLOAD: Final = gzip.compress(_TEXT, mtime=0)
 _NO_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 
-def _refused(status: int, **headers: str) -> ScriptedResponse:
+def _error_response(status: int, **headers: str) -> ScriptedResponse:
     return ScriptedResponse(
         status, json.dumps({"code": str(status), "details": "arranged"}), headers
     )
 
 
-def _described(report: Report, status: str, url: str | None) -> ScriptedResponse:
-    """What version 3 may say of a report."""
-    told = {"reportId": report.report_id, "status": status, "url": url, **report.request}
-    return ScriptedResponse(200, json.dumps(told))
+def _report_response(report: Report, status: str, url: str | None) -> ScriptedResponse:
+    """Return a version 3 response about a report."""
+    document = {"reportId": report.report_id, "status": status, "url": url, **report.request}
+    return ScriptedResponse(200, json.dumps(document))
 
 
-def _duplicate(words: str) -> ScriptedResponse:
+def _duplicate_response(suffix: str) -> ScriptedResponse:
     return ScriptedResponse(
-        425, json.dumps({"code": "425", "detail": f"The Request is a duplicate{words}"})
+        425, json.dumps({"code": "425", "detail": f"The Request is a duplicate{suffix}"})
     )
 
 
-def _payload(changed: bytes) -> ScriptedResponse:
-    """A payload with another day in its last row, or none."""
-    kept, _, last = _TEXT.rpartition(f'"date": "{_DAY}", '.encode())
-    return ScriptedResponse(200, gzip.compress(kept + changed + last, mtime=0))
+def _payload_response(changed: bytes) -> ScriptedResponse:
+    """Return a payload whose last row has another day, or none."""
+    head, _, last = _TEXT.rpartition(f'"date": "{_DAY}", '.encode())
+    return ScriptedResponse(200, gzip.compress(head + changed + last, mtime=0))
 
 
-def _redirect(location: str) -> ScriptedResponse:
+def _redirect_response(location: str) -> ScriptedResponse:
     return ScriptedResponse(307, headers={"Location": location})
 
 
@@ -96,19 +96,19 @@ _UNUSABLE: Final = {
     "JSON of the wrong shape": ScriptedResponse(200, '[{"surprise": [1]}]'),
 }
 _CREATES: Final = {"request_report": 202, "create_report": 200}
-"""With the status of what they answer."""
-NOBODY: Final = "connection refused"
+"""The create operations, and the status of their responses."""
+CONNECTION_REFUSED: Final = "connection refused"
 FAULTS: Final[dict[str, ScriptedResponse]] = {
-    **{str(status): _refused(status) for status in (400, 401, 403, 404, 406, 422)},
-    "429 with Retry-After": _refused(429, **{"Retry-After": "40"}),
-    "429 without": _refused(429),
-    "429, though it was done": replace(_refused(429), stage="done"),
-    **{str(status): _refused(status) for status in (500, 502, 503)},
-    "504, though it was done": replace(_refused(504), stage="done"),
+    **{str(status): _error_response(status) for status in (400, 401, 403, 404, 406, 422)},
+    "429 with Retry-After": _error_response(429, **{"Retry-After": "40"}),
+    "429 without": _error_response(429),
+    "429, though it was done": replace(_error_response(429), stage="done"),
+    **{str(status): _error_response(status) for status in (500, 502, 503)},
+    "504, though it was done": replace(_error_response(504), stage="done"),
     "HTML with 200": ScriptedResponse(200, _HTML),
     "HTML with 503": ScriptedResponse(503, _HTML),
     **_UNUSABLE,
-    NOBODY: ScriptedResponse(None, then_stop=True),
+    CONNECTION_REFUSED: ScriptedResponse(None, then_stop=True),
     "reset before the request was read": ScriptedResponse(0, stage="unread"),
     "reset after the request was read": ScriptedResponse(0, reset=True),
     "reset after it was done": ScriptedResponse(0, stage="done", reset=True),
@@ -120,8 +120,12 @@ FAULTS: Final[dict[str, ScriptedResponse]] = {
     "chunked, and the end is missing": ScriptedResponse(
         None, headers={"Transfer-Encoding": "chunked"}, truncate_at=30
     ),
-    "redirect to http on another host": _redirect("http://s3.amazonaws.com/x?X-Amz-Signature=1"),
-    "redirect to a host that is not S3": _redirect("https://reports.example/x?X-Amz-Signature=1"),
+    "redirect to http on another host": _redirect_response(
+        "http://s3.amazonaws.com/x?X-Amz-Signature=1"
+    ),
+    "redirect to a host that is not S3": _redirect_response(
+        "https://reports.example/x?X-Amz-Signature=1"
+    ),
     "redirect to nowhere": ScriptedResponse(307),
     "one more redirect": ScriptedResponse(302, headers={"Location": "https://s3.amazonaws.com/x"}),
     "expired link": ScriptedResponse(403, "<Error><Message>Request has expired</Message></Error>"),
@@ -135,39 +139,42 @@ FAULTS: Final[dict[str, ScriptedResponse]] = {
     "payload with a value of the wrong type": ScriptedResponse(
         200, gzip.compress(_TEXT.replace(b"0.5", b'"x"'), mtime=0)
     ),
-    "payload with a row without day": _payload(b""),
-    "payload with a day that is none": _payload(b'"date": "2026-02-30", '),
-    "payload with a day outside of the range": _payload(b'"date": "2026-11-19", '),
-    "425 that names no report": _duplicate(""),
-    "425 that names a report that is gone": _duplicate(f" of : {_NO_ID}"),
+    "payload with a row without day": _payload_response(b""),
+    "payload with a day that is none": _payload_response(b'"date": "2026-02-30", '),
+    "payload with a day outside of the range": _payload_response(b'"date": "2026-11-19", '),
+    "425 that names no report": _duplicate_response(""),
+    "425 that names a report that is gone": _duplicate_response(f" of : {_NO_ID}"),
 }
 
 
 def fault_at(operation: str, fault: str) -> ScriptedResponse:
-    """What is arranged: of a create, an answer that cannot be used is one to a report made."""
-    answer = FAULTS[fault]
+    """Return the response to script.
+
+    An unusable response to a create means that the report was made all the same.
+    """
+    response = FAULTS[fault]
     if operation in _CREATES and fault in _UNUSABLE:
-        return replace(answer, status=_CREATES[operation], stage="done")
-    return answer
+        return replace(response, status=_CREATES[operation], stage="done")
+    return response
 
 
-# -- what is right ------------------------------------------------------------------------
+# -- expected results ---------------------------------------------------------------------
 
 RIGHT: Final = "right data"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """How a call goes.
+    """The expected result of a call.
 
     Attributes
     ----------
     outcome : str
-        The right data, or the class of the error, with those inside.
+        The right data, or the class of the error and of the errors inside it.
     creates : int
-        How many reports the service has made of a slice by then, at most.
+        The most reports that the service has made of one partition by then.
     again : int
-        The same, once the fault is over and the call was made again.
+        The same, after the fault has ended and the call was repeated.
     """
 
     outcome: str
@@ -184,12 +191,12 @@ def fails(error: str, creates: int = 0, again: int = 1) -> Expected:
 
 
 def partly(error: str, creates: int = 1, again: int = 1) -> Expected:
-    """One of the two slices fails."""
+    """Expect that one of the two partitions fails."""
     return Expected(f"PartialFetchError: {error}", creates, again)
 
 
 Row = tuple[Expected] | tuple[Expected, Expected]
-"""Once, and for good, where that makes sense."""
+"""Expected when the fault occurs once, and when it persists, where that makes sense."""
 
 
 def always(expected: Expected) -> Row:
@@ -203,14 +210,14 @@ def once(expected: Expected) -> Row:
 def reading(
     creates: int, lost: str = "ConnectionFailed", down: str = "ServerError"
 ) -> dict[str, Row]:
-    """What goes wrong alike with all that only reads: it is tried again."""
+    """Return the faults that all read operations share: they are retried."""
     broken = right(), fails(lost, creates)
     return {
         "500": (right(), fails(down, creates)),
         "502": (right(), fails(down, creates)),
         "503": (right(), fails(down, creates)),
         "HTML with 503": (right(), fails(down, creates)),
-        NOBODY: broken,
+        CONNECTION_REFUSED: broken,
         "reset before the request was read": broken,
         "reset after the request was read": broken,
         "reset after it was done": broken,
@@ -221,7 +228,7 @@ def reading(
 
 
 def limited(creates: int) -> dict[str, Row]:
-    """An API's refusals that are no one report's fault."""
+    """Return the rejections that do not depend on the report."""
     return {
         "401": (right(), fails("Unauthorized", creates)),
         "429 with Retry-After": (right(), fails("RateLimited", creates)),
@@ -231,7 +238,7 @@ def limited(creates: int) -> dict[str, Row]:
 
 _CUT: Final = ("shorter than its Content-Length", "chunked, and the end is missing")
 Rows = dict[str, dict[str, Row]]
-"""By operation and fault."""
+"""Expected results by operation and fault."""
 
 _LOGIN: Final[Rows] = {
     "token": {
@@ -256,14 +263,14 @@ _V2_EXPECTED: Final[Rows] = {
         **limited(0),
         "400": (partly("BadRequest"), fails("BadRequest")),
         "403": (partly("Forbidden"), fails("Forbidden")),
-        "406": always(fails("ReportTooOld")),  # of the other slice, too: it is of the same day
+        "406": always(fails("ReportTooOld")),  # of the other partition, too: it is of the same day
         "422": (partly("InvalidReport"), fails("InvalidReport")),
         **dict.fromkeys(("500", "503", "HTML with 503"), (right(), fails("ServerError"))),
         "502": (partly("ServerError"), fails("ServerError")),  # it may have been done
         "504, though it was done": (partly("ServerError", 1, 2), fails("ServerError", 1, 2)),
         "HTML with 200": (partly("ApiError"), fails("ApiError")),
         **dict.fromkeys(_UNUSABLE, (partly("ApiError", 1, 2), fails("ApiError", 1, 2))),
-        NOBODY: (right(), fails("ConnectionFailed")),
+        CONNECTION_REFUSED: (right(), fails("ConnectionFailed")),
         **dict.fromkeys(
             (
                 "reset before the request was read",
@@ -341,8 +348,8 @@ _V2_EXPECTED: Final[Rows] = {
     },
 }
 
-# Version 3 answers a create that it is at already with the id of that report (425): so it may
-# be sent again, and whatever becomes of its answer makes no second report.
+# Version 3 answers a duplicate create with the id of the report in flight (425): a create may
+# be sent again, and a lost response does not lead to a second report.
 _V3_EXPECTED: Final[Rows] = {
     **_LOGIN,
     "create_report": {
@@ -358,7 +365,7 @@ _V3_EXPECTED: Final[Rows] = {
         **dict.fromkeys(_UNUSABLE, always(fails("ApiError", 1))),
         **dict.fromkeys(
             (
-                NOBODY,
+                CONNECTION_REFUSED,
                 "reset before the request was read",
                 "reset after the request was read",
                 "silence",
@@ -422,29 +429,28 @@ _V3_EXPECTED: Final[Rows] = {
     ),
 }
 
-# -- how it is tried ----------------------------------------------------------------------
+# -- running a cell -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Version:
-    """What a version of the API has, and how a call of it goes.
+    """A version of the API and the call that is tested.
 
     Attributes
     ----------
     page : str
-        Of the documentation.
+        Its page in the documentation.
     operations : dict of str to str
-        With their addresses.
+        The operations and their addresses.
     expected : dict
     before : dict of str to (str, int)
-        The exchange after which an operation is the next: which, and the how manieth of its
-        kind.
+        The exchange after which an operation is due: its operation and its number.
     days : tuple of int
-        The first and the last that a call asks for, in days before today.
+        The first and the last requested day, in days before today.
     call : str
-        What that comes to, in words.
+        The reports that this amounts to, in words.
     creates : str
-        Why there may be more than one, and fewer.
+        Why more than one report may be created, and why fewer.
     """
 
     page: str
@@ -499,17 +505,17 @@ VERSIONS: Final = {
         },
         days=(4, 2),
         call="the campaigns of three days: one report, and the list of campaigns that "
-        "tells their tactics",
+        "has their tactics",
         creates="More than one is right where a report is gone, was not built, or cannot be read. "
         "A report whose id was lost with the answer that named it is found again while it is "
-        "built (425): it is adopted. A report that another call had asked for is not counted.",
+        "built (425): it is adopted. A report that another call had requested is not counted.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One fault at one operation of a version, in one exchange or in all."""
+    """A fault of one operation of a version, in one exchange or in all."""
 
     api: str
     operation: str
@@ -521,23 +527,23 @@ class Cell:
 
     @property
     def extent(self) -> str:
-        """How long it lasts, in words."""
+        """The duration of the fault, in words."""
         return "for good" if self.lasts else "once"
 
     @property
     def version(self) -> Version:
-        """The version that it is of."""
+        """The version of the API."""
         return VERSIONS[self.api]
 
     @property
     def expected(self) -> Expected:
-        """How it should go."""
+        """The expected result."""
         return self.version.expected[self.operation][self.fault][self.lasts]
 
 
 @dataclass(frozen=True)
 class Result:
-    """How it went: as `Expected`, and what it took in requests and simulated seconds."""
+    """The result of a call: as in `Expected`, with its requests and simulated seconds."""
 
     outcome: str
     creates: int
@@ -547,49 +553,49 @@ class Result:
 
 
 class _Clock(JumpingClock):
-    """One whose waits can be used for something."""
+    """A clock that runs a callback at each wait."""
 
-    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+    on_wait: Callable[[], None] = staticmethod(lambda: None)
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        self.meanwhile()
+        self.on_wait()
         return super().wait(event, seconds)
 
 
 class _Trial:
-    """A call, against a sandbox of its own."""
+    """A call against a sandbox of its own."""
 
     def __init__(self, cell: Cell, box: Box, store: ReportCache) -> None:
         self._cell = cell
         self._box = box
         self._store = store
         self._client = _client(cell, box)
-        self._others = set(box.sandbox.reports)
+        self._earlier_reports = set(box.sandbox.reports)
 
     def run(self) -> Result:
         sandbox, clock = self._box.sandbox, self._box.clock
         before = sandbox.count(self._cell.operation)
-        began = clock.monotonic()
+        started = clock.monotonic()
         outcome, creates = self._outcome(), self._creates()
-        seconds = clock.monotonic() - began
+        seconds = clock.monotonic() - started
         requests = sandbox.count(self._cell.operation) - before
         self._end_fault()
         self._call_again()
         return Result(outcome, creates, self._creates(), requests, seconds)
 
     def _call_again(self) -> None:
-        """What the service is building, and is written down, must not be asked for again."""
+        """Repeat the call: reports in flight that are recorded must not be requested again."""
         building = set(sda.pending(self._store)["report_id"].dropna())
         assert self._outcome() == RIGHT
         assert building <= set(self._store.entries()["report_id"])
         assert sda.pending(self._store).empty
 
     def _outcome(self) -> str:
-        """Right data, or an error that the library raises on purpose: anything else is a bug."""
-        # Who refuses connections does so from some exchange on: then there must be no second
-        # report whose exchanges that could be.
-        is_one = self._cell.fault == NOBODY and self._cell.api == "v2"
-        tactics = TACTICS[:1] if is_one else TACTICS
+        """Return `RIGHT` or the name of a documented error; anything else is a bug."""
+        # Connections are refused from some exchange on: with a second report, that exchange could
+        # be one of its own.
+        single_report = self._cell.fault == CONNECTION_REFUSED and self._cell.api == "v2"
+        tactics = TACTICS[:1] if single_report else TACTICS
         first, last = map(self._box.day, self._cell.version.days)
         try:
             frame = fetch_report(
@@ -598,66 +604,73 @@ class _Trial:
                 timeout=None if self._cell.fault == LATE else TIMEOUT,
             )  # fmt: skip
         except SDAnalyticsError as error:
-            return _told(error)
+            return _error_name(error)
         entries = self._store.entries()
         days = [str(day.date()) for day in pd.date_range(first, last)]
-        slices = zip(entries["date"].astype(str), entries["tactic"], strict=True)
-        assert sorted(slices) == sorted(product(days, tactics))
-        assert shown(frame) == rows_of(self._box.sandbox, entries, ("campaignId", *METRICS))
+        partitions = zip(entries["date"].astype(str), entries["tactic"], strict=True)
+        assert sorted(partitions) == sorted(product(days, tactics))
+        assert frame_rows(frame) == sent_rows(self._box.sandbox, entries, ("campaignId", *METRICS))
         assert self._store.verify().empty
         return RIGHT
 
     def _creates(self) -> int:
-        """How many times there is the report that there is most often, of those made for it."""
+        """Return the largest number of reports of one tactic that the call created."""
         reports = self._box.sandbox.reports.items()
-        asked = Counter(r.request.get("tactic") for name, r in reports if name not in self._others)
-        return max(asked.values(), default=0)
+        counts = Counter(
+            r.request.get("tactic") for name, r in reports if name not in self._earlier_reports
+        )
+        return max(counts.values(), default=0)
 
     def _end_fault(self) -> None:
         self._box.sandbox.clear_script()
         self._box.sandbox.set_content(lambda _: None)
         for report in self._box.sandbox.reports.values():
-            if report.status == UNKNOWN:
+            if report.status == UNKNOWN_STATUS:
                 report.status = "SUCCESS" if report.api == "v2" else "COMPLETED"
-        if self._cell.fault == NOBODY:
+        if self._cell.fault == CONNECTION_REFUSED:
             self._box.sandbox.resume_listening()
 
 
-def rows_of(
+def sent_rows(
     sandbox: Sandbox,
     entries: pd.DataFrame,
     columns: Iterable[str],
     keys: Iterable[str] = ("campaignId",),
 ) -> list[dict[str, Any]]:
-    """What the sandbox sent of stored slices, as a frame should show it; `keys` tell rows apart."""
+    """Return the rows that the sandbox sent of stored partitions, as a frame should show them.
+
+    `keys` are the columns that tell rows apart.
+    """
     columns, order = list(columns), ["date", "tactic", *keys]
     rows = []
-    for report_id, slices in entries.groupby("report_id"):
+    for report_id, group in entries.groupby("report_id"):
         report = sandbox.reports[str(report_id)]
-        places = set(zip(slices["date"], slices["tactic"], strict=True))
+        stored = set(zip(group["date"], group["tactic"], strict=True))
         for row in report.rows:
-            place = _place(report, row)
-            if tuple(place.values()) in places:
-                rows.append(place | {name: row.get(_sent_as(report, name)) for name in columns})
+            partition = _partition_key(report, row)
+            if tuple(partition.values()) in stored:
+                rows.append(
+                    partition | {name: row.get(_sent_name(report, name)) for name in columns}
+                )
     return sorted(rows, key=lambda row: tuple(row[key] for key in order))
 
 
-def _place(report: Report, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The day and tactic of a row."""
-    asked = report.request
+def _partition_key(report: Report, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the day and tactic of a row."""
+    request = report.request
     if report.api == "v2":
-        return {"date": pd.Timestamp(asked["reportDate"]), "tactic": asked["tactic"]}
-    tactic = _tactics(date.fromisoformat(asked["endDate"]))[row["campaignId"]]
+        return {"date": pd.Timestamp(request["reportDate"]), "tactic": request["tactic"]}
+    tactic = _tactics(date.fromisoformat(request["endDate"]))[row["campaignId"]]
     return {"date": pd.Timestamp(row["date"]), "tactic": tactic}
 
 
-def _sent_as(report: Report, name: str) -> str:
+def _sent_name(report: Report, name: str) -> str:
     return name if report.api == "v2" else str(CATALOGUE[name].v3_name)
 
 
 @cache
 def _tactics(day: date) -> dict[int, str]:
-    """The tactics of all campaigns that had begun by a day."""
+    """Return the tactics of all campaigns that had started by a day."""
     return {
         AdGroup(advertiser, plan, 0).campaign_id: plan.tactic
         for advertiser in ADVERTISERS.values()
@@ -665,12 +678,13 @@ def _tactics(day: date) -> dict[int, str]:
     }
 
 
-def _told(error: SDAnalyticsError) -> str:
+def _error_name(error: SDAnalyticsError) -> str:
     assert "X-Amz" not in f"{error}{error!r}"
     name = type(error).__name__
     if not isinstance(error, sda.PartialFetchError):
         return name
-    return f"{name}: {', '.join(sorted({_told(each) for each in error.failures.values()}))}"
+    failed = {_error_name(failure) for failure in error.failures.values()}
+    return f"{name}: {', '.join(sorted(failed))}"
 
 
 def _client(cell: Cell, box: Box) -> Client:
@@ -679,18 +693,22 @@ def _client(cell: Cell, box: Box) -> Client:
 
 @cache
 def run(cell: Cell) -> Result:
-    """Try one cell, and check what must hold in every one."""
+    """Run one cell, and check what must hold in every cell."""
     random.seed(str(cell))  # the jitter of waits
     clock = _Clock()
     delay = OUTLASTING if cell.operation == "create_report" else BUILDING
     box = Box(clock, delay=delay, v3_empty_url=True)
-    with _running(box), tempfile.TemporaryDirectory() as folder, _arranged(cell, box, clock):
+    with (
+        _stop_afterwards(box),
+        tempfile.TemporaryDirectory() as folder,
+        _scripted_fault(cell, box, clock),
+    ):
         return _Trial(cell, box, ReportCache(folder)).run()
 
 
 @contextlib.contextmanager
-def _running(box: Box) -> Iterator[None]:
-    """Until it is over; nobody has to wait until it has stopped."""
+def _stop_afterwards(box: Box) -> Iterator[None]:
+    """Stop the sandbox on exit, without waiting for it."""
     try:
         yield
     finally:
@@ -698,187 +716,193 @@ def _running(box: Box) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _arranged(cell: Cell, box: Box, clock: _Clock) -> Iterator[None]:
-    """The fault, in a world where silence is short and nobody is but this machine."""
+def _scripted_fault(cell: Cell, box: Box, clock: _Clock) -> Iterator[None]:
+    """Script the fault of a cell, with short read timeouts and no host but this machine."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch("socket.getaddrinfo", _only_here))
+        stack.enter_context(mock.patch("socket.getaddrinfo", _resolve_loopback))
         if {"silence", "drip"} & set(cell.fault.split()):
             for name in ("READ_TIMEOUT", "STORAGE_READ_TIMEOUT"):
                 stack.enter_context(mock.patch(f"sdanalytics.api.transport.{name}", SILENCE))
-        if cell.fault == NOBODY and cell.operation == "storage":
-            nowhere = stack.enter_context(socket.socket())
-            nowhere.bind(("127.0.0.1", 0))  # and does not listen
-            host, port = nowhere.getsockname()
-            _send_to(f"http://{host}:{port}/x")(cell, box)
-        elif cell.fault == NOBODY:
-            _leave(cell, box, clock)
-        elif cell.fault in SCENES:
-            SCENES[cell.fault](cell, box)
+        if cell.fault == CONNECTION_REFUSED and cell.operation == "storage":
+            unused_socket = stack.enter_context(socket.socket())
+            unused_socket.bind(("127.0.0.1", 0))  # and does not listen
+            host, port = unused_socket.getsockname()
+            _redirect_payloads(f"http://{host}:{port}/x")(cell, box)
+        elif cell.fault == CONNECTION_REFUSED:
+            _stop_listening(cell, box, clock)
+        elif cell.fault in SETUPS:
+            SETUPS[cell.fault](cell, box)
         else:
-            _arrange(cell, box, cell.operation, fault_at(cell.operation, cell.fault))
+            _script(cell, box, cell.operation, fault_at(cell.operation, cell.fault))
         yield
 
 
-def _arrange(
-    cell: Cell, box: Box, operation: str, answer: ScriptedResponse, after: int = 0
+def _script(
+    cell: Cell, box: Box, operation: str, response: ScriptedResponse, after: int = 0
 ) -> None:
-    """Let exchanges go so, or the next, after so many that go by themselves."""
+    """Script the response to the next exchange, or to all, after `after` default responses."""
     box.sandbox.script_responses(
-        operation, *[DEFAULT] * after, *[answer] * (FOR_GOOD if cell.lasts else 1)
+        operation, *[DEFAULT] * after, *[response] * (FOR_GOOD if cell.lasts else 1)
     )
 
 
-def _leave(cell: Cell, box: Box, clock: _Clock) -> None:
-    """Let nobody listen when the operation is due; once: until it is tried again."""
+def _stop_listening(cell: Cell, box: Box, clock: _Clock) -> None:
+    """Stop listening before the operation is due; if the fault occurs once, until the retry."""
     operation, count = cell.version.before.get(cell.operation, ("profiles", 1))
-    box.sandbox.script_responses(operation, *[DEFAULT] * (count - 1), FAULTS[NOBODY])
+    box.sandbox.script_responses(operation, *[DEFAULT] * (count - 1), FAULTS[CONNECTION_REFUSED])
     if cell.operation == "token":
         _client(cell, box).profiles()  # with a token of its own
     if not cell.lasts:
-        clock.meanwhile = box.sandbox.resume_listening
+        clock.on_wait = box.sandbox.resume_listening
 
 
-Scene = Callable[[Cell, Box], None]
-"""Arranges a fault that is more than an answer."""
+Setup = Callable[[Cell, Box], None]
+"""A function that sets up a fault which a single response cannot express."""
 
 
-def _send_to(link: str) -> Scene:
-    """Payloads are said to be there."""
+def _redirect_payloads(link: str) -> Setup:
+    """Return a setup that points the client to another address for payloads."""
 
-    def arrange(cell: Cell, box: Box) -> None:
+    def setup(cell: Cell, box: Box) -> None:
         if cell.api == "v2":
-            _arrange(cell, box, "download_report", _redirect(link))
+            _script(cell, box, "download_report", _redirect_response(link))
         else:  # after it was not ready, and was
-            _said("COMPLETED", link, after=2)(cell, box)
+            _answer_status("COMPLETED", link, after=2)(cell, box)
 
-    return arrange
+    return setup
 
 
-def _said(status: str, link: str | None = None, after: int = 0) -> Scene:
-    """What version 3 says of the first report, after so many right answers."""
+def _answer_status(status: str, link: str | None = None, after: int = 0) -> Setup:
+    """Return a setup of a status response about the first report, after `after` right ones."""
 
-    def arrange(cell: Cell, box: Box) -> None:
+    def setup(cell: Cell, box: Box) -> None:
         def content(report: Report) -> None:
             if not box.sandbox.reports:
-                _arrange(cell, box, "get_report", _described(report, status, link), after)
+                _script(cell, box, "get_report", _report_response(report, status, link), after)
 
         box.sandbox.set_content(content)
 
-    return arrange
+    return setup
 
 
-def _asked_before(first: int, last: int) -> Scene:
-    """A call for these days has died, and a create is answered that this is the same."""
+def _request_before(first: int, last: int) -> Setup:
+    """Return a setup where a create is answered as a duplicate of an abandoned call's report."""
 
-    def arrange(cell: Cell, box: Box) -> None:
+    def setup(cell: Cell, box: Box) -> None:
         with contextlib.suppress(sda.ReportTimeout):
             fetch_report(
                 "campaigns", box.day(first), box.day(last), metrics=METRICS,
                 client=_client(cell, box), cache=False, timeout=0.5,
             )  # fmt: skip
         [report_id] = box.sandbox.reports
-        _arrange(cell, box, "create_report", _duplicate(f" of : {report_id}"))
+        _script(cell, box, "create_report", _duplicate_response(f" of : {report_id}"))
 
-    return arrange
+    return setup
 
 
-def _built(change: Callable[[Report], list[Any] | None]) -> Scene:
-    """Reports are changed as they are asked for, or the first one is."""
+def _change_reports(change: Callable[[Report], list[Any] | None]) -> Setup:
+    """Return a setup that changes reports as they are requested, or only the first one."""
 
-    def arrange(cell: Cell, box: Box) -> None:
+    def setup(cell: Cell, box: Box) -> None:
         def content(report: Report) -> list[Any] | None:
             return change(report) if cell.lasts or not box.sandbox.reports else None
 
         box.sandbox.set_content(content)
 
-    return arrange
+    return setup
 
 
-def _built_late(cell: Cell, box: Box) -> None:
+def _delay_reports(cell: Cell, box: Box) -> None:
     hours = 5 if cell.lasts else 3
-    _built(lambda report: setattr(report, "ready_at", report.asked_at + 3600 * hours))(cell, box)
+    _change_reports(lambda report: setattr(report, "ready_at", report.asked_at + 3600 * hours))(
+        cell, box
+    )
 
 
-def _fail(report: Report) -> None:
+def _fail_report(report: Report) -> None:
     report.status = "FAILURE" if report.api == "v2" else "FAILED"
     report.details = "Internal error"
 
 
-def _mistake(report: Report) -> None:
-    report.status = UNKNOWN
+def _set_unknown_status(report: Report) -> None:
+    report.status = UNKNOWN_STATUS
 
 
-def _delete(report: Report) -> None:
+def _delete_report(report: Report) -> None:
     report.status, report.ready_at = "CANCELLED", report.asked_at
 
 
-SCENES: Final[dict[str, Scene]] = {
-    "425 that names the same report": _asked_before(*VERSIONS["v3"].days),
-    "425 that names another report": _asked_before(9, 8),
-    "unknown status word": _built(_mistake),
-    "status FAILURE": _built(_fail),
-    "status FAILED": _built(_fail),
-    "status CANCELLED": _said("CANCELLED"),
-    "COMPLETED too early": _said("COMPLETED"),
-    "it was deleted": _built(_delete),
-    "no rows, and no url": _built(lambda report: []),
-    LATE: _built_late,
-    "url on another host by http": _send_to("http://s3.amazonaws.com/x?X-Amz-Signature=1"),
-    "url on a host that is not S3": _send_to("https://reports.example/x?X-Amz-Signature=1"),
-    "url that is none": _send_to("reports/x?X-Amz-Signature=1"),
+SETUPS: Final[dict[str, Setup]] = {
+    "425 that names the same report": _request_before(*VERSIONS["v3"].days),
+    "425 that names another report": _request_before(9, 8),
+    "unknown status word": _change_reports(_set_unknown_status),
+    "status FAILURE": _change_reports(_fail_report),
+    "status FAILED": _change_reports(_fail_report),
+    "status CANCELLED": _answer_status("CANCELLED"),
+    "COMPLETED too early": _answer_status("COMPLETED"),
+    "it was deleted": _change_reports(_delete_report),
+    "no rows, and no url": _change_reports(lambda report: []),
+    LATE: _delay_reports,
+    "url on another host by http": _redirect_payloads(
+        "http://s3.amazonaws.com/x?X-Amz-Signature=1"
+    ),
+    "url on a host that is not S3": _redirect_payloads(
+        "https://reports.example/x?X-Amz-Signature=1"
+    ),
+    "url that is none": _redirect_payloads("reports/x?X-Amz-Signature=1"),
 }
-WORDS: Final = [*FAULTS, *SCENES]
+FAULT_NAMES: Final = [*FAULTS, *SETUPS]
 CELLS: Final = [
     Cell(api, operation, fault, lasts)
     for api, version in VERSIONS.items()
     for operation, rows in version.expected.items()
-    for fault in WORDS
+    for fault in FAULT_NAMES
     if fault in rows
     for lasts in (False, True)[: len(rows[fault])]
 ]
 
 
-_look_up = socket.getaddrinfo
+_getaddrinfo = socket.getaddrinfo
 
 
-def _only_here(host: str, *others: Any, **named: Any) -> Any:
+def _resolve_loopback(host: str, *args: Any, **kwargs: Any) -> Any:
     assert host == "127.0.0.1", f"{host} was looked up"
-    return _look_up(host, *others, **named)
+    return _getaddrinfo(host, *args, **kwargs)
 
 
-# -- what is told of it -------------------------------------------------------------------
+# -- the pages of the documentation -------------------------------------------------------
 
 _INTRO: Final = """\
 # Faults, version {number}
 
-Whatever goes wrong between a call and the service, the call ends with the right data or with an
-error that says what is wrong; and no report is asked for twice that the service has built and
-can hand out. Here each operation of version {number} meets each fault, at a real socket of the
+Whatever fault occurs between a call and the service, the call ends with the right data or with
+an error that names the fault; and no report is requested twice that the service has built and
+can deliver. Here each operation of version {number} meets each fault, at a real socket of the
 [sandbox](../README.md#the-sandbox): in one exchange (*once*), or in all of that operation (*for
 good*). The other version has [a page of its own]({other}).
 
-A call asks for {call}. *Creates*: how many times the service made one of them, at the most, in
-that call and (+) once the fault was over and the call was made again, which always gives the
-right data. {creates} *Requests* are those of the operation that arrived. *Time* is of a clock
+A call requests {call}. *Creates*: the largest number of times that the service made one of
+them, in that call and (+) after the fault had ended and the call was repeated, which always gives
+the right data. {creates} *Requests* are those of the operation that arrived. *Time* is of a clock
 that jumps over all waits; silence takes none of it (it is borne for 60 seconds, 10 at storage).
-`-`: makes no sense here.
+`-`: does not apply.
 
-Made by `python -m tests.faults`; `tests/test_faults.py` compares it with what should be.
+Made by `python -m tests.faults`; `tests/test_faults.py` checks the results.
 """
 _COLUMNS: Final = ("creates", "requests", "time")
-_BOUNDS: Final = {
+_TIME_LIMITS: Final = {
     8.0: "8 s", 40.0: "40 s", 60.0: "1 min", 120.0: "2 min", 1801.0: "30 min", 10900.0: "3.1 h",
     14401.0: "4 h",
 }  # fmt: skip
 
 
-def page_of(api: str) -> Path:
-    """Where the documentation has it."""
+def page_path(api: str) -> Path:
+    """Return the path of a version's page in the documentation."""
     return Path(__file__).parent.parent / "docs" / VERSIONS[api].page
 
 
 def page(api: str) -> str:
-    """The matrix of a version as a page of the documentation."""
+    """Return the matrix of a version as a page of the documentation."""
     version = VERSIONS[api]
     parts = [_intro(api)]
     for operation, address in version.operations.items():
@@ -888,34 +912,34 @@ def page(api: str) -> str:
 
 def _intro(api: str) -> str:
     version = VERSIONS[api]
-    [other] = [each.page for each in VERSIONS.values() if each is not version]
+    [other] = [candidate.page for candidate in VERSIONS.values() if candidate is not version]
     text = _INTRO.format(number=api[1], other=other, call=version.call, creates=version.creates)
     return "\n\n".join(textwrap.fill(part, 98) for part in text.split("\n\n")) + "\n"
 
 
 def _table(api: str, operation: str) -> Iterator[str]:
-    yield _line("fault", "once", *_COLUMNS, "for good", *_COLUMNS)
-    yield _line(*["---"] * 9)
+    yield _table_row("fault", "once", *_COLUMNS, "for good", *_COLUMNS)
+    yield _table_row(*["---"] * 9)
     known = {fault for rows in VERSIONS[api].expected.values() for fault in rows}
-    for fault in filter(known.__contains__, WORDS):
+    for fault in filter(known.__contains__, FAULT_NAMES):
         extents = VERSIONS[api].expected[operation].get(fault, ())
         cells = [Cell(api, operation, fault, bool(n)) for n in range(len(extents))]
-        facts = [fact for cell in cells for fact in _facts(cell)]
-        yield _line(fault, *facts, *["-"] * (8 - len(facts)))
+        values = [value for cell in cells for value in _result_columns(cell)]
+        yield _table_row(fault, *values, *["-"] * (8 - len(values)))
 
 
-def _line(*columns: str) -> str:
+def _table_row(*columns: str) -> str:
     return f"| {' | '.join(columns)} |"
 
 
-def _facts(cell: Cell) -> tuple[str, ...]:
+def _result_columns(cell: Cell) -> tuple[str, ...]:
     result = run(cell)
     creates = f"{result.creates} + {result.again - result.creates}"
-    bound = next(text for seconds, text in _BOUNDS.items() if result.seconds < seconds)
+    limit = next(text for seconds, text in _TIME_LIMITS.items() if result.seconds < seconds)
     requests = str(result.requests) if result.requests <= 20 else "> 20"  # chance decides
-    return result.outcome, creates, requests, f"< {bound}"
+    return result.outcome, creates, requests, f"< {limit}"
 
 
 if __name__ == "__main__":
-    for each in VERSIONS:
-        page_of(each).write_text(page(each), encoding="utf-8")
+    for api in VERSIONS:
+        page_path(api).write_text(page(api), encoding="utf-8")

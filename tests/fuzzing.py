@@ -1,4 +1,4 @@
-"""Payloads and answers that no service should send, and what must become of them.
+"""Generate malformed payloads and responses, and compare the library with plain readers.
 
 ``python -m tests.fuzzing --cases 100000 --seed 1`` makes half of them payloads for the
 parser, half answers for `Client.get_report_status`, and holds each result against a reader
@@ -54,50 +54,50 @@ T = TypeVar("T")
 
 
 class Refused(Exception):
-    """What the plain readers say of what is no report."""
+    """Raised by the plain readers for anything that is not a report."""
 
 
 class NotInflated(Refused):
-    """What is within a gzip member is nothing to zlib."""
+    """Raised where zlib cannot decompress a gzip member."""
 
 
 # -- the plain reader of payloads ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A number without decimals and exponent, as it is written."""
+class IntegerText:
+    """The text of a number without decimals and exponent."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Decimal:
-    """Any other number, as it is written."""
+class DecimalText:
+    """The text of any other number."""
 
     text: str
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object's fields in order, repeated ones too."""
+    """The fields of an object in order, including repeated ones."""
 
 
 Row = tuple[int | float | str | None, ...]
 
 
 def plain_rows(data: bytes, columns: Sequence[str]) -> list[Row]:
-    """The rows of a payload; `Refused` where it is not one.
+    """Return the rows of a payload; raise `Refused` where it is not one.
 
     The last of a repeated field counts, and all of them must be of its type.
     """
-    text = unzipped(data).removeprefix(b"\xef\xbb\xbf")
+    text = unzip(data).removeprefix(b"\xef\xbb\xbf")
     try:
         document = json.loads(
             text.decode(),
             object_pairs_hook=Pairs,
-            parse_int=Whole,
-            parse_float=Decimal,
-            parse_constant=_no_number,
+            parse_int=IntegerText,
+            parse_float=DecimalText,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError) as error:
         raise Refused(str(error)) from None
@@ -107,17 +107,17 @@ def plain_rows(data: bytes, columns: Sequence[str]) -> list[Row]:
     return [_plain_row(row, columns) for row in document]
 
 
-def unzipped(data: bytes) -> bytes:
-    """The text of all members of a gzip file; zeros may stand behind each."""
-    text, rest = _member(data)
+def unzip(data: bytes) -> bytes:
+    """Return the text of all members of a gzip file; zeros may follow each member."""
+    text, rest = _read_member(data)
     while rest := rest.lstrip(b"\0"):
-        more, rest = _member(rest)
+        more, rest = _read_member(rest)
         text += more
     return text
 
 
-def _member(data: bytes) -> tuple[bytes, bytes]:
-    """The text of the first member, every checksum looked at, and what stands behind it."""
+def _read_member(data: bytes) -> tuple[bytes, bytes]:
+    """Return the text of the first member, with its checksums verified, and the rest."""
     stream = io.BytesIO(data)
     magic, method, flags = struct.unpack("<2sBB6x", _take(stream, 10))
     if magic != b"\x1f\x8b" or method != 8:
@@ -130,20 +130,20 @@ def _member(data: bytes) -> tuple[bytes, bytes]:
     header = data[: stream.tell()]
     if flags & 2 and _take(stream, 2) != struct.pack("<I", zlib.crc32(header))[:2]:
         raise Refused("the header's checksum")
-    text = _inflated(stream)
+    text = _inflate(stream)
     if _take(stream, 8) != struct.pack("<II", zlib.crc32(text), len(text) % 2**32):
         raise Refused("the checksum")
     return text, stream.read()
 
 
 def _take(stream: io.BytesIO, count: int) -> bytes:
-    taken = stream.read(count)
-    if len(taken) < count:
+    data = stream.read(count)
+    if len(data) < count:
         raise Refused("cut short")
-    return taken
+    return data
 
 
-def _inflated(stream: io.BytesIO) -> bytes:
+def _inflate(stream: io.BytesIO) -> bytes:
     reader = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         text = reader.decompress(stream.read())
@@ -155,18 +155,18 @@ def _inflated(stream: io.BytesIO) -> bytes:
     return text
 
 
-def _no_number(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise Refused(f"{name} is no number")
 
 
 def _check_texts(document: object) -> None:
-    """No text, looked at or not, holds half of a surrogate pair."""
-    todo = [document]
-    while todo:
-        value = todo.pop()
+    """Refuse half of a surrogate pair in any text, whether a column is read or not."""
+    pending = [document]
+    while pending:
+        value = pending.pop()
         if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
             raise Refused("half of a surrogate pair")
-        todo += value if isinstance(value, list | tuple) else ()
+        pending += value if isinstance(value, list | tuple) else ()
 
 
 def _plain_row(row: object, columns: Sequence[str]) -> Row:
@@ -176,7 +176,7 @@ def _plain_row(row: object, columns: Sequence[str]) -> Row:
     for name, value in row:
         if name in values:
             values[name] = _plain_value(value, CATALOGUE[name].kind)
-    return tuple(_id_of(values[name], CATALOGUE[name].kind) for name in columns)
+    return tuple(_parse_id(values[name], CATALOGUE[name].kind) for name in columns)
 
 
 def _plain_value(value: object, kind: ColumnKind) -> Any:
@@ -185,50 +185,50 @@ def _plain_value(value: object, kind: ColumnKind) -> Any:
             return None
         case str() if not kind.is_decimal and kind is not ColumnKind.COUNT:
             return value
-        case Whole(text) if kind.is_integer:
-            return _int64(text)
-        case Whole(text) if kind.is_decimal:
-            return _float64(text) + 0.0  # -0 is 0, and -0.0 is not
-        case Decimal(text) if kind.is_decimal:
-            return _float64(text)
+        case IntegerText(text) if kind.is_integer:
+            return _parse_int64(text)
+        case IntegerText(text) if kind.is_decimal:
+            return _parse_float64(text) + 0.0  # -0 is 0, and -0.0 is not
+        case DecimalText(text) if kind.is_decimal:
+            return _parse_float64(text)
     raise Refused(f"{value!r} is no {kind.value}")
 
 
-def _id_of(value: Any, kind: ColumnKind) -> Any:
+def _parse_id(value: Any, kind: ColumnKind) -> Any:
     if kind is not ColumnKind.ID or not isinstance(value, str):
         return value
     if not re.fullmatch("-?[0-9]{1,19}", value):
         raise Refused(f"{value!r} is no id")
-    return _int64(value)
+    return _parse_int64(value)
 
 
-def _int64(text: str) -> int:
+def _parse_int64(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
         raise Refused("a number of more than 64 bits")
     return int(text)
 
 
-def _float64(text: str) -> float:
+def _parse_float64(text: str) -> float:
     if abs(float(text)) == float("inf"):
         raise Refused("a number beyond all")
     return float(text)
 
 
-# -- what makes payloads -------------------------------------------------------------------
+# -- generating payloads -------------------------------------------------------------------
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     return text.split()
 
 
-PIECES: Final = [
-    *words(
+SNIPPETS: Final = [
+    *split_words(
         'a Z 0 , : { } [ ] " \\ / },{" },{"a": \\"},{\\" "}] null NaN 1e5 \\u00 é ß İ 広告 ☃ 🎯'
     ),
     *("\u2028", "\u0085", "\ufeff", "\u00a0", "\uffff", "\x7f", "\0", "\n", "\t", " "),
     *("}, {", "}\n,\n{", "١٢"),
 ]
-ODD_NUMBERS: Final = words(
+ODD_NUMBERS: Final = split_words(
     """
     5.7 5.0 -0 -0.0 0.0 1E2 1e00005 1e400 -1e400 1e-400 4.9e-324 2.2250738585072011e-308 0.1
     1.7976931348623157e308 1.7976931348623159e308 123456789012345678901234567.5
@@ -239,26 +239,30 @@ ODD_NUMBERS: Final = words(
     """
 )
 ODD_TEXTS: Final = [
-    *words(r'"5\n" "5\u0000" "\u0035" "007" "-5" "null" "\q" "\u12" "\u12g4" "\ud83d" "\ude00"'),
-    *words(r'"\ude00\ud83d" "\ud83d\ud83d\ude00" "\ud83d\u0041" "\ud83dx" "\ud83d\ude00" "" " "a'),
+    *split_words(
+        r'"5\n" "5\u0000" "\u0035" "007" "-5" "null" "\q" "\u12" "\u12g4" "\ud83d" "\ude00"'
+    ),
+    *split_words(
+        r'"\ude00\ud83d" "\ud83d\ud83d\ude00" "\ud83d\u0041" "\ud83dx" "\ud83d\ude00" "" " "a'
+    ),
     *('" 5"', '"5 "', '"a\nb"', '"a\tb"', '"\x1f"'),
 ]
 ODD_VALUES: Final = (
     ODD_NUMBERS,
     [f'"{number}"' for number in ODD_NUMBERS],
     ODD_TEXTS,
-    words("true false null NaN Infinity -Infinity True None undefined nul tru a 'a'"),
-    ["", "1 2", *words('{ } [ ] , [] {} [[1]] [,] [1,] {"a":1,} {"a"} {1:2}')],
+    split_words("true false null NaN Infinity -Infinity True None undefined nul tru a 'a'"),
+    ["", "1 2", *split_words('{ } [ ] , [] {} [[1]] [,] [1,] {"a":1,} {"a"} {1:2}')],
     ['[{"a":1},{"b":[{}]}]', "[" * 100 + "]" * 100, '{"a":' * 100 + "1" + "}" * 100],
     ["[" * 100_000, '{"a":' * 50_000],
 )
-ODD_ROWS: Final = ["", *words('null 3 "x" [1] [] [{}] {} true NaN {"":1} {",":{}}')]
+ODD_ROWS: Final = ["", *split_words('null 3 "x" [1] [] [{}] {} true NaN {"":1} {",":{}}')]
 TOKENS: Final = [
-    *words(', : { } [ ] " \\ - 0 . e9 },{" },{ {}, null NaN \\u \\ud83d \\ude00'),
+    *split_words(', : { } [ ] " \\ - 0 . e9 },{" },{ {}, null NaN \\u \\ud83d \\ude00'),
     *(" ", "\n", "\0", "\x0b", "\ufeff", "\ud83d"),
 ]
 NO_UTF8: Final = (b"\xff", b"\xc0\x80", b"\xed\xa0\xbd", b"\xf4\x90\x80\x80", b"\xe2\x98", b"\xa0")
-WHITE: Final = ("", " ", "\n", "\t", "\r\n", "\n      ", 50 * " ")
+WHITESPACE: Final = ("", " ", "\n", "\t", "\r\n", "\n      ", 50 * " ")
 
 Field = tuple[str, str]  # the name and the value, both as they are written
 AnyRow = list[Field] | str
@@ -266,7 +270,7 @@ AnyRow = list[Field] | str
 
 @dataclass(frozen=True)
 class PayloadCase:
-    """A payload, what is asked of it, and how long the parser's blocks are meanwhile."""
+    """A payload, the columns to read, and the block size of the parser."""
 
     level: str
     data: bytes
@@ -279,11 +283,11 @@ class PayloadCase:
 def payload_case(seed: int, number: int) -> PayloadCase:
     rng = random.Random(f"payload {seed} {number}")
     level = ("valid", "values", "text", "members", "bytes")[number % 5]
-    columns, rows = some_rows(rng)
+    columns, rows = random_rows(rng)
     if level == "values":
         for _ in range(rng.choice((1, 1, 2, 3))):
             change_rows(rng, rows)
-    text = written(rng, rows).encode("utf-8", "surrogatepass")
+    text = render_rows(rng, rows).encode("utf-8", "surrogatepass")
     if level == "text":
         for _ in range(rng.choice((1, 1, 2, 5))):
             text = damaged(rng, text)
@@ -299,49 +303,49 @@ def payload_case(seed: int, number: int) -> PayloadCase:
     return PayloadCase(level, data, columns, block, before)
 
 
-def some_rows(rng: random.Random) -> tuple[tuple[str, ...], list[AnyRow]]:
+def random_rows(rng: random.Random) -> tuple[tuple[str, ...], list[AnyRow]]:
     record_type, segment = rng.choice(RECORD_TYPES), rng.choice((None, MATCHED_TARGET))
-    has = available_metrics(record_type, segment) or available_metrics(record_type, None)
-    columns = tuple(rng.sample(has, min(len(has), rng.choice((1, 3, 8, 40)))))
+    available = available_metrics(record_type, segment) or available_metrics(record_type, None)
+    columns = tuple(rng.sample(available, min(len(available), rng.choice((1, 3, 8, 40)))))
     names = [*columns, *rng.sample(sorted(CATALOGUE), 3)]
-    rows: list[AnyRow] = [some_row(rng, names) for _ in range(rng.choice((0, 1, 2, 3, 5, 12)))]
+    rows: list[AnyRow] = [random_row(rng, names) for _ in range(rng.choice((0, 1, 2, 3, 5, 12)))]
     if rng.random() < 0.005:
         rows *= 400  # of the real blocks, several
     return columns, rows
 
 
-def some_row(rng: random.Random, names: Sequence[str]) -> list[Field]:
+def random_row(rng: random.Random, names: Sequence[str]) -> list[Field]:
     filled = rng.choice((0.2, 0.9, 1.0))
     row = [
-        (name_text(rng, name), some_value(rng, CATALOGUE[name].kind))
+        (name_text(rng, name), random_value(rng, CATALOGUE[name].kind))
         for name in names
         if rng.random() < filled
     ]
     if rng.random() < 0.3:
-        row.append((some_text(rng), some_nest(rng, 4)))
+        row.append((random_text(rng), random_nested(rng, 4)))
     if rng.random() < 0.5:
         rng.shuffle(row)
     return row
 
 
 def name_text(rng: random.Random, name: str) -> str:
-    """The field's name, now and then with a letter written as an escape."""
+    """Return the name of a field, sometimes with an escaped letter."""
     if rng.random() < 0.95:
         return f'"{name}"'
-    place = rng.randrange(len(name))
-    return f'"{name[:place]}\\u{ord(name[place]):04x}{name[place + 1 :]}"'
+    index = rng.randrange(len(name))
+    return f'"{name[:index]}\\u{ord(name[index]):04x}{name[index + 1 :]}"'
 
 
-def some_value(rng: random.Random, kind: ColumnKind) -> str:
+def random_value(rng: random.Random, kind: ColumnKind) -> str:
     if rng.random() < 0.1:
         return "null"
     if kind.is_integer:
         number = rng.choice((0, 7, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), rng.getrandbits(62)))
         return f'"{number}"' if kind is ColumnKind.ID and rng.random() < 0.2 else str(number)
-    return some_decimal(rng) if kind.is_decimal else some_text(rng)
+    return random_decimal(rng) if kind.is_decimal else random_text(rng)
 
 
-def some_decimal(rng: random.Random) -> str:
+def random_decimal(rng: random.Random) -> str:
     if rng.random() < 0.5:
         return repr(rng.choice((0, 0.0, 5, -3, 12.3, rng.random(), rng.uniform(0, 1e9))))
     number = rng.choice(("", "-")) + str(rng.getrandbits(rng.randint(1, 90)))
@@ -352,61 +356,66 @@ def some_decimal(rng: random.Random) -> str:
     return number
 
 
-def some_text(rng: random.Random) -> str:
-    text = "".join(rng.choices(PIECES, k=rng.choice((0, 1, 3, 10))))
+def random_text(rng: random.Random) -> str:
+    text = "".join(rng.choices(SNIPPETS, k=rng.choice((0, 1, 3, 10))))
     return json.dumps(text, ensure_ascii=rng.random() < 0.5)
 
 
-def some_nest(rng: random.Random, depth: int) -> str:
-    """What a new field of the service could hold, rows of its own too."""
+def random_nested(rng: random.Random, depth: int) -> str:
+    """Return a value that a new field of the service could hold, such as nested rows."""
     shape = rng.choice(("list", "object", "rows", "text", "number")) if depth else "number"
-    inner = [some_nest(rng, depth - 1) for _ in range(rng.randint(0, 3))] if depth else []
-    fields = [f"{some_text(rng)}:{value}" for value in inner]
+    inner = [random_nested(rng, depth - 1) for _ in range(rng.randint(0, 3))] if depth else []
+    fields = [f"{random_text(rng)}:{value}" for value in inner]
     return {
         "list": f"[{','.join(inner)}]",
         "object": f"{{{','.join(fields)}}}",
-        "rows": f"[{rng.choice((',', ' , ')).join(f'{{{one}}}' for one in fields)}]",
-        "text": some_text(rng),
-        "number": some_decimal(rng),
+        "rows": f"[{rng.choice((',', ' , ')).join(f'{{{item}}}' for item in fields)}]",
+        "text": random_text(rng),
+        "number": random_decimal(rng),
     }[shape]
 
 
 def change_rows(rng: random.Random, rows: list[AnyRow]) -> None:
     """Put something odd among the rows, or into one of them."""
-    place = rng.randrange(len(rows) + 1)
-    row = rows[place] if place < len(rows) else ""
+    index = rng.randrange(len(rows) + 1)
+    row = rows[index] if index < len(rows) else ""
     if not isinstance(row, list) or rng.random() < 0.2:
-        rows.insert(place, rng.choice(ODD_ROWS))
+        rows.insert(index, rng.choice(ODD_ROWS))
     else:
-        rows[place] = changed = list(row)
+        rows[index] = changed = list(row)
         change_fields(rng, changed, [name for name, _ in row])
 
 
 def change_fields(rng: random.Random, fields: list[Field], names: Sequence[str]) -> None:
     """Give a field an odd value, add one, repeat one or give it an odd name."""
-    at = rng.randrange(len(fields) + 1)
+    position = rng.randrange(len(fields) + 1)
     odd = rng.choice(rng.choice(ODD_VALUES))
     change = rng.choice(("value", "value", "value", "again", "new", "name", "lost"))
     if change == "value":
-        fields[at : at + 1] = [(name, odd) for name, _ in fields[at : at + 1]]
+        fields[position : position + 1] = [
+            (name, odd) for name, _ in fields[position : position + 1]
+        ]
     elif change == "again":
-        fields[at:at] = [(name, odd) for name in rng.sample(names, min(len(names), 1))]
+        fields[position:position] = [(name, odd) for name in rng.sample(names, min(len(names), 1))]
     elif change == "new":
-        fields.insert(at, (some_text(rng), odd))
+        fields.insert(position, (random_text(rng), odd))
     elif change == "name":
-        fields.insert(at, (odd, some_text(rng)))
+        fields.insert(position, (odd, random_text(rng)))
     else:
-        del fields[at : at + 1]
+        del fields[position : position + 1]
 
 
-def written(rng: random.Random, rows: list[AnyRow]) -> str:
-    """The rows as JSON: compact, pretty, or spaced in any other way."""
+def render_rows(rng: random.Random, rows: list[AnyRow]) -> str:
+    """Return the rows as JSON: compact, pretty, or with random white space."""
     comma, colon, between, inside = rng.choice(
         (
             (",", ":", ",", ""),
             (", ", ": ", ", ", ""),
             (",\n    ", ": ", ",\n  ", "\n"),
-            tuple(rng.choice(WHITE) + mark + rng.choice(WHITE) for mark in (",", ":", ",", "")),
+            tuple(
+                rng.choice(WHITESPACE) + mark + rng.choice(WHITESPACE)
+                for mark in (",", ":", ",", "")
+            ),
         )
     )
     texts = [
@@ -416,32 +425,32 @@ def written(rng: random.Random, rows: list[AnyRow]) -> str:
         for row in rows
     ]
     mark = "\ufeff" if rng.random() < 0.1 else ""
-    before, behind = rng.choice(WHITE), rng.choice(WHITE)
+    before, behind = rng.choice(WHITESPACE), rng.choice(WHITESPACE)
     return f"{mark}{before}[{behind}{between.join(texts)}{before}]{behind}"
 
 
 def damaged(rng: random.Random, data: bytes) -> bytes:
-    """The bytes with one thing wrong: changed, added, missing, doubled or moved."""
-    at = rng.randrange(len(data) + 1)
-    to = min(len(data), at + rng.choice((1, 1, 2, 8, 40)))
-    run = data[at:to]
+    """Return the bytes with one error: changed, added, missing, doubled or moved."""
+    position = rng.randrange(len(data) + 1)
+    to = min(len(data), position + rng.choice((1, 1, 2, 8, 40)))
+    run = data[position:to]
     flipped = bytes(byte ^ 1 << rng.randrange(8) for byte in run[:1]) + run[1:]
     elsewhere = rng.randrange(len(data) + 1)
-    token = rng.choice([*(one.encode("utf-8", "surrogatepass") for one in TOKENS), *NO_UTF8])
+    token = rng.choice([*(item.encode("utf-8", "surrogatepass") for item in TOKENS), *NO_UTF8])
     return rng.choice(
         (
-            data[:at] + flipped + data[to:],
-            data[:at] + flipped + data[to:],
-            data[:at] + rng.randbytes(len(run)) + data[to:],
-            data[:at] + bytes(len(run)) + data[to:],
-            data[:at] + rng.randbytes(rng.choice((1, 2, 8))) + data[at:],
-            data[:at] + token + data[at:],
-            data[:at] + token + data[to:],
-            data[:at] + data[to:],
-            data[:at] + run + data[at:],
+            data[:position] + flipped + data[to:],
+            data[:position] + flipped + data[to:],
+            data[:position] + rng.randbytes(len(run)) + data[to:],
+            data[:position] + bytes(len(run)) + data[to:],
+            data[:position] + rng.randbytes(rng.choice((1, 2, 8))) + data[position:],
+            data[:position] + token + data[position:],
+            data[:position] + token + data[to:],
+            data[:position] + data[to:],
+            data[:position] + run + data[position:],
             data[:elsewhere] + run + data[elsewhere:],
-            data[:at],
-            data[at:],
+            data[:position],
+            data[position:],
         )
     )
 
@@ -452,7 +461,7 @@ def parts(rng: random.Random, text: bytes) -> list[bytes]:
 
 
 def member(rng: random.Random, text: bytes) -> bytes:
-    """One gzip member with any header that there can be."""
+    """Return a gzip member with a random valid header."""
     flags = rng.choice((0, 0, 0, rng.randrange(32), rng.randrange(32)))
     head = struct.pack("<2sBBIBB", b"\x1f\x8b", 8, flags, rng.getrandbits(32), 0, 255)
     if flags & 4:
@@ -474,50 +483,50 @@ def member(rng: random.Random, text: bytes) -> bytes:
 
 def change_members(rng: random.Random, members: list[bytes]) -> None:
     """Put something odd between, before or behind the members, or into one of them."""
-    at = rng.randrange(len(members))
-    one = members[at]
-    wrong = struct.pack("<I", rng.getrandbits(32))
+    position = rng.randrange(len(members))
+    chosen = members[position]
+    noise = struct.pack("<I", rng.getrandbits(32))
     odd: dict[str, list[bytes]] = {
-        "none": [one],
-        "empty before": [*[member(rng, b"") for _ in range(rng.choice((1, 50)))], one],
-        "empty behind": [one, member(rng, b"")],
-        "zeros behind": [one, bytes(rng.choice((1, 7, 8, 511, 512, 10_000)))],
-        "zeros before": [bytes(3), one],
+        "none": [chosen],
+        "empty before": [*[member(rng, b"") for _ in range(rng.choice((1, 50)))], chosen],
+        "empty behind": [chosen, member(rng, b"")],
+        "zeros behind": [chosen, bytes(rng.choice((1, 7, 8, 511, 512, 10_000)))],
+        "zeros before": [bytes(3), chosen],
         "garbage behind": [
-            one,
-            rng.choice((b"\x1f", b"\x1f\x8b", b"x", rng.randbytes(30), one[:12])),
+            chosen,
+            rng.choice((b"\x1f", b"\x1f\x8b", b"x", rng.randbytes(30), chosen[:12])),
         ],
-        "zeros and garbage": [one, bytes(5), rng.choice((b"\x1f", b"x", one[:20]))],
-        "checksum": [one[:-8] + wrong + one[-4:]],
-        "length": [one[:-4] + wrong],
-        "flags": [one[:3] + bytes([rng.randrange(256)]) + one[4:]],
-        "method": [one[:2] + bytes([rng.choice((0, 7, 9))]) + one[3:]],
-        "twice": [one, one],
+        "zeros and garbage": [chosen, bytes(5), rng.choice((b"\x1f", b"x", chosen[:20]))],
+        "checksum": [chosen[:-8] + noise + chosen[-4:]],
+        "length": [chosen[:-4] + noise],
+        "flags": [chosen[:3] + bytes([rng.randrange(256)]) + chosen[4:]],
+        "method": [chosen[:2] + bytes([rng.choice((0, 7, 9))]) + chosen[3:]],
+        "twice": [chosen, chosen],
         "lost": [],
-        "header alone": [one, one[:10]],
-        "cut": [one[: rng.randrange(len(one))]],
+        "header alone": [chosen, chosen[:10]],
+        "cut": [chosen[: rng.randrange(len(chosen))]],
         "moved": [members[rng.randrange(len(members))]],
     }
-    members[at : at + 1] = odd[rng.choice(sorted(odd))]
+    members[position : position + 1] = odd[rng.choice(sorted(odd))]
 
 
 # -- the parser against the plain reader ---------------------------------------------------
 
 
 class Failure(AssertionError):
-    """The library does other than it must."""
+    """Raised where the library differs from the plain reader."""
 
 
-def attempt(read: Callable[..., T], *of: object) -> tuple[T | None, Refused | None]:
-    """What a plain reader reads, or why not."""
+def attempt(read: Callable[..., T], *args: object) -> tuple[T | None, Refused | None]:
+    """Return the result of a plain reader, or its refusal."""
     try:
-        return read(*of), None
+        return read(*args), None
     except Refused as refusal:
         return None, refusal
 
 
 def judge_payload(case: PayloadCase) -> bool:
-    """Whether parser and plain reader take the payload; `Failure` where they differ."""
+    """Return whether parser and plain reader accept the payload; raise `Failure` if they differ."""
     expected, refusal = attempt(plain_rows, case.data, case.columns)
     try:
         with mock.patch.object(payload, "BLOCK_SIZE", case.block):
@@ -544,7 +553,7 @@ NUMBERS: Final = ("fileSize", "expiration")
 
 @dataclass(frozen=True)
 class StatusCase:
-    """An answer as the server writes it, and what of it reaches the client."""
+    """A response as the server writes it, and the part of it that reaches the client."""
 
     level: str
     wire: bytes
@@ -552,11 +561,11 @@ class StatusCase:
     encoding: str
     body: bytes
     flawless: bool = True
-    """Whether it is good HTTP: then what its body says must be taken."""
+    """Whether it is valid HTTP; the client must then accept a valid body."""
 
 
 def plain_report(case: StatusCase) -> ReportResponse:
-    """What the answer says of a report; `Refused` where it says nothing, or something odd.
+    """Return the report of a response; raise `Refused` where it is missing or malformed.
 
     An id may be a whole number. Fields that the client does not know may be anything.
     """
@@ -583,18 +592,18 @@ def plain_report(case: StatusCase) -> ReportResponse:
     return ReportResponse(**known)
 
 
-def asked_about(case: StatusCase) -> str:
-    """The id that the answer is about, as far as it can be told: so that it is looked at whole."""
+def requested_id(case: StatusCase) -> str:
+    """Return the report id of the response, so that the client does not reject it as another's."""
     with contextlib.suppress(Refused, ValueError, RecursionError, KeyError, TypeError):
-        told = redact(str(json.loads(plain_body(case))["reportId"]), [TOKEN])
-        return told.encode().decode() or "a-report"
+        report_id = redact(str(json.loads(plain_body(case))["reportId"]), [TOKEN])
+        return report_id.encode().decode() or "a-report"
     return "a-report"
 
 
 def plain_body(case: StatusCase) -> bytes:
     if case.encoding.lower() == "gzip":
         with contextlib.suppress(Refused):  # it lies, and the body may be what it should be
-            return unzipped(case.body)
+            return unzip(case.body)
     return case.body
 
 
@@ -603,11 +612,11 @@ def _check_plain_text(name: str, value: object) -> None:
         raise Refused(f"{name} is no text")
 
 
-# -- what makes answers --------------------------------------------------------------------
+# -- generating responses ------------------------------------------------------------------
 
 TOKEN: Final = "Atza|a-token-that-nobody-may-see"
 STATES: Final = ("IN_PROGRESS", "SUCCESS", "FAILURE", "COMPLETED", "SUCCES", "")
-STATUSES: Final = words("200 201 202 204 206 301 304 307 400 401 403 404 406 422 429 500 999")
+STATUSES: Final = split_words("200 201 202 204 206 301 304 307 400 401 403 404 406 422 429 500 999")
 END: Final = "Connection: close"
 HEADERS: Final = (
     *("Content-Type: application/json", "Content-Type: text/html", "Content-Type:"),
@@ -627,35 +636,35 @@ PAGES: Final = (
 def status_case(seed: int, number: int) -> StatusCase:
     rng = random.Random(f"status {seed} {number}")
     level = ("valid", "values", "text", "headers", "wire")[number % 5]
-    fields = some_report(rng)
+    fields = random_report(rng)
     if level == "values":
         for _ in range(rng.choice((1, 1, 2))):
             change_fields(rng, fields, [f'"{name}"' for name in (*TEXTS, *NUMBERS)])
-    text = written(rng, [fields]).strip("\ufeff \t\r\n")[1:-1].encode("utf-8", "surrogatepass")
+    text = render_rows(rng, [fields]).strip("\ufeff \t\r\n")[1:-1].encode("utf-8", "surrogatepass")
     if level == "text":
         for _ in range(rng.choice((1, 1, 3))):
             text = damaged(rng, text)
     if level == "headers":
-        return odd_headers(rng, text)
+        return headers_case(rng, text)
     if level == "wire":
-        return odd_wire(rng, text)
+        return wire_case(rng, text)
     return StatusCase(level, wire(text), 200, "", text)
 
 
-def some_report(rng: random.Random) -> list[Field]:
-    """A report's fields, some of them missing, others new."""
+def random_report(rng: random.Random) -> list[Field]:
+    """Return the fields of a report, some of them missing, others new."""
     report_id = f"amzn1.sdAPI.v1.p1.{rng.getrandbits(26)}"
     fields = [
         ('"reportId"', str(rng.getrandbits(70)) if rng.random() < 0.1 else json.dumps(report_id)),
         ('"status"', json.dumps(rng.choice(STATES))),
         ('"recordType"', rng.choice(('"CAMPAIGN"', '"campaigns"', "null"))),
-        ('"statusDetails"', rng.choice((some_text(rng), "null", json.dumps(f"of {TOKEN}")))),
+        ('"statusDetails"', rng.choice((random_text(rng), "null", json.dumps(f"of {TOKEN}")))),
         ('"location"', rng.choice((f'"https://x/v2/reports/{report_id}/download"', "null"))),
         ('"fileSize"', rng.choice((str(rng.getrandbits(70)), "0", "-5", "null"))),
         ('"expiration"', rng.choice((str(rng.getrandbits(41)), "null"))),
-        (some_text(rng), some_nest(rng, 3)),
+        (random_text(rng), random_nested(rng, 3)),
     ]
-    fields[2:] = [one for one in fields[2:] if rng.random() < 0.7]
+    fields[2:] = [item for item in fields[2:] if rng.random() < 0.7]
     rng.shuffle(fields)
     return fields
 
@@ -666,8 +675,8 @@ def wire(body: bytes, *headers: str, status: int = 200, length: int | None = Non
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def odd_headers(rng: random.Random, text: bytes) -> StatusCase:
-    """Headers that lie of what the body is, or do not."""
+def headers_case(rng: random.Random, text: bytes) -> StatusCase:
+    """Return a response whose headers may not match its body."""
     members = [member(rng, part) for part in parts(rng, text)]
     body = rng.choice((text, gzip.compress(text, 1), b"".join(members)))
     if rng.random() < 0.3:
@@ -680,8 +689,8 @@ def odd_headers(rng: random.Random, text: bytes) -> StatusCase:
     return StatusCase("headers", wire(body, *headers), 200, encoding, body, flawless)
 
 
-def odd_wire(rng: random.Random, text: bytes) -> StatusCase:
-    """HTTP as it should not be; the connection ends with it."""
+def wire_case(rng: random.Random, text: bytes) -> StatusCase:
+    """Return invalid HTTP, after which the connection is closed."""
     make = rng.choice((other_status, other_page, cut, too_long, without_length, chunked, odd_head))
     return make(rng, text)
 
@@ -698,8 +707,10 @@ def other_page(rng: random.Random, text: bytes) -> StatusCase:
 
 
 def cut(rng: random.Random, text: bytes) -> StatusCase:
-    at = rng.randrange(len(text) + 1)
-    return StatusCase("wire", wire(text, END, length=at), 200, "", text[:at], flawless=False)
+    position = rng.randrange(len(text) + 1)
+    return StatusCase(
+        "wire", wire(text, END, length=position), 200, "", text[:position], flawless=False
+    )
 
 
 def too_long(rng: random.Random, text: bytes) -> StatusCase:
@@ -728,7 +739,7 @@ def odd_head(rng: random.Random, text: bytes) -> StatusCase:
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """Answers each request with what the server has at the moment."""
+    """A handler that sends the server's current response to each request."""
 
     server: Wire
     disable_nagle_algorithm = True
@@ -738,19 +749,19 @@ class _Connection(socketserver.StreamRequestHandler):
             while self.rfile.readline():
                 while self.rfile.readline().strip():
                     pass
-                self.wfile.write(self.server.answer)
+                self.wfile.write(self.server.response)
                 if self.server.closes:
                     return
 
 
 class Wire(socketserver.ThreadingTCPServer):
-    """A client, and the server at the other end of its connection."""
+    """A client and the server at the other end of its connection."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
-        self.answer = b""
+        self.response = b""
         self.closes = False
         self.client = Client(
             Credentials("a-client", access_token=TOKEN),
@@ -765,11 +776,14 @@ class Wire(socketserver.ThreadingTCPServer):
         super().server_close()
 
     def judge(self, case: StatusCase) -> bool:
-        """Whether client and plain reader take the answer; `Failure` where they differ."""
+        """Return whether client and plain reader accept the response.
+
+        Raise `Failure` where they differ.
+        """
         expected, refusal = attempt(plain_report, case)
-        self.answer, self.closes = case.wire, case.level == "wire"
+        self.response, self.closes = case.wire, case.level == "wire"
         try:
-            got = self.client.get_report_status(asked_about(case))
+            got = self.client.get_report_status(requested_id(case))
         except SDAnalyticsError as error:
             if TOKEN in f"{error}{error.__dict__}":
                 raise Failure(f"an error with the token: {error}") from error
@@ -786,25 +800,25 @@ class Wire(socketserver.ThreadingTCPServer):
 
 @dataclass
 class Outcome:
-    """What became of the cases."""
+    """The results of the cases."""
 
-    taken: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        levels = dict.fromkeys(sorted(self.taken | self.refused))
+        levels = dict.fromkeys(sorted(self.accepted | self.refused))
         lines = [f"{'':20}{'cases':>8}{'accepted':>10}{'refused':>9}"]
         for level in levels:
-            taken, refused = self.taken[level], self.refused[level]
-            lines.append(f"{level:20}{taken + refused:8}{taken:10}{refused:9}")
-        taken, refused = self.taken.total(), self.refused.total()
-        lines.append(f"{'all':20}{taken + refused:8}{taken:10}{refused:9}")
+            accepted, refused = self.accepted[level], self.refused[level]
+            lines.append(f"{level:20}{accepted + refused:8}{accepted:10}{refused:9}")
+        accepted, refused = self.accepted.total(), self.refused.total()
+        lines.append(f"{'all':20}{accepted + refused:8}{accepted:10}{refused:9}")
         return "\n".join([*lines, f"failures: {len(self.failures)}", *self.failures[:50]])
 
 
 def run(numbers: Iterable[int], seed: int) -> Outcome:
-    """Judge the cases of these numbers: the even ones payloads, the odd ones answers."""
+    """Judge the cases with these numbers: payloads if even, responses if odd."""
     outcome = Outcome()
     with Wire() as server:
         for number in numbers:
@@ -814,14 +828,14 @@ def run(numbers: Iterable[int], seed: int) -> Outcome:
 
 def judge_one(number: int, seed: int, server: Wire, outcome: Outcome) -> None:
     case = (status_case if number % 2 else payload_case)(seed, number // 2)
-    what = "payload" if isinstance(case, PayloadCase) else "status"
+    kind = "payload" if isinstance(case, PayloadCase) else "status"
     try:
-        taken = judge_payload(case) if isinstance(case, PayloadCase) else server.judge(case)
+        accepted = judge_payload(case) if isinstance(case, PayloadCase) else server.judge(case)
     except Exception as error:
-        wrong = f"{type(error).__name__}: {error}"
-        outcome.failures.append(f"case {number} of seed {seed}, {what} {case.level}: {wrong}")
+        message = f"{type(error).__name__}: {error}"
+        outcome.failures.append(f"case {number} of seed {seed}, {kind} {case.level}: {message}")
     else:
-        (outcome.taken if taken else outcome.refused)[f"{what} {case.level}"] += 1
+        (outcome.accepted if accepted else outcome.refused)[f"{kind} {case.level}"] += 1
 
 
 def main() -> int:
@@ -829,12 +843,12 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="this one only")
-    asked = parser.parse_args()
-    numbers = range(asked.cases) if asked.case is None else [asked.case]
-    began = time.monotonic()
-    outcome = run(numbers, asked.seed)
-    took = time.monotonic() - began
-    sys.stdout.write(f"{outcome}\nseed {asked.seed}, {took:.0f} seconds\n")
+    options = parser.parse_args()
+    numbers = range(options.cases) if options.case is None else [options.case]
+    started = time.monotonic()
+    outcome = run(numbers, options.seed)
+    seconds = time.monotonic() - started
+    sys.stdout.write(f"{outcome}\nseed {options.seed}, {seconds:.0f} seconds\n")
     return 1 if outcome.failures else 0
 
 

@@ -1,6 +1,6 @@
-"""Calls that are killed at random moments, and what is left of them.
+"""Kill calls at random moments, and check what is left of them.
 
-``python -m tests.kills --kills 200 --seed 1 --api v2`` kills so many and prints what it found.
+``python -m tests.kills --kills 200 --seed 1 --api v2`` kills 200 calls and prints the results.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.sandbox import Sandbox
-from tests.faults import rows_of
-from tests.test_fetch import shown
+from tests.faults import sent_rows
+from tests.test_fetch import frame_rows
 
 REPORTS: Final = {"v2": 40, "v3": 16}
-"""What the calls of a round come to: in version 2 one for each day and tactic, in version 3 one
+"""Reports of the calls of a round: in version 2 one for each day and tactic, in version 3 one
 for each call."""
 BUILDING: Final = {"v2": 0.5, "v3": 2.0}
 """Seconds that a report takes."""
-BEYOND: Final = 1.2
-"""The latest moment of a kill, in parts of the time that a call usually takes."""
-MOST: Final = 8
-"""Kills after which a call is left to itself."""
-PATIENCE: Final = 120.0
-"""Seconds in which a call that is left to itself has to end."""
+MAX_KILL_TIME: Final = 1.2
+"""The latest moment of a kill, as a multiple of the usual duration of a call."""
+MAX_KILLS: Final = 8
+"""Kills after which a call is no longer killed."""
+TIMEOUT: Final = 120.0
+"""Seconds within which a call that is not killed has to end."""
 SCRIPT: Final = """
 import json, sys
 import pandas, pyarrow.parquet  # so that the calls themselves have nothing left to load
@@ -57,12 +57,12 @@ for number, job in enumerate(jobs):
     job.result().to_parquet(f"{folder}/{number}.parquet")
 """
 
-Wanted = tuple[str, str | None, str, str]
+CallArguments = tuple[str, str | None, str, str]
 """Record type, segment, first and last day of a call."""
 
 
-def calls(api: str, last: date) -> list[Wanted]:
-    """What is asked for in a round: one call in version 2, in version 3 all at once."""
+def calls(api: str, last: date) -> list[CallArguments]:
+    """Return the calls of a round: one in version 2, several at once in version 3."""
     if api == "v2":
         return [("campaigns", None, str(last - timedelta(19)), str(last))]
     kinds: list[tuple[str, str | None]] = [(record_type, None) for record_type in RECORD_TYPES]
@@ -72,7 +72,7 @@ def calls(api: str, last: date) -> list[Wanted]:
 
 
 class _ServiceTime:
-    """Seconds of the service: they pass while calls run, for a restart is short beside a report."""
+    """The time of the service, in seconds: it passes only while calls run."""
 
     def __init__(self) -> None:
         self._passed = 0.0
@@ -81,32 +81,32 @@ class _ServiceTime:
     def __call__(self) -> float:
         return self._passed + (time.monotonic() - self._since if self._since else 0.0)
 
-    def go(self) -> None:
-        """Let them pass."""
+    def start(self) -> None:
+        """Let the time pass."""
         self._since = time.monotonic()
 
     def stop(self) -> None:
-        """Let them stand still."""
+        """Stop the time."""
         self._passed, self._since = self(), None
 
 
 @dataclass
 class Tally:
-    """What was done, and what was found.
+    """The results of all rounds.
 
     Attributes
     ----------
     api : {"v2", "v3"}
     phases : Counter
-        Where the kills fell: while reports were asked for, built, or collected.
+        The phases of the kills: while reports were requested, built, or collected.
     rounds : int
-        Calls that were brought to their end, each in a store of its own.
+        Completed rounds, each in a store of its own.
     creates : int
         Reports that the service made for them.
     leftovers : int
         Reports still listed as pending though they are stored.
     failures : list of str
-        What else should not be.
+        All other errors.
     """
 
     api: str
@@ -118,22 +118,22 @@ class Tally:
 
     @property
     def kills(self) -> int:
-        """How many calls were killed."""
+        """The number of killed calls."""
         return self.phases.total()
 
     @property
     def wanted(self) -> int:
-        """Reports that those calls come to."""
+        """The number of reports that the rounds need."""
         return self.rounds * REPORTS[self.api]
 
     @property
     def extras(self) -> int:
-        """Reports made twice: killed between asking and writing the id down."""
+        """Reports made twice: killed between the request and recording the id."""
         return self.creates - self.wanted
 
     def __str__(self) -> str:
         phases = ", ".join(f"{count} while {phase}" for phase, count in sorted(self.phases.items()))
-        facts = {
+        figures = {
             "kills": f"{self.kills} ({phases})",
             "rounds": self.rounds,
             "reports": self.wanted,
@@ -142,12 +142,12 @@ class Tally:
             "leftovers": self.leftovers,
             "failures": len(self.failures),
         }
-        lines = [f"{name:<9} {fact}" for name, fact in facts.items()]
+        lines = [f"{name:<9} {figure}" for name, figure in figures.items()]
         return "\n".join([*lines, *self.failures])
 
 
 class _Round:
-    """Calls in a store of their own, killed until they end by themselves."""
+    """The calls of a round in a store of their own, killed until they end by themselves."""
 
     def __init__(self, box: Sandbox, clock: _ServiceTime, tally: Tally, at: Path) -> None:
         self._box = box
@@ -163,24 +163,24 @@ class _Round:
         }
 
     def seconds(self) -> float:
-        """How long the calls take when nobody kills them."""
-        with self._begun() as process:
-            began = time.monotonic()
-            assert process.wait(PATIENCE) == 0
+        """Return how long the calls take without a kill."""
+        with self._start_calls() as process:
+            started = time.monotonic()
+            assert process.wait(TIMEOUT) == 0
         self._clock.stop()
-        return time.monotonic() - began
+        return time.monotonic() - started
 
-    def play(self, moments: Callable[[], float]) -> None:
-        """Kill the call at such moments after its beginning; then look at its end."""
+    def run_to_end(self, moments: Callable[[], float]) -> None:
+        """Kill the calls after these moments until they end by themselves; check the results."""
         kills = 0
-        while kills < MOST and self._is_killed(moments()):
+        while kills < MAX_KILLS and self._is_killed(moments()):
             kills += 1
-            self._look_at_store()
-        if kills == MOST:
-            self._is_killed(PATIENCE)
-        self._look_at_end(kills)
+            self._check_store()
+        if kills == MAX_KILLS:
+            self._is_killed(TIMEOUT)
+        self._check_end(kills)
 
-    def _begun(self) -> subprocess.Popen[str]:
+    def _start_calls(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, json.dumps(self._calls), str(self._folder)],
             env=os.environ | self._environment,
@@ -189,11 +189,11 @@ class _Round:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "begins\n"
-        self._clock.go()
+        self._clock.start()
         return process
 
     def _is_killed(self, moment: float) -> bool:
-        with self._begun() as process:
+        with self._start_calls() as process:
             try:
                 process.wait(moment)
             except subprocess.TimeoutExpired:
@@ -203,23 +203,23 @@ class _Round:
         self._check(ended_by in (0, -signal.SIGKILL), f"a call ended with {ended_by}")
         return ended_by == -signal.SIGKILL
 
-    def _look_at_store(self) -> None:
-        """What there is after a kill must be whole, and tells how far the call had got."""
+    def _check_store(self) -> None:
+        """Check the store after a kill, and count the phase that the call had reached."""
         problems = self._store.verify()
         self._check(problems.empty, f"after a kill: {problems.to_dict('records')}")
         stored = set(self._store.entries()["report_id"])
-        asked = stored | set(sda.pending(self._store)["report_id"].dropna())
-        begun = "collecting" if stored else "building"
-        phase = "asking" if len(asked) < REPORTS[self._tally.api] else begun
+        requested = stored | set(sda.pending(self._store)["report_id"].dropna())
+        later_phase = "collecting" if stored else "building"
+        phase = "requesting" if len(requested) < REPORTS[self._tally.api] else later_phase
         self._tally.phases[phase] += 1
 
-    def _look_at_end(self, kills: int) -> None:
+    def _check_end(self, kills: int) -> None:
         reports = list(self._box.reports.values())[self._before :]
         wanted = REPORTS[self._tally.api]
         twice = len(reports) - wanted
         self._tally.rounds += 1
         self._tally.creates += len(reports)
-        # Version 3 tells of what was not written down (425), but only while it is building it.
+        # Version 3 names reports that were not recorded (425), but only while it builds them.
         self._check(0 <= twice <= kills, f"{twice} reports made twice after {kills} kills")
         self._check(self._store.verify().empty, "the store is damaged")
         ids = set(self._store.entries()["report_id"])
@@ -229,43 +229,46 @@ class _Round:
         self._check(len(ids) == wanted, f"{len(ids)} reports are stored")
         for number, call in enumerate(self._calls):
             frame = pd.read_parquet(self._folder / f"{number}.parquet")
-            self._check(shown(frame) == self._sent(call, frame), f"the frame of {call} is wrong")
+            self._check(
+                frame_rows(frame) == self._expected_rows(call, frame),
+                f"the frame of {call} is wrong",
+            )
 
-    def _sent(self, call: Wanted, frame: pd.DataFrame) -> list[dict[str, Any]]:
-        """What the frame of a call should show."""
+    def _expected_rows(self, call: CallArguments, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        """Return the rows that the frame of a call should show."""
         record_type, segment, first, last = call
         entries = self._store.entries()
         entries = entries[entries["record_type"] == record_type]
         entries = entries[entries["segment"].fillna("") == (segment or "")]
         entries = entries[entries["date"].between(first, last)]
-        return rows_of(
+        return sent_rows(
             self._box, entries, frame.columns[2:], identity_columns(record_type, segment)
         )
 
-    def _check(self, holds: bool, words: str) -> None:
-        if not holds:
-            self._tally.failures.append(f"round {self._tally.rounds}: {words}")
+    def _check(self, condition: bool, message: str) -> None:
+        if not condition:
+            self._tally.failures.append(f"round {self._tally.rounds}: {message}")
 
 
-def run(api: str, kills: int, seed: int, tell: Callable[[str], object]) -> Tally:
-    """Kill calls of a version until there were so many, and bring each to its end."""
-    chance = random.Random(seed)
+def run(api: str, kills: int, seed: int, log: Callable[[str], object]) -> Tally:
+    """Kill calls of a version until `kills` are reached, and complete each round."""
+    rng = random.Random(seed)
     tally, clock = Tally(api), _ServiceTime()
-    now = datetime.now(UTC)  # it stands still there: what is sent must not ripen meanwhile
+    now = datetime.now(UTC)  # fixed, so that the numbers of the sandbox do not change
     with sandbox.start(delay=BUILDING[api], now=lambda: now, monotonic=clock) as box:
         with tempfile.TemporaryDirectory() as folder:
-            usual = _Round(box, clock, tally, Path(folder)).seconds()
-        tell(f"a round takes {usual:.1f} s")
+            usual_seconds = _Round(box, clock, tally, Path(folder)).seconds()
+        log(f"a round takes {usual_seconds:.1f} s")
         while tally.kills < kills:
             with tempfile.TemporaryDirectory() as folder:
-                played = _Round(box, clock, tally, Path(folder))
-                played.play(lambda: chance.uniform(0, BEYOND * usual))
-            tell(f"{tally.kills} kills, {tally.rounds} rounds, {tally.extras} extras")
+                killed_round = _Round(box, clock, tally, Path(folder))
+                killed_round.run_to_end(lambda: rng.uniform(0, MAX_KILL_TIME * usual_seconds))
+            log(f"{tally.kills} kills, {tally.rounds} rounds, {tally.extras} extras")
     return tally
 
 
 def main() -> int:
-    """Run the command line; 1 when anything was found that should not be."""
+    """Run the command line; return 1 if there were failures."""
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
     parser.add_argument("--api", choices=BUILDING, default="v2", help="the version")
     parser.add_argument("--kills", type=int, default=200)

@@ -1,8 +1,7 @@
-"""JupyterLab in headless Chromium, driven by Playwright, as a user would by hand.
+"""JupyterLab in headless Chromium, driven by Playwright as a user would by hand.
 
 ``Lab`` starts a server and a browser of its own; ``Lab.open`` gives a `Notebook` whose kernel
-is connected. Nothing beyond this machine is loaded: what a page asks for there is refused and
-kept in `Lab.outside`.
+is connected. Requests to other machines are refused and recorded in `Lab.outside`.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-LACKING: Final = [
+MISSING_REQUIREMENTS: Final = [
     name
     for name in ("playwright", "jupyterlab", "ipywidgets", "itables")
     if importlib.util.find_spec(name) is None
 ] + ([] if os.access(CHROMIUM, os.X_OK) else [CHROMIUM])
-"""What this machine lacks for these tests."""
+"""Requirements of these tests that this machine does not have."""
 
 _FLAGS: Final = [
     "--no-sandbox",
@@ -75,7 +74,7 @@ _SETTINGS: Final = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 
-# What goes wrong in callbacks and threads is in no cell: it is heard on the kernel's channel.
+# Errors of callbacks and threads show in no cell; they arrive on the kernel's channel.
 _CONNECTED: Final = """() => {
   const panel = window.jupyterapp?.shell.currentWidget;
   const context = panel?.sessionContext;
@@ -106,16 +105,16 @@ _NOISE: Final = re.compile(r"^No such comm.*$|\x1b\[[0-9;]*m", re.MULTILINE)
 
 
 class Lab:
-    """JupyterLab on a folder, and a browser; a context manager that ends both.
+    """A context manager that runs JupyterLab on a folder, and a browser.
 
     Parameters
     ----------
     root : pathlib.Path
-        The folder that is served.
+        The folder to serve.
     environment : mapping of str to str
-        For the kernels, over that of this process.
+        Variables of the kernels, beside those of this process.
     width, height : int
-        Of the window, in pixels.
+        Size of the window in pixels.
     """
 
     def __init__(
@@ -152,7 +151,7 @@ class Lab:
         self._stack.close()
 
     def open(self, name: str) -> Notebook:
-        """Open a notebook of the folder in a fresh profile, alone, its kernel connected."""
+        """Open a notebook of the folder in a new browser profile, and wait for its kernel."""
         context = self._browser.new_context(
             viewport={"width": self._width, "height": self._height},
             locale="en-GB",
@@ -224,7 +223,7 @@ class Notebook:
     ----------
     page : playwright.sync_api.Page
     output : playwright.sync_api.Locator
-        What its cells put out, without JupyterLab's own buttons and labels.
+        The outputs of its cells, without JupyterLab's own buttons and labels.
     """
 
     def __init__(self, page: Page) -> None:
@@ -232,33 +231,33 @@ class Notebook:
         self.output: Locator = page.locator(".jp-Notebook .jp-Cell-outputWrapper")
 
     def run_all(self) -> None:
-        """Run all cells, until the kernel has finished them."""
+        """Run all cells, and wait until the kernel has finished."""
         self.page.evaluate(_RUN)
         end = self.page.wait_for_function(_FINISHED, timeout=120_000).json_value()
-        assert end == "done", f"{end}: {self.wrong}"
+        assert end == "done", f"{end}: {self.errors}"
 
     def execute(self, code: str) -> None:
-        """Run code that is in no cell."""
+        """Run code in the kernel, outside of any cell."""
         run = "code => seen.context.session.kernel.requestExecute({code}).done.then(() => true)"
         assert self.page.evaluate(run, code)
 
     @property
-    def wrong(self) -> str:
-        """Errors and warnings so far: of cells, of callbacks, of threads."""
-        told: list[str] = self.page.evaluate("() => seen.wrong")
-        return _NOISE.sub("", "\n".join(told)).strip()
+    def errors(self) -> str:
+        """Errors and warnings of cells, callbacks and threads so far."""
+        messages: list[str] = self.page.evaluate("() => seen.wrong")
+        return _NOISE.sub("", "\n".join(messages)).strip()
 
     def button(self, name: str) -> Locator:
-        """A button of the outputs by what it says."""
+        """Return a button of the outputs by its text."""
         return self.output.get_by_role("button", name=name, exact=True)
 
     def field(self, label: str) -> Locator:
-        """A menu, field or box of the outputs by its label."""
+        """Return a menu, field or box of the outputs by its label."""
         return self.output.get_by_label(label, exact=True)
 
-    def wait_for_status(self, words: str, seconds: float = 30) -> None:
-        """Wait until a status says so."""
-        status = self.output.get_by_role("status").filter(has_text=re.compile(words))
+    def wait_for_status(self, pattern: str, seconds: float = 30) -> None:
+        """Wait until a status matches a pattern."""
+        status = self.output.get_by_role("status").filter(has_text=re.compile(pattern))
         status.first.wait_for(timeout=1000 * seconds)
 
     def close(self) -> None:
@@ -268,7 +267,7 @@ class Notebook:
 
 
 def pixels(image: Locator) -> Any:
-    """The pixels of a PNG that is shown: rows, columns, red green blue (0 to 1)."""
+    """Return the pixels of a displayed PNG: rows, columns, red green blue (0 to 1)."""
     image.wait_for()
     head, _, data = str(image.evaluate(_PNG)).partition(",")
     assert head == "data:image/png;base64"
@@ -276,7 +275,7 @@ def pixels(image: Locator) -> Any:
 
 
 def ink(picture: Any) -> float:
-    """The share of pixels that are not of the background."""
+    """Return the share of pixels that differ from the background."""
     return float((np.abs(picture - picture[0, 0]) > 0.02).any(axis=2).mean())
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks run, and find what is wrong; how fast anything is they tell elsewhere."""
+"""The benchmarks run and find differences; speed is not tested here."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from benchmarks import __main__, parsing, payloads, results, trials
 from benchmarks.results import Goal, Section
 
 
-@pytest.mark.off_contract  # as the notebook that follows a redirect with all its headers
-def test_a_benchmark_is_run_again_alone_and_tells_what_each_way_got_wrong(
+@pytest.mark.off_contract  # the notebook follows a redirect with all its headers
+def test_a_single_benchmark_can_be_repeated_and_reports_differences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(payloads, "WORK", tmp_path)
@@ -34,6 +34,6 @@ def test_a_benchmark_is_run_again_alone_and_tells_what_each_way_got_wrong(
     assert (folder / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_way_that_fails_is_an_error_that_says_what_it_said() -> None:
+def test_a_failing_contestant_raises_an_error_with_its_output() -> None:
     with pytest.raises(RuntimeError, match=r"(?s)nonsense failed.*KeyError: 'payload'"):
         trials.compare([trials.Contestant("nonsense", "naive_frame")], {}, rounds=1)

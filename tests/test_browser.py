@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import LACKING, Lab, Notebook, ink, pixels
+from tests.lab import MISSING_REQUIREMENTS, Lab, Notebook, ink, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 pytestmark = [
-    pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
+    pytest.mark.skipif(
+        bool(MISSING_REQUIREMENTS), reason=f"not installed: {', '.join(MISSING_REQUIREMENTS)}"
+    ),
     # Playwright leaves the closing of its pipes to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -46,15 +48,15 @@ def notebook(lab: Lab) -> Iterator[Notebook]:
     opened.close()
 
 
-def clicks_of(table: Locator) -> list[int]:
-    """The column clicks, from top to bottom."""
+def clicks_column(table: Locator) -> list[int]:
+    """Return the values of the column clicks, from top to bottom."""
     names = table.page.locator("table:visible thead th").all_inner_texts()
-    place = [name.strip() for name in names].index("clicks")
-    cells = table.locator(f"tbody tr td:nth-child({place + 1})").all_inner_texts()
+    column = [name.strip() for name in names].index("clicks")
+    cells = table.locator(f"tbody tr td:nth-child({column + 1})").all_inner_texts()
     return [int(cell.replace(",", "")) for cell in cells]
 
 
-def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
+def test_a_user_can_choose_fetch_plot_and_cancel(lab: Lab, notebook: Notebook) -> None:
     notebook.run_all()
 
     # Choose a report, days and metrics.
@@ -81,20 +83,20 @@ def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
     assert ink(pixels(figure)) > 0.01
     table = notebook.output.locator("table:visible:has(tbody tr)").first
     assert re.search(r"B0[A-Z0-9]{8}", table.inner_text())
-    assert clicks_of(table) != sorted(clicks_of(table))
-    # The header is there twice, for the rows scroll below it.
+    assert clicks_column(table) != sorted(clicks_column(table))
+    # The header exists twice, because the rows scroll below it.
     notebook.output.get_by_role("button", name="clicks: Activate to sort").first.click()
     notebook.output.get_by_role("button", name="clicks: Activate to invert").first.wait_for()
-    assert clicks_of(table) == sorted(clicks_of(table))
+    assert clicks_column(table) == sorted(clicks_column(table))
     code = notebook.output.get_by_label("The same in Python").inner_text()
     assert 'sda.fetch_report("productAds"' in code
     assert '"attributedUnitsOrdered14d"' in code
 
-    # Another plot, in a callback: there pyplot's figures would come out blank.
+    # Another plot, drawn in a callback, where figures of pyplot would be blank.
     notebook.field("Plot").select_option(label="top")
     assert ink(pixels(notebook.output.get_by_role("img", name="top, metric cost, by asin"))) > 0.01
 
-    # A slow one, cancelled.
+    # A slow report, cancelled.
     notebook.execute(NEVER_READY)
     notebook.field("Report").select_option(label="targets")
     notebook.button("Fetch").click()
@@ -104,5 +106,5 @@ def test_choose_fetch_look_and_cancel(lab: Lab, notebook: Notebook) -> None:
     notebook.button("Cancel").click()
     notebook.wait_for_status("^Cancelled. What had arrived is stored", seconds=5)
 
-    assert notebook.wrong == ""
+    assert notebook.errors == ""
     assert lab.outside == []

@@ -1,4 +1,4 @@
-"""The store: readable by anything, whole or not at all, never the wrong frame."""
+"""The store: open formats, atomic writes, and validation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def files(store: ReportCache) -> list[Path]:
     return sorted((store.path / "reports").rglob("*.parquet"))
 
 
-def test_the_layout_is_the_contracts(box: Box, store: ReportCache) -> None:
+def test_the_layout_is_as_documented(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     fetch_report(
         "targets", box.day(3), segment="matchedTarget", tactic="T00030", client=box.client,
@@ -63,21 +63,21 @@ def test_the_layout_is_the_contracts(box: Box, store: ReportCache) -> None:
     )
 
 
-def test_other_engines_read_the_same(box: Box, store: ReportCache) -> None:
+def test_other_engines_read_the_same_values(box: Box, store: ReportCache) -> None:
     frame = fetch(box, store)
     root = store.path / "reports"
     table = ds.dataset(root, partitioning="hive").to_table()
     assert table.num_rows == len(frame)
     assert sum(table["cost"].to_pylist()) == pytest.approx(frame["cost"].sum())
-    asked = duckdb.sql(
+    result = duckdb.sql(
         f"select tactic, date, sum(clicks) as clicks from read_parquet('{root}/**/*.parquet', "
         "hive_partitioning=true) group by all order by date, tactic"
     ).df()
     expected = frame.groupby(["date", "tactic"], observed=True)["clicks"].sum()
-    assert asked["clicks"].tolist() == expected.tolist()
+    assert result["clicks"].tolist() == expected.tolist()
 
 
-def test_a_file_tells_where_it_came_from(box: Box, store: ReportCache) -> None:
+def test_files_hold_their_provenance(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     entries = store.entries()
     assert entries.columns.tolist() == [
@@ -93,7 +93,7 @@ def test_a_file_tells_where_it_came_from(box: Box, store: ReportCache) -> None:
     assert len(ReportCache(store.path / "nothing").entries()) == 0
 
 
-def test_read_needs_no_account(box: Box, store: ReportCache) -> None:
+def test_read_works_without_an_account(box: Box, store: ReportCache) -> None:
     frame = fetch(box, store)
     box.sandbox.stop()
     read = store.read("campaigns", box.day(3), box.day(2), metrics=["clicks", "cost", "currency"])
@@ -107,7 +107,7 @@ def test_read_needs_no_account(box: Box, store: ReportCache) -> None:
         store.read("campaigns", box.day(3), metrics=["impressions"])
 
 
-def test_read_asks_whose_when_there_are_several(box: Box, store: ReportCache) -> None:
+def test_read_requires_a_profile_if_several_are_stored(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     german = box.client_for(1)
     fetch_report("campaigns", box.day(3), client=german, cache=store)
@@ -117,7 +117,7 @@ def test_read_asks_whose_when_there_are_several(box: Box, store: ReportCache) ->
     assert frame["currency"].unique().tolist() == ["EUR"]
 
 
-def test_remove_is_the_only_way_to_lose_a_day(box: Box, store: ReportCache) -> None:
+def test_only_remove_deletes_a_day(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     assert store.remove("campaigns", box.day(3), tactic="T00020") == 1
     assert store.remove("campaigns", box.day(3), tactic="T00020") == 0
@@ -130,7 +130,7 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def _flip(path: Path) -> None:
+def _damage_page(path: Path) -> None:
     """Damage a page, not the footer."""
     content = bytearray(path.read_bytes())
     content[60] ^= 0xFF
@@ -152,12 +152,14 @@ def _of_another_day(path: Path) -> None:
 
 def _wrong_types(path: Path) -> None:
     table = pq.read_table(path, partitioning=None)
-    place = table.schema.get_field_index("clicks")
-    pq.write_table(table.set_column(place, "clicks", table["clicks"].cast("double")), path)
+    index = table.schema.get_field_index("clicks")
+    pq.write_table(table.set_column(index, "clicks", table["clicks"].cast("double")), path)
 
 
-@pytest.mark.parametrize("damage", [_cut, _flip, _empty, _foreign, _of_another_day, _wrong_types])
-def test_what_is_damaged_or_foreign_is_told_and_fetched_again(
+@pytest.mark.parametrize(
+    "damage", [_cut, _damage_page, _empty, _foreign, _of_another_day, _wrong_types]
+)
+def test_damaged_and_foreign_files_are_reported_and_fetched_again(
     box: Box, store: ReportCache, damage: Callable[[Path], None]
 ) -> None:
     frame = fetch(box, store)
@@ -173,41 +175,41 @@ def test_what_is_damaged_or_foreign_is_told_and_fetched_again(
 
 
 def _rewrite(path: Path, change: Callable[[pa.Table], pa.Table], **options: Any) -> None:
-    """Write a file's rows anew, with what its metadata said of them before."""
+    """Rewrite the rows of a file, and keep its metadata."""
     table = pq.read_table(path, partitioning=None)
     pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path, **options)
 
 
 def _add_a_click(table: pa.Table) -> pa.Table:
-    place = table.schema.get_field_index("clicks")
-    return table.set_column(place, "clicks", pc.add(table["clicks"], 1))
+    index = table.schema.get_field_index("clicks")
+    return table.set_column(index, "clicks", pc.add(table["clicks"], 1))
 
 
 def _without_checksum(table: pa.Table) -> pa.Table:
-    facts = json.loads(table.schema.metadata[b"sdanalytics"])
-    del facts["checksum"]
-    return table.replace_schema_metadata({b"sdanalytics": json.dumps(facts).encode()})
+    metadata = json.loads(table.schema.metadata[b"sdanalytics"])
+    del metadata["checksum"]
+    return table.replace_schema_metadata({b"sdanalytics": json.dumps(metadata).encode()})
 
 
-def test_other_rows_than_were_stored_are_told(box: Box, store: ReportCache) -> None:
+def test_changed_rows_are_reported(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     path = files(store)[0]
     _rewrite(path, _add_a_click)
-    told = store.verify()
-    assert told["path"].tolist() == [str(path)]
-    assert "differ from those that were stored" in told["problem"][0]
+    problems = store.verify()
+    assert problems["path"].tolist() == [str(path)]
+    assert "differ from those that were stored" in problems["problem"][0]
     _rewrite(path, lambda table: table.take(list(reversed(range(len(table))))))
     assert "differ from those that were stored" in store.verify()["problem"][0]
 
 
-def test_the_same_rows_laid_out_otherwise_are_well(box: Box, store: ReportCache) -> None:
+def test_the_same_rows_in_another_layout_are_valid(box: Box, store: ReportCache) -> None:
     fetch(box, store, "campaignName", "clicks", "cost", "currency")
     for path in files(store):
         _rewrite(path, lambda table: table, row_group_size=3, use_dictionary=False)
     assert store.verify().empty
 
 
-def test_a_file_without_a_checksum_is_well(box: Box, store: ReportCache) -> None:
+def test_a_file_without_a_checksum_is_valid(box: Box, store: ReportCache) -> None:
     frame = fetch(box, store)
     for path in files(store):
         table = _without_checksum(pq.read_table(path, partitioning=None))
@@ -218,7 +220,7 @@ def test_a_file_without_a_checksum_is_well(box: Box, store: ReportCache) -> None
 
 
 def _odd_table() -> pa.Table:
-    """Values that files and chunks might take for each other."""
+    """Return a table of values that are easily confused in files and chunks."""
     return pa.table(
         {
             "a": pa.array([0, None, 2**62, -1, 7], pa.int64()),
@@ -228,7 +230,7 @@ def _odd_table() -> pa.Table:
     )
 
 
-def test_a_checksum_is_of_values_alone() -> None:
+def test_a_checksum_depends_on_values_only() -> None:
     table = _odd_table()
     whole = table_checksum(table)
     assert table_checksum(pa.concat_tables([table.slice(0, 2), table.slice(2)])) == whole
@@ -250,7 +252,7 @@ def test_a_checksum_is_of_values_alone() -> None:
     assert table_checksum(table.slice(0, 0)) == table_checksum(table.schema.empty_table())
 
 
-def test_a_checksum_tells_all_values_apart() -> None:
+def test_different_values_have_different_checksums() -> None:
     table = _odd_table()
     others = [
         table.set_column(0, "a", pa.array([None, 0, 2**62, -1, 7], pa.int64())),
@@ -265,10 +267,10 @@ def test_a_checksum_tells_all_values_apart() -> None:
         pa.table({"a": table["a"].fill_null(0), "b": table["b"], "c": table["c"]}),
         table.set_column(0, "a", pa.array([0.0, None, 2.0**62, -1, 7])),
     ]
-    assert len({table_checksum(each) for each in (table, *others)}) == len(others) + 1
+    assert len({table_checksum(candidate) for candidate in (table, *others)}) == len(others) + 1
 
 
-def test_a_stray_file_is_told_and_left_alone(box: Box, store: ReportCache) -> None:
+def test_a_stray_file_is_reported_and_left_alone(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     stray = files(store)[0].with_name("notes.txt")
     stray.write_text("mine")
@@ -279,7 +281,7 @@ def test_a_stray_file_is_told_and_left_alone(box: Box, store: ReportCache) -> No
 
 
 class TestRepair:
-    def test_moves_what_is_bad_aside_and_deletes_nothing(
+    def test_invalid_files_are_quarantined_and_not_deleted(
         self, box: Box, store: ReportCache
     ) -> None:
         frame = fetch(box, store)
@@ -298,8 +300,8 @@ class TestRepair:
         assert moved.dtypes.astype("str").tolist() == ["str"] * 3
         pd.testing.assert_frame_equal(moved[["path", "problem"]], problems)
         for path, aside in zip(moved["path"], moved["moved_to"], strict=True):
-            place = Path(path).relative_to(store.path)
-            assert Path(aside).relative_to(store.path / "damaged").parent == place.parent
+            relative = Path(path).relative_to(store.path)
+            assert Path(aside).relative_to(store.path / "damaged").parent == relative.parent
             assert not Path(path).exists()
         asides = dict(zip(moved["path"], map(Path, moved["moved_to"]), strict=True))
         assert asides[str(cut)].read_bytes() == content
@@ -312,26 +314,25 @@ class TestRepair:
         assert box.sandbox.count("request_report") == 7
         assert store.verify().empty
 
-    def test_overwrites_nothing_that_was_moved_before(self, box: Box, store: ReportCache) -> None:
+    def test_quarantined_files_are_not_overwritten(self, box: Box, store: ReportCache) -> None:
         fetch(box, store)
         path = files(store)[0]
-        kept = []
+        moved = []
         for content in (b"first", b"second"):
             path.write_bytes(content)
-            kept += [Path(aside) for aside in store.repair()["moved_to"]]
-        assert [aside.read_bytes() for aside in kept] == [b"first", b"second"]
+            moved += [Path(aside) for aside in store.repair()["moved_to"]]
+        assert [aside.read_bytes() for aside in moved] == [b"first", b"second"]
         root = store.path / "damaged"
-        assert len([each for each in root.rglob("*") if each.is_file()]) == 2
+        assert len([file for file in root.rglob("*") if file.is_file()]) == 2
         assert len(store.entries()) == 3
 
     @pytest.mark.parametrize(
-        "place", ["reports", "profiles", "reports/*", "profiles/*", "reports/*/*/*", "profiles/*/*"]
+        "pattern",
+        ["reports", "profiles", "reports/*", "profiles/*", "reports/*/*/*", "profiles/*/*"],
     )
-    def test_whatever_is_in_the_place_of_something_else(
-        self, box: Box, store: ReportCache, place: str
-    ) -> None:
+    def test_an_obstacle_is_quarantined(self, box: Box, store: ReportCache, pattern: str) -> None:
         frame = fetch(box, store)
-        (path,) = store.path.glob(place)
+        (path,) = store.path.glob(pattern)
         is_file = path.is_file()
         path.rename(store.path / "aside")
         path.mkdir() if is_file else path.touch()
@@ -343,19 +344,23 @@ class TestRepair:
         assert store.verify().empty
         assert len(fetch(box, store)) == len(frame)
 
-    def test_damaged_facts_of_a_profile(self, box: Box, store: ReportCache) -> None:
+    def test_damaged_profile_metadata_is_quarantined(self, box: Box, store: ReportCache) -> None:
         fetch(box, store)
-        facts = next((store.path / "profiles").rglob("*.json"))
-        for content in (facts.read_text()[:-9], "{}", facts.read_text().replace("25", "52")):
-            before = facts.read_text()
-            facts.write_text(content)
+        profile_file = next((store.path / "profiles").rglob("*.json"))
+        for content in (
+            profile_file.read_text()[:-9],
+            "{}",
+            profile_file.read_text().replace("25", "52"),
+        ):
+            before = profile_file.read_text()
+            profile_file.write_text(content)
             if content != before:
-                assert store.verify()["path"].tolist() == [str(facts)], content
+                assert store.verify()["path"].tolist() == [str(profile_file)], content
                 store.repair()
             fetch(box, store)
             assert store.verify().empty
 
-    def test_a_copy_in_another_place_is_foreign(self, box: Box, store: ReportCache) -> None:
+    def test_a_copy_under_another_key_is_foreign(self, box: Box, store: ReportCache) -> None:
         fetch(box, store)
         path = files(store)[0]
         for other in (path.parents[1] / "date=20261118", store.path / "reports" / "old"):
@@ -365,15 +370,15 @@ class TestRepair:
             assert store.verify()["path"].tolist() == [str(other / path.name)]
             store.repair()
 
-    def test_what_cannot_be_moved_is_said_after_the_rest_was(
+    def test_a_file_that_cannot_be_moved_is_reported_after_the_others(
         self, box: Box, store: ReportCache
     ) -> None:
         fetch(box, store)
         stuck, free = files(store)[:2]
         _cut(stuck)
         _cut(free)
-        place = stuck.relative_to(store.path).parent
-        in_the_way = store.path / "damaged" / place
+        folder = stuck.relative_to(store.path).parent
+        in_the_way = store.path / "damaged" / folder
         in_the_way.parent.mkdir(parents=True)
         in_the_way.touch()
         with pytest.raises(sda.CacheError, match=f"file {in_the_way} is in the way") as caught:
@@ -384,21 +389,21 @@ class TestRepair:
         assert store.repair()["path"].tolist() == [str(stuck)]
 
 
-def test_damage_does_not_narrow_what_is_asked(box: Box, store: ReportCache) -> None:
+def test_damage_does_not_reduce_the_requested_metrics(box: Box, store: ReportCache) -> None:
     fetch(box, store, "clicks", "cost")
-    _flip(files(store)[0])
+    _damage_page(files(store)[0])
     fetch(box, store, "impressions")
     assert store.entries()["columns"].map(len).tolist() == [4, 4, 4, 4]
 
 
-def test_a_store_in_an_impossible_place_is_said(box: Box, tmp_path: Path) -> None:
+def test_an_impossible_store_path_is_an_error(box: Box, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(sda.CacheError, match="SDANALYTICS_CACHE_DIR"):
         fetch(box, ReportCache(tmp_path / "file" / "store"))
     assert box.sandbox.count("request_report") == 0
 
 
-def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_store_is_in_the_user_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     import platformdirs
 
     assert ReportCache().path.name == "default-store"
@@ -407,7 +412,7 @@ def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPa
     assert repr(ReportCache("/x")) == "ReportCache('/x')"
 
 
-def test_a_home_folder_is_the_users(
+def test_a_tilde_is_expanded_to_the_home_folder(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -421,27 +426,27 @@ def test_a_home_folder_is_the_users(
         ReportCache("")
 
 
-def test_a_damaged_page_costs_no_column(box: Box, store: ReportCache) -> None:
+def test_a_damaged_page_loses_no_column(box: Box, store: ReportCache) -> None:
     fetch(box, store, "campaignName", "clicks", "cost")
     for path in files(store):
-        _flip(path)
+        _damage_page(path)
     fetch(box, store, "campaignName")
     assert {tuple(columns) for columns in store.entries()["columns"]} == {
         ("campaignId", "campaignName", "clicks", "cost")
     }
 
 
-def test_calls_side_by_side_lose_no_column(store: ReportCache) -> None:
+def test_concurrent_calls_lose_no_column(store: ReportCache) -> None:
     wanted = ["clicks", "cost", "impressions", "vtr"]
     frames: dict[str, pd.DataFrame] = {}
     with sandbox.start(delay=0.1) as box:
-        one: dict[str, Any] = {"tactic": "T00020", "client": box.client, "cache": store}
+        options: dict[str, Any] = {"tactic": "T00020", "client": box.client, "cache": store}
         day = box.today - timedelta(50)
 
-        def ask(metric: str) -> None:
-            frames[metric] = fetch_report("campaigns", day, metrics=[metric], **one)
+        def fetch(metric: str) -> None:
+            frames[metric] = fetch_report("campaigns", day, metrics=[metric], **options)
 
-        threads = [threading.Thread(target=ask, args=[metric]) for metric in wanted]
+        threads = [threading.Thread(target=fetch, args=[metric]) for metric in wanted]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -449,12 +454,12 @@ def test_calls_side_by_side_lose_no_column(store: ReportCache) -> None:
         assert [frames[metric].columns[-1] for metric in wanted] == wanted
         [columns] = store.entries()["columns"]
         assert any(set(frames[metric].columns[2:]) <= set(columns) for metric in wanted)
-        last = fetch_report("campaigns", day, metrics=wanted, **one)
+        last = fetch_report("campaigns", day, metrics=wanted, **options)
     for metric in wanted:
         pd.testing.assert_series_equal(last[metric], frames[metric][metric])
 
 
-def test_fewer_rows_than_there_were_are_damage(box: Box, store: ReportCache) -> None:
+def test_missing_rows_are_damage(box: Box, store: ReportCache) -> None:
     frame = fetch(box, store)
     path = files(store)[0]
     whole = pq.ParquetFile(path)
@@ -464,7 +469,7 @@ def test_fewer_rows_than_there_were_are_damage(box: Box, store: ReportCache) -> 
     pd.testing.assert_frame_equal(fetch(box, store), frame)
 
 
-def test_removing_all_of_a_profile_leaves_nothing_of_it(box: Box, store: ReportCache) -> None:
+def test_removing_a_profile_leaves_no_files(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     german = box.client_for(1)
     fetch_report("campaigns", box.day(3), client=german, cache=store)
@@ -472,14 +477,14 @@ def test_removing_all_of_a_profile_leaves_nothing_of_it(box: Box, store: ReportC
     assert len(store.read("campaigns", box.day(3), box.day(2))) > 0
 
 
-def test_read_gives_the_usual_order_and_the_currency(box: Box, store: ReportCache) -> None:
+def test_read_returns_the_default_order_and_the_currency(box: Box, store: ReportCache) -> None:
     frame = fetch_report("campaigns", box.day(3), client=box.client, cache=store)
     read = store.read("campaigns", box.day(3))
     pd.testing.assert_frame_equal(read, frame)
     assert read.attrs["sdanalytics"]["currency"] == "USD"
 
 
-def test_a_call_that_keeps_nothing_leaves_nothing(
+def test_a_call_without_a_cache_leaves_no_files(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Recorded traffic, played to the library without any server: what a user then gets."""
+"""Recorded traffic, replayed to the library without a server."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ V2_NAMES: Final = {
     "promotedSku": "sku",
 }
 
-# Not the port: the addresses in the cassettes have none.
+# Ports are not compared: the addresses in the cassettes have none.
 MATCH_ON: Final = ("method", "scheme", "host", "path", "query", "body", "access")
 
 DTYPES: Final = {
@@ -72,17 +72,17 @@ SECRETS: Final = (
 
 
 @pytest.fixture(autouse=True)
-def reached_for(
+def attempted_connections(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[object]]:
-    """No test reaches a server, but those that record the one on this machine."""
+    """Prevent connections except to this machine, and collect the attempts."""
     records = {"box", "server"} & set(request.fixturenames)
-    reached_for: list[object] = []
+    attempted_connections: list[object] = []
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
     def check(host: object) -> None:
         if not (records and host == "127.0.0.1"):
-            reached_for.append(host)
+            attempted_connections.append(host)
             raise AssertionError(f"a test reached for {host!r}")
 
     def checked_connect(self: socket.socket, address: Any) -> None:
@@ -95,42 +95,42 @@ def reached_for(
 
     monkeypatch.setattr(socket.socket, "connect", checked_connect)
     monkeypatch.setattr(socket, "getaddrinfo", checked_look_up)
-    yield reached_for
-    assert reached_for == []
+    yield attempted_connections
+    assert attempted_connections == []
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox in the place of a real account: in the environment, on the real clock."""
+    """Run a sandbox in place of a real account: in the environment, on the real clock."""
     with sda.sandbox.start(delay=0.0) as sandbox:
         for name, value in sandbox.environment.items():
             monkeypatch.setenv(name, value)
         yield sandbox
 
 
-def access(one: Any, other: Any) -> None:
-    """Match what proves who asks: the token as it was given, and none of it to storage."""
+def access(request: Any, other: Any) -> None:
+    """Match the headers with credentials: the given token, and none of it for storage."""
     for name in ACCESS_HEADERS:
-        assert one.headers.get(name) == other.headers.get(name)
+        assert request.headers.get(name) == other.headers.get(name)
 
 
 def recorded_call(cassette: Any) -> record.Call:
-    """The call whose traffic a cassette holds, as its create tells it."""
-    creates = (r for r in cassette.requests if r.path.endswith(tuple(CREATES.values())))
-    asked = json.loads(next(creates).body)
-    if "configuration" not in asked:
-        day, metrics = date.fromisoformat(asked["reportDate"]), asked["metrics"].split(",")
-        return record.Call("v2", day, day, metrics, asked["tactic"])
-    start, end = (date.fromisoformat(asked[name]) for name in ("startDate", "endDate"))
-    day_column, *columns = asked["configuration"]["columns"]
+    """Return the call of a cassette, as its create describes it."""
+    create_statuses = (r for r in cassette.requests if r.path.endswith(tuple(CREATES.values())))
+    body = json.loads(next(create_statuses).body)
+    if "configuration" not in body:
+        day, metrics = date.fromisoformat(body["reportDate"]), body["metrics"].split(",")
+        return record.Call("v2", day, day, metrics, body["tactic"])
+    start, end = (date.fromisoformat(body[name]) for name in ("startDate", "endDate"))
+    day_column, *columns = body["configuration"]["columns"]
     assert day_column == "date"
     metrics = [V2_NAMES.get(name, name) for name in columns]
-    record_type: Any = RECORD_TYPES[asked["configuration"]["reportTypeId"]]
+    record_type: Any = RECORD_TYPES[body["configuration"]["reportTypeId"]]
     return record.Call("v3", start, end, metrics, record_type=record_type)
 
 
 class Replay:
-    """A cassette, and the call whose traffic it holds."""
+    """A cassette, and the call that it records."""
 
     def __init__(self, cassette: Any) -> None:
         self.cassette = cassette
@@ -150,7 +150,7 @@ class Replay:
         return (call or self.call).fetch(client)
 
     def played(self, path: str) -> list[tuple[int, bytes]]:
-        """Status and body of each answer to such a path that was played."""
+        """Return the status and body of each replayed response to such a path."""
         pairs = zip(self.cassette.requests, self.cassette.responses, strict=True)
         return [
             (answer["status"]["code"], answer["body"]["string"])
@@ -162,19 +162,19 @@ class Replay:
         return [status for status, _ in self.played(path)]
 
     @property
-    def creates(self) -> list[int]:
-        """How the creates were answered."""
+    def create_statuses(self) -> list[int]:
+        """The HTTP statuses of creates."""
         return self.statuses(CREATES[self.call.api])
 
     @property
-    def told(self) -> list[str]:
-        """How the report was, each time that was asked."""
+    def report_statuses(self) -> list[str]:
+        """The statuses of the report, one for each poll."""
         report_id = {"v2": REPORT_ID, "v3": V3_REPORT_ID}[self.call.api]
         return [json.loads(body)["status"] for _, body in self.played(report_id)]
 
     @property
     def pages(self) -> list[list[dict[str, Any]]]:
-        """The list of campaigns."""
+        """The pages of the list of campaigns."""
         return [json.loads(body) for _, body in self.played("/sd/campaigns")]
 
     @property
@@ -184,7 +184,7 @@ class Replay:
 
 @contextlib.contextmanager
 def playing(path: Path | str) -> Iterator[Replay]:
-    """Play a cassette, by its name or its path; what it does not hold is refused."""
+    """Play a cassette by its name or path; requests that it does not hold are refused."""
     player = vcr.VCR(record_mode="none", match_on=MATCH_ON)
     player.register_matcher("access", access)
     path = record.HERE / f"{path}.yaml" if isinstance(path, str) else path
@@ -193,12 +193,14 @@ def playing(path: Path | str) -> Iterator[Replay]:
 
 
 def rows_sent(replay: Replay) -> list[dict[str, Any]]:
-    """What was sent, in version 2 names, with day and tactic; nothing of the library reads it."""
+    """Return the rows that were sent, in version 2 names, without using the library."""
     rows = json.loads(gzip.decompress(replay.payload))
     if replay.call.api == "v2":
-        told = {"date": str(replay.call.start), "tactic": replay.call.tactic}
-        return [row | told for row in rows]
-    tactics = {each["campaignId"]: each["tactic"] for page in replay.pages for each in page}
+        partition = {"date": str(replay.call.start), "tactic": replay.call.tactic}
+        return [row | partition for row in rows]
+    tactics = {
+        campaign["campaignId"]: campaign["tactic"] for page in replay.pages for campaign in page
+    }
     return [
         {V2_NAMES.get(name, name): value for name, value in row.items()}
         | {"tactic": tactics.get(row["campaignId"], "unknown")}
@@ -207,7 +209,7 @@ def rows_sent(replay: Replay) -> list[dict[str, Any]]:
 
 
 def assert_holds_the_payload(frame: pd.DataFrame, replay: Replay) -> None:
-    """Every recorded cell, in the types that are promised."""
+    """Check each recorded cell, in the documented types."""
     keys = ("date", "tactic", "campaignId")
     rows = sorted(rows_sent(replay), key=lambda row: [row[name] for name in keys])
     assert len(rows) > 1
@@ -220,18 +222,18 @@ def assert_holds_the_payload(frame: pd.DataFrame, replay: Replay) -> None:
 
 
 def secrets_in(path: Path) -> set[str]:
-    """Which of the secrets a file holds, plainly or quoted as forms and addresses quote."""
+    """Return the secrets that a file holds, plain or percent-encoded."""
     text = unquote(path.read_text()).lower()
     return {secret for secret in SECRETS if secret.lower() in text}
 
 
 def addresses_in(path: Path) -> set[str]:
-    """All addresses that a file holds."""
+    """Return all addresses that a file holds."""
     return set(re.findall(r"https?://[^\s\"'\\]+", path.read_text()))
 
 
-def is_nobodys(address: str) -> bool:
-    """Whether it is one of those that stand for the real ones."""
+def is_placeholder(address: str) -> bool:
+    """Return whether an address is a placeholder for a real one."""
     return address in (TOKEN_URL, STORAGE_URL) or address.startswith(f"{BASE_URL}/")
 
 
@@ -239,12 +241,12 @@ def is_nobodys(address: str) -> bool:
     ("name", "created", "building", "ready"),
     [
         ("v2_success", 202, {"IN_PROGRESS"}, ["SUCCESS"]),
-        # The second time for the address of the payload.
+        # The second request is for the address of the payload.
         ("v3_success", 200, {"PENDING", "PROCESSING"}, ["COMPLETED", "COMPLETED"]),
     ],
     ids=["v2", "v3"],
 )
-def test_success_is_the_frame_of_what_was_sent(
+def test_a_finished_report_is_returned_as_a_frame(
     name: str, created: int, building: set[str], ready: list[str]
 ) -> None:
     with playing(name) as replay:
@@ -252,13 +254,13 @@ def test_success_is_the_frame_of_what_was_sent(
         assert_holds_the_payload(frame, replay)
         assert frame.attrs["sdanalytics"]["profile_id"] == PROFILE_ID
         assert frame.attrs["sdanalytics"]["api"] == replay.call.api
-        assert replay.creates == [created]
-        first, last = replay.told[: -len(ready)], replay.told[-len(ready) :]
+        assert replay.create_statuses == [created]
+        first, last = replay.report_statuses[: -len(ready)], replay.report_statuses[-len(ready) :]
         assert last == ready
         assert set(first) == building
 
 
-def test_version_3_is_one_report_of_days_and_tactics_and_pages_of_campaigns() -> None:
+def test_version_3_requests_one_report_and_the_pages_of_campaigns() -> None:
     with playing("v3_rate_limited") as replay:
         frame = replay.fetch()
         assert frame["date"].nunique() == 3
@@ -274,7 +276,7 @@ def test_an_empty_report_is_a_typed_frame() -> None:
     assert frame.dtypes.astype(str).to_dict() == DTYPES
 
 
-def test_a_report_without_an_address_is_an_empty_typed_frame() -> None:
+def test_a_report_without_a_url_is_an_empty_typed_frame() -> None:
     with playing("v3_empty") as replay:
         frame = replay.fetch()
         *_, (_, last) = replay.played(V3_REPORT_ID)
@@ -305,7 +307,7 @@ def test_a_report_without_an_address_is_an_empty_typed_frame() -> None:
     ],
     ids=["406", "422", "400"],
 )
-def test_a_refusal_is_an_error_with_what_the_service_said(
+def test_a_rejection_is_an_error_with_the_message_of_the_service(
     name: str, kind: type[sda.ApiError], operation: str, status: int, details: str
 ) -> None:
     with playing(name) as replay, pytest.raises(kind) as caught:
@@ -315,7 +317,7 @@ def test_a_refusal_is_an_error_with_what_the_service_said(
     assert caught.value.operation == operation
     assert caught.value.request_id == "request-id"
     assert details in str(caught.value)
-    assert replay.creates == [status]
+    assert replay.create_statuses == [status]
 
 
 def test_a_failed_report_is_an_error_with_the_reason() -> None:
@@ -323,87 +325,85 @@ def test_a_failed_report_is_an_error_with_the_reason() -> None:
         replay.fetch()
     assert (caught.value.report_id, caught.value.details) == (V3_REPORT_ID, "Internal error")
     assert "Internal error" in str(caught.value)
-    assert replay.creates == [200]
-    assert replay.told[-1] == "FAILED"
+    assert replay.create_statuses == [200]
+    assert replay.report_statuses[-1] == "FAILED"
 
 
-def test_a_report_that_is_being_built_already_is_adopted() -> None:
+def test_a_report_that_is_already_in_flight_is_adopted() -> None:
     with playing("v3_duplicate") as replay:
         frame = replay.fetch()
-        assert replay.creates == [425]
+        assert replay.create_statuses == [425]
         assert_holds_the_payload(frame, replay)
 
 
 @pytest.mark.parametrize(("name", "accepted"), [("v2_rate_limited", 202), ("v3_rate_limited", 200)])
-def test_a_429_is_waited_out_for_as_long_as_it_says(name: str, accepted: int) -> None:
+def test_a_429_is_retried_after_its_retry_after(name: str, accepted: int) -> None:
     with playing(name) as replay:
-        began = replay.clock.monotonic()
+        started = replay.clock.monotonic()
         frame = replay.fetch()
-        assert replay.creates == [429, accepted]
+        assert replay.create_statuses == [429, accepted]
         assert_holds_the_payload(frame, replay)
-    assert replay.clock.monotonic() - began >= 7
+    assert replay.clock.monotonic() - started >= 7
 
 
 @pytest.mark.parametrize(
-    ("name", "created", "asked", "link"),
+    ("name", "created", "path", "link"),
     [("v2_expired_link", 202, "/download", 307), ("v3_expired_link", 200, V3_REPORT_ID, 200)],
 )
-def test_an_expired_link_costs_another_one_and_no_other_report(
-    name: str, created: int, asked: str, link: int
+def test_an_expired_link_is_replaced_without_another_report(
+    name: str, created: int, path: str, link: int
 ) -> None:
     with playing(name) as replay:
         frame = replay.fetch()
-        assert replay.creates == [created]
-        assert replay.statuses(asked)[-2:] == [link, link]
+        assert replay.create_statuses == [created]
+        assert replay.statuses(path)[-2:] == [link, link]
         assert replay.statuses("/report.json.gz") == [403, 200]
         assert_holds_the_payload(frame, replay)
         paths = [request.path for request in replay.cassette.requests]
         refused = paths.index("/report.json.gz")
-        assert paths[refused + 1].endswith(asked)
+        assert paths[refused + 1].endswith(path)
 
 
-def test_every_story_has_its_cassette() -> None:
-    assert {path.stem for path in record.HERE.glob("*.yaml")} == set(record.STORIES)
+def test_every_scenario_has_a_cassette() -> None:
+    assert {path.stem for path in record.HERE.glob("*.yaml")} == set(record.SCENARIOS)
 
 
-@pytest.mark.parametrize("name", record.STORIES)
-def test_every_cassette_is_played_to_its_end(name: str) -> None:
+@pytest.mark.parametrize("name", record.SCENARIOS)
+def test_every_cassette_is_played_to_the_end(name: str) -> None:
     with playing(name) as replay:
-        with contextlib.suppress(*record.STORIES[name].ends_with):
+        with contextlib.suppress(*record.SCENARIOS[name].ends_with):
             replay.fetch()
         assert replay.cassette.all_played
 
 
-@pytest.mark.parametrize("name", record.STORIES)
+@pytest.mark.parametrize("name", record.SCENARIOS)
 def test_no_cassette_holds_a_secret_or_a_real_address(name: str) -> None:
     path = record.HERE / f"{name}.yaml"
     assert secrets_in(path) == set()
-    assert all(map(is_nobodys, addresses_in(path)))
+    assert all(map(is_placeholder, addresses_in(path)))
 
 
 @pytest.mark.parametrize("name", ["v2_success", "v3_success"])
-def test_what_was_not_recorded_is_refused_and_not_sent(name: str) -> None:
+def test_requests_that_were_not_recorded_are_not_sent(name: str) -> None:
     with playing(name) as replay:
         before = replay.call.start - timedelta(1)
         with pytest.raises(CannotOverwriteExistingCassetteException, match="report"):
             replay.fetch(replace(replay.call, start=before, end=before))
-        assert replay.creates == []
+        assert replay.create_statuses == []
 
 
-def test_without_a_cassette_no_server_is_reached(reached_for: list[object]) -> None:
+def test_without_a_cassette_no_server_is_reached(attempted_connections: list[object]) -> None:
     client = sda.Client(sda.Credentials("id", access_token="token"), 1, base_url=BASE_URL)
     with pytest.raises(AssertionError, match=r"api\.invalid"):
         client.profiles()
     with socket.socket() as plain, pytest.raises(AssertionError, match=r"127\.0\.0\.1"):
         plain.connect(("127.0.0.1", 9))
-    assert reached_for == ["api.invalid", "127.0.0.1"]
-    reached_for.clear()
+    assert attempted_connections == ["api.invalid", "127.0.0.1"]
+    attempted_connections.clear()
 
 
 @pytest.mark.parametrize(("api", "create"), [("v2", "request_report"), ("v3", "create_report")])
-def test_unscrubbed_traffic_would_be_noticed(
-    box: Box, tmp_path: Path, api: str, create: str
-) -> None:
+def test_unscrubbed_traffic_is_detected(box: Box, tmp_path: Path, api: str, create: str) -> None:
     cookie = {"Set-Cookie": "session-id=1", "Retry-After": "1"}
     box.sandbox.script_responses(create, ScriptedResponse(429, headers=cookie))
     client = box.sandbox.client_for(box.sandbox.profile_ids[0], box.clock, api)
@@ -411,11 +411,11 @@ def test_unscrubbed_traffic_would_be_noticed(
     with record.one_at_a_time(), vcr.VCR().use_cassette(str(path)):
         sda.fetch_report("campaigns", box.day(1), tactic="T00020", client=client, cache=False)
     assert secrets_in(path) == set(SECRETS)
-    assert not any(map(is_nobodys, addresses_in(path)))
+    assert not any(map(is_placeholder, addresses_in(path)))
 
 
 @pytest.mark.parametrize(("api", "create"), [("v2", "request_report"), ("v3", "create_report")])
-def test_a_real_account_is_recorded_without_what_is_its_own(
+def test_a_real_account_is_recorded_without_private_data(
     server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str, create: str
 ) -> None:
     monkeypatch.setenv("SDANALYTICS_API", api)
@@ -426,7 +426,7 @@ def test_a_real_account_is_recorded_without_what_is_its_own(
     path = tmp_path / f"{api}_success.yaml"
     assert list(tmp_path.iterdir()) == [path]
     assert secrets_in(path) == set()
-    assert all(map(is_nobodys, addresses_in(path)))
+    assert all(map(is_placeholder, addresses_in(path)))
     (report,) = server.reports.values()
     private = ["127.0.0.1", "A1B2C3", report.report_id, "Northwind", "campaignName"]
     private += [str(profile_id) for profile_id in server.profile_ids]
@@ -437,13 +437,13 @@ def test_a_real_account_is_recorded_without_what_is_its_own(
         assert_holds_the_payload(replay.fetch(), replay)
         assert replay.payload == report.payload
         assert replay.cassette.all_played
-        listed = [each for page in replay.pages for each in page]
+        listed = [campaign for page in replay.pages for campaign in page]
     assert bool(listed) == (api == "v3")
-    assert all(set(each) == {"campaignId", "tactic"} for each in listed)
+    assert all(set(campaign) == {"campaignId", "tactic"} for campaign in listed)
 
 
 @pytest.mark.parametrize("api", ["v2", "v3"])
-def test_a_failed_recording_leaves_the_old_cassette(
+def test_a_failed_recording_keeps_the_old_cassette(
     server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str
 ) -> None:
     monkeypatch.setenv("SDANALYTICS_API", api)

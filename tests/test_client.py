@@ -1,4 +1,4 @@
-"""The three operations, the login, and every error the service documents for them."""
+"""The three operations, the login, and each documented error of the service."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ def new_report(box: Box) -> str:
     return box.client.request_report("campaigns", REQUEST).reportId
 
 
-def test_the_three_operations_in_turn(box: Box) -> None:
+def test_a_report_is_requested_polled_and_downloaded(box: Box) -> None:
     client = box.client
-    asked = client.request_report("campaigns", REQUEST)
-    assert asked.status == "IN_PROGRESS"
-    assert asked.recordType == "CAMPAIGN"
-    assert client.get_report_status(asked.reportId).status == "IN_PROGRESS"
+    report = client.request_report("campaigns", REQUEST)
+    assert report.status == "IN_PROGRESS"
+    assert report.recordType == "CAMPAIGN"
+    assert client.get_report_status(report.reportId).status == "IN_PROGRESS"
     box.clock.pass_time(5)
-    ready = client.get_report_status(asked.reportId)
+    ready = client.get_report_status(report.reportId)
     assert ready.status == "SUCCESS"
-    assert ready.location == f"{client.base_url}/v2/reports/{asked.reportId}/download"
-    payload = client.download_report(asked.reportId)
+    assert ready.location == f"{client.base_url}/v2/reports/{report.reportId}/download"
+    payload = client.download_report(report.reportId)
     assert ready.fileSize == len(payload)
-    assert json.loads(gzip.decompress(payload)) == box.sandbox.reports[asked.reportId].rows
+    assert json.loads(gzip.decompress(payload)) == box.sandbox.reports[report.reportId].rows
 
 
-def test_a_request_takes_dates_and_lists() -> None:
+def test_a_request_accepts_dates_and_lists() -> None:
     request = ReportRequest(date(2026, 11, 18), ["clicks", "cost"], "T00030", "matchedTarget")  # type: ignore[arg-type]
     assert request.to_json() == {
         "reportDate": "20261118",
@@ -79,7 +79,7 @@ def test_a_request_takes_dates_and_lists() -> None:
 
 
 @pytest.mark.parametrize(("operation", "status"), CASES)
-def test_every_documented_status_is_its_own_error(box: Box, operation: str, status: int) -> None:
+def test_each_documented_status_has_its_own_error(box: Box, operation: str, status: int) -> None:
     report_id = new_report(box)
     body = json.dumps({"code": "SOME_CODE", "details": "what it says", "requestId": "R-1"})
     box.sandbox.script_responses(operation, *[ScriptedResponse(status, body)] * 5)
@@ -88,8 +88,8 @@ def test_every_documented_status_is_its_own_error(box: Box, operation: str, stat
     error = caught.value
     assert (error.operation, error.status, error.code) == (operation, status, "SOME_CODE")
     assert (error.details, error.request_id) == ("what it says", "R-1")
-    for told in (str(status), "SOME_CODE", "what it says", "R-1"):
-        assert told in str(error)
+    for text in (str(status), "SOME_CODE", "what it says", "R-1"):
+        assert text in str(error)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_every_documented_status_is_its_own_error(box: Box, operation: str, stat
     ],
 )
 @pytest.mark.parametrize("operation", list(OPERATIONS))
-def test_bodies_of_other_kinds(box: Box, operation: str, body: str, details: str | None) -> None:
+def test_error_bodies_of_other_formats_are_shown(
+    box: Box, operation: str, body: str, details: str | None
+) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses(operation, ScriptedResponse(403, body, {"x-amz-rid": "R-2"}))
     with pytest.raises(sda.Forbidden) as caught:
@@ -119,7 +121,7 @@ def test_bodies_of_other_kinds(box: Box, operation: str, body: str, details: str
 @pytest.mark.parametrize(
     "answer", [ScriptedResponse(200, "<html>hotel wifi</html>"), ScriptedResponse(204)]
 )
-def test_an_answer_of_the_wrong_kind_is_an_error(
+def test_a_response_of_the_wrong_type_is_an_error(
     box: Box, operation: str, answer: ScriptedResponse
 ) -> None:
     report_id = new_report(box)
@@ -129,7 +131,7 @@ def test_an_answer_of_the_wrong_kind_is_an_error(
     assert caught.value.status == answer.status
 
 
-def test_reading_is_tried_again_and_a_create_only_when_it_created_nothing(box: Box) -> None:
+def test_reads_are_retried_and_creates_only_if_they_created_nothing(box: Box) -> None:
     report_id = new_report(box)
     for status in (500, 503, 429, 0):
         box.sandbox.script_responses("get_report_status", ScriptedResponse(status))
@@ -149,7 +151,7 @@ def test_reading_is_tried_again_and_a_create_only_when_it_created_nothing(box: B
     assert box.sandbox.count("request_report") == 1 + 4 + 1
 
 
-def test_where_nothing_can_have_been_sent_a_create_is_tried_again(box: Box) -> None:
+def test_a_create_that_cannot_have_been_sent_is_retried(box: Box) -> None:
     client = Client(
         Credentials("id", access_token="Atza|x"),
         1,
@@ -162,7 +164,7 @@ def test_where_nothing_can_have_been_sent_a_create_is_tried_again(box: Box) -> N
     assert len(box.clock.waits) == 4
 
 
-def test_waits_between_tries_grow_with_jitter(box: Box) -> None:
+def test_back_off_grows_with_jitter(box: Box) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses("get_report_status", *[ScriptedResponse(500)] * 5)
     with pytest.raises(sda.ServerError):
@@ -175,7 +177,7 @@ def test_waits_between_tries_grow_with_jitter(box: Box) -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("Fri, 20 Nov 2026 18:00:30 GMT", 30.0), ("0", 0.0)]
 )
-def test_429_waits_as_long_as_it_is_told(box: Box, header: str, seconds: float) -> None:
+def test_429_waits_for_its_retry_after(box: Box, header: str, seconds: float) -> None:
     report_id = new_report(box)
     client = box.client
     client.get_report_status(report_id)
@@ -188,7 +190,7 @@ def test_429_waits_as_long_as_it_is_told(box: Box, header: str, seconds: float) 
     assert seconds <= box.clock.monotonic() - before <= seconds + 1
 
 
-def test_429_without_a_word_waits_exponentially_with_full_jitter(
+def test_429_without_retry_after_backs_off_with_full_jitter(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report_id = new_report(box)
@@ -205,7 +207,7 @@ def test_429_without_a_word_waits_exponentially_with_full_jitter(
     assert [wait for wait in box.clock.waits if wait > 1] == pytest.approx([2, 4, 8, 16])
 
 
-def test_the_link_is_followed_with_none_of_our_headers(box: Box) -> None:
+def test_presigned_links_are_followed_without_credentials(box: Box) -> None:
     report_id = new_report(box)
     box.clock.pass_time(5)
     box.client.download_report(report_id)
@@ -216,7 +218,7 @@ def test_the_link_is_followed_with_none_of_our_headers(box: Box) -> None:
     assert "sdanalytics" not in str(storage.headers)
 
 
-def test_a_netrc_file_adds_nothing(
+def test_a_netrc_file_is_ignored(
     box: Box, tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"  # type: ignore[operator]
@@ -228,7 +230,7 @@ def test_a_netrc_file_adds_nothing(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_what_storage_refuses_is_a_failed_download(box: Box, status: int) -> None:
+def test_a_rejection_by_storage_is_a_failed_download(box: Box, status: int) -> None:
     report_id = new_report(box)
     box.clock.pass_time(5)
     client = box.client
@@ -243,7 +245,7 @@ def test_what_storage_refuses_is_a_failed_download(box: Box, status: int) -> Non
 @pytest.mark.parametrize(
     "location", ["", "ftp://x/y", "http://example.org/report?X-Amz-Signature=s", "/v2/elsewhere"]
 )
-def test_a_redirect_to_nowhere_safe_is_not_followed(box: Box, location: str) -> None:
+def test_unsafe_redirects_are_not_followed(box: Box, location: str) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses(
         "download_report", ScriptedResponse(307, "", {"Location": location})
@@ -254,7 +256,7 @@ def test_a_redirect_to_nowhere_safe_is_not_followed(box: Box, location: str) -> 
     assert box.sandbox.count("storage") == 0
 
 
-def test_the_service_learns_who_calls_it(box: Box) -> None:
+def test_requests_send_a_user_agent(box: Box) -> None:
     box.client.profiles()
     agents = {exchange.headers["User-Agent"] for exchange in box.sandbox.requests}
     assert agents == {f"sdanalytics/{sda.__version__}"}
@@ -272,14 +274,14 @@ def test_profiles(box: Box) -> None:
 
 
 @pytest.mark.parametrize("body", ["{}", "[1]", '[{"countryCode":"US"}]', "null", "[" * 100_000])
-def test_a_list_of_profiles_that_is_none_is_an_error(box: Box, body: str) -> None:
+def test_a_malformed_list_of_profiles_is_an_error(box: Box, body: str) -> None:
     box.sandbox.script_responses("profiles", ScriptedResponse(200, body))
     with pytest.raises(sda.ApiError) as caught:
         box.client.profiles()
     assert caught.value.operation == "profiles"
 
 
-def test_profiles_with_little_in_them_are_listed(box: Box) -> None:
+def test_profiles_with_missing_fields_are_listed(box: Box) -> None:
     body = '[null, {"profileId": 9007199254740993}, {"profileId": "2", "accountInfo": null}]'
     box.sandbox.script_responses("profiles", ScriptedResponse(200, body))
     frame = box.client.profiles()
@@ -290,22 +292,22 @@ def test_profiles_with_little_in_them_are_listed(box: Box) -> None:
 # -- login -------------------------------------------------------------------------------
 
 
-def test_one_token_for_a_whole_fetch(box: Box) -> None:
+def test_a_fetch_requests_one_token(box: Box) -> None:
     fetch_report("campaigns", box.day(10), box.day(1), client=box.client, cache=False)
     assert box.sandbox.count("request_report") == 20
     assert box.sandbox.count("token") == 1
 
 
-def test_one_token_for_threads_that_need_one_at_the_same_time(box: Box) -> None:
+def test_concurrent_threads_request_one_token(box: Box) -> None:
     report_id = new_report(box)
     client = box.client
     together = threading.Barrier(8)
 
-    def ask() -> None:
+    def get_token() -> None:
         together.wait()
         client.get_report_status(report_id)
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(target=get_token) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -326,7 +328,7 @@ def test_a_token_is_renewed_before_it_expires(box: Box) -> None:
     assert all(exchange.status < 400 for exchange in box.sandbox.requests)
 
 
-def test_a_stray_401_is_tried_once_more_with_a_fresh_token(box: Box) -> None:
+def test_a_401_is_retried_once_with_a_new_token(box: Box) -> None:
     report_id = new_report(box)
     client = box.client
     client.get_report_status(report_id)
@@ -343,7 +345,7 @@ def test_a_stray_401_is_tried_once_more_with_a_fresh_token(box: Box) -> None:
         client.get_report_status(report_id)
 
 
-def test_a_refresh_token_that_is_refused_is_explained(box: Box) -> None:
+def test_a_rejected_refresh_token_is_explained(box: Box) -> None:
     client = Client(
         Credentials("amzn1.application-oa2-client.sandbox", "wrong-secret", "Atzr|wrong"),
         1,
@@ -365,7 +367,7 @@ def test_a_refresh_token_that_is_refused_is_explained(box: Box) -> None:
     assert "Atzr|wrong" not in str(caught.value)
 
 
-def test_a_ready_made_token_works_and_is_not_renewed(box: Box) -> None:
+def test_an_access_token_is_used_and_not_renewed(box: Box) -> None:
     report_id = new_report(box)
     token = box.sandbox.requests[-1].headers["Authorization"].removeprefix("Bearer ")
     client = Client(
@@ -392,7 +394,7 @@ ENVIRONMENT = {
 
 
 @pytest.mark.parametrize("missing", list(ENVIRONMENT))
-def test_a_missing_variable_is_named_and_the_sandbox_too(missing: str) -> None:
+def test_a_missing_variable_is_named_and_the_sandbox_suggested(missing: str) -> None:
     with pytest.raises(sda.NotConfigured, match=missing) as caught:
         Client.from_env({k: v for k, v in ENVIRONMENT.items() if k != missing})
     assert "sandbox" in str(caught.value)
@@ -401,7 +403,7 @@ def test_a_missing_variable_is_named_and_the_sandbox_too(missing: str) -> None:
         fetch_report("campaigns", "2026-11-01")
 
 
-def test_an_access_token_stands_for_secret_and_refresh_token() -> None:
+def test_an_access_token_replaces_secret_and_refresh_token() -> None:
     environment = {
         "SDANALYTICS_CLIENT_ID": "me",
         "SDANALYTICS_ACCESS_TOKEN": "Atza|x",
@@ -420,12 +422,12 @@ def test_a_profile_id_is_a_number_as_in_the_list_of_profiles(box: Box) -> None:
     assert type(client.for_profile(str(german)).profile_id) is int
     client.for_profile(german).request_report("campaigns", REQUEST)
     assert box.sandbox.requests[-1].headers["Amazon-Advertising-Api-Scope"] == str(german)
-    for wrong in (True, 1.0, -1, "", "1e3", "\u0661", "9" * 5000, None):
+    for invalid in (True, 1.0, -1, "", "1e3", "\u0661", "9" * 5000, None):
         with pytest.raises(sda.InvalidRequest, match="profile_id must be the number"):
-            client.for_profile(wrong)  # type: ignore[arg-type]
+            client.for_profile(invalid)  # type: ignore[arg-type]
 
 
-def test_completion_of_a_client_offers_what_is_documented(box: Box) -> None:
+def test_tab_completion_of_a_client_shows_documented_names(box: Box) -> None:
     assert [name for name in dir(box.client) if not name.startswith("_")] == [
         "api", "base_url", "clock", "create_rate", "download_report", "for_profile", "from_env",
         "get_report_status", "largest_report", "profile_id", "profiles", "region",
@@ -450,7 +452,7 @@ def test_regions(region: str, host: str) -> None:
     assert Client.from_env(environment | {"SDANALYTICS_API": "v2"}).api == "v2"
 
 
-def test_any_address_can_stand_for_the_service() -> None:
+def test_any_base_url_can_be_set() -> None:
     client = Client.from_env(ENVIRONMENT | {"SDANALYTICS_BASE_URL": "http://localhost:8080/"})
     assert client.base_url == "http://localhost:8080"
     assert client.source == "localhost:8080"
@@ -464,7 +466,7 @@ def test_any_address_can_stand_for_the_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"SDANALYTICS_REGION": "US"}, "NA, EU, FE"),
         ({"SDANALYTICS_PROFILE_ID": "ENTITY1"}, "profile_id must be .* got 'ENTITY1'"),
@@ -473,8 +475,8 @@ def test_any_address_can_stand_for_the_service() -> None:
         ({"SDANALYTICS_API": "v9"}, "v9"),
     ],
 )
-def test_wrong_settings_are_refused(change: dict[str, str], told: str) -> None:
-    with pytest.raises(sda.InvalidRequest, match=told):
+def test_invalid_settings_are_rejected(change: dict[str, str], message: str) -> None:
+    with pytest.raises(sda.InvalidRequest, match=message):
         Client.from_env(ENVIRONMENT | change)
 
 
@@ -499,14 +501,14 @@ def test_errors_can_be_pickled() -> None:
     assert (str(again), again.status, again.request_id) == ("slow down", 429, "R")
 
 
-# -- what networks do ----------------------------------------------------------------------
+# -- network errors ------------------------------------------------------------------------
 
 
 def serve(answer: bytes, *, pause: float = 0.0) -> str:
-    """A server that answers every connection with these bytes, one by one if it pauses."""
+    """Serve these bytes to every connection, one by one if there is a pause."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def one(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.recv(1 << 16)
             for byte in answer if pause else ():
@@ -517,7 +519,7 @@ def serve(answer: bytes, *, pause: float = 0.0) -> str:
     def run() -> None:
         with listener:
             while True:
-                threading.Thread(target=one, args=[listener.accept()[0]], daemon=True).start()
+                threading.Thread(target=respond, args=[listener.accept()[0]], daemon=True).start()
 
     threading.Thread(target=run, daemon=True).start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -527,7 +529,7 @@ def ready_made(base_url: str) -> Client:
     return Client(Credentials("id", access_token="Atza|token"), 1, base_url=base_url)
 
 
-def test_answers_that_a_gateway_compresses_are_read(box: Box) -> None:
+def test_compressed_responses_are_read(box: Box) -> None:
     client = box.client
     body = gzip.compress(b'[{"profileId": 5}]')
     box.sandbox.script_responses(
@@ -538,14 +540,14 @@ def test_answers_that_a_gateway_compresses_are_read(box: Box) -> None:
     assert accepted == {"identity"}
 
 
-def test_a_body_that_is_no_text_is_not_shown(box: Box) -> None:
+def test_a_binary_body_is_not_shown(box: Box) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses("get_report_status", ScriptedResponse(400, b"\x1f\x8b\x00\xff"))
     with pytest.raises(sda.BadRequest, match="gives no details"):
         box.client.get_report_status(report_id)
 
 
-def test_an_error_that_the_caller_is_handling_changes_nothing(box: Box) -> None:
+def test_an_error_being_handled_by_the_caller_changes_nothing(box: Box) -> None:
     client = box.client
     client.profiles()
     box.sandbox.script_responses("request_report", *[ScriptedResponse(0)] * 5)
@@ -559,14 +561,14 @@ def test_an_error_that_the_caller_is_handling_changes_nothing(box: Box) -> None:
 
 
 @pytest.mark.parametrize("year", ["99999", "1", "0"])
-def test_a_retry_after_that_makes_no_sense_is_as_none(box: Box, year: str) -> None:
+def test_an_invalid_retry_after_is_ignored(box: Box, year: str) -> None:
     report_id = new_report(box)
     header = {"Retry-After": f"Fri, 31 Dec {year} 23:59:59 GMT"}
     box.sandbox.script_responses("get_report_status", ScriptedResponse(429, "", header))
     assert box.client.get_report_status(report_id).status == "IN_PROGRESS"
 
 
-def test_a_link_that_hangs_is_given_up_while_it_is_good(
+def test_a_hanging_link_is_abandoned_before_it_expires(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report_id = new_report(box)
@@ -578,31 +580,31 @@ def test_a_link_that_hangs_is_given_up_while_it_is_good(
     assert box.sandbox.count("storage") <= 2
 
 
-def test_the_timeout_holds_against_headers_in_drips(tmp_path: Path) -> None:
+def test_the_timeout_ends_a_response_whose_headers_trickle(tmp_path: Path) -> None:
     base_url = serve(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200, pause=0.1)
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(sda.ReportTimeout):
         fetch_report(
             "campaigns", "2026-01-01", client=ready_made(base_url), cache=tmp_path, timeout=0.5
         )
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - started < 4
 
 
-def test_a_call_that_hangs_on_a_token_holds_up_no_other(store: ReportCache) -> None:
+def test_a_call_that_waits_for_a_token_does_not_block_others(store: ReportCache) -> None:
     with sda.sandbox.start(delay=0.0) as sandbox:
         client, day = sandbox.client, sandbox.today
         sandbox.script_responses("token", ScriptedResponse(0, delay=8))
         with pytest.raises(sda.ReportTimeout):
             fetch_report("campaigns", day, client=client, cache=store, timeout=0.5)
-        began = time.monotonic()
+        started = time.monotonic()
         fetch_report("campaigns", day, client=client, cache=store, tactic="T00020")
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - started < 6
 
 
 @pytest.mark.parametrize(
     "timezone", [None, 5, "", "Nowhere/City", "America", "../../etc/passwd", ["UTC"]]
 )
-def test_a_profile_without_a_time_zone_is_said_and_not_kept(
+def test_a_profile_without_a_time_zone_is_reported_and_not_stored(
     box: Box, store: ReportCache, timezone: object
 ) -> None:
     profile = {"profileId": box.sandbox.profile_ids[0], "timezone": timezone}
@@ -616,33 +618,33 @@ def test_a_profile_without_a_time_zone_is_said_and_not_kept(
 @pytest.mark.parametrize(
     "content", ["{", "[]", "null", '{"timezone": null}', "[" * 100_000, '{"profile_id": "1"}']
 )
-def test_facts_of_a_profile_that_are_damaged_are_asked_again(
+def test_damaged_profile_metadata_is_requested_again(
     box: Box, store: ReportCache, content: str
 ) -> None:
     fetch_report("campaigns", box.day(1), client=box.client, cache=store)
-    [kept] = (store.path / "profiles").rglob("*.json")
-    kept.write_text(content)
+    [profile_file] = (store.path / "profiles").rglob("*.json")
+    profile_file.write_text(content)
     fetch_report("campaigns", box.day(1), client=box.client, cache=store)
     assert box.sandbox.count("profiles") == 2
 
 
 @pytest.mark.parametrize("token", ["Atza|caf\u00e9", "Atza|a\nb", "Atza|\u2026"])
-def test_a_token_that_cannot_be_one_is_refused_without_showing_it(token: str) -> None:
+def test_a_malformed_token_is_rejected_without_showing_it(token: str) -> None:
     with pytest.raises(sda.NotConfigured, match="access_token") as caught:
         Credentials("id", access_token=token)
     assert "Atza" not in str(caught.value)
     assert Credentials("id", access_token=" Atza|x\n").access_token == "Atza|x"
 
 
-@pytest.mark.parametrize("wrong", [5, None, "", b"x"])
-def test_a_report_id_that_is_none_is_refused(box: Box, wrong: object) -> None:
+@pytest.mark.parametrize("invalid", [5, None, "", b"x"])
+def test_an_invalid_report_id_is_rejected(box: Box, invalid: object) -> None:
     for operation in ("get_report_status", "download_report"):
         with pytest.raises(sda.InvalidRequest):
-            getattr(box.client, operation)(wrong)
+            getattr(box.client, operation)(invalid)
     assert box.sandbox.requests == []
 
 
-def test_a_numeric_report_id_is_taken_as_text(box: Box) -> None:
+def test_a_numeric_report_id_is_returned_as_text(box: Box) -> None:
     box.sandbox.script_responses(
         "request_report", ScriptedResponse(202, '{"reportId": 77, "status": "IN_PROGRESS"}')
     )
@@ -653,7 +655,7 @@ def test_a_numeric_report_id_is_taken_as_text(box: Box) -> None:
     "address",
     ["http://localhost:99999", "http://h:x", "http://u:pw@h", "http://[bad", 5, "ftp://x"],
 )
-def test_addresses_that_are_none_are_refused(address: Any) -> None:
+def test_invalid_addresses_are_rejected(address: Any) -> None:
     with pytest.raises(sda.InvalidRequest, match="base_url") as caught:
         ready_made(address)
     assert "pw" not in str(caught.value)
@@ -685,7 +687,7 @@ with mp.get_context("fork").Pool(3) as pool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_forked_processes_do_not_read_each_others_answers(tmp_path: Path) -> None:
+def test_forked_processes_do_not_share_connections(tmp_path: Path) -> None:
     with sda.sandbox.start(delay=0.1) as service:
         command = [sys.executable, "-W", "ignore", "-c", FORKED, str(service.today), str(tmp_path)]
         run = subprocess.run(
@@ -699,7 +701,7 @@ def test_forked_processes_do_not_read_each_others_answers(tmp_path: Path) -> Non
             assert service.reports[report_id].request["reportDate"] == day.replace("-", "")
 
 
-def test_an_answer_about_another_report_is_refused(box: Box) -> None:
+def test_a_response_about_another_report_is_rejected(box: Box) -> None:
     report_id = new_report(box)
     box.sandbox.script_responses(
         "get_report_status", ScriptedResponse(200, '{"reportId": "another", "status": "SUCCESS"}')

@@ -1,4 +1,4 @@
-"""Compacted months: what is read from them is always what the files of the days have."""
+"""Compacted months always return the rows of the daily files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METRICS = ["clicks", "cost", "campaignName"]
 
 
 def fetch(box: Box, store: ReportCache, metrics: list[str] = METRICS) -> pd.DataFrame:
-    """Ten days, all in one month."""
+    """Fetch ten days, all in one month."""
     return fetch_report(
         "campaigns", box.day(12), box.day(3), metrics=metrics, client=box.client, cache=store
     )
@@ -47,7 +47,7 @@ def days(store: ReportCache) -> list[Path]:
 
 
 def spoil(path: Path) -> None:
-    """Make a file unreadable without changing its stamp, as a failing disk does."""
+    """Make a file unreadable without changing its modification time, like a failing disk."""
     before = path.stat()
     with open(path, "r+b") as file:
         file.write(b"\0" * before.st_size)
@@ -60,26 +60,26 @@ def same(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 @pytest.fixture
 def compacted(box: Box, store: ReportCache) -> ReportCache:
-    """A store with ten days of two tactics, compacted."""
+    """Return a store with ten days of two tactics, compacted."""
     fetch(box, store)
     assert len(months(store)) == 2
     return store
 
 
-def test_a_call_compacts_its_months_and_later_ones_read_them(
+def test_a_call_compacts_its_months_and_later_calls_read_them(
     box: Box, compacted: ReportCache
 ) -> None:
     frame = read(box, compacted)
     for path in days(compacted):
         spoil(path)
     same(read(box, compacted), frame)
-    asked = box.sandbox.count("request_report")
+    requested = box.sandbox.count("request_report")
     same(fetch(box, compacted), frame)
-    assert box.sandbox.count("request_report") == asked
+    assert box.sandbox.count("request_report") == requested
     assert len(compacted.entries()) == 20
 
 
-def test_sql_reads_them_too(box: Box, compacted: ReportCache) -> None:
+def test_sql_reads_compacted_months(box: Box, compacted: ReportCache) -> None:
     shutil.copytree(compacted.path, compacted.path.with_name("loose"))
     shutil.rmtree(compacted.path.with_name("loose") / "months")
     query = """select date, tactic, count(*) as n, sum(clicks) as clicks, sum(cost) as cost
@@ -93,13 +93,13 @@ def test_sql_reads_them_too(box: Box, compacted: ReportCache) -> None:
     assert count == len(read(box, compacted))
 
 
-def test_whatever_scans_the_store_meets_each_row_once(box: Box, compacted: ReportCache) -> None:
+def test_engines_read_each_row_once(box: Box, compacted: ReportCache) -> None:
     [[rows]] = duckdb.sql(f"select count(*) from '{compacted.path}/**/*.parquet'").fetchall()
     assert rows == len(read(box, compacted))
     assert len(days(compacted)) == 20
 
 
-def test_without_them_everything_is_the_same(box: Box, compacted: ReportCache) -> None:
+def test_results_are_the_same_without_compacted_months(box: Box, compacted: ReportCache) -> None:
     frame, entries = read(box, compacted), compacted.entries()
     coverage = compacted.coverage(now=box.clock.now())
     shutil.rmtree(Path(compacted.path) / "months")
@@ -108,9 +108,7 @@ def test_without_them_everything_is_the_same(box: Box, compacted: ReportCache) -
     same(read(box, compacted), frame)
 
 
-def test_a_day_that_is_stored_again_is_read_from_its_own_file(
-    box: Box, compacted: ReportCache
-) -> None:
+def test_a_restated_day_is_read_from_its_own_file(box: Box, compacted: ReportCache) -> None:
     partition = Partition(
         compacted.entries()["source"].iloc[0], str(box.sandbox.profile_ids[0]), "campaigns", None,
         "T00020", box.sandbox.today - timedelta(5),
@@ -141,16 +139,16 @@ def test_a_wider_call_compacts_wider_months(box: Box, compacted: ReportCache) ->
     same(read(box, compacted, wide), frame)
 
 
-def test_what_was_removed_is_gone(box: Box, compacted: ReportCache) -> None:
+def test_removed_days_are_not_served(box: Box, compacted: ReportCache) -> None:
     frame = read(box, compacted)
     assert compacted.remove("campaigns", box.day(5), tactic="T00020") == 1
     assert len(months(compacted)) == 1
-    gone = (frame["date"] == box.day(5)) & (frame["tactic"] == "T00020")
-    same(read(box, compacted), frame[~gone].reset_index(drop=True))
+    removed = (frame["date"] == box.day(5)) & (frame["tactic"] == "T00020")
+    same(read(box, compacted), frame[~removed].reset_index(drop=True))
     assert "T00020" in str(months(compacted)[0])  # compacted again, by reading
 
 
-def test_a_file_that_somebody_deleted_is_gone(box: Box, compacted: ReportCache) -> None:
+def test_days_of_deleted_files_are_not_served(box: Box, compacted: ReportCache) -> None:
     frame = read(box, compacted)
     days(compacted)[0].unlink()
     assert len(read(box, compacted)) < len(frame)
@@ -176,7 +174,7 @@ def other_bytes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [half, foreign, of_another_series, other_bytes])
-def test_an_invalid_one_is_reported_and_changes_nothing(
+def test_an_invalid_compacted_month_is_reported_and_changes_nothing(
     box: Box, compacted: ReportCache, damage: Callable[[Path], None]
 ) -> None:
     frame = read(box, compacted)
@@ -190,7 +188,7 @@ def test_an_invalid_one_is_reported_and_changes_nothing(
 
 
 @pytest.mark.parametrize("damage", [half, foreign, of_another_series, other_bytes])
-def test_an_invalid_one_is_ignored(
+def test_an_invalid_compacted_month_is_ignored(
     box: Box, compacted: ReportCache, damage: Callable[[Path], None]
 ) -> None:
     frame = read(box, compacted)
@@ -199,7 +197,7 @@ def test_an_invalid_one_is_ignored(
     same(fetch(box, compacted), fetch(box, compacted))
 
 
-def test_a_copied_store_is_read_right(box: Box, compacted: ReportCache, tmp_path: Path) -> None:
+def test_a_copied_store_is_read_correctly(box: Box, compacted: ReportCache, tmp_path: Path) -> None:
     frame = read(box, compacted)
     shutil.copytree(compacted.path, tmp_path / "copy")
     same(read(box, ReportCache(tmp_path / "copy")), frame)
@@ -230,16 +228,16 @@ def test_days_of_a_store_without_checksums_are_valid(store: ReportCache) -> None
         make_day(store, date(2026, 1, n), 3)
     for path in days(store):
         file = pq.read_table(path, partitioning=None)
-        facts = json.loads(file.schema.metadata[b"sdanalytics"])
-        del facts["checksum"]
-        metadata = {b"sdanalytics": json.dumps(facts).encode()}
+        document = json.loads(file.schema.metadata[b"sdanalytics"])
+        del document["checksum"]
+        metadata = {b"sdanalytics": json.dumps(document).encode()}
         pq.write_table(file.replace_schema_metadata(metadata), path)
     assert store.compact() == 1
     assert store.verify().empty
 
 
 def restate(store: ReportCache, clicks: int) -> None:
-    """Six days, each of the very length that it had before."""
+    """Store six days again, each with the same size as before."""
     for n in range(1, 7):
         make_day(store, date(2026, 1, n), 3, clicks)
 
@@ -249,7 +247,7 @@ def total(store: ReportCache) -> int:
     return int(frame["clicks"].sum())
 
 
-def test_where_files_have_no_time_nothing_is_compacted(tmp_path: Path) -> None:
+def test_files_without_modification_time_are_not_compacted(tmp_path: Path) -> None:
     store = ReportCache(str(tmp_path).strip("/"), filesystem=MemoryFileSystem())
     for clicks in (1, 9):
         restate(store, clicks)
@@ -258,7 +256,7 @@ def test_where_files_have_no_time_nothing_is_compacted(tmp_path: Path) -> None:
         assert store.sql("select sum(clicks) as n from campaigns")["n"].tolist() == [18 * clicks]
 
 
-def test_a_file_in_place_of_the_folder_hinders_nothing(store: ReportCache) -> None:
+def test_a_file_in_place_of_the_folder_is_tolerated(store: ReportCache) -> None:
     restate(store, 1)
     (store.path / "months").write_bytes(b"")
     assert total(store) == 18

@@ -1,4 +1,4 @@
-"""The descriptions of the service: they are valid, of the facts, and nothing gets past them."""
+"""The descriptions of the service are valid and complete, and violations are found."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_descriptions_are_valid() -> None:
 
 
 @pytest.mark.off_contract
-def test_what_is_described_is_served(box: Box) -> None:
+def test_described_operations_are_served(box: Box) -> None:
     for name, operation in operations().items():
         path = operation.path.format(recordType="campaigns", reportId="x")
         answer = requests.request(operation.method, box.sandbox.base_url + path, timeout=10)
@@ -37,20 +37,22 @@ def test_what_is_described_is_served(box: Box) -> None:
         assert response_errors(name, answer) == []
 
 
-def test_names_are_those_of_the_catalogue() -> None:
+def test_described_names_are_those_of_the_catalogue() -> None:
     v2, v3 = (operations()[name].description.spec for name in ("request_report", "create_report"))
     columns = (v3 / "components" / "schemas" / "Column" / "enum").read_value()
     v3_names = {metric.v3_name for metric in CATALOGUE.values() if metric.v3_reports}
     assert len(columns) == len(set(columns))
     assert set(columns) == v3_names | {"date", "startDate", "endDate"}
     path = v2 / "paths" / "/sd/{recordType}/report"
-    [record_types] = [each for each in path / "parameters" if (each / "in").read_str() == "path"]
+    [record_types] = [
+        parameter for parameter in path / "parameters" if (parameter / "in").read_str() == "path"
+    ]
     assert tuple((record_types / "schema" / "enum").read_value()) == RECORD_TYPES
     body = path / "post" / "requestBody" / "content" / "application/json" / "schema"
     assert tuple((body / "properties" / "tactic" / "enum").read_value()) == TACTICS
 
 
-def test_answers_of_version_2_are_as_described(box: Box) -> None:
+def test_responses_of_version_2_match_the_description(box: Box) -> None:
     caller = Caller(box)
     assert caller.call("GET", "/v2/profiles").status_code == 200
     body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}
@@ -67,7 +69,7 @@ def test_answers_of_version_2_are_as_described(box: Box) -> None:
 
 @pytest.mark.off_contract
 @pytest.mark.parametrize("change", [{}, {"client_secret": "x"}, {"refresh_token": "x"}])
-def test_answers_to_a_login_are_as_described(box: Box, change: dict[str, str]) -> None:
+def test_responses_to_a_login_match_the_description(box: Box, change: dict[str, str]) -> None:
     form = {
         "grant_type": "refresh_token",
         "client_id": box.sandbox.environment["SDANALYTICS_CLIENT_ID"],
@@ -80,7 +82,7 @@ def test_answers_to_a_login_are_as_described(box: Box, change: dict[str, str]) -
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         ScriptedResponse(200, "{}", {"Content-Type": "application/json"}),
         ScriptedResponse(200, '[{"campaignId": "7"}]', {"Content-Type": "application/json"}),
@@ -89,19 +91,21 @@ def test_answers_to_a_login_are_as_described(box: Box, change: dict[str, str]) -
         ScriptedResponse(404, "[]", {"Content-Type": "application/json"}),
     ],
 )
-def test_answers_that_are_not_as_described_are_found(box: Box, wrong: ScriptedResponse) -> None:
-    box.sandbox.script_responses("campaigns", wrong)
+def test_responses_that_violate_the_description_are_found(
+    box: Box, invalid: ScriptedResponse
+) -> None:
+    box.sandbox.script_responses("campaigns", invalid)
     caller = Caller(box)
     url = f"{box.sandbox.base_url}/sd/campaigns"
     answer = requests.get(url, headers=caller.headers, timeout=10)
     assert response_errors("campaigns", answer)
 
 
-# -- what is sent --------------------------------------------------------------------------
+# -- requests ------------------------------------------------------------------------------
 
 
 def sent(box: Box) -> dict[str, RecordedRequest]:
-    """One good request of every operation."""
+    """Make a valid request of each operation."""
     caller = Caller(box)
     caller.rows()
     caller.v2_rows("campaigns", "matchedTarget", box.sandbox.today, TACTICS[0])
@@ -113,7 +117,7 @@ def sent(box: Box) -> dict[str, RecordedRequest]:
 
 
 def changed(body: bytes, **change: Any) -> bytes:
-    """A body with fields changed, the configuration's where it has one; None: left out."""
+    """Return a body with changed fields, in its configuration if it has one; None removes one."""
     document = json.loads(body)
     inner = document.get("configuration", document)
     for name, value in change.items():
@@ -124,14 +128,14 @@ def changed(body: bytes, **change: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def test_good_requests_are_allowed(box: Box) -> None:
+def test_valid_requests_are_accepted(box: Box) -> None:
     exchanges = sent(box)
     assert exchanges.keys() == operations().keys() | {"storage"}
     assert contract_errors(exchanges.values()) == []
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Clientid", "Scope"])
-def test_a_header_that_is_missing_is_found(box: Box, name: str) -> None:
+def test_a_missing_header_is_found(box: Box, name: str) -> None:
     exchanges = sent(box)
     found = {
         operation
@@ -143,7 +147,7 @@ def test_a_header_that_is_missing_is_found(box: Box, name: str) -> None:
 
 
 def without(headers: dict[str, str], name: str) -> dict[str, str]:
-    return {each: value for each, value in headers.items() if not each.endswith(name)}
+    return {header: value for header, value in headers.items() if not header.endswith(name)}
 
 
 Change = Callable[[RecordedRequest], RecordedRequest]
@@ -162,7 +166,7 @@ def header(name: str, value: str) -> Change:
 
 
 @pytest.mark.parametrize(
-    ("operation", "change", "words"),
+    ("operation", "change", "pattern"),
     [
         ("profiles", header("Authorization", "Token Atza|x"), "Security not found"),
         ("campaigns", header("Amazon-Advertising-Api-Clientid", "me"), "ClientId"),
@@ -194,14 +198,14 @@ def header(name: str, value: str) -> Change:
         ("storage", header("Authorization", "Bearer Atza|x"), "storage is shown Authorization"),
     ],
 )
-def test_a_request_that_is_not_as_described_is_found(
-    box: Box, operation: str, change: Change, words: str
+def test_requests_that_violate_the_description_are_found(
+    box: Box, operation: str, change: Change, pattern: str
 ) -> None:
     [found] = contract_errors([change(sent(box)[operation])])
-    assert re.search(words, found)
+    assert re.search(pattern, found)
 
 
 @pytest.mark.off_contract
-def test_requests_for_nothing_that_there_is_are_found(box: Box) -> None:
+def test_requests_to_unknown_operations_are_found(box: Box) -> None:
     requests.get(f"{box.sandbox.base_url}/v3/reports", timeout=10)
     assert contract_errors(box.sandbox.requests) == ["GET /v3/reports: there is no such operation"]

@@ -1,4 +1,4 @@
-"""Disks that fail: the path is named, no older file is lost, and none is ever half a file."""
+"""Disks that fail: the path is named, and older files are neither lost nor truncated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Fault = Callable[[ReportCache], AbstractContextManager[object]]
 
 @pytest.fixture
 def store() -> Iterator[ReportCache]:
-    """A store where those that are not root get to, too."""
+    """Return a store in a folder that other users than root can reach."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield ReportCache(Path(folder) / "store")
@@ -44,7 +44,7 @@ def store() -> Iterator[ReportCache]:
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """As somebody whom permissions concern: all of these tests are vain as root."""
+    """Act as a user without privileges: permissions do not restrict root."""
     if os.geteuid() != 0:
         yield
         return
@@ -59,7 +59,7 @@ def unprivileged() -> Iterator[None]:
 
 @contextlib.contextmanager
 def allowed(modes: Mapping[Path, int]) -> Iterator[None]:
-    """While these paths carry other permissions, for somebody whom they concern."""
+    """Change the permissions of these paths, and act as a user without privileges."""
     before = {path: path.stat().st_mode for path in modes}
     for path, mode in modes.items():
         path.chmod(mode)
@@ -90,8 +90,8 @@ def fetch(box: Box, store: ReportCache, *metrics: str) -> pd.DataFrame:
     )
 
 
-def looks_at(store: ReportCache, box: Box) -> list[Callable[[], object]]:
-    """All that looks for what is stored."""
+def read_operations(store: ReportCache, box: Box) -> list[Callable[[], object]]:
+    """Return all operations that look for stored files."""
 
     def read() -> object:
         return store.read("campaigns", box.day(3), box.day(2))
@@ -100,7 +100,7 @@ def looks_at(store: ReportCache, box: Box) -> list[Callable[[], object]]:
 
 
 def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLICE) -> pa.Table:
-    """Store so many rows that no compression makes small; the table."""
+    """Store this number of incompressible rows, and return the table."""
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
     table = pa.table(numbers).sort_by("campaignId")
@@ -111,7 +111,7 @@ def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLI
 
 @contextlib.contextmanager
 def largest(size: int) -> Iterator[None]:
-    """While no file may grow larger: the system then answers as it does when a disk is full."""
+    """Limit the size of files: the system then reports errors as for a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -138,7 +138,7 @@ def no_reading(store: ReportCache) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def instead(path: Path, make: Callable[[Path], object]) -> Iterator[None]:
-    """While something else stands in place of a file or folder."""
+    """Replace a file or folder by something else."""
     aside = path.with_name("aside")
     path.rename(aside)
     make(path)
@@ -178,7 +178,7 @@ def a_file_for_the_store(store: ReportCache) -> AbstractContextManager[None]:
         (a_file_for_the_store, "the file .*store is in the way"),
     ],
 )
-def test_what_cannot_be_stored_is_said_and_loses_nothing(
+def test_a_failed_write_is_reported_and_loses_nothing(
     store: ReportCache, fault: Fault, message: str
 ) -> None:
     older = put(store, 100)
@@ -196,7 +196,7 @@ def test_what_cannot_be_stored_is_said_and_loses_nothing(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk with room for 1.5 MB."""
+    """Mount a disk with room for 1.5 MB."""
     mounted = ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(tmp_path)]
     if shutil.which("mount") is None or subprocess.run(mounted, capture_output=True).returncode:
         pytest.skip("nothing can be mounted here")
@@ -204,7 +204,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) -> None:
+def test_a_full_disk_is_reported_and_keeps_stored_days(small_disk: Path, box: Box) -> None:
     store = ReportCache(small_disk / "store")
     fetch(box, store)
     before = {path: path.read_bytes() for path in files(store)}
@@ -212,10 +212,10 @@ def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) 
     with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    asked = len(box.sandbox.reports)
+    requested = len(box.sandbox.reports)
     with pytest.raises(sda.CacheError, match=r"No space left .*Free disk space") as caught:
         fetch(box, store, "clicks", "cost", "impressions")
-    assert len(box.sandbox.reports) == asked  # nothing in vain
+    assert len(box.sandbox.reports) == requested  # no report without a place to store it
     assert str(store.path) in str(caught.value)
     assert {path: path.read_bytes() for path in files(store)} == before
     assert unfinished(store) == []
@@ -228,10 +228,10 @@ def test_a_full_disk_is_said_and_keeps_what_arrived(small_disk: Path, box: Box) 
 
 
 class TestReadOnly:
-    def test_what_is_stored_is_served_without_a_write(self, box: Box, store: ReportCache) -> None:
+    def test_stored_days_are_served_without_writing(self, box: Box, store: ReportCache) -> None:
         frame = fetch(box, store)
         stamps = {path: path.stat().st_mtime_ns for path in store.path.rglob("*")}
-        asked = box.sandbox.count("request_report")
+        requested = box.sandbox.count("request_report")
         with no_writing(store):
             pd.testing.assert_frame_equal(fetch(box, store), frame)
             read = store.read("campaigns", box.day(3), box.day(2))
@@ -241,11 +241,13 @@ class TestReadOnly:
             assert store.repair().empty
             assert len(store.coverage(now=box.clock.now())) == 6
         assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*")} == stamps
-        assert box.sandbox.count("request_report") == asked
+        assert box.sandbox.count("request_report") == requested
 
-    def test_what_is_not_stored_cannot_be(self, box: Box, store: ReportCache) -> None:
+    def test_missing_days_cannot_be_fetched(self, box: Box, store: ReportCache) -> None:
         fetch(box, store)
-        fetch_report("campaigns", box.day(9), client=box.client, cache=False)  # all is loaded
+        fetch_report(
+            "campaigns", box.day(9), client=box.client, cache=False
+        )  # so that all modules are loaded
         with no_writing(store):
             with pytest.raises(sda.CacheError, match=r"Permission denied") as caught:
                 fetch_report("campaigns", box.day(9), client=box.client, cache=store)
@@ -257,31 +259,35 @@ class TestReadOnly:
         assert len(store.entries()) == 4
 
 
-class TestWhatCannotBeRead:
-    def test_a_file_is_not_taken_for_absent(self, box: Box, store: ReportCache) -> None:
+class TestUnreadable:
+    def test_an_unreadable_file_does_not_count_as_absent(
+        self, box: Box, store: ReportCache
+    ) -> None:
         frame = fetch(box, store)
         path = files(store)[0]
         with no_reading(store):
-            for look in looks_at(store, box):
+            for operation in read_operations(store, box):
                 with pytest.raises(sda.CacheError, match=r"cannot read .*Permission denied"):
-                    look()
+                    operation()
             assert store.verify()["path"].tolist() == [str(path)]
         assert box.sandbox.count("request_report") == 4
         pd.testing.assert_frame_equal(fetch(box, store), frame)
         assert box.sandbox.count("request_report") == 4
 
-    def test_a_folder_is_not_taken_for_empty(self, box: Box, store: ReportCache) -> None:
+    def test_an_unreadable_folder_does_not_count_as_empty(
+        self, box: Box, store: ReportCache
+    ) -> None:
         fetch(box, store)
-        places = (store.path, store.path / "reports", files(store)[0].parents[1])
-        for folder, mode in product(places, (0o000, 0o444)):
+        folders = (store.path, store.path / "reports", files(store)[0].parents[1])
+        for folder, mode in product(folders, (0o000, 0o444)):
             with allowed({folder: mode}):
-                for look in (*looks_at(store, box), store.verify, store.repair):
+                for operation in (*read_operations(store, box), store.verify, store.repair):
                     with pytest.raises(sda.CacheError, match="Permission denied") as caught:
-                        look()
+                        operation()
                     assert str(folder) in str(caught.value)
         assert box.sandbox.count("request_report") == 4
 
-    def test_the_facts_of_a_profile_are_not_asked_for_again(
+    def test_unreadable_profile_metadata_is_not_requested_again(
         self, box: Box, store: ReportCache
     ) -> None:
         fetch(box, store)
@@ -295,7 +301,7 @@ class TestWhatCannotBeRead:
 
 
 @pytest.mark.parametrize("fault", [a_folder, a_file_for_the_day])
-def test_what_is_in_the_way_is_said_before_anything_is_asked(
+def test_an_obstacle_is_reported_before_any_request(
     box: Box, store: ReportCache, fault: Fault
 ) -> None:
     fetch(box, store)
@@ -304,13 +310,13 @@ def test_what_is_in_the_way_is_said_before_anything_is_asked(
     assert box.sandbox.count("request_report") == 4
 
 
-def test_a_file_in_the_place_of_the_store_is_said_by_all(box: Box, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_store_is_reported_by_all_methods(box: Box, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     store = ReportCache(tmp_path / "file")
     check_writable = partitions_in(store).check_writable
-    for look in (*looks_at(store, box), store.verify, store.repair, check_writable):
+    for operation in (*read_operations(store, box), store.verify, store.repair, check_writable):
         with pytest.raises(sda.CacheError, match="file is in the way"):
-            look()
+            operation()
     assert (tmp_path / "file").read_text() == "mine"
     assert box.sandbox.count("profiles") == 0
 
@@ -325,14 +331,14 @@ def test_files_carry_the_users_permissions(box: Box, store: ReportCache, umask: 
         store.repair()
     finally:
         os.umask(before)
-    made = list(store.path.rglob("*"))
-    kept = [path for path in made if path.suffix in (".parquet", ".json")]
-    assert {path.stat().st_mode & 0o777 for path in kept} == {0o666 & ~umask}
-    below = [path for path in made if path.is_dir()]
+    paths = list(store.path.rglob("*"))
+    data_files = [path for path in paths if path.suffix in (".parquet", ".json")]
+    assert {path.stat().st_mode & 0o777 for path in data_files} == {0o666 & ~umask}
+    below = [path for path in paths if path.is_dir()]
     assert {path.stat().st_mode & 0o777 for path in below} == {0o777 & ~umask}
 
 
-def test_a_killed_writer_leaves_nothing_that_is_read(box: Box, store: ReportCache) -> None:
+def test_files_of_a_killed_writer_are_not_read(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     path = files(store)[0]
     killed = (
@@ -345,8 +351,8 @@ def test_a_killed_writer_leaves_nothing_that_is_read(box: Box, store: ReportCach
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     key = path.relative_to(store.path).as_posix()
-    done = subprocess.run([sys.executable, "-c", killed, str(store.path), key])
-    assert done.returncode == -signal.SIGKILL
+    process = subprocess.run([sys.executable, "-c", killed, str(store.path), key])
+    assert process.returncode == -signal.SIGKILL
     (left,) = unfinished(store)
     assert store.verify().empty
     assert len(store.entries()) == 4

@@ -1,4 +1,4 @@
-"""The units of the engine: worker threads, error policy, counts, and errors as users see them."""
+"""The units of the engine: scheduler, error policy, counts, and tracebacks of errors."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class TestRunInterruptible:
             run_interruptible(_raise_timeout, Deadline(Clock(), 5.0))
 
     def test_a_call_that_hangs_ends_with_the_deadline(self) -> None:
-        began = time.monotonic()
+        started = time.monotonic()
         assert run_interruptible(lambda: time.sleep(5), Deadline(Clock(), 0.2)) is None
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - started < 2
 
     def test_a_call_that_hangs_ends_when_the_deadline_expires(self) -> None:
         deadline = Deadline(Clock(), 60.0)
         threading.Timer(0.2, deadline.expire).start()
-        began = time.monotonic()
+        started = time.monotonic()
         assert run_interruptible(lambda: time.sleep(5), deadline) is None
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - started < 2
 
 
 def _divide(number: int) -> tuple[int, int]:
@@ -66,7 +66,7 @@ def _raise_timeout() -> None:
 
 
 class TestScheduler:
-    def test_tasks_run_side_by_side_and_a_mutex_is_had_in_turn(self) -> None:
+    def test_tasks_run_concurrently_and_share_a_mutex(self) -> None:
         clock = JumpingClock()
         scheduler = Scheduler(Deadline(clock, 100.0), max_workers=3)
         mutex = scheduler.mutex()
@@ -79,12 +79,12 @@ class TestScheduler:
                 events.append(f"{name} ends")
             await scheduler.sleep(5.0)
 
-        began = clock.monotonic()
+        started = clock.monotonic()
         assert scheduler.run([task("a"), task("b"), task("c")])
-        assert events == [f"{name} {what}" for name in "abc" for what in ("begins", "ends")]
-        assert clock.monotonic() - began == pytest.approx(20.0)
+        assert events == [f"{name} {action}" for name in "abc" for action in ("begins", "ends")]
+        assert clock.monotonic() - started == pytest.approx(20.0)
 
-    def test_calls_block_nobody(self) -> None:
+    def test_hanging_calls_do_not_block_other_tasks(self) -> None:
         scheduler = Scheduler(Deadline(Clock(), 5.0), max_workers=4)
         together = threading.Barrier(4)
         results: list[tuple[int, int]] = []
@@ -96,7 +96,7 @@ class TestScheduler:
         assert scheduler.run([task(number) for number in range(4)])
         assert sorted(results) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
-    def test_all_are_woken(self) -> None:
+    def test_an_event_wakes_all_tasks(self) -> None:
         clock = JumpingClock()
         scheduler = Scheduler(Deadline(clock, 1000.0), max_workers=1)
 
@@ -107,9 +107,9 @@ class TestScheduler:
             await scheduler.sleep(1.0)
             scheduler.wake_all()
 
-        began = clock.monotonic()
+        started = clock.monotonic()
         assert scheduler.run([sleeper(), sleeper(), waker()])
-        assert clock.monotonic() - began == pytest.approx(1.0)
+        assert clock.monotonic() - started == pytest.approx(1.0)
 
     def test_an_error_ends_the_run_and_is_raised(self) -> None:
         scheduler = Scheduler(Deadline(JumpingClock(), 100.0), max_workers=1)
@@ -128,7 +128,7 @@ class TestScheduler:
             scheduler.run([waits(), fails(), waits()])
         assert ended == ["closed", "closed"]
 
-    def test_the_deadline_ends_it_whatever_a_call_hangs_on(self) -> None:
+    def test_the_deadline_ends_a_run_with_hanging_calls(self) -> None:
         deadline = Deadline(Clock(), 60.0)
         scheduler = Scheduler(deadline, max_workers=1)
 
@@ -136,13 +136,13 @@ class TestScheduler:
             await scheduler.call(time.sleep, 5.0)
 
         threading.Timer(0.2, deadline.expire).start()
-        began = time.monotonic()
+        started = time.monotonic()
         assert not scheduler.run([hangs(), hangs()])
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - started < 2
 
 
 class TestErrorPolicy:
-    def test_what_ends_the_fetch(self) -> None:
+    def test_errors_that_end_the_fetch(self) -> None:
         assert is_fatal(sda.Unauthorized("no"))
         assert is_fatal(sda.RateLimited("later"))
         assert not is_fatal(sda.ServerError("oops"))
@@ -151,7 +151,7 @@ class TestErrorPolicy:
         unsent.sent = False
         assert is_fatal(unsent)
 
-    def test_what_is_worth_another_try(self) -> None:
+    def test_errors_that_are_retried(self) -> None:
         assert is_retryable(sda.DownloadFailed("refused"), None)
         assert is_retryable(sda.CorruptReport("damaged"), None)
         assert not is_retryable(sda.CorruptReport("a value", row=3), None)
@@ -159,7 +159,7 @@ class TestErrorPolicy:
         assert is_retryable(sda.NotFound("gone"), sda.DownloadFailed("refused"))
         assert not is_retryable(sda.Unauthorized("no"), sda.DownloadFailed("refused"))
 
-    def test_what_is_lost(self) -> None:
+    def test_errors_after_which_a_report_is_lost(self) -> None:
         operations = frozenset({"get_report"})
         assert is_terminal(sda.ReportFailed("no"), operations)
         assert is_terminal(sda.NotFound("no", operation="get_report"), operations)
@@ -169,7 +169,7 @@ class TestErrorPolicy:
 
 
 class TestBatchTask:
-    def test_a_batch_falls_into_parts_by_its_claims(self) -> None:
+    def test_a_batch_is_split_by_its_claims(self) -> None:
         first, second, third, fourth = partitions(2)
         task = BatchTask(ReportBatch((first, second, third, fourth), ("cost",)), reports_left=1)
         report = ClaimedReport(("cost",), "r1", MOMENT)
@@ -210,7 +210,7 @@ class TestCounts:
         assert tracker.counts().details_text == "1 report downloading, 0 days from the cache"
         assert tracker.reports_in_flight() == ()
 
-    def test_what_only_comes_along_does_not_count(self) -> None:
+    def test_partitions_that_were_not_requested_do_not_count(self) -> None:
         requested = partitions(2, tactics=("T00020",))
         tracker = FetchTracker(requested, requested)
         tracker.add([BatchTask(ReportBatch(tuple(partitions(2)), ("cost",)))])
@@ -238,13 +238,13 @@ class TestErrorsAsUsersSeeThem:
             assert _package_frames(caught.value) <= 2
             assert len(traceback.format_exception(caught.value)) < 12
 
-    def test_nor_are_those_of_a_plan(self, box: Box, store: ReportCache) -> None:
+    def test_the_frames_of_a_plan_are_not_shown(self, box: Box, store: ReportCache) -> None:
         box.sandbox.script_responses("profiles", *[ScriptedResponse(403)] * 5)
         with pytest.raises(sda.Forbidden) as caught:
             plan_report("campaigns", box.day(1), client=box.client, cache=store)
         assert _package_frames(caught.value) <= 2
 
-    def test_they_are_in_the_log(
+    def test_the_frames_are_in_the_debug_log(
         self, box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
     ) -> None:
         box.sandbox.script_responses("request_report", *[ScriptedResponse(400)] * 2)

@@ -1,4 +1,4 @@
-"""The main job: what the service sends is what the frame holds, and once is enough."""
+"""`fetch_report`: the frame holds what the service sent, and days are requested once."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ DTYPES = {
 
 
 def sent(box: Box, columns: list[str], keys: list[str]) -> list[dict[str, Any]]:
-    """All rows that the sandbox sent, as the frame should show them."""
+    """Return all rows that the sandbox sent, as the frame should show them."""
     rows = []
     for report in box.sandbox.reports.values():
         day = pd.Timestamp(report.request["reportDate"])
         for row in report.rows:
-            place = {"date": day, "tactic": report.request["tactic"]}
-            rows.append(place | {name: row.get(name) for name in columns})
+            partition = {"date": day, "tactic": report.request["tactic"]}
+            rows.append(partition | {name: row.get(name) for name in columns})
     return sorted(rows, key=lambda row: tuple(row[key] for key in ["date", "tactic", *keys]))
 
 
-def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The frame's rows as plain values, None where something is missing."""
+def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as plain values, with None for missing ones."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
 
@@ -77,7 +77,7 @@ def test_every_cell_is_what_the_service_sent(
 
     assert frame.columns.tolist() == expected_columns
     assert len(frame) > 10
-    assert shown(frame) == sent(box, expected_columns[2:], keys)
+    assert frame_rows(frame) == sent(box, expected_columns[2:], keys)
     assert frame.index.equals(pd.RangeIndex(len(frame)))
     for name in expected_columns[2:]:
         assert frame[name].dtype == DTYPES[CATALOGUE[name].kind], name
@@ -92,7 +92,7 @@ def test_every_cell_is_what_the_service_sent(
     assert len(box.sandbox.requests) == requests
 
 
-def test_a_wider_call_asks_once_and_keeps_the_old_columns(box: Box, store: ReportCache) -> None:
+def test_a_wider_call_requests_once_and_keeps_the_old_columns(box: Box, store: ReportCache) -> None:
     def fetch(*metrics: str) -> pd.DataFrame:
         return fetch_report(
             "campaigns", box.day(3), box.day(2), metrics=metrics, client=box.client, cache=store
@@ -103,22 +103,22 @@ def test_a_wider_call_asks_once_and_keeps_the_old_columns(box: Box, store: Repor
     both = fetch("impressions", "cost")
     assert box.sandbox.count("request_report") == 8
     assert both.columns.tolist() == ["date", "tactic", "campaignId", "impressions", "cost"]
-    asked = [report.request["metrics"] for report in box.sandbox.reports.values()][-1]
-    assert set(asked.split(",")) == {"campaignId", "clicks", "cost", "impressions"}
+    requested = [report.request["metrics"] for report in box.sandbox.reports.values()][-1]
+    assert set(requested.split(",")) == {"campaignId", "clicks", "cost", "impressions"}
     fetch("clicks", "impressions")
     assert box.sandbox.count("request_report") == 8
     assert len(store.entries()) == 4
 
 
-def test_defaults_are_documented_and_hold_what_most_questions_need(box: Box) -> None:
+def test_default_metrics_are_documented_and_useful(box: Box) -> None:
     frame = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
     assert {"campaignName", "cost", "attributedSales14d", "viewAttributedSales14d"} <= set(frame)
     assert frame["tactic"].unique().tolist() == list(TACTICS)
     assert frame["date"].unique().tolist() == [pd.Timestamp(box.day(1))]
     for record_type in RECORD_TYPES:
-        one = fetch_report(record_type, box.day(1), client=box.client, cache=False)
-        assert len(one) > 0
-        assert "sku" not in one
+        single = fetch_report(record_type, box.day(1), client=box.client, cache=False)
+        assert len(single) > 0
+        assert "sku" not in single
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_days_in_all_their_spellings(box: Box, start: Any) -> None:
     assert box.sandbox.count("request_report") == 1
 
 
-def test_an_empty_day_is_a_frame_of_the_same_types_and_is_not_asked_again(
+def test_an_empty_day_is_a_typed_frame_and_is_not_requested_again(
     box: Box, store: ReportCache
 ) -> None:
     full = fetch_report("targets", box.day(5), client=box.client, cache=store)
@@ -152,7 +152,7 @@ def test_an_empty_day_is_a_frame_of_the_same_types_and_is_not_asked_again(
     pd.testing.assert_frame_equal(both, full)
 
 
-def test_whatever_the_service_sends_is_kept_exactly(box: Box, store: ReportCache) -> None:
+def test_values_are_kept_exactly(box: Box, store: ReportCache) -> None:
     rows: list[dict[str, Any]] = [
         {"clicks": 3, "cost": 5, "campaignId": 9007199254740993, "campaignName": 'a},{"b\n☃'},
         {
@@ -176,23 +176,23 @@ def test_whatever_the_service_sends_is_kept_exactly(box: Box, store: ReportCache
     assert pd.isna(frame["campaignName"][2])
 
 
-def test_the_frame_tells_where_it_came_from(box: Box, store: ReportCache) -> None:
+def test_the_frame_has_its_provenance(box: Box, store: ReportCache) -> None:
     fetch_report("campaigns", box.day(50), box.day(49), client=box.client, cache=store)
     frame = fetch_report("campaigns", box.day(50), box.day(47), client=box.client, cache=store)
-    facts = frame.attrs["sdanalytics"]
-    assert facts["record_type"] == "campaigns"
-    assert facts["profile_id"] == str(box.sandbox.profile_ids[0])
-    assert facts["currency"] == "USD"
-    assert facts["timezone"] == "America/Los_Angeles"
-    assert facts["api"] == "v2"
-    assert (facts["days_fetched"], facts["days_from_cache"]) == (2, 2)
-    assert facts["restatable_from"] is None
-    assert facts["oldest_fetched_at"] < box.clock.now().isoformat()
+    provenance = frame.attrs["sdanalytics"]
+    assert provenance["record_type"] == "campaigns"
+    assert provenance["profile_id"] == str(box.sandbox.profile_ids[0])
+    assert provenance["currency"] == "USD"
+    assert provenance["timezone"] == "America/Los_Angeles"
+    assert provenance["api"] == "v2"
+    assert (provenance["days_fetched"], provenance["days_from_cache"]) == (2, 2)
+    assert provenance["restatable_from"] is None
+    assert provenance["oldest_fetched_at"] < box.clock.now().isoformat()
     recent = fetch_report("campaigns", box.day(43), box.day(40), client=box.client, cache=store)
     assert recent.attrs["sdanalytics"]["restatable_from"] == box.day(42)
 
 
-def test_no_cache_keeps_nothing(box: Box) -> None:
+def test_cache_false_stores_nothing(box: Box) -> None:
     fetch_report("campaigns", box.day(1), client=box.client, cache=False)
     fetch_report("campaigns", box.day(1), client=box.client, cache=False)
     assert box.sandbox.count("request_report") == 4
@@ -210,10 +210,10 @@ def test_the_default_store_and_client_come_from_the_environment(
     assert len(ReportCache().entries()) == 1
 
 
-def test_refresh_decides_what_is_asked_again(box: Box, store: ReportCache) -> None:
+def test_refresh_decides_which_days_are_requested_again(box: Box, store: ReportCache) -> None:
     today = box.sandbox.today
 
-    def asked(refresh: Any) -> list[int]:
+    def fetch_and_list_days(refresh: Any) -> list[int]:
         known = set(box.sandbox.reports)
         fetch_report(
             "campaigns", today - timedelta(50), today, client=box.client, cache=store,
@@ -223,20 +223,18 @@ def test_refresh_decides_what_is_asked_again(box: Box, store: ReportCache) -> No
         days = [date.fromisoformat(r.request["reportDate"]) for r in new]
         return sorted((today - day).days for day in days)
 
-    assert asked("auto") == list(range(51))
-    assert asked("auto") == []
-    box.clock.pass_time(12 * 3600 + 60)  # 18:00 to 6:00 UTC: still the same day in Los Angeles
+    assert fetch_and_list_days("auto") == list(range(51))
+    assert fetch_and_list_days("auto") == []
+    box.clock.pass_time(12 * 3600 + 60)  # 18:00 to 6:00 UTC: the same day in Los Angeles
     assert box.sandbox.today == today
-    assert asked("never") == []
-    assert asked("auto") == [0, 1, 2, 3]
+    assert fetch_and_list_days("never") == []
+    assert fetch_and_list_days("auto") == [0, 1, 2, 3]
     box.clock.pass_time(1.5 * 3600)
-    assert asked("auto") == []
-    assert asked("always") == list(range(51))
+    assert fetch_and_list_days("auto") == []
+    assert fetch_and_list_days("always") == list(range(51))
 
 
-def test_days_that_the_service_no_longer_has_come_from_the_store(
-    box: Box, store: ReportCache
-) -> None:
+def test_days_older_than_the_history_come_from_the_store(box: Box, store: ReportCache) -> None:
     day = box.day(58)
     frame = fetch_report("campaigns", day, client=box.client, cache=store)
     box.clock.pass_time(9 * 86400)
@@ -253,7 +251,7 @@ def test_days_that_the_service_no_longer_has_come_from_the_store(
     )
 
 
-def test_a_call_from_the_cache_needs_no_service(box: Box, store: ReportCache) -> None:
+def test_a_call_from_the_cache_makes_no_request(box: Box, store: ReportCache) -> None:
     frame = fetch_report("productAds", box.day(3), client=box.client, cache=store)
     client = box.client
     box.sandbox.stop()
@@ -271,7 +269,7 @@ def test_days_are_days_of_the_profile(box: Box) -> None:
     assert frame.attrs["sdanalytics"]["timezone"] == "Asia/Tokyo"
 
 
-def test_profiles_keep_apart_in_one_store(box: Box, store: ReportCache) -> None:
+def test_profiles_are_kept_apart_in_one_store(box: Box, store: ReportCache) -> None:
     frames = [
         fetch_report("campaigns", box.day(2), client=box.client_for(n), cache=store)
         for n in range(3)

@@ -1,4 +1,4 @@
-"""Many reports at once: what is waited for, what is tried again, what is never lost."""
+"""Many reports at once: waits, retries, and errors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def fetch(box: Box, store: ReportCache, first: int, last: int, **options: Any) -
     return fetch_report("campaigns", *days, metrics=metrics, cache=store, **options)
 
 
-def creates(box: Box) -> Counter[tuple[str, str]]:
-    """How often each slice was created."""
+def create_counts(box: Box) -> Counter[tuple[str, str]]:
+    """Return how often each partition was requested."""
     reports = box.sandbox.reports.values()
     return Counter((r.request["reportDate"], r.request["tactic"]) for r in reports)
 
@@ -58,39 +58,39 @@ def never_ready(report: Report) -> None:
 
 
 def test_the_reports_of_a_call_are_built_side_by_side(box: Box, store: ReportCache) -> None:
-    began = box.clock.monotonic()
+    started = box.clock.monotonic()
     fetch(box, store, 30, 1)
-    assert box.clock.monotonic() - began < 4 * box.sandbox.settings.delay
-    assert set(creates(box).values()) == {1}
-    assert len(creates(box)) == 60
+    assert box.clock.monotonic() - started < 4 * box.sandbox.settings.delay
+    assert set(create_counts(box).values()) == {1}
+    assert len(create_counts(box)) == 60
 
 
 def test_polling_waits_grow_with_jitter_and_are_capped(clock: JumpingClock) -> None:
     box = Box(clock, delay=900.0)
     with box.sandbox:
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=False)
-        asked = [e.at for e in box.sandbox.requests if e.operation == "get_report_status"]
-    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
+        polls = [e.at for e in box.sandbox.requests if e.operation == "get_report_status"]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(polls)]
     assert gaps[0] < 3
     assert all(gap <= 30 for gap in gaps)
     assert sum(gap > 20 for gap in gaps) > 20
     assert len(set(gaps[-10:])) > 1
-    assert len(asked) < 60
+    assert len(polls) < 60
 
 
-def looks(box: Box) -> Counter[str]:
-    """How often each report was looked at."""
-    asked = [e.path for e in box.sandbox.requests if e.operation == "get_report_status"]
-    return Counter(path.rpartition("/")[2] for path in asked)
+def poll_counts(box: Box) -> Counter[str]:
+    """Return how often each report was polled."""
+    polls = [e.path for e in box.sandbox.requests if e.operation == "get_report_status"]
+    return Counter(path.rpartition("/")[2] for path in polls)
 
 
-def found_at(box: Box) -> dict[str, float]:
-    """When each report was downloaded."""
-    asked = [e for e in box.sandbox.requests if e.operation == "download_report"]
-    return {e.path.split("/")[3]: e.at for e in asked}
+def download_times(box: Box) -> dict[str, float]:
+    """Return when each report was downloaded."""
+    downloads = [e for e in box.sandbox.requests if e.operation == "download_report"]
+    return {e.path.split("/")[3]: e.at for e in downloads}
 
 
-def test_what_reports_take_is_learned_from_those_that_came(
+def test_the_poll_interval_is_learned_from_finished_reports(
     clock: JumpingClock, store: ReportCache
 ) -> None:
     box = Box(clock, delay=60.0)
@@ -104,44 +104,42 @@ def test_what_reports_take_is_learned_from_those_that_came(
     )
     with box.sandbox:
         fetch_report("campaigns", box.day(59), box.day(1), client=client, cache=store)
-        number = looks(box)
+        number = poll_counts(box)
         reports = list(box.sandbox.reports.values())
-    found = found_at(box)
+    found = download_times(box)
     later = [r for r in reports if r.asked_at > min(found.values())]
     assert len(later) > 60
-    assert sum(number[r.report_id] for r in later) < 3 * len(later)  # of 9 when nothing is known
+    assert sum(number[r.report_id] for r in later) < 3 * len(later)  # 9 when no duration is known
     assert max(found[r.report_id] - r.ready_at for r in later) < 0.25 * 60
     lates = sorted(found[r.report_id] - r.ready_at for r in later)
     assert lates[len(lates) // 2] < 0.1 * 60
 
 
-def test_a_few_are_looked_at_for_all_as_long_as_nothing_is_known(
+def test_a_few_reports_are_polled_until_a_duration_is_known(
     clock: JumpingClock, store: ReportCache
 ) -> None:
     box = Box(clock, delay=60.0)
     with box.sandbox:
         fetch(box, store, 30, 1)
-        number = sorted(looks(box).values())
+        number = sorted(poll_counts(box).values())
         reports = list(box.sandbox.reports.values())
-    found = found_at(box)
+    found = download_times(box)
     assert len(number) == 60
     assert sum(number[:-4]) / 56 < 6.5  # of 9
     assert max(found[r.report_id] - r.ready_at for r in reports) < 0.25 * 60
 
 
-def test_when_one_has_come_the_others_are_looked_at(box: Box, store: ReportCache) -> None:
-    """Those asked for together come together, however far their next looks were."""
+def test_a_finished_report_has_the_others_polled(box: Box, store: ReportCache) -> None:
+    """Reports requested together are ready together, however far off their next polls were."""
     box.sandbox.set_content(lambda report: setattr(report, "ready_at", report.asked_at + 500.0))
     fetch(box, store, 30, 1)
-    found = found_at(box).values()
+    found = download_times(box).values()
     assert len(found) == 60
     assert max(found) - min(found) < 5
 
 
-def test_reports_of_all_sorts_are_not_looked_at_oftener_for_it(
-    clock: JumpingClock, store: ReportCache
-) -> None:
-    """Quick ones, slow ones, and one that never comes teach nothing that does harm."""
+def test_mixed_durations_do_not_increase_polling(clock: JumpingClock, store: ReportCache) -> None:
+    """Quick reports, slow ones, and one that never finishes do not distort the poll interval."""
     chance = random.Random(5)
     box = Box(clock, delay=0.0)
 
@@ -151,50 +149,50 @@ def test_reports_of_all_sorts_are_not_looked_at_oftener_for_it(
     box.sandbox.set_content(at_some_time)
     with box.sandbox:
         fetch(box, store, 59, 1)
-        number = looks(box)
+        number = poll_counts(box)
         reports = list(box.sandbox.reports.values())
     plain = sum(_plain(r.ready_at - r.asked_at) for r in reports)
     assert sum(number.values()) <= 1.1 * plain
-    found = found_at(box)
+    found = download_times(box)
     assert all(found[r.report_id] - r.ready_at < 40 for r in reports)
 
 
 def _plain(seconds: float) -> int:
-    """How often a report that takes so long is looked at when nothing is known."""
+    """Return how often a report of this duration is polled when no duration is known."""
     ages = itertools.accumulate(min(1.5**n, 25.0) for n in itertools.count())
     return sum(1 for _ in itertools.takewhile(lambda age: age < seconds, ages)) + 1
 
 
 def test_a_429_slows_the_whole_call_down(box: Box, store: ReportCache) -> None:
     fetch(box, store, 1, 1)
-    told = ScriptedResponse(429, "", {"Retry-After": "40"})
-    box.sandbox.script_responses("get_report_status", told)
+    throttled = ScriptedResponse(429, "", {"Retry-After": "40"})
+    box.sandbox.script_responses("get_report_status", throttled)
     fetch(box, store, 20, 2)
     [refused_at] = [e.at for e in box.sandbox.requests if e.status == 429]
     during = [e for e in box.sandbox.requests if refused_at < e.at < refused_at + 40]
     assert during == []
-    assert set(creates(box).values()) == {1}
+    assert set(create_counts(box).values()) == {1}
 
 
 @pytest.mark.parametrize("retry_after", [None, 3])
-def test_a_small_queue_is_waited_for(
+def test_a_full_queue_is_waited_for(
     clock: JumpingClock, store: ReportCache, retry_after: int | None
 ) -> None:
     box = Box(clock, queue_limit=4, retry_after=retry_after, delay=8.0)
     with box.sandbox:
         frame = fetch(box, store, 15, 1)
-        assert set(creates(box).values()) == {1}
+        assert set(create_counts(box).values()) == {1}
     assert frame["date"].nunique() == 15
 
 
-def test_a_wait_longer_than_the_call_may_take_ends_it_at_once(box: Box, store: ReportCache) -> None:
+def test_a_wait_longer_than_the_timeout_ends_the_call_at_once(box: Box, store: ReportCache) -> None:
     box.sandbox.script_responses(
         "request_report", *[ScriptedResponse(429, "", {"Retry-After": "7200"})] * 8
     )
-    began = box.clock.monotonic()
+    started = box.clock.monotonic()
     with pytest.raises(sda.RateLimited, match="longer timeout="):
         fetch(box, store, 5, 1, timeout=600)
-    assert box.clock.monotonic() - began < 60
+    assert box.clock.monotonic() - started < 60
 
 
 def test_one_failure_does_not_stop_the_others(box: Box, store: ReportCache) -> None:
@@ -204,7 +202,7 @@ def test_one_failure_does_not_stop_the_others(box: Box, store: ReportCache) -> N
         match=r"1 of 5 days to fetch could not be fetched \(2 reports failed\)",
     ) as caught:
         fetch(box, store, 5, 1)
-    assert {(str(piece.date), piece.tactic) for piece in caught.value.failures} == {
+    assert {(str(partition.date), partition.tactic) for partition in caught.value.failures} == {
         (box.day(3), "T00020"),
         (box.day(3), "T00030"),
     }
@@ -219,7 +217,7 @@ def test_one_failure_does_not_stop_the_others(box: Box, store: ReportCache) -> N
     assert len(box.sandbox.reports) == 12
 
 
-def test_when_all_fail_alike_the_error_is_their_own(box: Box, store: ReportCache) -> None:
+def test_a_common_error_of_all_reports_is_raised_itself(box: Box, store: ReportCache) -> None:
     on_day(box, 3, fail)
     with pytest.raises(sda.ReportFailed, match="Internal error"):
         fetch(box, store, 3, 3)
@@ -234,17 +232,17 @@ def test_an_unknown_status_is_an_error(box: Box, store: ReportCache) -> None:
         fetch(box, store, 1, 1)
 
 
-def test_completed_is_another_word_for_success(box: Box, store: ReportCache) -> None:
+def test_completed_means_success(box: Box, store: ReportCache) -> None:
     box.sandbox.set_content(lambda report: setattr(report, "status", "COMPLETED"))
     assert len(fetch(box, store, 1, 1)) > 0
 
 
 def test_the_timeout_holds_for_the_whole_call(box: Box, store: ReportCache) -> None:
     on_day(box, 2, never_ready)
-    began = box.clock.monotonic()
+    started = box.clock.monotonic()
     with pytest.raises(sda.ReportTimeout, match="longer timeout=") as caught:
         fetch(box, store, 4, 1, timeout=100)
-    assert 95 <= box.clock.monotonic() - began <= 105
+    assert 95 <= box.clock.monotonic() - started <= 105
     waiting = {i for i, r in box.sandbox.reports.items() if r.ready_at == float("inf")}
     assert set(caught.value.report_ids) == waiting
     assert len(store.entries()) == 6
@@ -254,20 +252,20 @@ def test_the_timeout_holds_for_the_whole_call(box: Box, store: ReportCache) -> N
 def test_the_timeout_holds_against_silence(store: ReportCache, silent: str) -> None:
     with sandbox.start(delay=0.0) as service:
         service.script_responses(silent, *[ScriptedResponse(0, delay=6)] * 8)
-        began = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(sda.ReportTimeout):
             fetch_report(
                 "campaigns", service.today, client=service.client, cache=store, timeout=1.5
             )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started < 5
 
 
 def test_the_default_timeout_is_half_an_hour(box: Box, store: ReportCache) -> None:
     on_day(box, 1, never_ready)
-    began = box.clock.monotonic()
+    started = box.clock.monotonic()
     with pytest.raises(sda.ReportTimeout):
         fetch(box, store, 1, 1)
-    assert 1790 <= box.clock.monotonic() - began <= 1810
+    assert 1790 <= box.clock.monotonic() - started <= 1810
 
 
 @pytest.mark.parametrize(("links", "expected"), [(1, (1, 2)), (2, (2, 3)), (4, None)])
@@ -288,7 +286,7 @@ def test_an_expired_link_is_fetched_again(
     assert counts == expected
 
 
-def test_a_report_that_is_gone_after_its_link_expired_is_built_anew(
+def test_a_lost_report_with_an_expired_link_is_requested_again(
     box: Box, store: ReportCache
 ) -> None:
     box.sandbox.script_responses("storage", ScriptedResponse(403, "<Error/>"))
@@ -299,16 +297,16 @@ def test_a_report_that_is_gone_after_its_link_expired_is_built_anew(
     assert box.sandbox.count("request_report") == 2
 
 
-def test_broken_connections_while_reading_are_borne(box: Box, store: ReportCache) -> None:
+def test_broken_connections_while_reading_are_retried(box: Box, store: ReportCache) -> None:
     for operation in ("token", "profiles", "get_report_status", "download_report", "storage"):
         box.sandbox.script_responses(
             operation, ScriptedResponse(0), ScriptedResponse(500), ScriptedResponse(0)
         )
     assert len(fetch(box, store, 3, 1)) > 0
-    assert set(creates(box).values()) == {1}
+    assert set(create_counts(box).values()) == {1}
 
 
-def test_days_that_are_too_old_are_not_asked_for_one_by_one(box: Box, store: ReportCache) -> None:
+def test_days_that_are_too_old_are_not_requested_one_by_one(box: Box, store: ReportCache) -> None:
     with pytest.raises(sda.PartialFetchError, match="too far in the past") as caught:
         fetch(box, store, 800, 59)
     failures = caught.value.failures
@@ -319,7 +317,7 @@ def test_days_that_are_too_old_are_not_asked_for_one_by_one(box: Box, store: Rep
     assert box.sandbox.count("request_report") < 4 + 2 * 8
 
 
-def test_the_gate_that_a_429_closes_is_closed_for_all(box: Box, store: ReportCache) -> None:
+def test_a_429_pauses_all_requests(box: Box, store: ReportCache) -> None:
     box.sandbox.script_responses(
         "request_report", ScriptedResponse(429, "", {"Retry-After": "7200"})
     )
@@ -328,7 +326,7 @@ def test_the_gate_that_a_429_closes_is_closed_for_all(box: Box, store: ReportCac
     assert box.sandbox.count("get_report_status") < 10
 
 
-def test_a_login_that_is_refused_ends_the_call_at_once(box: Box, store: ReportCache) -> None:
+def test_a_rejected_login_ends_the_call_at_once(box: Box, store: ReportCache) -> None:
     fetch(box, store, 1, 1)
     refusal = ScriptedResponse(401, '{"code":"UNAUTHORIZED","details":"Not authorized"}')
     box.sandbox.script_responses("request_report", *[refusal] * 200)
@@ -381,7 +379,7 @@ def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
         ended = time.time()
-    assert float(out) - pressed < 1.0 + 0.5  # the half second is this machine's, not the call's
+    assert float(out) - pressed < 1.0 + 0.5  # half a second for this machine
     assert ended - pressed < 5.0
     assert len(store.entries()) == 6
     assert store.verify().empty
@@ -389,7 +387,7 @@ def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
     assert leftovers == []
 
 
-def test_days_that_are_gone_come_with_the_way_out(box: Box, store: ReportCache) -> None:
+def test_the_error_for_unavailable_days_says_what_to_do(box: Box, store: ReportCache) -> None:
     first = box.day(60)
     with pytest.raises(sda.PartialFetchError, match=f"has reports from {first} on") as caught:
         fetch(box, store, 70, 55)
@@ -401,21 +399,21 @@ def test_days_that_are_gone_come_with_the_way_out(box: Box, store: ReportCache) 
     assert len(fetch(box, store, 60, 55)) > 0
 
 
-def test_a_network_that_is_gone_ends_the_call_soon(box: Box, store: ReportCache) -> None:
+def test_a_lost_network_ends_the_call_soon(box: Box, store: ReportCache) -> None:
     fetch(box, store, 1, 1)
     client = box.client
     box.sandbox.stop()
-    began = box.clock.monotonic()
+    started = box.clock.monotonic()
     with pytest.raises(sda.ConnectionFailed):
         fetch_report("campaigns", box.day(50), box.day(2), client=client, cache=store)
-    assert box.clock.monotonic() - began < 8 * 60
+    assert box.clock.monotonic() - started < 8 * 60
 
 
-def test_what_the_service_says_is_scrubbed(box: Box, store: ReportCache) -> None:
-    words = "see https://s3/x?AWSAccessKeyId=a&Signature=b or Atza%7Cabc"
+def test_messages_of_the_service_are_redacted(box: Box, store: ReportCache) -> None:
+    details = "see https://s3/x?AWSAccessKeyId=a&Signature=b or Atza%7Cabc"
 
     def change(report: Report) -> None:
-        report.status, report.details = "FAILURE", words
+        report.status, report.details = "FAILURE", details
 
     box.sandbox.set_content(change)
     with pytest.raises(sda.ReportFailed) as caught:
@@ -427,8 +425,8 @@ def test_what_the_service_says_is_scrubbed(box: Box, store: ReportCache) -> None
     assert "Signature" not in repr(box.client.get_report_status(report_id))
 
 
-def test_a_day_that_goes_at_midnight_in_the_middle_of_a_call(store: ReportCache) -> None:
-    """The 60 days end at midnight where the profile is, which is 8 in the morning in UTC."""
+def test_a_day_that_expires_at_midnight_during_a_call(store: ReportCache) -> None:
+    """The 60 days end at midnight in the profile's time zone, at 8:00 in UTC."""
     clock = JumpingClock(datetime(2026, 11, 21, 7, 59, 50, tzinfo=UTC))
     box = Box(clock)
     with box.sandbox:
@@ -438,18 +436,18 @@ def test_a_day_that_goes_at_midnight_in_the_middle_of_a_call(store: ReportCache)
             box.sandbox.profile_ids[0],
             base_url=box.sandbox.base_url,
             token_url=box.sandbox.token_url,
-            create_rate=0.05,  # so that the second report is asked for 20 seconds after the first
+            create_rate=0.05,  # the second report is requested 20 seconds after the first
             clock=clock,
         )
         with pytest.raises(sda.PartialFetchError, match="has reports from") as caught:
             fetch_report("campaigns", oldest, later, tactic="T00020", client=slowly, cache=store)
-        [(piece, error)] = caught.value.failures.items()
-        assert (str(piece.date), type(error)) == (oldest, sda.ReportTooOld)
+        [(partition, error)] = caught.value.failures.items()
+        assert (str(partition.date), type(error)) == (oldest, sda.ReportTooOld)
         assert later == box.day(60)
         assert store.entries()["date"].astype("str").tolist() == [later]
 
 
-def test_a_day_that_goes_at_midnight_comes_from_the_store(store: ReportCache) -> None:
+def test_a_stored_day_that_expires_at_midnight_is_served(store: ReportCache) -> None:
     clock = JumpingClock(datetime(2026, 11, 21, 7, 59, 50, tzinfo=UTC))
     box = Box(clock)
     with box.sandbox:
@@ -461,11 +459,11 @@ def test_a_day_that_goes_at_midnight_comes_from_the_store(store: ReportCache) ->
         pd.testing.assert_frame_equal(again, first)
 
 
-@pytest.mark.parametrize("wrong", [timedelta(days=2), timedelta(days=-2)])
-def test_a_machine_whose_clock_is_wrong(box: Box, store: ReportCache, wrong: timedelta) -> None:
-    clock = JumpingClock(box.clock.now() + wrong)
+@pytest.mark.parametrize("offset", [timedelta(days=2), timedelta(days=-2)])
+def test_a_wrong_clock_is_explained(box: Box, store: ReportCache, offset: timedelta) -> None:
+    clock = JumpingClock(box.clock.now() + offset)
     client = box.sandbox.client_for(box.sandbox.profile_ids[0], clock)
-    if wrong > timedelta(0):  # what it takes for today has not begun: the service says so
+    if offset > timedelta(0):  # its today has not begun: the service rejects it
         with pytest.raises(sda.InvalidReport, match="in the future"):
             fetch_report("campaigns", box.day(-1), client=client, cache=store)
     else:
@@ -473,13 +471,13 @@ def test_a_machine_whose_clock_is_wrong(box: Box, store: ReportCache, wrong: tim
             fetch_report("campaigns", box.day(0), client=client, cache=store)
 
 
-def test_what_was_fetched_while_the_clock_was_ahead_is_asked_for_again(
+def test_days_fetched_while_the_clock_was_ahead_are_requested_again(
     box: Box, store: ReportCache
 ) -> None:
     ahead = JumpingClock(box.clock.now() + timedelta(days=50))
     box.sandbox.set_content(lambda report: setattr(report, "ready_at", 0.0))
     client = box.sandbox.client_for(box.sandbox.profile_ids[0], ahead)
-    day = box.day(3)  # which, by that clock, is 53 days ago and final
+    day = box.day(3)  # 53 days ago and final by that clock
     fetch_report("campaigns", day, client=client, cache=store)
     fetch_report("campaigns", day, client=box.client, cache=store)
     assert len(box.sandbox.reports) == 4
@@ -487,7 +485,7 @@ def test_what_was_fetched_while_the_clock_was_ahead_is_asked_for_again(
     assert len(box.sandbox.reports) == 4
 
 
-def test_a_report_that_is_in_two_windows_by_now_is_taken_up_for_both(
+def test_a_report_in_flight_is_resumed_for_two_batches(
     clock: JumpingClock, store: ReportCache
 ) -> None:
     box = Box(clock, delay=1000.0)
@@ -496,5 +494,5 @@ def test_a_report_that_is_in_two_windows_by_now_is_taken_up_for_both(
         with pytest.raises(sda.ReportTimeout):
             fetch(box, store, 40, 12, client=client, timeout=100)
         frame = fetch(box, store, 45, 5, client=client)
-        assert len(box.sandbox.reports) == 3  # the first, and what lies before and after it
+        assert len(box.sandbox.reports) == 3  # the first, and those before and after it
     assert frame["date"].nunique() == 41

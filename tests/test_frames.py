@@ -1,4 +1,4 @@
-"""Tables to frames: the same values however the table is made up, and free to be changed."""
+"""Converting tables to frames: the same values for any chunks, and writable frames."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def table() -> pa.Table:
 @pytest.mark.parametrize("cuts", [[], [2], [0, 1, 1, 3]])
 def test_chunks_make_no_difference(cuts: list[int]) -> None:
     whole = table()
-    bounds = [0, *cuts, len(whole)]
-    parts = [whole.slice(a, b - a) for a, b in pairwise(bounds)]
+    edges = [0, *cuts, len(whole)]
+    parts = [whole.slice(a, b - a) for a, b in pairwise(edges)]
     frame = table_to_frame(pa.concat_tables(parts))
     assert frame.astype(object).where(frame.notna(), None).to_dict("list") == VALUES
     pd.testing.assert_frame_equal(frame, table_to_frame(table()))
 
 
-def test_a_part_of_a_table_is_that_part() -> None:
+def test_a_slice_of_a_table_keeps_its_rows() -> None:
     frame = table_to_frame(table().slice(1, 2))
     assert frame["campaignId"].tolist() == [pd.NA, -(2**63)]
     assert frame["clicks"].tolist() == [1, 2]

@@ -1,4 +1,4 @@
-"""When a stored day is asked for again."""
+"""The times to live of stored days."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_fresh(
     ("age", "hours"),
     [(-1, 12), (0, 12), (3, 12), (4, 24), (14, 24), (15, 168), (42, 168), (43, None), (400, None)],
 )
-def test_the_older_the_day_the_longer_it_is_good(age: int, hours: int | None) -> None:
+def test_older_days_stay_fresh_longer(age: int, hours: int | None) -> None:
     assert time_to_live(age) == (None if hours is None else timedelta(hours=hours))
 
 
@@ -38,7 +38,7 @@ def test_the_older_the_day_the_longer_it_is_good(age: int, hours: int | None) ->
     ("age", "fresh_after", "stale_after"),
     [(0, 11.9, 12), (3, 11.9, 12), (4, 23.9, 24), (14, 23.9, 24), (15, 167.9, 168), (42, 167, 168)],
 )
-def test_a_day_is_asked_again_when_its_time_is_over(
+def test_a_day_is_stale_after_its_time_to_live(
     age: int, fresh_after: float, stale_after: float
 ) -> None:
     fetched = datetime(2026, 3, 1, 20, tzinfo=UTC) + timedelta(age)
@@ -47,7 +47,7 @@ def test_a_day_is_asked_again_when_its_time_is_over(
         assert is_fresh(DAY, fetched, now, LOS_ANGELES, 60) is fresh
 
 
-def test_what_was_fetched_late_is_good_for_ever() -> None:
+def test_a_day_fetched_late_is_final() -> None:
     fetched = datetime(2026, 4, 14, 20, tzinfo=UTC)  # 43 days... 44 days after the 1st of March
     assert is_fresh(DAY, fetched, fetched + timedelta(days=4), LOS_ANGELES, 60)
     assert restatement_horizons([(DAY, fetched)], LOS_ANGELES)["restatable_from"] is None
@@ -55,14 +55,14 @@ def test_what_was_fetched_late_is_good_for_ever() -> None:
     assert earlier["restatable_from"] == DAY.isoformat()
 
 
-def test_what_the_service_no_longer_has_is_not_asked_for() -> None:
+def test_days_older_than_the_history_are_not_stale() -> None:
     fetched = datetime(2026, 3, 2, tzinfo=UTC)
     sixty_days_later = datetime(2026, 4, 30, 20, tzinfo=UTC)
     assert not is_fresh(DAY, fetched, sixty_days_later, LOS_ANGELES, 60)
     assert is_fresh(DAY, fetched, sixty_days_later + timedelta(days=1), LOS_ANGELES, 60)
 
 
-def test_ages_are_counted_in_the_profiles_zone() -> None:
+def test_ages_are_counted_in_the_time_zone_of_the_profile() -> None:
     # 6:00 UTC on the 5th is still the 4th in Los Angeles: age 3, not 4.
     fetched = datetime(2026, 3, 5, 6, tzinfo=UTC)
     assert not is_fresh(DAY, fetched, fetched + timedelta(hours=13), LOS_ANGELES, 60)
@@ -73,27 +73,27 @@ AHEAD = timedelta(days=400)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=43), AHEAD])
-def test_what_was_fetched_in_the_future_is_asked_for_again(ahead: timedelta) -> None:
+def test_a_day_fetched_in_the_future_is_stale(ahead: timedelta) -> None:
     now = datetime(2026, 3, 20, 20, tzinfo=UTC)
     assert not is_fresh(DAY, now + ahead, now, LOS_ANGELES, 60)
     assert not FreshnessPolicy(now, LOS_ANGELES, 60).is_final(DAY, now + ahead)
     assert is_fresh(DAY, now, now, LOS_ANGELES, 60)  # once the clock is right
 
 
-def test_what_the_service_no_longer_has_stays_whenever_it_was_fetched() -> None:
+def test_days_older_than_the_history_are_fresh_whenever_fetched() -> None:
     now = datetime(2026, 5, 2, 20, tzinfo=UTC)
     assert not is_fresh(DAY, now + AHEAD, now - timedelta(days=2), LOS_ANGELES, 60)
     assert is_fresh(DAY, now + AHEAD, now, LOS_ANGELES, 60)
 
 
-def test_a_machine_whose_clock_is_a_little_ahead_makes_nobody_ask_twice() -> None:
+def test_a_clock_slightly_ahead_causes_no_second_request() -> None:
     now = datetime(2026, 3, 20, 20, tzinfo=UTC)
     assert is_fresh(DAY, now + timedelta(minutes=5), now, LOS_ANGELES, 60)
     assert not is_fresh(DAY, now + timedelta(minutes=6), now, LOS_ANGELES, 60)
 
 
 class WrongClock(JumpingClock):
-    """Another clock that is three weeks ahead: by it, days look final that are not."""
+    """A clock that is three weeks ahead: by it, restatable days look final."""
 
     def __init__(self, right: JumpingClock) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class WrongClock(JumpingClock):
         self._right.pass_time(seconds)
 
 
-def test_what_was_fetched_in_the_future_is_fetched_again_once(
+def test_a_day_fetched_in_the_future_is_fetched_again_once(
     box: Box, store: ReportCache, clock: JumpingClock
 ) -> None:
     day = box.day(30)
@@ -123,7 +123,7 @@ def test_what_was_fetched_in_the_future_is_fetched_again_once(
 
 
 SHORT_AND_LONG_DAYS = [
-    # zone, day, when it begins in UTC, how many hours it has
+    # zone, day, its beginning in UTC, its hours
     ("America/Los_Angeles", date(2026, 3, 8), datetime(2026, 3, 8, 8), 23),
     ("America/Los_Angeles", date(2026, 11, 1), datetime(2026, 11, 1, 7), 25),
     ("Europe/Berlin", date(2026, 3, 29), datetime(2026, 3, 28, 23), 23),
@@ -132,7 +132,7 @@ SHORT_AND_LONG_DAYS = [
 
 
 @pytest.mark.parametrize(("name", "day", "begins", "hours"), SHORT_AND_LONG_DAYS)
-def test_a_day_is_as_long_as_it_is_there(
+def test_a_day_lasts_from_midnight_to_midnight_in_its_zone(
     name: str, day: date, begins: datetime, hours: int
 ) -> None:
     zone, midnight = ZoneInfo(name), begins.replace(tzinfo=UTC)
@@ -144,25 +144,25 @@ def test_a_day_is_as_long_as_it_is_there(
 
 
 @pytest.mark.parametrize(("name", "day", "begins", "hours"), SHORT_AND_LONG_DAYS)
-def test_twelve_hours_are_twelve_hours_while_clocks_are_set(
+def test_twelve_hours_are_exact_across_a_clock_change(
     name: str, day: date, begins: datetime, hours: int
 ) -> None:
-    """Whichever zone the moments are told in: by the clock on the wall they may seem 11 or 13."""
+    """Twelve hours are counted in any zone; by wall clock they may seem 11 or 13."""
     zone, fetched = ZoneInfo(name), begins.replace(tzinfo=UTC)
     second = timedelta(seconds=1)
-    before, after = (fetched + timedelta(hours=12) + each for each in (-second, second))
-    for told in (UTC, zone):
-        moments = [moment.astimezone(told) for moment in (fetched, before, after)]
+    before, after = (fetched + timedelta(hours=12) + delta for delta in (-second, second))
+    for tz in (UTC, zone):
+        moments = [moment.astimezone(tz) for moment in (fetched, before, after)]
         assert is_fresh(day, moments[0], moments[1], zone, 60)
         assert not is_fresh(day, moments[0], moments[2], zone, 60)
 
 
 @pytest.mark.parametrize(("name", "day", "begins", "hours"), SHORT_AND_LONG_DAYS)
 @pytest.mark.parametrize("history_days", [60, 65])
-def test_a_day_is_the_services_until_a_midnight_there(
+def test_a_day_expires_at_midnight_in_the_time_zone_of_the_profile(
     name: str, day: date, begins: datetime, hours: int, history_days: int
 ) -> None:
-    """The last moment that the service still has a day, across the change of the clocks."""
+    """The service keeps a day until midnight, also across a clock change."""
     zone = ZoneInfo(name)
     old = day - timedelta(history_days)
     end = begins.replace(tzinfo=UTC) + timedelta(hours=hours)

@@ -1,4 +1,4 @@
-"""Odd payloads and answers, thousands of them: what is right is taken, the rest is refused."""
+"""Thousands of malformed payloads and responses: valid ones are accepted, others refused."""
 
 from __future__ import annotations
 
@@ -43,50 +43,50 @@ def judge_body(server: Wire, body: str) -> bool:
 # -- thousands of cases --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("what", "first"), [("payload", 0), ("status", 1)])
-def test_what_is_right_is_taken_and_the_rest_refused(what: str, first: int) -> None:
+@pytest.mark.parametrize(("kind", "first"), [("payload", 0), ("status", 1)])
+def test_valid_cases_are_accepted_and_others_refused(kind: str, first: int) -> None:
     outcome = fuzzing.run(range(first, 3000, 2), seed=20)
     assert not outcome.failures, outcome
-    levels = ("members", "bytes") if what == "payload" else ("headers", "wire")
+    levels = ("members", "bytes") if kind == "payload" else ("headers", "wire")
     for level in (*LEVELS, *levels):
-        assert outcome.taken[f"{what} {level}"] > 5
-        assert outcome.refused[f"{what} {level}"] > 20 or level == "valid"
-    assert outcome.taken.total() + outcome.refused.total() == 1500
+        assert outcome.accepted[f"{kind} {level}"] > 5
+        assert outcome.refused[f"{kind} {level}"] > 20 or level == "valid"
+    assert outcome.accepted.total() + outcome.refused.total() == 1500
 
 
 # -- payloads ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("column", [*COLUMNS, "new"])
-def test_every_odd_value_of_every_kind_of_column(column: str) -> None:
+def test_odd_values_of_each_kind_of_column(column: str) -> None:
     for odd in ODD:
         for block in (32, payload.BLOCK_SIZE):
             judge_text(f'[{{"clicks":1}},{{"{column}":{odd},"cost":2}},{{"clicks":3}}]', block)
 
 
-NASTY = r"""[ {"new" :[{"a":"},{\"" },{ "b":[ {} , {"c":"\\"}]}], "campaignName":"é},{\"☃\\" },
+AWKWARD = r"""[ {"new" :[{"a":"},{\"" },{ "b":[ {} , {"c":"\\"}]}], "campaignName":"é},{\"☃\\" },
 {},{ "campaignId": "7","costType":"\\\"{[" } ,{"":1,",":{}} , {"clicks":3} ]  """
 
 
 def test_a_block_may_end_anywhere() -> None:
-    for block in range(1, len(NASTY.encode()) + 2):
-        assert judge_text(NASTY, block)
+    for block in range(1, len(AWKWARD.encode()) + 2):
+        assert judge_text(AWKWARD, block)
 
 
-def test_a_text_may_be_cut_anywhere() -> None:
-    for end in range(len(NASTY.rstrip())):
-        assert not judge_text(NASTY[:end], 16)
+def test_truncated_text_is_refused_wherever_it_is_cut() -> None:
+    for end in range(len(AWKWARD.rstrip())):
+        assert not judge_text(AWKWARD[:end], 16)
 
 
 @pytest.mark.parametrize("odd", ["\f", "\v", "\u00a0", "\0", ",", "{}", "\ufeff", "]", "x"])
-def test_nothing_else_stands_between_rows(odd: str) -> None:
+def test_other_characters_between_rows_are_refused(odd: str) -> None:
     row = '{"clicks":1}'
     for text in (f"[{row}{odd},{row}]", f"[{row},{odd}{row}]", f"[{{{odd}{row[1:]},{row}]"):
         for block in range(12, 40):
             assert not judge_text(text, block)
 
 
-ROW_PIECES = [
+ROW_SNIPPETS = [
     *'{}[],:" \\\n',
     '{"',
     '":',
@@ -100,38 +100,38 @@ ROW_PIECES = [
 ]
 
 
-@given(st.lists(st.sampled_from(ROW_PIECES), max_size=14), st.integers(1, 30))
+@given(st.lists(st.sampled_from(ROW_SNIPPETS), max_size=14), st.integers(1, 30))
 @settings(deadline=None, max_examples=400)
-def test_any_text_within_an_array(pieces: list[str], block: int) -> None:
-    judge_text(f'[{{"clicks":1}},{"".join(pieces)}]', block)
-    judge_text(f'[{{"clicks":1,"new":{"".join(pieces)}}},{{"cost":2}}]', block)
+def test_any_text_within_an_array(snippets: list[str], block: int) -> None:
+    judge_text(f'[{{"clicks":1}},{"".join(snippets)}]', block)
+    judge_text(f'[{{"clicks":1,"new":{"".join(snippets)}}},{{"cost":2}}]', block)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 40), st.booleans())
 @settings(deadline=None, max_examples=300)
-def test_every_number_is_read_as_python_reads_it(value: float, digits: int, plain: bool) -> None:
+def test_numbers_are_read_as_python_reads_them(value: float, digits: int, plain: bool) -> None:
     text = f"{value:.{digits}{'f' if plain else 'e'}}"
     judge_text(f'[{{"cost":{value!r}}},{{"cost":{text}}}]', payload.BLOCK_SIZE)
 
 
-# -- answers -------------------------------------------------------------------------------
+# -- responses -----------------------------------------------------------------------------
 
 GOOD = {"reportId": '"r"', "status": '"SUCCESS"'}
 
 
 @pytest.mark.parametrize("field", [*fuzzing.TEXTS, *fuzzing.NUMBERS, "new"])
-def test_every_odd_value_of_every_field_of_an_answer(field: str, server: Wire) -> None:
-    taken_wrongly = []
+def test_odd_values_of_each_field_of_a_response(field: str, server: Wire) -> None:
+    misread = []
     for odd in ODD:
         fields = ",".join(f'"{name}":{value}' for name, value in (GOOD | {field: odd}).items())
         try:
             judge_body(server, f"{{{fields}}}")
         except Failure:
-            taken_wrongly.append(odd[:30])
-    assert taken_wrongly == []
+            misread.append(odd[:30])
+    assert misread == []
 
 
-def test_a_compressed_answer_is_taken_whole_or_not_at_all(server: Wire) -> None:
+def test_a_compressed_response_is_read_completely_or_refused(server: Wire) -> None:
     body = gzip.compress(b'{"reportId":"r","status":"SUCCESS"}')
     for behind in (b"", b"garbage", gzip.compress(b',"status":"FAILURE"}'), body[:-3], bytes(5)):
         sent = fuzzing.wire(body + behind, "Content-Encoding: gzip")
@@ -170,15 +170,21 @@ def test_the_plain_reader_reads(text: str, rows: list[Any] | None) -> None:
 
 
 def test_the_plain_reader_unzips() -> None:
-    one, two = packed("one"), packed("two")
-    assert fuzzing.unzipped(one + bytes(3) + packed("") + two + bytes(9)) == b"onetwo"
-    for wrong in (b"", one[:-1], one + b"x", one[:-8] + bytes(4) + one[-4:], bytes(1) + one):
+    first, two = packed("one"), packed("two")
+    assert fuzzing.unzip(first + bytes(3) + packed("") + two + bytes(9)) == b"onetwo"
+    for invalid in (
+        b"",
+        first[:-1],
+        first + b"x",
+        first[:-8] + bytes(4) + first[-4:],
+        bytes(1) + first,
+    ):
         with pytest.raises(Refused):
-            fuzzing.unzipped(wrong)
+            fuzzing.unzip(invalid)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         pa.table({"clicks": pa.array([1, 3], pa.int64())}),
         pa.table({"clicks": pa.array([1], pa.int64())}),
@@ -186,23 +192,23 @@ def test_the_plain_reader_unzips() -> None:
         pa.table({"cost": pa.array([1, 2], pa.int64())}),
     ],
 )
-def test_a_parser_that_errs_is_found(wrong: pa.Table) -> None:
+def test_errors_of_the_parser_are_found(invalid: pa.Table) -> None:
     case = PayloadCase("valid", packed('[{"clicks":1},{"clicks":2}]'), ("clicks",), 100)
     assert judge_payload(case)
-    with mock.patch.object(payload, "read_payload", return_value=wrong), pytest.raises(Failure):
+    with mock.patch.object(payload, "read_payload", return_value=invalid), pytest.raises(Failure):
         judge_payload(case)
 
 
-def test_a_client_that_errs_is_found(server: Wire) -> None:
+def test_errors_of_the_client_are_found(server: Wire) -> None:
     sent = fuzzing.wire(b'{"reportId":"r","status":"FAILURE"}')
-    said = b'{"reportId":"r","status":"SUCCESS"}'
+    claimed = b'{"reportId":"r","status":"SUCCESS"}'
     with pytest.raises(Failure, match="taken as"):
-        server.judge(StatusCase("valid", sent, 200, "", said))
+        server.judge(StatusCase("valid", sent, 200, "", claimed))
     with pytest.raises(Failure, match="refused, though"):
-        server.judge(StatusCase("valid", fuzzing.wire(b"{}"), 200, "", said))
+        server.judge(StatusCase("valid", fuzzing.wire(b"{}"), 200, "", claimed))
 
 
-def test_a_case_is_made_of_its_seed_and_number_alone() -> None:
+def test_cases_are_reproducible() -> None:
     for number in range(50):
         assert fuzzing.payload_case(3, number) == fuzzing.payload_case(3, number)
         assert fuzzing.status_case(3, number) == fuzzing.status_case(3, number)

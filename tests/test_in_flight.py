@@ -1,4 +1,4 @@
-"""Once only: whatever ends a call, and however many there are, no report is requested twice."""
+"""The in-flight registry: no report is requested twice, even by killed or concurrent calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print(len(df), round(df["cost"].sum(), 2))
 
 @pytest.fixture
 def slow() -> Iterator[Sandbox]:
-    """Reports take two real seconds."""
+    """A sandbox whose reports take two real seconds."""
     with sandbox.start(delay=2) as box:
         yield box
 
@@ -101,7 +101,7 @@ def test_threads_request_once(slow: Sandbox, store: ReportCache) -> None:
         pd.testing.assert_frame_equal(frame, frames[0])
 
 
-def test_what_a_timeout_left_behind_is_resumed(box: Box, store: ReportCache) -> None:
+def test_reports_of_a_timed_out_call_are_resumed(box: Box, store: ReportCache) -> None:
     with pytest.raises(ReportTimeout):
         fetch_report("campaigns", box.day(2), client=box.client, cache=store, timeout=2)
     assert pending(store) == 2
@@ -117,7 +117,7 @@ def test_what_a_timeout_left_behind_is_resumed(box: Box, store: ReportCache) -> 
     assert len(frame) > 0
     assert pending(store) == 0
     assert sda.pending(store).dtypes.to_dict() == listed.dtypes.to_dict()
-    # As of when the report was requested, which was before this call.
+    # Its numbers are those of the request, which was before this call.
     assert store.entries()["fetched_at"].max() <= asked_at
 
 
@@ -135,20 +135,20 @@ def test_a_report_that_the_service_no_longer_knows_is_requested_again(
 
 
 def test_other_columns_than_those_in_flight_are_requested(box: Box, store: ReportCache) -> None:
-    one = {"tactic": "T00020", "client": box.client, "cache": store}
+    options = {"tactic": "T00020", "client": box.client, "cache": store}
     with pytest.raises(ReportTimeout):
-        fetch_report("campaigns", box.day(2), metrics=["cost"], timeout=2, **one)  # type: ignore[arg-type]
-    frame = fetch_report("campaigns", box.day(2), metrics=["clicks"], **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(2), metrics=["cost"], timeout=2, **options)  # type: ignore[arg-type]
+    frame = fetch_report("campaigns", box.day(2), metrics=["clicks"], **options)  # type: ignore[arg-type]
     assert frame["clicks"].notna().all()
     assert box.sandbox.count("request_report") == 2
 
 
 def test_a_day_old_report_is_not_resumed(box: Box, store: ReportCache) -> None:
-    one = {"tactic": "T00020", "client": box.client, "cache": store}
+    options = {"tactic": "T00020", "client": box.client, "cache": store}
     with pytest.raises(ReportTimeout):
-        fetch_report("campaigns", box.day(3), timeout=2, **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(3), timeout=2, **options)  # type: ignore[arg-type]
     box.clock.pass_time(25 * 3600)
-    fetch_report("campaigns", box.day(3), **one)  # type: ignore[arg-type]
+    fetch_report("campaigns", box.day(3), **options)  # type: ignore[arg-type]
     assert box.sandbox.count("request_report") == 2
 
 
@@ -170,7 +170,7 @@ def test_a_call_that_the_cache_serves_records_nothing(box: Box, store: ReportCac
 
 
 def claim_elsewhere(store: ReportCache, lease: float) -> None:
-    """Have another machine, which is never heard of again, claim everything."""
+    """Let another machine, which then disappears, claim everything."""
     with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as database, database:
         database.execute("update reports set host = 'elsewhere', lease = ?", [lease])
 
@@ -179,15 +179,15 @@ def claim_elsewhere(store: ReportCache, lease: float) -> None:
 def test_a_claim_that_nobody_renews_expires(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
-    """By whatever clock it was made: that of the other machine may have been days ahead."""
+    """A claim expires even if the clock of the other machine was days ahead."""
     monkeypatch.setattr("sdanalytics.store.leases.LEASE_DURATION", 1.5)
     monkeypatch.setattr("sdanalytics.store.leases.CREATE_GRACE", 1.5)
-    one = {"client": slow.client, "cache": store, "tactic": "T00020"}
+    options = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
-        fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", slow.today, timeout=0.8, **options)  # type: ignore[arg-type]
     claim_elsewhere(store, time.time() + ahead)
     assert sda.pending(store)["is_followed"].all()
-    fetch_report("campaigns", slow.today, timeout=60, **one)  # type: ignore[arg-type]
+    fetch_report("campaigns", slow.today, timeout=60, **options)  # type: ignore[arg-type]
     assert slow.count("request_report") == 1  # it was resumed
     assert pending(store) == 0
 
@@ -196,11 +196,11 @@ def test_a_claim_that_another_machine_renews_is_waited_for(
     slow: Sandbox, store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sdanalytics.store.leases.LEASE_DURATION", 0.5)
-    one = {"client": slow.client, "cache": store, "tactic": "T00020"}
+    options = {"client": slow.client, "cache": store, "tactic": "T00020"}
     with pytest.raises(ReportTimeout):
-        fetch_report("campaigns", slow.today, timeout=0.8, **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", slow.today, timeout=0.8, **options)  # type: ignore[arg-type]
     claim_elsewhere(store, time.time() + 5)
-    job = sda.submit_report("campaigns", slow.today, timeout=60, **one)  # type: ignore[arg-type]
+    job = sda.submit_report("campaigns", slow.today, timeout=60, **options)  # type: ignore[arg-type]
     for _ in range(20):
         assert not job.wait(0.1)
         claim_elsewhere(store, time.time() + 5)
@@ -221,7 +221,7 @@ def test_claims_that_are_too_old_are_purged(box: Box, store: ReportCache) -> Non
 def test_calls_work_while_the_registry_is_locked(
     box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As on network file systems whose locks nobody gives back."""
+    """Locks may never be released on network file systems."""
     fetch_report("campaigns", box.day(9), client=box.client, cache=store)
     monkeypatch.setattr("sdanalytics.store.sqlite_state.BUSY_TIMEOUT", 0.1)
     with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
@@ -290,7 +290,7 @@ def test_the_registry_of_a_read_only_store_is_read() -> None:
             fetch_report("campaigns", box.today, client=box.client, cache=store, timeout=1)
         store.path.chmod(0o555)
         is_root = os.geteuid() == 0
-        if is_root:  # whom no permission concerns
+        if is_root:  # permissions do not restrict root
             os.seteuid(65534)
         try:
             assert len(sda.pending(store)) == 2
@@ -305,49 +305,49 @@ def test_the_registry_of_a_read_only_store_is_read() -> None:
 def test_a_report_that_was_requested_too_long_ago_is_not_resumed(
     clock: JumpingClock, store: ReportCache
 ) -> None:
-    """Its numbers would be as of its request: of half a day only."""
+    """Its numbers would be those of its request, half a day old."""
     box = Box(clock)
     with box.sandbox:
         day = box.day(0)
-        one = {"client": box.client, "cache": store, "tactic": "T00020"}
+        options = {"client": box.client, "cache": store, "tactic": "T00020"}
         with pytest.raises(ReportTimeout):
-            fetch_report("campaigns", day, timeout=2, **one)  # type: ignore[arg-type]
+            fetch_report("campaigns", day, timeout=2, **options)  # type: ignore[arg-type]
         clock.pass_time(13 * 3600)
-        assert sda.plan_report("campaigns", day, **one).reports == 1  # type: ignore[arg-type]
-        fetch_report("campaigns", day, **one)  # type: ignore[arg-type]
+        assert sda.plan_report("campaigns", day, **options).reports == 1  # type: ignore[arg-type]
+        fetch_report("campaigns", day, **options)  # type: ignore[arg-type]
         assert box.sandbox.count("request_report") == 2
         assert store.entries()["fetched_at"].min() >= clock.now() - timedelta(minutes=5)
 
 
 def test_always_resumes_recent_reports_in_flight_only(box: Box, store: ReportCache) -> None:
-    one = {"client": box.client, "cache": store, "tactic": "T00020", "refresh": "always"}
+    options = {"client": box.client, "cache": store, "tactic": "T00020", "refresh": "always"}
     for wait, creates in ((600, 1), (3600, 3)):
         with pytest.raises(ReportTimeout):
-            fetch_report("campaigns", box.day(1), timeout=2, **one)  # type: ignore[arg-type]
+            fetch_report("campaigns", box.day(1), timeout=2, **options)  # type: ignore[arg-type]
         box.clock.pass_time(wait)
-        fetch_report("campaigns", box.day(1), **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(1), **options)  # type: ignore[arg-type]
         assert box.sandbox.count("request_report") == creates
 
 
 def test_a_call_that_waited_for_other_columns_requests_all(store: ReportCache) -> None:
     with sandbox.start(delay=1) as box:
-        one = {"client": box.client, "cache": store, "tactic": "T00020"}
-        first = sda.submit_report("campaigns", box.today, metrics=["cost"], **one)  # type: ignore[arg-type]
+        options = {"client": box.client, "cache": store, "tactic": "T00020"}
+        first = sda.submit_report("campaigns", box.today, metrics=["cost"], **options)  # type: ignore[arg-type]
         while not box.reports:
             assert not first.wait(0.01)
-        second = sda.submit_report("campaigns", box.today, metrics=["clicks"], **one)  # type: ignore[arg-type]
+        second = sda.submit_report("campaigns", box.today, metrics=["clicks"], **options)  # type: ignore[arg-type]
         first.result(), second.result()
-        asked = [report.request["metrics"] for report in box.reports.values()]
-    assert asked == ["campaignId,cost", "campaignId,clicks,cost"]
+        requested = [report.request["metrics"] for report in box.reports.values()]
+    assert requested == ["campaignId,cost", "campaignId,clicks,cost"]
 
 
 def test_a_create_that_outlives_its_call_is_waited_for(store: ReportCache) -> None:
     with sandbox.start(delay=0.1) as box:
-        one = {"client": box.client, "cache": store, "tactic": "T00020"}
-        fetch_report("campaigns", box.today - timedelta(9), **one)  # type: ignore[arg-type]
+        options = {"client": box.client, "cache": store, "tactic": "T00020"}
+        fetch_report("campaigns", box.today - timedelta(9), **options)  # type: ignore[arg-type]
         box.script_responses("request_report", ScriptedResponse(None, delay=4))
         with pytest.raises(ReportTimeout):
-            fetch_report("campaigns", box.today, timeout=1, **one)  # type: ignore[arg-type]
-        fetch_report("campaigns", box.today, **one)  # type: ignore[arg-type]
+            fetch_report("campaigns", box.today, timeout=1, **options)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.today, **options)  # type: ignore[arg-type]
         assert box.count("request_report") == 2
     assert pending(store) == 0

@@ -1,4 +1,4 @@
-"""Calls in the background, and what a call would do."""
+"""Calls in the background, and plans of calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECONDS = 30.0
 
 @pytest.fixture
 def slow() -> Iterator[Sandbox]:
-    """Reports take ten real minutes: long enough to be in the middle of it."""
+    """A sandbox whose reports take ten real minutes, so that calls are not done."""
     with sandbox.start(delay=600) as box:
         yield box
 
@@ -37,7 +37,7 @@ def days(box: Sandbox, first: int, last: int) -> tuple[Any, Any]:
     return box.today - timedelta(first), box.today - timedelta(last)
 
 
-def is_true_soon(condition: Any) -> bool:
+def wait_until(condition: Any) -> bool:
     end = time.monotonic() + SECONDS
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
@@ -45,7 +45,7 @@ def is_true_soon(condition: Any) -> bool:
 
 
 class TestSubmit:
-    def test_gives_what_fetch_report_gives(self, box: Box, store: ReportCache) -> None:
+    def test_the_result_equals_that_of_fetch_report(self, box: Box, store: ReportCache) -> None:
         span = box.day(3), box.day(1)
         job = submit("campaigns", *span, client=box.client, cache=store)
         frame = job.result()
@@ -61,14 +61,14 @@ class TestSubmit:
         assert 5 <= status.seconds < 10  # the delay of the sandbox, on the clock that jumps
         assert job.result() is frame
 
-    def test_returns_at_once_and_tells_how_it_is_doing(
+    def test_submit_returns_at_once_and_status_shows_progress(
         self, slow: Sandbox, store: ReportCache
     ) -> None:
         job = submit("campaigns", *days(slow, 3, 1), client=slow.client, cache=store)
         assert not job.wait(0.01)
         assert job.status().state == "running"
-        assert is_true_soon(lambda: slow.count("request_report") == 6)
-        assert is_true_soon(lambda: job.status().reports_in_flight == 6)
+        assert wait_until(lambda: slow.count("request_report") == 6)
+        assert wait_until(lambda: job.status().reports_in_flight == 6)
         assert job.status().waiting == 6
         shown = "running: 0 of 3 days, 6 reports in flight, 0 days from the cache"
         assert shown in repr(job)
@@ -76,7 +76,7 @@ class TestSubmit:
         job.cancel()
         assert job.wait(SECONDS)
 
-    def test_what_makes_no_sense_is_said_at_once(self, box: Box) -> None:
+    def test_invalid_arguments_are_rejected_at_once(self, box: Box) -> None:
         with pytest.raises(sda.InvalidRequest, match="did you mean 'campaigns'"):
             submit("campaign", box.day(1), client=box.client)  # type: ignore[arg-type]
         with pytest.raises(sda.InvalidRequest, match="cache must be a ReportCache"):
@@ -85,9 +85,7 @@ class TestSubmit:
             submit("campaigns", box.day(1))
         assert box.sandbox.requests == []
 
-    def test_a_failure_is_raised_by_the_result_as_often_as_it_is_asked(
-        self, box: Box, store: ReportCache
-    ) -> None:
+    def test_result_raises_the_failure_each_time(self, box: Box, store: ReportCache) -> None:
         def fail(report: Report) -> None:
             report.status = "FAILURE"
 
@@ -100,7 +98,7 @@ class TestSubmit:
         assert (job.status().failed, job.status().reports_failed) == (2, 2)
         assert "ReportFailed" in job._repr_html_()
 
-    def test_cancel_keeps_what_arrived_and_what_is_being_built(
+    def test_cancel_keeps_stored_days_and_reports_in_flight(
         self, box: Box, store: ReportCache
     ) -> None:
         stop = threading.Event()
@@ -123,20 +121,20 @@ class TestSubmit:
         assert len(box.sandbox.reports) == 6
         assert sda.pending(store).empty
 
-    def test_jobs_of_the_same_days_share_their_reports(self, store: ReportCache) -> None:
+    def test_jobs_for_the_same_days_share_their_reports(self, store: ReportCache) -> None:
         with sandbox.start(delay=0.5) as box:
-            one = {"client": box.client, "cache": store}
-            jobs = [submit("campaigns", box.today, **one) for _ in range(3)]  # type: ignore[arg-type]
+            options = {"client": box.client, "cache": store}
+            jobs = [submit("campaigns", box.today, **options) for _ in range(3)]  # type: ignore[arg-type]
             frames = [job.result() for job in jobs]
             assert len(box.reports) == 2
         pd.testing.assert_frame_equal(frames[0], frames[1])
 
-    def test_a_callback_is_called_when_it_has_ended_or_at_once_if_it_has(self, box: Box) -> None:
+    def test_callbacks_are_called_at_the_end_or_at_once_if_it_has_ended(self, box: Box) -> None:
         seen: list[str] = []
         job = submit("campaigns", box.day(1), client=box.client, cache=False)
         job.add_done_callback(lambda job: seen.append(job.status().state))
         job.result()
-        assert is_true_soon(lambda: seen == ["done"])
+        assert wait_until(lambda: seen == ["done"])
         job.add_done_callback(lambda job: seen.append("at once"))
         assert seen == ["done", "at once"]
 
@@ -150,7 +148,7 @@ class TestSubmit:
         assert "<script>" not in shown
         assert '<progress aria-label="days"' in shown
 
-    def test_an_interpreter_that_ends_leaves_nothing_half_done(
+    def test_the_end_of_the_interpreter_leaves_no_partial_files(
         self, slow: Sandbox, store: ReportCache
     ) -> None:
         script = f"""
@@ -177,7 +175,7 @@ class TestSubmit:
         assert pending["report_id"].tolist() == list(slow.reports)
         assert not pending["is_followed"].any()
 
-    def test_a_notebook_shows_it_until_it_has_ended(self, tmp_path: Path) -> None:
+    def test_a_notebook_shows_a_job_until_it_has_ended(self, tmp_path: Path) -> None:
         with sandbox.start(delay=1.5) as box:
             cells = [
                 "import os\nos.environ.update(" + repr(box.environment) + ")\n"
@@ -198,20 +196,18 @@ class TestSubmit:
 
 
 class TestPlan:
-    def test_tells_what_a_call_would_do_and_does_nothing(
-        self, box: Box, store: ReportCache
-    ) -> None:
-        one = {"client": box.client, "cache": store}
-        fetch_report("campaigns", box.day(60), tactic="T00020", **one)  # type: ignore[arg-type]
+    def test_a_plan_describes_a_call_without_making_it(self, box: Box, store: ReportCache) -> None:
+        options = {"client": box.client, "cache": store}
+        fetch_report("campaigns", box.day(60), tactic="T00020", **options)  # type: ignore[arg-type]
         box.clock.pass_time(2 * 86400)
-        fetch_report("campaigns", box.day(50), box.day(49), **one)  # type: ignore[arg-type]
-        fetch_report("campaigns", box.day(48), metrics=["cost"], tactic="T00020", **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(50), box.day(49), **options)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(48), metrics=["cost"], tactic="T00020", **options)  # type: ignore[arg-type]
         with pytest.raises(ReportTimeout):
-            fetch_report("campaigns", box.day(47), timeout=2, **one)  # type: ignore[arg-type]
-        asked = len(box.sandbox.requests)
+            fetch_report("campaigns", box.day(47), timeout=2, **options)  # type: ignore[arg-type]
+        sent = len(box.sandbox.requests)
 
-        plan = plan_report("campaigns", box.day(62), box.day(46), **one)  # type: ignore[arg-type]
-        assert len(box.sandbox.requests) == asked
+        plan = plan_report("campaigns", box.day(62), box.day(46), **options)  # type: ignore[arg-type]
+        assert len(box.sandbox.requests) == sent
         table = plan.partitions
         assert table.dtypes.astype(str).to_dict() == {
             "date": "datetime64[s]", "tactic": "str", "action": "category", "reason": "str",
@@ -220,7 +216,7 @@ class TestPlan:
             (str(row.date)[:10], row.tactic): (row.action, row.reason) for row in table.itertuples()
         }
         assert len(actions) == 34
-        # Sixty-two days ago, one tactic was fetched in time.
+        # One tactic of the day 62 days ago was fetched in time.
         assert actions[box.day(62), "T00020"] == ("cached", "good")
         assert actions[box.day(62), "T00030"] == ("unavailable", "older than 60 days")
         assert actions[box.day(61), "T00020"][0] == "unavailable"
@@ -247,11 +243,11 @@ class TestPlan:
         }  # fmt: skip
 
         # And that is what the call does.
-        fetch_report("campaigns", box.day(60), box.day(46), **one)  # type: ignore[arg-type]
+        fetch_report("campaigns", box.day(60), box.day(46), **options)  # type: ignore[arg-type]
         assert box.sandbox.count("request_report") == 8 + 24
-        assert plan_report("campaigns", box.day(60), box.day(46), **one).reports == 0  # type: ignore[arg-type]
+        assert plan_report("campaigns", box.day(60), box.day(46), **options).reports == 0  # type: ignore[arg-type]
 
-    def test_says_why_a_stored_day_would_be_asked_for_again(
+    def test_a_plan_says_why_a_stored_day_is_requested_again(
         self, box: Box, store: ReportCache
     ) -> None:
         fetch_report("campaigns", box.day(1), client=box.client, cache=store)
@@ -269,7 +265,7 @@ class TestPlan:
         assert {step.action for step in always.steps} == {"request"}
         assert {step.action for step in never.steps} == {"cached"}
 
-    def test_what_makes_no_sense_is_refused(self, box: Box) -> None:
+    def test_invalid_arguments_are_rejected(self, box: Box) -> None:
         with pytest.raises(sda.InvalidRequest, match="refresh"):
             plan_report("campaigns", box.day(1), client=box.client, refresh="often")  # type: ignore[arg-type]
         with pytest.raises(sda.InvalidRequest, match="in the future"):

@@ -1,4 +1,4 @@
-"""A call that is killed loses nothing and damages nothing; see `tests.kills`."""
+"""Killed calls lose and damage nothing; see `tests.kills`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_killed_calls_lose_nothing(api: str, kills: int) -> None:
     assert tally.leftovers == 0
 
 
-def test_what_is_stored_is_not_pending(store: ReportCache) -> None:
+def test_stored_reports_are_not_pending(store: ReportCache) -> None:
     with sandbox.start(delay=0) as box:
         day = str(box.today - timedelta(days=1))
         own = box.environment | {"SDANALYTICS_CACHE_DIR": str(store.path)}
@@ -65,7 +65,7 @@ def test_what_is_stored_is_not_pending(store: ReportCache) -> None:
     assert sda.pending(store).empty
 
 
-def test_a_day_of_which_one_tactic_is_stored_is_not_asked_for_again(store: ReportCache) -> None:
+def test_a_report_with_one_stored_tactic_is_resumed(store: ReportCache) -> None:
     with sandbox.start(delay=0) as box:
         day = str(box.today - timedelta(days=15))
         own = box.environment | {"SDANALYTICS_CACHE_DIR": str(store.path), "SDANALYTICS_API": "v3"}

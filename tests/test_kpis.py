@@ -1,4 +1,4 @@
-"""KPIs: the same as by hand, and as the same question in SQL of the parquet files."""
+"""KPIs equal those computed by hand, and by SQL on the Parquet files."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def frame(box: Box, store: ReportCache) -> pd.DataFrame:
 
 
 def small(**columns: list[Any]) -> pd.DataFrame:
-    """A frame as of a report, of few rows."""
+    """Return the frame of a report with few rows."""
     count = len(next(iter(columns.values())))
-    usual = {"date": pd.to_datetime(["2026-11-02"] * count).astype("datetime64[s]")}
-    return pd.DataFrame(usual | columns)
+    defaults = {"date": pd.to_datetime(["2026-11-02"] * count).astype("datetime64[s]")}
+    return pd.DataFrame(defaults | columns)
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,22 @@ def small(**columns: list[Any]) -> pd.DataFrame:
         (None, None, "1"),
     ],
 )
-def test_the_same_as_in_sql(
+def test_summaries_equal_those_in_sql(
     frame: pd.DataFrame, store: ReportCache, by: str | None, freq: str | None, key: str
 ) -> None:
     summary = summarize(frame, by, freq)
-    asked = duckdb.sql(SQL.format(root=store.path / "reports", key=key)).df()
-    assert len(summary) == len(asked)
+    queried = duckdb.sql(SQL.format(root=store.path / "reports", key=key)).df()
+    assert len(summary) == len(queried)
     if by or freq:
         ours = summary[by or "date"].astype("str").tolist()
-        assert ours == asked["key"].astype("str").str.removesuffix(" 00:00:00").tolist()
+        assert ours == queried["key"].astype("str").str.removesuffix(" 00:00:00").tolist()
     for name in NAMES:
         np.testing.assert_allclose(
-            summary[name].to_numpy("float64", na_value=np.nan), asked[name].to_numpy("float64")
+            summary[name].to_numpy("float64", na_value=np.nan), queried[name].to_numpy("float64")
         )
 
 
-def test_row_by_row_as_by_hand() -> None:
+def test_kpis_equal_those_computed_by_hand() -> None:
     result = add_kpis(
         small(
             costType=["CPC", "VCPM", "CPC"],
@@ -112,7 +112,7 @@ def test_row_by_row_as_by_hand() -> None:
     assert "ntb_order_share" not in result
 
 
-def test_all_names_and_types(frame: pd.DataFrame) -> None:
+def test_kpis_have_documented_names_and_types(frame: pd.DataFrame) -> None:
     result = add_kpis(frame)
     assert result.columns.tolist() == [*frame.columns, *NAMES]
     types = {name: str(result[name].dtype) for name in NAMES}
@@ -125,7 +125,7 @@ def test_all_names_and_types(frame: pd.DataFrame) -> None:
     assert frame.columns.tolist() == result.columns.tolist()[: len(frame.columns)]
 
 
-def test_missing_is_missing_and_never_0_or_infinite(frame: pd.DataFrame) -> None:
+def test_undefined_ratios_are_missing(frame: pd.DataFrame) -> None:
     quiet = frame.assign(
         clicks=pd.array([0] * len(frame), "Int64"),
         cost=0.0,
@@ -150,27 +150,27 @@ def test_an_empty_frame_has_the_same_columns(box: Box) -> None:
     assert {"acos", "orders"} <= set(summarize(empty, "campaignName"))
 
 
-def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
+def test_ratios_are_computed_from_sums() -> None:
     frame = small(costType=["CPC"] * 2, impressions=[1000, 10], clicks=[10, 5], cost=[1.0, 9.0])
     assert summarize(frame)["ctr"].tolist() == [15 / 1010]
 
 
-def test_what_may_not_be_summed_is_not(box: Box, store: ReportCache) -> None:
+def test_metrics_that_are_not_additive_are_not_summed(box: Box, store: ReportCache) -> None:
     frame = fetch_report(
         "campaigns", box.day(3), box.day(1), metrics=available_metrics("campaigns"),
         client=box.client, cache=store,
     )  # fmt: skip
-    one = summarize(frame, "campaignId")
+    summary_rows = summarize(frame, "campaignId")
     last = frame[frame["date"] == frame["date"].max()].set_index("campaignId")
     for name in ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency"):
-        shown = one.set_index("campaignId").loc[last.index, name]
+        shown = summary_rows.set_index("campaignId").loc[last.index, name]
         assert shown.tolist() == last[name].tolist(), name
         assert name not in summarize(frame, "tactic")
     by_tactic = summarize(frame, "tactic")
     rates = by_tactic["viewImpressions"] / by_tactic["impressions"]
     assert by_tactic["vtr"].tolist() == pytest.approx(rates.tolist())
-    assert one["campaignName"].notna().all()
-    assert one["currency"].unique().tolist() == ["USD"]
+    assert summary_rows["campaignName"].notna().all()
+    assert summary_rows["currency"].unique().tolist() == ["USD"]
     assert "campaignName" not in by_tactic
 
 
@@ -182,7 +182,7 @@ def test_a_renamed_campaign_keeps_its_latest_name() -> None:
     assert summary["clicks"].tolist() == [3]
 
 
-def test_days_without_rows_are_no_rows() -> None:
+def test_days_without_rows_are_left_out() -> None:
     frame = small(clicks=[1, 2], impressions=[10, 10])
     frame["date"] = pd.to_datetime(["2026-11-01", "2026-11-05"]).astype("datetime64[s]")
     summary = summarize(frame, freq="D")
@@ -218,7 +218,7 @@ def test_currencies_are_not_added(box: Box) -> None:
     assert len(summarize(both[["date", "currency", "clicks", "impressions"]])) == 1
 
 
-def test_two_periods_side_by_side(frame: pd.DataFrame, box: Box) -> None:
+def test_compare_puts_two_periods_side_by_side(frame: pd.DataFrame, box: Box) -> None:
     first, second = (box.day(14), box.day(8)), (box.day(7), box.day(1))
     changes = compare(frame, first, second, by="campaignName").set_index("campaignName")
     for days, side in ((first, "a"), (second, "b")):
@@ -234,7 +234,7 @@ def test_two_periods_side_by_side(frame: pd.DataFrame, box: Box) -> None:
     assert whole["cost_change_share"][0] == pytest.approx(share)
 
 
-def test_a_group_that_was_not_there_had_no_activity() -> None:
+def test_a_group_missing_in_one_period_had_no_activity() -> None:
     frame = small(campaignName=["a", "b"], clicks=[4, 6], impressions=[10, 20])
     frame["date"] = pd.to_datetime(["2026-11-01", "2026-11-08"]).astype("datetime64[s]")
     frame = frame.astype({"clicks": "Int64"})
@@ -252,7 +252,7 @@ def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_not_warned")
-def test_without_cost_type_results_after_clicks_count_and_that_is_said_once(box: Box) -> None:
+def test_without_cost_type_clicks_count_and_a_warning_is_shown_once(box: Box) -> None:
     frame = fetch_report("targets", box.day(2), client=box.client, cache=False)
     with pytest.warns(UserWarning, match="no costType"):
         result = add_kpis(frame)
@@ -275,7 +275,7 @@ DAYS = ("2026-11-10", "2026-11-12")
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda df: summarize(df, "campagnName"), "did you mean 'campaignName'"),
         (lambda df: summarize(df, "adGroupName"), "campaigns have no adGroupName"),
@@ -299,16 +299,18 @@ DAYS = ("2026-11-10", "2026-11-12")
         (lambda df: compare(df, DAYS, DAYS, metrics=["acoss"]), "did you mean 'acos'"),
     ],
 )
-def test_what_cannot_be_computed_is_said(frame: pd.DataFrame, call: Any, told: str) -> None:
+def test_kpis_that_cannot_be_computed_are_errors(
+    frame: pd.DataFrame, call: Any, message: str
+) -> None:
     with pytest.raises(InvalidRequest) as caught:
         call(frame)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_where_it_came_from_is_kept(frame: pd.DataFrame) -> None:
+def test_provenance_is_kept(frame: pd.DataFrame) -> None:
     notes = {"summarized_by": ["tactic"], "freq": None}
-    kept = summarize(frame, "tactic").attrs["sdanalytics"]
-    assert kept == frame.attrs["sdanalytics"] | notes
+    metadata = summarize(frame, "tactic").attrs["sdanalytics"]
+    assert metadata == frame.attrs["sdanalytics"] | notes
     assert sda.add_kpis(frame).attrs == frame.attrs
 
 
@@ -327,14 +329,14 @@ def test_a_campaign_called_total_still_counts() -> None:
     assert summarize(summary)["clicks"].tolist() == [7]
 
 
-def test_the_latest_is_the_latest_day_s_whatever_the_order(frame: pd.DataFrame) -> None:
+def test_latest_values_do_not_depend_on_the_order_of_rows(frame: pd.DataFrame) -> None:
     shuffled = frame.sort_values("date", ascending=False)
     pd.testing.assert_frame_equal(
         summarize(shuffled, "campaignId"), summarize(frame, "campaignId"), check_like=True
     )
 
 
-def test_what_was_processed_can_be_processed_again(frame: pd.DataFrame) -> None:
+def test_results_can_be_processed_again(frame: pd.DataFrame) -> None:
     daily = summarize(frame, freq="D")
     once, twice = summarize(frame), summarize(daily)
     for name in NAMES:
@@ -342,7 +344,7 @@ def test_what_was_processed_can_be_processed_again(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("key", ["day", "large"])
-def test_a_total_has_room_under_keys_of_any_type(frame: pd.DataFrame, key: str) -> None:
+def test_a_total_row_fits_keys_of_any_type(frame: pd.DataFrame, key: str) -> None:
     keyed = frame.assign(day=frame["date"].dt.day_of_week, large=frame["cost"] > 100)
     summary = summarize(keyed, key, total=True)
     assert summary[key].isna().tolist() == [False] * (len(summary) - 1) + [True]

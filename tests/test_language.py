@@ -1,4 +1,4 @@
-"""The code reads as the field's does: its words, and how much stands in a line.
+"""The language of the code: its words, and its density.
 
 The words are those of docs/glossary.md. Identifiers that are banned here once named things in
 a language of this project's own.
@@ -77,7 +77,7 @@ def code_lines() -> int:
     return sum(map(count_code_lines, MODULES))
 
 
-def test_lines_hold_one_idea(code_lines: int) -> None:
+def test_lines_are_not_dense(code_lines: int) -> None:
     nodes = count_nodes((ast.AST,)) - count_nodes(NOT_COUNTED)
     assert nodes / code_lines < MAX_NODES_A_LINE
 
@@ -129,7 +129,7 @@ def test_no_name_is_defined_in_two_modules() -> None:
 
 
 def is_special(name: str) -> bool:
-    """Whether Python itself looks for it in any module, such as ``__dir__``."""
+    """Return whether Python defines the name for any module, such as ``__dir__``."""
     return name.startswith("__") and name.endswith("__")
 
 

@@ -1,4 +1,4 @@
-"""Many profiles at once: one login, one store, a pace each, and nobody's error is another's."""
+"""Many profiles at once: one login, one store, and a rate limit and errors for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import Box, JumpingClock
 JAPAN = 3961527384950284
 
 
-def client_of(box: Box, create_rate: float) -> Client:
+def client_with_rate(box: Box, create_rate: float) -> Client:
     return Client(
         Credentials.from_env(box.sandbox.environment),
         box.sandbox.profile_ids[0],
@@ -29,41 +29,41 @@ def client_of(box: Box, create_rate: float) -> Client:
 
 
 def fetched(box: Box, client: Client, store: ReportCache) -> dict[int, Future[pd.DataFrame]]:
-    """A week of each profile, as the README does it."""
+    """Fetch a week of each profile, as in the README."""
 
     def fetch(profile_id: int) -> pd.DataFrame:
-        whose = client.for_profile(profile_id)
-        return fetch_report("campaigns", box.day(7), box.day(1), client=whose, cache=store)
+        profile_client = client.for_profile(profile_id)
+        return fetch_report("campaigns", box.day(7), box.day(1), client=profile_client, cache=store)
 
     with ThreadPoolExecutor(3) as pool:
         return {p: pool.submit(fetch, p) for p in client.profiles()["profileId"]}
 
 
 def created(box: Box, profile_id: int) -> list[float]:
-    """When the reports of a profile were asked for, in seconds."""
+    """Return when the reports of a profile were requested, in seconds."""
     return [r.asked_at for r in box.sandbox.reports.values() if r.profile_id == profile_id]
 
 
-def test_profiles_share_a_token_and_a_store_but_no_pace(
+def test_profiles_share_a_token_and_a_store_but_not_the_rate_limit(
     clock: JumpingClock, store: ReportCache
 ) -> None:
     box = Box(clock, delay=20.0)
     with box.sandbox:
-        jobs = fetched(box, client_of(box, create_rate=0.5), store)
+        jobs = fetched(box, client_with_rate(box, create_rate=0.5), store)
         frames = {profile_id: job.result() for profile_id, job in jobs.items()}
         assert list(frames) == box.sandbox.profile_ids
         assert box.sandbox.count("token") == 1
         times = [created(box, profile_id) for profile_id in frames]
-    for each in times:
-        assert len(each) == 14
-        assert each[-1] - each[0] > 24  # 26, but for what others let pass in the meantime
-    # Nobody waited for another's turn: each had begun before any had ended.
-    assert max(each[0] for each in times) < min(each[-1] for each in times)
+    for moments in times:
+        assert len(moments) == 14
+        assert moments[-1] - moments[0] > 24  # 26, less what the others let pass
+    # No profile waited for another: all had begun before any had ended.
+    assert max(moments[0] for moments in times) < min(moments[-1] for moments in times)
     assert store.entries().groupby("profile_id").size().tolist() == [14, 14, 14]
     assert store.pending().empty
 
 
-def test_their_frames_make_one(box: Box, store: ReportCache) -> None:
+def test_frames_of_profiles_can_be_concatenated(box: Box, store: ReportCache) -> None:
     jobs = fetched(box, box.client, store)
     frames = {profile_id: job.result() for profile_id, job in jobs.items()}
     df = pd.concat(frames, names=["profile_id", None]).reset_index("profile_id")
@@ -78,7 +78,7 @@ def test_their_frames_make_one(box: Box, store: ReportCache) -> None:
     assert by_profile["cost"].tolist() == pytest.approx(sums)
 
 
-def test_a_profile_that_is_refused_costs_the_others_nothing(
+def test_a_rejected_profile_does_not_affect_the_others(
     clock: JumpingClock, store: ReportCache
 ) -> None:
     box = Box(clock, unregistered=[JAPAN])
@@ -96,7 +96,7 @@ def fetch_in_a_process(store: Path, days: list[str], profile_id: int) -> float:
     return float(frame["cost"].sum())
 
 
-def test_processes_make_their_clients_themselves(
+def test_processes_can_create_their_own_clients(
     store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sandbox.start(delay=0.5) as box:
@@ -108,6 +108,6 @@ def test_processes_make_their_clients_themselves(
             ids = [*box.profile_ids[:2], *box.profile_ids[:2]]
             jobs = [pool.submit(fetch_in_a_process, store.path, days, p) for p in ids]
             sums = [job.result() for job in jobs]
-        assert box.count("request_report") == 2 * 6  # twice asked for, once fetched
+        assert box.count("request_report") == 2 * 6  # wanted twice, requested once
     assert sums[:2] == sums[2:]
     assert store.pending().empty

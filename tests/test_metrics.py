@@ -1,4 +1,4 @@
-"""The catalogue: what each version of the service has, by which name, and what is said else."""
+"""The catalogue: the metrics of each API version, their names, and errors for others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sdanalytics.model.metrics import (
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.widgets.metric_selector import MetricSelector
 
-# What the two references list for each report: version 2, version 3, either.
+# The numbers of metrics in the references for each report: version 2, version 3, either.
 COUNTS: dict[tuple[RecordType, Segment | None], tuple[int, int, int]] = {
     ("campaigns", None): (52, 61, 76),
     ("adGroups", None): (51, 59, 74),
@@ -44,16 +44,16 @@ COUNTS: dict[tuple[RecordType, Segment | None], tuple[int, int, int]] = {
 
 WINDOWS = (1, 7, 14, 30)
 OF_VERSION_2 = {
-    *(f"attributed{what}{n}d{sku}" for what in ("Conversions", "Sales") for n in WINDOWS
+    *(f"attributed{kind}{n}d{sku}" for kind in ("Conversions", "Sales") for n in WINDOWS
       for sku in ("", "SameSKU", "OtherSKU")),
     *(f"attributedUnitsOrdered{n}d{sku}" for n in WINDOWS for sku in ("", "OtherSKU")),
-    *(f"viewAttributed{what}{n}dOtherSKU" for what in ("Conversions", "Sales", "UnitsOrdered")
+    *(f"viewAttributed{kind}{n}dOtherSKU" for kind in ("Conversions", "Sales", "UnitsOrdered")
       for n in WINDOWS),
-    *(f"viewAttributed{what}14d" for what in ("Conversions", "Sales", "UnitsOrdered")),
-    *(f"{who}{what}14d" for who in ("attributed", "viewAttributed") for what in (
+    *(f"viewAttributed{kind}14d" for kind in ("Conversions", "Sales", "UnitsOrdered")),
+    *(f"{event}{kind}14d" for event in ("attributed", "viewAttributed") for kind in (
         "BrandedSearches", "DetailPageView", "OrdersNewToBrand", "SalesNewToBrand",
         "UnitsOrderedNewToBrand")),
-    *(f"video{what}" for what in ("CompleteViews", "FirstQuartileViews", "MidpointViews",
+    *(f"video{kind}" for kind in ("CompleteViews", "FirstQuartileViews", "MidpointViews",
       "ThirdQuartileViews", "Unmutes")),
     "adGroupId", "adGroupName", "adId", "asin", "avgImpressionsFrequency", "bidOptimization",
     "campaignBudget", "campaignId", "campaignName", "campaignStatus", "clicks", "cost",
@@ -62,10 +62,10 @@ OF_VERSION_2 = {
     "vctr", "viewImpressions", "vtr",
 }  # fmt: skip
 
-# What only version 3 has: its kind, and what it comes after.
+# Metrics of version 3 only: their kind, and a part of their meaning.
 BOTH, CLICK, VIEW = (
-    f", within 14 days of a {what} an ad"
-    for what in ("view of or a click on", "click on", "view of")
+    f", within 14 days of a {kind} an ad"
+    for kind in ("view of or a click on", "click on", "view of")
 )
 OF_VERSION_3 = {
     "addToCart": (ColumnKind.COUNT, BOTH),
@@ -97,7 +97,7 @@ OF_VERSION_3 = {
 
 
 @pytest.mark.parametrize(("report", "counts"), COUNTS.items(), ids=str)
-def test_each_report_has_what_the_references_list(
+def test_reports_have_the_metrics_of_the_references(
     report: tuple[str, str | None], counts: tuple[int, int, int]
 ) -> None:
     versions = ("v2", "v3", None)
@@ -107,7 +107,7 @@ def test_each_report_has_what_the_references_list(
     assert available_metrics(*report) == available_metrics(*report, "v2")
 
 
-def test_the_reports_are_all_there() -> None:
+def test_all_reports_are_in_the_catalogue() -> None:
     able = segmented_record_types()
     assert [report for report, segment in COUNTS if segment] == list(able)
     assert [report for report, segment in COUNTS if not segment] == list(RECORD_TYPES)
@@ -125,11 +125,11 @@ def test_names_of_version_2_stay_and_those_of_version_3_come_last() -> None:
     assert "attributedSales7d" not in available_metrics("adGroups", "matchedTarget")
 
 
-def test_what_only_version_3_has_is_told_of_rightly() -> None:
-    for name, (kind, told) in OF_VERSION_3.items():
+def test_metrics_of_version_3_only_have_kind_and_meaning() -> None:
+    for name, (kind, text) in OF_VERSION_3.items():
         metric = CATALOGUE[name]
         assert (metric.v3_name, metric.kind) == (name, kind)
-        assert told in metric.meaning
+        assert text in metric.meaning
     texts = [metric.meaning for metric in CATALOGUE.values()]
     assert all(texts)
     assert len(texts) == len(set(texts))
@@ -167,7 +167,7 @@ def test_a_metric_has_one_name_in_each_version(name: str, v3_name: str | None) -
         assert V2_NAME_BY_V3_NAME[v3_name] == name
 
 
-def test_no_name_of_version_3_means_two_things() -> None:
+def test_version_3_names_are_unambiguous() -> None:
     named = [metric.v3_name for metric in CATALOGUE.values() if metric.v3_name]
     assert len(named) == len(V2_NAME_BY_V3_NAME) == 79
     assert all(V2_NAME_BY_V3_NAME[name] == name for name in V2_NAME_BY_V3_NAME if name in CATALOGUE)
@@ -175,21 +175,21 @@ def test_no_name_of_version_3_means_two_things() -> None:
         assert bool(metric.v3_name) == bool(metric.v3_reports)
 
 
-def test_only_windows_and_the_kind_of_target_have_no_counterpart() -> None:
+def test_only_windows_and_targeting_type_lack_a_version_3_name() -> None:
     lost = {name for name, metric in CATALOGUE.items() if metric.v3_name is None}
     windows = {name for name in OF_VERSION_2 if re.search(r"[a-zA-Z](1|7|30)d", name)}
     assert lost == windows | {"targetingType"}
 
 
 @pytest.mark.parametrize("report", COUNTS, ids=str)
-def test_rows_are_told_apart_by_columns_that_both_versions_have(
+def test_identity_columns_exist_in_both_versions(
     report: tuple[str, str | None],
 ) -> None:
     for api in ("v2", "v3"):
         assert set(identity_columns(*report)) <= set(available_metrics(*report, api))
 
 
-def test_the_usual_metrics_of_version_3_are_those_of_version_2_that_it_has() -> None:
+def test_version_3_defaults_are_the_version_2_defaults_it_has() -> None:
     lost = {
         report: set(default_metrics(*report)) - set(default_metrics(*report, "v3"))
         for report in COUNTS
@@ -202,13 +202,15 @@ def test_the_usual_metrics_of_version_3_are_those_of_version_2_that_it_has() -> 
         },
     }  # fmt: skip
     for report in COUNTS:
-        usual = default_metrics(*report, "v3")
-        assert set(usual) <= set(default_metrics(*report)) & set(available_metrics(*report, "v3"))
-        assert "currency" in usual
+        defaults = default_metrics(*report, "v3")
+        assert set(defaults) <= set(default_metrics(*report)) & set(
+            available_metrics(*report, "v3")
+        )
+        assert "currency" in defaults
         assert default_metrics(*report, None) == default_metrics(*report)
 
 
-def test_amounts_are_sums_and_ratios_are_none() -> None:
+def test_amounts_are_additive_and_ratios_are_not() -> None:
     summable = [name for name in OF_VERSION_3 if CATALOGUE[name].is_summable]
     assert summable == [
         name
@@ -230,11 +232,11 @@ def test_amounts_are_sums_and_ratios_are_none() -> None:
         assert (metric.kind is ColumnKind.COUNT) == (metric.unit == "count")
 
 
-# -- what is wrong with a question -----------------------------------------------------------
+# -- invalid queries -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("metric", "report", "api", "told"),
+    ("metric", "report", "api", "message"),
     [
         (
             "attributedSales7d", "campaigns", "v3",
@@ -279,18 +281,18 @@ def test_amounts_are_sums_and_ratios_are_none() -> None:
         ("qqqq", "campaigns", "v3", "available('campaigns', api='v3') lists them"),
     ],
 )  # fmt: skip
-def test_what_a_version_lacks_is_said_and_what_it_has_instead(
-    metric: str, report: str, api: str | None, told: str
+def test_missing_metrics_are_rejected_with_an_alternative(
+    metric: str, report: str, api: str | None, message: str
 ) -> None:
     record_type, _, segment = report.partition("+")
-    asked: dict[str, Any] = {"segment": segment or None, "api": api}
+    options: dict[str, Any] = {"segment": segment or None, "api": api}
     with pytest.raises(InvalidRequest) as caught:
-        ReportQuery.parse(record_type, "2026-11-01", metrics=["campaignId", metric], **asked)
-    assert told in str(caught.value)
+        ReportQuery.parse(record_type, "2026-11-01", metrics=["campaignId", metric], **options)
+    assert message in str(caught.value)
     assert str(caught.value).startswith(repr(metric))
 
 
-def test_every_lost_window_is_answered_with_the_one_there_is() -> None:
+def test_missing_attribution_windows_name_the_available_one() -> None:
     lost = [m for m in CATALOGUE.values() if not m.v3_name and m.name != "targetingType"]
     assert len(lost) == 33
     for metric in lost:
@@ -303,7 +305,7 @@ def test_every_lost_window_is_answered_with_the_one_there_is() -> None:
 
 
 @pytest.mark.parametrize("report", COUNTS, ids=str)
-def test_all_that_a_version_has_may_be_asked_for(report: tuple[str, str | None]) -> None:
+def test_all_metrics_of_a_version_can_be_requested(report: tuple[str, str | None]) -> None:
     record_type, segment = report
     for api in ("v2", "v3", None):
         names = available_metrics(record_type, segment, api)
@@ -311,11 +313,11 @@ def test_all_that_a_version_has_may_be_asked_for(report: tuple[str, str | None])
             record_type, "2026-11-01", metrics=names, segment=segment, api=api
         )
         assert query.metrics == names
-        usual = ReportQuery.parse(record_type, "2026-11-01", segment=segment, api=api)
-        assert usual.metrics == default_metrics(record_type, segment, api)
+        defaults = ReportQuery.parse(record_type, "2026-11-01", segment=segment, api=api)
+        assert defaults.metrics == default_metrics(record_type, segment, api)
 
 
-def test_a_version_that_there_is_not_is_refused() -> None:
+def test_an_unknown_version_is_rejected() -> None:
     with pytest.raises(
         InvalidRequest, match=r"api must be one of v2, v3, got 'V3'; did you mean 'v3'\?"
     ):
@@ -328,7 +330,7 @@ def test_a_version_that_there_is_not_is_refused() -> None:
 
 
 class TestListMetrics:
-    def test_all_of_it(self) -> None:
+    def test_all_metrics_are_listed(self) -> None:
         listed = list_metrics()
         assert listed["metric"].tolist() == list(CATALOGUE)
         assert listed.dtypes.astype("str").to_dict() == {
@@ -345,7 +347,7 @@ class TestListMetrics:
         frame = table_to_frame(arrow_schema(list(CATALOGUE)).empty_table())
         assert {str(name): str(dtype) for name, dtype in frame.dtypes.items()} == listed.to_dict()
 
-    def test_it_can_be_searched(self) -> None:
+    def test_the_list_can_be_searched(self) -> None:
         m = list_metrics("adGroups", api="v3")
         found = m[m["meaning"].str.contains("new to")]["metric"].tolist()
         assert "attributedSalesNewToBrand14d" in found
@@ -363,7 +365,7 @@ class TestListMetrics:
             has = set(available_metrics(*report, version))
             assert listed["metric"].isin(has).equals(listed[version].rename("metric"))
 
-    def test_where_else_a_metric_is(self) -> None:
+    def test_other_reports_of_a_metric_are_listed(self) -> None:
         def reports(api: Api | None) -> str:
             listed = list_metrics("adGroups", api=api).set_index("metric")
             return str(listed.loc["bidOptimization", "reports"])
@@ -383,7 +385,7 @@ class TestListMetrics:
         assert "matchedTarget" in every
 
     @pytest.mark.parametrize(
-        ("wrong", "told"),
+        ("invalid", "message"),
         [
             ({"record_type": "campaign"}, "did you mean 'campaigns'"),
             ({"segment": "matched"}, "did you mean 'matchedTarget'"),
@@ -396,10 +398,10 @@ class TestListMetrics:
             ({"record_type": ["campaigns"]}, "must be one of campaigns"),
         ],
     )
-    def test_what_there_is_not_is_refused(self, wrong: dict[str, Any], told: str) -> None:
+    def test_unknown_values_are_rejected(self, invalid: dict[str, Any], message: str) -> None:
         with pytest.raises(InvalidRequest) as caught:
-            list_metrics(**wrong)
-        assert told in str(caught.value)
+            list_metrics(**invalid)
+        assert message in str(caught.value)
 
 
 def test_the_catalogue_loads_without_pandas() -> None:
@@ -407,7 +409,7 @@ def test_the_catalogue_loads_without_pandas() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-# -- what only version 3 has, in frames and the picker ---------------------------------------
+# -- metrics of version 3 only, in frames and the picker -------------------------------------
 
 
 def test_rates_and_costs_of_version_3_are_computed_from_the_sums(
@@ -436,14 +438,14 @@ def test_rates_and_costs_of_version_3_are_computed_from_the_sums(
     ]  # fmt: skip
 
 
-def test_all_numbers_that_only_version_3_has_count_conversions() -> None:
+def test_numbers_of_version_3_only_are_conversion_metrics() -> None:
     numbers = {name for name, (kind, _) in OF_VERSION_3.items() if kind is not ColumnKind.CATEGORY}
     assert {name for name in OF_VERSION_3 if is_attributed(name)} == numbers
     assert not any(map(is_attributed, ("clicks", "cost", "vtr", "videoUnmutes", "campaignName")))
 
 
 @pytest.mark.parametrize(
-    ("notes", "told"),
+    ("notes", "message"),
     [
         ({"record_type": "campaigns", "api": "v2"}, 'no addToCart: fetch with api="v3"'),
         ({"record_type": "campaigns", "api": "v3"}, "metrics=[..., 'addToCart']"),
@@ -451,14 +453,12 @@ def test_all_numbers_that_only_version_3_has_count_conversions() -> None:
         ({"record_type": "asins", "api": "v2"}, "no addToCart: fetch another record type"),
     ],
 )
-def test_a_column_that_a_frame_lacks_is_had_from_where_it_is(
-    notes: dict[str, str], told: str
-) -> None:
+def test_a_missing_column_names_the_report_that_has_it(notes: dict[str, str], message: str) -> None:
     frame = pd.DataFrame({"campaignName": ["a"], "clicks": [1]})
     frame.attrs["sdanalytics"] = notes
     with pytest.raises(InvalidRequest) as caught:
         sda.plots.top(frame, "addToCart", by="campaignName")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_picker_offers_what_the_version_has() -> None:

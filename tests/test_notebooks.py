@@ -1,4 +1,4 @@
-"""The notebooks: they run from top to bottom with no account, and read well where nothing runs."""
+"""The notebooks run without an account, and are committed with their outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = list(FIGURES)
 
 ABSOLUTE_PATH = r"(?<![\w.:/<])/(?:\w[\w.-]*/)+\w|\b[A-Z]:\\\\"
 
-# What ipykernel tells of its sockets, and nbclient of the platform's event loop.
+# Warnings of ipykernel about its sockets, and of nbclient about the event loop.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 
 
@@ -48,8 +48,8 @@ def outputs_of(notebook: Any) -> list[Any]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def text_of(notebook: Any) -> str:
-    """All that its code printed or gave as text."""
+def output_text(notebook: Any) -> str:
+    """Return all text outputs of a notebook."""
     parts = [output.get("text", "") for output in outputs_of(notebook)]
     parts += [output.get("data", {}).get("text/plain", "") for output in outputs_of(notebook)]
     return "\n".join(parts)
@@ -58,19 +58,19 @@ def text_of(notebook: Any) -> str:
 def pictures_of(notebook: Any) -> list[Any]:
     data = [output.get("data", {}).get("image/png") for output in outputs_of(notebook)]
     return [
-        np.asarray(imread(io.BytesIO(base64.b64decode(each)), format="png"))
-        for each in data
-        if each
+        np.asarray(imread(io.BytesIO(base64.b64decode(encoded)), format="png"))
+        for encoded in data
+        if encoded
     ]
 
 
-def test_all_are_there() -> None:
+def test_all_notebooks_are_tested() -> None:
     assert [path.stem for path in PATHS] == NAMES
 
 
 @pytest.mark.parametrize("api", ["v2", "v3"])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_with_no_account(
+def test_notebooks_run_without_an_account(
     name: str, api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDANALYTICS_API", api)
@@ -80,7 +80,7 @@ def test_it_runs_with_no_account(
     assert len(pictures) == FIGURES[name]
     for picture in pictures:
         assert (picture[:, :, :3] < 0.9).any(axis=2).mean() > 0.005
-    told = text_of(notebook)
+    text = output_text(notebook)
     expected = {
         "01-quickstart": "did you mean 'attributedSales14d'",
         "02-campaign-performance": " spent, ",
@@ -89,20 +89,20 @@ def test_it_runs_with_no_account(
         "05-background": ": done: ",
         "06-sql": "the same clicks each day: True",
     }
-    assert expected[name] in told
+    assert expected[name] in text
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_committed_with_what_it_gave(name: str) -> None:
+def test_notebooks_are_committed_with_their_outputs(name: str) -> None:
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     counts = [cell["execution_count"] for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))  # from top to bottom, in one go
     assert len(pictures_of(notebook)) == FIGURES[name]
     assert all(output["output_type"] != "error" for output in outputs_of(notebook))
     for output in outputs_of(notebook):
-        output.get("data", {}).pop("image/png", None)  # whose letters mean nothing
+        output.get("data", {}).pop("image/png", None)  # its letters may match by chance
     written = nbformat.writes(notebook)
-    # No path of any machine, no address of its own, no secret, no picture that is not there.
+    # No path or address of a machine, no secret, no missing picture.
     assert not re.search(ABSOLUTE_PATH, written)
     assert not re.search(r"127\.0\.0\.1|Atza\||Atzr\|", written)
     for linked in re.findall(r"\]\(([^)]*)\)", written):
@@ -118,7 +118,7 @@ def test_it_is_committed_with_what_it_gave(name: str) -> None:
         "import ipywidgets as w\nw.HTML('<div role=\"alert\">not found</div>')",
     ],
 )
-def test_what_goes_wrong_in_one_is_an_error_here(code: str, tmp_path: Path) -> None:
+def test_errors_in_notebooks_are_raised(code: str, tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nbformat.write(notebook, tmp_path / "wrong.ipynb")
     with pytest.raises(Exception, match=r"ZeroDivisionError|odd|not found"):

@@ -1,4 +1,4 @@
-"""The store on object storage: S3 as moto's server speaks it, on loopback."""
+"""The store on object storage: moto's S3 server on loopback."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ class Silent(WSGIRequestHandler):
 
 @dataclass
 class Bucket:
-    """A bucket of a server of its own, which fails on demand.
+    """A bucket on a server that fails on demand.
 
     Attributes
     ----------
     fails : callable or None
         Given method and path with query of a request: the status to answer with, if any.
-    asked : list of str
-        What was asked for: methods and paths.
+    requests : list of str
+        The methods and paths of all requests.
     """
 
     host: str
     fails: Callable[[str, str], int | None] | None = None
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def url(self, prefix: str = "bucket/store") -> str:
         return f"s3://{prefix}?region=us-east-1&scheme=http&endpoint_override={self.host}"
@@ -67,7 +67,7 @@ class Bucket:
         return pafs.FileSystem.from_uri(self.url())[0]
 
     def contents(self) -> dict[str, bytes]:
-        """All objects, by key."""
+        """Return all objects by key."""
         selector = pafs.FileSelector("bucket/store", recursive=True, allow_not_found=True)
         infos = [info for info in self.filesystem.get_file_info(selector) if info.is_file]
         return {info.path.removeprefix("bucket/store/"): self._body(info.path) for info in infos}
@@ -92,13 +92,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bucket]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     moto = DomainDispatcherApplication(create_backend_app)
-    made = Bucket("")
+    running = Bucket("")
 
     def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""
-        asked = environ["REQUEST_METHOD"], environ["PATH_INFO"] + query
-        made.asked.append(" ".join(asked))
-        status = made.fails(*asked) if made.fails else None
+        request = environ["REQUEST_METHOD"], environ["PATH_INFO"] + query
+        running.requests.append(" ".join(request))
+        status = running.fails(*request) if running.fails else None
         if status:
             Request(environ).get_data()
             return Response(b"", status)(environ, start)
@@ -106,12 +106,12 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bucket]:
         return answer
 
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
-    made.host = f"127.0.0.1:{server.server_port}"
+    running.host = f"127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    requests.post(f"http://{made.host}/moto-api/reset", timeout=10)
-    requests.put(f"http://{made.host}/bucket", timeout=10)
-    yield made
+    requests.post(f"http://{running.host}/moto-api/reset", timeout=10)
+    requests.put(f"http://{running.host}/bucket", timeout=10)
+    yield running
     server.shutdown()
     thread.join()
     server.server_close()
@@ -124,16 +124,16 @@ def fetch(box: Box, store: ReportCache | str, *metrics: str) -> pd.DataFrame:
     )
 
 
-def put(store: ReportCache, rows: int, *columns: str, piece: Partition = SLICE) -> pa.Table:
-    """Store so many rows that no compression makes small; the table."""
+def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLICE) -> pa.Table:
+    """Store this number of incompressible rows, and return the table."""
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
     table = pa.table(numbers).sort_by("campaignId")
-    partitions_in(store).store(piece, table, Provenance(f"r{rows}", NOW, "v2"))
+    partitions_in(store).store(partition, table, Provenance(f"r{rows}", NOW, "v2"))
     return table
 
 
-def test_what_is_stored_is_not_asked_for_again(box: Box, bucket: Bucket) -> None:
+def test_stored_days_are_not_requested_again(box: Box, bucket: Bucket) -> None:
     frame = fetch(box, bucket.url())
     assert box.sandbox.count("request_report") == 4
     box.sandbox.stop()
@@ -145,7 +145,7 @@ def test_what_is_stored_is_not_asked_for_again(box: Box, bucket: Bucket) -> None
     assert read.attrs["sdanalytics"]["slices_missing"] == 0
 
 
-def test_the_environment_says_where(
+def test_the_environment_sets_the_store(
     box: Box, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", bucket.url())
@@ -154,7 +154,7 @@ def test_the_environment_says_where(
     assert len(ReportCache().read("campaigns", box.day(3))) == len(frame)
 
 
-def test_the_layout_is_that_of_a_folder(box: Box, bucket: Bucket, store: ReportCache) -> None:
+def test_the_layout_equals_that_of_a_folder(box: Box, bucket: Bucket, store: ReportCache) -> None:
     fetch(box, bucket.store())
     fetch(box, store)
     reports = (store.path / "reports").rglob("*.parquet")
@@ -164,7 +164,7 @@ def test_the_layout_is_that_of_a_folder(box: Box, bucket: Bucket, store: ReportC
     }  # fmt: skip
 
 
-def test_entries_and_coverage_tell_the_same_as_of_a_folder(
+def test_entries_and_coverage_equal_those_of_a_folder(
     box: Box, bucket: Bucket, store: ReportCache
 ) -> None:
     remote = bucket.store()
@@ -191,25 +191,25 @@ def test_a_wider_partition_replaces_a_narrower(box: Box, bucket: Bucket) -> None
         bucket.store().read("campaigns", box.day(3), box.day(2), metrics=["impressions"]), frame
     )
     narrow = put(bucket.store(), 50, "clicks")
-    assert put(bucket.store(), 60).num_rows == 60  # it has less, so what is there stays
+    assert put(bucket.store(), 60).num_rows == 60  # it has fewer columns, so the stored one is kept
     assert partitions_in(bucket.store()).load(SLICE, ["campaignId", "clicks"]) == narrow
 
 
-def test_bound_months_take_fewer_requests(
+def test_compacted_months_need_fewer_requests(
     box: Box, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "sdanalytics.store.compaction.MTIME_SETTLE_TIME", 0
-    )  # what a test stores is always new
+    )  # stored by the test itself, so always fresh
     first, last = box.day(9), box.day(3)
 
     def read() -> tuple[pd.DataFrame, int]:
-        bucket.asked.clear()
+        bucket.requests.clear()
         frame = bucket.store().read("campaigns", first, last)
-        return frame, len(bucket.asked)
+        return frame, len(bucket.requests)
 
     fetch_report("campaigns", first, last, client=box.client, cache=bucket.url())
-    assert bucket.store().compact() == 0  # the call has bound it
+    assert bucket.store().compact() == 0  # the call has compacted it
     whole, requests = read()
     months = [key for key in bucket.contents() if key.endswith(".month")]
     assert len(months) == 2
@@ -223,7 +223,7 @@ def test_bound_months_take_fewer_requests(
 
 class TestUpkeep:
     @pytest.mark.parametrize("body", [b"", b"PAR1 and a half", b"half PAR1"])
-    def test_what_is_damaged_is_told_and_moved_aside(
+    def test_damaged_objects_are_reported_and_quarantined(
         self, box: Box, bucket: Bucket, body: bytes
     ) -> None:
         store = bucket.store()
@@ -242,14 +242,14 @@ class TestUpkeep:
         pd.testing.assert_frame_equal(fetch(box, store), frame)
         assert box.sandbox.count("request_report") == 5
 
-    def test_a_stray_object_is_told(self, box: Box, bucket: Bucket) -> None:
+    def test_a_stray_object_is_reported(self, box: Box, bucket: Bucket) -> None:
         fetch(box, bucket.store())
         bucket.put("reports/notes.txt", b"mine")
         [message] = bucket.store().verify()["problem"]
         assert message.startswith("foreign")
         assert len(bucket.store().entries()) == 4
 
-    def test_what_is_removed_is_gone(self, box: Box, bucket: Bucket) -> None:
+    def test_removed_objects_are_gone(self, box: Box, bucket: Bucket) -> None:
         store = bucket.store()
         fetch(box, store)
         assert store.remove("campaigns", box.day(3), tactic="T00020") == 1
@@ -258,7 +258,7 @@ class TestUpkeep:
         fetch(box, store)
         assert box.sandbox.count("request_report") == 5
 
-    def test_of_a_profile_that_was_removed_nothing_is_left(self, box: Box, bucket: Bucket) -> None:
+    def test_a_removed_profile_leaves_no_objects(self, box: Box, bucket: Bucket) -> None:
         store = bucket.store()
         fetch(box, store)
         german = box.client_for(1)
@@ -269,7 +269,7 @@ class TestUpkeep:
         assert len(store.read("campaigns", box.day(3), box.day(2))) > 0
 
 
-def test_what_is_on_its_way_is_written_down_on_this_machine(
+def test_reports_in_flight_are_recorded_on_this_machine(
     box: Box, bucket: Bucket, tmp_path: Path
 ) -> None:
     with pytest.raises(sda.ReportTimeout):
@@ -285,7 +285,7 @@ def test_what_is_on_its_way_is_written_down_on_this_machine(
 
 
 class TestOtherEngines:
-    def test_read_the_same(self, box: Box, bucket: Bucket) -> None:
+    def test_engines_read_the_same_values(self, box: Box, bucket: Bucket) -> None:
         store = bucket.store()
         frame = fetch(box, store)
         store.remove("campaigns", box.day(2), tactic="T00030")
@@ -297,17 +297,17 @@ class TestOtherEngines:
         summed = (
             "select tactic, sum(clicks)::bigint as clicks, sum(cost) as cost from {} group by 1"
         )
-        asked = duckdb.sql(summed.format("scan") + " order by 1").df()
+        result = duckdb.sql(summed.format("scan") + " order by 1").df()
         expected = frame.groupby("tactic", observed=True)[["clicks", "cost"]].sum()
-        assert asked["clicks"].tolist() == expected["clicks"].tolist()
-        assert asked["cost"].tolist() == pytest.approx(expected["cost"].tolist())
+        assert result["clicks"].tolist() == expected["clicks"].tolist()
+        assert result["cost"].tolist() == pytest.approx(expected["cost"].tolist())
 
     def test_sql_on_the_store(self, box: Box, bucket: Bucket) -> None:
         frame = fetch(box, bucket.store())
         summed = bucket.store().sql("select sum(clicks) as clicks from campaigns")
         assert summed["clicks"].tolist() == [frame["clicks"].sum()]
 
-    def test_find_it_by_the_store(self, box: Box, bucket: Bucket) -> None:
+    def test_engines_can_use_the_path_of_the_store(self, box: Box, bucket: Bucket) -> None:
         frame = fetch(box, bucket.store())
         storage = bucket.store().storage
         root = f"{storage.root}/reports"
@@ -316,10 +316,10 @@ class TestOtherEngines:
 
 
 class Killed(BaseException):
-    """The end of a process, for those that it leaves."""
+    """Raised in place of the end of a process."""
 
 
-class TestWholeOrNothing:
+class TestAtomicWrites:
     def test_a_writer_that_dies_stores_nothing(self, bucket: Bucket) -> None:
         store = bucket.store()
         older = put(store, 100)
@@ -335,10 +335,10 @@ class TestWholeOrNothing:
         assert store.verify().empty
 
     @pytest.mark.parametrize(("rows", "status"), [(1000, 403), (1000, 500), (1_000_000, 403)])
-    def test_a_put_that_fails_leaves_what_is_there(
+    def test_a_failed_put_keeps_the_old_object(
         self, bucket: Bucket, rows: int, status: int
     ) -> None:
-        """Of large ones, which are put in parts, the second part."""
+        """Large objects are put in parts; the second part fails."""
         store = bucket.store()
         older = put(store, 100)
 
@@ -358,11 +358,11 @@ class TestWholeOrNothing:
     def test_small_reports_take_one_put(self, bucket: Bucket) -> None:
         store = bucket.store()
         put(store, 1000, "clicks")
-        assert [asked for asked in bucket.asked if asked.startswith(("PUT", "POST"))][2:] == [
-            f"PUT /bucket/store/{bucket.reports()[0]}"
-        ]
+        assert [request for request in bucket.requests if request.startswith(("PUT", "POST"))][
+            2:
+        ] == [f"PUT /bucket/store/{bucket.reports()[0]}"]
 
-    def test_two_machines_that_store_a_slice_leave_one_of_both(self, bucket: Bucket) -> None:
+    def test_two_writers_of_a_partition_leave_one_complete_object(self, bucket: Bucket) -> None:
         tables: list[pa.Table] = []
 
         def machine(rows: range) -> None:
@@ -381,8 +381,8 @@ class TestWholeOrNothing:
         assert partitions_in(bucket.store()).load(SLICE, ["campaignId"]) in tables
         assert bucket.store().verify().empty
 
-    def test_one_that_grows_while_it_is_read_is_read_as_it_is_then(self, bucket: Bucket) -> None:
-        """Its length is asked for first: what is as long of a longer one is not the whole."""
+    def test_an_object_replaced_by_a_larger_one_is_read_completely(self, bucket: Bucket) -> None:
+        """The size is requested first: reading just that many bytes would truncate a new object."""
         store = bucket.store()
         put(store, 100)
         key = bucket.reports()[0]
@@ -398,14 +398,14 @@ class TestWholeOrNothing:
         assert partitions_in(store).load(SLICE, ["campaignId"]) == longer
 
 
-class TestWhatIsRefused:
-    def test_what_is_denied_says_what_to_do_and_asks_for_no_report(
+class TestErrors:
+    def test_denied_access_is_explained_and_requests_no_report(
         self, box: Box, bucket: Bucket
     ) -> None:
         store = bucket.store()
         fetch(box, store)
         bucket.fails = lambda method, path: 403
-        for look in (
+        for operation in (
             lambda: fetch(box, store),
             store.entries,
             store.verify,
@@ -413,21 +413,23 @@ class TestWhatIsRefused:
             lambda: store.remove("campaigns", box.day(3)),
         ):
             with pytest.raises(sda.CacheError, match=r"access is denied .*credentials") as caught:
-                look()
-            words = str(caught.value)
-            assert "s3://bucket/store" in words
-            assert "existing files are untouched" in words
-            assert KEY not in words
-            assert SECRET not in words
+                operation()
+            message = str(caught.value)
+            assert "s3://bucket/store" in message
+            assert "existing files are untouched" in message
+            assert KEY not in message
+            assert SECRET not in message
         assert box.sandbox.count("request_report") == 4
 
-    def test_what_cannot_be_stored_is_not_asked_for(self, box: Box, bucket: Bucket) -> None:
+    def test_reports_that_cannot_be_stored_are_not_requested(
+        self, box: Box, bucket: Bucket
+    ) -> None:
         bucket.fails = lambda method, path: 403 if "writable" in path else None
         with pytest.raises(sda.CacheError, match=r"cannot write s3://bucket/store/writable"):
             fetch(box, bucket.store())
         assert box.sandbox.count("request_report") == 0
 
-    def test_what_a_file_system_says_is_shown_without_its_secrets(self) -> None:
+    def test_messages_of_a_file_system_are_redacted(self) -> None:
         class Telling(MemoryFileSystem):  # type: ignore[misc]
             def _open(self, *args: object, **options: object) -> None:
                 raise RuntimeError(f"no answer of https://host/object?sig={SECRET}")
@@ -437,7 +439,7 @@ class TestWhatIsRefused:
             partitions_in(store).check_writable()
         assert SECRET not in "".join(traceback.format_exception(caught.value))
 
-    def test_a_bucket_that_is_not_there(self, box: Box, bucket: Bucket) -> None:
+    def test_a_missing_bucket_is_an_error(self, box: Box, bucket: Bucket) -> None:
         store = ReportCache(bucket.url("buckett/store"))
         with pytest.raises(sda.CacheError, match=r"bucket does not exist .*correct its name"):
             fetch(box, store)
@@ -445,7 +447,7 @@ class TestWhatIsRefused:
             store.entries()
         assert box.sandbox.count("request_report") == 0
 
-    def test_a_service_that_is_not_there(self, bucket: Bucket) -> None:
+    def test_an_unreachable_service_is_an_error(self, bucket: Bucket) -> None:
         url = bucket.url().replace(bucket.host, "127.0.0.1:9")
         with pytest.raises(sda.CacheError, match=r"cannot be reached .*endpoint_override"):
             partitions_in(ReportCache(url)).lookup(SLICE)
@@ -467,17 +469,17 @@ class TestWhatIsRefused:
             ("file:///tmp/store", "pass its path"),
         ],
     )
-    def test_addresses_that_are_none(self, url: str, message: str) -> None:
+    def test_malformed_addresses_are_rejected(self, url: str, message: str) -> None:
         with pytest.raises(sda.InvalidRequest, match=message) as caught:
             ReportCache(url)
         assert SECRET not in str(caught.value)
         assert KEY not in str(caught.value)
 
-    def test_an_address_that_became_a_path(self) -> None:
+    def test_an_address_turned_into_a_path_is_rejected(self) -> None:
         with pytest.raises(sda.InvalidRequest, match="pass it as text"):
             ReportCache(Path("s3://bucket/store"))
 
-    def test_file_systems_that_are_none(self) -> None:
+    def test_unknown_file_systems_are_rejected(self) -> None:
         for system, message in (
             ("s3", "filesystem must .*got str"),
             (pafs.LocalFileSystem(), "pass its path"),
@@ -487,7 +489,7 @@ class TestWhatIsRefused:
                 ReportCache("bucket/store", filesystem=system)
 
 
-def test_nothing_shows_options_or_keys(box: Box, bucket: Bucket) -> None:
+def test_options_and_keys_are_not_shown(box: Box, bucket: Bucket) -> None:
     store = bucket.store()
     assert repr(store) == "ReportCache('s3://bucket/store')"
     assert store.url == "s3://bucket/store"
@@ -499,16 +501,18 @@ def test_nothing_shows_options_or_keys(box: Box, bucket: Bucket) -> None:
     assert SECRET.encode() not in everything
 
 
-def test_a_store_travels_to_other_processes(box: Box, bucket: Bucket, tmp_path: Path) -> None:
+def test_a_store_can_be_pickled(box: Box, bucket: Bucket, tmp_path: Path) -> None:
     for store in (bucket.store(), ReportCache(tmp_path / "local")):
         frame = fetch(box, store)
-        there = pickle.loads(pickle.dumps(store))
-        assert repr(there) == repr(store)
-        read = there.read("campaigns", box.day(3), box.day(2), metrics=frame.columns[3:].tolist())
+        unpickled = pickle.loads(pickle.dumps(store))
+        assert repr(unpickled) == repr(store)
+        read = unpickled.read(
+            "campaigns", box.day(3), box.day(2), metrics=frame.columns[3:].tolist()
+        )
         pd.testing.assert_frame_equal(read, frame)
 
 
-def test_any_file_system_will_do(box: Box, bucket: Bucket) -> None:
+def test_other_file_systems_can_be_used(box: Box, bucket: Bucket) -> None:
     memory = fsspec.filesystem("memory", skip_instance_cache=True)
     given = pafs.S3FileSystem(region="us-east-1", endpoint_override=bucket.host, scheme="http")
     for system, url in ((memory, "memory://bucket/own"), (given, "s3://bucket/own")):

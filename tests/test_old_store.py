@@ -26,7 +26,7 @@ UNKNOWN_ROWS = 12
 
 @pytest.fixture
 def old(tmp_path: Path) -> ReportCache:
-    """A copy of it."""
+    """Return a copy of the old store."""
     with zipfile.ZipFile(Path(__file__).parent / "stores" / "version-0.1.0.zip") as packed:
         packed.extractall(tmp_path / "old")
     return ReportCache(tmp_path / "old")
@@ -34,12 +34,12 @@ def old(tmp_path: Path) -> ReportCache:
 
 @pytest.fixture
 def box(clock: JumpingClock) -> Iterator[Box]:
-    made = Box(clock, port=PORT)
-    with made.sandbox:
-        yield made
+    box_on_port = Box(clock, port=PORT)
+    with box_on_port.sandbox:
+        yield box_on_port
 
 
-def test_is_read(old: ReportCache) -> None:
+def test_old_stores_are_read(old: ReportCache) -> None:
     entries = old.entries()
     assert len(entries) == 32
     assert set(entries["api"]) == {"v2", "v3"}
@@ -66,7 +66,7 @@ def test_rows_of_unknown_tactic_are_read(old: ReportCache) -> None:
     assert (df["tactic"] == "unknown").sum() == UNKNOWN_ROWS
 
 
-def test_is_widened(old: ReportCache, box: Box) -> None:
+def test_old_stores_are_widened(old: ReportCache, box: Box) -> None:
     client = box.client_for(0)
     before = old.read(*CAMPAIGNS)
     wider = sda.fetch_report(
@@ -78,22 +78,22 @@ def test_is_widened(old: ReportCache, box: Box) -> None:
     pd.testing.assert_frame_equal(after[["date", "campaignId"]], before[["date", "campaignId"]])
 
 
-def test_answers_without_network(old: ReportCache, box: Box) -> None:
+def test_old_stores_are_served_without_network(old: ReportCache, box: Box) -> None:
     client = box.client_for(0)
     sda.fetch_report(*CAMPAIGNS, metrics=MEASURES, client=client, cache=old, refresh="never")
     assert box.sandbox.requests == []
 
 
-def test_is_verified_and_compacted(old: ReportCache) -> None:
+def test_old_stores_are_verified_and_compacted(old: ReportCache) -> None:
     assert old.verify().empty
-    assert old.compact() == 4  # copies moved with the store: their files are others now
+    assert old.compact() == 4  # the copied files have new fingerprints
     assert old.read(*CAMPAIGNS)[MEASURES].sum().round(2).to_dict() == SUMS
     assert old.compact() == 0
     assert old.verify().empty
     assert old.repair().empty
 
 
-def test_is_queried(old: ReportCache) -> None:
+def test_old_stores_are_queried(old: ReportCache) -> None:
     pytest.importorskip("duckdb")
     sums = old.sql(
         "select sum(clicks) as clicks from campaigns where date between '2026-10-01' and"

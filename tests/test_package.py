@@ -1,4 +1,4 @@
-"""What a new user meets: the import, the command line, the bar, the figures."""
+"""The import, the command line and the progress bar."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
 
 
 def modules_loaded_by(code: str) -> set[str]:
-    """The modules that a fresh interpreter has after running `code`."""
+    """Return the modules that a fresh interpreter has loaded after running `code`."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(json.loads(run.stdout))
 
 
 def loaded_by(code: str) -> set[str]:
-    """The packages that a fresh interpreter has after running `code`."""
+    """Return the packages that a fresh interpreter has loaded after running `code`."""
     return {name.partition(".")[0] for name in modules_loaded_by(code)}
 
 
-def test_importing_pulls_in_nothing_heavy() -> None:
+def test_importing_loads_no_heavy_modules() -> None:
     loaded = loaded_by("import sdanalytics")
     assert loaded.isdisjoint((*HEAVY, "pandas", "pyarrow", "requests", "numpy"))
     assert loaded_by("from sdanalytics import fetch_report").isdisjoint(HEAVY)
@@ -53,7 +53,7 @@ def test_the_analysis_loads_neither_the_network_nor_the_store() -> None:
     assert wings <= {"_core", "_version", "analysis", "errors", "model"}
 
 
-def test_types_ship() -> None:
+def test_type_hints_are_shipped() -> None:
     import sdanalytics
 
     assert (Path(sdanalytics.__file__).parent / "py.typed").exists()
@@ -100,7 +100,7 @@ def test_the_sandbox_can_be_served_and_prints_its_environment(tmp_path: Path) ->
     assert run.stdout.strip() == "(3, 8)"
 
 
-def test_a_port_that_is_taken_is_said(box: Box) -> None:
+def test_an_occupied_port_is_reported(box: Box) -> None:
     port = box.sandbox.base_url.rpartition(":")[2]
     command = [sys.executable, "-m", "sdanalytics", "sandbox", "--port", port]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -108,7 +108,7 @@ def test_a_port_that_is_taken_is_said(box: Box) -> None:
     assert run.stderr.startswith(f"sdanalytics: port {port} is not available")
 
 
-def test_lab_says_what_it_lacks(
+def test_lab_names_missing_packages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -131,7 +131,7 @@ def test_help_says_the_unit_and_default_of_the_delay(
     assert "(default: 2.0)" in shown
 
 
-def test_the_bar_tells_how_the_reports_are_doing(
+def test_the_bar_shows_the_progress_of_reports(
     box: Box, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=False, progress=True)
@@ -141,7 +141,7 @@ def test_the_bar_tells_how_the_reports_are_doing(
     assert "0 days from the cache" in shown
 
 
-def test_no_bar_where_nobody_looks_or_nobody_wants_it(
+def test_no_bar_without_a_terminal_or_if_disabled(
     box: Box, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for progress in (None, False):

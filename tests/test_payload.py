@@ -1,4 +1,4 @@
-"""From the bytes to the frame: exact, or an error that names the place."""
+"""Parsing payloads: exact values, or an error that names the position."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def packed(text: str | bytes) -> bytes:
     return gzip.compress(text.encode() if isinstance(text, str) else text, 1)
 
 
-def rows_of(payload: bytes, columns: tuple[str, ...] = COLUMNS) -> list[dict[str, Any]]:
+def parsed_rows(payload: bytes, columns: tuple[str, ...] = COLUMNS) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = read_payload(payload, columns).to_pylist()
     return rows
 
@@ -64,8 +64,8 @@ VALUES = {
 def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     known = {name: st.none() | VALUES[CATALOGUE[name].kind] for name in COLUMNS}
     row = st.fixed_dictionaries({}, optional={**known, "isNew": NEWS, "deep},{": NEWS})
-    made = draw(st.lists(row, max_size=12))
-    return [dict(draw(st.permutations(list(one.items())))) for one in made]
+    rows = draw(st.lists(row, max_size=12))
+    return [dict(draw(st.permutations(list(fields.items())))) for fields in rows]
 
 
 SPACINGS: list[dict[str, Any]] = [
@@ -89,11 +89,11 @@ def value_of(name: str, value: Any) -> Any:
 
 @given(sent=rows(), spacing=st.sampled_from(SPACINGS), repeat=st.sampled_from([1, 1, 400]))
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-def test_any_rows_survive_value_for_value(
+def test_rows_are_parsed_exactly(
     sent: list[dict[str, Any]], spacing: dict[str, Any], repeat: int
 ) -> None:
-    many = sent * repeat
-    assert rows_of(packed(json.dumps(many, **spacing))) == expected(many)
+    repeated = sent * repeat
+    assert parsed_rows(packed(json.dumps(repeated, **spacing))) == expected(repeated)
 
 
 @given(sent=rows())
@@ -102,7 +102,7 @@ def test_any_rows_survive_value_for_value(
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-def test_any_rows_survive_the_way_through_the_cache_to_the_frame(
+def test_rows_are_kept_exactly_through_cache_and_frame(
     sent: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     box = Box(JumpingClock())
@@ -123,7 +123,7 @@ def test_any_rows_survive_the_way_through_the_cache_to_the_frame(
             assert sorted(map(repr, values)) == sorted(map(repr, expected(sent)))
 
 
-# -- what does not fit is refused, never changed -----------------------------------------
+# -- invalid values are rejected, never changed ------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -157,16 +157,16 @@ def test_a_value_that_does_not_fit_is_named(field: str, value: str, before: int)
     good = '{"campaignId":1,"clicks":2,"cost":3.5,"campaignName":"x"}'
     text = ",".join([good] * before + [f'{{"costType":"CPC","{field}":{value}}}', good])
     with pytest.raises(CorruptReport) as caught:
-        rows_of(packed(f"[{text}]"))
+        parsed_rows(packed(f"[{text}]"))
     assert caught.value.field == field
     assert caught.value.row == before
     assert repr(field) in str(caught.value)
 
 
 @pytest.mark.parametrize("row", ["null", "3", '"x"', "[1]"])
-def test_a_row_that_is_no_row_is_named(row: str) -> None:
+def test_an_element_that_is_not_a_row_is_named(row: str) -> None:
     with pytest.raises(CorruptReport, match="row 1") as caught:
-        rows_of(packed(f'[{{"clicks":1}},{row},{{"clicks":2}}]'))
+        parsed_rows(packed(f'[{{"clicks":1}},{row},{{"clicks":2}}]'))
     assert (caught.value.row, caught.value.field) == (1, None)
 
 
@@ -223,7 +223,7 @@ WHOLE = packed('[{"campaignId":1,"clicks":2},{"campaignId":2,"clicks":3}]')
 )
 def test_damage_is_found(payload: tuple[str, bytes]) -> None:
     with pytest.raises(CorruptReport) as caught:
-        rows_of(payload[1])
+        parsed_rows(payload[1])
     assert caught.value.row is None
 
 
@@ -232,51 +232,51 @@ def test_damage_is_found(payload: tuple[str, bytes]) -> None:
 def test_a_damaged_byte_is_an_error_or_no_change(data: st.DataObject) -> None:
     text = json.dumps([{"campaignId": n, "clicks": n % 7, "campaignName": "é"} for n in range(40)])
     payload = packed(text)
-    place = data.draw(st.integers(0, len(payload) - 1))
+    index = data.draw(st.integers(0, len(payload) - 1))
     damaged = bytearray(payload)
-    damaged[place] ^= data.draw(st.integers(1, 255))
-    with contextlib.suppress(CorruptReport):  # some bytes matter not, such as those of the date
-        assert rows_of(bytes(damaged)) == rows_of(payload)
+    damaged[index] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(CorruptReport):  # some bytes do not matter, such as those of the date
+        assert parsed_rows(bytes(damaged)) == parsed_rows(payload)
 
 
 def test_gzip_of_several_members_is_read_to_the_end() -> None:
     parts = b'[{"clicks":1},', b'{"clicks":2}', b',{"clicks":3}]'
     payload = b"".join(packed(part) for part in parts)
-    assert [row["clicks"] for row in rows_of(payload)] == [1, 2, 3]
+    assert [row["clicks"] for row in parsed_rows(payload)] == [1, 2, 3]
 
 
-def test_zeros_behind_a_member_are_padding() -> None:
-    """As for gzip itself: what they might hide would be missing from the array."""
+def test_zeros_after_a_member_are_padding() -> None:
+    """The same holds in gzip itself; data hidden behind them would be missing from the array."""
     parts = [packed('[{"clicks":1},'), bytes(600), packed('{"clicks":2}]'), bytes(1)]
-    assert [row["clicks"] for row in rows_of(b"".join(parts))] == [1, 2]
+    assert [row["clicks"] for row in parsed_rows(b"".join(parts))] == [1, 2]
     with pytest.raises(CorruptReport):
-        rows_of(b"".join(parts[:2]))
+        parsed_rows(b"".join(parts[:2]))
 
 
 @pytest.mark.parametrize("white", [" \n", "\t \r\n" * 100_000])
-def test_a_byte_order_mark_and_white_space_are_no_damage(white: str) -> None:
+def test_byte_order_mark_and_white_space_are_accepted(white: str) -> None:
     text = f'\ufeff{white}[{white}{{"clicks": 1}}{white},{white}{{"clicks":{white}2}}]{white}'
-    assert [row["clicks"] for row in rows_of(packed(text))] == [1, 2]
+    assert [row["clicks"] for row in parsed_rows(packed(text))] == [1, 2]
 
 
 @pytest.mark.parametrize("separator", [",", " ,\n  "])
-def test_rows_within_unknown_fields_are_no_ends_of_rows(separator: str) -> None:
+def test_nested_rows_of_unknown_fields_are_not_row_ends(separator: str) -> None:
     inner = separator.join('{"x":1}' for _ in range(60_000))
     row = '{"news":[' + inner + '],"clicks":1}'
     text = "[" + separator.join([row, '{"clicks":2}', row]) + "]"
-    assert [row["clicks"] for row in rows_of(packed(text))] == [1, 2, 1]
+    assert [row["clicks"] for row in parsed_rows(packed(text))] == [1, 2, 1]
 
 
-def test_the_last_of_a_repeated_key_counts_as_everywhere_in_python() -> None:
-    assert rows_of(packed('[{"clicks":1,"clicks":2}]'))[0]["clicks"] == 2
+def test_the_last_value_of_a_repeated_key_counts() -> None:
+    assert parsed_rows(packed('[{"clicks":1,"clicks":2}]'))[0]["clicks"] == 2
 
 
-def test_a_large_report_arrives_whole() -> None:
-    many = [{"campaignId": 2**60 + n, "clicks": n, "cost": n / 100} for n in range(100_000)]
-    payload = packed(json.dumps(many, separators=(",", ":")))
+def test_a_large_report_is_read_completely() -> None:
+    repeated = [{"campaignId": 2**60 + n, "clicks": n, "cost": n / 100} for n in range(100_000)]
+    payload = packed(json.dumps(repeated, separators=(",", ":")))
     table = read_payload(payload, ("campaignId", "clicks", "cost"))
-    assert table.to_pylist() == many
-    assert table.nbytes < 3 * 8.2 * len(many)
+    assert table.to_pylist() == repeated
+    assert table.nbytes < 3 * 8.2 * len(repeated)
 
 
 # -- bombs --------------------------------------------------------------------------------
@@ -298,59 +298,59 @@ BOMBS = {
     "backslashes": ('[{"x":"', "\\"),
     "closing brackets": ('[{"x":"', '"]}'),
 }
-"""What each begins with, and what follows without an end."""
+"""The beginning of each payload, and the text that repeats without an end."""
 
 
 def bomb(begin: str, again: str, end: str = "", *, size: int = 2**32) -> bytes:
-    """Text of that size, in thousands of members."""
+    """Return a payload that decompresses to `size` bytes, in thousands of members."""
     chunk = again * (2**21 // len(again))
     return packed(begin) + packed(chunk) * (size // len(chunk)) + packed(end)
 
 
 @dataclass
-class Work:
-    """What reading payloads has taken."""
+class DecodingWork:
+    """The work of reading payloads: bytes decompressed, and bytes scanned."""
 
-    unpacked: int = 0
-    looked_at: int = 0
+    decompressed: int = 0
+    scanned: int = 0
     longest: int = 0
 
-    def look(self, text: bytes) -> None:
-        self.looked_at += len(text)
+    def scan(self, text: bytes) -> None:
+        self.scanned += len(text)
         self.longest = max(self.longest, len(text))
 
 
 @pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """Counts the bytes that come out of gzip and those that are searched and decoded."""
-    done = Work()
+def work(monkeypatch: pytest.MonkeyPatch) -> DecodingWork:
+    """Count the bytes that are decompressed, and those that are searched and decoded."""
+    counter = DecodingWork()
 
     def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
-            done.unpacked += len(block)
+            counter.decompressed += len(block)
             yield block
 
-    def looking(function: Callable[..., Any], place: int) -> Callable[..., Any]:
-        def look(*arguments: Any) -> Any:
-            done.look(arguments[place])
+    def count_scanned(function: Callable[..., Any], position: int) -> Callable[..., Any]:
+        def wrapper(*arguments: Any) -> Any:
+            counter.scan(arguments[position])
             return function(*arguments)
 
-        return look
+        return wrapper
 
     monkeypatch.setattr(
         parser, "iter_decompressed", lambda *given: counted(iter_decompressed(*given))
     )
-    for holder, name, place in (
+    for holder, name, position in (
         (row_decoder, "find_last_row_boundary", 0),
         (row_decoder._ArrayDecoder, "decode", 1),
         (BracketTracker, "last_row_end", 1),
     ):
-        monkeypatch.setattr(holder, name, looking(getattr(holder, name), place))
-    return done
+        monkeypatch.setattr(holder, name, count_scanned(getattr(holder, name), position))
+    return counter
 
 
-def peak_of(read: Callable[[], object]) -> int:
-    """The bytes that reading takes at most, those of Arrow not counted."""
+def peak_memory(read: Callable[[], object]) -> int:
+    """Return the peak memory of reading in bytes, without that of Arrow."""
     tracemalloc.start()
     try:
         read()
@@ -360,31 +360,33 @@ def peak_of(read: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("case", BOMBS)
-def test_a_bomb_is_refused_and_fills_no_memory(case: str, work: Work) -> None:
+def test_a_bomb_is_refused_and_fills_no_memory(case: str, work: DecodingWork) -> None:
     data = bomb(*BOMBS[case])
     assert len(data) > 2_000_000
 
     def read() -> None:
         with pytest.raises(CorruptReport):
-            rows_of(data)
+            parsed_rows(data)
 
-    assert peak_of(read) < 48 * 2**20
-    assert work.unpacked < 6 * 2**20
-    assert work.looked_at < 5 * work.unpacked
+    assert peak_memory(read) < 48 * 2**20
+    assert work.decompressed < 6 * 2**20
+    assert work.scanned < 5 * work.decompressed
 
 
-def test_white_space_before_the_rows_fills_no_memory(work: Work) -> None:
+def test_white_space_before_the_rows_fills_no_memory(work: DecodingWork) -> None:
     data = bomb(" ", " ", '[{"clicks":1}]', size=2**28)
-    assert peak_of(lambda: rows_of(data)) < 4 * 2**20
-    assert work.looked_at < 2**20
+    assert peak_memory(lambda: parsed_rows(data)) < 4 * 2**20
+    assert work.scanned < 2**20
 
 
-def test_members_without_text_are_passed_over() -> None:
+def test_empty_members_are_skipped() -> None:
     data = packed("") * 200_000 + WHOLE
-    assert peak_of(lambda: rows_of(data)) < 4 * 2**20
+    assert peak_memory(lambda: parsed_rows(data)) < 4 * 2**20
 
 
-def test_a_report_larger_than_it_may_be_is_refused_before_it_is_unpacked(work: Work) -> None:
+def test_a_report_over_the_limit_is_rejected_before_decompression(
+    work: DecodingWork,
+) -> None:
     row = '{"clicks":1,"new":"' + 200 * "a" + '"}'
     data = bomb(f"[{row}", f",{row}", "]")
     with pytest.raises(
@@ -393,18 +395,18 @@ def test_a_report_larger_than_it_may_be_is_refused_before_it_is_unpacked(work: W
         read_payload(data, COLUMNS, max_bytes=20_000_000)
     assert f"{len(data):,}" in str(caught.value)
     assert caught.value.row is None
-    assert work.unpacked < 21_000_000
+    assert work.decompressed < 21_000_000
 
 
-def test_rows_of_next_to_no_text_count_as_what_they_become(work: Work) -> None:
+def test_tiny_rows_count_with_their_size_in_memory(work: DecodingWork) -> None:
     """Half a million empty rows are 1.5 MB of text, and 24 MB as a table of six columns."""
     data = bomb("[{}", ",{}", "]")
     with pytest.raises(CorruptReport, match="largest_report"):
         read_payload(data, COLUMNS, max_bytes=24_000_000)
-    assert work.unpacked < 1_800_000
+    assert work.decompressed < 1_800_000
 
 
-def test_a_report_as_large_as_it_may_be_is_read() -> None:
+def test_a_report_at_the_limit_is_read() -> None:
     text = '[{"clicks":1},{"clicks":2}]'
     assert read_payload(packed(text), ("clicks",), max_bytes=len(text)).num_rows == 2
     with pytest.raises(CorruptReport):
@@ -412,24 +414,26 @@ def test_a_report_as_large_as_it_may_be_is_read() -> None:
 
 
 @pytest.mark.parametrize("row", ['{"news":[{"x":1},{"x":2},{"x":3}],"clicks":1}', '{",":1}', "{}"])
-def test_rows_whose_ends_cannot_be_guessed_are_read_a_block_at_a_time(row: str, work: Work) -> None:
+def test_rows_with_ambiguous_ends_are_read_by_blocks(row: str, work: DecodingWork) -> None:
     count = 1_200_000 // len(row)
-    assert len(rows_of(packed("[" + ",".join([row] * count) + "]"))) == count
+    assert len(parsed_rows(packed("[" + ",".join([row] * count) + "]"))) == count
     assert work.longest < 2**19 + 100
-    assert work.looked_at < 3 * work.unpacked
+    assert work.scanned < 3 * work.decompressed
 
 
 def test_a_row_too_long_is_named() -> None:
     row = '{"new":"' + "a" * 5_000_000 + '"}'
     with pytest.raises(CorruptReport, match="row 2 is longer than 4,194,304 bytes") as caught:
-        rows_of(packed('[{"clicks":1},{"clicks":2},' + row + "]"))
+        parsed_rows(packed('[{"clicks":1},{"clicks":2},' + row + "]"))
     assert (caught.value.row, caught.value.field) == (2, None)
 
 
 # -- through the whole call ---------------------------------------------------------------
 
 
-def test_a_misfit_is_not_asked_for_again(box: Box, store: ReportCache) -> None:
+def test_a_report_with_an_invalid_value_is_not_requested_again(
+    box: Box, store: ReportCache
+) -> None:
     box.sandbox.set_content(lambda report: [{"campaignId": 1, "clicks": 5.7}])
     with pytest.raises(CorruptReport, match="'clicks' of row 0") as caught:
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
@@ -443,7 +447,7 @@ def test_a_misfit_is_not_asked_for_again(box: Box, store: ReportCache) -> None:
     [b"", WHOLE[:-5], b"no gzip", packed("{}")],
     ids=["empty", "short", "plain", "object"],
 )
-def test_damage_is_fetched_again_through_a_download_then_a_report_then_is_an_error(
+def test_a_damaged_payload_is_downloaded_then_requested_again(
     box: Box, store: ReportCache, damaged: bytes
 ) -> None:
     def fetch() -> pd.DataFrame:

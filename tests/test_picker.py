@@ -1,4 +1,4 @@
-"""`ReportPicker`: what its menus offer, what its buttons do, and what it says."""
+"""`ReportPicker`: its menus, buttons and messages."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ SECONDS = 60.0
 
 @pytest.fixture
 def picker(box: Box, store: ReportCache) -> Iterator[Any]:
-    made = ReportPicker(box.client, cache=store)
-    yield made
-    made.close()
+    report_picker = ReportPicker(box.client, cache=store)
+    yield report_picker
+    report_picker.close()
 
 
-def words(widget: Any) -> str:
+def visible_text(widget: Any) -> str:
     return re.sub("<[^>]*>", "", widget.value).strip()
 
 
 def fetched(picker: Any) -> pd.DataFrame:
     picker.fetch_button.click()
     assert picker.wait(SECONDS)
-    assert picker.data is not None, words(picker.status)
+    assert picker.data is not None, visible_text(picker.status)
     data: pd.DataFrame = picker.data
     return data
 
 
 def picture(picker: Any) -> tuple[str, Any]:
-    """The alternative text of the figure, and its pixels."""
+    """Return the alternative text of the figure, and its pixels."""
     found = re.fullmatch(
         r'<img alt="([^"]*)"[^>]*base64,([^"]*)">.*', picker.result.figure.value, re.DOTALL
     )
-    assert found, words(picker.result.figure)
+    assert found, visible_text(picker.result.figure)
     pixels = np.asarray(imread(io.BytesIO(base64.b64decode(found[2])), format="png"))
     return found[1], pixels
 
 
-def test_it_opens_with_what_is_asked_most(box: Box, picker: Any) -> None:
+def test_it_opens_with_the_most_common_selection(box: Box, picker: Any) -> None:
     assert [title for title, _ in picker.profile.options] == [
         "Northwind Outdoor · US · 1842030415361601",
         "Alpenglück GmbH · DE · 2750418263940173",
@@ -66,12 +66,12 @@ def test_it_opens_with_what_is_asked_most(box: Box, picker: Any) -> None:
     assert str(picker.end.value) == box.day(1)
     assert picker.metrics.value == metrics.default_metrics("campaigns")
     assert picker.data is None
-    assert "Nothing fetched yet" in words(picker.status)
-    assert "sda.fetch_report" in words(picker.code_view)
+    assert "Nothing fetched yet" in visible_text(picker.status)
+    assert "sda.fetch_report" in visible_text(picker.code_view)
 
 
 @pytest.mark.parametrize(
-    ("choices", "kept"),
+    ("choices", "expected"),
     [
         ({}, {}),
         ({"record_type": "asins"}, {}),
@@ -81,12 +81,12 @@ def test_it_opens_with_what_is_asked_most(box: Box, picker: Any) -> None:
     ],
 )
 def test_its_code_gives_the_same_frame(
-    box: Box, picker: Any, choices: dict[str, str], kept: dict[str, Any]
+    box: Box, picker: Any, choices: dict[str, str], expected: dict[str, Any]
 ) -> None:
     for name, value in choices.items():
         getattr(picker, name).value = value
-    if "metrics" in kept:
-        picker.metrics.value = kept["metrics"]
+    if "metrics" in expected:
+        picker.metrics.value = expected["metrics"]
     data = fetched(picker)
     names: dict[str, Any] = {"client": box.client}
     exec(picker.code, names)
@@ -96,7 +96,7 @@ def test_its_code_gives_the_same_frame(
     assert len(data) > 0
 
 
-def test_without_arguments_it_is_the_environments(
+def test_without_arguments_it_uses_the_environment(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
@@ -122,7 +122,7 @@ def test_a_store_of_any_name_is_in_the_code(box: Box, tmp_path: Any) -> None:
 class TestFetching:
     @pytest.fixture
     def slow(self) -> Iterator[Sandbox]:
-        """Reports that take longer than anybody waits."""
+        """A sandbox whose reports take longer than the tests wait."""
         with sandbox.start(delay=600) as box:
             yield box
 
@@ -130,46 +130,50 @@ class TestFetching:
     def waiting(self, slow: Sandbox) -> Iterator[Any]:
         """A picker that waits for its reports."""
         picker: Any = ReportPicker(slow.client, cache=False)
-        asked = threading.Event()
+        in_flight = threading.Event()
         picker.status.observe(
-            lambda _: asked.set() if "28 reports in flight" in words(picker.status) else None,
+            lambda _: (
+                in_flight.set() if "28 reports in flight" in visible_text(picker.status) else None
+            ),
             "value",
         )
         picker.fetch_button.click()
-        assert asked.wait(SECONDS)
+        assert in_flight.wait(SECONDS)
         yield picker
         picker.close()
 
-    def test_a_second_fetch_is_refused_kindly(self, slow: Sandbox, waiting: Any) -> None:
+    def test_a_second_fetch_is_declined(self, slow: Sandbox, waiting: Any) -> None:
         waiting.fetch_button.click()
-        assert "A fetch is running" in words(waiting.hint)
+        assert "A fetch is running" in visible_text(waiting.hint)
         assert not waiting.wait(0)
 
     def test_cancel_ends_it(self, slow: Sandbox, waiting: Any) -> None:
         waiting.cancel_button.click()
-        assert waiting.wait(SECONDS)  # of 600 that the reports would take
-        assert words(waiting.status).startswith("Cancelled")
+        assert waiting.wait(SECONDS)  # the reports would take 600
+        assert visible_text(waiting.status).startswith("Cancelled")
         assert waiting.data is None
         requests = len(slow.requests)
         waiting.cancel_button.click()
-        assert "nothing to cancel" in words(waiting.hint)
+        assert "nothing to cancel" in visible_text(waiting.hint)
         assert len(slow.requests) == requests
 
     def test_closing_ends_it(self, waiting: Any) -> None:
         waiting.close()
         assert waiting.wait(SECONDS)
 
-    def test_progress_is_told(self, box: Box, picker: Any) -> None:
-        told: list[str] = []
-        picker.status.observe(lambda _: told.append(words(picker.status)), "value")
+    def test_progress_is_shown(self, box: Box, picker: Any) -> None:
+        messages: list[str] = []
+        picker.status.observe(lambda _: messages.append(visible_text(picker.status)), "value")
         fetched(picker)
-        assert any("of 14 days; " in text for text in told)
-        assert told[-1].startswith(f"{len(picker.data)} rows; 14 days fetched, 0 from the cache")
+        assert any("of 14 days; " in text for text in messages)
+        assert messages[-1].startswith(
+            f"{len(picker.data)} rows; 14 days fetched, 0 from the cache"
+        )
         assert picker.progress.value == picker.progress.max == 14
         fetched(picker)
-        assert "0 days fetched, 14 from the cache" in words(picker.status)
+        assert "0 days fetched, 14 from the cache" in visible_text(picker.status)
 
-    def test_what_arrived_before_an_error_is_stored(self, box: Box, picker: Any) -> None:
+    def test_days_fetched_before_an_error_are_stored(self, box: Box, picker: Any) -> None:
         data = fetched(picker)
         box.sandbox.script_responses(
             "request_report", ScriptedResponse(403, b'{"code": "403", "details": "<not you>"}')
@@ -177,34 +181,36 @@ class TestFetching:
         picker.record_type.value = "targets"
         picker.fetch()
         assert picker.wait(SECONDS)
-        assert words(picker.status).startswith("PartialFetchError: 1 of 14 days to fetch")
+        assert visible_text(picker.status).startswith("PartialFetchError: 1 of 14 days to fetch")
         assert "&lt;not you&gt;" in picker.status.value
         assert 'role="alert"' in picker.status.value
         assert picker.data is data
-        assert "in the cache" in words(picker.availability)
+        assert "in the cache" in visible_text(picker.availability)
 
-    def test_nonsense_is_said_before_anything_is_sent(self, box: Box, picker: Any) -> None:
+    def test_invalid_selections_are_reported_before_any_request(
+        self, box: Box, picker: Any
+    ) -> None:
         requests = len(box.sandbox.requests)
         picker.start.value = picker.end.value + timedelta(1)
         picker.fetch()
-        assert "must not be before start" in words(picker.status)
-        assert "must not be before start" in words(picker.availability)
+        assert "must not be before start" in visible_text(picker.status)
+        assert "must not be before start" in visible_text(picker.availability)
         picker.start.value = picker.end.value
         picker.metrics.value = ()
         picker.fetch()
-        assert "no metric is selected" in words(picker.status)
+        assert "no metric is selected" in visible_text(picker.status)
         picker.metrics.preset.value = "default"
         picker.start.value = None
         picker.fetch()
-        assert "choose the first day" in words(picker.status)
+        assert "choose the first day" in visible_text(picker.status)
         picker.start.value = date(2, 10, 1)  # as while a year is being typed
         picker.fetch()
-        assert "739,301 days; choose up to 366" in words(picker.status)
-        assert "739,301 days" in words(picker.availability)
+        assert "739,301 days; choose up to 366" in visible_text(picker.status)
+        assert "739,301 days" in visible_text(picker.availability)
         picker.start.value = picker.end.value = date.fromisoformat(box.day(0)) + timedelta(1)
         picker.fetch()
         assert picker.wait(SECONDS)
-        assert "is in the future" in words(picker.status)
+        assert "is in the future" in visible_text(picker.status)
         assert len(box.sandbox.requests) == requests
         with pytest.raises(InvalidRequest):
             picker.query  # noqa: B018
@@ -212,13 +218,13 @@ class TestFetching:
     def test_it_opens_though_profiles_cannot_be_listed(self, box: Box, store: ReportCache) -> None:
         box.sandbox.script_responses("profiles", ScriptedResponse(403, b'{"code": "403"}'))
         picker: Any = ReportPicker(box.client, cache=store)
-        assert "profiles cannot be listed" in words(picker.status)
+        assert "profiles cannot be listed" in visible_text(picker.status)
         assert picker.profile.value == str(box.client.profile_id)
         assert len(fetched(picker)) > 0
 
 
 class TestMetrics:
-    def test_all_of_the_report_are_offered_with_their_meanings(self, picker: Any) -> None:
+    def test_all_metrics_of_the_report_are_offered_with_meanings(self, picker: Any) -> None:
         for record_type in metrics.RECORD_TYPES:
             picker.record_type.value = record_type
             offered = [box.description for box in picker.metrics.boxes]
@@ -228,16 +234,16 @@ class TestMetrics:
                 name, _, meaning = text.partition(": ")
                 assert meaning == metrics.CATALOGUE[name].meaning
 
-    def test_search_leaves_what_has_all_words(self, picker: Any) -> None:
+    def test_search_keeps_metrics_with_all_words(self, picker: Any) -> None:
         picker.metrics.search.value = "New-to brand SALES"
         in_view = [b.description for b in picker.metrics.boxes if b.layout.display != "none"]
         assert len(in_view) == 2
         assert all("SalesNewToBrand" in text for text in in_view)
-        assert "2 of " in words(picker.metrics.count)
+        assert "2 of " in visible_text(picker.metrics.count)
         picker.metrics.search.value = ""
         assert all(box.layout.display != "none" for box in picker.metrics.boxes)
 
-    def test_ticks_are_the_choice(self, picker: Any) -> None:
+    def test_ticked_metrics_are_selected(self, picker: Any) -> None:
         boxes = {box.description.partition(":")[0]: box for box in picker.metrics.boxes}
         assert boxes["cost"].value
         boxes["cost"].value = False
@@ -249,7 +255,7 @@ class TestMetrics:
         assert boxes["cost"].value
         assert not boxes["videoUnmutes"].value
 
-    def test_presets_are_of_the_report(self, picker: Any) -> None:
+    def test_presets_fit_the_report(self, picker: Any) -> None:
         assert "video" in picker.metrics.preset.options
         for name in picker.metrics.preset.options[:-1]:
             picker.metrics.preset.value = name
@@ -260,7 +266,7 @@ class TestMetrics:
         every = set(metrics.available("asins")) - set(metrics.identity("asins"))
         assert set(picker.metrics.value) == every
 
-    def test_what_applies_is_kept(self, picker: Any) -> None:
+    def test_applicable_selections_are_kept(self, picker: Any) -> None:
         picker.metrics.value = ("campaignName", "cost", "clicks", "campaignBudget")
         picker.record_type.value = "targets"
         assert picker.metrics.value == ("campaignName", "cost", "clicks")
@@ -275,7 +281,7 @@ class TestMetrics:
         picker.record_type.value = "campaigns"  # the default stays the default
         assert picker.metrics.value == metrics.default_metrics("campaigns")
 
-    def test_what_there_is_not_is_refused(self, picker: Any) -> None:
+    def test_unknown_values_are_rejected(self, picker: Any) -> None:
         before = picker.metrics.value
         with pytest.raises(InvalidRequest, match="did you mean 'cost'"):
             picker.metrics.value = ("costt",)
@@ -285,57 +291,59 @@ class TestMetrics:
         picker.metrics.value = ()
         picker.record_type.value = "targets"
         assert picker.metrics.value == ()
-        assert "no metric is selected" in words(picker.availability)
+        assert "no metric is selected" in visible_text(picker.availability)
 
     def test_kpis_are_explained(self, picker: Any) -> None:
         picker.metrics.search.value = "acos"
-        assert "ACOS is computed after fetching" in words(picker.metrics.count)
+        assert "ACOS is computed after fetching" in visible_text(picker.metrics.count)
 
 
 class TestDays:
     def test_presets_end_yesterday_where_the_profile_is(self, box: Box, picker: Any) -> None:
-        # 18:00 UTC on 20 November: in Tokyo it is the 21st already.
+        # 18:00 UTC on 20 November is the 21st in Tokyo.
         picker.profile.value = "3961527384950284"
         for button, days in zip(picker.quick_ranges, (7, 14, 30), strict=True):
             button.click()
             assert picker.end.value == date(2026, 11, 20)
             assert (picker.end.value - picker.start.value).days == days - 1
-        assert "Asia/Tokyo" in words(picker.availability)
+        assert "Asia/Tokyo" in visible_text(picker.availability)
 
-    def test_those_in_the_store_are_told(self, box: Box, picker: Any, store: ReportCache) -> None:
-        assert words(picker.availability).endswith(f"to fetch: {box.day(14)} to {box.day(1)}")
+    def test_stored_days_are_shown(self, box: Box, picker: Any, store: ReportCache) -> None:
+        assert visible_text(picker.availability).endswith(
+            f"to fetch: {box.day(14)} to {box.day(1)}"
+        )
         fetch_report("campaigns", box.day(12), box.day(10), client=box.client, cache=store)
         picker.quick_ranges[0].click()
         picker.quick_ranges[1].click()
-        told = words(picker.availability)
-        assert f"in the cache: {box.day(12)} to {box.day(10)}" in told
-        assert f"to fetch: {box.day(14)} to {box.day(13)}, {box.day(9)} to {box.day(1)}" in told
-        picker.metrics.value = (*picker.metrics.value, "videoUnmutes")  # which the files lack
-        assert "in the cache" not in words(picker.availability)
+        text = visible_text(picker.availability)
+        assert f"in the cache: {box.day(12)} to {box.day(10)}" in text
+        assert f"to fetch: {box.day(14)} to {box.day(13)}, {box.day(9)} to {box.day(1)}" in text
+        picker.metrics.value = (*picker.metrics.value, "videoUnmutes")  # not in the stored files
+        assert "in the cache" not in visible_text(picker.availability)
 
-    def test_those_that_are_gone_are_told(self, box: Box, picker: Any) -> None:
+    def test_unavailable_days_are_shown(self, box: Box, picker: Any) -> None:
         picker.start.value = date.fromisoformat(box.day(62))
         picker.end.value = date.fromisoformat(box.day(58))
-        told = words(picker.availability)
-        assert f"to fetch: {box.day(60)} to {box.day(58)}" in told
-        assert f"no longer available from Amazon: {box.day(62)} to {box.day(61)}" in told
+        text = visible_text(picker.availability)
+        assert f"to fetch: {box.day(60)} to {box.day(58)}" in text
+        assert f"no longer available from Amazon: {box.day(62)} to {box.day(61)}" in text
 
 
 class TestResult:
-    def test_every_plot_has_ink_and_a_text_for_it(self, picker: Any) -> None:
+    def test_every_plot_is_drawn_with_an_alternative_text(self, picker: Any) -> None:
         fetched(picker)
         result = picker.result
         assert result.plot.options == ("trend", "top", "efficiency", "funnel", "calendar")
         for name in result.plot.options:
             result.plot.value = name
-            told, pixels = picture(picker)
-            assert told.startswith(name)
+            text, pixels = picture(picker)
+            assert text.startswith(name)
             assert (pixels[:, :, :3] < 0.9).any(axis=2).mean() > 0.005
         result.plot.value, result.plot_metric.value = "trend", "acos"
         assert picture(picker)[0] == "trend, metric acos, by campaignName"
         assert result.plot_metric.label == "ACOS"
 
-    def test_menus_keep_what_applies(self, picker: Any) -> None:
+    def test_menus_keep_applicable_choices(self, picker: Any) -> None:
         fetched(picker)
         picker.result.plot.value = "top"
         picker.result.plot_by.value = "tactic"
@@ -346,11 +354,11 @@ class TestResult:
         assert picker.result.plot_by.value == "tactic"
         assert picker.result.plot_metric.value in picker.data
 
-    def test_a_plot_that_cannot_be_is_explained(self, picker: Any) -> None:
+    def test_an_impossible_plot_is_explained(self, picker: Any) -> None:
         picker.metrics.value = ("campaignName", "campaignStatus")
         fetched(picker)
         assert picker.result.plot.options == ()
-        assert "No metric can be drawn" in words(picker.result.figure)
+        assert "No metric can be drawn" in visible_text(picker.result.figure)
 
     def test_the_table_is_a_summary_or_the_rows(self, picker: Any) -> None:
         data = fetched(picker)
@@ -367,7 +375,7 @@ class TestResult:
         by_tactic = sda.summarize(data, "tactic").sort_values("cost", ascending=False)
         assert picker.result.table.df["tactic"].tolist() == by_tactic["tactic"].tolist()
 
-    def test_the_table_has_all_rows_and_sorts_what_is_missing(self, box: Box, picker: Any) -> None:
+    def test_the_table_has_all_rows_and_sorts_missing_values(self, box: Box, picker: Any) -> None:
         clicks = [5, None, 100, 9, None, 1000] * 150
         box.sandbox.set_content(
             lambda report: [
@@ -384,7 +392,9 @@ class TestResult:
         assert "downsampling_warning" not in sent
         assert len(picker.result.table.df) == 900
         assert picker.result.table.df["campaignId"].iloc[7] == "100000000000000007"
-        assert str(picker.result.table.df["clicks"].dtype) == "float64"  # which it sorts as numbers
+        assert (
+            str(picker.result.table.df["clicks"].dtype) == "float64"
+        )  # so that it is sorted as numbers
         assert '"1,000"' in sent["data_json"]
 
     def test_names_are_chosen_where_names_are_compared(self, picker: Any) -> None:
@@ -392,19 +402,24 @@ class TestResult:
         picker.result.plot_by.value = "(all together)"
         picture(picker)
         picker.result.plot.value = "top"
-        assert "top compares names" in words(picker.result.figure)
+        assert "top compares names" in visible_text(picker.result.figure)
 
-    def test_what_is_shown_is_named(self, box: Box, picker: Any) -> None:
+    def test_the_heading_names_the_data(self, box: Box, picker: Any) -> None:
         fetched(picker)
         days = f"{box.day(14)} to {box.day(1)}"
         named = f"campaigns, {days}, profile 1842030415361601, USD"
-        assert words(picker.result.heading) == named
+        assert visible_text(picker.result.heading) == named
         picker.profile.value = "3961527384950284"
-        assert words(picker.result.heading).startswith(f"{named} Selection changed. Press Fetch")
+        assert visible_text(picker.result.heading).startswith(
+            f"{named} Selection changed. Press Fetch"
+        )
         fetched(picker)
-        assert words(picker.result.heading) == f"campaigns, {days}, profile 3961527384950284, JPY"
+        assert (
+            visible_text(picker.result.heading)
+            == f"campaigns, {days}, profile 3961527384950284, JPY"
+        )
 
-    def test_without_itables_it_is_pandas_own(
+    def test_without_itables_the_table_is_that_of_pandas(
         self, box: Box, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "itables.widget", None)
@@ -413,19 +428,19 @@ class TestResult:
         assert picker.result.table.value.count("<tr") == data["campaignName"].nunique() + 1
         assert "Brand – Reach" in picker.result.table.value
 
-    def test_an_empty_answer_is_said(self, box: Box, picker: Any) -> None:
+    def test_an_empty_result_is_reported(self, box: Box, picker: Any) -> None:
         box.sandbox.set_content(lambda report: [])
         assert len(fetched(picker)) == 0
-        assert words(picker.status).startswith("0 rows")
+        assert visible_text(picker.status).startswith("0 rows")
         picture(picker)
 
 
-def test_it_is_one_line_where_nothing_draws_it(box: Box, picker: Any) -> None:
+def test_its_repr_is_one_line(box: Box, picker: Any) -> None:
     days = f"{box.day(14)} to {box.day(1)}"
     assert repr(picker) == f"ReportPicker(campaigns, {days}, profile 1842030415361601)"
 
 
-def test_closing_leaves_nothing_behind(box: Box) -> None:
+def test_closing_removes_all_widgets(box: Box) -> None:
     from ipywidgets.widgets.widget import _instances as alive
 
     before = len(alive)
@@ -437,14 +452,14 @@ def test_closing_leaves_nothing_behind(box: Box) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"client": "x"}, {"cache": 5}])
-def test_wrong_arguments_are_said(box: Box, arguments: dict[str, Any]) -> None:
+def test_invalid_arguments_are_reported(box: Box, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match=f"{next(iter(arguments))} must be"):
         ReportPicker(**({"client": box.client} | arguments))
 
 
-def test_a_profile_of_another_login_is_said(box: Box) -> None:
+def test_a_profile_of_another_login_is_reported(box: Box) -> None:
     picker: Any = ReportPicker(box.sandbox.client_for(424242), cache=False)
-    assert "profile 424242 is not among those of this login" in words(picker.status)
+    assert "profile 424242 is not among those of this login" in visible_text(picker.status)
 
 
 def test_without_the_widget_library_the_rest_works() -> None:
@@ -455,10 +470,10 @@ def test_without_the_widget_library_the_rest_works() -> None:
         "try: sda.ReportPicker()\n"
         "except sda.MissingDependency as error: print(error)\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout == (
+    assert process.stdout == (
         "ReportPicker needs the package ipywidgets: pip install ipywidgets, "
         "or 'sdanalytics[notebook]'\n"
     )

@@ -1,4 +1,4 @@
-"""The picker without its widgets: what a selection means, and how it is written and said."""
+"""The picker without its widgets: selections, their code and their description."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.conftest import Box
 
 
 def selected(box: Box, **changes: Any) -> PickerSelection:
-    """The campaigns of the last three days, or something else."""
+    """Return a selection: the campaigns of the last three days, with changes."""
     selection = PickerSelection(
         profile_id=str(box.client.profile_id),
         record_type="campaigns",
@@ -58,7 +58,7 @@ def test_days_are_written_as_ranges(days: list[int], text: str) -> None:
     assert format_day_ranges(date(2026, 11, day) for day in days) == text
 
 
-def test_a_day_is_cached_when_both_of_its_tactics_are(box: Box, store: ReportCache) -> None:
+def test_a_day_is_cached_if_both_tactics_are(box: Box, store: ReportCache) -> None:
     days = box.day(2), box.day(1)
     fetch_report("campaigns", *days, tactic="T00020", client=box.client, cache=store)
     fetch_report("campaigns", days[0], tactic="T00030", client=box.client, cache=store)
@@ -79,7 +79,7 @@ def test_the_cache_is_not_searched_for_a_profile_that_cannot_be_listed(
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"metrics": ()}, "no metric is selected"),
         ({"start": None}, "choose the first day"),
@@ -88,13 +88,11 @@ def test_the_cache_is_not_searched_for_a_profile_that_cannot_be_listed(
         ({"end": date(2026, 12, 24)}, "is in the future"),
     ],
 )
-def test_a_selection_that_makes_no_sense_is_refused(
-    box: Box, changes: dict[str, Any], words: str
-) -> None:
+def test_an_invalid_selection_is_rejected(box: Box, changes: dict[str, Any], message: str) -> None:
     model = PickerModel(box.client, False)
     requests = len(box.sandbox.requests)
     for act in (model.build_query, model.describe_availability, model.submit, model.generate_code):
-        with pytest.raises(InvalidRequest, match=words):
+        with pytest.raises(InvalidRequest, match=message):
             act(selected(box, **changes))
     assert len(box.sandbox.requests) == requests
 

@@ -38,7 +38,7 @@ def _close_figures() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def frames() -> dict[str, pd.DataFrame]:
-    """Three weeks of campaigns and halo of the US, and of campaigns of Japan."""
+    """Fetch three weeks of campaigns and asins of the US, and of campaigns of Japan."""
     box = Box(JumpingClock())
     with box.sandbox:
         fetch: dict[str, Any] = {"start": box.day(21), "end": box.day(1), "cache": False}
@@ -185,10 +185,10 @@ class TestTrend:
 
     def test_one_day_is_one_day_and_a_missing_day_is_a_gap(self, campaigns: pd.DataFrame) -> None:
         days = sorted(campaigns["date"].unique())[:5]
-        few = campaigns[campaigns["date"].isin(days)]
-        low, high = plots.trend(few[few["date"] == days[2]], "cost").get_xlim()
+        subset = campaigns[campaigns["date"].isin(days)]
+        low, high = plots.trend(subset[subset["date"] == days[2]], "cost").get_xlim()
         assert high - low == pytest.approx(2.0)
-        gap = plotted_lines(plots.trend(few[few["date"] != days[2]], "cost"))["cost"]
+        gap = plotted_lines(plots.trend(subset[subset["date"] != days[2]], "cost"))["cost"]
         assert np.isnan(gap).tolist() == [False, False, True, False, False]
 
     def test_restatable_days_are_lighter(self, campaigns: pd.DataFrame) -> None:
@@ -236,18 +236,18 @@ def test_totals_include_campaigns_of_any_name(campaigns: pd.DataFrame) -> None:
     names = campaigns["campaignName"].unique().tolist()
     strange = ["2 others", None, "_private", "$5 to $10 off", "x" * 40 + "1", "x" * 40 + "2"]
     renamed = campaigns["campaignName"].replace(dict(zip(names, strange, strict=False)))
-    odd = campaigns.assign(campaignName=renamed)
-    axes = plots.trend(odd, "cost", by="campaignName", n=6)
+    relabelled = campaigns.assign(campaignName=renamed)
+    axes = plots.trend(relabelled, "cost", by="campaignName", n=6)
     drawn = sum(np.nansum(np.asarray(line.get_ydata(), float)) for line in axes.get_lines())
     assert drawn == pytest.approx(campaigns["cost"].sum())
     legend = axes.get_legend()
     assert legend is not None
     assert len(legend.get_texts()) == 7
-    bars = plots.top(odd, "cost", n=20)
+    bars = plots.top(relabelled, "cost", n=20)
     assert len({bar.get_y() for bar in bars.patches}) == len(names)
     widths = sum(bar.get_width() for bar in bars.patches)
     assert widths == pytest.approx(campaigns["cost"].sum())
-    for drawn_axes in (axes, bars, plots.efficiency(odd)):
+    for drawn_axes in (axes, bars, plots.efficiency(relabelled)):
         render(drawn_axes)
 
 
@@ -265,18 +265,18 @@ class TestTop:
         axes = plots.top(campaigns, "cost", dot="acos", n=5)
         above = next(a for a in axes.figure.axes if a is not axes)
         expected = summarize(campaigns, "campaignName").nlargest(5, "cost")["acos"].to_numpy()
-        spots = np.asarray(above.collections[0].get_offsets())
+        offsets = np.asarray(above.collections[0].get_offsets())
         alone = expected > 4 * np.sort(expected)[-2]
-        np.testing.assert_allclose(spots[~alone, 0], expected[~alone])
-        assert spots[:, 1].tolist() == [0, 1, 2, 3, 4]
+        np.testing.assert_allclose(offsets[~alone, 0], expected[~alone])
+        assert offsets[:, 1].tolist() == [0, 1, 2, 3, 4]
         assert "ACOS" in above.get_xlabel()
 
     def test_an_outlier_among_the_dots_is_cut_and_labelled(self) -> None:
         frame = pd.DataFrame({"name": list("abcd"), "cost": [4.0, 3, 2, 1], "x": [1.0, 90, 2, 3]})
         axes = plots.top(frame, "cost", by="name", dot="x")
         above = next(a for a in axes.figure.axes if a is not axes)
-        spots = np.asarray(above.collections[0].get_offsets())
-        assert spots[:, 0].tolist() == [1.0, 4.5, 2.0, 3.0]
+        offsets = np.asarray(above.collections[0].get_offsets())
+        assert offsets[:, 0].tolist() == [1.0, 4.5, 2.0, 3.0]
         assert "90 ▸" in all_text(above)
 
     def test_a_second_metric_as_colour(self, campaigns: pd.DataFrame) -> None:
@@ -305,8 +305,8 @@ class TestEfficiency:
         axes = plots.efficiency(campaigns)
         expected = summarize(campaigns, "campaignName").sort_values("cost", ascending=False)
         bubbles = axes.collections[0]
-        spots = np.asarray(bubbles.get_offsets())
-        np.testing.assert_allclose(spots, expected[["cost", "sales"]].to_numpy("float64"))
+        offsets = np.asarray(bubbles.get_offsets())
+        np.testing.assert_allclose(offsets, expected[["cost", "sales"]].to_numpy("float64"))
         sizes, orders = bubbles.get_sizes(), expected["orders"].to_numpy("float64")
         np.testing.assert_allclose((sizes - 20) / 380, orders / orders.max())
         assert axes.get_xlabel().startswith("cost (USD)")
@@ -323,9 +323,9 @@ class TestEfficiency:
         assert slopes == {10.0, 4.0, 3.0}
         assert all(f"{name}" in all_text(axes) for name in ("ACOS 10%", "ACOS 25%", "ROAS 3"))
         assert "ROAS" in all_text(plots.efficiency(campaigns))
-        for wrong in (0, "x", 2500):
-            with pytest.raises(InvalidRequest, match=f"acos must be a number .* got {wrong!r}"):
-                plots.efficiency(campaigns, acos=wrong)
+        for invalid in (0, "x", 2500):
+            with pytest.raises(InvalidRequest, match=f"acos must be a number .* got {invalid!r}"):
+                plots.efficiency(campaigns, acos=invalid)
         with pytest.raises(InvalidRequest, match=r"must be money .* got 'orders'"):
             plots.efficiency(campaigns, "orders", roas=3)
 
@@ -435,7 +435,7 @@ class TestCalendar:
 
 
 class Inventory:
-    """Knows which days are stored, and is no `ReportCache`."""
+    """An object with a coverage that is not a `ReportCache`."""
 
     def coverage(self) -> pd.DataFrame:
         return pd.DataFrame(
@@ -621,9 +621,9 @@ class TestNames:
     def test_characters_that_no_font_has(self, campaigns: pd.DataFrame) -> None:
         names = dict(enumerate(["\U0010fffd sale", "\U0010fffe sale", "\U0010fffd\U0010fffd", "a"]))
         codes = pd.Series(pd.factorize(campaigns["campaignName"])[0] % 4, index=campaigns.index)
-        odd = campaigns.assign(campaignName=codes.map(names))
+        relabelled = campaigns.assign(campaignName=codes.map(names))
         with pytest.warns(UserWarning, match="name 1 = \U0010fffd\U0010fffd"):
-            axes = plots.top(odd, "cost")
+            axes = plots.top(relabelled, "cost")
         drawn = {label.get_text() for label in axes.get_yticklabels()}
         assert drawn == {"□ sale", "□ sale (2)", "name 1", "a"}
         render(axes)

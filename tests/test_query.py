@@ -1,4 +1,4 @@
-"""What is wrong with a question is said before any network is touched."""
+"""Invalid arguments are rejected before any request is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sdanalytics import Client, Credentials, InvalidRequest, fetch_report
 
 @pytest.fixture
 def offline() -> Client:
-    """A client whose every request would fail in another way."""
+    """Return a client whose requests would fail with another error."""
     credentials = Credentials("id", access_token="Atza|token")
     return Client(credentials, 1, base_url="http://127.0.0.1:9")
 
@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "message"),
     [
         ({"record_type": "campaign"}, "did you mean 'campaigns'"),
         ({"record_type": "ADGROUPS"}, "did you mean 'adGroups'"),
@@ -71,30 +71,32 @@ GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
         ({"cache": True}, "cache must be a ReportCache, a path, None or False, got True"),
     ],
 )
-def test_what_is_wrong_is_said_before_any_network(
-    offline: Client, wrong: dict[str, Any], told: str
+def test_invalid_arguments_are_rejected_before_any_request(
+    offline: Client, invalid: dict[str, Any], message: str
 ) -> None:
-    asked = GOOD | {"client": offline} | wrong
+    arguments = GOOD | {"client": offline} | invalid
     with pytest.raises(InvalidRequest) as caught:
-        fetch_report(**asked)
-    assert told in str(caught.value)
+        fetch_report(**arguments)
+    assert message in str(caught.value)
     assert isinstance(caught.value, ValueError)
 
 
-def test_the_question_is_checked_before_the_credentials() -> None:
+def test_arguments_are_validated_before_the_credentials() -> None:
     with pytest.raises(InvalidRequest):
         fetch_report("campaign", "2026-11-01")  # type: ignore[arg-type]
 
 
-def test_several_wrong_metrics_are_all_named(offline: Client) -> None:
+def test_all_invalid_metrics_are_named(offline: Client) -> None:
     with pytest.raises(InvalidRequest, match=r"'cots'.*'click'"):
         fetch_report("campaigns", "2026-11-01", metrics=["cots", "click", "cost"], client=offline)
 
 
-def test_public_names_are_all_there() -> None:
+def test_all_public_names_exist() -> None:
     for name in sda.__all__:
         assert getattr(sda, name) is not None
     hidden = {name for name in sda.__all__ if name not in dir(sda)}
-    assert hidden == {name for name in vars(sda.errors) if name in sda.__all__}  # found there
+    assert hidden == {
+        name for name in vars(sda.errors) if name in sda.__all__
+    }  # dir() leaves out the errors
     with pytest.raises(AttributeError, match="fetch_reports"):
         _ = getattr(sda, "fetch_reports")  # noqa: B009  # a type checker finds it, too

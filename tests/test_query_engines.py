@@ -1,4 +1,4 @@
-"""Other engines on the store, by the README's own code: the sums that pandas gives."""
+"""Other engines on the store, with the code of the README: the same sums as pandas."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ DAYS = ("2026-10-29", "2026-11-02")
 PROFILES = ("1842030415361601", "42")
 
 
-def put(store: ReportCache, piece: Partition, **values: list[Any]) -> None:
-    """Store three rows, or these."""
-    usual = {"campaignId": IDS, "clicks": [10, 20, 30], "cost": [0.25, 0.5, 0.75]}
-    table = pa.table(usual | values, schema=arrow_schema([*(usual | values)]))
+def put(store: ReportCache, partition: Partition, **values: list[Any]) -> None:
+    """Store three rows, with these values."""
+    defaults = {"campaignId": IDS, "clicks": [10, 20, 30], "cost": [0.25, 0.5, 0.75]}
+    table = pa.table(defaults | values, schema=arrow_schema([*(defaults | values)]))
     origin = Provenance("r", datetime.now(UTC), "v2")
-    partitions_in(store).store(piece, table, origin)
+    partitions_in(store).store(partition, table, origin)
 
 
 @pytest.fixture
 def full(store: ReportCache) -> ReportCache:
-    """Two profiles with all that a store can have: whatever an engine may trip over."""
+    """Return a store of two profiles with everything that may be difficult for engines."""
     for number, profile in enumerate(PROFILES):
         day = Partition("127.0.0.1:8080", profile, "campaigns", None, "T00020", date(2026, 11, 1))
         # The first file that an engine sees has no rows.
@@ -57,7 +57,7 @@ def expected(store: ReportCache) -> pd.DataFrame:
 
 
 def example(word: str) -> str:
-    """The block of the README that has this in it."""
+    """Return the code block of the README that contains a text."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     (block,) = [block for block in blocks if word in block]
     return str(block)
@@ -70,17 +70,17 @@ def check(answer: pd.DataFrame, store: ReportCache) -> None:
     pd.testing.assert_frame_equal(got[["date", "clicks"]], expected(store))
 
 
-def test_sql_gives_the_same(full: ReportCache) -> None:
+def test_sql_returns_the_same_sums(full: ReportCache) -> None:
     check(full.sql("select date, sum(clicks) as clicks from campaigns group by date"), full)
 
 
-def test_duckdb_gives_the_same(full: ReportCache) -> None:
+def test_duckdb_returns_the_same_sums(full: ReportCache) -> None:
     names: dict[str, Any] = {"store": full}
     exec(example("import duckdb"), names)
     check(names["daily"], full)
 
 
-def test_polars_gives_the_same(full: ReportCache) -> None:
+def test_polars_returns_the_same_sums(full: ReportCache) -> None:
     pytest.importorskip("polars")
     names: dict[str, Any] = {"store": full}
     exec(example("import polars"), names)
@@ -90,7 +90,7 @@ def test_polars_gives_the_same(full: ReportCache) -> None:
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """Two processes of one thread on this machine, reached by loopback alone."""
+    """Start two single-threaded processes on this machine, reached by loopback only."""
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
@@ -103,12 +103,12 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, passed on to dask
-def test_dask_gives_the_same(full: ReportCache, cluster: Any) -> None:
+def test_dask_returns_the_same_sums(full: ReportCache, cluster: Any) -> None:
     names: dict[str, Any] = {"store": full}
     exec(example("import dask"), names)
     check(names["daily"], full)
     campaigns = names["campaigns"]
-    assert campaigns.npartitions > 1  # or two processes are one too many
+    assert campaigns.npartitions > 1  # so that both processes have work
     rows = campaigns.compute()
     assert rows.dtypes[["campaignId", "clicks", "cost"]].astype("str").tolist() == [
         "Int64", "Int64", "Float64",

@@ -1,4 +1,4 @@
-"""The stand-in: it refuses what the service refuses, and its accounts are coherent."""
+"""The sandbox: it rejects what the service rejects, and its accounts are consistent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHUNKED = {"Transfer-Encoding": "chunked"}
 
 
 def post(box: Box, record_type: str = "campaigns", **change: Any) -> requests.Response:
-    """A create as anybody could send it; the answer is as the service is described."""
+    """Send a create, and check its response against the description of the service."""
     body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks,cost"}
     headers = {
         "Authorization": f"Bearer {token(box)}",
@@ -77,11 +77,11 @@ def token(box: Box) -> str:
         ({"record_type": "asins", "segment": "matchedTarget", "metrics": "asin"}, 422),
     ],
 )
-def test_it_refuses_what_the_service_refuses(box: Box, change: dict[str, Any], status: int) -> None:
+def test_it_rejects_what_the_service_rejects(box: Box, change: dict[str, Any], status: int) -> None:
     assert post(box, **change).status_code == status
 
 
-def test_vendors_have_neither_asins_nor_sku(box: Box) -> None:
+def test_vendors_have_no_asins_report_and_no_sku(box: Box) -> None:
     scope = {"Amazon-Advertising-API-Scope": str(box.sandbox.profile_ids[1])}
     assert post(box, "asins", headers=scope, metrics="asin").status_code == 400
     assert post(box, "productAds", headers=scope, metrics="asin,sku").status_code == 400
@@ -90,8 +90,8 @@ def test_vendors_have_neither_asins_nor_sku(box: Box) -> None:
 
 def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> None:
     german = 1
-    with sandbox.start() as usual:
-        unregistered = {usual.profile_ids[german]}
+    with sandbox.start() as default_box:
+        unregistered = {default_box.profile_ids[german]}
     box = Box(clock, unregistered=unregistered)
     with box.sandbox:
         with pytest.raises(Forbidden, match="not authorized for Sponsored Display") as caught:
@@ -100,7 +100,7 @@ def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> Non
         assert len(fetch_report("campaigns", box.day(1), client=box.client, cache=False)) > 0
 
 
-def test_a_report_is_its_profiles_own(box: Box) -> None:
+def test_a_report_belongs_to_its_profile(box: Box) -> None:
     report_id = post(box).json()["reportId"]
     headers = {
         "Authorization": f"Bearer {token(box)}",
@@ -131,7 +131,7 @@ def test_limits_answer_429(clock: JumpingClock) -> None:
 
 
 @pytest.mark.off_contract
-def test_storage_takes_good_links_only_and_no_credentials(box: Box) -> None:
+def test_storage_accepts_only_valid_links_without_credentials(box: Box) -> None:
     report_id = post(box).json()["reportId"]
     box.clock.pass_time(6)
     headers = {
@@ -156,7 +156,7 @@ def test_storage_takes_good_links_only_and_no_credentials(box: Box) -> None:
     assert "<Message>Request has expired</Message>" in expired.text
 
 
-def test_the_same_question_has_the_same_answer() -> None:
+def test_results_are_reproducible() -> None:
     moment = datetime(2026, 11, 20, 18, tzinfo=UTC)
     frames = []
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_the_same_question_has_the_same_answer() -> None:
 
 
 @pytest.mark.parametrize("advertiser", [0, 1, 2])
-def test_every_report_adds_up_to_every_other(box: Box, store: ReportCache, advertiser: int) -> None:
+def test_reports_have_consistent_sums(box: Box, store: ReportCache, advertiser: int) -> None:
     totals = {}
     metrics = ["clicks", "cost", "impressions", "attributedSales14d"]
     record_types: list[RecordType] = ["campaigns", "adGroups", "productAds", "targets"]
@@ -181,7 +181,7 @@ def test_every_report_adds_up_to_every_other(box: Box, store: ReportCache, adver
     assert min(totals["campaigns"]) > 0
 
 
-def test_halo_sales_are_what_the_advertised_products_leave(box: Box, store: ReportCache) -> None:
+def test_halo_sales_are_the_rest_of_all_sales(box: Box, store: ReportCache) -> None:
     def total(record_type: RecordType, name: str) -> float:
         frame = fetch_report(
             record_type, box.day(9), metrics=[name], client=box.client, cache=store
@@ -195,7 +195,7 @@ def test_halo_sales_are_what_the_advertised_products_leave(box: Box, store: Repo
     assert left > 0
 
 
-def test_metrics_keep_their_order_of_size(box: Box) -> None:
+def test_metrics_have_plausible_relative_sizes(box: Box) -> None:
     frame = fetch_report(
         "campaigns", box.day(20), box.day(1), metrics=available_metrics("campaigns"),
         client=box.client, cache=False,
@@ -222,7 +222,7 @@ def test_attribution_matures_and_clicks_settle(box: Box) -> None:
     for days in (0, 1, 3, 7, 14):
         box.clock.pass_time(days * 86400)
         seen.append(totals())
-    conversions = [one["viewAttributedConversions14d"] for one in seen]
+    conversions = [row["viewAttributedConversions14d"] for row in seen]
     assert conversions == sorted(conversions)
     assert conversions[0] < 0.6 * conversions[3]
     assert seen[1]["clicks"] > seen[2]["clicks"]
@@ -231,14 +231,14 @@ def test_attribution_matures_and_clicks_settle(box: Box) -> None:
     assert totals()["viewAttributedConversions14d"] < conversions[-1]
 
 
-def test_the_account_tells_a_story(box: Box) -> None:
+def test_the_account_has_trends_and_events(box: Box) -> None:
     frame = fetch_report("campaigns", box.day(28), box.day(1), client=box.client, cache=False)
     names = frame["campaignName"]
     first_days = frame.groupby("campaignName")["date"].min()
     launches = first_days[first_days.index.str.startswith("Launch")]
     assert (launches > frame["date"].min()).any()
-    wrong = frame[names == "Backpacks – Competitors"].groupby("date")[["cost"]].sum()["cost"]
-    assert wrong.max() > 3 * wrong.median() or wrong.min() < wrong.median() / 3
+    daily_cost = frame[names == "Backpacks – Competitors"].groupby("date")[["cost"]].sum()["cost"]
+    assert daily_cost.max() > 3 * daily_cost.median() or daily_cost.min() < daily_cost.median() / 3
     daily = frame.groupby("date")[["impressions"]].sum().reset_index()
     weekend = daily["date"].dt.day_of_week >= 5
     rhythm = daily["impressions"].groupby(weekend).mean()
@@ -254,7 +254,7 @@ def test_japanese_money_has_no_decimals(box: Box) -> None:
 
 
 @pytest.mark.off_contract
-def test_it_stops(box: Box) -> None:
+def test_the_sandbox_stops(box: Box) -> None:
     url = f"{box.sandbox.base_url}/v2/profiles"
     with requests.Session() as session:
         assert session.get(url, timeout=10).status_code == 401
@@ -268,7 +268,7 @@ def connected(box: Box) -> http.client.HTTPConnection:
 
 
 def listed(connection: http.client.HTTPConnection, box: Box) -> bytes:
-    """The list of profiles, asked for on this connection."""
+    """Request the list of profiles on this connection."""
     headers = {
         "Authorization": f"Bearer {token(box)}",
         "Amazon-Advertising-API-ClientId": "amzn1.application-oa2-client.sandbox",
@@ -302,7 +302,7 @@ def test_a_connection_serves_many_requests(box: Box) -> None:
         (ScriptedResponse(None, headers=CHUNKED, truncate_at=20), 1, http.client.IncompleteRead),
     ],
 )
-def test_a_report_is_made_whatever_becomes_of_the_answer(
+def test_a_report_is_made_even_if_the_response_is_lost(
     box: Box, fault: ScriptedResponse, created: int, ended_by: type[Exception] | None
 ) -> None:
     box.sandbox.script_responses("request_report", fault)
@@ -341,9 +341,9 @@ def test_responses_are_delayed_trickled_and_chunked(box: Box) -> None:
         ScriptedResponse(None, headers=CHUNKED, trickle=0.3),
     )
     for _ in range(3):
-        began = time.monotonic()
+        started = time.monotonic()
         assert listed(connection, box) == own
-        assert time.monotonic() - began > 0.25
+        assert time.monotonic() - started > 0.25
     connection.close()
 
 
@@ -356,7 +356,7 @@ def test_a_script_can_be_cleared(box: Box) -> None:
     connection.close()
 
 
-def test_it_can_go_away_after_an_answer_and_come_back(box: Box) -> None:
+def test_it_can_stop_listening_after_a_response_and_resume(box: Box) -> None:
     box.sandbox.script_responses("request_report", ScriptedResponse(None, then_stop=True))
     answer = post(box)
     report_id = answer.json()["reportId"]
@@ -367,7 +367,7 @@ def test_it_can_go_away_after_an_answer_and_come_back(box: Box) -> None:
     assert box.client.get_report_status(report_id).status == "SUCCESS"
 
 
-def test_without_the_extra_only_starting_is_an_error() -> None:
+def test_without_the_extra_only_start_fails() -> None:
     script = """
 import sys
 sys.modules["werkzeug"] = None
@@ -388,19 +388,19 @@ except sdanalytics.NotConfigured as error:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [{"delay": -1}, {"delay": "3"}, {"delay": float("nan")}, {"rate_limit": -1}, {"port": 80000}],
 )
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match=next(iter(wrong))):
-        sandbox.start(**wrong)
+def test_invalid_settings_are_rejected(invalid: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(invalid))):
+        sandbox.start(**invalid)
 
 
 def test_no_row_has_sales_without_an_order(box: Box, store: ReportCache) -> None:
     suffixes: dict[RecordType, str] = {"asins": "14dOtherSKU", "targets": "14d"}
     for record_type, suffix in suffixes.items():
         names = [
-            f"viewAttributed{what}{suffix}" for what in ("Sales", "Conversions", "UnitsOrdered")
+            f"viewAttributed{kind}{suffix}" for kind in ("Sales", "Conversions", "UnitsOrdered")
         ]
         frame = fetch_report(record_type, box.day(9), metrics=names, client=box.client, cache=store)
         sales, orders, units = (frame[name] for name in names)
@@ -414,7 +414,7 @@ def test_most_days_stay_within_the_budget(box: Box) -> None:
     assert 0.8 < within.mean() < 1.0
 
 
-def test_its_clock_is_its_own() -> None:
+def test_it_has_its_own_clock() -> None:
     long_ago = datetime(2025, 1, 2, 12, tzinfo=UTC)
     with sandbox.start(now=lambda: long_ago, delay=0.0) as service:
         assert service.today == long_ago.date()

@@ -1,4 +1,4 @@
-"""The stand-in under version 3: what it refuses, and the same account as under version 2."""
+"""The sandbox in version 3: rejections, and the same account as in version 2."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Rows = list[dict[str, Any]]
 
 
 class Caller:
-    """Somebody with a login; every answer is as the service is described."""
+    """A caller with a login; each response is checked against the description."""
 
     def __init__(self, box: Box, advertiser: int = 0) -> None:
         self.box = box
@@ -56,7 +56,9 @@ class Caller:
 
     def create(self, body: Any = None, **headers: str) -> requests.Response:
         given = {"Content-Type": CREATE_TYPE} | headers
-        data = body if isinstance(body, str) else json.dumps(asked() if body is None else body)
+        data = (
+            body if isinstance(body, str) else json.dumps(report_body() if body is None else body)
+        )
         return self.call("POST", "/reporting/reports", headers=given, data=data)
 
     def get(self, report_id: str) -> requests.Response:
@@ -66,13 +68,13 @@ class Caller:
         return self.call("DELETE", f"/reporting/reports/{report_id}")
 
     def rows(self, body: Any = None) -> Rows:
-        """What a report holds, from beginning to end."""
+        """Create a report, download it, and return its rows."""
         report_id = self.create(body).json()["reportId"]
         self.box.clock.pass_time(self.box.sandbox.settings.delay)
-        return unpacked(requests.get(self.get(report_id).json()["url"], timeout=10))
+        return unpack(requests.get(self.get(report_id).json()["url"], timeout=10))
 
     def v2_rows(self, record_type: str, segment: str | None, day: date, tactic: str) -> Rows:
-        """All metrics of a version 2 report."""
+        """Return the rows of a version 2 report with all metrics."""
         body = {
             "reportDate": day.strftime("%Y%m%d"),
             "tactic": tactic,
@@ -82,22 +84,22 @@ class Caller:
         report = self.call("POST", f"/sd/{record_type}/report", json=body).json()
         self.box.clock.pass_time(self.box.sandbox.settings.delay)
         answer = self.call("GET", f"/v2/reports/{report['reportId']}/download")
-        return unpacked(requests.get(answer.headers["Location"], timeout=10))
+        return unpack(requests.get(answer.headers["Location"], timeout=10))
 
     def campaigns(self, **query: Any) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = self.call("GET", "/sd/campaigns", params=query).json()
         return listed
 
 
-def unpacked(payload: requests.Response) -> Rows:
+def unpack(payload: requests.Response) -> Rows:
     rows: Rows = json.loads(gzip.decompress(payload.content))
     return rows
 
 
-def asked(
+def report_body(
     record_type: str = "campaigns", segment: str | None = None, **change: Any
 ) -> dict[str, Any]:
-    """A body as anybody could send it; `change` goes to where its names are."""
+    """Return the body of a create; `change` replaces its fields, at their place."""
     type_id, group = TYPES[record_type]
     body: dict[str, Any] = {"startDate": "2026-11-10", "endDate": "2026-11-12"}
     configuration: dict[str, Any] = {
@@ -124,7 +126,7 @@ def caller(box: Box) -> Caller:
     return Caller(box)
 
 
-# -- what it refuses -----------------------------------------------------------------------
+# -- rejections ----------------------------------------------------------------------------
 
 
 @pytest.mark.off_contract
@@ -141,7 +143,7 @@ def caller(box: Box) -> Caller:
         ({"Content-Type": ""}, 415),
     ],
 )
-def test_headers_are_checked(caller: Caller, headers: dict[str, str], status: int) -> None:
+def test_headers_are_validated(caller: Caller, headers: dict[str, str], status: int) -> None:
     answer = caller.create(**headers)
     assert answer.status_code == status
     if status != 200:
@@ -153,49 +155,49 @@ COLUMNS: Final = ["date", "campaignId"]
 
 @pytest.mark.off_contract
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ("{", "not JSON"),
         ([], "not an object"),
         ({}, "startDate, endDate, configuration"),
-        (asked(configuration="sdCampaigns"), "configuration"),
-        (asked(configuration={}), "adProduct, reportTypeId"),
-        (asked(reportDate="20261110"), "reportDate"),
-        (asked(name=7), "name"),
-        (asked(startDate=20261110), "startDate"),
-        (asked(startDate="20261110"), "startDate is not YYYY-MM-DD"),
-        (asked(startDate="2026-11-31"), "startDate is not YYYY-MM-DD"),
-        (asked(startDate="2026-11-13"), "endDate is before startDate"),
-        (asked(endDate="2026-11-21"), "in the future"),
-        (asked(startDate="2026-09-15", endDate="2026-09-15"), "65 days"),
-        (asked(startDate="2026-10-12"), "31 days"),
-        (asked(adProduct="SPONSORED_PRODUCTS"), "adProduct"),
-        (asked(reportTypeId="spCampaigns"), "reportTypeId is unknown or invalid"),
-        (asked(groupBy="campaign"), "groupBy"),
-        (asked(groupBy=[]), "groupBy"),
-        (asked(groupBy=["adGroup"]), "groupBy is invalid for sdCampaigns"),
-        (asked(groupBy=["campaign", "matchedTarget"]), "groupBy"),
-        (asked("asins", "matchedTarget"), "groupBy is invalid for sdPurchasedProduct"),
-        (asked(columns=[]), "columns"),
-        (asked(columns=["date", 7]), "columns"),
-        (asked(columns=["date", "cots", "clicks2"]), "invalid values: (cots, clicks2)"),
-        (asked(columns=["date", "attributedSales14d"]), "(attributedSales14d)"),
-        (asked(columns=["date", "adGroupName"]), "(adGroupName)"),
-        (asked(segment="matchedTarget", columns=["campaignBudgetAmount"]), "(campaignBudget"),
-        (asked(columns=[*COLUMNS, "startDate", "endDate"]), "(startDate, endDate)"),
-        (asked(columns=COLUMNS, timeUnit="SUMMARY"), "(date)"),
-        (asked(timeUnit="HOURLY"), "DAILY, SUMMARY"),
-        (asked(format="CSV"), "GZIP_JSON"),
-        (asked(filters="enabled"), "filters"),
-        (asked(filters=[{"field": "campaignStatus"}]), "values"),
-        (asked(filters=[{"field": "adGroupName", "values": ["A"]}]), "(adGroupName)"),
-        (asked(filters=[{"field": "campaignStatus", "values": []}]), "filters"),
+        (report_body(configuration="sdCampaigns"), "configuration"),
+        (report_body(configuration={}), "adProduct, reportTypeId"),
+        (report_body(reportDate="20261110"), "reportDate"),
+        (report_body(name=7), "name"),
+        (report_body(startDate=20261110), "startDate"),
+        (report_body(startDate="20261110"), "startDate is not YYYY-MM-DD"),
+        (report_body(startDate="2026-11-31"), "startDate is not YYYY-MM-DD"),
+        (report_body(startDate="2026-11-13"), "endDate is before startDate"),
+        (report_body(endDate="2026-11-21"), "in the future"),
+        (report_body(startDate="2026-09-15", endDate="2026-09-15"), "65 days"),
+        (report_body(startDate="2026-10-12"), "31 days"),
+        (report_body(adProduct="SPONSORED_PRODUCTS"), "adProduct"),
+        (report_body(reportTypeId="spCampaigns"), "reportTypeId is unknown or invalid"),
+        (report_body(groupBy="campaign"), "groupBy"),
+        (report_body(groupBy=[]), "groupBy"),
+        (report_body(groupBy=["adGroup"]), "groupBy is invalid for sdCampaigns"),
+        (report_body(groupBy=["campaign", "matchedTarget"]), "groupBy"),
+        (report_body("asins", "matchedTarget"), "groupBy is invalid for sdPurchasedProduct"),
+        (report_body(columns=[]), "columns"),
+        (report_body(columns=["date", 7]), "columns"),
+        (report_body(columns=["date", "cots", "clicks2"]), "invalid values: (cots, clicks2)"),
+        (report_body(columns=["date", "attributedSales14d"]), "(attributedSales14d)"),
+        (report_body(columns=["date", "adGroupName"]), "(adGroupName)"),
+        (report_body(segment="matchedTarget", columns=["campaignBudgetAmount"]), "(campaignBudget"),
+        (report_body(columns=[*COLUMNS, "startDate", "endDate"]), "(startDate, endDate)"),
+        (report_body(columns=COLUMNS, timeUnit="SUMMARY"), "(date)"),
+        (report_body(timeUnit="HOURLY"), "DAILY, SUMMARY"),
+        (report_body(format="CSV"), "GZIP_JSON"),
+        (report_body(filters="enabled"), "filters"),
+        (report_body(filters=[{"field": "campaignStatus"}]), "values"),
+        (report_body(filters=[{"field": "adGroupName", "values": ["A"]}]), "(adGroupName)"),
+        (report_body(filters=[{"field": "campaignStatus", "values": []}]), "filters"),
     ],
 )
-def test_bodies_are_checked(caller: Caller, body: Any, words: str) -> None:
+def test_bodies_are_validated(caller: Caller, body: Any, message: str) -> None:
     answer = caller.create(body)
     assert answer.status_code == 400
-    assert words in answer.json()["detail"]
+    assert message in answer.json()["detail"]
     assert caller.box.sandbox.reports == {}
 
 
@@ -209,8 +211,8 @@ def test_bodies_are_checked(caller: Caller, body: Any, words: str) -> None:
         {"name": None, "filters": None},
     ],
 )
-def test_what_is_just_allowed_is_taken(caller: Caller, change: dict[str, Any]) -> None:
-    assert caller.create(asked(**change)).status_code == 200
+def test_limits_are_inclusive(caller: Caller, change: dict[str, Any]) -> None:
+    assert caller.create(report_body(**change)).status_code == 200
 
 
 @pytest.mark.parametrize(("record_type", "segment"), REPORTS)
@@ -218,23 +220,23 @@ def test_a_report_has_the_columns_of_its_table(
     caller: Caller, record_type: str, segment: str | None
 ) -> None:
     columns = columns_of(record_type, segment)
-    rows = caller.rows(asked(record_type, segment, columns=columns))
+    rows = caller.rows(report_body(record_type, segment, columns=columns))
     assert {name for row in rows for name in row} == set(columns)
     every = {str(metric.v3_name) for metric in CATALOGUE.values() if metric.v3_reports}
     for name in sorted(every - set(columns)):
-        assert caller.create(asked(record_type, segment, columns=[name])).status_code == 400
+        assert caller.create(report_body(record_type, segment, columns=[name])).status_code == 400
 
 
-def test_vendors_have_neither_purchased_products_nor_skus(box: Box) -> None:
+def test_vendors_have_no_purchased_products_and_no_skus(box: Box) -> None:
     vendor = Caller(box, advertiser=1)
-    assert vendor.create(asked("asins")).status_code == 400
-    assert vendor.create(asked("productAds", columns=["promotedSku"])).status_code == 400
-    assert vendor.create(asked("productAds", columns=["promotedAsin"])).status_code == 200
+    assert vendor.create(report_body("asins")).status_code == 400
+    assert vendor.create(report_body("productAds", columns=["promotedSku"])).status_code == 400
+    assert vendor.create(report_body("productAds", columns=["promotedAsin"])).status_code == 200
 
 
 def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> None:
-    with sandbox.start() as usual:
-        unregistered = {usual.profile_ids[0]}
+    with sandbox.start() as default_box:
+        unregistered = {default_box.profile_ids[0]}
     box = Box(clock, unregistered=unregistered)
     with box.sandbox:
         assert Caller(box).create().status_code == 403
@@ -242,17 +244,17 @@ def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> Non
         assert Caller(box, advertiser=1).create().status_code == 200
 
 
-@pytest.mark.parametrize("wrong", [{"v3_link_lifetime": -1}, {"page_size": 0}])
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match=next(iter(wrong))):
-        sandbox.start(**wrong)
+@pytest.mark.parametrize("invalid", [{"v3_link_lifetime": -1}, {"page_size": 0}])
+def test_invalid_settings_are_rejected(invalid: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(invalid))):
+        sandbox.start(**invalid)
 
 
-# -- a report's life -----------------------------------------------------------------------
+# -- the life of a report ------------------------------------------------------------------
 
 
 def test_a_report_is_pending_then_processing_then_completed(caller: Caller) -> None:
-    body = asked(name="mine")
+    body = report_body(name="mine")
     created = caller.create(body).json()
     report_id = created["reportId"]
     assert created == body | {
@@ -272,10 +274,10 @@ def test_a_report_is_pending_then_processing_then_completed(caller: Caller) -> N
     assert document["urlExpiresAt"] == "2026-11-20T19:00:05.000Z"
     payload = requests.get(document["url"], timeout=10)
     assert len(payload.content) == document["fileSize"]
-    assert unpacked(payload) == caller.box.sandbox.reports[report_id].rows
+    assert unpack(payload) == caller.box.sandbox.reports[report_id].rows
 
 
-def test_its_address_is_good_for_an_hour_and_asking_again_gives_a_fresh_one(
+def test_a_url_is_valid_for_an_hour_and_each_poll_gives_a_new_one(
     caller: Caller,
 ) -> None:
     report_id = caller.create().json()["reportId"]
@@ -316,10 +318,10 @@ def test_days_without_activity(clock: JumpingClock, without_url: bool) -> None:
             assert document["url"] is document["urlExpiresAt"] is document["fileSize"] is None
         else:
             assert document["fileSize"] == 22
-            assert unpacked(requests.get(document["url"], timeout=10)) == []
+            assert unpack(requests.get(document["url"], timeout=10)) == []
 
 
-def test_a_report_is_its_profiles_and_its_versions_own(caller: Caller) -> None:
+def test_a_report_belongs_to_its_profile_and_version(caller: Caller) -> None:
     box = caller.box
     report_id = caller.create().json()["reportId"]
     other = Caller(box, advertiser=2)
@@ -332,20 +334,24 @@ def test_a_report_is_its_profiles_and_its_versions_own(caller: Caller) -> None:
     assert caller.get(report_id).status_code == 200
 
 
-def test_what_is_being_built_is_not_built_twice(caller: Caller) -> None:
+def test_a_report_in_flight_is_not_built_twice(caller: Caller) -> None:
     report_id = caller.create().json()["reportId"]
-    refused = caller.create(asked(name="another name"))
+    refused = caller.create(report_body(name="another name"))
     assert refused.status_code == 425
     detail = f"The Request is a duplicate of : {report_id}"
     assert refused.json() == {"code": "425", "detail": detail}
-    for other in (asked(endDate="2026-11-13"), asked(columns=["date"]), asked("adGroups")):
+    for other in (
+        report_body(endDate="2026-11-13"),
+        report_body(columns=["date"]),
+        report_body("adGroups"),
+    ):
         assert caller.create(other).status_code == 200
     assert Caller(caller.box, advertiser=1).create().status_code == 200
     caller.box.clock.pass_time(6)
     assert caller.create().status_code == 200
 
 
-def test_a_create_that_was_answered_429_may_have_been_done(caller: Caller) -> None:
+def test_a_create_answered_with_429_may_have_succeeded(caller: Caller) -> None:
     body = json.dumps({"code": "429", "detail": "Too Many Requests"})
     headers = {"Content-Type": "application/json"}
     caller.box.sandbox.script_responses(
@@ -356,7 +362,7 @@ def test_a_create_that_was_answered_429_may_have_been_done(caller: Caller) -> No
     assert report_id in caller.create().json()["detail"]
 
 
-def test_only_what_is_pending_can_be_deleted(caller: Caller) -> None:
+def test_only_pending_reports_can_be_deleted(caller: Caller) -> None:
     report_id = caller.create().json()["reportId"]
     assert caller.delete(report_id).json()["status"] == "CANCELLED"
     assert caller.get(report_id).status_code == 404
@@ -372,7 +378,7 @@ def test_limits_answer_429(clock: JumpingClock) -> None:
     box = Box(clock, queue_limit=2, retry_after=9)
     with box.sandbox:
         caller = Caller(box)
-        bodies = [asked(startDate=f"2026-11-0{n}") for n in (1, 2, 3)]
+        bodies = [report_body(startDate=f"2026-11-0{n}") for n in (1, 2, 3)]
         answers = [caller.create(body) for body in bodies]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert answers[-1].headers["Retry-After"] == "9"
@@ -394,7 +400,7 @@ def test_limits_answer_429(clock: JumpingClock) -> None:
 
 @pytest.mark.parametrize("operation", ["create_report", "get_report", "delete_report", "campaigns"])
 def test_faults_can_be_scripted(caller: Caller, operation: str) -> None:
-    report_id = caller.create(asked("targets")).json()["reportId"]
+    report_id = caller.create(report_body("targets")).json()["reportId"]
     calls: dict[str, Callable[[], object]] = {
         "create_report": caller.create,
         "get_report": lambda: caller.get(report_id),
@@ -419,13 +425,13 @@ def test_faults_can_be_scripted(caller: Caller, operation: str) -> None:
 
 
 def by_place(rows: Rows, keys: list[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    places = {tuple(row[key] for key in keys): row for row in rows}
-    assert len(places) == len(rows)
-    return places
+    rows_by_key = {tuple(row[key] for key in keys): row for row in rows}
+    assert len(rows_by_key) == len(rows)
+    return rows_by_key
 
 
 def through_v2(caller: Caller, record_type: str, segment: str | None, days: int) -> Rows:
-    """The last days of both tactics, under version 3's names where it has them."""
+    """Return the last days of both tactics, by version 3 names where there are any."""
     today = caller.box.sandbox.today
     return [
         {"date": str(day)} | {CATALOGUE[name].v3_name or name: row[name] for name in row}
@@ -436,10 +442,10 @@ def through_v2(caller: Caller, record_type: str, segment: str | None, days: int)
 
 
 def through_v3(caller: Caller, record_type: str, segment: str | None, days: int) -> Rows:
-    """The same from windows of at most 31 days."""
+    """Return the same from reports of at most 31 days."""
     today, rows = caller.box.sandbox.today, []
     for newest in range(0, days, 31):
-        body = asked(
+        body = report_body(
             record_type,
             segment,
             startDate=str(today - timedelta(min(newest + 30, days - 1))),
@@ -452,14 +458,14 @@ def through_v3(caller: Caller, record_type: str, segment: str | None, days: int)
 
 @pytest.fixture
 def at_once(clock: JumpingClock) -> Iterator[Caller]:
-    """Reports take no time: all are of one moment, for attribution matures by the minute."""
+    """A caller whose reports take no time: all are of one moment, as attribution matures."""
     box = Box(clock, delay=0.0)
     with box.sandbox:
         yield Caller(box)
 
 
 @pytest.mark.parametrize(("record_type", "segment"), REPORTS)
-def test_both_versions_tell_the_same_of_35_days(
+def test_both_versions_have_the_same_numbers_for_35_days(
     at_once: Caller, record_type: str, segment: str | None
 ) -> None:
     both = set(available_metrics(record_type, segment)) & set(
@@ -476,15 +482,15 @@ def test_both_versions_tell_the_same_of_35_days(
     assert at_once.box.sandbox.count("create_report") == 2
     assert at_once.box.sandbox.count("request_report") == 70
     assert len(old) > 200
-    told = [
-        {place: {name: row[name] for name in row.keys() & common} for place, row in rows.items()}
+    both_versions = [
+        {key: {name: row[name] for name in row.keys() & common} for key, row in rows.items()}
         for rows in (old, new)
     ]
-    assert told[0] == told[1]
+    assert both_versions[0] == both_versions[1]
 
 
 @pytest.mark.parametrize("advertiser", [1, 2])
-def test_so_they_do_for_every_advertiser(clock: JumpingClock, advertiser: int) -> None:
+def test_both_versions_agree_for_each_advertiser(clock: JumpingClock, advertiser: int) -> None:
     box = Box(clock, delay=0.0)
     with box.sandbox:
         caller = Caller(box, advertiser)
@@ -497,17 +503,17 @@ def test_so_they_do_for_every_advertiser(clock: JumpingClock, advertiser: int) -
         assert len(totals[0]) > 20
 
 
-def test_the_same_question_has_the_same_answer() -> None:
+def test_results_are_reproducible() -> None:
     answers = []
     for _ in range(2):
         box = Box(JumpingClock())
         with box.sandbox:
             columns = columns_of("targets", None)
-            answers.append(Caller(box).rows(asked("targets", columns=columns)))
+            answers.append(Caller(box).rows(report_body("targets", columns=columns)))
     assert answers[0] == answers[1]
 
 
-def test_reports_add_up_in_what_only_version_3_tells(at_once: Caller) -> None:
+def test_sums_of_version_3_metrics_are_consistent(at_once: Caller) -> None:
     parts = {
         "addToCart": ("addToCartClicks", "addToCartViews"),
         "addToList": ("addToListFromClicks", "addToListFromViews"),
@@ -519,7 +525,7 @@ def test_reports_add_up_in_what_only_version_3_tells(at_once: Caller) -> None:
     totals = set()
     for record_type in ("campaigns", "adGroups", "productAds", "targets"):
         columns = columns_of(record_type, None)
-        rows = at_once.rows(asked(record_type, columns=columns))
+        rows = at_once.rows(report_body(record_type, columns=columns))
         sums = Counter[str]()
         for row in rows:
             sums.update({name: row[name] for names in parts.values() for name in names})
@@ -532,8 +538,8 @@ def test_reports_add_up_in_what_only_version_3_tells(at_once: Caller) -> None:
     assert all(count > 0 for _, count in once)
 
 
-def test_rates_and_costs_are_of_the_row(at_once: Caller) -> None:
-    rows = at_once.rows(asked(columns=columns_of("campaigns", None)))
+def test_rates_and_costs_are_computed_from_the_row(at_once: Caller) -> None:
+    rows = at_once.rows(report_body(columns=columns_of("campaigns", None)))
     for row in rows:
         assert row["addToCartRate"] == round(row["addToCart"] / row["impressions"], 6)
         assert row["brandedSearchRate"] == round(row["brandedSearches"] / row["impressions"], 6)
@@ -545,12 +551,12 @@ def test_rates_and_costs_are_of_the_row(at_once: Caller) -> None:
 
 def test_a_summary_is_the_sum_of_its_days(at_once: Caller) -> None:
     names = ["matchedTargetAsin", "campaignId", "clicks", "salesClicks"]
-    body = asked(segment="matchedTarget", columns=["date", *names])
+    body = report_body(segment="matchedTarget", columns=["date", *names])
     sums: Counter[tuple[Any, ...]] = Counter()
     for row in at_once.rows(body):
         for name in names[2:]:
             sums[row["campaignId"], row["matchedTargetAsin"], name] += row[name]
-    body = asked(
+    body = report_body(
         segment="matchedTarget", columns=["startDate", "endDate", *names], timeUnit="SUMMARY"
     )
     summary = at_once.rows(body)
@@ -562,17 +568,17 @@ def test_a_summary_is_the_sum_of_its_days(at_once: Caller) -> None:
     assert not sums
 
 
-def test_filters_leave_rows_out(at_once: Caller) -> None:
+def test_filters_exclude_rows(at_once: Caller) -> None:
     columns = ["campaignId", "cost"]
-    everything = at_once.rows(asked(columns=["costType", *columns]))
+    everything = at_once.rows(report_body(columns=["costType", *columns]))
     filters = [{"field": "costType", "values": ["VCPM"]}]
-    rows = at_once.rows(asked(columns=columns, filters=filters))
+    rows = at_once.rows(report_body(columns=columns, filters=filters))
     expected = [row for row in everything if row.pop("costType") == "VCPM"]
     assert 0 < len(rows) < len(everything)
     assert rows == expected
 
 
-# -- campaigns, and a version that is gone -------------------------------------------------
+# -- campaigns, and a retired version ------------------------------------------------------
 
 ALL_STATES: Final = "enabled,paused,archived"
 
@@ -594,12 +600,12 @@ def test_campaigns_are_listed_in_pages(clock: JumpingClock) -> None:
         assert caller.campaigns(startIndex=1, count=2) == caller.campaigns()[1:3]
 
 
-def test_archived_campaigns_are_listed_when_asked_for(caller: Caller) -> None:
-    usual = caller.campaigns()
-    assert {campaign["state"] for campaign in usual} <= {"enabled", "paused"}
+def test_archived_campaigns_are_listed_on_request(caller: Caller) -> None:
+    listed = caller.campaigns()
+    assert {campaign["state"] for campaign in listed} <= {"enabled", "paused"}
     archived = caller.campaigns(stateFilter="archived")
     assert {campaign["state"] for campaign in archived} == {"archived"}
-    assert len(caller.campaigns(stateFilter=ALL_STATES)) == len(usual) + len(archived)
+    assert len(caller.campaigns(stateFilter=ALL_STATES)) == len(listed) + len(archived)
 
 
 def test_every_campaign_of_a_report_is_listed_with_its_tactic(at_once: Caller) -> None:
@@ -634,7 +640,7 @@ def test_campaigns_can_be_unlisted(at_once: Caller) -> None:
         {"stateFilter": ""},
     ],
 )
-def test_queries_are_checked(caller: Caller, query: dict[str, Any]) -> None:
+def test_queries_are_validated(caller: Caller, query: dict[str, Any]) -> None:
     assert caller.call("GET", "/sd/campaigns", params=query).status_code == 400
 
 
@@ -643,12 +649,12 @@ def test_version_2_can_be_switched_off(clock: JumpingClock) -> None:
     with box.sandbox:
         caller = Caller(box)
         body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}
-        gone = [
+        responses = [
             caller.call("POST", "/sd/campaigns/report", json=body),
             caller.call("GET", "/v2/reports/x"),
             caller.call("GET", "/v2/reports/x/download"),
         ]
-        assert [answer.status_code for answer in gone] == [404, 404, 404]
+        assert [answer.status_code for answer in responses] == [404, 404, 404]
         assert box.sandbox.count("request_report") == 1
         assert len(caller.call("GET", "/v2/profiles").json()) == 3
         assert len(caller.rows()) > 20

@@ -1,4 +1,4 @@
-"""No token, secret or presigned address ever shows: a whole day of trouble, then a grep."""
+"""No token, secret or presigned address is shown in errors, logs or the store."""
 
 from __future__ import annotations
 
@@ -27,59 +27,59 @@ def assert_no_secret(text: str) -> None:
         assert word not in text, word
 
 
-def told(error: BaseException) -> str:
-    """All that a notebook or a log shows of an error, its contexts and notes included."""
+def shown_text(error: BaseException) -> str:
+    """Return what a notebook or a log shows of an error, with its contexts and notes."""
     texts = [*traceback.format_exception(error), repr(error), str(vars(error))]
     inner = error.__cause__ or error.__context__
-    return "".join(texts) + (told(inner) + repr(inner.args) if inner else "")
+    return "".join(texts) + (shown_text(inner) + repr(inner.args) if inner else "")
 
 
-def troubles(box: Box) -> dict[str, Callable[[], None]]:
+def failures(box: Box) -> dict[str, Callable[[], None]]:
     echo = f'{{"code":"X","details":"bad token Atza|abc for {REFRESH_TOKEN} {CLIENT_SECRET}"}}'
     link = f"{box.sandbox.storage_url}/b/x.json.gz?X-Amz-Date=1&X-Amz-Signature=abc"
-    arrange = box.sandbox.script_responses
+    script = box.sandbox.script_responses
     return {
-        "storage refuses": lambda: arrange(
+        "storage refuses": lambda: script(
             "storage", *[ScriptedResponse(403, f"<E>{link}</E>")] * 4
         ),
-        "storage breaks": lambda: arrange("storage", *[ScriptedResponse(0)] * 20),
-        "storage is down": lambda: arrange(
+        "storage breaks": lambda: script("storage", *[ScriptedResponse(0)] * 20),
+        "storage is down": lambda: script(
             "download_report",
             *[ScriptedResponse(307, "", {"Location": f"http://127.0.0.1:9/b?X-Amz-Signature=abc&n={n}"})
               for n in range(4)],
         ),
-        "the link is not safe": lambda: arrange(
+        "the link is not safe": lambda: script(
             "download_report", *[ScriptedResponse(307, "", {"Location": "gopher:" + link})] * 4
         ),
-        "the service echoes": lambda: arrange("request_report", ScriptedResponse(400, echo)),
-        "the login echoes": lambda: arrange("token", ScriptedResponse(400, echo)),
-        "the login breaks": lambda: arrange("token", *[ScriptedResponse(0)] * 5),
-        "a create breaks": lambda: arrange("request_report", ScriptedResponse(0)),
+        "the service echoes": lambda: script("request_report", ScriptedResponse(400, echo)),
+        "the login echoes": lambda: script("token", ScriptedResponse(400, echo)),
+        "the login breaks": lambda: script("token", *[ScriptedResponse(0)] * 5),
+        "a create breaks": lambda: script("request_report", ScriptedResponse(0)),
         "the payload is the link": lambda: box.sandbox.set_content(lambda report: link.encode()),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("trouble", [
+@pytest.mark.parametrize("failure", [
     "storage refuses", "storage breaks", "storage is down", "the link is not safe",
     "the service echoes", "the login echoes", "the login breaks", "a create breaks",
     "the payload is the link",
 ])  # fmt: skip
 def test_no_secret_in_errors_or_logs(
-    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, trouble: str
+    box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, failure: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     client = box.client
-    troubles(box)[trouble]()
+    failures(box)[failure]()
     with pytest.raises(sda.SDAnalyticsError) as caught:
         fetch_report("campaigns", box.day(1), tactic="T00020", client=client, cache=store)
-    assert_no_secret(told(caught.value))
+    assert_no_secret(shown_text(caught.value))
     assert_no_secret(caplog.text + "".join(repr(record.args) for record in caplog.records))
     assert len(caplog.records) > 0
     assert_no_secret(repr(client))
 
 
-def test_no_secret_in_logs_or_the_store_when_all_is_well(
+def test_no_secret_in_logs_or_the_store_without_errors(
     box: Box,
     store: ReportCache,
     caplog: pytest.LogCaptureFixture,
@@ -93,14 +93,14 @@ def test_no_secret_in_logs_or_the_store_when_all_is_well(
     assert {"sdanalytics", "urllib3.connectionpool"} <= names
     assert_no_secret(caplog.text + str(frame.attrs) + "".join(capfd.readouterr()))
     stored = [path for path in store.path.rglob("*") if path.is_file()]
-    assert len(stored) == 8  # six reports, the profile, the ledger
+    assert len(stored) == 8  # six reports, the profile, the registry
     for path in stored:
         content = path.read_bytes()
         for word in (*SECRET_WORDS, CLIENT_ID):
             assert word.encode() not in content
 
 
-def test_what_looks_like_a_secret_is_taken_out_of_texts() -> None:
+def test_texts_are_redacted() -> None:
     text = (
         "Bearer abc.def Atza|x-1 Atzr|y https://s3/a?X-Amz-Signature=1&b=2 hush amzn1.oa2-cs.v1.q"
     )
@@ -114,7 +114,7 @@ def test_what_looks_like_a_secret_is_taken_out_of_texts() -> None:
         assert "value" not in redact(f"{name}=value")
 
 
-def test_addresses_stay_out_of_what_the_http_library_warns_of(
+def test_warnings_of_the_http_library_show_no_addresses(
     box: Box, caplog: pytest.LogCaptureFixture
 ) -> None:
     box.client.profiles()

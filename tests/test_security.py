@@ -1,4 +1,4 @@
-"""Where data may come from, how much of it, and where secrets may go: nowhere."""
+"""Allowed hosts, encryption, limits of size, and the handling of secrets."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_payloads_come_from_s3(host: str) -> None:
         "https://s3.amazonaws.com\\@evil.org/", "https://evil.org#s3.amazonaws.com",
     ],
 )  # fmt: skip
-def test_and_from_nowhere_else(link: str) -> None:
-    words = rejection_reason(link, AMAZON, ())
-    assert words is not None
-    assert "X-Amz" not in words
+def test_payloads_from_other_hosts_are_rejected(link: str) -> None:
+    reason = rejection_reason(link, AMAZON, ())
+    assert reason is not None
+    assert "X-Amz" not in reason
 
 
-def test_a_service_may_serve_its_payloads_itself_and_the_user_may_allow_others() -> None:
+def test_payloads_may_come_from_the_service_and_allowed_hosts() -> None:
     own = "https://ads.example.org"
     assert rejection_reason("https://ads.example.org/files/1", own, ()) is None
     assert (
@@ -87,16 +87,16 @@ def test_a_service_may_serve_its_payloads_itself_and_the_user_may_allow_others()
     assert rejection_reason("http://localhost:9000/1", HERE, ()) is None
 
 
-def test_hosts_are_a_setting(box: Box) -> None:
+def test_storage_hosts_are_validated(box: Box) -> None:
     assert client_of(box, storage_hosts="Files.Example.org").storage_hosts == ("files.example.org",)
     environment = box.sandbox.environment | {"SDANALYTICS_STORAGE_HOSTS": "a.org, .b.org,"}
     assert Client.from_env(environment).storage_hosts == ("a.org", ".b.org")
-    for wrong in ("https://a.org", "a.org/b", "", "*", [5], 5, "a b"):
+    for invalid in ("https://a.org", "a.org/b", "", "*", [5], 5, "a b"):
         with pytest.raises(InvalidRequest, match="storage_hosts"):
-            client_of(box, storage_hosts=wrong)
+            client_of(box, storage_hosts=invalid)
 
 
-def test_a_redirect_elsewhere_is_refused_and_the_host_named(box: Box, store: ReportCache) -> None:
+def test_a_redirect_to_another_host_is_rejected_with_its_name(box: Box, store: ReportCache) -> None:
     link = {"Location": "https://files.example.org/1?X-Amz-Signature=secret"}
     box.sandbox.script_responses("download_report", *[ScriptedResponse(307, "", link)] * 8)
     with pytest.raises(sda.DownloadFailed, match=r"files\.example\.org.*storage_hosts") as caught:
@@ -109,7 +109,7 @@ def test_storage_may_not_redirect_further(box: Box, store: ReportCache) -> None:
     box.sandbox.script_responses("storage", *[ScriptedResponse(302, "", link)] * 8)
     with pytest.raises(sda.DownloadFailed, match="storage answered 302"):
         fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
-    assert box.sandbox.count("storage") == 2  # one a link, and no hop
+    assert box.sandbox.count("storage") == 2  # one for each link, none for a redirect
 
 
 def test_the_api_may_not_redirect_at_all(box: Box) -> None:
@@ -124,7 +124,7 @@ def test_the_api_may_not_redirect_at_all(box: Box) -> None:
 
 
 @pytest.mark.parametrize("variable", [None, "PYTHONHTTPSVERIFY", "CURL_CA_BUNDLE"])
-def test_certificates_are_checked_always(
+def test_certificates_are_always_verified(
     variable: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if variable:
@@ -156,10 +156,10 @@ def test_certificates_are_checked_always(
     assert received == []
 
 
-# -- how much ---------------------------------------------------------------------------------
+# -- limits of size ---------------------------------------------------------------------------
 
 
-def test_a_payload_that_would_fill_the_memory_is_refused(box: Box, store: ReportCache) -> None:
+def test_a_payload_that_would_fill_the_memory_is_rejected(box: Box, store: ReportCache) -> None:
     bomb = gzip.compress(b"[" + b",".join([b'{"campaignId":1}'] * (1 << 17)) + b"]")
     assert len(bomb) < 1 << 14
     box.sandbox.set_content(lambda report: bomb)
@@ -170,14 +170,14 @@ def test_a_payload_that_would_fill_the_memory_is_refused(box: Box, store: Report
     assert len(frame) == 2 << 17
 
 
-def test_what_storage_sends_without_end_is_cut_off(box: Box, store: ReportCache) -> None:
+def test_an_endless_payload_is_cut_off(box: Box, store: ReportCache) -> None:
     box.sandbox.set_content(lambda report: b"\x1f\x8b" + bytes(1 << 22))
     client = client_of(box, largest_report=1 << 20)
     with pytest.raises(sda.DownloadFailed, match="more than 1,048,576 bytes"):
         fetch_report("campaigns", box.day(1), client=client, cache=store)
 
 
-def test_an_answer_that_unpacks_to_more_than_any_answer_is_not_unpacked(box: Box) -> None:
+def test_an_oversized_compressed_response_is_not_decompressed(box: Box) -> None:
     bomb = gzip.compress(b"[" + b" " * (1 << 27) + b"]")
     box.sandbox.script_responses(
         "profiles", ScriptedResponse(200, bomb, {"Content-Encoding": "gzip"})
@@ -186,13 +186,13 @@ def test_an_answer_that_unpacks_to_more_than_any_answer_is_not_unpacked(box: Box
         box.client.profiles()
 
 
-@pytest.mark.parametrize("wrong", [0, -1, True, 1.5, "8GB", None])
-def test_a_size_that_is_none_is_refused(box: Box, wrong: Any) -> None:
+@pytest.mark.parametrize("invalid", [0, -1, True, 1.5, "8GB", None])
+def test_an_invalid_size_is_rejected(box: Box, invalid: Any) -> None:
     with pytest.raises(InvalidRequest, match="largest_report"):
-        client_of(box, largest_report=wrong)
+        client_of(box, largest_report=invalid)
 
 
-# -- where secrets may go -----------------------------------------------------------------------
+# -- secrets ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
@@ -200,12 +200,12 @@ def test_secrets_are_not_pickled(box: Box, make: Any) -> None:
     credentials = Credentials("id", "secret-of-client", "Atzr|secret")
     with pytest.raises(TypeError, match="from_env"):
         make(credentials)
-    if make is not copy.copy:  # of a client that is how another profile's is made
+    if make is not copy.copy:  # copying a client makes that of another profile
         with pytest.raises(TypeError, match="from_env"):
             make(box.client)
 
 
-def test_a_process_pool_that_is_handed_a_client_says_what_to_do(box: Box) -> None:
+def test_passing_a_client_to_a_process_pool_is_explained(box: Box) -> None:
     with (
         concurrent.futures.ProcessPoolExecutor(1) as pool,
         pytest.raises(TypeError, match="from_env"),
@@ -216,13 +216,13 @@ def test_a_process_pool_that_is_handed_a_client_says_what_to_do(box: Box) -> Non
 # -- the log -------------------------------------------------------------------------------------
 
 
-def story(caplog: pytest.LogCaptureFixture) -> list[str]:
+def log_messages(caplog: pytest.LogCaptureFixture) -> list[str]:
     own = [record for record in caplog.records if record.name == "sdanalytics"]
     return [record.getMessage() for record in own if record.levelno >= logging.INFO]
 
 
 @pytest.mark.parametrize("days", [1, 14, 40])
-def test_info_tells_the_story_of_a_call_in_a_dozen_lines(
+def test_info_logs_a_call_in_a_dozen_lines(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, days: int
 ) -> None:
     caplog.set_level(logging.INFO, "sdanalytics")
@@ -230,22 +230,22 @@ def test_info_tells_the_story_of_a_call_in_a_dozen_lines(
     caplog.clear()
     box.sandbox.revoke_tokens()
     fetch_report("campaigns", box.day(days), box.day(1), client=box.client, cache=store)
-    told = story(caplog)
-    assert len(told) <= 12
+    messages = log_messages(caplog)
+    assert len(messages) <= 12
     total = "1 day" if days == 1 else f"{days} days"
     profile = box.sandbox.profile_ids[0]
-    assert told[0].startswith(f"campaigns {box.day(days)}")
-    assert f"of profile {profile}" in told[0]
+    assert messages[0].startswith(f"campaigns {box.day(days)}")
+    assert f"of profile {profile}" in messages[0]
     # One of the two tactics of a day is stored: the day is not.
-    assert told[0].endswith(f"{total}, 0 from the cache, {days} to fetch")
-    first = next(line for line in told if "requested report" in line)
+    assert messages[0].endswith(f"{total}, 0 from the cache, {days} to fetch")
+    first = next(line for line in messages if "requested report" in line)
     assert any(report_id in first for report_id in box.sandbox.reports)
-    assert any("stored report" in line and f" of {total})" in line for line in told)
-    assert told[-1].startswith(f"campaigns {box.day(days)}")
-    assert "complete after" in told[-1]
+    assert any("stored report" in line and f" of {total})" in line for line in messages)
+    assert messages[-1].startswith(f"campaigns {box.day(days)}")
+    assert "complete after" in messages[-1]
 
 
-def test_info_tells_of_waits_and_why(
+def test_info_logs_waits_and_their_reasons(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "sdanalytics")
@@ -256,12 +256,12 @@ def test_info_tells_of_waits_and_why(
     box.sandbox.revoke_tokens()
     caplog.clear()
     fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
-    told = "\n".join(story(caplog))
-    assert "request_report: throttled (429); waiting 17.0 s (Retry-After)" in told
-    assert "request_report: status 500; retrying in" in told
+    messages = "\n".join(log_messages(caplog))
+    assert "request_report: throttled (429); waiting 17.0 s (Retry-After)" in messages
+    assert "request_report: status 500; retrying in" in messages
 
 
-def test_debug_tells_of_each_exchange(
+def test_debug_logs_each_exchange(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "sdanalytics")

@@ -1,4 +1,4 @@
-"""SQL on the store: the same numbers as `read`, typed, only what matters read, nothing changed."""
+"""SQL on the store: the same numbers as `read`, typed, without reading or changing more."""
 
 from __future__ import annotations
 
@@ -40,40 +40,47 @@ def fetch(box: Box, store: ReportCache, *metrics: str, ago: int = 3) -> pd.DataF
 
 
 def put(store: ReportCache, day: str, *, segment: str | None = None, **changes: object) -> Path:
-    """Store a day of one campaign; where it is."""
-    facts = {"source": "NA", "profile_id": "1", "record_type": "campaigns", "tactic": "T00020"}
+    """Store a day of one campaign, and return its path."""
+    partition_fields = {
+        "source": "NA",
+        "profile_id": "1",
+        "record_type": "campaigns",
+        "tactic": "T00020",
+    }
     values: dict[str, object] = {"campaignId": 2**60 + 1, "clicks": 3, "cost": 0.5}
-    facts |= {name: str(value) for name, value in changes.items() if name in facts}
-    values |= {name: value for name, value in changes.items() if name not in facts}
+    partition_fields |= {
+        name: str(value) for name, value in changes.items() if name in partition_fields
+    }
+    values |= {name: value for name, value in changes.items() if name not in partition_fields}
     if segment:
         values[segment] = "asin=B0"
-    piece = Partition(**facts, segment=segment, date=date.fromisoformat(day))
+    partition = Partition(**partition_fields, segment=segment, date=date.fromisoformat(day))
     table = pa.table({name: [value] for name, value in values.items()})
     origin = Provenance("r", datetime.now(UTC), "v2")
-    partitions_in(store).store(piece, table, origin)
+    partitions_in(store).store(partition, table, origin)
     return Path(store.entries()["path"][store.entries()["date"] == day].iloc[-1])
 
 
-def one(frame: pd.DataFrame) -> object:
+def scalar(frame: pd.DataFrame) -> object:
     assert frame.shape == (1, 1)
     return frame.iloc[0, 0]
 
 
-def test_sums_are_those_of_the_frame(box: Box, store: ReportCache) -> None:
+def test_sums_equal_those_of_the_frame(box: Box, store: ReportCache) -> None:
     frame = fetch(box, store)
-    asked = store.sql(
+    result = store.sql(
         "select date, tactic, sum(clicks) as clicks, sum(cost) as cost "
         "from campaigns group by all order by all"
     )
-    assert asked.dtypes.astype("str").to_dict() == {
+    assert result.dtypes.astype("str").to_dict() == {
         "date": "datetime64[s]", "tactic": "str", "clicks": "Int64", "cost": "float64",
     }  # fmt: skip
     groups = frame.astype({"tactic": "str"}).groupby(["date", "tactic"])
     expected = groups[["clicks", "cost"]].sum().reset_index()
-    pd.testing.assert_frame_equal(asked, expected, check_exact=False)
+    pd.testing.assert_frame_equal(result, expected, check_exact=False)
 
 
-def test_every_row_is_there_as_it_is_stored(box: Box, store: ReportCache) -> None:
+def test_rows_are_returned_as_stored(box: Box, store: ReportCache) -> None:
     frame = fetch(box, store)
     names = ", ".join(frame.columns)
     rows = store.sql(f"select {names} from campaigns order by date, tactic, campaignId")
@@ -84,9 +91,7 @@ def test_every_row_is_there_as_it_is_stored(box: Box, store: ReportCache) -> Non
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_has_the_catalogues_columns_whatever_is_stored(
-    name: str, store: ReportCache
-) -> None:
+def test_a_view_has_all_columns_of_the_catalogue(name: str, store: ReportCache) -> None:
     frame = store.sql(f"select * from {name}")
     record_type, segment = VIEWS[name]
     first = ["source", "profile_id", "tactic", "date", *identity_columns(record_type, segment)]
@@ -99,13 +104,13 @@ def test_a_view_has_the_catalogues_columns_whatever_is_stored(
         assert str(dtype) == expected.replace("category", "str")
 
 
-def test_what_a_day_lacks_is_missing(store: ReportCache) -> None:
+def test_columns_that_a_day_lacks_are_missing(store: ReportCache) -> None:
     put(store, "2026-11-01", impressions=40)
     put(store, "2026-11-02")
     rows = store.sql("select impressions, currency from campaigns order by date")
     assert rows["impressions"].tolist() == [40, pd.NA]
     assert rows["currency"].isna().all()
-    assert one(store.sql("select sum(impressions) from campaigns")) == 40
+    assert scalar(store.sql("select sum(impressions) from campaigns")) == 40
 
 
 def test_segments_are_views_of_their_own(box: Box, store: ReportCache) -> None:
@@ -119,7 +124,7 @@ def test_segments_are_views_of_their_own(box: Box, store: ReportCache) -> None:
         assert store.sql(query + name).iloc[0].tolist() == [len(frame), frame["clicks"].sum()]
 
 
-def test_rows_of_unknown_tactic_are_there(store: ReportCache) -> None:
+def test_rows_of_unknown_tactic_are_included(store: ReportCache) -> None:
     put(store, "2026-11-01")
     put(store, "2026-11-01", tactic="unknown", campaignId=5)
     frame = store.sql("select tactic, campaignId from campaigns order by tactic")
@@ -140,15 +145,13 @@ def test_rows_of_unknown_tactic_are_there(store: ReportCache) -> None:
         ("source <> 'NA' and cost > 0", None),
     ],
 )
-def test_only_files_that_matter_are_read(
-    where: str, parameters: object, store: ReportCache
-) -> None:
+def test_only_matching_files_are_read(where: str, parameters: object, store: ReportCache) -> None:
     bad = put(store, "2026-11-01")
-    facts = {"source": "EU", "profile_id": "2", "tactic": "T00030"}
-    put(store, "2026-11-02", **facts)
+    partition_fields = {"source": "EU", "profile_id": "2", "tactic": "T00030"}
+    put(store, "2026-11-02", **partition_fields)
     bad.write_bytes(b"damaged")
     query = f"select count(*) from campaigns where {where}"
-    assert one(store.sql(query, parameters)) == 1  # type: ignore[arg-type]
+    assert scalar(store.sql(query, parameters)) == 1  # type: ignore[arg-type]
     with pytest.raises(sda.CacheError):
         store.sql("select count(*) from campaigns")
 
@@ -157,7 +160,7 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def _flip(path: Path) -> None:
+def _damage_pages(path: Path) -> None:
     """Damage the pages, not the footer."""
     content = bytearray(path.read_bytes())
     content[4:60] = bytes(56)
@@ -169,7 +172,7 @@ def _of_another_day(path: Path) -> None:
     path.write_bytes(other.read_bytes())
 
 
-@pytest.mark.parametrize("damage", [_cut, _flip, _of_another_day])
+@pytest.mark.parametrize("damage", [_cut, _damage_pages, _of_another_day])
 def test_a_damaged_file_is_named_and_repaired(store: ReportCache, damage: object) -> None:
     path = put(store, "2026-11-01")
     put(store, "2026-11-02", clicks=4)
@@ -178,20 +181,20 @@ def test_a_damaged_file_is_named_and_repaired(store: ReportCache, damage: object
         store.sql("select max(campaignId), sum(clicks) from campaigns")
     assert str(path) in str(caught.value)
     assert store.repair()["path"].tolist() == [str(path)]
-    assert one(store.sql("select sum(clicks) from campaigns")) == 4
+    assert scalar(store.sql("select sum(clicks) from campaigns")) == 4
 
 
-def test_what_is_no_report_is_passed_over(store: ReportCache) -> None:
+def test_files_that_are_not_reports_are_ignored(store: ReportCache) -> None:
     path = put(store, "2026-11-01")
     day, tactic = path.parent, path.parents[1]
     (day / f".{path.name}.0123456789ab.tmp").write_bytes(b"begun")
     (day / "Thumbs.db").write_bytes(b"x")
     (tactic / "notes.parquet").write_bytes(b"x")
-    (tactic / "date=2026-11-02").mkdir()  # where a writer was killed
+    (tactic / "date=2026-11-02").mkdir()  # as left by a killed writer
     for name in ("date=soon", "date=20261101", "old"):
         (tactic / name).mkdir()
         (tactic / name / path.name).write_bytes(path.read_bytes())
-    assert one(store.sql("select count(*) from campaigns where clicks = 3")) == 1
+    assert scalar(store.sql("select count(*) from campaigns where clicks = 3")) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_what_is_no_report_is_passed_over(store: ReportCache) -> None:
         "-- nothing",
     ],
 )
-def test_nothing_else_is_read_and_nothing_is_changed(
+def test_queries_read_no_other_files_and_change_nothing(
     query: str, store: ReportCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, "2026-11-01")
@@ -229,7 +232,7 @@ def test_nothing_else_is_read_and_nothing_is_changed(
     with pytest.raises(sda.InvalidRequest):
         store.sql(query.format(folder=tmp_path, store=store.path))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    assert one(store.sql("select count(*) from campaigns")) == len(local)
+    assert scalar(store.sql("select count(*) from campaigns")) == len(local)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +252,7 @@ def test_nothing_else_is_read_and_nothing_is_changed(
         ("select error('never')", None, "never"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_invalid_queries_are_explained(
     query: str, parameters: object, message: str, store: ReportCache
 ) -> None:
     with pytest.raises(sda.InvalidRequest, match=message):
@@ -276,7 +279,7 @@ def test_results_are_typed(text: str, value: object, dtype: str, store: ReportCa
     put(store, "2026-11-02", impressions=40, campaignName="Größe")
     frame = store.sql(f"select {text} as value from campaigns")
     assert str(frame["value"].dtype) == dtype
-    assert one(frame) == value
+    assert scalar(frame) == value
 
 
 def test_columns_are_named_as_in_the_query(store: ReportCache) -> None:
@@ -295,7 +298,7 @@ def test_views_can_be_joined_with_one_another(store: ReportCache) -> None:
     assert gained["gained"].tolist() == [4]
 
 
-def test_without_duckdb_it_says_what_to_install(
+def test_without_duckdb_the_error_says_what_to_install(
     store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
@@ -305,11 +308,13 @@ def test_without_duckdb_it_says_what_to_install(
 
 def test_ctrl_c_ends_a_query(store: ReportCache) -> None:
     put(store, "2026-11-01")
-    endless = "select count(*) from range(4000000) a, range(4000000) b where a.range + b.range = 7"
-    assert one(store.sql("select count(*) from campaigns")) == 1
+    endless_query = (
+        "select count(*) from range(4000000) a, range(4000000) b where a.range + b.range = 7"
+    )
+    assert scalar(store.sql("select count(*) from campaigns")) == 1
     before = threading.active_count()
     threading.Timer(0.3, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
-        store.sql(endless)
-    assert one(store.sql("select count(*) from campaigns")) == 1
+        store.sql(endless_query)
+    assert scalar(store.sql("select count(*) from campaigns")) == 1
     assert threading.active_count() <= before

@@ -1,4 +1,4 @@
-"""What a type checker tells a user about a script, against the installed wheel."""
+"""Type checkers find errors in a user's script, with the installed wheel."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ MISSPELT = {
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment in which the package is installed, not linked."""
+    """Return the Python of an environment in which the package is installed, not linked."""
     folder = tmp_path_factory.mktemp("user")
     venv.create(folder, with_pip=False)
     scheme = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     install += ["--no-build-isolation", "--target", scheme, str(ROOT)]
     subprocess.run(install, check=True)
-    # What the package depends on is what these tests run with.
+    # The dependencies are those of the environment of these tests.
     Path(scheme, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     scripts = sysconfig.get_path("scripts", vars={"base": str(folder)})
     return Path(scripts) / "python"
@@ -71,14 +71,14 @@ def check(checker: str, python: Path, script: Path) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_a_script_with_typos(checker: str, python: Path, tmp_path: Path) -> None:
+def test_type_checkers_find_typos(checker: str, python: Path, tmp_path: Path) -> None:
     """Each line with a typo is an error, and no other line is."""
     good = textwrap.dedent(GOOD)
     first = len(good.splitlines()) + 1
     script = tmp_path / "script.py"
     script.write_text(good + "\n".join(MISSPELT.values()) + "\n")
-    done = check(checker, python, script)
-    output = done.stdout + done.stderr
+    process = check(checker, python, script)
+    output = process.stdout + process.stderr
     errors = {line for line in output.splitlines() if "error" in line and "script.py:" in line}
     found = {int(line.partition("script.py:")[2].split(":")[0]) for line in errors}
     assert found == set(range(first, first + len(MISSPELT))), output

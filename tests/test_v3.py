@@ -1,4 +1,4 @@
-"""Version 3 under the same call: the same frames, the same store, the same names."""
+"""Version 3 with the same calls: the same frames, store and names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = [report_name(*report) for report in REPORTS]
 
 
 class Still(Box):
-    """A sandbox whose numbers do not ripen while the clock jumps: they are to be compared."""
+    """A sandbox whose numbers do not change while the clock jumps, to compare them."""
 
     def __init__(self, clock: JumpingClock, **settings: Any) -> None:
         moment = clock.now()
@@ -36,9 +36,9 @@ class Still(Box):
 
 @pytest.fixture
 def box(clock: JumpingClock) -> Iterator[Box]:
-    made = Still(clock)
-    with made.sandbox:
-        yield made
+    still_box = Still(clock)
+    with still_box.sandbox:
+        yield still_box
 
 
 def through(box: Box, api: str, advertiser: int = 0) -> Client:
@@ -46,7 +46,7 @@ def through(box: Box, api: str, advertiser: int = 0) -> Client:
 
 
 def common(record_type: str, segment: str | None) -> list[str]:
-    """The metrics that both versions have."""
+    """Return the metrics that both versions have."""
     v3 = available_metrics(record_type, segment, "v3")
     return [name for name in available_metrics(record_type, segment, "v2") if name in v3]
 
@@ -63,7 +63,7 @@ def creates(box: Box) -> dict[str, int]:
 
 @pytest.mark.parametrize("report", REPORTS, ids=NAMES)
 @pytest.mark.parametrize("advertiser", [0, 1])
-def test_the_frame_through_either_version_is_the_same(
+def test_both_versions_return_the_same_frame(
     box: Box, report: tuple[str, str | None], advertiser: int
 ) -> None:
     record_type, segment = report
@@ -81,20 +81,20 @@ def test_the_frame_through_either_version_is_the_same(
     assert creates(box) == {"request_report": 10, "create_report": 1}
 
 
-def test_the_usual_metrics_are_those_that_version_3_has(box: Box) -> None:
+def test_default_metrics_are_those_that_version_3_has(box: Box) -> None:
     for record_type, segment in REPORTS:
         v2 = fetch(box, "v2", 1, 1, record_type=record_type, segment=segment)
         v3 = fetch(box, "v3", 1, 1, record_type=record_type, segment=segment)
         assert set(v3.columns) <= set(v2.columns)
-        lacking = set(v2.columns) - set(v3.columns)
-        assert lacking <= {
+        missing = set(v2.columns) - set(v3.columns)
+        assert missing <= {
             "targetingType", "campaignStatus", "campaignBudget", "costType", "viewImpressions",
             "bidOptimization", "attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d",
         }  # fmt: skip
         pd.testing.assert_frame_equal(v2[list(v3.columns)], v3)
 
 
-def test_metrics_of_its_own(box: Box) -> None:
+def test_metrics_of_version_3_only_can_be_fetched(box: Box) -> None:
     own = ["addToCart", "addToCartRate", "detailPageViewsClicks", "newToBrandDetailPageViews"]
     own = [
         name
@@ -110,7 +110,7 @@ def test_metrics_of_its_own(box: Box) -> None:
         fetch(box, "v2", 2, 1, metrics=own)
 
 
-def test_metrics_without_a_counterpart_are_refused_before_any_network(box: Box) -> None:
+def test_metrics_without_a_counterpart_are_rejected_before_any_request(box: Box) -> None:
     with pytest.raises(sda.InvalidRequest, match="14-day window only: 'attributedSales14d'"):
         fetch(box, "v3", 1, 1, metrics=["attributedSales7d"])
     with pytest.raises(sda.InvalidRequest, match="targetingType"):
@@ -130,12 +130,12 @@ def test_sixty_days_are_two_reports(box: Box) -> None:
         assert "date" in configuration["columns"]
 
 
-def test_only_days_that_are_missing_are_asked_for(box: Box, store: ReportCache) -> None:
+def test_only_missing_days_are_requested(box: Box, store: ReportCache) -> None:
     fetch(box, "v3", 40, 31, cache=store)
     fetch(box, "v3", 50, 20, cache=store)
     spans = [(r.request["startDate"], r.request["endDate"]) for r in box.sandbox.reports.values()]
     assert spans == [(box.day(40), box.day(31)), (box.day(50), box.day(20))]
-    # The ten days in the middle came with the second report, and were stored already.
+    # The second report includes the ten days in the middle, which were stored already.
     assert len(store.entries()) == 2 * 31
     fetch(box, "v3", 50, 20, cache=store)
     assert creates(box)["create_report"] == 2
@@ -171,10 +171,10 @@ def test_a_store_filled_through_one_serves_calls_through_the_other(
 ) -> None:
     metrics = common("campaigns", None)
     before = fetch(box, first, 5, 1, cache=store, metrics=metrics)
-    asked = len(box.sandbox.reports)
+    requested = len(box.sandbox.reports)
     after = fetch(box, second, 5, 1, cache=store, metrics=metrics)
     pd.testing.assert_frame_equal(before, after)
-    assert len(box.sandbox.reports) == asked
+    assert len(box.sandbox.reports) == requested
     assert set(store.entries()["api"]) == {first}
 
 
@@ -196,15 +196,13 @@ def test_columns_that_only_the_other_version_has_are_kept(box: Box, store: Repor
     )
     pd.testing.assert_frame_equal(stored[old.columns.tolist()], old)
     assert stored["addToCart"].notna().all()
-    # And back: what version 3 alone has stays, too.
+    # And back: columns of version 3 only are kept, too.
     fetch(box, "v2", 3, 1, cache=store, metrics=["clicks"], refresh="always")
     again = store.read("campaigns", box.day(3), box.day(1), metrics=["clicks", "addToCart"])
     pd.testing.assert_series_equal(again["addToCart"], stored["addToCart"])
 
 
-def test_an_endpoint_that_is_gone_says_what_to_do_at_once(
-    clock: JumpingClock, store: ReportCache
-) -> None:
+def test_a_retired_endpoint_is_explained_at_once(clock: JumpingClock, store: ReportCache) -> None:
     box = Still(clock, retired=True)
     with box.sandbox:
         with pytest.raises(sda.Retired, match=r'2024-10-31.*api="v3"') as caught:
@@ -214,7 +212,7 @@ def test_an_endpoint_that_is_gone_says_what_to_do_at_once(
         assert len(fetch(box, "v3", 30, 1, cache=store)) > 0
 
 
-def test_amazons_own_hosts_are_spoken_to_in_version_3() -> None:
+def test_amazon_hosts_use_version_3() -> None:
     credentials = Credentials("id", access_token="Atza|x")
     assert Client(credentials, 1).api == "v3"
     assert Client(credentials, 1, api="v2").api == "v2"
@@ -231,12 +229,12 @@ def test_the_tactic_filter_works(box: Box, store: ReportCache) -> None:
     v2 = fetch(box, "v2", 3, 1, tactic="T00030", metrics=["cost"])
     v3 = fetch(box, "v3", 3, 1, tactic="T00030", metrics=["cost"], cache=store)
     pd.testing.assert_frame_equal(v2, v3)
-    # The report had the other tactic, too: it is there.
+    # The report had the other tactic, too: it is stored.
     fetch(box, "v3", 3, 1, metrics=["cost"], cache=store)
     assert creates(box)["create_report"] == 1
 
 
-def test_the_list_of_campaigns_is_kept_and_paged(clock: JumpingClock, store: ReportCache) -> None:
+def test_the_list_of_campaigns_is_stored_and_paged(clock: JumpingClock, store: ReportCache) -> None:
     box = Still(clock, page_size=2)
     with box.sandbox:
         v3 = fetch(box, "v3", 5, 1, cache=store, metrics=["cost"])
@@ -249,7 +247,7 @@ def test_the_list_of_campaigns_is_kept_and_paged(clock: JumpingClock, store: Rep
 
 @pytest.fixture
 def hidden(clock: JumpingClock) -> Iterator[tuple[Box, int]]:
-    """A sandbox that leaves a campaign of yesterday out of its list, and that campaign."""
+    """Return a sandbox that does not list a campaign of yesterday, and that campaign."""
     with Still(clock).sandbox as whole:
         client = whole.client_for(whole.profile_ids[0], clock)
         frame = fetch_report("campaigns", whole.today - timedelta(1), client=client, cache=False)
@@ -259,7 +257,7 @@ def hidden(clock: JumpingClock) -> Iterator[tuple[Box, int]]:
         yield box, campaign
 
 
-def test_rows_of_campaigns_that_are_not_listed_are_of_unknown_tactic(
+def test_rows_of_unlisted_campaigns_have_unknown_tactic(
     hidden: tuple[Box, int], store: ReportCache
 ) -> None:
     box, campaign = hidden
@@ -274,9 +272,9 @@ def test_rows_of_campaigns_that_are_not_listed_are_of_unknown_tactic(
     read = store.read("campaigns", box.day(2), box.day(1), metrics=["cost"])
     pd.testing.assert_frame_equal(read, v3)
     assert set(store.coverage(now=box.clock.now())["tactic"]) == {"T00020", "T00030"}
-    # Who asks for one tactic gets no rows of an unknown one.
-    one = fetch(box, "v3", 2, 1, metrics=["cost"], cache=store, tactic="T00020")
-    assert set(one["tactic"]) == {"T00020"}
+    # A call for one tactic returns no rows of unknown tactic.
+    frame = fetch(box, "v3", 2, 1, metrics=["cost"], cache=store, tactic="T00020")
+    assert set(frame["tactic"]) == {"T00020"}
 
 
 def test_a_row_counts_once_when_its_tactic_becomes_known(
@@ -295,12 +293,12 @@ def test_a_row_counts_once_when_its_tactic_becomes_known(
     assert total == pytest.approx(through_v2["cost"].sum())
 
 
-# -- the way of a report -----------------------------------------------------------------------
+# -- duplicates, timeouts and failures ---------------------------------------------------------
 
 
-def test_a_duplicate_that_is_the_same_is_adopted(box: Box, store: ReportCache) -> None:
-    """Of a call that died after asking and before it could write the id down."""
-    fetch(box, "v3", 9, 9)  # profile and token are there
+def test_a_duplicate_with_the_same_content_is_adopted(box: Box, store: ReportCache) -> None:
+    """A call died after the request and before it could record the id."""
+    fetch(box, "v3", 9, 9)  # loads profile and token
     box.sandbox.script_responses("create_report", ScriptedResponse(0, stage="done", reset=True))
     frame = fetch(box, "v3", 3, 1, cache=store)
     assert box.sandbox.count("create_report") == 3
@@ -308,7 +306,7 @@ def test_a_duplicate_that_is_the_same_is_adopted(box: Box, store: ReportCache) -
     assert len(frame) > 0
 
 
-def test_a_duplicate_that_is_another_is_not_adopted(box: Box) -> None:
+def test_a_duplicate_with_other_content_is_not_adopted(box: Box) -> None:
     fetch(box, "v3", 9, 9)
     [other] = box.sandbox.reports
     detail = f'{{"code":"425","detail":"The Request is a duplicate of : {other}"}}'
@@ -318,28 +316,28 @@ def test_a_duplicate_that_is_another_is_not_adopted(box: Box) -> None:
     assert "is another one" in "".join(caught.value.__notes__)
 
 
-def test_a_report_that_takes_three_hours(clock: JumpingClock, store: ReportCache) -> None:
+def test_a_report_may_take_three_hours(clock: JumpingClock, store: ReportCache) -> None:
     box = Still(clock, delay=3 * 3600.0)
     with box.sandbox:
         frame = fetch(box, "v3", 3, 1, cache=store)
         assert len(frame) > 0
-        asked = [e.at for e in box.sandbox.requests if e.operation == "get_report"]
-        assert len(asked) < 3 * 3600 / 40
+        polls = [e.at for e in box.sandbox.requests if e.operation == "get_report"]
+        assert len(polls) < 3 * 3600 / 40
     assert clock.monotonic() < 1000 + 3.1 * 3600
 
 
 def test_the_default_timeout_is_four_hours(clock: JumpingClock, store: ReportCache) -> None:
     box = Still(clock, delay=30 * 3600.0)
     with box.sandbox:
-        began = clock.monotonic()
+        started = clock.monotonic()
         with pytest.raises(sda.ReportTimeout) as caught:
             fetch(box, "v3", 3, 1, cache=store)
-        assert 4 * 3600 - 10 <= clock.monotonic() - began <= 4 * 3600 + 10
+        assert 4 * 3600 - 10 <= clock.monotonic() - started <= 4 * 3600 + 10
         assert list(caught.value.report_ids) == list(box.sandbox.reports)
         assert len(sda.pending(store)) == 6
 
 
-def test_a_failed_report_tells_its_reason(box: Box) -> None:
+def test_a_failed_report_has_a_reason(box: Box) -> None:
     def fail(report: Report) -> None:
         report.status, report.details = "FAILED", "Internal error of the generator"
 
@@ -348,7 +346,7 @@ def test_a_failed_report_tells_its_reason(box: Box) -> None:
         fetch(box, "v3", 3, 1)
 
 
-def test_cancelling_a_job_deletes_the_reports_that_are_being_built(store: ReportCache) -> None:
+def test_cancelling_a_job_deletes_its_reports_in_flight(store: ReportCache) -> None:
     with sandbox.start(delay=600) as service:
         client = service.client_for(service.profile_ids[0], api="v3")
         days = service.today - timedelta(50), service.today
@@ -361,7 +359,7 @@ def test_cancelling_a_job_deletes_the_reports_that_are_being_built(store: Report
     assert sda.pending(store).empty
 
 
-def test_a_job_that_is_abandoned_is_taken_up(store: ReportCache) -> None:
+def test_an_abandoned_job_is_resumed(store: ReportCache) -> None:
     with sandbox.start(delay=2) as service:
         client = service.client_for(service.profile_ids[0], api="v3")
         days = service.today - timedelta(50), service.today
@@ -375,7 +373,7 @@ def test_a_job_that_is_abandoned_is_taken_up(store: ReportCache) -> None:
     assert sda.pending(store).empty
 
 
-def test_a_plan_counts_reports_and_slices(box: Box, store: ReportCache) -> None:
+def test_a_plan_counts_reports_and_partitions(box: Box, store: ReportCache) -> None:
     client = through(box, "v3")
     plan = sda.plan_report("campaigns", box.day(66), box.day(1), client=client, cache=store)
     assert plan.reports == 3
@@ -384,15 +382,15 @@ def test_a_plan_counts_reports_and_slices(box: Box, store: ReportCache) -> None:
     assert "66 days: 65 to fetch (3 reports to request), 0 from the cache, 1 unavail" in str(plan)
 
 
-def test_days_that_are_gone_fail_by_themselves(box: Box, store: ReportCache) -> None:
+def test_unavailable_days_fail_separately(box: Box, store: ReportCache) -> None:
     with pytest.raises(sda.PartialFetchError, match="has reports from") as caught:
         fetch(box, "v3", 70, 60, cache=store)
-    gone = {str(piece.date) for piece in caught.value.failures}
-    assert gone == {box.day(ago) for ago in range(66, 71)}
+    failed_days = {str(partition.date) for partition in caught.value.failures}
+    assert failed_days == {box.day(ago) for ago in range(66, 71)}
     assert len(store.entries()) == 12
 
 
-def test_kpis_figures_and_the_picker_do_not_know_which_version_runs(box: Box) -> None:
+def test_kpis_figures_and_the_picker_work_with_both_versions(box: Box) -> None:
     v2, v3 = (fetch(box, api, 14, 1) for api in ("v2", "v3"))
     pd.testing.assert_frame_equal(
         sda.summarize(v2, "campaignName"), sda.summarize(v3, "campaignName")
@@ -405,7 +403,7 @@ def test_kpis_figures_and_the_picker_do_not_know_which_version_runs(box: Box) ->
     picker.close()
 
 
-def test_identity_is_the_same_in_both() -> None:
+def test_identity_columns_are_the_same_in_both_versions() -> None:
     for report in REPORTS:
         for api in ("v2", "v3"):
             assert set(identity_columns(*report)) <= set(available_metrics(*report, api))

@@ -1,4 +1,4 @@
-"""Large payloads, which several processes read: the same table, the same errors."""
+"""Large payloads are read by several processes: the same table, the same errors."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ NEVER = 1 << 40
 
 
 def row(number: int) -> dict[str, Any]:
-    """Nulls, missing fields, ids as text, other scripts, and keys in an order of their own."""
-    made = {
+    """Return a row with nulls, missing fields, ids as text, other scripts and reordered keys."""
+    fields = {
         "campaignId": str(2**60 + number) if number % 97 == 0 else 2**60 + number,
         "campaignName": None if number % 31 == 0 else f"Brand {number % 400} ☃ " * 4,
         "clicks": number % 7,
@@ -48,9 +48,9 @@ def row(number: int) -> dict[str, Any]:
         "new": {"deep": [number, "},{", "a" * 200]},
     }
     if number % 53 == 0:
-        del made["clicks"]
-    names = sorted(made, key=lambda name: name[number % 4 :])
-    return {name: made[name] for name in names}
+        del fields["clicks"]
+    names = sorted(fields, key=lambda name: name[number % 4 :])
+    return {name: fields[name] for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def payload(rows: list[str]) -> bytes:
 
 @pytest.fixture(autouse=True)
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What is said of how payloads are read."""
+    """Capture the log messages about how payloads are read."""
     caplog.set_level(logging.DEBUG, "sdanalytics")
     return caplog
 
@@ -87,7 +87,7 @@ def read_by_several(payload: bytes) -> pa.Table:
 
 
 @pytest.mark.parametrize("threshold", [0, TURN])
-def test_several_processes_read_what_one_does(
+def test_several_processes_read_the_same_as_one(
     payload: bytes, threshold: int, log: pytest.LogCaptureFixture
 ) -> None:
     table = read_payload(payload, COLUMNS, parallel_threshold=threshold)
@@ -97,27 +97,29 @@ def test_several_processes_read_what_one_does(
     table.validate(full=True)
 
 
-def test_a_small_payload_is_read_by_one(rows: list[str], log: pytest.LogCaptureFixture) -> None:
+def test_a_small_payload_is_read_by_one_process(
+    rows: list[str], log: pytest.LogCaptureFixture
+) -> None:
     assert read_payload(packed(rows[:2000]), COLUMNS).num_rows == 2000
     assert log.text == ""
 
 
 @pytest.mark.parametrize("rows", [[], ["{}"], ['{"clicks":1}'] * 3])
-def test_next_to_nothing_can_be_shared(rows: list[str], log: pytest.LogCaptureFixture) -> None:
+def test_tiny_payloads_can_be_shared(rows: list[str], log: pytest.LogCaptureFixture) -> None:
     table = read_by_several(packed(rows))
     assert f"{len(rows)} rows were read by" in log.text
     assert table.equals(read_by_one(packed(rows)))
 
 
-def test_rows_that_cannot_be_cut_apart_are_read_by_one(log: pytest.LogCaptureFixture) -> None:
-    made = [json.dumps({"new": [{"x": n}] * 9, "clicks": n}, indent=1) for n in range(20_000)]
-    table = read_by_several(packed(made))
+def test_rows_that_cannot_be_split_are_read_by_one_process(log: pytest.LogCaptureFixture) -> None:
+    texts = [json.dumps({"new": [{"x": n}] * 9, "clicks": n}, indent=1) for n in range(20_000)]
+    table = read_by_several(packed(texts))
     assert "read again, in a single process: NotParallelizable" in log.text
     assert table["clicks"].to_pylist() == list(range(20_000))
 
 
 @pytest.mark.parametrize("read", [read_by_one, read_by_several])
-def test_text_may_be_more_than_one_array_holds(
+def test_text_may_exceed_the_size_of_one_array(
     payload: bytes, read: Callable[[bytes], pa.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = read_by_one(payload)
@@ -127,7 +129,7 @@ def test_text_may_be_more_than_one_array_holds(
     assert table.equals(expected)
 
 
-def test_several_payloads_at_once(payload: bytes) -> None:
+def test_several_payloads_are_read_at_once(payload: bytes) -> None:
     expected = read_by_one(payload)
     with ThreadPoolExecutor(4) as threads:
         tables = list(threads.map(read_by_several, [payload] * 6))
@@ -137,23 +139,23 @@ def test_several_payloads_at_once(payload: bytes) -> None:
 # -- the same errors ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", [0.1, 0.4, 0.6, 0.99])
+@pytest.mark.parametrize("position", [0.1, 0.4, 0.6, 0.99])
 @pytest.mark.parametrize(("field", "value"), [("clicks", "5.7"), ("campaignId", '"12x"')])
-def test_a_wrong_value_is_named_whoever_decodes_it(
-    rows: list[str], place: float, field: str, value: str
+def test_an_invalid_value_is_named_by_any_worker(
+    rows: list[str], position: float, field: str, value: str
 ) -> None:
-    number = int(place * COUNT)
-    wrong = f'{{"{field}":{value}}}'
+    number = int(position * COUNT)
+    invalid = f'{{"{field}":{value}}}'
     with pytest.raises(CorruptReport) as caught:
-        read_by_several(packed([*rows[:number], wrong, *rows[number:]]))
+        read_by_several(packed([*rows[:number], invalid, *rows[number:]]))
     assert (caught.value.row, caught.value.field) == (number, field)
 
 
-def test_of_two_wrong_values_the_first_is_named(rows: list[str]) -> None:
+def test_the_first_of_two_invalid_values_is_named(rows: list[str]) -> None:
     first, second = COUNT // 4, COUNT - 1
-    wrong = [*rows[:first], '{"clicks":true}', *rows[first:second], '{"cost":"1"}']
+    invalid = [*rows[:first], '{"clicks":true}', *rows[first:second], '{"cost":"1"}']
     with pytest.raises(CorruptReport) as caught:
-        read_by_several(packed(wrong))
+        read_by_several(packed(invalid))
     assert (caught.value.row, caught.value.field) == (first, "clicks")
 
 
@@ -174,7 +176,7 @@ def test_damage_is_found(payload: bytes, damage: tuple[str, Callable[[bytes], by
     assert caught.value.row is None
 
 
-def test_a_report_larger_than_it_may_be_is_refused(payload: bytes) -> None:
+def test_a_report_over_the_limit_is_rejected(payload: bytes) -> None:
     with pytest.raises(CorruptReport, match="largest_report"):
         read_payload(payload, COLUMNS, max_bytes=2 * TURN, parallel_threshold=0)
     with pytest.raises(CorruptReport, match="largest_report"):  # in the table: 2.88 MB
@@ -209,7 +211,7 @@ def put_in_place_of_python(monkeypatch: pytest.MonkeyPatch, path: Path, script: 
 
 
 @pytest.mark.parametrize("messages", [0, 1, 2])
-def test_a_process_that_is_killed_is_done_without(
+def test_a_killed_worker_is_replaced_by_this_process(
     payload: bytes,
     messages: int,
     tmp_path: Path,
@@ -223,7 +225,7 @@ def test_a_process_that_is_killed_is_done_without(
 
 
 @pytest.mark.parametrize("script", ["#!/bin/false\n", "#!/no/such/thing\n", "nonsense"])
-def test_a_python_that_cannot_start_is_done_without(
+def test_a_worker_that_cannot_start_is_replaced_by_this_process(
     payload: bytes,
     script: str,
     tmp_path: Path,
@@ -236,7 +238,7 @@ def test_a_python_that_cannot_start_is_done_without(
 
 
 @pytest.mark.parametrize("program", ["", None, "/usr/bin/an-application"])
-def test_a_program_with_python_in_it_is_not_started(
+def test_an_embedding_program_is_not_started_as_a_worker(
     payload: bytes,
     program: str | None,
     monkeypatch: pytest.MonkeyPatch,
@@ -248,7 +250,7 @@ def test_a_program_with_python_in_it_is_not_started(
 
 
 def children() -> set[str]:
-    """The processes that this one has started, those that have ended and wait included."""
+    """Return the processes that this one has started, including zombies."""
     found = [task.read_text().split() for task in Path("/proc/self/task").glob("*/children")]
     return set(chain.from_iterable(found))
 
@@ -279,9 +281,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_worker_ends_with_its_parent(payload: bytes) -> None:
     command = [sys.executable, "-c", KILLED]
-    done = subprocess.run(command, input=payload * 20, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL
-    for worker in map(int, done.stdout.split()):
+    process = subprocess.run(command, input=payload * 20, capture_output=True, check=False)
+    assert process.returncode == -signal.SIGKILL
+    for worker in map(int, process.stdout.split()):
         with suppress(ProcessLookupError):  # it has ended already
             handle = os.pidfd_open(worker)
             assert select.select([handle], [], [], 60)[0]

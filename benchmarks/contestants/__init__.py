@@ -1,1 +1,1 @@
-"""Scripts that do one thing in one way, each in the environment of whose way it is."""
+"""Contestants: scripts that run in the environment of the library they measure."""

@@ -1,11 +1,11 @@
-"""python-amazon-ad-api: its download of a report as data, and a frame of that."""
+"""python-amazon-ad-api: download a report as data, and make a frame of it."""
 
 from __future__ import annotations
 
 import pandas as pd
 from ad_api.api.sd.reports import Reports
 
-from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of
+from benchmarks.contestants.common import JOB, TRANSFER, compete, summarize_frame
 
 CREDENTIALS = {
     "refresh_token": "none is needed",
@@ -21,4 +21,4 @@ def work() -> pd.DataFrame:
 
 
 TRANSFER.watch_requests()
-compete(work, facts_of)
+compete(work, summarize_frame)

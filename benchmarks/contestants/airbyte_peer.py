@@ -1,6 +1,6 @@
-"""airbyte-source-amazon-ads: its stream of version 2 reports, and a frame of the records.
+"""airbyte-source-amazon-ads: read its stream of version 2 reports, and make a frame.
 
-Only asking for the report is left out: the report is there, as it is for everybody.
+Only the request of the report is left out: it is ready, as it is for all contestants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from source_amazon_ads.schemas import Profile
 from source_amazon_ads.streams.report_streams.display_report import SponsoredDisplayReportStream
 from source_amazon_ads.streams.report_streams.report_streams import ReportInfo, Status
 
-from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of
+from benchmarks.contestants.common import JOB, TRANSFER, compete, summarize_frame
 
 PROFILE = Profile(
     profileId=int(JOB["profile_id"]),
@@ -24,7 +24,7 @@ SLICE = {"profile": PROFILE, "reportDate": JOB["date"]}
 
 
 class Token:
-    """The authenticator, with a token that is there."""
+    """An authenticator with an existing token."""
 
     def get_auth_header(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {JOB['token']}"}
@@ -35,7 +35,7 @@ class Token:
 
 
 class Stream(SponsoredDisplayReportStream):  # type: ignore[misc]
-    """Their stream with one report that is ready."""
+    """The stream of the connector, with one report that is ready."""
 
     def _init_and_try_read_records(self, profile: Any, report_date: str) -> list[Any]:
         info = ReportInfo(
@@ -57,4 +57,4 @@ def work() -> pd.DataFrame:
 
 
 TRANSFER.watch_requests()
-compete(work, facts_of)
+compete(work, summarize_frame)

@@ -1,4 +1,4 @@
-"""What every contestant does; it needs no more than Python, and `requests` to download."""
+"""The common part of all contestants; it needs only Python, and `requests` to download."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 JOB: dict[str, Any] = json.loads(sys.argv[1])
-"""What is to be done."""
+"""The job of this process."""
 
 
 class Transfer:
-    """The seconds that downloads take: everybody downloads, and they count for nobody."""
+    """A timer of downloads, which do not count as work."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._begun: list[float] = []
+        self._starts: list[float] = []
 
     def __enter__(self) -> None:
-        self._begun.append(time.perf_counter())
+        self._starts.append(time.perf_counter())
 
     def __exit__(self, *_: object) -> None:
-        seconds = time.perf_counter() - self._begun.pop()
-        if not self._begun:  # a redirect is followed within
+        seconds = time.perf_counter() - self._starts.pop()
+        if not self._starts:  # a redirect is followed within
             self.seconds += seconds
 
     def watch_requests(self) -> None:
-        """Let whatever `requests` sends, and receives at once, be transfer."""
+        """Count what `requests` sends and receives at once as transfer."""
         import requests
 
         send = requests.Session.send
@@ -45,10 +45,10 @@ class Transfer:
 TRANSFER = Transfer()
 
 
-def compete(work: Callable[[], T], facts: Callable[[T], Mapping[str, Any]]) -> None:
-    """Do it, and tell the seconds; then, when nobody measures any more, tell what came of it.
+def compete(work: Callable[[], T], summarize: Callable[[T], Mapping[str, Any]]) -> None:
+    """Do the work and print the seconds; after the measurement, print a summary of the result.
 
-    What does not take long is done again, warm, up to twenty times.
+    Short work is repeated, warm, up to twenty times.
     """
     result: T | None
     first, result = _timed(work)
@@ -60,11 +60,11 @@ def compete(work: Callable[[], T], facts: Callable[[T], Mapping[str, Any]]) -> N
     print(json.dumps(runs), flush=True)
     sys.stdin.read()  # ends when its memory is no longer looked at
     assert result is not None
-    print(json.dumps(facts(result)), flush=True)
+    print(json.dumps(summarize(result)), flush=True)
 
 
 def _timed(work: Callable[[], T]) -> tuple[tuple[float, float], T]:
-    """The seconds of work, those of transfer, and what came of them."""
+    """Return the seconds of work and of transfer, and the result."""
     TRANSFER.seconds = 0.0
     start = time.perf_counter()
     result = work()
@@ -72,8 +72,8 @@ def _timed(work: Callable[[], T]) -> tuple[tuple[float, float], T]:
     return (seconds - TRANSFER.seconds, TRANSFER.seconds), result
 
 
-def facts_of(frame: Any) -> dict[str, Any]:
-    """Rows, bytes, and the exact sum and the type of the columns that are compared."""
+def summarize_frame(frame: Any) -> dict[str, Any]:
+    """Return rows, bytes, and the exact sums and types of the columns that are compared."""
     checked = JOB["checked"]
     return {
         "rows": len(frame),
@@ -83,8 +83,8 @@ def facts_of(frame: Any) -> dict[str, Any]:
     }
 
 
-def facts_of_table(table: Any) -> dict[str, Any]:
-    """The same of an Arrow table."""
+def summarize_table(table: Any) -> dict[str, Any]:
+    """Return the same of an Arrow table."""
     columns = {name: table[name].drop_null().to_pylist() for name in JOB["checked"]}
     return {
         "rows": table.num_rows,

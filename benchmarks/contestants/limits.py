@@ -1,4 +1,4 @@
-"""What nobody can be faster than: gunzip alone, and a parse that builds nothing."""
+"""Limits of the machine: gunzip alone, and a parse that builds nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gunzip(payload: bytes) -> int:
 
 
 def parse(payload: bytes) -> int:
-    """The number of rows: every value is found, and none is made."""
+    """Return the number of rows; every value is found, and none is built."""
     parser = simdjson.Parser()
     rows, rest = 0, b""
     for block in blocks(payload):
@@ -37,5 +37,5 @@ def parse(payload: bytes) -> int:
 
 
 payload = Path(JOB["payload"]).read_bytes()
-way = {"gunzip": gunzip, "parse": parse}[JOB["what"]]
-compete(lambda: way(payload), lambda told: {"told": told})
+function = {"gunzip": gunzip, "parse": parse}[JOB["variant"]]
+compete(lambda: function(payload), lambda result: {"result": result})

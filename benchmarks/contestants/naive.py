@@ -1,4 +1,4 @@
-"""The notebook that everybody writes first: requests, gzip, json, pandas."""
+"""A simple notebook: requests, gzip, json, pandas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import requests
 
-from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of
+from benchmarks.contestants.common import JOB, TRANSFER, compete, summarize_frame
 
 HEADERS = {
     "Authorization": f"Bearer {JOB['token']}",
@@ -18,10 +18,10 @@ HEADERS = {
 
 
 def work() -> pd.DataFrame:
-    answer = requests.get(JOB["location"], headers=HEADERS, timeout=60)
-    answer.raise_for_status()
-    return pd.DataFrame(json.loads(gzip.decompress(answer.content)))
+    response = requests.get(JOB["location"], headers=HEADERS, timeout=60)
+    response.raise_for_status()
+    return pd.DataFrame(json.loads(gzip.decompress(response.content)))
 
 
 TRANSFER.watch_requests()
-compete(work, facts_of)
+compete(work, summarize_frame)

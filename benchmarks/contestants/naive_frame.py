@@ -1,4 +1,4 @@
-"""A payload as the frame that pandas makes of it, with the day and tactic that it needs."""
+"""The frame that pandas makes of a payload, with the columns day and tactic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.contestants.common import JOB, compete, facts_of
+from benchmarks.contestants.common import JOB, compete, summarize_frame
 
 
 def work() -> pd.DataFrame:
@@ -16,4 +16,4 @@ def work() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(date="2026-01-01", tactic="T00020")
 
 
-compete(work, facts_of)
+compete(work, summarize_frame)

@@ -1,4 +1,4 @@
-"""This project: a payload to an Arrow table, and to the public frame."""
+"""This project: parse a payload to an Arrow table, and to the public frame."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.contestants.common import JOB, TRANSFER, compete, facts_of, facts_of_table
+from benchmarks.contestants.common import JOB, TRANSFER, compete, summarize_frame, summarize_table
 from sdanalytics import Client
 from sdanalytics.api.auth import Credentials
 from sdanalytics.model.partition import Partition
@@ -15,7 +15,7 @@ from sdanalytics.parsing.payload import read_payload
 from sdanalytics.store.concat import tables_to_frame
 
 COLUMNS = JOB["columns"]
-PIECE = Partition("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))
+PARTITION = Partition("NA", "1", JOB["record_type"], None, "T00020", date(2026, 1, 1))
 CLIENT = Client(
     Credentials(JOB["client_id"], access_token=JOB["token"]),
     JOB["profile_id"],
@@ -31,10 +31,10 @@ def table() -> pa.Table:
 
 
 def frame() -> pd.DataFrame:
-    return tables_to_frame({PIECE: table()}, COLUMNS)
+    return tables_to_frame({PARTITION: table()}, COLUMNS)
 
 
-if JOB["what"] == "table":
-    compete(table, facts_of_table)
+if JOB["variant"] == "table":
+    compete(table, summarize_table)
 else:
-    compete(frame, facts_of)
+    compete(frame, summarize_frame)

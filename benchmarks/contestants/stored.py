@@ -1,4 +1,4 @@
-"""What is stored, read: through this project, raw, and by DuckDB."""
+"""Reading the store: through this project, raw, and by DuckDB."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.contestants.common import JOB, compete, facts_of, facts_of_table
+from benchmarks.contestants.common import JOB, compete, summarize_frame, summarize_table
 from sdanalytics import Client, ReportCache, fetch_report
 from sdanalytics.api.auth import Credentials
 from sdanalytics.model.dtypes import table_to_frame
 
 METRICS = JOB["metrics"]
 COLUMNS = ["date", "tactic", "campaignId", *METRICS]
-ASKED: dict[str, Any] = {"record_type": "campaigns", "metrics": METRICS}
+REQUEST: dict[str, Any] = {"record_type": "campaigns", "metrics": METRICS}
 
 
 def read(start: str, end: str) -> pd.DataFrame:
-    return ReportCache(JOB["store"]).read(start=start, end=end, **ASKED)
+    return ReportCache(JOB["store"]).read(start=start, end=end, **REQUEST)
 
 
 def fetch(start: str, end: str) -> pd.DataFrame:
     client = Client(Credentials("none", access_token="none"), JOB["profile_id"], api="v2")
-    return fetch_report(start=start, end=end, client=client, cache=JOB["store"], **ASKED)
+    return fetch_report(start=start, end=end, client=client, cache=JOB["store"], **REQUEST)
 
 
 def raw_table() -> pa.Table:
@@ -37,23 +37,25 @@ def raw_frame() -> pd.DataFrame:
     return table_to_frame(raw_table())
 
 
-def queried() -> pa.Table:
-    """By an engine, from the store as it lies there."""
+def query_store() -> pa.Table:
+    """Read the files of the store with DuckDB."""
     files = f"{JOB['store']}/reports/**/*.parquet"
     query = f"select {', '.join(COLUMNS)} from read_parquet(?, hive_partitioning=true)"
     return duckdb.execute(query, [files]).to_arrow_table()
 
 
-WAYS: dict[str, Any] = {
+VARIANTS: dict[str, Any] = {
     "read": partial(read, *JOB["year"]),
     "fetch": partial(fetch, *JOB["year"]),
     "read a fortnight": partial(read, *JOB["fortnight"]),
     "fetch a fortnight": partial(fetch, *JOB["fortnight"]),
     "raw frame": raw_frame,
     "raw table": raw_table,
-    "query": queried,
+    "query": query_store,
 }
 compete(
-    WAYS[JOB["what"]],
-    lambda result: (facts_of if isinstance(result, pd.DataFrame) else facts_of_table)(result),
+    VARIANTS[JOB["variant"]],
+    lambda result: (summarize_frame if isinstance(result, pd.DataFrame) else summarize_table)(
+        result
+    ),
 )
