@@ -86,7 +86,7 @@ def test_it_runs_with_no_account(
         "02-campaign-performance": " spent, ",
         "03-asin-halo": "with what else was bought",
         "04-picker": "sda.fetch_report(",
-        "05-background": ": done: 1",
+        "05-background": ": done: ",
         "06-sql": "the same clicks each day: True",
     }
     assert expected[name] in told
