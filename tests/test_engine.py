@@ -257,3 +257,16 @@ class TestErrorsAsUsersSeeThem:
 def _package_frames(error: BaseException) -> int:
     shown = "".join(traceback.format_exception(error))
     return sum("/sdanalytics/" in line for line in shown.splitlines() if "File" in line)
+
+
+def test_checks_of_another_calls_claim_become_rarer() -> None:
+    partition = Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
+    claims = BatchClaims(claimed_elsewhere=(partition,))
+    intervals = []
+    task = BatchTask(ReportBatch((partition,), ("cost",)))
+    for _ in range(12):
+        [task] = task.split(claims)
+        assert task.state is BatchState.CLAIMED_ELSEWHERE
+        intervals.append(next(task.claim_poll_intervals))
+    assert max(intervals[:2]) < 1.0
+    assert min(intervals[-3:]) > 3.0

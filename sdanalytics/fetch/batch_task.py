@@ -102,4 +102,6 @@ class BatchTask:
             claim,
             reports_left=self.reports_left,
             last_error=self.last_error,
+            # Checks of the same claim follow each other at growing intervals.
+            claim_poll_intervals=self.claim_poll_intervals,
         )
