@@ -25,14 +25,14 @@ types: $(VENV)/.test
 
 # What docs/reliability.md tells of: minutes each. The first writes docs/faults.md.
 faults: $(VENV)/.test
-	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.resilience.faults
 
 kills: $(VENV)/.test
-	$(BIN)/python -m tests.kills --kills 200 --seed 1
-	$(BIN)/python -m tests.kills --api v3 --kills 100 --seed 1
+	$(BIN)/python -m tests.resilience.kills --kills 200 --seed 1
+	$(BIN)/python -m tests.resilience.kills --api v3 --kills 100 --seed 1
 
 fuzz: $(VENV)/.test
-	$(BIN)/python -m tests.fuzzing --cases 100000 --seed 1
+	$(BIN)/python -m tests.resilience.fuzzing --cases 100000 --seed 1
 
 # Made again when what they show has changed, and committed.
 notebooks: $(VENV)/.test

@@ -40,7 +40,8 @@ from sdanalytics import (  # noqa: E402
 )
 from sdanalytics.model.literals import RecordType, Tactic  # noqa: E402
 from sdanalytics.sandbox import Report, ScriptedResponse  # noqa: E402
-from tests.conftest import Box, JumpingClock  # noqa: E402
+from tests.support.box import Box  # noqa: E402
+from tests.support.clock import JumpingClock  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ FigureArguments = dict[str, tuple[pd.DataFrame, dict[str, Any]]]
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # the tests drive the browser
 
-from tests.lab import Lab  # noqa: E402
+from tests.e2e.lab import Lab  # noqa: E402
 
 
 def draw_figures() -> None:

@@ -1,0 +1,125 @@
+"""The notebooks run without an account, and are committed with their outputs."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("nbclient")
+
+ROOT = Path(__file__).parents[2]
+PATHS = sorted(ROOT.joinpath("notebooks").glob("*.ipynb"))
+FIGURES = {
+    "01-quickstart": 1,
+    "02-campaign-performance": 6,
+    "03-asin-halo": 3,
+    "04-picker": 1,
+    "05-background": 1,
+    "06-sql": 1,
+}
+NAMES = list(FIGURES)
+
+ABSOLUTE_PATH = r"(?<![\w.:/<])/(?:\w[\w.-]*/)+\w|\b[A-Z]:\\\\"
+
+# Warnings of ipykernel about its sockets, and of nbclient about the event loop.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
+
+
+def execute(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("execute", ROOT / "docs" / "notebooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.execute(path)
+
+
+def outputs_of(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def output_text(notebook: Any) -> str:
+    """Return all text outputs of a notebook."""
+    parts = [output.get("text", "") for output in outputs_of(notebook)]
+    parts += [output.get("data", {}).get("text/plain", "") for output in outputs_of(notebook)]
+    return "\n".join(parts)
+
+
+def pictures_of(notebook: Any) -> list[Any]:
+    data = [output.get("data", {}).get("image/png") for output in outputs_of(notebook)]
+    return [
+        np.asarray(imread(io.BytesIO(base64.b64decode(encoded)), format="png"))
+        for encoded in data
+        if encoded
+    ]
+
+
+def test_all_notebooks_are_tested() -> None:
+    assert [path.stem for path in PATHS] == NAMES
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+@pytest.mark.parametrize("name", NAMES)
+def test_notebooks_run_without_an_account(
+    name: str, api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDANALYTICS_API", api)
+    copy = shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", tmp_path)
+    notebook = execute(Path(copy))
+    pictures = pictures_of(notebook)
+    assert len(pictures) == FIGURES[name]
+    for picture in pictures:
+        assert (picture[:, :, :3] < 0.9).any(axis=2).mean() > 0.005
+    text = output_text(notebook)
+    expected = {
+        "01-quickstart": "did you mean 'attributedSales14d'",
+        "02-campaign-performance": " spent, ",
+        "03-asin-halo": "with what else was bought",
+        "04-picker": "sda.fetch_report(",
+        "05-background": ": done: ",
+        "06-sql": "the same clicks each day: True",
+    }
+    assert expected[name] in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebooks_are_committed_with_their_outputs(name: str) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    counts = [cell["execution_count"] for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))  # from top to bottom, in one go
+    assert len(pictures_of(notebook)) == FIGURES[name]
+    assert all(output["output_type"] != "error" for output in outputs_of(notebook))
+    for output in outputs_of(notebook):
+        output.get("data", {}).pop("image/png", None)  # its letters may match by chance
+    written = nbformat.writes(notebook)
+    # No path or address of a machine, no secret, no missing picture.
+    assert not re.search(ABSOLUTE_PATH, written)
+    assert not re.search(r"127\.0\.0\.1|Atza\||Atzr\|", written)
+    for linked in re.findall(r"\]\(([^)]*)\)", written):
+        assert (ROOT / "notebooks" / linked).exists(), linked
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "1 / 0",
+        "import warnings; warnings.warn('odd')",
+        "import ipywidgets as w\no = w.Output()\ndisplay(o)\nwith o: 1 / 0",
+        "import ipywidgets as w\nw.HTML('<div role=\"alert\">not found</div>')",
+    ],
+)
+def test_errors_in_notebooks_are_raised(code: str, tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(notebook, tmp_path / "wrong.ipynb")
+    with pytest.raises(Exception, match=r"ZeroDivisionError|odd|not found"):
+        execute(tmp_path / "wrong.ipynb")

@@ -1,0 +1,211 @@
+"""The descriptions of the service are valid and complete, and violations are found."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from sdanalytics.model.metrics import CATALOGUE, RECORD_TYPES, TACTICS
+from sdanalytics.sandbox import ScriptedResponse
+from sdanalytics.sandbox.scripting import RecordedRequest
+from tests.support.box import Box
+from tests.support.caller import Caller
+from tests.support.contract import FILES, contract_errors, operations, response_errors
+
+
+def test_the_descriptions_are_valid() -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+    from openapi_spec_validator.readers import read_from_filename
+
+    for file in FILES:
+        specification, base_uri = read_from_filename(str(file))
+        assert list(OpenAPIV31SpecValidator(specification, base_uri).iter_errors()) == []
+
+
+@pytest.mark.off_contract
+def test_described_operations_are_served(box: Box) -> None:
+    for name, operation in operations().items():
+        path = operation.path.format(recordType="campaigns", reportId="x")
+        answer = requests.request(operation.method, box.sandbox.base_url + path, timeout=10)
+        assert (box.sandbox.requests[-1].operation, answer.status_code) == (name, 401)
+        assert response_errors(name, answer) == []
+
+
+def test_described_names_are_those_of_the_catalogue() -> None:
+    v2, v3 = (operations()[name].description.spec for name in ("request_report", "create_report"))
+    columns = (v3 / "components" / "schemas" / "Column" / "enum").read_value()
+    v3_names = {metric.v3_name for metric in CATALOGUE.values() if metric.v3_reports}
+    assert len(columns) == len(set(columns))
+    assert set(columns) == v3_names | {"date", "startDate", "endDate"}
+    path = v2 / "paths" / "/sd/{recordType}/report"
+    [record_types] = [
+        parameter for parameter in path / "parameters" if (parameter / "in").read_str() == "path"
+    ]
+    assert tuple((record_types / "schema" / "enum").read_value()) == RECORD_TYPES
+    body = path / "post" / "requestBody" / "content" / "application/json" / "schema"
+    assert tuple((body / "properties" / "tactic" / "enum").read_value()) == TACTICS
+
+
+def test_responses_of_version_2_match_the_description(box: Box) -> None:
+    caller = Caller(box)
+    assert caller.call("GET", "/v2/profiles").status_code == 200
+    body = {"reportDate": "20261118", "tactic": "T00020", "metrics": "clicks"}
+    path = (
+        f"/v2/reports/{caller.call('POST', '/sd/campaigns/report', json=body).json()['reportId']}"
+    )
+    early = caller.call("GET", path), caller.call("GET", f"{path}/download")
+    assert [answer.status_code for answer in early] == [200, 400]
+    box.clock.pass_time(6)
+    late = caller.call("GET", path), caller.call("GET", f"{path}/download")
+    assert [answer.status_code for answer in late] == [200, 307]
+    assert late[0].json()["status"] == "SUCCESS"
+
+
+@pytest.mark.off_contract
+@pytest.mark.parametrize("change", [{}, {"client_secret": "x"}, {"refresh_token": "x"}])
+def test_responses_to_a_login_match_the_description(box: Box, change: dict[str, str]) -> None:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": box.sandbox.environment["SDANALYTICS_CLIENT_ID"],
+        "client_secret": box.sandbox.environment["SDANALYTICS_CLIENT_SECRET"],
+        "refresh_token": box.sandbox.environment["SDANALYTICS_REFRESH_TOKEN"],
+    }
+    answer = requests.post(box.sandbox.token_url, data=form | change, timeout=10)
+    assert answer.ok == (not change)
+    assert response_errors("token", answer) == []
+
+
+@pytest.mark.parametrize(
+    "invalid",
+    [
+        ScriptedResponse(200, "{}", {"Content-Type": "application/json"}),
+        ScriptedResponse(200, '[{"campaignId": "7"}]', {"Content-Type": "application/json"}),
+        ScriptedResponse(200, "[]", {"Content-Type": "text/html"}),
+        ScriptedResponse(204),
+        ScriptedResponse(404, "[]", {"Content-Type": "application/json"}),
+    ],
+)
+def test_responses_that_violate_the_description_are_found(
+    box: Box, invalid: ScriptedResponse
+) -> None:
+    box.sandbox.script_responses("campaigns", invalid)
+    caller = Caller(box)
+    url = f"{box.sandbox.base_url}/sd/campaigns"
+    answer = requests.get(url, headers=caller.headers, timeout=10)
+    assert response_errors("campaigns", answer)
+
+
+# -- requests ------------------------------------------------------------------------------
+
+
+def sent(box: Box) -> dict[str, RecordedRequest]:
+    """Make a valid request of each operation."""
+    caller = Caller(box)
+    caller.rows()
+    caller.v2_rows("campaigns", "matchedTarget", box.sandbox.today, TACTICS[0])
+    caller.call("GET", f"/v2/reports/{list(box.sandbox.reports)[1]}")
+    caller.delete(caller.create().json()["reportId"])
+    caller.campaigns(startIndex=0, count=100, stateFilter="enabled,paused,archived")
+    caller.call("GET", "/v2/profiles")
+    return {exchange.operation: exchange for exchange in box.sandbox.requests}
+
+
+def changed(body: bytes, **change: Any) -> bytes:
+    """Return a body with changed fields, in its configuration if it has one; None removes one."""
+    document = json.loads(body)
+    inner = document.get("configuration", document)
+    for name, value in change.items():
+        part = inner if name in inner else document
+        part[name] = value
+        if value is None:
+            del part[name]
+    return json.dumps(document).encode()
+
+
+def test_valid_requests_are_accepted(box: Box) -> None:
+    exchanges = sent(box)
+    assert exchanges.keys() == operations().keys() | {"storage"}
+    assert contract_errors(exchanges.values()) == []
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Clientid", "Scope"])
+def test_a_missing_header_is_found(box: Box, name: str) -> None:
+    exchanges = sent(box)
+    found = {
+        operation
+        for operation, exchange in exchanges.items()
+        if contract_errors([replace(exchange, headers=without(exchange.headers, name))])
+    }
+    without_it = {"token", "storage"} | ({"profiles"} if name == "Scope" else set())
+    assert found == exchanges.keys() - without_it
+
+
+def without(headers: dict[str, str], name: str) -> dict[str, str]:
+    return {header: value for header, value in headers.items() if not header.endswith(name)}
+
+
+Change = Callable[[RecordedRequest], RecordedRequest]
+
+
+def body(**change: Any) -> Change:
+    return lambda exchange: replace(exchange, body=changed(exchange.body, **change))
+
+
+def query(text: str) -> Change:
+    return lambda exchange: replace(exchange, query=text)
+
+
+def header(name: str, value: str) -> Change:
+    return lambda exchange: replace(exchange, headers=exchange.headers | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("operation", "change", "pattern"),
+    [
+        ("profiles", header("Authorization", "Token Atza|x"), "Security not found"),
+        ("campaigns", header("Amazon-Advertising-Api-Clientid", "me"), "ClientId"),
+        ("request_report", header("Amazon-Advertising-Api-Scope", "profile 1"), "Scope"),
+        ("request_report", header("Content-Type", "text/plain"), "text/plain"),
+        ("request_report", body(reportDate="2026-11-18"), "reportDate|2026-11-18"),
+        ("request_report", body(tactic="T00010"), "T00010"),
+        ("request_report", body(metrics="clicks, cost"), "clicks, cost"),
+        ("request_report", body(metrics=None), "metrics"),
+        ("request_report", body(segment="page"), "page"),
+        ("request_report", body(stateFilter="enabled"), "stateFilter"),
+        ("request_report", query("metrics=clicks"), "no parameter 'metrics'"),
+        ("get_report_status", query("a=b"), "no parameter 'a'"),
+        ("create_report", header("Content-Type", "application/json"), "application/json"),
+        ("create_report", header("Amazon-Advertising-Api-Scope", ""), "Scope"),
+        ("create_report", body(startDate="20261118"), "20261118"),
+        ("create_report", body(endDate=None), "endDate"),
+        ("create_report", body(reportDate="20261118"), "reportDate"),
+        ("create_report", body(columns=["date", "attributedSales14d"]), "attributedSales14d"),
+        ("create_report", body(columns=["date", "cost", "cost"]), "non-unique"),
+        ("create_report", body(columns=["date", "endDate"]), "endDate"),
+        ("create_report", body(groupBy=["advertiser"]), "advertiser"),
+        ("create_report", body(timeUnit="HOURLY"), "HOURLY"),
+        ("create_report", query("dryRun=1"), "no parameter 'dryRun'"),
+        ("campaigns", query("startIndex=0&count=500"), "500"),
+        ("campaigns", query("startIndex=first"), "startIndex"),
+        ("campaigns", query("stateFilter=enabled,running"), "running"),
+        ("campaigns", query("stateFilters=enabled"), "no parameter 'stateFilters'"),
+        ("storage", header("Authorization", "Bearer Atza|x"), "storage is shown Authorization"),
+    ],
+)
+def test_requests_that_violate_the_description_are_found(
+    box: Box, operation: str, change: Change, pattern: str
+) -> None:
+    [found] = contract_errors([change(sent(box)[operation])])
+    assert re.search(pattern, found)
+
+
+@pytest.mark.off_contract
+def test_requests_to_unknown_operations_are_found(box: Box) -> None:
+    requests.get(f"{box.sandbox.base_url}/v3/reports", timeout=10)
+    assert contract_errors(box.sandbox.requests) == ["GET /v3/reports: there is no such operation"]

@@ -1,0 +1,72 @@
+"""The rows that a frame shows, and those that the sandbox sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from sdanalytics.model.metrics import CATALOGUE, RECORD_TYPES
+from sdanalytics.sandbox import Report, Sandbox
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup
+
+REPORTS = [(record_type, None) for record_type in RECORD_TYPES] + [
+    (record_type, "matchedTarget") for record_type in ("campaigns", "adGroups", "targets")
+]
+"""All reports, by record type and segment."""
+
+
+def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as plain values, with None for missing ones."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def sent_rows(
+    sandbox: Sandbox,
+    entries: pd.DataFrame,
+    columns: Iterable[str],
+    keys: Iterable[str] = ("campaignId",),
+) -> list[dict[str, Any]]:
+    """Return the rows that the sandbox sent of stored partitions, as a frame should show them.
+
+    `keys` are the columns that tell rows apart.
+    """
+    columns, order = list(columns), ["date", "tactic", *keys]
+    rows = []
+    for report_id, group in entries.groupby("report_id"):
+        report = sandbox.reports[str(report_id)]
+        stored = set(zip(group["date"], group["tactic"], strict=True))
+        for row in report.rows:
+            partition = _partition_key(report, row)
+            if tuple(partition.values()) in stored:
+                rows.append(
+                    partition | {name: row.get(_sent_name(report, name)) for name in columns}
+                )
+    return sorted(rows, key=lambda row: tuple(row[key] for key in order))
+
+
+def _partition_key(report: Report, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the day and tactic of a row."""
+    request = report.request
+    if report.api == "v2":
+        return {"date": pd.Timestamp(request["reportDate"]), "tactic": request["tactic"]}
+    tactic = _tactics(date.fromisoformat(request["endDate"]))[row["campaignId"]]
+    return {"date": pd.Timestamp(row["date"]), "tactic": tactic}
+
+
+def _sent_name(report: Report, name: str) -> str:
+    return name if report.api == "v2" else str(CATALOGUE[name].v3_name)
+
+
+@cache
+def _tactics(day: date) -> dict[int, str]:
+    """Return the tactics of all campaigns that had started by a day."""
+    return {
+        AdGroup(advertiser, plan, 0).campaign_id: plan.tactic
+        for advertiser in ADVERTISERS.values()
+        for plan in advertiser.started_by(day)
+    }

@@ -1,0 +1,630 @@
+"""The figures: the numbers and labels in them, for data of all kinds."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.dates import date2num
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
+from sdanalytics import plots as typed_plots
+from sdanalytics.plots import fonts
+from tests.support.box import Box
+from tests.support.clock import JumpingClock
+
+plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
+Plot = Callable[..., Any]
+
+# Only the machine's fonts decide whether Japanese names are drawn or numbered with a warning.
+pytestmark = pytest.mark.filterwarnings("ignore:no installed font has:UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, pd.DataFrame]:
+    """Fetch three weeks of campaigns and asins of the US, and of campaigns of Japan."""
+    box = Box(JumpingClock())
+    with box.sandbox:
+        fetch: dict[str, Any] = {"start": box.day(21), "end": box.day(1), "cache": False}
+        return {
+            "campaigns": fetch_report("campaigns", client=box.client, **fetch),
+            "asins": fetch_report("asins", client=box.client, **fetch),
+            "japan": fetch_report("campaigns", client=box.client_for(2), **fetch),
+        }
+
+
+@pytest.fixture
+def campaigns(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    return frames["campaigns"]
+
+
+@pytest.fixture
+def asins(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    return frames["asins"]
+
+
+def plotted_lines(axes: Any) -> dict[str, Any]:
+    """Return the values of each line, by its label."""
+    lines = {}
+    for line in axes.get_lines():
+        lines[str(line.get_label())] = np.asarray(line.get_ydata(), "float64")
+    return lines
+
+
+def all_text(axes: Any) -> str:
+    texts = [text.get_text() for text in axes.findobj(Text)]
+    return " | ".join(filter(None, texts))
+
+
+def find_overlay(axes: Any) -> Rectangle | None:
+    """Return the overlay of the latest days."""
+    patches = list(axes.patches)
+    return patches[-1] if patches else None
+
+
+def render(axes: Any) -> None:
+    """Draw the figure; warnings are errors here, such as the one about a missing glyph."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.canvas.draw()
+
+
+def run_fresh(code: str) -> Any:
+    """Run code in a fresh interpreter, and return the value of its variable `result`."""
+    script = f"import json, sys\n{code}\nprint(json.dumps(result))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+class TestNamespace:
+    FIGURES: ClassVar = ["calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend"]
+    MODULES: ClassVar = [module.name for module in pkgutil.iter_modules(plots.__path__)]
+
+    def test_has_the_figures_and_nothing_else(self) -> None:
+        assert dir(plots) == self.FIGURES
+        assert plots.__all__ == self.FIGURES
+
+    @pytest.mark.parametrize("modules", [MODULES, MODULES[::-1]])
+    def test_figures_are_functions_in_whatever_order_modules_load(self, modules: list[str]) -> None:
+        figures = run_fresh(
+            "import importlib\n"
+            "from sdanalytics import plots\n"
+            f"for module in {modules}:\n"
+            "    importlib.import_module(f'sdanalytics.plots.{module}')\n"
+            "figures = [getattr(plots, name) for name in dir(plots)]\n"
+            "result = [figure.__name__ for figure in figures if callable(figure)]"
+        )
+        assert figures == self.FIGURES
+        assert set(modules).isdisjoint(self.FIGURES)
+
+    def test_drawing_loads_neither_the_network_nor_the_store(self) -> None:
+        loaded = run_fresh(
+            "import matplotlib\n"
+            "import pandas as pd\n"
+            "from sdanalytics import plots\n"
+            "matplotlib.use('agg')\n"
+            "days = pd.date_range('2026-11-01', periods=3, unit='s')\n"
+            "plots.calendar(pd.DataFrame({'date': days, 'clicks': [1, 2, 3]}), 'clicks')\n"
+            "figures = [getattr(plots, name) for name in dir(plots)]\n"
+            "result = list(sys.modules)"
+        )
+        wings = [f"sdanalytics.{wing}" for wing in ("api", "fetch", "parsing", "store")]
+        assert {"sdanalytics.plots.coverage_grid", "matplotlib"} <= set(loaded)
+        assert set(loaded).isdisjoint([*wings, "requests", "sqlite3"])
+
+    def test_importing_it_does_not_load_matplotlib(self) -> None:
+        loaded = run_fresh("import sdanalytics.plots\nresult = list(sys.modules)")
+        assert set(loaded).isdisjoint(["matplotlib", "pandas"])
+
+
+class TestTrend:
+    def test_draws_daily_sums_and_folds_the_rest(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.trend(campaigns, "cost", by="campaignName", n=3)
+        lines = plotted_lines(axes)
+        others = campaigns["campaignName"].nunique() - 3
+        largest = campaigns.groupby("campaignName")["cost"].sum().nlargest(3).index
+        assert list(lines) == [*largest, f"{others} others"]
+        assert sum(np.nansum(y) for y in lines.values()) == pytest.approx(campaigns["cost"].sum())
+        assert axes.get_ylabel() == "cost (USD)"
+        clicks = plotted_lines(plots.trend(campaigns, "clicks"))["clicks"]
+        assert clicks.tolist() == campaigns.groupby("date")["clicks"].sum().tolist()
+
+    def test_draws_ratios_of_sums_and_ranks_their_lines_by_cost(
+        self, campaigns: pd.DataFrame
+    ) -> None:
+        axes = plots.trend(campaigns, "acos", by="campaignName", n=2)
+        lines = plotted_lines(axes)
+        spenders = campaigns.groupby("campaignName")["cost"].sum().nlargest(2).index
+        assert list(lines)[:2] == list(spenders)
+        rest = summarize(campaigns[~campaigns["campaignName"].isin(spenders)], freq="D")
+        np.testing.assert_allclose(list(lines.values())[2], rest["acos"].to_numpy())
+        assert axes.get_ylabel() == "ACOS"
+        assert axes.yaxis.get_major_formatter()(0.25, 0) == "25%"
+
+    def test_days_with_cost_and_no_sales_are_marked(self, campaigns: pd.DataFrame) -> None:
+        without_sales = campaigns.copy()
+        day = campaigns["date"].max()
+        for name in ("attributedSales14d", "viewAttributedSales14d"):
+            without_sales.loc[without_sales["date"] == day, name] = 0.0
+        axes = plots.trend(without_sales, "acos")
+        assert np.isnan(plotted_lines(axes)["ACOS"][-1])
+        marks = [spot for c in axes.collections for spot in np.asarray(c.get_offsets())]
+        assert [spot[0] for spot in marks] == [date2num(day)]  # type: ignore[no-untyped-call]
+        assert "▲ cost without sales" in all_text(axes)
+        assert "▲" not in all_text(plots.trend(campaigns, "acos"))
+
+    def test_a_summary_gives_the_same_lines(self, campaigns: pd.DataFrame) -> None:
+        daily = summarize(campaigns, "campaignName", "D", total=True)
+        for metric in ("roas", "cost", "clicks"):
+            from_summary = plotted_lines(plots.trend(daily, metric, by="campaignName", n=3))
+            from_rows = plotted_lines(plots.trend(campaigns, metric, by="campaignName", n=3))
+            assert list(from_summary) == list(from_rows)
+            for name, line in from_summary.items():
+                np.testing.assert_allclose(line, from_rows[name])
+
+    def test_weeks_are_points_without_gaps(self, campaigns: pd.DataFrame) -> None:
+        weekly = summarize(campaigns, freq="W")
+        line = plotted_lines(plots.trend(weekly, "sales"))["sales"]
+        assert line.tolist() == weekly["sales"].tolist()
+
+    def test_one_day_is_one_day_and_a_missing_day_is_a_gap(self, campaigns: pd.DataFrame) -> None:
+        days = sorted(campaigns["date"].unique())[:5]
+        subset = campaigns[campaigns["date"].isin(days)]
+        low, high = plots.trend(subset[subset["date"] == days[2]], "cost").get_xlim()
+        assert high - low == pytest.approx(2.0)
+        gap = plotted_lines(plots.trend(subset[subset["date"] != days[2]], "cost"))["cost"]
+        assert np.isnan(gap).tolist() == [False, False, True, False, False]
+
+    def test_restatable_days_are_lighter(self, campaigns: pd.DataFrame) -> None:
+        traffic = plots.trend(campaigns, "cost")
+        overlay = find_overlay(traffic)
+        assert overlay is not None
+        # Traffic settles within three days, of which the youngest here is one day old.
+        first = campaigns["date"].max() - timedelta(days=2)
+        assert overlay.get_x() + 0.5 == date2num(first)  # type: ignore[no-untyped-call]
+        assert "lighter: may still be restated" in all_text(traffic)
+        results = plots.trend(campaigns, "sales")
+        note = "lighter: may still be restated; lightest: orders still arriving"
+        assert note in all_text(results)
+        lighter, lightest = results.patches
+        assert lighter.get_x() < date2num(campaigns["date"].min())  # type: ignore[no-untyped-call]
+        arriving = campaigns["date"].max() - timedelta(days=13)
+        assert lightest.get_x() + 0.5 == date2num(arriving)  # type: ignore[no-untyped-call]
+        weekly = plots.trend(summarize(campaigns, freq="MS"), "clicks")
+        assert find_overlay(weekly) is not None  # the month's last days are in it
+
+    def test_final_days_are_not_lighter(self, campaigns: pd.DataFrame) -> None:
+        early = campaigns[campaigns["date"] < campaigns["date"].max() - timedelta(days=5)]
+        assert find_overlay(plots.trend(early, "cost")) is None
+        unknown = campaigns.copy()
+        unknown.attrs = {}
+        assert find_overlay(plots.trend(unknown, "sales")) is None
+
+    def test_days_of_cached_frames_are_lighter_too(self, tmp_path: Any) -> None:
+        box, store = Box(JumpingClock()), ReportCache(tmp_path)
+        with box.sandbox:
+            fetch_report("campaigns", box.day(9), box.day(1), client=box.client, cache=store)
+            read = store.read("campaigns", box.day(9), box.day(1))
+        assert find_overlay(plots.trend(read, "cost")) is not None
+
+    def test_draws_a_custom_column(self, campaigns: pd.DataFrame) -> None:
+        own = add_kpis(campaigns)
+        own["profit"] = 0.3 * own["sales"] - own["cost"]
+        axes = plots.trend(own, "profit", by="tactic")
+        total = sum(np.nansum(y) for y in plotted_lines(axes).values())
+        assert total == pytest.approx(own["profit"].sum())
+        assert axes.get_ylim()[0] < 0
+
+
+def test_totals_include_campaigns_of_any_name(campaigns: pd.DataFrame) -> None:
+    names = campaigns["campaignName"].unique().tolist()
+    strange = ["2 others", None, "_private", "$5 to $10 off", "x" * 40 + "1", "x" * 40 + "2"]
+    renamed = campaigns["campaignName"].replace(dict(zip(names, strange, strict=False)))
+    relabelled = campaigns.assign(campaignName=renamed)
+    axes = plots.trend(relabelled, "cost", by="campaignName", n=6)
+    drawn = sum(np.nansum(np.asarray(line.get_ydata(), float)) for line in axes.get_lines())
+    assert drawn == pytest.approx(campaigns["cost"].sum())
+    legend = axes.get_legend()
+    assert legend is not None
+    assert len(legend.get_texts()) == 7
+    bars = plots.top(relabelled, "cost", n=20)
+    assert len({bar.get_y() for bar in bars.patches}) == len(names)
+    widths = sum(bar.get_width() for bar in bars.patches)
+    assert widths == pytest.approx(campaigns["cost"].sum())
+    for drawn_axes in (axes, bars, plots.efficiency(relabelled)):
+        render(drawn_axes)
+
+
+class TestTop:
+    def test_draws_the_largest_first(self, asins: pd.DataFrame) -> None:
+        metric = "attributedSales14dOtherSKU"
+        axes = plots.top(asins, metric, by="otherAsin", n=4)
+        expected = asins.groupby("otherAsin")[metric].sum().nlargest(4)
+        widths = [bar.get_width() for bar in axes.patches]
+        assert widths == pytest.approx(expected.tolist())
+        assert [label.get_text() for label in axes.get_yticklabels()] == list(expected.index)
+        assert axes.get_xlabel() == f"{metric} (USD)"
+
+    def test_a_second_metric_as_dots(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.top(campaigns, "cost", dot="acos", n=5)
+        above = next(a for a in axes.figure.axes if a is not axes)
+        expected = summarize(campaigns, "campaignName").nlargest(5, "cost")["acos"].to_numpy()
+        offsets = np.asarray(above.collections[0].get_offsets())
+        alone = expected > 4 * np.sort(expected)[-2]
+        np.testing.assert_allclose(offsets[~alone, 0], expected[~alone])
+        assert offsets[:, 1].tolist() == [0, 1, 2, 3, 4]
+        assert "ACOS" in above.get_xlabel()
+
+    def test_an_outlier_among_the_dots_is_cut_and_labelled(self) -> None:
+        frame = pd.DataFrame({"name": list("abcd"), "cost": [4.0, 3, 2, 1], "x": [1.0, 90, 2, 3]})
+        axes = plots.top(frame, "cost", by="name", dot="x")
+        above = next(a for a in axes.figure.axes if a is not axes)
+        offsets = np.asarray(above.collections[0].get_offsets())
+        assert offsets[:, 0].tolist() == [1.0, 4.5, 2.0, 3.0]
+        assert "90 ▸" in all_text(above)
+
+    def test_a_second_metric_as_colour(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.top(campaigns, "sales", hue="acos", n=6)
+        expected = summarize(campaigns, "campaignName").nlargest(6, "sales")["acos"]
+        lightness = [sum(bar.get_facecolor()[:3]) for bar in axes.patches]
+        assert np.argsort(lightness).tolist() == np.argsort(expected.to_numpy()).tolist()
+        assert "ACOS" in [a.get_ylabel() for a in axes.figure.axes]
+
+    def test_bars_are_labelled_with_their_values(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.top(campaigns, "ctr", by="tactic")
+        expected = summarize(campaigns, "tactic")["ctr"].sort_values(ascending=False)
+        labels = [text.get_text() for text in axes.texts]
+        assert labels == [f"{100 * value:.2f}%" for value in expected]
+
+    def test_draws_changes_between_periods(self, campaigns: pd.DataFrame) -> None:
+        days = sorted(campaigns["date"].unique())
+        sides = compare(campaigns, (days[0], days[6]), (days[7], days[13]), by="campaignName")
+        axes = plots.top(sides, "cost_change", by="campaignName", n=3)
+        widths = [bar.get_width() for bar in axes.patches]
+        assert widths == pytest.approx(sides["cost_change"].nlargest(3).tolist())
+
+
+class TestEfficiency:
+    def test_cost_against_sales_by_orders(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.efficiency(campaigns)
+        expected = summarize(campaigns, "campaignName").sort_values("cost", ascending=False)
+        bubbles = axes.collections[0]
+        offsets = np.asarray(bubbles.get_offsets())
+        np.testing.assert_allclose(offsets, expected[["cost", "sales"]].to_numpy("float64"))
+        sizes, orders = bubbles.get_sizes(), expected["orders"].to_numpy("float64")
+        np.testing.assert_allclose((sizes - 20) / 380, orders / orders.max())
+        assert axes.get_xlabel().startswith("cost (USD)")
+        assert axes.get_ylabel() == "sales (USD)"
+        assert f"area: orders, up to {orders.max():,.0f}" in all_text(axes)
+        assert expected["campaignName"].iloc[0] in all_text(axes)
+
+    def test_lines_of_equal_targets(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.efficiency(campaigns, acos=[0.1, 0.25], roas=3)
+        slopes = {
+            round(float(line.get_ydata()[-1] / line.get_xdata()[-1]), 6)
+            for line in axes.get_lines()
+        }
+        assert slopes == {10.0, 4.0, 3.0}
+        assert all(f"{name}" in all_text(axes) for name in ("ACOS 10%", "ACOS 25%", "ROAS 3"))
+        assert "ROAS" in all_text(plots.efficiency(campaigns))
+        for invalid in (0, "x", 2500):
+            with pytest.raises(InvalidRequest, match=f"acos must be a number .* got {invalid!r}"):
+                plots.efficiency(campaigns, acos=invalid)
+        with pytest.raises(InvalidRequest, match=r"must be money .* got 'orders'"):
+            plots.efficiency(campaigns, "orders", roas=3)
+
+    def test_negative_returns_are_visible(self, campaigns: pd.DataFrame) -> None:
+        own = add_kpis(campaigns)
+        own["profit"] = 0.1 * own["sales"] - own["cost"]
+        axes = plots.efficiency(own, "profit")
+        lowest = own.groupby("campaignName")["profit"].sum().min()
+        assert axes.get_ylim()[0] < lowest < 0
+        dots = next(a for a in plots.top(own, dot="profit").figure.axes if a.get_xlabel()[0] == "●")
+        assert dots.get_xlim()[0] < lowest
+
+
+class TestFunnel:
+    def test_counts_and_rates(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.funnel(campaigns)
+        totals = summarize(campaigns).iloc[0]
+        by_view = campaigns["costType"] == "VCPM"
+        views = campaigns["viewAttributedDetailPageView14d"][by_view].sum()
+        views += campaigns["attributedDetailPageView14d"][~by_view].sum()
+        expected = [
+            totals["impressions"],
+            totals["viewImpressions"],
+            totals["clicks"],
+            views,
+            totals["orders"],
+        ]
+        assert [bar.get_width() for bar in axes.patches] == pytest.approx(expected)
+        assert f"{totals['impressions']:,.0f}" in all_text(axes)
+        share = 100 * totals["viewImpressions"] / totals["impressions"]
+        assert f"{share:.0f}% of impressions" in all_text(axes)
+        assert f"{views / totals['clicks']:.2f} × clicks" in all_text(axes)
+        assert axes.get_xscale() == "log"
+
+    def test_a_total_row_is_not_counted(self, campaigns: pd.DataFrame) -> None:
+        summary = summarize(campaigns, "campaignName", total=True)
+        from_summary = [bar.get_width() for bar in plots.funnel(summary).patches]
+        from_rows = [bar.get_width() for bar in plots.funnel(campaigns).patches]
+        assert from_summary == pytest.approx(from_rows)
+
+    def test_stages_without_columns_are_left_out(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.funnel(campaigns[["date", "impressions", "clicks"]])
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        assert names == ["impressions", "clicks"]
+        with pytest.raises(InvalidRequest, match=r"metrics=.*viewImpressions"):
+            plots.funnel(campaigns[["date", "impressions"]])
+
+
+class TestHalo:
+    def test_advertised_by_purchased(self, asins: pd.DataFrame) -> None:
+        metric = "attributedSales14dOtherSKU"
+        axes = plots.halo(asins, metric, n=4)
+        cells = np.ma.filled(axes.images[0].get_array(), np.nan)
+        rows = [label.get_text() for label in axes.get_yticklabels()]
+        columns = [label.get_text() for label in axes.get_xticklabels()]
+        pair = asins.groupby(["asin", "otherAsin"])[metric].sum()
+        for y, row in enumerate(rows[:4]):
+            for x, column in enumerate(columns[:4]):
+                expected = pair.get((row, column), np.nan)
+                assert cells[y, x] == pytest.approx(expected, nan_ok=True)
+        assert np.nansum(cells) == pytest.approx(asins[metric].sum())
+        assert rows[:4] == asins.groupby("asin")[metric].sum().nlargest(4).index.tolist()
+        assert rows[4] == f"{asins['asin'].nunique() - 4} others"
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("purchased", "advertised")
+        assert axes.images[0].get_clim()[1] == pytest.approx(np.nanmax(cells[:4, :4]))
+
+    def test_a_total_row_is_not_a_product(self, asins: pd.DataFrame) -> None:
+        metric = "attributedSales14dOtherSKU"
+        summary = summarize(asins, ["asin", "otherAsin"], total=True)
+        cells = plots.halo(summary, metric, n=3).images[0].get_array()
+        assert np.nansum(np.ma.filled(cells, np.nan)) == pytest.approx(asins[metric].sum())
+
+    def test_another_report_is_rejected(self, campaigns: pd.DataFrame) -> None:
+        with pytest.raises(InvalidRequest, match="fetch_report\\('asins'"):
+            plots.halo(campaigns)
+
+
+class TestCalendar:
+    def test_a_row_a_week(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.calendar(campaigns, "cost")
+        cells = np.ma.filled(axes.images[0].get_array(), np.nan)
+        daily = campaigns.groupby("date")["cost"].sum()
+        assert np.nansum(cells) == pytest.approx(daily.sum())
+        first = daily.index[0]
+        assert cells[0, first.day_of_week] == pytest.approx(daily.iloc[0])
+        monday = first - timedelta(days=first.day_of_week)
+        assert axes.get_yticklabels()[0].get_text() == f"{monday:%b} {monday.day}"
+        assert axes.get_xticklabels()[0].get_text() == "Mon"
+        assert "cost (USD)" in [a.get_ylabel() for a in axes.figure.axes]
+
+    def test_days_still_changing_are_hatched(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.calendar(campaigns, "cost")
+        assert len(axes.patches) == 3  # traffic settles within three days, the youngest is one old
+        assert "hatched: still changing" in all_text(axes)
+
+    def test_weekly_rows_are_rejected(self, campaigns: pd.DataFrame) -> None:
+        with pytest.raises(InvalidRequest, match="a calendar needs daily rows"):
+            plots.calendar(summarize(campaigns, freq="W"))
+
+    def test_a_year_has_one_column_per_week(self) -> None:
+        days = pd.date_range("2026-01-01", "2026-12-31", unit="s")
+        year = pd.DataFrame({"date": days, "clicks": range(len(days))})
+        axes = plots.calendar(year, "clicks")
+        assert axes.images[0].get_array().shape == (7, 53)
+        assert axes.get_yticklabels()[0].get_text() == "Mon"
+        render(axes)
+
+
+class Inventory:
+    """An object with a coverage that is not a `ReportCache`."""
+
+    def coverage(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "source": "NA",
+                "profile_id": "1",
+                "record_type": "campaigns",
+                "segment": None,
+                "tactic": "T00020",
+                "date": pd.date_range("2026-11-01", periods=2, unit="s"),
+                "state": ["final", "missing"],
+                "is_due": [False, True],
+            }
+        )
+
+
+class TestCoverage:
+    def test_draws_anything_that_has_a_coverage(self) -> None:
+        axes = plots.coverage(Inventory())
+        assert axes.images[0].get_array().tolist() == [[0.0, 3.0]]
+
+    def test_a_frame_may_have_a_column_of_that_name(self) -> None:
+        frame = Inventory().coverage().assign(coverage=1.0)
+        axes = plots.coverage(frame)
+        assert axes.images[0].get_array().tolist() == [[0.0, 3.0]]
+
+    def test_a_class_has_no_coverage(self) -> None:
+        with pytest.raises(InvalidRequest):
+            plots.coverage(Inventory)
+
+
+ALL: list[tuple[Plot, str]] = [
+    (plots.trend, "campaigns"),
+    (plots.top, "campaigns"),
+    (plots.efficiency, "campaigns"),
+    (plots.funnel, "campaigns"),
+    (plots.halo, "asins"),
+    (plots.calendar, "campaigns"),
+]
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
+def test_all_draw_in_given_axes_at_the_default_size(
+    frames: dict[str, pd.DataFrame], plot: Plot, report: str
+) -> None:
+    axes = plot(frames[report])
+    assert axes.figure.get_size_inches().tolist() == [6.4, 4.0]
+    render(axes)
+    figure, given = plt.subplots(figsize=(6, 4))
+    before = plt.get_fignums()
+    assert plot(frames[report], ax=given) is given
+    assert plt.get_fignums() == before
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
+def test_all_show_no_rows(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
+    axes = plot(frames[report].head(0))
+    assert [text.get_text() for text in axes.texts] == ["no rows"]
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
+def test_all_show_no_values(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
+    frame = frames[report].copy()
+    for name in frame.columns[frame.dtypes.astype("str").isin(["Int64", "float64"])]:
+        if not name.endswith("Id"):
+            frame[name] = pd.Series(pd.NA, frame.index, dtype="Int64").astype(frame[name].dtype)
+    axes = plot(frame)
+    assert [text.get_text() for text in axes.texts] == ["no values"]
+    render(axes)
+    zero = frame.fillna(dict.fromkeys(frame.columns[frame.isna().all()], 0))
+    render(plot(zero))
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
+def test_an_unknown_style_leaves_no_figure_behind(
+    frames: dict[str, pd.DataFrame], plot: Plot, report: str
+) -> None:
+    with pytest.raises(AttributeError):
+        plot(frames[report], nosuchstyle=1)
+    assert plt.get_fignums() == []
+
+
+def test_the_legend_is_in_the_figure(frames: dict[str, pd.DataFrame]) -> None:
+    for layout in (None, "constrained"):
+        figure, axes = plt.subplots(figsize=(6, 4), layout=layout)
+        long = "夏のセール2026年バックパック専門店向けキャンペーン"
+        japan = frames["japan"]
+        named = japan.assign(campaignName=japan["campaignName"] + long)
+        legend = plots.trend(named, by="campaignName", ax=axes).get_legend()
+        figure.canvas.draw()
+        box = legend.get_window_extent()
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0
+
+
+@pytest.mark.parametrize("top", [12.0, 0.12, 2.4e6, 34.56])
+def test_tick_labels_are_tick_positions(top: float) -> None:
+    days = pd.date_range("2026-11-01", periods=5, unit="s")
+    axes = plots.trend(pd.DataFrame({"date": days, "cost": np.linspace(0, top, 5)}))
+    render(axes)
+    for position, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
+        text = label.get_text()
+        scale = 1e6 if text.endswith("M") else 1.0
+        assert float(text.rstrip("M").replace(",", "")) * scale == pytest.approx(position)
+
+
+@pytest.mark.parametrize(("plot", "report"), ALL)
+def test_all_pass_styles_to_the_artists(
+    frames: dict[str, pd.DataFrame], plot: Plot, report: str
+) -> None:
+    axes = plot(frames[report], alpha=0.37)
+    artists = [*axes.lines, *axes.patches, *axes.collections, *axes.images]
+    assert 0.37 in [artist.get_alpha() for artist in artists]
+
+
+@pytest.mark.parametrize("plot", [plots.trend, plots.top, plots.efficiency])
+def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -> None:
+    both = pd.concat([frames["campaigns"], frames["japan"]])
+    with pytest.raises(InvalidRequest, match="JPY, USD"):
+        plot(both)
+    render(plots.top(both, "ctr"))  # a ratio without a currency can be compared
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"metric": "costt"}, "did you mean 'cost'"),
+        ({"metric": "acoss"}, "did you mean 'acos'"),
+        ({"by": "campagneName"}, "did you mean 'campaignName'"),
+        ({"by": "adGroupName"}, "campaigns have no adGroupName"),
+        ({"by": "costType"}, r"fetch it with metrics=\[..., 'costType'\]"),
+        ({"by": ["campaignName"]}, "by must be the name of one column"),
+        ({"metric": None}, "a metric must be a name"),
+        ({"n": 0}, "n must be a whole number above 0, got 0"),
+        ({"n": 2.5}, "n must be a whole number above 0, got 2.5"),
+        ({"ax": "left"}, "ax must be a matplotlib Axes, got str"),
+        ({"metric": "campaignName"}, "not numeric"),
+        ({"metric": "campaignId"}, "not numeric"),
+        ({"metric": "vtr"}, r"metrics=\['vtr', 'viewImpressions', 'impressions'\]"),
+        ({"metric": "campaignBudget", "by": "tactic"}, "cannot be summed"),
+        ({"metric": "videoUnmutes"}, r"fetch it with metrics=\[..., 'videoUnmutes'\]"),
+        (
+            {"metric": "acos"},
+            r"metrics=\['cost', 'costType', 'attributedSales14d', 'viewAttributedSales14d'\]",
+        ),
+    ],
+)
+def test_invalid_arguments_are_rejected(
+    campaigns: pd.DataFrame, arguments: dict[str, Any], message: str
+) -> None:
+    few = ["date", "tactic", "campaignId", "campaignName", "cost", "campaignBudget"]
+    frame = campaigns[few].assign(vtr=0.5)
+    before = plt.get_fignums()
+    for plot in (plots.trend, plots.top):
+        with pytest.raises(InvalidRequest, match=message):
+            plot(frame, **arguments)
+    assert plt.get_fignums() == before
+
+
+def test_message_names_metrics_that_the_report_never_has(asins: pd.DataFrame) -> None:
+    with pytest.raises(InvalidRequest, match="asins have no clicks, impressions"):
+        plots.trend(asins, "ctr")
+
+
+class TestNames:
+    def test_japanese_is_drawn_or_numbered_with_a_warning(
+        self, frames: dict[str, pd.DataFrame]
+    ) -> None:
+        japan = frames["japan"]
+        if fonts.font_families_for("急") == fonts.font_families_for("a"):
+            with pytest.warns(UserWarning, match="name 1 = .*Noto Sans CJK"):
+                axes = plots.top(japan, "cost", n=3)
+            names = [label.get_text() for label in axes.get_yticklabels()]
+            assert names == ["name 1", "name 2", "name 3"]
+        else:
+            axes = plots.top(japan, "cost", n=3)
+            largest = japan.groupby("campaignName")["cost"].sum().nlargest(3).index
+            assert [label.get_text() for label in axes.get_yticklabels()] == list(largest)
+        render(axes)  # a character without a glyph would warn
+
+    def test_characters_that_no_font_has(self, campaigns: pd.DataFrame) -> None:
+        names = dict(enumerate(["\U0010fffd sale", "\U0010fffe sale", "\U0010fffd\U0010fffd", "a"]))
+        codes = pd.Series(pd.factorize(campaigns["campaignName"])[0] % 4, index=campaigns.index)
+        relabelled = campaigns.assign(campaignName=codes.map(names))
+        with pytest.warns(UserWarning, match="name 1 = \U0010fffd\U0010fffd"):
+            axes = plots.top(relabelled, "cost")
+        drawn = {label.get_text() for label in axes.get_yticklabels()}
+        assert drawn == {"□ sale", "□ sale (2)", "name 1", "a"}
+        render(axes)
