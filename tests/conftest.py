@@ -18,6 +18,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics.sandbox import Sandbox
 from sdanalytics.store.cache import internal_store
 from sdanalytics.store.partitions import PartitionStore
+from tests.built_package import BuiltPackage, build_package
 from tests.contract import RequestWatcher, contract_errors
 
 T = TypeVar("T")
@@ -106,6 +107,17 @@ def box(clock: JumpingClock) -> Iterator[Box]:
 @pytest.fixture
 def store(tmp_path: Path) -> ReportCache:
     return ReportCache(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def built_package(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackage:
+    """Return the source distribution, and the wheel that was built from it."""
+    return build_package(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def wheel(built_package: BuiltPackage) -> Path:
+    return built_package.wheel
 
 
 @pytest.fixture(autouse=True)
