@@ -1,9 +1,10 @@
 # Everything sets itself up: a machine needs Python 3.11 or later, git and make.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PYTEST := $(BIN)/python -m pytest --numprocesses auto
 
-.PHONY: demo lab test lint types faults kills fuzz notebooks pictures bench bench-quick clean
+.PHONY: demo lab test test-slow test-all lint types faults kills fuzz notebooks pictures bench bench-quick package clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
@@ -11,14 +12,22 @@ demo: $(VENV)/.demo
 lab: $(VENV)/.lab
 	$(BIN)/python -m sdanalytics lab notebooks
 
-# As many tests at a time as there are processors.
+# As many tests at a time as there are processors. The first target is a signal in two minutes.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses auto
+	$(PYTEST) tests/unit tests/integration
+
+test-slow: $(VENV)/.test
+	$(PYTEST) tests/resilience tests/e2e
+
+test-all: test test-slow
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
 
 types: $(VENV)/.test
 	$(BIN)/mypy
@@ -49,9 +58,21 @@ bench: $(VENV)/.bench
 bench-quick: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --quick $(ONLY)
 
+# What goes to the package index.
+package: $(VENV)/.package
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist
+
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# Dependency groups need pip 25.1; a new environment has the pip that came with its Python.
+$(VENV)/.pip: $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml
@@ -59,16 +80,20 @@ $(VENV)/.demo: $(VENV)/.created pyproject.toml
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[notebook,sandbox,sql]'
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+$(VENV)/.test: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+$(VENV)/.bench: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[sandbox,sql]' --group bench
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --group package
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-output benchmarks/.peers benchmarks/.work
+	rm -rf $(VENV) dist demo-output benchmarks/.peers benchmarks/.work

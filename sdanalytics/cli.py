@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -78,10 +78,21 @@ def run_sandbox_command(options: argparse.Namespace) -> None:
         profiles = ", ".join(map(str, server.profile_ids))
         lines = [f"# The sandbox serves {server.base_url} until Ctrl-C. Profiles: {profiles}."]
         variables = server.environment | _isolated_cache_env(Path("sandbox-store"))
-        for name, value in variables.items():
-            lines.append(f"export {name}={shlex.quote(value)}")
+        lines += format_variables(variables, for_windows=os.name == "nt")
         print("\n".join(lines), flush=True)  # noqa: T201
         threading.Event().wait()
+
+
+def format_variables(variables: Mapping[str, str], *, for_windows: bool) -> list[str]:
+    """Return the lines that set environment variables, in PowerShell or in a POSIX shell."""
+    lines = []
+    for name, value in variables.items():
+        if for_windows:
+            quoted = value.replace("'", "''")
+            lines.append(f"$env:{name} = '{quoted}'")
+        else:
+            lines.append(f"export {name}={shlex.quote(value)}")
+    return lines
 
 
 def run_lab_command(options: argparse.Namespace) -> None:
@@ -89,9 +100,7 @@ def run_lab_command(options: argparse.Namespace) -> None:
     from sdanalytics import sandbox
 
     if importlib.util.find_spec("jupyterlab") is None:
-        raise MissingDependency(
-            "the command lab needs the package jupyterlab: pip install 'sdanalytics[notebook]'"
-        )
+        raise MissingDependency.for_module("jupyterlab", "the command lab")
     command = _jupyterlab_command(options.folder, open_browser=not options.no_browser)
     with (
         tempfile.TemporaryDirectory() as cache_folder,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -15,8 +15,10 @@ from sdanalytics import plots, sandbox
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.fetch.entry_points import fetch_report
 from sdanalytics.model.literals import RecordType
-from sdanalytics.sandbox import Sandbox
 from sdanalytics.store.cache import ReportCache
+
+if TYPE_CHECKING:
+    from sdanalytics.sandbox import Sandbox
 
 DEMO_DAYS: Final = 14
 HALO_METRIC: Final = "viewAttributedSales14dOtherSKU"
@@ -43,9 +45,11 @@ def run_demo(folder: Path, delay: float) -> None:
     ------
     InvalidRequest
         When the folder cannot be made.
+    MissingDependency
+        When the package that the sandbox runs on is not installed.
     """
-    cache = _create_empty_cache(folder)
     with sandbox.start(delay=delay) as server:
+        cache = _create_empty_cache(folder)
         _print(f"The sandbox serves {server.base_url}: no account, nothing leaves this machine.")
         campaigns = _fetch_and_time(server, cache, "campaigns")
         asins = _fetch_and_time(server, cache, "asins")

@@ -50,7 +50,19 @@ class NotConfigured(SDAnalyticsError):
 
 
 class MissingDependency(NotConfigured, ImportError):
-    """A package that the call needs, usually of an extra, is not installed."""
+    """A package that the call needs, one of an extra, is not installed.
+
+    Attributes
+    ----------
+    name : str
+        The package, as ``pip install`` takes it.
+    """
+
+    @classmethod
+    def for_module(cls, module: str | None, feature: str) -> MissingDependency:
+        """Return the error for a module that `feature` could not import."""
+        package, _, _ = str(module).partition(".")
+        return cls(f"{feature} needs the package {package}: pip install {package}", name=package)
 
 
 class ApiError(SDAnalyticsError):

@@ -42,9 +42,4 @@ def start(port: int = 0, **settings: Any) -> Sandbox:
 
 def missing_package_error(error: ImportError) -> MissingDependency:
     """Return the error for a package that the sandbox lacks."""
-    package, _, _ = str(error.name).partition(".")
-    return MissingDependency(
-        f"the sandbox needs the package {package}: pip install {package}, "
-        "or install sdanalytics with its extra 'sandbox'",
-        name=package,
-    )
+    return MissingDependency.for_module(error.name, "the sandbox")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import socket
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from werkzeug.routing import Map
 from werkzeug.wrappers import Request, Response
@@ -25,6 +26,8 @@ _POLL_INTERVAL: Final = 0.02
 """Seconds after which a listener that is stopped notices it."""
 _MAX_REQUEST_LINE: Final = 1 << 14
 """Bytes."""
+_UNPREFIXED_HEADERS: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
+"""Headers that WSGI names without ``HTTP_``."""
 _TRICKLE_CHUNKS: Final = 20
 """Chunks in which a response trickles."""
 _LINGER_FORMAT: Final = "hh" if os.name == "nt" else "ii"
@@ -82,7 +85,7 @@ class Listener(ThreadingHTTPServer):
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
-    """Hands the requests of a connection to the router; prints nothing."""
+    """Hands the requests of a connection to the router, one after the other; prints nothing."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -103,21 +106,17 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if scripted is None:
             super().handle_one_request()
         else:
-            time.sleep(scripted.delay)
+            _sleep(scripted.delay)
             self._end_connection(reset=True)
 
     def do_GET(self) -> None:
         # The body is read completely before the response, so that the connection can be reused.
         length = int(self.headers.get("Content-Length") or 0)
-        request = Request.from_values(
-            self.path,
-            method=self.command,
-            headers=self.headers.items(),
-            data=self.rfile.read(length),
-        )
+        body = self.rfile.read(length)
+        request = Request(self._build_environ(body))
         server = self.server
         response, scripted = server.router.handle(server.routes, request)
-        time.sleep(scripted.delay)
+        _sleep(scripted.delay)
         if scripted.then_stop:
             server.stop(keep=self.connection)
         if response is not None:
@@ -131,12 +130,35 @@ class _RequestHandler(BaseHTTPRequestHandler):
     do_POST = do_GET
     do_DELETE = do_GET
 
+    def _build_environ(self, body: bytes) -> dict[str, Any]:
+        """Return the request as WSGI describes it (PEP 3333), as far as werkzeug reads it."""
+        path, _, query = self.path.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": unquote(path, "latin-1"),
+            "QUERY_STRING": query,
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.url_scheme": "http",
+        }
+        for header, value in self.headers.items():
+            name = header.upper().replace("-", "_")
+            if name not in _UNPREFIXED_HEADERS:
+                name = f"HTTP_{name}"
+            environ[name] = value
+        return environ
+
     def _end_connection(self, *, reset: bool) -> None:
         self.close_connection = True
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             descriptor = self.connection.detach()
             socket.close(descriptor)  # before it is shut down in good order
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep, unless for 0 seconds: that would still give up the processor."""
+    if seconds:
+        time.sleep(seconds)
 
 
 def _parse_request_line(received: bytes) -> tuple[str, str]:

@@ -83,6 +83,8 @@ class Router:
 
     def preempt(self, routes: Map, method: str, path: str) -> ScriptedResponse | None:
         """Return the scripted response to a request that is not to be read, or None."""
+        if not self.scripts:
+            return None
         operation = _match(routes, method, path)
         with self._lock:
             script = self.scripts.get(operation.name)

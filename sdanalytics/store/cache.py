@@ -264,7 +264,7 @@ class ReportCache(CacheMaintenance):
 
         Raises
         ------
-        NotConfigured
+        MissingDependency
             When DuckDB is not installed.
         InvalidRequest
             For what DuckDB rejects, with its message; also for queries that read or write

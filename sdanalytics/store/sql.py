@@ -81,9 +81,7 @@ def _import_duckdb() -> Any:
     try:
         import duckdb
     except ImportError as error:
-        raise MissingDependency(
-            "DuckDB is not installed: pip install 'sdanalytics[sql]'"
-        ) from error
+        raise MissingDependency.for_module("duckdb", "ReportCache.sql") from error
     return duckdb
 
 

@@ -14,13 +14,10 @@ else:
     try:
         from sdanalytics.widgets.picker import ReportPicker
     except ModuleNotFoundError as error:
-        _missing_package = error.name
+        _missing_module = error.name
 
         class ReportPicker:
             """A stand-in where the widget library, an optional dependency, is not installed."""
 
             def __init__(self, *arguments: Any, **options: Any) -> None:
-                raise MissingDependency(
-                    f"ReportPicker needs the package {_missing_package}: "
-                    f"pip install {_missing_package}, or 'sdanalytics[notebook]'"
-                )
+                raise MissingDependency.for_module(_missing_module, "ReportPicker")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import sysconfig
 import textwrap
-import venv
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.e2e.built_package import UserEnvironment
+
 GOOD = """
     import sdanalytics as sda
 
@@ -45,18 +44,11 @@ MISSPELT = {
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the Python of an environment in which the package is installed, not linked."""
-    folder = tmp_path_factory.mktemp("user")
-    venv.create(folder, with_pip=False)
-    scheme = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    install += ["--no-build-isolation", "--target", scheme, str(ROOT)]
-    subprocess.run(install, check=True)
-    # The dependencies are those of the environment of these tests.
-    Path(scheme, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    scripts = sysconfig.get_path("scripts", vars={"base": str(folder)})
-    return Path(scripts) / "python"
+    environment = UserEnvironment(tmp_path_factory.mktemp("user"), wheel)
+    environment.see_everything()
+    return environment.python
 
 
 def check(checker: str, python: Path, script: Path) -> subprocess.CompletedProcess[str]:

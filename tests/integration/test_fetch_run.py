@@ -112,8 +112,8 @@ def test_the_poll_interval_is_learned_from_finished_reports(
     assert len(later) > 60
     assert sum(number[r.report_id] for r in later) < 3 * len(later)  # 9 when no duration is known
     assert max(found[r.report_id] - r.ready_at for r in later) < 0.25 * 60
-    lates = sorted(found[r.report_id] - r.ready_at for r in later)
-    assert lates[len(lates) // 2] < 0.1 * 60
+    delays = sorted(found[r.report_id] - r.ready_at for r in later)
+    assert delays[len(delays) // 2] < 0.1 * 60
 
 
 def test_a_few_reports_are_polled_until_a_duration_is_known(

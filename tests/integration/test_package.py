@@ -101,6 +101,14 @@ def test_the_sandbox_can_be_served_and_prints_its_environment(tmp_path: Path) ->
     assert run.stdout.strip() == "(3, 8)"
 
 
+def test_variables_are_quoted_for_the_shell_of_the_system() -> None:
+    variables = {"SDANALYTICS_CACHE_DIR": "it's here"}
+    posix = cli.format_variables(variables, for_windows=False)
+    windows = cli.format_variables(variables, for_windows=True)
+    assert posix == ["export SDANALYTICS_CACHE_DIR='it'\"'\"'s here'"]
+    assert windows == ["$env:SDANALYTICS_CACHE_DIR = 'it''s here'"]
+
+
 def test_an_occupied_port_is_reported(box: Box) -> None:
     port = box.sandbox.base_url.rpartition(":")[2]
     command = [sys.executable, "-m", "sdanalytics", "sandbox", "--port", port]
@@ -114,7 +122,7 @@ def test_lab_names_missing_packages(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["lab"]) == 1
-    assert "pip install 'sdanalytics[notebook]'" in capsys.readouterr().err
+    assert "the command lab needs the package jupyterlab" in capsys.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     assert cli.main(["lab", "no-such-folder"]) == 1
     assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err

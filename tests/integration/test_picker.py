@@ -473,7 +473,4 @@ def test_without_the_widget_library_the_rest_works() -> None:
     process = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert process.stdout == (
-        "ReportPicker needs the package ipywidgets: pip install ipywidgets, "
-        "or 'sdanalytics[notebook]'\n"
-    )
+    assert process.stdout == "ReportPicker needs the package ipywidgets: pip install ipywidgets\n"

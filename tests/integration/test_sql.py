@@ -303,7 +303,7 @@ def test_without_duckdb_the_error_says_what_to_install(
     store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'sdanalytics\[sql\]'"):
+    with pytest.raises(MissingDependency, match=r"ReportCache\.sql needs .* pip install duckdb"):
         store.sql("select 1")
 
 

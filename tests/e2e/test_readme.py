@@ -1,0 +1,102 @@
+"""The README's code runs from top to bottom, in one session."""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from sdanalytics import sandbox
+from sdanalytics.api import hosts
+from tests.support.box import Box
+from tests.support.clock import JumpingClock
+
+ROOT = Path(__file__).parents[2]
+README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
+"""A moment at which the service has all days that the README names."""
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Box]:
+    """Let the environment, the region EU and all clocks be those of sandboxes."""
+    clock = JumpingClock(NOW)
+    monkeypatch.setattr("sdanalytics.api.config.Clock", lambda: clock)
+    start = functools.partial(sandbox.start, now=clock.now, monotonic=clock.monotonic)
+    with ExitStack() as stack:
+        box, europe = Box(clock), Box(clock)
+        stack.enter_context(box.sandbox)
+        stack.enter_context(europe.sandbox)
+        for name, value in box.sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        eu_hosts = hosts.RegionHosts(europe.sandbox.base_url, europe.sandbox.token_url)
+        monkeypatch.setitem(hosts.REGIONS, "EU", eu_hosts)
+        monkeypatch.setattr(sandbox, "start", start)
+        monkeypatch.chdir(tmp_path)
+        yield box
+    plt.close("all")
+
+
+@pytest.fixture
+def s3_parameters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """Serve a bucket named as in the README; yield what its URL has to name besides."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMOTOLOOPBACK")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    requests.put(f"http://127.0.0.1:{port}/bucket", timeout=10).raise_for_status()
+    yield f"scheme=http&endpoint_override=127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, passed on to Dask
+@pytest.mark.usefixtures("account")
+def test_python_blocks_run_from_top_to_bottom(s3_parameters: str) -> None:
+    """They run as printed, but for the host of S3."""
+    names: dict[str, Any] = {}
+    blocks = code_blocks("python")
+    assert len(blocks) > 15
+    for block in blocks:
+        local_block = block.replace("?region=eu-west-1", f"?region=eu-west-1&{s3_parameters}")
+        exec(compile(local_block, f"README: {block.splitlines()[0]}", "exec"), names)
+    df = names["df"]
+    assert isinstance(df, pd.DataFrame)
+    assert not df.empty
+
+
+def test_shell_blocks_name_targets_extras_and_commands_that_exist() -> None:
+    commands = [
+        line.partition("#")[0].split() for block in code_blocks("sh") for line in block.splitlines()
+    ]
+    assert len(commands) > 5
+    with ROOT.joinpath("pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    for command in commands:
+        match command:
+            case ["make", target]:
+                dry_run = ["make", "--dry-run", "--directory", str(ROOT), target]
+                subprocess.run(dry_run, check=True, capture_output=True)
+            case ["pip", "install", what]:
+                assert re.fullmatch(r"'?\.(\[(\w+)\])?'?", what)
+                extra = re.search(r"\[(\w+)\]", what)
+                assert extra is None or extra[1] in extras
+            case _:
+                assert command[:3] == ["python", "-m", "sdanalytics"]
