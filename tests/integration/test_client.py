@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +17,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
+from sdanalytics._core.clock import Clock
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
 
@@ -525,8 +523,8 @@ def serve(answer: bytes, *, pause: float = 0.0) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def ready_made(base_url: str) -> Client:
-    return Client(Credentials("id", access_token="Atza|token"), 1, base_url=base_url)
+def ready_made(base_url: str, clock: Clock | None = None) -> Client:
+    return Client(Credentials("id", access_token="Atza|token"), 1, base_url=base_url, clock=clock)
 
 
 def test_compressed_responses_are_read(box: Box) -> None:
@@ -552,7 +550,7 @@ def test_an_error_being_handled_by_the_caller_changes_nothing(box: Box) -> None:
     client.profiles()
     box.sandbox.script_responses("request_report", *[ScriptedResponse(0)] * 5)
     try:
-        ready_made("http://127.0.0.1:9").get_report_status("x")
+        ready_made("http://127.0.0.1:9", box.clock).get_report_status("x")
     except sda.ConnectionFailed:
         with pytest.raises(sda.ConnectionFailed) as caught:
             client.request_report("campaigns", REQUEST)
@@ -659,46 +657,6 @@ def test_invalid_addresses_are_rejected(address: Any) -> None:
     with pytest.raises(sda.InvalidRequest, match="base_url") as caught:
         ready_made(address)
     assert "pw" not in str(caught.value)
-
-
-FORKED = """
-import multiprocessing as mp, sys, tempfile
-from datetime import date, timedelta
-import sdanalytics as sda
-
-client = sda.Client.from_env()
-today = date.fromisoformat(sys.argv[1])
-barrier = mp.get_context("fork").Barrier(3)
-
-def work(number):
-    barrier.wait()
-    folder = f"{sys.argv[2]}/{number}"
-    first = today - timedelta(10 * number + 10)
-    sda.fetch_report("campaigns", first, first + timedelta(7), metrics=["cost"],
-                     client=client, cache=folder, timeout=60, progress=False)
-    return sda.ReportCache(folder).entries()[["report_id", "date"]].values.tolist()
-
-sda.fetch_report("campaigns", today - timedelta(9), today, client=client, cache=sys.argv[2] + "/p")
-with mp.get_context("fork").Pool(3) as pool:
-    for rows in pool.map(work, range(3), chunksize=1):
-        for report_id, day in rows:
-            print(report_id, day.date())
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_forked_processes_do_not_share_connections(tmp_path: Path) -> None:
-    with sda.sandbox.start(delay=0.1) as service:
-        command = [sys.executable, "-W", "ignore", "-c", FORKED, str(service.today), str(tmp_path)]
-        run = subprocess.run(
-            command, env=os.environ | service.environment, capture_output=True, text=True,
-            timeout=120, check=False,
-        )  # fmt: skip
-        assert run.returncode == 0, run.stderr
-        lines = [line.split() for line in run.stdout.splitlines()]
-        assert len(lines) == 3 * 16
-        for report_id, day in lines:
-            assert service.reports[report_id].request["reportDate"] == day.replace("-", "")
 
 
 def test_a_response_about_another_report_is_rejected(box: Box) -> None:

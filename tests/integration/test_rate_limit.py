@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report, sandbox
+from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
@@ -105,35 +102,6 @@ def test_reports_are_collected_while_creates_have_to_wait(box: Box, store: Repor
     assert [at - refused_at > 299 for at in request_times(box, "request_report")] == [False] * 5 + [
         True
     ]
-
-
-SCRIPT = """
-import os, sys
-import sdanalytics as sda
-from sdanalytics import Client, Credentials
-env = os.environ
-client = Client(
-    Credentials.from_env(), env["SDANALYTICS_PROFILE_ID"], base_url=env["SDANALYTICS_BASE_URL"],
-    token_url=env["SDANALYTICS_TOKEN_URL"], create_rate=4,
-)
-sda.fetch_report("campaigns", *sys.argv[1:], client=client)
-"""
-
-
-def test_processes_of_one_store_share_a_rate_limit(store: ReportCache) -> None:
-    with sandbox.start(delay=0.1) as box:
-        environment = os.environ | box.environment | {"SDANALYTICS_CACHE_DIR": str(store.path)}
-        processes = []
-        for first in (2, 4, 6):
-            days = [str(box.today - timedelta(first - n)) for n in (0, 1)]
-            command = [sys.executable, "-c", SCRIPT, *days]
-            processes.append(subprocess.Popen(command, env=environment))
-        assert [process.wait(60) for process in processes] == [0, 0, 0]
-        moments = [e.at for e in box.requests if e.operation == "request_report"]
-    gaps = [b - a for a, b in itertools.pairwise(moments)]
-    assert len(gaps) == 11
-    # They were sent a quarter of a second apart; transport may shorten that.
-    assert moments[-1] - moments[0] > 11 * 0.25 - 0.2
 
 
 def test_a_429_of_one_call_delays_the_next(box: Box, store: ReportCache) -> None:
