@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pkgutil
 import re
 import signal
 import subprocess
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sdanalytics import analysis, cli, fetch_report
+from sdanalytics import cli, fetch_report
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.tracker import FetchTracker
@@ -22,36 +20,6 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
-
-HEAVY = ("matplotlib", "ipywidgets", "IPython", "werkzeug", "tqdm")
-
-
-def modules_loaded_by(code: str) -> set[str]:
-    """Return the modules that a fresh interpreter has loaded after running `code`."""
-    script = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(json.loads(run.stdout))
-
-
-def loaded_by(code: str) -> set[str]:
-    """Return the packages that a fresh interpreter has loaded after running `code`."""
-    return {name.partition(".")[0] for name in modules_loaded_by(code)}
-
-
-def test_importing_loads_no_heavy_modules() -> None:
-    loaded = loaded_by("import sdanalytics")
-    assert loaded.isdisjoint((*HEAVY, "pandas", "pyarrow", "requests", "numpy"))
-    assert loaded_by("from sdanalytics import fetch_report").isdisjoint(HEAVY)
-
-
-def test_the_analysis_loads_neither_the_network_nor_the_store() -> None:
-    modules = [module.name for module in pkgutil.iter_modules(analysis.__path__)]
-    assert {"kpis", "summarize", "compare"} <= set(modules)
-    code = "\n".join(f"import sdanalytics.analysis.{name}" for name in modules)
-    loaded = modules_loaded_by(code)
-    assert loaded.isdisjoint({"requests", "urllib3", "sqlite3", "pyarrow.parquet"})
-    wings = {name.split(".")[1] for name in loaded if name.startswith("sdanalytics.")}
-    assert wings <= {"_core", "_version", "analysis", "errors", "model"}
 
 
 def test_type_hints_are_shipped() -> None:
