@@ -1,31 +1,17 @@
-"""The import, the command line and the progress bar."""
+"""The command line and the progress bar."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from sdanalytics import cli, fetch_report
-from sdanalytics.fetch.batch_task import BatchState, BatchTask
-from sdanalytics.fetch.progress import Progress
-from sdanalytics.fetch.tracker import FetchTracker
-from sdanalytics.model.partition import Partition
-from sdanalytics.model.report_batch import ReportBatch
+from sdanalytics import fetch_report
 from tests.support.box import Box
-from tests.support.clock import JumpingClock
-
-
-def test_type_hints_are_shipped() -> None:
-    import sdanalytics
-
-    assert (Path(sdanalytics.__file__).parent / "py.typed").exists()
 
 
 def run_demo(folder: Path) -> str:
@@ -77,29 +63,6 @@ def test_an_occupied_port_is_reported(box: Box) -> None:
     assert run.stderr.startswith(f"sdanalytics: port {port} is not available")
 
 
-def test_lab_names_missing_packages(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert cli.main(["lab"]) == 1
-    assert "pip install 'sdanalytics[notebook]'" in capsys.readouterr().err
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert cli.main(["lab", "no-such-folder"]) == 1
-    assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["demo", "sandbox", "lab"])
-def test_help_says_the_unit_and_default_of_the_delay(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main([command, "--help"])
-    assert ended.value.code == 0
-    shown = capsys.readouterr().out
-    assert "--delay SECONDS" in shown
-    assert "(default: 2.0)" in shown
-
-
 def test_the_bar_shows_the_progress_of_reports(
     box: Box, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,20 +79,3 @@ def test_no_bar_without_a_terminal_or_if_disabled(
     for progress in (None, False):
         fetch_report("campaigns", box.day(1), client=box.client, cache=False, progress=progress)
     assert capsys.readouterr().err == ""
-
-
-def test_the_bar_waits_a_second_before_it_appears(
-    clock: JumpingClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sdanalytics.fetch.progress.is_interactive", lambda: True)
-    days = [Partition("NA", "1", "targets", None, "T00020", date(2026, 11, n)) for n in range(1, 5)]
-    tracker = FetchTracker(days, days[1:])
-    with Progress("targets", tracker, None, clock):
-        pass
-    assert capsys.readouterr().err == ""
-    with Progress("targets", tracker, None, clock):
-        clock.pass_time(2)
-        tracker.add([BatchTask(ReportBatch((days[1],), ("cost",)), BatchState.READY)])
-    shown = "targets: 1 of 4 days"
-    details = "1 report downloading, 1 day from the cache"
-    assert re.search(f"{shown}.*{details}", capsys.readouterr().err)
