@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report
+from sdanalytics import Client, Credentials, ReportCache, fetch_report
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
@@ -71,20 +71,6 @@ def test_without_a_rate_creates_do_not_wait(box: Box, store: ReportCache) -> Non
     fetch(box, store, 10, 1)
     moments = request_times(box, "request_report")
     assert moments[-1] - moments[0] < 1
-
-
-def test_the_default_rate_for_amazon_is_one_report_a_second() -> None:
-    credentials = Credentials("id", access_token="Atza|x")
-    assert Client(credentials, 1).create_rate == 1
-    assert Client(credentials, 1, base_url="https://advertising-api-eu.amazon.com").create_rate == 1
-    assert Client(credentials, 1, base_url="https://example.org").create_rate is None
-    assert Client(credentials, 1, create_rate=3).create_rate == 3
-
-
-@pytest.mark.parametrize("invalid", [0, -1, True, "2", float("nan"), float("inf")])
-def test_an_invalid_rate_is_rejected(invalid: Any) -> None:
-    with pytest.raises(InvalidRequest, match="create_rate"):
-        Client(Credentials("id", access_token="Atza|x"), 1, create_rate=invalid)
 
 
 def test_reports_are_collected_while_creates_have_to_wait(box: Box, store: ReportCache) -> None:
