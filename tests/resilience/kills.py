@@ -40,12 +40,12 @@ from tests.support.rows import frame_rows, sent_rows
 REPORTS: Final = {"v2": 40, "v3": 16}
 """Reports of the calls of a round: in version 2 one for each day and tactic, in version 3 one
 for each call."""
-BUILDING: Final = {"v2": 0.5, "v3": 2.0}
+BUILDING: Final = {"v2": 0.5, "v3": 1.0}
 """Seconds that a report takes."""
 MAX_KILL_TIME: Final = 1.2
 """The latest moment of a kill, as a multiple of the usual duration of a call."""
 MAX_KILLS: Final = 8
-"""Kills after which a call is no longer killed."""
+"""Kills of a round after which its calls are no longer killed."""
 TIMEOUT: Final = 120.0
 """Seconds within which a call that is not killed has to end."""
 
@@ -172,13 +172,13 @@ class _Round:
         self._clock.stop()
         return time.monotonic() - started
 
-    def run_to_end(self, moments: Callable[[], float]) -> None:
+    def run_to_end(self, moments: Callable[[], float], max_kills: int) -> None:
         """Kill the calls after these moments until they end by themselves; check the results."""
         kills = 0
-        while kills < MAX_KILLS and self._is_killed(moments()):
+        while kills < max_kills and self._is_killed(moments()):
             kills += 1
             self._check_store()
-        if kills == MAX_KILLS:
+        if kills == max_kills:
             self._is_killed(TIMEOUT)
         self._check_end(kills)
 
@@ -261,7 +261,10 @@ def run(api: str, kills: int, seed: int, log: Callable[[str], object]) -> Tally:
         while tally.kills < kills:
             with tempfile.TemporaryDirectory() as folder:
                 killed_round = _Round(box, clock, tally, Path(folder))
-                killed_round.run_to_end(lambda: rng.uniform(0, MAX_KILL_TIME * usual_seconds))
+                killed_round.run_to_end(
+                    lambda: rng.uniform(0, MAX_KILL_TIME * usual_seconds),
+                    min(MAX_KILLS, kills - tally.kills),
+                )
             log(f"{tally.kills} kills, {tally.rounds} rounds, {tally.extras} extras")
     return tally
 
