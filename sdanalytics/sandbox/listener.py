@@ -113,6 +113,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         # The body is read completely before the response, so that the connection can be reused.
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError
         request = Request(self._build_environ(body))
         server = self.server
         response, scripted = server.router.handle(server.routes, request)

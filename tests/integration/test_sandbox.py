@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import subprocess
 import sys
 import time
@@ -271,10 +272,10 @@ def test_a_connection_serves_many_requests(box: Box) -> None:
     connection = connected(box)
     own = listed(connection, box)
     assert b"Northwind Outdoor" in own
-    socket = connection.sock
+    own_socket = connection.sock
     box.sandbox.script_responses("profiles", ScriptedResponse(404, "[]"), ScriptedResponse(204))
     assert [listed(connection, box) for _ in range(3)] == [b"[]", b"", own]
-    assert connection.sock is socket
+    assert connection.sock is own_socket
     connection.close()
 
 
@@ -335,6 +336,17 @@ def test_responses_are_delayed_trickled_and_chunked(box: Box) -> None:
         assert listed(connection, box) == own
         assert time.monotonic() - started > 0.25
     connection.close()
+
+
+def test_a_client_may_leave_within_a_request(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    address = urlsplit(box.sandbox.token_url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        head = f"POST {address.path} HTTP/1.1\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(head.encode() + b"grant_type=ref")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
+    assert box.sandbox.requests == []
+    assert capsys.readouterr().err == ""
 
 
 def test_a_script_can_be_cleared(box: Box) -> None:
