@@ -39,7 +39,7 @@ def client_of(box: Box, **settings: Any) -> Client:
     )
 
 
-@pytest.mark.parametrize(("retry_after", "days"), [(1, 300), (None, 100)])
+@pytest.mark.parametrize(("retry_after", "days"), [(1, 150), (None, 60)])
 def test_a_queue_of_twenty_is_learned(
     clock: JumpingClock, store: ReportCache, retry_after: int | None, days: int
 ) -> None:
