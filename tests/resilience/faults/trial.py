@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import tempfile
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -134,17 +131,8 @@ def run(cell: Cell) -> Result:
     delay = OUTLASTING if cell.operation == "create_report" else BUILDING
     box = Box(clock, delay=delay, v3_empty_url=True)
     with (
-        _stop_afterwards(box),
+        box.sandbox,
         tempfile.TemporaryDirectory() as folder,
         inject(cell, box, clock),
     ):
         return _Trial(cell, box, ReportCache(folder)).run()
-
-
-@contextlib.contextmanager
-def _stop_afterwards(box: Box) -> Iterator[None]:
-    """Stop the sandbox on exit, without waiting for it."""
-    try:
-        yield
-    finally:
-        threading.Thread(target=box.sandbox.stop).start()
