@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,15 @@ def store(tmp_path: Path) -> ReportCache:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Keep tests apart from the settings and the default store of the machine."""
     for name in [name for name in os.environ if name.startswith("SDANALYTICS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(tmp_path / "default-store"))
+    # Not in tmp_path: it would make a folder for each of the many tests that store nothing.
+    store = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "default-store"
+    monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import os
+import selectors
 import socket
 import struct
 import threading
@@ -22,8 +23,6 @@ from sdanalytics.sandbox.router import Router
 from sdanalytics.sandbox.scripting import ScriptedResponse
 
 _HOST: Final = "127.0.0.1"
-_POLL_INTERVAL: Final = 0.02
-"""Seconds after which a listener that is stopped notices it."""
 _MAX_REQUEST_LINE: Final = 1 << 14
 """Bytes."""
 _UNPREFIXED_HEADERS: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
@@ -57,12 +56,9 @@ class Listener(ThreadingHTTPServer):
         self.socket = socket.create_server(address)
         self.port: int = self.socket.getsockname()[1]
         self.url = f"http://{_HOST}:{self.port}"
-        serving = threading.Thread(
-            target=self.serve_forever,
-            args=[_POLL_INTERVAL],
-            daemon=True,
-        )
-        serving.start()
+        self._running, self._until_stopped = socket.socketpair()
+        self._serving = threading.Thread(target=self._accept_connections, daemon=True)
+        self._serving.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection while it is open."""
@@ -76,12 +72,27 @@ class Listener(ThreadingHTTPServer):
 
     def stop(self, *, keep: socket.socket | None = None) -> None:
         """Stop listening, and end all connections except `keep`."""
-        self.shutdown()
+        with contextlib.suppress(OSError):  # it was stopped before
+            self._running.shutdown(socket.SHUT_RDWR)
+        self._running.close()
+        self._serving.join()
         self.server_close()
         ended = self._connections - {keep}
         for connection in ended:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept_connections(self) -> None:
+        """Accept connections until the other end of a pair of sockets is shut down."""
+        with self._until_stopped, selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            selector.register(self._until_stopped, selectors.EVENT_READ)
+            while True:
+                ready = [key.fileobj for key, _ in selector.select()]
+                if self._until_stopped in ready:
+                    return
+                with contextlib.suppress(OSError):  # the client has left
+                    self.process_request(*self.get_request())
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
@@ -113,6 +124,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         # The body is read completely before the response, so that the connection can be reused.
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError
         request = Request(self._build_environ(body))
         server = self.server
         response, scripted = server.router.handle(server.routes, request)

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from sdanalytics import sandbox
+
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
 
@@ -109,17 +111,47 @@ def test_notebooks_are_committed_with_their_outputs(name: str) -> None:
         assert (ROOT / "notebooks" / linked).exists(), linked
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "1 / 0",
+def execute_cells(folder: Path, *cells: str) -> Any:
+    path = folder / "written.ipynb"
+    code_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=code_cells), path)
+    return execute(path)
+
+
+def test_an_error_of_a_cell_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        execute_cells(tmp_path, "1 / 0")
+
+
+def test_warnings_and_errors_in_widgets_are_raised(tmp_path: Path) -> None:
+    cells = [
         "import warnings; warnings.warn('odd')",
         "import ipywidgets as w\no = w.Output()\ndisplay(o)\nwith o: 1 / 0",
-        "import ipywidgets as w\nw.HTML('<div role=\"alert\">not found</div>')",
-    ],
-)
-def test_errors_in_notebooks_are_raised(code: str, tmp_path: Path) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbformat.write(notebook, tmp_path / "wrong.ipynb")
-    with pytest.raises(Exception, match=r"ZeroDivisionError|odd|not found"):
-        execute(tmp_path / "wrong.ipynb")
+        "w.HTML('<div role=\"alert\">not found</div>')",
+    ]
+    with pytest.raises(RuntimeError) as caught:
+        execute_cells(tmp_path, *cells)
+    for message in ("odd", "ZeroDivisionError", "not found"):
+        assert message in str(caught.value)
+
+
+def test_a_job_is_shown_until_it_has_ended(tmp_path: Path) -> None:
+    with sandbox.start(delay=0.5) as box:
+        notebook = execute_cells(
+            tmp_path,
+            f"""
+            import os, threading
+            os.environ.update({box.environment})
+            import sdanalytics as sda
+            job = sda.submit_report('campaigns', '{box.today}', cache=False)
+            display(job)
+            job.add_done_callback(lambda _: None)
+            df = job.result()
+            for thread in threading.enumerate():
+                if thread.name == 'sdanalytics job shown':
+                    thread.join()
+            """,
+        )
+    [output] = notebook.cells[0].outputs
+    assert "done: 1 of 1 day" in output.data["text/plain"]
+    assert 'value="1" max="1"' in output.data["text/html"]

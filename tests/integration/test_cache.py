@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import tempfile
@@ -26,7 +25,6 @@ from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.literals import Tactic
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.cache import TemporaryCache
-from sdanalytics.store.checksum import table_checksum
 from tests.support.box import Box
 from tests.support.stores import partitions_in
 
@@ -220,57 +218,6 @@ def test_a_file_without_a_checksum_is_valid(box: Box, store: ReportCache) -> Non
     assert box.sandbox.count("request_report") == 4
 
 
-def _odd_table() -> pa.Table:
-    """Return a table of values that are easily confused in files and chunks."""
-    return pa.table(
-        {
-            "a": pa.array([0, None, 2**62, -1, 7], pa.int64()),
-            "b": pa.array([0.0, -0.0, None, float("nan"), 0.1], pa.float64()),
-            "c": pa.array(["", None, "ab", "c", "夏 \U0001f6d2"], pa.string()),
-        }
-    )
-
-
-def test_a_checksum_depends_on_values_only() -> None:
-    table = _odd_table()
-    whole = table_checksum(table)
-    assert table_checksum(pa.concat_tables([table.slice(0, 2), table.slice(2)])) == whole
-    rubbish = [
-        pa.Array.from_buffers(
-            column.type, len(column), [column.chunk(0).buffers()[0], *values], column.null_count
-        )
-        for column, values in (
-            (table["a"], [pa.array([0, 99, 2**62, -1, 7]).buffers()[1]]),
-            (table["b"], [pa.array([0.0, -0.0, 99.0, float("nan"), 0.1]).buffers()[1]]),
-            (table["c"], pa.array(["", "rubbish", "ab", "c", "夏 \U0001f6d2"]).buffers()[1:]),
-        )
-    ]
-    assert table_checksum(pa.table(rubbish, names=table.column_names)) == whole
-    for options in ({"use_dictionary": False}, {"data_page_version": "2.0"}, {"version": "1.0"}):
-        file = io.BytesIO()
-        pq.write_table(table, file, **options)
-        assert table_checksum(pq.read_table(file)) == whole
-    assert table_checksum(table.slice(0, 0)) == table_checksum(table.schema.empty_table())
-
-
-def test_different_values_have_different_checksums() -> None:
-    table = _odd_table()
-    others = [
-        table.set_column(0, "a", pa.array([None, 0, 2**62, -1, 7], pa.int64())),
-        table.set_column(0, "a", pa.array([0, None, 2**62 + 1, -1, 7], pa.int64())),
-        table.set_column(1, "b", pa.array([-0.0, 0.0, None, float("nan"), 0.1])),
-        table.set_column(1, "b", pa.array([0.0, -0.0, None, None, 0.1])),
-        table.set_column(2, "c", pa.array(["", None, "a", "bc", "夏 \U0001f6d2"])),
-        table.set_column(2, "c", pa.array([None, "", "ab", "c", "夏 \U0001f6d2"])),
-        table.rename_columns(["a", "b", "d"]),
-        table.select(["b", "a", "c"]),
-        table.slice(0, 4),
-        pa.table({"a": table["a"].fill_null(0), "b": table["b"], "c": table["c"]}),
-        table.set_column(0, "a", pa.array([0.0, None, 2.0**62, -1, 7])),
-    ]
-    assert len({table_checksum(candidate) for candidate in (table, *others)}) == len(others) + 1
-
-
 def test_a_stray_file_is_reported_and_left_alone(box: Box, store: ReportCache) -> None:
     fetch(box, store)
     stray = files(store)[0].with_name("notes.txt")
@@ -404,15 +351,6 @@ def test_an_impossible_store_path_is_an_error(box: Box, tmp_path: Path) -> None:
     assert box.sandbox.count("request_report") == 0
 
 
-def test_the_default_store_is_in_the_user_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    import platformdirs
-
-    assert ReportCache().path.name == "default-store"
-    monkeypatch.delenv("SDANALYTICS_CACHE_DIR")
-    assert ReportCache().path == platformdirs.user_data_path("sdanalytics", appauthor=False)
-    assert repr(ReportCache("/x")) == "ReportCache('/x')"
-
-
 def test_a_tilde_is_expanded_to_the_home_folder(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -500,15 +438,6 @@ def test_a_call_without_a_cache_leaves_no_files(
             Provenance("x", box.clock.now(), "v2"),
         )
     assert not temporary.path.exists()
-
-
-def test_tab_completion_shows_the_documented_methods_only(store: ReportCache) -> None:
-    assert {name for name in dir(store) if not name.startswith("_")} == {
-        "url", "path", "storage", "entries", "coverage", "pending", "read", "sql", "remove",
-        "verify", "repair", "compact",
-    }  # fmt: skip
-    for name in dir(TemporaryCache):
-        assert name.startswith("_") or getattr(ReportCache, name).__doc__, name
 
 
 def test_frames_of_different_days_keep_their_types_together(box: Box) -> None:

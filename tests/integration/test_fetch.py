@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +22,7 @@ from sdanalytics.model.metrics import (
     identity_columns,
 )
 from tests.support.box import Box
+from tests.support.clock import JumpingClock
 from tests.support.rows import REPORTS, frame_rows
 
 DTYPES = {
@@ -183,6 +185,17 @@ def test_the_frame_has_its_provenance(box: Box, store: ReportCache) -> None:
     assert recent.attrs["sdanalytics"]["restatable_from"] == box.day(42)
 
 
+def test_figures_mark_restatable_days_of_fetched_and_of_stored_frames(
+    box: Box, store: ReportCache
+) -> None:
+    days = box.day(9), box.day(1)
+    fetched = fetch_report("campaigns", *days, client=box.client, cache=store)
+    for frame in (fetched, store.read("campaigns", *days)):
+        axes = sda.plots.trend(frame, "cost")
+        assert len(axes.patches) > 0
+        plt.close("all")
+
+
 def test_cache_false_stores_nothing(box: Box) -> None:
     fetch_report("campaigns", box.day(1), client=box.client, cache=False)
     fetch_report("campaigns", box.day(1), client=box.client, cache=False)
@@ -223,6 +236,51 @@ def test_refresh_decides_which_days_are_requested_again(box: Box, store: ReportC
     box.clock.pass_time(1.5 * 3600)
     assert fetch_and_list_days("auto") == []
     assert fetch_and_list_days("always") == list(range(51))
+
+
+def test_due_days_are_those_that_a_call_fetches(box: Box, store: ReportCache) -> None:
+    options: dict[str, Any] = {"client": box.client, "cache": store}
+    for ago in (55, 44, 43, 42, 16, 15, 14, 5, 4, 3, 2, 1):
+        fetch_report("campaigns", box.day(ago), tactic="T00020", **options)
+    for hours in (13, 25, 24 * 7):
+        box.clock.pass_time(3600.0 * hours)
+        expected = int(store.coverage(now=box.clock.now())["is_due"].sum())
+        before = box.sandbox.count("request_report")
+        first = str(store.entries()["date"].min().date())
+        fetch_report("campaigns", first, box.day(1), tactic="T00020", **options)
+        assert expected > 0
+        assert box.sandbox.count("request_report") - before == expected
+        assert not store.coverage(now=box.clock.now())["is_due"].any()
+
+
+class WrongClock(JumpingClock):
+    """A clock that is three weeks ahead: by it, restatable days look final."""
+
+    def __init__(self, right: JumpingClock) -> None:
+        super().__init__()
+        self._right = right
+
+    def now(self) -> datetime:
+        return self._right.now() + timedelta(days=21)
+
+    def monotonic(self) -> float:
+        return self._right.monotonic()
+
+    def pass_time(self, seconds: float) -> None:
+        self._right.pass_time(seconds)
+
+
+def test_a_day_fetched_in_the_future_is_fetched_again_once(
+    box: Box, store: ReportCache, clock: JumpingClock
+) -> None:
+    day = box.day(30)
+    client = box.sandbox.client_for(box.sandbox.profile_ids[0], WrongClock(clock))
+    fetch_report("campaigns", day, client=client, cache=store)
+    assert box.sandbox.count("request_report") == 2
+    for _ in range(2):
+        fetch_report("campaigns", day, client=box.client, cache=store)
+        assert box.sandbox.count("request_report") == 4
+    assert (store.entries()["fetched_at"] <= clock.now()).all()
 
 
 def test_days_older_than_the_history_come_from_the_store(box: Box, store: ReportCache) -> None:

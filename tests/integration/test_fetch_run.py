@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import signal
-import subprocess
-import sys
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -256,7 +250,7 @@ def test_the_timeout_holds_against_silence(store: ReportCache, silent: str) -> N
         started = time.monotonic()
         with pytest.raises(sda.ReportTimeout):
             fetch_report(
-                "campaigns", service.today, client=service.client, cache=store, timeout=1.5
+                "campaigns", service.today, client=service.client, cache=store, timeout=0.75
             )
     assert time.monotonic() - started < 5
 
@@ -334,58 +328,6 @@ def test_a_rejected_login_ends_the_call_at_once(box: Box, store: ReportCache) ->
     with pytest.raises(sda.Unauthorized):
         fetch(box, store, 50, 2)
     assert box.sandbox.count("request_report") < 60
-
-
-SCRIPT = """
-    import sys, time
-    from datetime import date
-    import sdanalytics as sda
-
-    try:
-        sda.fetch_report("campaigns", sys.argv[2], sys.argv[3], cache=sys.argv[1])
-    except KeyboardInterrupt:
-        print(time.time(), flush=True)
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("hanging", [False, True])
-def test_ctrl_c_ends_the_call_within_a_second_and_loses_nothing(
-    store: ReportCache, hanging: bool
-) -> None:
-    with sandbox.start(delay=0.1) as service:
-        today = service.today.strftime("%Y%m%d")
-
-        def change(report: Report) -> None:
-            if report.request["reportDate"] == today:
-                report.ready_at += 600
-
-        if hanging:
-            service.script_responses("storage", *[ScriptedResponse(0, delay=30)] * 2)
-        else:
-            service.set_content(change)
-        start = str(service.today - timedelta(3))
-        command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(store.path), start]
-        process = subprocess.Popen(
-            [*command, str(service.today)],
-            env=os.environ | service.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        give_up = time.monotonic() + 60
-        while len(store.entries()) < 6 and time.monotonic() < give_up:
-            assert process.poll() is None
-            time.sleep(0.05)
-        pressed = time.time()
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
-        ended = time.time()
-    assert float(out) - pressed < 1.0 + 0.5  # half a second for this machine
-    assert ended - pressed < 5.0
-    assert len(store.entries()) == 6
-    assert store.verify().empty
-    leftovers = [p for p in Path(store.path).rglob("*") if p.suffix == ".tmp"]
-    assert leftovers == []
 
 
 def test_the_error_for_unavailable_days_says_what_to_do(box: Box, store: ReportCache) -> None:

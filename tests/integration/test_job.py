@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, ReportTimeout, fetch_report, plan_report, sandbox
@@ -147,52 +141,6 @@ class TestSubmit:
         shown = job._repr_html_()
         assert "<script>" not in shown
         assert '<progress aria-label="days"' in shown
-
-    def test_the_end_of_the_interpreter_leaves_no_partial_files(
-        self, slow: Sandbox, store: ReportCache
-    ) -> None:
-        script = f"""
-            import sys, time
-            import sdanalytics as sda
-            client = sda.Client.from_env()
-            job = sda.submit_report("campaigns", sys.argv[1], client=client, cache=sys.argv[2])
-            while job.status().waiting < 2 or len(sda.pending(sys.argv[2])) < 2:
-                time.sleep(0.02)
-            print({"'ended'"})
-        """
-        import os
-
-        run = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script), str(slow.today), str(store.path)],
-            env=os.environ | slow.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert (run.returncode, run.stdout, run.stderr) == (0, "ended\n", "")
-        pending = sda.pending(store)
-        assert pending["report_id"].tolist() == list(slow.reports)
-        assert not pending["is_followed"].any()
-
-    def test_a_notebook_shows_a_job_until_it_has_ended(self, tmp_path: Path) -> None:
-        with sandbox.start(delay=1.5) as box:
-            cells = [
-                "import os\nos.environ.update(" + repr(box.environment) + ")\n"
-                "import sdanalytics as sda\n"
-                f"job = sda.submit_report('campaigns', '{box.today}', cache=False)\n"
-                "display(job)\njob.add_done_callback(lambda _: None)\ndf = job.result()\n"
-                "import threading\n"
-                "for thread in threading.enumerate():\n"
-                "    if thread.name == 'sdanalytics job shown':\n        thread.join()",
-            ]
-            notebook = nbformat.v4.new_notebook(
-                cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
-            )
-            NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-        [output] = notebook.cells[0].outputs
-        assert "done: 1 of 1 day" in output.data["text/plain"]
-        assert 'value="1" max="1"' in output.data["text/html"]
 
 
 class TestPlan:

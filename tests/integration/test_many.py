@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from datetime import timedelta
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas as pd
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import Client, Credentials, ReportCache, fetch_report, sandbox
+from sdanalytics import Client, Credentials, ReportCache, fetch_report
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
 
@@ -89,26 +86,3 @@ def test_a_rejected_profile_does_not_affect_the_others(
     assert list(failed) == [JAPAN]
     assert isinstance(failed[JAPAN], sda.Forbidden)
     assert len(store.entries()) == 2 * 14
-
-
-def fetch_in_a_process(store: Path, days: list[str], profile_id: int) -> float:
-    client = Client.from_env().for_profile(profile_id)
-    frame = fetch_report("campaigns", *days, client=client, cache=store, progress=False)
-    return float(frame["cost"].sum())
-
-
-def test_processes_can_create_their_own_clients(
-    store: ReportCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with sandbox.start(delay=0.5) as box:
-        for name, value in box.environment.items():
-            monkeypatch.setenv(name, value)
-        days = [str(box.today - timedelta(ago)) for ago in (3, 1)]
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(2, mp_context=spawn) as pool:
-            ids = [*box.profile_ids[:2], *box.profile_ids[:2]]
-            jobs = [pool.submit(fetch_in_a_process, store.path, days, p) for p in ids]
-            sums = [job.result() for job in jobs]
-        assert box.count("request_report") == 2 * 6  # wanted twice, requested once
-    assert sums[:2] == sums[2:]
-    assert store.pending().empty

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import Client, Credentials, InvalidRequest, ReportCache, fetch_report, sandbox
+from sdanalytics import Client, Credentials, ReportCache, fetch_report
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
@@ -42,7 +39,7 @@ def client_of(box: Box, **settings: Any) -> Client:
     )
 
 
-@pytest.mark.parametrize(("retry_after", "days"), [(1, 300), (None, 100)])
+@pytest.mark.parametrize(("retry_after", "days"), [(1, 150), (None, 60)])
 def test_a_queue_of_twenty_is_learned(
     clock: JumpingClock, store: ReportCache, retry_after: int | None, days: int
 ) -> None:
@@ -76,20 +73,6 @@ def test_without_a_rate_creates_do_not_wait(box: Box, store: ReportCache) -> Non
     assert moments[-1] - moments[0] < 1
 
 
-def test_the_default_rate_for_amazon_is_one_report_a_second() -> None:
-    credentials = Credentials("id", access_token="Atza|x")
-    assert Client(credentials, 1).create_rate == 1
-    assert Client(credentials, 1, base_url="https://advertising-api-eu.amazon.com").create_rate == 1
-    assert Client(credentials, 1, base_url="https://example.org").create_rate is None
-    assert Client(credentials, 1, create_rate=3).create_rate == 3
-
-
-@pytest.mark.parametrize("invalid", [0, -1, True, "2", float("nan"), float("inf")])
-def test_an_invalid_rate_is_rejected(invalid: Any) -> None:
-    with pytest.raises(InvalidRequest, match="create_rate"):
-        Client(Credentials("id", access_token="Atza|x"), 1, create_rate=invalid)
-
-
 def test_reports_are_collected_while_creates_have_to_wait(box: Box, store: ReportCache) -> None:
     def refuse_the_rest(report: Any) -> None:
         if len(box.sandbox.reports) == 4:
@@ -105,35 +88,6 @@ def test_reports_are_collected_while_creates_have_to_wait(box: Box, store: Repor
     assert [at - refused_at > 299 for at in request_times(box, "request_report")] == [False] * 5 + [
         True
     ]
-
-
-SCRIPT = """
-import os, sys
-import sdanalytics as sda
-from sdanalytics import Client, Credentials
-env = os.environ
-client = Client(
-    Credentials.from_env(), env["SDANALYTICS_PROFILE_ID"], base_url=env["SDANALYTICS_BASE_URL"],
-    token_url=env["SDANALYTICS_TOKEN_URL"], create_rate=4,
-)
-sda.fetch_report("campaigns", *sys.argv[1:], client=client)
-"""
-
-
-def test_processes_of_one_store_share_a_rate_limit(store: ReportCache) -> None:
-    with sandbox.start(delay=0.1) as box:
-        environment = os.environ | box.environment | {"SDANALYTICS_CACHE_DIR": str(store.path)}
-        processes = []
-        for first in (2, 4, 6):
-            days = [str(box.today - timedelta(first - n)) for n in (0, 1)]
-            command = [sys.executable, "-c", SCRIPT, *days]
-            processes.append(subprocess.Popen(command, env=environment))
-        assert [process.wait(60) for process in processes] == [0, 0, 0]
-        moments = [e.at for e in box.requests if e.operation == "request_report"]
-    gaps = [b - a for a, b in itertools.pairwise(moments)]
-    assert len(gaps) == 11
-    # They were sent a quarter of a second apart; transport may shorten that.
-    assert moments[-1] - moments[0] > 11 * 0.25 - 0.2
 
 
 def test_a_429_of_one_call_delays_the_next(box: Box, store: ReportCache) -> None:

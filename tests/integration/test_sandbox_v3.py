@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import requests
 
-from sdanalytics import InvalidRequest, sandbox
+from sdanalytics import sandbox
 from sdanalytics.model.metrics import CATALOGUE, TACTICS, available_metrics, identity_columns
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
@@ -146,12 +146,6 @@ def test_an_account_without_the_product_is_forbidden(clock: JumpingClock) -> Non
         assert Caller(box).create().status_code == 403
         assert Caller(box).call("GET", "/sd/campaigns").status_code == 403
         assert Caller(box, advertiser=1).create().status_code == 200
-
-
-@pytest.mark.parametrize("invalid", [{"v3_link_lifetime": -1}, {"page_size": 0}])
-def test_invalid_settings_are_rejected(invalid: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match=next(iter(invalid))):
-        sandbox.start(**invalid)
 
 
 # -- the life of a report ------------------------------------------------------------------

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import Client, Credentials, ReportCache, fetch_report, sandbox
-from sdanalytics.model.metrics import available_metrics, identity_columns
+from sdanalytics import Client, ReportCache, fetch_report, sandbox
+from sdanalytics.model.metrics import available_metrics
 from sdanalytics.model.partition import report_name
 from sdanalytics.sandbox import Report, ScriptedResponse
 from tests.support.box import Box
@@ -213,16 +213,6 @@ def test_a_retired_endpoint_is_explained_at_once(clock: JumpingClock, store: Rep
         assert len(fetch(box, "v3", 30, 1, cache=store)) > 0
 
 
-def test_amazon_hosts_use_version_3() -> None:
-    credentials = Credentials("id", access_token="Atza|x")
-    assert Client(credentials, 1).api == "v3"
-    assert Client(credentials, 1, api="v2").api == "v2"
-    assert Client(credentials, 1, base_url="http://localhost:8080").api == "v2"
-    assert Client(credentials, 1, base_url="http://localhost:8080", api="v3").api == "v3"
-    with pytest.raises(sda.InvalidRequest, match="v2, v3"):
-        Client(credentials, 1, api="v4")  # type: ignore[arg-type]
-
-
 # -- tactics --------------------------------------------------------------------------------
 
 
@@ -402,9 +392,3 @@ def test_kpis_figures_and_the_picker_work_with_both_versions(box: Box) -> None:
     assert picker.data is not None
     assert picker.data.attrs["sdanalytics"]["api"] == "v3"
     picker.close()
-
-
-def test_identity_columns_are_the_same_in_both_versions() -> None:
-    for report in REPORTS:
-        for api in ("v2", "v3"):
-            assert set(identity_columns(*report)) <= set(available_metrics(*report, api))

@@ -7,11 +7,9 @@ results.
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ import pandas as pd
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
+from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
     RECORD_TYPES,
@@ -33,31 +34,22 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.sandbox import Sandbox
+from tests.support.processes import start_process
 from tests.support.rows import frame_rows, sent_rows
 
 REPORTS: Final = {"v2": 40, "v3": 16}
 """Reports of the calls of a round: in version 2 one for each day and tactic, in version 3 one
 for each call."""
-BUILDING: Final = {"v2": 0.5, "v3": 2.0}
+BUILDING: Final = {"v2": 0.5, "v3": 1.0}
 """Seconds that a report takes."""
 MAX_KILL_TIME: Final = 1.2
 """The latest moment of a kill, as a multiple of the usual duration of a call."""
 MAX_KILLS: Final = 8
-"""Kills after which a call is no longer killed."""
+"""Kills of a round after which its calls are no longer killed."""
 TIMEOUT: Final = 120.0
 """Seconds within which a call that is not killed has to end."""
-SCRIPT: Final = """
-import json, sys
-import pandas, pyarrow.parquet  # so that the calls themselves have nothing left to load
-import sdanalytics as sda
-calls, folder = sys.argv[1:]
-print("begins", flush=True)
-jobs = [sda.submit_report(of, a, b, segment=s) for of, s, a, b in json.loads(calls)]
-for number, job in enumerate(jobs):
-    job.result().to_parquet(f"{folder}/{number}.parquet")
-"""
 
-CallArguments = tuple[str, str | None, str, str]
+CallArguments = tuple[RecordType, Segment | None, str, str]
 """Record type, segment, first and last day of a call."""
 
 
@@ -65,10 +57,19 @@ def calls(api: str, last: date) -> list[CallArguments]:
     """Return the calls of a round: one in version 2, several at once in version 3."""
     if api == "v2":
         return [("campaigns", None, str(last - timedelta(19)), str(last))]
-    kinds: list[tuple[str, str | None]] = [(record_type, None) for record_type in RECORD_TYPES]
+    kinds: list[tuple[RecordType, Segment | None]] = [
+        (record_type, None) for record_type in RECORD_TYPES
+    ]
     kinds += [(record_type, MATCHED_TARGET) for record_type in segmented_record_types()]
     ends = [last - timedelta(2 * n) for n in range(REPORTS[api] // len(kinds))]
     return [(*kind, str(end - timedelta(1)), str(end)) for end in ends for kind in kinds]
+
+
+def _run_calls(calls: list[CallArguments], folder: Path, begins: Connection) -> None:
+    begins.send(True)
+    jobs = [sda.submit_report(of, a, b, segment=s) for of, s, a, b in calls]
+    for number, job in enumerate(jobs):
+        job.result().to_parquet(folder / f"{number}.parquet")
 
 
 class _ServiceTime:
@@ -164,42 +165,40 @@ class _Round:
 
     def seconds(self) -> float:
         """Return how long the calls take without a kill."""
-        with self._start_calls() as process:
-            started = time.monotonic()
-            assert process.wait(TIMEOUT) == 0
+        process = self._start_calls()
+        started = time.monotonic()
+        process.join(TIMEOUT)
+        assert process.exitcode == 0
         self._clock.stop()
         return time.monotonic() - started
 
-    def run_to_end(self, moments: Callable[[], float]) -> None:
+    def run_to_end(self, moments: Callable[[], float], max_kills: int) -> None:
         """Kill the calls after these moments until they end by themselves; check the results."""
         kills = 0
-        while kills < MAX_KILLS and self._is_killed(moments()):
+        while kills < max_kills and self._is_killed(moments()):
             kills += 1
             self._check_store()
-        if kills == MAX_KILLS:
+        if kills == max_kills:
             self._is_killed(TIMEOUT)
         self._check_end(kills)
 
-    def _start_calls(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, json.dumps(self._calls), str(self._folder)],
-            env=os.environ | self._environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begins\n"
+    def _start_calls(self) -> BaseProcess:
+        receiver, begins = multiprocessing.Pipe(duplex=False)
+        with receiver, begins:
+            process = start_process(
+                _run_calls, self._calls, self._folder, begins, environment=self._environment
+            )
+            assert receiver.poll(TIMEOUT)
         self._clock.start()
         return process
 
     def _is_killed(self, moment: float) -> bool:
-        with self._start_calls() as process:
-            try:
-                process.wait(moment)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        process = self._start_calls()
+        process.join(moment)
+        process.kill()
+        process.join()
         self._clock.stop()
-        ended_by = process.returncode
+        ended_by = process.exitcode
         self._check(ended_by in (0, -signal.SIGKILL), f"a call ended with {ended_by}")
         return ended_by == -signal.SIGKILL
 
@@ -262,7 +261,10 @@ def run(api: str, kills: int, seed: int, log: Callable[[str], object]) -> Tally:
         while tally.kills < kills:
             with tempfile.TemporaryDirectory() as folder:
                 killed_round = _Round(box, clock, tally, Path(folder))
-                killed_round.run_to_end(lambda: rng.uniform(0, MAX_KILL_TIME * usual_seconds))
+                killed_round.run_to_end(
+                    lambda: rng.uniform(0, MAX_KILL_TIME * usual_seconds),
+                    min(MAX_KILLS, kills - tally.kills),
+                )
             log(f"{tally.kills} kills, {tally.rounds} rounds, {tally.extras} extras")
     return tally
 

@@ -22,8 +22,8 @@ class Box:
     def client(self) -> Client:
         return self.client_for(0)
 
-    def client_for(self, advertiser: int) -> Client:
-        return self.sandbox.client_for(self.sandbox.profile_ids[advertiser], self.clock)
+    def client_for(self, advertiser: int, api: str | None = None) -> Client:
+        return self.sandbox.client_for(self.sandbox.profile_ids[advertiser], self.clock, api)
 
     def day(self, ago: int) -> str:
         return str(self.sandbox.today - timedelta(ago))

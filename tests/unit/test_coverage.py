@@ -17,12 +17,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.text import Text
 
-from sdanalytics import InvalidRequest, ReportCache, fetch_report
+from sdanalytics import InvalidRequest, ReportCache
 from sdanalytics import plots as typed_plots
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.profiles import Profile
 from sdanalytics.store.cache import internal_store
-from tests.support.box import Box
 from tests.support.stores import partitions_in
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -136,28 +135,16 @@ class TestStates:
         assert latest["state"].tolist() == ["restatable", "final"]
         assert latest["is_due"].tolist() == [True, False]
 
-    def test_damaged_and_foreign_files_count_as_absent(self, box: Box, store: ReportCache) -> None:
-        fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=store)
+    def test_damaged_and_foreign_files_count_as_absent(self, store: ReportCache) -> None:
+        for ago in (3, 2, 1):
+            put(store, ago)
+            put(store, ago, tactic="T00030")
         path = sorted((store.path / "reports").rglob("report.parquet"))[1]
         path.write_bytes(b"")
         (path.parents[1] / "notes.txt").write_text("mine")
-        frame = store.coverage(now=box.clock.now())
+        frame = store.coverage(now=NOW)
         assert frame["state"].astype("str").tolist().count("missing") == 1
         assert len(frame) == 6
-
-    def test_due_days_are_those_that_a_call_fetches(self, box: Box, store: ReportCache) -> None:
-        options: dict[str, Any] = {"client": box.client, "cache": store}
-        for ago in (55, 44, 43, 42, 16, 15, 14, 5, 4, 3, 2, 1):
-            fetch_report("campaigns", box.day(ago), tactic="T00020", **options)
-        for hours in (13, 25, 24 * 7):
-            box.clock.pass_time(3600.0 * hours)
-            expected = int(store.coverage(now=box.clock.now())["is_due"].sum())
-            before = box.sandbox.count("request_report")
-            first = str(store.entries()["date"].min().date())
-            fetch_report("campaigns", first, box.day(1), tactic="T00020", **options)
-            assert expected > 0
-            assert box.sandbox.count("request_report") - before == expected
-            assert not store.coverage(now=box.clock.now())["is_due"].any()
 
 
 class TestDays:
@@ -410,8 +397,10 @@ class TestPicture:
             assert nearest > 20
             assert min(np.linalg.norm(seen[5] - color) for color in seen[:5]) > 10
 
-    def test_a_store_can_be_drawn(self, box: Box, store: ReportCache) -> None:
-        fetch_report("campaigns", box.day(9), box.day(7), client=box.client, cache=store)
+    def test_a_store_can_be_drawn(self, store: ReportCache) -> None:
+        for ago in (9, 8, 7):
+            put(store, ago)
+            put(store, ago, tactic="T00030")
         axes = plots.coverage(store)
         assert labels(axes) == ["campaigns T00020", "campaigns T00030"]
         assert "restatable" in explained(axes)[0]

@@ -1,18 +1,14 @@
-"""The units of the engine: scheduler, error policy, counts, and tracebacks of errors."""
+"""The units of the engine: scheduler, error policy, batches and counts."""
 
 from __future__ import annotations
 
 import threading
 import time
-import traceback
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import ReportCache, fetch_report, plan_report, submit_report
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
@@ -23,9 +19,7 @@ from sdanalytics.fetch.error_policy import is_fatal, is_retryable, is_terminal
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.sandbox import Report, ScriptedResponse
 from sdanalytics.store.in_flight import ClaimedReport
-from tests.support.box import Box
 from tests.support.clock import JumpingClock
 
 MOMENT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -218,46 +212,6 @@ class TestCounts:
         assert tracker.counts().waiting == 2
         tracker.mark_stored(partitions(2))
         assert (tracker.counts().days_done, tracker.counts().completed) == (2, 2)
-
-
-class TestErrorsAsUsersSeeThem:
-    def test_the_frames_of_the_engine_are_not_shown(self, box: Box, store: ReportCache) -> None:
-        def fail(report: Report) -> None:
-            report.status = "FAILURE"
-
-        box.sandbox.set_content(fail)
-        call: dict[str, Any] = {"client": box.client, "cache": store}
-        job = submit_report("campaigns", box.day(1), **call)
-        calls: list[Callable[[], object]] = [
-            lambda: fetch_report("campaigns", box.day(1), **call),
-            job.result,
-            job.result,
-        ]
-        for act in calls:
-            with pytest.raises(sda.ReportFailed) as caught:
-                act()
-            assert _package_frames(caught.value) <= 2
-            assert len(traceback.format_exception(caught.value)) < 12
-
-    def test_the_frames_of_a_plan_are_not_shown(self, box: Box, store: ReportCache) -> None:
-        box.sandbox.script_responses("profiles", *[ScriptedResponse(403)] * 5)
-        with pytest.raises(sda.Forbidden) as caught:
-            plan_report("campaigns", box.day(1), client=box.client, cache=store)
-        assert _package_frames(caught.value) <= 2
-
-    def test_the_frames_are_in_the_debug_log(
-        self, box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        box.sandbox.script_responses("request_report", *[ScriptedResponse(400)] * 2)
-        caplog.set_level("DEBUG", "sdanalytics")
-        with pytest.raises(sda.BadRequest):
-            fetch_report("campaigns", box.day(1), client=box.client, cache=store)
-        assert "batch_steps.py" in caplog.text
-
-
-def _package_frames(error: BaseException) -> int:
-    shown = "".join(traceback.format_exception(error))
-    return sum("/sdanalytics/" in line for line in shown.splitlines() if "File" in line)
 
 
 def test_checks_of_another_calls_claim_become_rarer() -> None:

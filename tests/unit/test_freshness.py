@@ -7,15 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sdanalytics import ReportCache, fetch_report
 from sdanalytics.store.freshness import (
     FreshnessPolicy,
     age_in_days,
     restatement_horizons,
     time_to_live,
 )
-from tests.support.box import Box
-from tests.support.clock import JumpingClock
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 DAY = date(2026, 3, 1)
@@ -91,36 +88,6 @@ def test_a_clock_slightly_ahead_causes_no_second_request() -> None:
     now = datetime(2026, 3, 20, 20, tzinfo=UTC)
     assert is_fresh(DAY, now + timedelta(minutes=5), now, LOS_ANGELES, 60)
     assert not is_fresh(DAY, now + timedelta(minutes=6), now, LOS_ANGELES, 60)
-
-
-class WrongClock(JumpingClock):
-    """A clock that is three weeks ahead: by it, restatable days look final."""
-
-    def __init__(self, right: JumpingClock) -> None:
-        super().__init__()
-        self._right = right
-
-    def now(self) -> datetime:
-        return self._right.now() + timedelta(days=21)
-
-    def monotonic(self) -> float:
-        return self._right.monotonic()
-
-    def pass_time(self, seconds: float) -> None:
-        self._right.pass_time(seconds)
-
-
-def test_a_day_fetched_in_the_future_is_fetched_again_once(
-    box: Box, store: ReportCache, clock: JumpingClock
-) -> None:
-    day = box.day(30)
-    client = box.sandbox.client_for(box.sandbox.profile_ids[0], WrongClock(clock))
-    fetch_report("campaigns", day, client=client, cache=store)
-    assert box.sandbox.count("request_report") == 2
-    for _ in range(2):
-        fetch_report("campaigns", day, client=box.client, cache=store)
-        assert box.sandbox.count("request_report") == 4
-    assert (store.entries()["fetched_at"] <= clock.now()).all()
 
 
 SHORT_AND_LONG_DAYS = [

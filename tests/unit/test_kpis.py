@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import duckdb
@@ -10,10 +11,11 @@ import pandas as pd
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
+from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, summarize
 from sdanalytics.analysis.kpi_definitions import KPIS
-from sdanalytics.model.metrics import available_metrics
-from tests.support.box import Box
+from sdanalytics.model.metrics import available_metrics, default_metrics, identity_columns
+from sdanalytics.model.partition import Partition
+from tests.support.samples import JAPAN, SOURCE, US, day, sample_frame, store_payload, store_samples
 
 NAMES = [
     "orders", "sales", "units", "ntb_orders", "ntb_sales", "page_views",
@@ -49,8 +51,16 @@ SQL = """
 
 
 @pytest.fixture
-def frame(box: Box, store: ReportCache) -> pd.DataFrame:
-    return fetch_report("campaigns", box.day(14), box.day(1), client=box.client, cache=store)
+def frame() -> pd.DataFrame:
+    return sample_frame("campaigns", 14, 1)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> ReportCache:
+    """Return a store of the rows of the frame."""
+    store = ReportCache(tmp_path_factory.mktemp("store"))
+    store_samples(store, "campaigns", 14, 1)
+    return store
 
 
 def small(**columns: list[Any]) -> pd.DataFrame:
@@ -72,10 +82,10 @@ def small(**columns: list[Any]) -> pd.DataFrame:
     ],
 )
 def test_summaries_equal_those_in_sql(
-    frame: pd.DataFrame, store: ReportCache, by: str | None, freq: str | None, key: str
+    frame: pd.DataFrame, stored: ReportCache, by: str | None, freq: str | None, key: str
 ) -> None:
     summary = summarize(frame, by, freq)
-    queried = duckdb.sql(SQL.format(root=store.path / "reports", key=key)).df()
+    queried = duckdb.sql(SQL.format(root=stored.path / "reports", key=key)).df()
     assert len(summary) == len(queried)
     if by or freq:
         ours = summary[by or "date"].astype("str").tolist()
@@ -141,11 +151,13 @@ def test_undefined_ratios_are_missing(frame: pd.DataFrame) -> None:
     assert (summary.loc[summary["costType"] == "VCPM", "sales"] == 0).all()
 
 
-def test_an_empty_frame_has_the_same_columns(box: Box) -> None:
-    full = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
-    box.sandbox.set_content(lambda report: [])
-    empty = fetch_report("campaigns", box.day(1), client=box.client, cache=False)
-    assert add_kpis(empty).columns.tolist() == add_kpis(full).columns.tolist()
+def test_an_empty_frame_has_the_same_columns(frame: pd.DataFrame, store: ReportCache) -> None:
+    columns = [*identity_columns("campaigns"), *default_metrics("campaigns")]
+    key = Partition(SOURCE, str(US), "campaigns", None, "T00020", day(1))
+    store_payload(store, key, gzip.compress(b"[]"), columns)
+    empty = store.read("campaigns", day(1))
+    assert len(empty) == 0
+    assert add_kpis(empty).columns.tolist() == add_kpis(frame).columns.tolist()
     assert len(summarize(empty, "campaignName")) == 0
     assert {"acos", "orders"} <= set(summarize(empty, "campaignName"))
 
@@ -155,11 +167,8 @@ def test_ratios_are_computed_from_sums() -> None:
     assert summarize(frame)["ctr"].tolist() == [15 / 1010]
 
 
-def test_metrics_that_are_not_additive_are_not_summed(box: Box, store: ReportCache) -> None:
-    frame = fetch_report(
-        "campaigns", box.day(3), box.day(1), metrics=available_metrics("campaigns"),
-        client=box.client, cache=store,
-    )  # fmt: skip
+def test_metrics_that_are_not_additive_are_not_summed() -> None:
+    frame = sample_frame("campaigns", 3, 1, metrics=available_metrics("campaigns"))
     summary_rows = summarize(frame, "campaignId")
     last = frame[frame["date"] == frame["date"].max()].set_index("campaignId")
     for name in ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency"):
@@ -205,10 +214,8 @@ def test_a_total_row_is_the_summary_of_all(frame: pd.DataFrame) -> None:
     assert by_id.iloc[-1]["cost"] == pytest.approx(frame["cost"].sum())
 
 
-def test_currencies_are_not_added(box: Box) -> None:
-    frames = [
-        fetch_report("campaigns", box.day(2), client=box.client_for(n), cache=False) for n in (0, 2)
-    ]
+def test_currencies_are_not_added() -> None:
+    frames = [sample_frame("campaigns", 2, 2, profile_id=profile) for profile in (US, JAPAN)]
     both = pd.concat(frames)
     with pytest.raises(InvalidRequest, match="JPY, USD"):
         summarize(both)
@@ -218,8 +225,8 @@ def test_currencies_are_not_added(box: Box) -> None:
     assert len(summarize(both[["date", "currency", "clicks", "impressions"]])) == 1
 
 
-def test_compare_puts_two_periods_side_by_side(frame: pd.DataFrame, box: Box) -> None:
-    first, second = (box.day(14), box.day(8)), (box.day(7), box.day(1))
+def test_compare_puts_two_periods_side_by_side(frame: pd.DataFrame) -> None:
+    first, second = (str(day(14)), str(day(8))), (str(day(7)), str(day(1)))
     changes = compare(frame, first, second, by="campaignName").set_index("campaignName")
     for days, side in ((first, "a"), (second, "b")):
         part = frame[frame["date"].between(*days)]
@@ -252,8 +259,8 @@ def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_not_warned")
-def test_without_cost_type_clicks_count_and_a_warning_is_shown_once(box: Box) -> None:
-    frame = fetch_report("targets", box.day(2), client=box.client, cache=False)
+def test_without_cost_type_clicks_count_and_a_warning_is_shown_once() -> None:
+    frame = sample_frame("targets", 2, 2)
     with pytest.warns(UserWarning, match="no costType"):
         result = add_kpis(frame)
     assert result["orders"].tolist() == frame["attributedConversions14d"].tolist()

@@ -7,6 +7,7 @@ a language of this project's own.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections import defaultdict
@@ -33,25 +34,32 @@ BANNED = frozenset((Path(__file__).parent / "banned_identifiers.txt").read_text(
 """Identifiers of the private language that this code was written in first."""
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Return all nodes of a module."""
+    return list(ast.walk(parse(path)))
 
 
 def name_of(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def documented(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def documented(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)
             if docstring:
                 yield docstring
 
 
-def docstring_lines(tree: ast.Module) -> set[int]:
+def docstring_lines(path: Path) -> set[int]:
     lines: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes(path):
         is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if is_text and isinstance(node.value.value, str):  # type: ignore[attr-defined]
             lines.update(range(node.lineno, (node.end_lineno or 0) + 1))  # type: ignore[attr-defined]
@@ -59,7 +67,7 @@ def docstring_lines(tree: ast.Module) -> set[int]:
 
 
 def count_code_lines(path: Path) -> int:
-    documentation = docstring_lines(parse(path))
+    documentation = docstring_lines(path)
     count = 0
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         text = line.strip()
@@ -69,7 +77,7 @@ def count_code_lines(path: Path) -> int:
 
 
 def count_nodes(kinds: tuple[type[ast.AST], ...]) -> int:
-    return sum(isinstance(node, kinds) for path in MODULES for node in ast.walk(parse(path)))
+    return sum(isinstance(node, kinds) for path in MODULES for node in nodes(path))
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +96,18 @@ def test_steps_have_names_instead_of_comprehensions(code_lines: int) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_docstrings_begin_with_what_a_thing_is_or_does(path: Path) -> None:
-    odd = [text.partition("\n")[0] for text in documented(parse(path)) if ODD_BEGINNING.match(text)]
+    odd = [text.partition("\n")[0] for text in documented(path) if ODD_BEGINNING.match(text)]
     assert not odd, "begin with a verb in the imperative, or with a noun"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_identifiers_are_words_of_the_field(path: Path) -> None:
-    found = {name for name in identifiers(parse(path)) if name.strip("_") in BANNED}
+    found = {name for name in identifiers(path) if name.strip("_") in BANNED}
     assert not found, "docs/glossary.md has today's words"
 
 
-def identifiers(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def identifiers(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.Name):
             yield node.id
         elif isinstance(node, ast.Attribute):
@@ -113,7 +121,7 @@ def identifiers(tree: ast.Module) -> Iterator[str]:
 def test_functions_do_not_end_in_of() -> None:
     found = []
     for path in MODULES:
-        for node in ast.walk(parse(path)):
+        for node in nodes(path):
             if isinstance(node, FUNCTIONS) and node.name.endswith("_of"):
                 found.append(f"{name_of(path)}: {node.name}")
     assert not found
@@ -136,7 +144,7 @@ def is_special(name: str) -> bool:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_modules_classes_and_functions_are_small(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
-    for node in ast.walk(parse(path)):
+    for node in nodes(path):
         if isinstance(node, ast.ClassDef):
             assert last_line(node) - node.lineno + 1 <= MAX_CLASS_LINES, node.name
         elif isinstance(node, FUNCTIONS):

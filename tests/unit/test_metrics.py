@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pandas as pd
@@ -402,11 +400,6 @@ class TestListMetrics:
         with pytest.raises(InvalidRequest) as caught:
             list_metrics(**invalid)
         assert message in str(caught.value)
-
-
-def test_the_catalogue_loads_without_pandas() -> None:
-    script = "import sdanalytics.metrics, sys; sys.exit('pandas' in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 # -- metrics of version 3 only, in frames and the picker -------------------------------------

@@ -5,29 +5,24 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import tracemalloc
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sdanalytics import CorruptReport, ReportCache, SDAnalyticsError, fetch_report, sandbox
+from sdanalytics import CorruptReport, ReportCache
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
-from sdanalytics.parsing import payload as parser
-from sdanalytics.parsing import row_decoder
-from sdanalytics.parsing.decompression import iter_decompressed
+from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
-from sdanalytics.parsing.row_boundaries import BracketTracker
-from tests.support.box import Box
-from tests.support.clock import JumpingClock
+from tests.support.rows import frame_rows
+from tests.support.samples import SOURCE, US, day, store_payload
 
 COLUMNS = ("campaignId", "campaignName", "costType", "clicks", "cost", "vtr")
+ONE_PROCESS = 1 << 40
+"""More bytes of text than a payload declares: no worker process reads it, however damaged."""
 
 
 def packed(text: str | bytes) -> bytes:
@@ -35,7 +30,8 @@ def packed(text: str | bytes) -> bytes:
 
 
 def parsed_rows(payload: bytes, columns: tuple[str, ...] = COLUMNS) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = read_payload(payload, columns).to_pylist()
+    table = read_payload(payload, columns, parallel_threshold=ONE_PROCESS)
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
@@ -106,22 +102,14 @@ def test_rows_are_parsed_exactly(
 def test_rows_are_kept_exactly_through_cache_and_frame(
     sent: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    box = Box(JumpingClock())
-    with box.sandbox as service:
-        service.set_content(lambda report: sent)
-        store = ReportCache(tmp_path / uuid.uuid4().hex)
-        for _ in range(2):
-            frame = fetch_report(
-                "campaigns",
-                box.day(1),
-                metrics=COLUMNS,
-                tactic="T00020",
-                client=box.client,
-                cache=store,
-            )
-            shown = frame.drop(columns=["date", "tactic"]).astype(object)
-            values = shown.where(shown.notna(), None).to_dict("records")
-            assert sorted(map(repr, values)) == sorted(map(repr, expected(sent)))
+    folder = tmp_path / uuid.uuid4().hex
+    key = Partition(SOURCE, str(US), "campaigns", None, "T00020", day(1))
+    store = ReportCache(folder)
+    store_payload(store, key, packed(json.dumps(sent)), COLUMNS)
+    for reader in (store, ReportCache(folder)):
+        frame = reader.read("campaigns", day(1), metrics=COLUMNS)
+        shown = frame_rows(frame.drop(columns=["date", "tactic"]))
+        assert sorted(map(repr, shown)) == sorted(map(repr, expected(sent)))
 
 
 # -- invalid values are rejected, never changed ------------------------------------------
@@ -278,200 +266,3 @@ def test_a_large_report_is_read_completely() -> None:
     table = read_payload(payload, ("campaignId", "clicks", "cost"))
     assert table.to_pylist() == repeated
     assert table.nbytes < 3 * 8.2 * len(repeated)
-
-
-# -- bombs --------------------------------------------------------------------------------
-
-BOMBS = {
-    "zeros": ("[", "\0"),
-    "an endless row": ('[{"x":1', ',"x":1'),
-    "an endless string": ('[{"x":"', "a"),
-    "an endless name": ('[{"', "a"),
-    "an endless number": ('[{"cost":1', "1"),
-    "white space between rows": ('[{"clicks":1},', " "),
-    "white space behind the rows": ('[{"clicks":1}]', "\n"),
-    "arrays in arrays": ("[", "["),
-    "arrays in a row": ('[{"x":', "["),
-    "objects in a row": ('[{"x":', '{"x":'),
-    "rows in a row": ('[{"x":[{}', ',{"y":1}'),
-    "strings in a row": ('[{"x":[""', ',""'),
-    "quotes": ("[", '"'),
-    "backslashes": ('[{"x":"', "\\"),
-    "closing brackets": ('[{"x":"', '"]}'),
-}
-"""The beginning of each payload, and the text that repeats without an end."""
-
-
-def bomb(begin: str, again: str, end: str = "", *, size: int = 2**32) -> bytes:
-    """Return a payload that decompresses to `size` bytes, in thousands of members."""
-    chunk = again * (2**21 // len(again))
-    return packed(begin) + packed(chunk) * (size // len(chunk)) + packed(end)
-
-
-@dataclass
-class DecodingWork:
-    """The work of reading payloads: bytes decompressed, and bytes scanned."""
-
-    decompressed: int = 0
-    scanned: int = 0
-    longest: int = 0
-
-    def scan(self, text: bytes) -> None:
-        self.scanned += len(text)
-        self.longest = max(self.longest, len(text))
-
-
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> DecodingWork:
-    """Count the bytes that are decompressed, and those that are searched and decoded."""
-    counter = DecodingWork()
-
-    def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            counter.decompressed += len(block)
-            yield block
-
-    def count_scanned(function: Callable[..., Any], position: int) -> Callable[..., Any]:
-        def wrapper(*arguments: Any) -> Any:
-            counter.scan(arguments[position])
-            return function(*arguments)
-
-        return wrapper
-
-    monkeypatch.setattr(
-        parser, "iter_decompressed", lambda *given: counted(iter_decompressed(*given))
-    )
-    for holder, name, position in (
-        (row_decoder, "find_last_row_boundary", 0),
-        (row_decoder._ArrayDecoder, "decode", 1),
-        (BracketTracker, "last_row_end", 1),
-    ):
-        monkeypatch.setattr(holder, name, count_scanned(getattr(holder, name), position))
-    return counter
-
-
-def peak_memory(read: Callable[[], object]) -> int:
-    """Return the peak memory of reading in bytes, without that of Arrow."""
-    tracemalloc.start()
-    try:
-        read()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("case", BOMBS)
-def test_a_bomb_is_refused_and_fills_no_memory(case: str, work: DecodingWork) -> None:
-    data = bomb(*BOMBS[case])
-    assert len(data) > 2_000_000
-
-    def read() -> None:
-        with pytest.raises(CorruptReport):
-            parsed_rows(data)
-
-    assert peak_memory(read) < 48 * 2**20
-    assert work.decompressed < 6 * 2**20
-    assert work.scanned < 5 * work.decompressed
-
-
-def test_white_space_before_the_rows_fills_no_memory(work: DecodingWork) -> None:
-    data = bomb(" ", " ", '[{"clicks":1}]', size=2**28)
-    assert peak_memory(lambda: parsed_rows(data)) < 4 * 2**20
-    assert work.scanned < 2**20
-
-
-def test_empty_members_are_skipped() -> None:
-    data = packed("") * 200_000 + WHOLE
-    assert peak_memory(lambda: parsed_rows(data)) < 4 * 2**20
-
-
-def test_a_report_over_the_limit_is_rejected_before_decompression(
-    work: DecodingWork,
-) -> None:
-    row = '{"clicks":1,"new":"' + 200 * "a" + '"}'
-    data = bomb(f"[{row}", f",{row}", "]")
-    with pytest.raises(
-        CorruptReport, match=r"hold more than 20,000,000 .*largest_report"
-    ) as caught:
-        read_payload(data, COLUMNS, max_bytes=20_000_000)
-    assert f"{len(data):,}" in str(caught.value)
-    assert caught.value.row is None
-    assert work.decompressed < 21_000_000
-
-
-def test_tiny_rows_count_with_their_size_in_memory(work: DecodingWork) -> None:
-    """Half a million empty rows are 1.5 MB of text, and 24 MB as a table of six columns."""
-    data = bomb("[{}", ",{}", "]")
-    with pytest.raises(CorruptReport, match="largest_report"):
-        read_payload(data, COLUMNS, max_bytes=24_000_000)
-    assert work.decompressed < 1_800_000
-
-
-def test_a_report_at_the_limit_is_read() -> None:
-    text = '[{"clicks":1},{"clicks":2}]'
-    assert read_payload(packed(text), ("clicks",), max_bytes=len(text)).num_rows == 2
-    with pytest.raises(CorruptReport):
-        read_payload(packed(text), ("clicks",), max_bytes=len(text) - 1)
-
-
-@pytest.mark.parametrize("row", ['{"news":[{"x":1},{"x":2},{"x":3}],"clicks":1}', '{",":1}', "{}"])
-def test_rows_with_ambiguous_ends_are_read_by_blocks(row: str, work: DecodingWork) -> None:
-    count = 1_200_000 // len(row)
-    assert len(parsed_rows(packed("[" + ",".join([row] * count) + "]"))) == count
-    assert work.longest < 2**19 + 100
-    assert work.scanned < 3 * work.decompressed
-
-
-def test_a_row_too_long_is_named() -> None:
-    row = '{"new":"' + "a" * 5_000_000 + '"}'
-    with pytest.raises(CorruptReport, match="row 2 is longer than 4,194,304 bytes") as caught:
-        parsed_rows(packed('[{"clicks":1},{"clicks":2},' + row + "]"))
-    assert (caught.value.row, caught.value.field) == (2, None)
-
-
-# -- through the whole call ---------------------------------------------------------------
-
-
-def test_a_report_with_an_invalid_value_is_not_requested_again(
-    box: Box, store: ReportCache
-) -> None:
-    box.sandbox.set_content(lambda report: [{"campaignId": 1, "clicks": 5.7}])
-    with pytest.raises(CorruptReport, match="'clicks' of row 0") as caught:
-        fetch_report("campaigns", box.day(1), tactic="T00020", client=box.client, cache=store)
-    assert caught.value.report_id in box.sandbox.reports
-    assert box.sandbox.count("storage") == 1
-    assert store.entries().empty
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [b"", WHOLE[:-5], b"no gzip", packed("{}")],
-    ids=["empty", "short", "plain", "object"],
-)
-def test_a_damaged_payload_is_downloaded_then_requested_again(
-    box: Box, store: ReportCache, damaged: bytes
-) -> None:
-    def fetch() -> pd.DataFrame:
-        return fetch_report(
-            "campaigns", box.day(1), tactic="T00020", client=box.client, cache=store
-        )
-
-    answer = sandbox.ScriptedResponse(200, damaged)
-    box.sandbox.script_responses("storage", answer)
-    frame = fetch()
-    assert len(frame) > 0
-    assert (box.sandbox.count("request_report"), box.sandbox.count("download_report")) == (1, 2)
-
-    store.remove("campaigns", box.day(1))
-    box.sandbox.script_responses("storage", answer, answer)
-    pd.testing.assert_frame_equal(fetch(), frame)
-    assert (box.sandbox.count("request_report"), box.sandbox.count("download_report")) == (3, 5)
-
-    store.remove("campaigns", box.day(1))
-    box.sandbox.set_content(lambda report: damaged)
-    with pytest.raises(CorruptReport) as caught:
-        fetch()
-    assert caught.value.row is None
-    assert isinstance(caught.value, SDAnalyticsError)
-    assert (box.sandbox.count("request_report"), box.sandbox.count("download_report")) == (5, 9)
-    assert store.entries().empty

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import pkgutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -18,11 +14,11 @@ from matplotlib.dates import date2num
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, fetch_report, summarize
+from sdanalytics import InvalidRequest, add_kpis, compare, summarize
 from sdanalytics import plots as typed_plots
+from sdanalytics.model.literals import RecordType
 from sdanalytics.plots import fonts
-from tests.support.box import Box
-from tests.support.clock import JumpingClock
+from tests.support.samples import JAPAN, US, sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
 Plot = Callable[..., Any]
@@ -37,27 +33,23 @@ def _close_figures() -> Iterator[None]:
     plt.close("all")
 
 
-@pytest.fixture(scope="module")
-def frames() -> dict[str, pd.DataFrame]:
-    """Fetch three weeks of campaigns and asins of the US, and of campaigns of Japan."""
-    box = Box(JumpingClock())
-    with box.sandbox:
-        fetch: dict[str, Any] = {"start": box.day(21), "end": box.day(1), "cache": False}
-        return {
-            "campaigns": fetch_report("campaigns", client=box.client, **fetch),
-            "asins": fetch_report("asins", client=box.client, **fetch),
-            "japan": fetch_report("campaigns", client=box.client_for(2), **fetch),
-        }
+def three_weeks(record_type: RecordType, profile_id: int = US) -> pd.DataFrame:
+    return sample_frame(record_type, 21, 1, profile_id=profile_id)
 
 
 @pytest.fixture
-def campaigns(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    return frames["campaigns"]
+def campaigns() -> pd.DataFrame:
+    return three_weeks("campaigns")
 
 
 @pytest.fixture
-def asins(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    return frames["asins"]
+def asins() -> pd.DataFrame:
+    return three_weeks("asins")
+
+
+@pytest.fixture
+def japan() -> pd.DataFrame:
+    return three_weeks("campaigns", JAPAN)
 
 
 def plotted_lines(axes: Any) -> dict[str, Any]:
@@ -86,52 +78,12 @@ def render(axes: Any) -> None:
     figure.canvas.draw()
 
 
-def run_fresh(code: str) -> Any:
-    """Run code in a fresh interpreter, and return the value of its variable `result`."""
-    script = f"import json, sys\n{code}\nprint(json.dumps(result))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return json.loads(run.stdout)
-
-
 class TestNamespace:
     FIGURES: ClassVar = ["calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend"]
-    MODULES: ClassVar = [module.name for module in pkgutil.iter_modules(plots.__path__)]
 
     def test_has_the_figures_and_nothing_else(self) -> None:
         assert dir(plots) == self.FIGURES
         assert plots.__all__ == self.FIGURES
-
-    @pytest.mark.parametrize("modules", [MODULES, MODULES[::-1]])
-    def test_figures_are_functions_in_whatever_order_modules_load(self, modules: list[str]) -> None:
-        figures = run_fresh(
-            "import importlib\n"
-            "from sdanalytics import plots\n"
-            f"for module in {modules}:\n"
-            "    importlib.import_module(f'sdanalytics.plots.{module}')\n"
-            "figures = [getattr(plots, name) for name in dir(plots)]\n"
-            "result = [figure.__name__ for figure in figures if callable(figure)]"
-        )
-        assert figures == self.FIGURES
-        assert set(modules).isdisjoint(self.FIGURES)
-
-    def test_drawing_loads_neither_the_network_nor_the_store(self) -> None:
-        loaded = run_fresh(
-            "import matplotlib\n"
-            "import pandas as pd\n"
-            "from sdanalytics import plots\n"
-            "matplotlib.use('agg')\n"
-            "days = pd.date_range('2026-11-01', periods=3, unit='s')\n"
-            "plots.calendar(pd.DataFrame({'date': days, 'clicks': [1, 2, 3]}), 'clicks')\n"
-            "figures = [getattr(plots, name) for name in dir(plots)]\n"
-            "result = list(sys.modules)"
-        )
-        wings = [f"sdanalytics.{wing}" for wing in ("api", "fetch", "parsing", "store")]
-        assert {"sdanalytics.plots.coverage_grid", "matplotlib"} <= set(loaded)
-        assert set(loaded).isdisjoint([*wings, "requests", "sqlite3"])
-
-    def test_importing_it_does_not_load_matplotlib(self) -> None:
-        loaded = run_fresh("import sdanalytics.plots\nresult = list(sys.modules)")
-        assert set(loaded).isdisjoint(["matplotlib", "pandas"])
 
 
 class TestTrend:
@@ -216,13 +168,6 @@ class TestTrend:
         unknown = campaigns.copy()
         unknown.attrs = {}
         assert find_overlay(plots.trend(unknown, "sales")) is None
-
-    def test_days_of_cached_frames_are_lighter_too(self, tmp_path: Any) -> None:
-        box, store = Box(JumpingClock()), ReportCache(tmp_path)
-        with box.sandbox:
-            fetch_report("campaigns", box.day(9), box.day(1), client=box.client, cache=store)
-            read = store.read("campaigns", box.day(9), box.day(1))
-        assert find_overlay(plots.trend(read, "cost")) is not None
 
     def test_draws_a_custom_column(self, campaigns: pd.DataFrame) -> None:
         own = add_kpis(campaigns)
@@ -468,7 +413,7 @@ class TestCoverage:
             plots.coverage(Inventory)
 
 
-ALL: list[tuple[Plot, str]] = [
+ALL: list[tuple[Plot, RecordType]] = [
     (plots.trend, "campaigns"),
     (plots.top, "campaigns"),
     (plots.efficiency, "campaigns"),
@@ -479,28 +424,26 @@ ALL: list[tuple[Plot, str]] = [
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_draw_in_given_axes_at_the_default_size(
-    frames: dict[str, pd.DataFrame], plot: Plot, report: str
-) -> None:
-    axes = plot(frames[report])
+def test_all_draw_in_given_axes_at_the_default_size(plot: Plot, report: RecordType) -> None:
+    axes = plot(three_weeks(report))
     assert axes.figure.get_size_inches().tolist() == [6.4, 4.0]
     render(axes)
     figure, given = plt.subplots(figsize=(6, 4))
     before = plt.get_fignums()
-    assert plot(frames[report], ax=given) is given
+    assert plot(three_weeks(report), ax=given) is given
     assert plt.get_fignums() == before
     figure.canvas.draw()
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_show_no_rows(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
-    axes = plot(frames[report].head(0))
+def test_all_show_no_rows(plot: Plot, report: RecordType) -> None:
+    axes = plot(three_weeks(report).head(0))
     assert [text.get_text() for text in axes.texts] == ["no rows"]
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_show_no_values(frames: dict[str, pd.DataFrame], plot: Plot, report: str) -> None:
-    frame = frames[report].copy()
+def test_all_show_no_values(plot: Plot, report: RecordType) -> None:
+    frame = three_weeks(report)
     for name in frame.columns[frame.dtypes.astype("str").isin(["Int64", "float64"])]:
         if not name.endswith("Id"):
             frame[name] = pd.Series(pd.NA, frame.index, dtype="Int64").astype(frame[name].dtype)
@@ -512,19 +455,16 @@ def test_all_show_no_values(frames: dict[str, pd.DataFrame], plot: Plot, report:
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_an_unknown_style_leaves_no_figure_behind(
-    frames: dict[str, pd.DataFrame], plot: Plot, report: str
-) -> None:
+def test_an_unknown_style_leaves_no_figure_behind(plot: Plot, report: RecordType) -> None:
     with pytest.raises(AttributeError):
-        plot(frames[report], nosuchstyle=1)
+        plot(three_weeks(report), nosuchstyle=1)
     assert plt.get_fignums() == []
 
 
-def test_the_legend_is_in_the_figure(frames: dict[str, pd.DataFrame]) -> None:
+def test_the_legend_is_in_the_figure(japan: pd.DataFrame) -> None:
     for layout in (None, "constrained"):
         figure, axes = plt.subplots(figsize=(6, 4), layout=layout)
         long = "夏のセール2026年バックパック専門店向けキャンペーン"
-        japan = frames["japan"]
         named = japan.assign(campaignName=japan["campaignName"] + long)
         legend = plots.trend(named, by="campaignName", ax=axes).get_legend()
         figure.canvas.draw()
@@ -546,17 +486,15 @@ def test_tick_labels_are_tick_positions(top: float) -> None:
 
 
 @pytest.mark.parametrize(("plot", "report"), ALL)
-def test_all_pass_styles_to_the_artists(
-    frames: dict[str, pd.DataFrame], plot: Plot, report: str
-) -> None:
-    axes = plot(frames[report], alpha=0.37)
+def test_all_pass_styles_to_the_artists(plot: Plot, report: RecordType) -> None:
+    axes = plot(three_weeks(report), alpha=0.37)
     artists = [*axes.lines, *axes.patches, *axes.collections, *axes.images]
     assert 0.37 in [artist.get_alpha() for artist in artists]
 
 
 @pytest.mark.parametrize("plot", [plots.trend, plots.top, plots.efficiency])
-def test_currencies_are_not_mixed(frames: dict[str, pd.DataFrame], plot: Plot) -> None:
-    both = pd.concat([frames["campaigns"], frames["japan"]])
+def test_currencies_are_not_mixed(campaigns: pd.DataFrame, japan: pd.DataFrame, plot: Plot) -> None:
+    both = pd.concat([campaigns, japan])
     with pytest.raises(InvalidRequest, match="JPY, USD"):
         plot(both)
     render(plots.top(both, "ctr"))  # a ratio without a currency can be compared
@@ -604,10 +542,7 @@ def test_message_names_metrics_that_the_report_never_has(asins: pd.DataFrame) ->
 
 
 class TestNames:
-    def test_japanese_is_drawn_or_numbered_with_a_warning(
-        self, frames: dict[str, pd.DataFrame]
-    ) -> None:
-        japan = frames["japan"]
+    def test_japanese_is_drawn_or_numbered_with_a_warning(self, japan: pd.DataFrame) -> None:
         if fonts.font_families_for("急") == fonts.font_families_for("a"):
             with pytest.warns(UserWarning, match="name 1 = .*Noto Sans CJK"):
                 axes = plots.top(japan, "cost", n=3)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import sdanalytics as sda
 from sdanalytics import Client, Credentials, InvalidRequest, fetch_report
 
 
@@ -89,14 +88,3 @@ def test_arguments_are_validated_before_the_credentials() -> None:
 def test_all_invalid_metrics_are_named(offline: Client) -> None:
     with pytest.raises(InvalidRequest, match=r"'cots'.*'click'"):
         fetch_report("campaigns", "2026-11-01", metrics=["cots", "click", "cost"], client=offline)
-
-
-def test_all_public_names_exist() -> None:
-    for name in sda.__all__:
-        assert getattr(sda, name) is not None
-    hidden = {name for name in sda.__all__ if name not in dir(sda)}
-    assert hidden == {
-        name for name in vars(sda.errors) if name in sda.__all__
-    }  # dir() leaves out the errors
-    with pytest.raises(AttributeError, match="fetch_reports"):
-        _ = getattr(sda, "fetch_reports")  # noqa: B009  # a type checker finds it, too

@@ -1,0 +1,49 @@
+"""The commands that a newcomer tries first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdanalytics import cli
+from tests.support.box import Box
+
+
+def test_the_demo_shows_the_main_job(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sdanalytics", "demo", "--delay", "0.2"]
+    command += ["--output", str(tmp_path / "demo")]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "14 days fetched, 0 from the cache" in out
+    assert "0 days fetched, 14 from the cache" in out
+    assert "0 requests were sent" in out
+    for name in ("campaigns.png", "asins.png"):
+        assert (tmp_path / "demo" / name).stat().st_size > 10_000
+        assert name in out
+    assert "56 files" in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_the_sandbox_can_be_served_and_prints_its_environment(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sdanalytics", "sandbox", "--port", "0", "--delay", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        lines = [server.stdout.readline() for _ in range(8)]
+        exports = "".join(line for line in lines if line.startswith("export "))
+        assert exports.count("export SDANALYTICS_") == 7
+        code = "import sdanalytics as s, datetime as d; print(s.Client.from_env().profiles().shape)"
+        script = f"{exports}\n{sys.executable} -c '{code}'"
+        run = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=10) == 130
+    assert run.stdout.strip() == "(3, 8)"
+
+
+def test_an_occupied_port_is_reported(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    port = box.sandbox.base_url.rpartition(":")[2]
+    assert cli.main(["sandbox", "--port", port]) == 1
+    assert capsys.readouterr().err.startswith(f"sdanalytics: port {port} is not available")

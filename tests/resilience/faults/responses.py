@@ -1,0 +1,119 @@
+"""The responses by which the sandbox plays faults."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from typing import Final
+
+from sdanalytics.sandbox import Report, ScriptedResponse
+
+SILENCE: Final = 0.2
+"""Real seconds after which a silent connection counts as broken; 60 outside of this test."""
+CONNECTION_REFUSED: Final = "connection refused"
+
+_HTML: Final = "<html><head><title>Hotel</title></head><body>Please log in.</body></html>"
+_DAY: Final = "2026-11-18"
+_ROWS: Final = [
+    {"date": _DAY, "campaignId": n, "campaignName": "?", "clicks": n, "cost": 0.5}
+    for n in range(99)
+]
+_TEXT: Final = json.dumps(_ROWS).encode()
+_PAYLOAD: Final = gzip.compress(_TEXT, mtime=0)
+_NO_ID: Final = "00000000-0000-4000-8000-000000000000"
+
+
+def _error_response(status: int, **headers: str) -> ScriptedResponse:
+    return ScriptedResponse(
+        status, json.dumps({"code": str(status), "details": "arranged"}), headers
+    )
+
+
+def report_response(report: Report, status: str, url: str | None) -> ScriptedResponse:
+    """Return a version 3 response about a report."""
+    document = {"reportId": report.report_id, "status": status, "url": url, **report.request}
+    return ScriptedResponse(200, json.dumps(document))
+
+
+def duplicate_response(suffix: str) -> ScriptedResponse:
+    return ScriptedResponse(
+        425, json.dumps({"code": "425", "detail": f"The Request is a duplicate{suffix}"})
+    )
+
+
+def _payload_response(changed: bytes) -> ScriptedResponse:
+    """Return a payload whose last row has another day, or none."""
+    head, _, last = _TEXT.rpartition(f'"date": "{_DAY}", '.encode())
+    return ScriptedResponse(200, gzip.compress(head + changed + last, mtime=0))
+
+
+def redirect_response(location: str) -> ScriptedResponse:
+    return ScriptedResponse(307, headers={"Location": location})
+
+
+UNUSABLE: Final = {
+    "empty body": ScriptedResponse(200),
+    "malformed JSON": ScriptedResponse(200, '{"reportId": "amzn1.'),
+    "JSON of the wrong shape": ScriptedResponse(200, '[{"surprise": [1]}]'),
+}
+_CREATES: Final = {"request_report": 202, "create_report": 200}
+"""The create operations, and the status of their responses."""
+RESPONSES: Final[dict[str, ScriptedResponse]] = {
+    **{str(status): _error_response(status) for status in (400, 401, 403, 404, 406, 422)},
+    "429 with Retry-After": _error_response(429, **{"Retry-After": "40"}),
+    "429 without": _error_response(429),
+    "429, though it was done": replace(_error_response(429), stage="done"),
+    **{str(status): _error_response(status) for status in (500, 502, 503)},
+    "504, though it was done": replace(_error_response(504), stage="done"),
+    "HTML with 200": ScriptedResponse(200, _HTML),
+    "HTML with 503": ScriptedResponse(503, _HTML),
+    **UNUSABLE,
+    CONNECTION_REFUSED: ScriptedResponse(None, then_stop=True),
+    "reset before the request was read": ScriptedResponse(0, stage="unread"),
+    "reset after the request was read": ScriptedResponse(0, reset=True),
+    "reset after it was done": ScriptedResponse(0, stage="done", reset=True),
+    "closed after it was done": ScriptedResponse(0, stage="done"),
+    "silence": ScriptedResponse(0, delay=3 * SILENCE),
+    "silence after it was done": ScriptedResponse(0, stage="done", delay=3 * SILENCE),
+    "slow drip": ScriptedResponse(None, trickle=1.25 * SILENCE),
+    "shorter than its Content-Length": ScriptedResponse(None, truncate_at=20),
+    "chunked, and the end is missing": ScriptedResponse(
+        None, headers={"Transfer-Encoding": "chunked"}, truncate_at=30
+    ),
+    "redirect to http on another host": redirect_response(
+        "http://s3.amazonaws.com/x?X-Amz-Signature=1"
+    ),
+    "redirect to a host that is not S3": redirect_response(
+        "https://reports.example/x?X-Amz-Signature=1"
+    ),
+    "redirect to nowhere": ScriptedResponse(307),
+    "one more redirect": ScriptedResponse(302, headers={"Location": "https://s3.amazonaws.com/x"}),
+    "expired link": ScriptedResponse(403, "<Error><Message>Request has expired</Message></Error>"),
+    "no such object": ScriptedResponse(404, "<Error><Code>NoSuchKey</Code></Error>"),
+    "payload truncated": ScriptedResponse(200, _PAYLOAD[:-60]),
+    "payload corrupt": ScriptedResponse(200, _PAYLOAD[:90] + b"\x55" * 9 + _PAYLOAD[99:]),
+    "payload with a wrong CRC": ScriptedResponse(200, _PAYLOAD[:-8] + b"\x55" * 4 + _PAYLOAD[-4:]),
+    "payload not gzip": ScriptedResponse(200, _TEXT),
+    "payload not an array": ScriptedResponse(200, gzip.compress(b'{"code": "?"}', mtime=0)),
+    "payload of half an array": ScriptedResponse(200, gzip.compress(_TEXT[:-200], mtime=0)),
+    "payload with a value of the wrong type": ScriptedResponse(
+        200, gzip.compress(_TEXT.replace(b"0.5", b'"x"'), mtime=0)
+    ),
+    "payload with a row without day": _payload_response(b""),
+    "payload with a day that is none": _payload_response(b'"date": "2026-02-30", '),
+    "payload with a day outside of the range": _payload_response(b'"date": "2026-11-19", '),
+    "425 that names no report": duplicate_response(""),
+    "425 that names a report that is gone": duplicate_response(f" of : {_NO_ID}"),
+}
+
+
+def response_to(operation: str, fault: str) -> ScriptedResponse:
+    """Return the response to script.
+
+    An unusable response to a create means that the report was made all the same.
+    """
+    response = RESPONSES[fault]
+    if operation in _CREATES and fault in UNUSABLE:
+        return replace(response, status=_CREATES[operation], stage="done")
+    return response

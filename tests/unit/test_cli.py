@@ -1,0 +1,38 @@
+"""The command line: what it explains, and its errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdanalytics import cli
+
+
+def test_lab_names_missing_packages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["lab"]) == 1
+    assert "the command lab needs the package jupyterlab" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert cli.main(["lab", "no-such-folder"]) == 1
+    assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox", "lab"])
+def test_help_says_the_unit_and_default_of_the_delay(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "--delay SECONDS" in shown
+    assert "(default: 2.0)" in shown
+
+
+def test_variables_are_quoted_for_the_shell_of_the_system() -> None:
+    variables = {"SDANALYTICS_CACHE_DIR": "it's here"}
+    posix = cli.format_variables(variables, for_windows=False)
+    windows = cli.format_variables(variables, for_windows=True)
+    assert posix == ["export SDANALYTICS_CACHE_DIR='it'\"'\"'s here'"]
+    assert windows == ["$env:SDANALYTICS_CACHE_DIR = 'it''s here'"]
