@@ -95,7 +95,7 @@ def test_shell_blocks_name_targets_extras_and_commands_that_exist() -> None:
                 dry_run = ["make", "--dry-run", "--directory", str(ROOT), target]
                 subprocess.run(dry_run, check=True, capture_output=True)
             case ["pip", "install", what]:
-                assert re.fullmatch(r"'?\.(\[(\w+)\])?'?", what)
+                assert re.fullmatch(r'\.|"\.\[\w+\]"', what)
                 extra = re.search(r"\[(\w+)\]", what)
                 assert extra is None or extra[1] in extras
             case _:
