@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 
-.PHONY: demo lab test lint types faults kills fuzz notebooks pictures bench bench-quick clean
+.PHONY: demo lab test test-lowest lint types faults kills fuzz notebooks pictures bench bench-quick clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
@@ -14,6 +15,10 @@ lab: $(VENV)/.lab
 # As many tests at a time as there are processors.
 test: $(VENV)/.test
 	$(BIN)/python -m pytest --numprocesses auto
+
+# With all that the package needs at the lowest versions that pyproject.toml allows.
+test-lowest: $(LOWEST)/.test
+	$(LOWEST)/bin/python -m pytest --numprocesses auto tests
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -49,9 +54,9 @@ bench: $(VENV)/.bench
 bench-quick: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --quick $(ONLY)
 
-$(VENV)/.created:
+%/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $*
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml
@@ -66,9 +71,19 @@ $(VENV)/.test: $(VENV)/.created pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
+# The lowest that have a wheel for this Python; test tools, and what others need, are the latest.
+$(LOWEST)/.test: $(LOWEST)/.created pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --no-deps --only-binary :all: \
+		--extra notebook --extra sandbox --extra sql --python $(LOWEST)/bin/python \
+		--output-file $(LOWEST)/constraints.txt pyproject.toml
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		--constraint $(LOWEST)/constraints.txt --editable '.[test]'
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.created pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-output benchmarks/.peers benchmarks/.work
+	rm -rf $(VENV) $(LOWEST) demo-output benchmarks/.peers benchmarks/.work
