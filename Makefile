@@ -1,6 +1,7 @@
 # Everything sets itself up: a machine needs Python 3.11 or later, git and make.
 PYTHON ?= python3
 VENV := .venv
+LOWEST := .venv-lowest
 # Percent of lines and branches that the tests reach.
 COVERAGE_FLOOR := 90
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -9,7 +10,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto $(if $(COVERAGE),--cov=sda
 # Without bytecode every process of the tests compiles again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo lab test test-rest test-all lint types faults kills fuzz notebooks pictures bench bench-quick package clean
+.PHONY: demo lab test test-rest test-all test-lowest lint types faults kills fuzz notebooks pictures \
+	bench bench-quick package clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
@@ -29,6 +31,10 @@ test-rest: $(VENV)/.test
 test-all:
 	$(MAKE) COVERAGE=yes test
 	$(MAKE) COVERAGE=yes test-rest
+
+# With all that the package needs at the lowest versions that pyproject.toml allows.
+test-lowest: $(LOWEST)/.test
+	$(LOWEST)/bin/python -m pytest --numprocesses auto tests/unit tests/integration
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -74,9 +80,9 @@ package: $(VENV)/.package
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist
 
-$(VENV)/.created:
+%/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $*
 	@touch $@
 
 # Dependency groups need pip 25.1; a new environment has the pip that came with its Python.
@@ -96,6 +102,16 @@ $(VENV)/.test: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@
 
+# The lowest that have a wheel for this Python; test tools, and what others need, are the latest.
+$(LOWEST)/.test: $(LOWEST)/.created pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --no-deps --only-binary :all: \
+		--all-extras --python $(LOWEST)/bin/python \
+		--output-file $(LOWEST)/constraints.txt pyproject.toml
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		--constraint $(LOWEST)/constraints.txt --editable '.[all]' --group test
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[sandbox,sql]' --group bench
 	@touch $@
@@ -105,4 +121,4 @@ $(VENV)/.package: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist demo-output benchmarks/.peers benchmarks/.work
+	rm -rf $(VENV) $(LOWEST) dist demo-output benchmarks/.peers benchmarks/.work

@@ -95,7 +95,7 @@ def cluster() -> Iterator[Any]:
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
-            dashboard_address=None, worker_dashboard_address=None, memory_limit=0,
+            dashboard_address="127.0.0.1:0", worker_dashboard_address=None, memory_limit=0,
         ) as cluster,
         distributed.Client(cluster) as client,
     ):  # fmt: skip

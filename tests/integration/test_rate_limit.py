@@ -141,7 +141,8 @@ def test_an_excessive_retry_after_is_capped_at_two_hours(
 
 
 def test_learned_limits_expire(box: Box, store: ReportCache) -> None:
-    box.sandbox.script_responses("request_report", *[ScriptedResponse(429)] * 12)
+    # More than fit into the timeout, however short the random waits are.
+    box.sandbox.script_responses("request_report", *[ScriptedResponse(429)] * 100)
     with pytest.raises((sda.RateLimited, sda.ReportTimeout)):
         fetch(box, store, 2, 1, timeout=600)
     box.sandbox.clear_script()

@@ -193,14 +193,9 @@ WHOLE = packed('[{"campaignId":1,"clicks":2},{"campaignId":2,"clicks":3}]')
         "half a surrogate pair in UTF-8": packed(b'[{"campaignName":"\xed\xa0\xbd"}]'),
         "a vertical tab before": packed('\x0b[{"clicks":1}]'),
         "a form feed between": packed('[{"clicks":1},\x0c{"clicks":2}]'),
-        "nested deeply": packed('[{"clicks":1,"new":' + "[" * 100_000 + "]" * 100_000 + "}]"),
+        # Python 3.14 follows 100 000 levels: it measures the stack that is left.
+        "nested deeply": packed('[{"clicks":1,"new":' + "[" * 1_000_000 + "]" * 1_000_000 + "}]"),
         "nested and cut": packed('[{"new":' + '{"a":' * 100_000),
-        "a header of a megabyte": WHOLE[:3]
-        + b"\x08"
-        + WHOLE[4:10]
-        + b"n" * 2**20
-        + b"\0"
-        + WHOLE[10:],
         "a wrong checksum of the header": WHOLE[:3] + b"\x02" + WHOLE[4:10] + b"xx" + WHOLE[10:],
         "garbage behind zeros": WHOLE + bytes(9) + WHOLE[:20],
         "half of a name": packed(r'[{"clicks":1,"\ud83d":1}]'),
@@ -214,6 +209,12 @@ def test_damage_is_found(payload: tuple[str, bytes]) -> None:
     with pytest.raises(CorruptReport) as caught:
         parsed_rows(payload[1])
     assert caught.value.row is None
+
+
+def test_a_gzip_header_of_a_megabyte_is_an_error_or_no_change() -> None:
+    payload = WHOLE[:3] + b"\x08" + WHOLE[4:10] + b"n" * 2**20 + b"\0" + WHOLE[10:]
+    with contextlib.suppress(CorruptReport):  # isal 1.9 does not take it; earlier ones read it
+        assert parsed_rows(payload) == parsed_rows(WHOLE)
 
 
 @given(st.data())
