@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
+import numpy.testing  # noqa: F401  before 2.0 it asks a program about the processor, once
 import pytest
 from matplotlib.font_manager import findSystemFonts
 
