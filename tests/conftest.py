@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ from tests.contract import RequestWatcher, contract_errors
 T = TypeVar("T")
 
 mpl.use("agg")
+
+CHILD_WARNINGS = ",".join(
+    [
+        "error",
+        "default:There is no current event loop:DeprecationWarning",  # of ipykernel
+        "default:Unimplemented abstract methods:DeprecationWarning",  # of pip
+    ]
+)
+"""What Python programs that a test starts do with warnings: the same as pytest (pyproject.toml)."""
 
 
 def partitions_in(store: ReportCache) -> PartitionStore:
@@ -111,11 +121,10 @@ def store(tmp_path: Path) -> ReportCache:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep tests apart from the settings and the default store of the machine."""
-    import os
-
     for name in [name for name in os.environ if name.startswith("SDANALYTICS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(tmp_path / "default-store"))
+    monkeypatch.setenv("PYTHONWARNINGS", CHILD_WARNINGS)
 
 
 def pytest_configure(config: pytest.Config) -> None:

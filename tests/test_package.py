@@ -84,6 +84,13 @@ def test_the_demo_shows_the_main_job(tmp_path: Path) -> None:
     assert "56 files" in out
 
 
+def test_deprecations_are_errors_in_programs_that_tests_start() -> None:
+    script = "import warnings; warnings.warn('odd', DeprecationWarning, stacklevel=2)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "DeprecationWarning: odd" in run.stderr
+    assert run.returncode == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_the_sandbox_can_be_served_and_prints_its_environment(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sdanalytics", "sandbox", "--port", "0", "--delay", "0"]
