@@ -21,6 +21,15 @@ from tests.support.contract import RequestWatcher, contract_errors
 
 mpl.use("agg")
 
+CHILD_WARNINGS = ",".join(
+    [
+        "error",
+        "default:There is no current event loop:DeprecationWarning",  # of ipykernel
+        "default:Unimplemented abstract methods:DeprecationWarning",  # of pip
+    ]
+)
+"""What Python programs that a test starts do with warnings: the same as pytest (pyproject.toml)."""
+
 
 @pytest.fixture
 def clock() -> JumpingClock:
@@ -49,6 +58,7 @@ def _clean_environment(
     # Not in tmp_path: it would make a folder for each of the many tests that store nothing.
     store = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "default-store"
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
+    monkeypatch.setenv("PYTHONWARNINGS", CHILD_WARNINGS)
 
 
 def pytest_configure(config: pytest.Config) -> None:

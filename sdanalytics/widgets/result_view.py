@@ -184,7 +184,7 @@ def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> st
     png = io.BytesIO()
     draw = getattr(plots, plot)
     with _drawing_lock, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", UserWarning)
         draw(data, ax=figure.subplots(), **options)
         figure.savefig(png, format="png", dpi=_IMAGE_DPI)
     description = [plot]
@@ -230,7 +230,7 @@ def _available_plots(data: pd.DataFrame, metrics: list[str]) -> list[str]:
 def _drawable_metrics(data: pd.DataFrame) -> list[str]:
     """Return the metrics that can be drawn: preferred ones, results and KPIs, then Amazon's."""
     with _drawing_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", UserWarning)
         summary = summarize(data.head(1))
     drawable = []
     for name in map(str, summary.columns):

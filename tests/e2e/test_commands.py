@@ -47,3 +47,11 @@ def test_an_occupied_port_is_reported(box: Box, capsys: pytest.CaptureFixture[st
     port = box.sandbox.base_url.rpartition(":")[2]
     assert cli.main(["sandbox", "--port", port]) == 1
     assert capsys.readouterr().err.startswith(f"sdanalytics: port {port} is not available")
+
+
+def test_deprecations_are_errors_in_programs_that_tests_start() -> None:
+    script = "import warnings; warnings.warn('odd', DeprecationWarning, stacklevel=2)"
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "DeprecationWarning: odd" in run.stderr
+    assert run.returncode == 1

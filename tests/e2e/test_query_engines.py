@@ -89,9 +89,10 @@ def test_polars_returns_the_same_sums(full: ReportCache) -> None:
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Start two single-threaded processes on this machine, reached by loopback only."""
     distributed = pytest.importorskip("distributed")
+    monkeypatch.delenv("PYTHONWARNINGS")  # dask calls what pandas deprecates
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
