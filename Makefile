@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 # Percent of lines and branches that the tests reach.
-COVERAGE_FLOOR := 90
+COVERAGE_FLOOR := 96
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PYTEST := $(BIN)/python -m pytest --numprocesses auto $(if $(COVERAGE),--cov=sdanalytics --cov-append)
 
