@@ -125,7 +125,7 @@ def test_an_error_of_a_cell_is_raised(tmp_path: Path) -> None:
 
 def test_warnings_and_errors_in_widgets_are_raised(tmp_path: Path) -> None:
     cells = [
-        "import warnings; warnings.warn('odd')",
+        "import warnings; warnings.simplefilter('default'); warnings.warn('odd')",
         "import ipywidgets as w\no = w.Output()\ndisplay(o)\nwith o: 1 / 0",
         "w.HTML('<div role=\"alert\">not found</div>')",
     ]

@@ -218,8 +218,10 @@ class _Round:
         twice = len(reports) - wanted
         self._tally.rounds += 1
         self._tally.creates += len(reports)
-        # Version 3 names reports that were not recorded (425), but only while it builds them.
-        self._check(0 <= twice <= kills, f"{twice} reports made twice after {kills} kills")
+        # A kill may fall into one create of each call. Version 3 names such reports (425), but
+        # only while it builds them: on a busy machine the next call may be later than that.
+        most = kills * len(self._calls)
+        self._check(0 <= twice <= most, f"{twice} reports made twice after {kills} kills")
         self._check(self._store.verify().empty, "the store is damaged")
         ids = set(self._store.entries()["report_id"])
         pending = set(sda.pending(self._store)["report_id"])
