@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -27,7 +29,7 @@ def test_a_report_with_an_invalid_value_is_not_requested_again(
 @pytest.mark.parametrize(
     "damaged",
     [b"", WHOLE[:-5], b"no gzip", gzip.compress(b"{}")],
-    ids=["empty", "short", "plain", "object"],
+    ids=["empty", "short", "no gzip", "object"],
 )
 def test_a_damaged_payload_is_downloaded_then_requested_again(
     box: Box, store: ReportCache, damaged: bytes
@@ -56,3 +58,119 @@ def test_a_damaged_payload_is_downloaded_then_requested_again(
     assert isinstance(caught.value, SDAnalyticsError)
     assert (box.sandbox.count("request_report"), box.sandbox.count("download_report")) == (5, 9)
     assert store.entries().empty
+
+
+def test_plain_json_is_read_without_another_request(box: Box, store: ReportCache) -> None:
+    rows = [{"campaignId": 1, "clicks": 2}, {"campaignId": 2, "clicks": 3}]
+    box.sandbox.set_content(lambda report: json.dumps(rows).encode())
+    frame = fetch_report(
+        "campaigns", box.day(1), metrics=["clicks"], tactic="T00020", client=box.client, cache=store
+    )
+    assert frame["clicks"].tolist() == [2, 3]
+    assert box.sandbox.count("storage") == 1
+
+
+# -- rows without identity ----------------------------------------------------------------
+
+REPORTS = {
+    "campaigns": ["campaignId"],
+    "adGroups": ["campaignId", "adGroupId"],
+    "productAds": ["campaignId", "adGroupId", "adId"],
+    "targets": ["campaignId", "adGroupId", "targetId"],
+    "asins": ["campaignId", "adGroupId", "asin"],
+    "campaigns+matchedTarget": ["campaignId"],
+    "adGroups+matchedTarget": ["campaignId", "adGroupId"],
+    "targets+matchedTarget": ["campaignId", "adGroupId", "targetId"],
+}
+"""The fields that identify the rows of each report."""
+V3_FIELDS = {"targetId": "targetingId", "asin": "promotedAsin"}
+OTHERS: list[dict[str, Any]] = [
+    {"code": "INTERNAL_ERROR", "details": "Please try again later"},
+    {"id": 5, "spend": 12.5},
+    {},
+]
+"""Rows of errors and of other reports."""
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_row_without_identity_ends_its_report(
+    box: Box, store: ReportCache, api: str, report: str
+) -> None:
+    record_type, _, segment = report.partition("+")
+    client = box.client_for(0, api)
+    names = [V3_FIELDS.get(name, name) if api == "v3" else name for name in REPORTS[report]]
+    good = {"date": box.day(50)} | dict.fromkeys(names, "7")
+    bad: list[tuple[dict[str, Any], str]] = [({"date": box.day(50)} | o, names[0]) for o in OTHERS]
+    for name in names:
+        bad.append((good | {name: None}, name))
+        bad.append(({**good, name.upper(): good[name], name: None}, name))
+    for row, field in bad:
+        box.sandbox.set_content(lambda _, row=row: [good, good, row])
+        with pytest.raises(CorruptReport, match=f"'{field}' of row 2") as caught:
+            fetch_report(
+                record_type,  # type: ignore[arg-type]
+                box.day(50),
+                metrics=["clicks"] if record_type != "asins" else ["sku"],
+                tactic="T00020",
+                segment=segment or None,  # type: ignore[arg-type]
+                client=client,
+                cache=store,
+            )
+        assert (caught.value.field, caught.value.row) == (field, 2)
+        assert store.entries().empty
+
+
+def test_a_day_whose_report_was_an_error_is_requested_by_the_next_call(
+    box: Box, store: ReportCache
+) -> None:
+    errors = [{"code": "INTERNAL_ERROR", "details": "Please try again later"}]
+    box.sandbox.set_content(lambda _: errors)
+    with pytest.raises(CorruptReport, match="'campaignId' of row 0"):
+        fetch_report("campaigns", box.day(50), client=box.client, cache=store)
+    box.sandbox.set_content(lambda _: None)
+    frame = fetch_report("campaigns", box.day(50), client=box.client, cache=store)
+    assert frame["campaignId"].notna().all()
+    assert len(frame) > 0
+
+
+def test_another_product_or_page_may_be_unknown(box: Box, store: ReportCache) -> None:
+    known = {"campaignId": 1, "adGroupId": 2, "asin": "A", "clicks": 3, "sku": "s"}
+    for name in ("otherAsin", "matchedTarget"):
+        rows = [known | {name: None}, known | {name: "B"}, known]
+        box.sandbox.set_content(lambda _, rows=rows: rows)
+        record_type, segment = {"otherAsin": ("asins", None)}.get(name, ("adGroups", name))
+        frame = fetch_report(
+            record_type,  # type: ignore[arg-type]
+            box.day(1),
+            metrics=["sku"] if record_type == "asins" else ["clicks"],
+            tactic="T00020",
+            segment=segment,  # type: ignore[arg-type]
+            client=box.client,
+            cache=store,
+        )
+        assert frame[name].isna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+def test_counts_with_a_point_or_an_exponent_are_stored(
+    box: Box, store: ReportCache, api: str
+) -> None:
+    texts = ["5.0", "4.1E1", "1.2345678E7", "1E15"]
+    rows = [
+        f'{{"date":"{box.day(1)}","campaignId":{number},"clicks":{text}}}'
+        for number, text in enumerate(texts)
+    ]
+    payload = gzip.compress(f"[{','.join(rows)}]".encode())
+    box.sandbox.set_content(lambda _: payload)
+    tactic = None if api == "v3" else "T00020"
+    frame = fetch_report(
+        "campaigns",
+        box.day(1),
+        metrics=["clicks"],
+        tactic=tactic,  # type: ignore[arg-type]
+        client=box.client_for(0, api),
+        cache=store,
+    )
+    assert frame["clicks"].tolist() == [5, 41, 12_345_678, 10**15]
+    assert frame["clicks"].dtype == "Int64"
