@@ -196,9 +196,9 @@ class BatchSteps:
         missing_columns = {}
         rows = 0
         for partition, table in tables.items():
-            missing = self._store.store(partition, table, provenance)
-            if missing:
-                missing_columns[partition] = missing
+            outcome = self._store.store(partition, table, provenance)
+            if outcome.missing_columns:
+                missing_columns[partition] = outcome.missing_columns
             rows += table.num_rows
         self._claims.release(task.batch.partitions)
         logger.debug("%s: %d rows of report %s", task.batch, rows, report.report_id)

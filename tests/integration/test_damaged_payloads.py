@@ -12,7 +12,13 @@ import pytest
 from sdanalytics import CorruptReport, ReportCache, SDAnalyticsError, fetch_report, sandbox
 from tests.support.box import Box
 
+Rows = list[dict[str, Any]]
+
 WHOLE = gzip.compress(b'[{"campaignId":1,"clicks":2},{"campaignId":2,"clicks":3}]')
+
+
+def fill(box: Box, rows: Rows) -> None:
+    box.sandbox.set_content(lambda _: rows)
 
 
 def test_a_report_with_an_invalid_value_is_not_requested_again(
@@ -84,7 +90,7 @@ REPORTS = {
 }
 """The fields that identify the rows of each report."""
 V3_FIELDS = {"targetId": "targetingId", "asin": "promotedAsin"}
-OTHERS: list[dict[str, Any]] = [
+OTHERS: Rows = [
     {"code": "INTERNAL_ERROR", "details": "Please try again later"},
     {"id": 5, "spend": 12.5},
     {},
@@ -106,7 +112,7 @@ def test_a_row_without_identity_ends_its_report(
         bad.append((good | {name: None}, name))
         bad.append(({**good, name.upper(): good[name], name: None}, name))
     for row, field in bad:
-        box.sandbox.set_content(lambda _, row=row: [good, good, row])
+        fill(box, [good, good, row])
         with pytest.raises(CorruptReport, match=f"'{field}' of row 2") as caught:
             fetch_report(
                 record_type,  # type: ignore[arg-type]
@@ -138,7 +144,7 @@ def test_another_product_or_page_may_be_unknown(box: Box, store: ReportCache) ->
     known = {"campaignId": 1, "adGroupId": 2, "asin": "A", "clicks": 3, "sku": "s"}
     for name in ("otherAsin", "matchedTarget"):
         rows = [known | {name: None}, known | {name: "B"}, known]
-        box.sandbox.set_content(lambda _, rows=rows: rows)
+        fill(box, rows)
         record_type, segment = {"otherAsin": ("asins", None)}.get(name, ("adGroups", name))
         frame = fetch_report(
             record_type,  # type: ignore[arg-type]
