@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from sdanalytics import CorruptReport, ReportCache, SDAnalyticsError, fetch_report, sandbox
+from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.parsing.payload import read_payload
+from sdanalytics.store.cache import internal_store
 from tests.support.box import Box
 
 Rows = list[dict[str, Any]]
@@ -180,3 +185,59 @@ def test_counts_with_a_point_or_an_exponent_are_stored(
     )
     assert frame["clicks"].tolist() == [5, 41, 12_345_678, 10**15]
     assert frame["clicks"].dtype == "Int64"
+
+
+def store_without_identity(store: ReportCache, box: Box, agos: range) -> list[Partition]:
+    """Store days as earlier releases did: with a row that lacks its campaign."""
+    days = []
+    for ago in agos:
+        profile_id = str(box.sandbox.profile_ids[0])
+        source = box.client.source
+        day = date.fromisoformat(box.day(ago))
+        partition = Partition(source, profile_id, "campaigns", None, "T00020", day)
+        payload = gzip.compress(b'[{"campaignId":7,"clicks":1},{"clicks":1}]')
+        table = read_payload(payload, ["campaignId", "clicks"])
+        origin = Provenance("r", box.clock.now(), "v2")
+        internal_store(store).partitions.store(partition, table, origin)
+        days.append(partition)
+    return days
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_stored_days_without_identity_are_set_aside_and_fetched_again(
+    box: Box, store: ReportCache, count: int
+) -> None:
+    def fetch() -> pd.DataFrame:
+        return fetch_report(
+            "campaigns",
+            box.day(49 + count),
+            box.day(44),
+            metrics=["clicks"],
+            tactic="T00020",
+            client=box.client,
+            cache=store,
+        )
+
+    expected = fetch()
+    bad = store_without_identity(store, box, range(50, 50 + count))
+    store.compact()
+    assert fetch()["campaignId"].isna().sum() == count  # as it was stored
+    problems = store.verify()
+    days = [path.parent.name for path in map(Path, problems["path"])]
+    assert sorted(days) == sorted(f"date={partition.date}" for partition in bad)
+    assert problems["problem"].str.contains("row 1 has no campaignId").all()
+    moved = store.repair()
+    assert moved["moved_to"].map(lambda path: Path(path).exists()).all()
+    assert len(moved) == count
+    assert store.verify().empty
+    coverage = store.coverage(
+        "campaigns",
+        box.day(49 + count),
+        box.day(50),
+        tactic="T00020",
+        now=box.clock.now(),
+    )
+    states = coverage.set_index("date")["state"]
+    for partition in bad:
+        assert states[pd.Timestamp(partition.date)] == "missing"
+    pd.testing.assert_frame_equal(fetch(), expected)
