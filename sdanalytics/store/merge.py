@@ -37,7 +37,7 @@ class _Groups(NamedTuple):
 
     rows: Array
     older_rows: Array
-    count: int
+    group_count: int
 
 
 def merge_columns(table: pa.Table, older: pa.Table, keys: Sequence[str]) -> MergedTable:
@@ -58,12 +58,12 @@ def merge_columns(table: pa.Table, older: pa.Table, keys: Sequence[str]) -> Merg
     shared = [name for name in older.column_names if name in table.column_names]
     texts = [name for name in shared if pa.types.is_string(table.schema.field(name).type)]
     matcher = _RowMatcher(table.num_rows, older.num_rows)
-    by_identity = _group_rows(table, older, keys)
+    by_identity = _group_by_values(table, older, keys)
     matcher.match_single_rows(by_identity)
     if not matcher.is_finished(by_identity):
-        by_text = _group_rows(table, older, dict.fromkeys([*keys, *texts]))
+        by_text = _group_by_values(table, older, dict.fromkeys([*keys, *texts]))
         matcher.match_single_rows(by_text)
-        matcher.match_equal_rows(_group_rows(table, older, shared), by_text)
+        matcher.match_equal_rows(_group_by_values(table, older, shared), by_text)
         matcher.match_by_place(by_text)
     indices = pa.array(matcher.matches, mask=matcher.matches == UNMATCHED)
     for name in added:
@@ -73,7 +73,7 @@ def merge_columns(table: pa.Table, older: pa.Table, keys: Sequence[str]) -> Merg
 
 def anti_join_rows(table: pa.Table, known: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Drop the rows of a table that another one has, by their identity columns."""
-    groups = _group_rows(table, known, keys)
+    groups = _group_by_values(table, known, keys)
     return table.filter(pa.array(~np.isin(groups.rows, groups.older_rows)))
 
 
@@ -108,7 +108,7 @@ class _RowMatcher:
         is_single = (counts == 1) & (older_counts == 1)
         has_match = is_single[equal.rows[rows]]
         older_has_match = is_single[equal.older_rows[older_rows]]
-        is_reordered = np.ones(within.count, np.bool_)
+        is_reordered = np.ones(within.group_count, np.bool_)
         is_reordered[within.rows[rows[~has_match]]] = False
         is_reordered[within.older_rows[older_rows[~older_has_match]]] = False
         self._match_in_order(
@@ -145,8 +145,8 @@ class _RowMatcher:
     def _count_left(self, groups: _Groups) -> tuple[Array, Array]:
         """Return for each group how many rows are left, in both tables."""
         rows, older_rows = self._left()
-        counts = np.bincount(groups.rows[rows], minlength=groups.count)
-        older_counts = np.bincount(groups.older_rows[older_rows], minlength=groups.count)
+        counts = np.bincount(groups.rows[rows], minlength=groups.group_count)
+        older_counts = np.bincount(groups.older_rows[older_rows], minlength=groups.group_count)
         return counts, older_counts
 
     def _match_in_order(self, rows: Array, older_rows: Array, groups: _Groups) -> None:
@@ -158,7 +158,7 @@ class _RowMatcher:
         self._is_taken[matched] = True
 
 
-def _group_rows(table: pa.Table, older: pa.Table, columns: Iterable[str]) -> _Groups:
+def _group_by_values(table: pa.Table, older: pa.Table, columns: Iterable[str]) -> _Groups:
     """Group the rows of both tables by their values in these columns; nulls are equal."""
     numbers = np.zeros(table.num_rows + older.num_rows, np.int64)
     for name in columns:

@@ -45,7 +45,7 @@ from sdanalytics.store.reader import PartitionReader
 
 
 class StoreOutcome(NamedTuple):
-    """What became of a table that was to be stored.
+    """The outcome of storing a table.
 
     Attributes
     ----------

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from sdanalytics import ReportCache
-from sdanalytics.model.identity import identity_columns
+from sdanalytics.model.metrics import identity_columns
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.parsing.payload import read_payload
 from sdanalytics.store.cache import internal_store
 from tests.support.samples import NOW, SOURCE, US, day
+
+pytestmark = pytest.mark.filterwarnings("ignore:rows of .* are alike:sdanalytics.DataWarning")
 
 Rows = Sequence[dict[str, Any]]
 V2_ONLY = "attributedSales7d"
@@ -44,11 +46,11 @@ def merged(
     return dict(zip(frame[by], values, strict=True)), ambiguous
 
 
-def campaign(number: int | None = 7, **values: Any) -> dict[str, Any]:
+def campaign(number: int = 7, /, **values: Any) -> dict[str, Any]:
     return {"campaignId": number, **values}
 
 
-def purchase(asin: str = "A", **values: Any) -> dict[str, Any]:
+def purchase(asin: str = "A", /, **values: Any) -> dict[str, Any]:
     return {"campaignId": 1, "adGroupId": 2, "asin": asin, "otherAsin": "B", **values}
 
 
@@ -105,6 +107,20 @@ def test_what_stays_ambiguous_is_missing(store: ReportCache, old: int, new: int)
     others = [campaign(8, clicks=99)], [campaign(8, clicks=99, **{V2_ONLY: 1})]
     values = dict.fromkeys(range(10, 10 + new)) | {99: 1}
     assert merged(store, "campaigns", older + others[1], newer + others[0]) == (values, new)
+
+
+def test_rows_of_unknown_tactic_are_dropped_once_it_is_known(store: ReportCache) -> None:
+    known = Partition(SOURCE, str(US), "asins", None, "T00020", day(1))
+    unknown = known._replace(tactic="unknown")
+    rows = [purchase(sku="s"), purchase(otherAsin=None, sku="t"), purchase("C", sku="u")]
+    columns = [*identity_columns("asins"), "sku"]
+    partitions = internal_store(store).partitions
+    for partition, sent in ((unknown, rows), (known, rows[:2])):
+        table = read_payload(json.dumps(sent).encode(), columns)
+        partitions.store(partition, table, Provenance("r", NOW, "v3"))
+    rest = partitions.load(unknown, ["sku"])
+    assert rest is not None
+    assert rest.to_pydict() == {"sku": ["u"]}
 
 
 def test_rows_alike_in_everything_keep_their_place(store: ReportCache) -> None:
