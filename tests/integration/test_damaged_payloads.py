@@ -148,7 +148,7 @@ def test_a_day_whose_report_was_an_error_is_requested_by_the_next_call(
 def test_another_product_or_page_may_be_unknown(box: Box, store: ReportCache) -> None:
     known = {"campaignId": 1, "adGroupId": 2, "asin": "A", "clicks": 3, "sku": "s"}
     for name in ("otherAsin", "matchedTarget"):
-        rows = [known | {name: None}, known | {name: "B"}, known]
+        rows = [known | {name: None}, known | {name: "B"}, known | {"adGroupId": 3}]
         fill(box, rows)
         record_type, segment = {"otherAsin": ("asins", None)}.get(name, ("adGroups", name))
         frame = fetch_report(

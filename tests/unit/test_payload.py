@@ -96,6 +96,7 @@ def test_rows_are_parsed_exactly(
     assert parsed_rows(packed(json.dumps(repeated, **spacing))) == expected(repeated)
 
 
+@pytest.mark.filterwarnings("ignore:rows of .* are alike:sdanalytics.DataWarning")
 @given(sent=rows())
 @settings(
     deadline=None,
