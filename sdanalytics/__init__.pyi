@@ -16,6 +16,7 @@ from .errors import CacheError as CacheError
 from .errors import Cancelled as Cancelled
 from .errors import ConnectionFailed as ConnectionFailed
 from .errors import CorruptReport as CorruptReport
+from .errors import DataWarning as DataWarning
 from .errors import DownloadFailed as DownloadFailed
 from .errors import Forbidden as Forbidden
 from .errors import InvalidReport as InvalidReport
@@ -30,6 +31,7 @@ from .errors import ReportTimeout as ReportTimeout
 from .errors import ReportTooOld as ReportTooOld
 from .errors import Retired as Retired
 from .errors import SDAnalyticsError as SDAnalyticsError
+from .errors import SDAnalyticsWarning as SDAnalyticsWarning
 from .errors import ServerError as ServerError
 from .errors import Unauthorized as Unauthorized
 from .fetch.entry_points import fetch_report as fetch_report

@@ -26,6 +26,8 @@ presigned URL. The tree::
     ├── CacheError
     ├── Cancelled
     └── PartialFetchError
+
+All warnings are `SDAnalyticsWarning` (UserWarning), and point at the user's line.
 """
 
 from __future__ import annotations
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 
 class SDAnalyticsError(Exception):
     """Base class of all errors that this library raises on purpose."""
+
+
+class SDAnalyticsWarning(UserWarning):
+    """Base class of all warnings: the result is right, but may not be what it is taken for."""
 
 
 class InvalidRequest(SDAnalyticsError, ValueError):
@@ -225,6 +231,13 @@ class CorruptReport(SDAnalyticsError):
         self.report_id = report_id
         self.field = field
         self.row = row
+
+
+class DataWarning(SDAnalyticsWarning):
+    """The service's data were taken as they are, and something about them is odd.
+
+    A metric that no row has, rows that nothing tells apart, another currency.
+    """
 
 
 class CacheError(SDAnalyticsError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from sdanalytics._core.page_text import MAX_PAGE_BYTES, page_text
 from sdanalytics._core.redact import redact
 from sdanalytics.api.documents import text_or_none
 from sdanalytics.api.transport import Response
@@ -51,8 +51,6 @@ _DEFAULT_ADVICE: Final = "The response is unexpected for this operation; call ag
 
 MAX_DETAIL_LENGTH: Final = 300
 """Characters of the service's text that an error quotes."""
-MAX_PARSED_BYTES: Final = 5000
-"""Bytes of a page or of XML in which such text is searched."""
 _REQUEST_ID_HEADERS: Final = ("x-amz-rid", "x-amzn-RequestId", "x-amz-request-id")
 
 
@@ -119,7 +117,7 @@ def to_exception(
 
 def storage_error_text(response: Response) -> str:
     """Return the code and message of a storage error; the rest of its body contains the URL."""
-    text = response.body[:MAX_PARSED_BYTES].decode("utf-8", "replace")
+    text = response.body[:MAX_PAGE_BYTES].decode("utf-8", "replace")
     parts = re.findall(r"<(?:Code|Message)>([^<]*)</", text)
     reason = redact(": ".join(parts))
     return reason[:MAX_DETAIL_LENGTH] or "no reason given"
@@ -139,23 +137,11 @@ def _parse_error_body(response: Response) -> ErrorBody:
     details = fields.get("details") or fields.get("detail")
     details = details or fields.get("error_description") or fields.get("message")
     if not fields:
-        details = _html_to_text(response.body)
+        details = page_text(response.body)
     request_id = fields.get("requestId")
     for header in _REQUEST_ID_HEADERS:
         request_id = request_id or response.headers.get(header)
     return ErrorBody(text_or_none(code), text_or_none(details), text_or_none(request_id))
-
-
-def _html_to_text(body: bytes) -> str | None:
-    """Return the text of an HTML page or other body; None if it is not text."""
-    try:
-        text = body[:MAX_PARSED_BYTES].decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    text = re.sub(r"(?is)<(style|script)\b.*?</\1>", " ", text)
-    text = re.sub(r"(?s)<[^>]*>", " ", text)
-    words = html.unescape(text).split()
-    return " ".join(words) or None
 
 
 def _clean(text: str | None, secrets: list[str | None]) -> str | None:

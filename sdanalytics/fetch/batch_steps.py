@@ -192,13 +192,16 @@ class BatchSteps:
             error.report_id = report.report_id
             error.add_note(f"report {report.report_id}: {task.batch}")
             raise
+        notes = self._tracker.data_notes
+        notes.note_tables(task.batch, tables)
         provenance = Provenance(report.report_id, report.asked_at, self._protocol.name)
         missing_columns = {}
         rows = 0
         for partition, table in tables.items():
-            missing = self._store.store(partition, table, provenance)
-            if missing:
-                missing_columns[partition] = missing
+            outcome = self._store.store(partition, table, provenance)
+            if outcome.missing_columns:
+                missing_columns[partition] = outcome.missing_columns
+            notes.note_ambiguous_rows(partition, outcome.ambiguous_rows)
             rows += table.num_rows
         self._claims.release(task.batch.partitions)
         logger.debug("%s: %d rows of report %s", task.batch, rows, report.report_id)

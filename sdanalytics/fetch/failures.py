@@ -26,7 +26,8 @@ def combine_failures(failures: Failures, requested: Collection[Partition]) -> SD
         All partitions that were to be fetched.
     """
     by_type = _group_by_type(failures)
-    if len(by_type) == 1 and len(failures) == len(requested):
+    # A report of version 3 has both tactics, also where one was asked for.
+    if len(by_type) == 1 and failures.keys() >= set(requested):
         first = next(iter(failures.values()))
         _add_extent(first, failures)
         return first

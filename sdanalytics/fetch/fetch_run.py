@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -35,6 +35,7 @@ from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.row_notes import inspect_rows
 from sdanalytics.store.store import Store
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class FetchRun:
     ------
     InvalidRequest
         When a requested day has not begun in the profile's time zone.
+
+    Attributes
+    ----------
+    warnings : list of str
+        What is odd about the data, for the user; also when the fetch fails.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class FetchRun:
         store: Store,
         deadline: Deadline,
     ) -> None:
+        self.warnings: list[str] = []
         self._query = query
         self._client = options.client
         self._profile = profile
@@ -127,8 +134,10 @@ class FetchRun:
 
     def frame(self) -> pd.DataFrame:
         """Return the frame, with its provenance; call it once only."""
+        notes = inspect_rows(self._tables, self._query, self._profile.currency)
+        self.warnings += notes.messages()
         frame = tables_to_frame(self._tables, self._query.columns)
-        frame.attrs["sdanalytics"] = self._provenance()
+        frame.attrs["sdanalytics"] = self._provenance() | notes.to_attrs()
         return frame
 
     def _log_start(self, missing: Sequence[Partition]) -> None:
@@ -164,8 +173,11 @@ class FetchRun:
         tracker = FetchTracker(self._partitions, missing)
         failures: dict[Partition, SDAnalyticsError] = {}
         with make_progress(tracker):
-            if missing:
-                failures = self._run_engine(missing, tracker)
+            try:
+                if missing:
+                    failures = self._run_engine(missing, tracker)
+            finally:
+                self.warnings += tracker.data_notes.messages()
         fetched = set(missing).difference(failures)
         self._fetched |= fetched
         self._cached |= self._store.partitions.lookup_many(fetched)
@@ -231,7 +243,7 @@ class FetchRun:
     def _entries(self) -> list[CachedPartition]:
         return [entry for entry in self._cached.values() if entry is not None]
 
-    def _provenance(self) -> dict[str, str | int | list[str] | None]:
+    def _provenance(self) -> dict[str, Any]:
         stored = [(entry.partition.date, entry.fetched_at) for entry in self._entries()]
         oldest = min(fetched_at for _, fetched_at in stored)
         days_fetched = len(unique_days(self._fetched))

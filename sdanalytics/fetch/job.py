@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
-from sdanalytics.errors import Cancelled
+from sdanalytics._core.user_warnings import warn_user
+from sdanalytics.errors import Cancelled, DataWarning
 from sdanalytics.fetch.fetch_run import ProgressFactory, open_run
 from sdanalytics.fetch.job_status import JobState, JobStatus
 from sdanalytics.fetch.options import FetchOptions
@@ -61,6 +62,7 @@ class ReportJob:
         self._frame: pd.DataFrame | None = None
         self._error: Exception | None = None
         self._is_cancelled = False
+        self._warnings: list[str] = []
 
     def start(self) -> ReportJob:
         """Start the thread; call it once only."""
@@ -104,7 +106,8 @@ class ReportJob:
     def result(self) -> pd.DataFrame:
         """Wait for the frame.
 
-        Ctrl-C ends the wait, not the job.
+        Ctrl-C ends the wait, not the job. What is odd about the data is said by a `DataWarning`,
+        once.
 
         Raises
         ------
@@ -115,6 +118,8 @@ class ReportJob:
             logged at DEBUG.
         """
         self.wait()
+        while self._warnings:
+            warn_user(self._warnings.pop(0), DataWarning)
         if self._frame is None:
             assert self._error is not None
             remove_frames(self._error)
@@ -223,6 +228,7 @@ class ReportJob:
 
     def _fetch(self) -> pd.DataFrame:
         with open_run(self.query, self._options, self._deadline) as run:
+            self._warnings = run.warnings
             run.fetch(self._make_progress)
             return run.frame()
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from sdanalytics._core.log_sampling import SampledLogger
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
+from sdanalytics.fetch.data_notes import DataNotes
 from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
@@ -134,10 +135,13 @@ class FetchTracker:
     ----------
     on_change : callable
         Called without arguments after each change, and from time to time.
+    data_notes : DataNotes
+        What is odd about the reports that were stored.
     """
 
     def __init__(self, partitions: Collection[Partition], missing: Collection[Partition]) -> None:
         self.on_change: Callable[[], None] = _ignore
+        self.data_notes = DataNotes()
         self._lock = threading.Lock()
         self._missing = set(missing)
         self._partition_count = len(partitions)

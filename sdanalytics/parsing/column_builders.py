@@ -26,6 +26,8 @@ MAX_ARRAY_BYTES: Final = 2**30
 """Bytes of text after which another array is begun: one can hold twice as many."""
 MIN_INT64: Final = -(2**63)
 MAX_INT64: Final = 2**63 - 1
+MAX_EXACT_FLOAT: Final = 2.0**53
+"""From here on, a number with a point or an exponent is not known exactly."""
 _STRING: Final = pa.string()
 _INT64_TEXT: Final = re.compile(r"-?[0-9]{1,19}")
 
@@ -128,7 +130,7 @@ class NumberBuilder:
         pack_into(self._values, offset, *values)
 
     def _put_with_nulls(self, values: Sequence[Any], rows_before: int) -> None:
-        """Put values that may include nulls, ids written as text, or numbers beyond int64."""
+        """Put values that may include nulls, other spellings of integers, or what fits none."""
         missing = self._missing
         values = [missing if value is None else value for value in values]
         try:
@@ -136,7 +138,7 @@ class NumberBuilder:
         except struct.error:
             integers = []
             for row, value in enumerate(values, rows_before):
-                integer = _parse_int64(value, self._name, row)
+                integer = _to_int64(value, self._name, row)
                 integers.append(integer)
             self._put(integers)
 
@@ -268,10 +270,17 @@ def _struct_packer(code: str, count: int) -> Callable[..., None]:
     return packer.pack_into
 
 
-def _parse_int64(value: int | str, field: str, row: int) -> int:
-    """Parse a value of a column of int64; ids are numbers, but some senders write text."""
+def _to_int64(value: float | str, field: str, row: int) -> int:
+    """Return the integer that a value of a column of int64 means.
+
+    Some senders write ids as text, and counts with a point or an exponent.
+    """
     if isinstance(value, int):
         reason = "the number does not fit 64 bits"
+    elif isinstance(value, float):
+        reason = f"{value!r} is not a whole number below 2**53"
+        if not value.is_integer() or abs(value) >= MAX_EXACT_FLOAT:
+            raise_invalid_value(reason, row, field)
     else:
         beginning = value[:40]
         reason = f"{beginning!r} is not an id"

@@ -108,6 +108,17 @@ def raise_invalid_value(reason: str, row: int, field: str) -> NoReturn:
     ) from None
 
 
+def raise_unidentified_row(row: int, field: str) -> NoReturn:
+    """Raise `CorruptReport` for a row without a value of a field that identifies it."""
+    raise CorruptReport(
+        f"field {field!r} of row {row} must identify the row, got null or nothing: it is an "
+        "error, a total, or a row of another report. Nothing of this report is stored; call "
+        "again to request it anew",
+        field=field,
+        row=row,
+    )
+
+
 def _locate_invalid_value(text: bytes) -> _InvalidValue | None:
     """Find the first value of an array that Python's reader accepts although it is not JSON."""
     try:

@@ -11,8 +11,6 @@ from isal.igzip_lib import IsalError
 from sdanalytics.errors import CorruptReport
 from sdanalytics.parsing.task import ParseOptions
 
-GZIP_MAGIC: Final = b"\x1f\x8b"
-"""The first bytes of a gzip file."""
 MAX_GZIP_RATIO: Final = 1032
 """Bytes of text that a byte of gzip can hold."""
 

@@ -1,4 +1,4 @@
-"""A downloaded payload, gzip-compressed JSON, to an Arrow table of the right types.
+"""A downloaded payload, JSON in gzip, to an Arrow table of the right types.
 
 The text is decompressed in small blocks, and the rows of each become columns at once: memory
 stays near the size of the table. Worker processes decode parts of a large payload.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from types import MappingProxyType
@@ -18,9 +19,11 @@ import pyarrow as pa
 
 from sdanalytics._version import __version__
 from sdanalytics.errors import CorruptReport
+from sdanalytics.model.identity import find_unidentified_row
 from sdanalytics.model.report_batch import MAX_REPORT_BYTES
+from sdanalytics.parsing.content import GZIP_MAGIC, not_an_array_error, starts_array
+from sdanalytics.parsing.decode_errors import raise_unidentified_row
 from sdanalytics.parsing.decompression import (
-    GZIP_MAGIC,
     MAX_GZIP_RATIO,
     declared_size,
     iter_decompressed,
@@ -54,15 +57,16 @@ def read_payload(
     max_bytes: int = MAX_REPORT_BYTES,
     field_names: Mapping[str, str] = MappingProxyType({}),
     parallel_threshold: int = PARALLEL_THRESHOLD,
+    required: Sequence[str] = (),
 ) -> pa.Table:
     """Read the rows of a report, with just these columns.
 
     Parameters
     ----------
     payload : bytes
-        Gzip (one member or several) of a JSON array of objects, in UTF-8. Fields that are
-        null or absent become null; fields not among `columns` are ignored; ids may be
-        written as text.
+        A JSON array of objects in UTF-8, in gzip (one member or several) or as it is. Fields
+        that are null or absent become null; fields not among `columns` are ignored; ids may be
+        written as text, and counts with a point or an exponent.
     columns : sequence of str
         Names of the catalogue.
     max_bytes : int, optional
@@ -74,6 +78,8 @@ def read_payload(
         Bytes of text that one process reads alone. If the payload has more than twice as many,
         and processors are free, worker processes decode parts of the rest; the table is the
         same.
+    required : sequence of str, optional
+        Those of the columns that every row must have a value of: what identifies it.
 
     Returns
     -------
@@ -84,21 +90,37 @@ def read_payload(
     Raises
     ------
     CorruptReport
-        With `row` None when the payload is damaged: not gzip, cut short, a wrong checksum,
-        no JSON array in UTF-8, nested deeply; or when it holds more than `max_bytes`. With
-        `row` and `field` when a value does not fit its type: a count with decimals, ``true``,
-        text for a number, a number for text, NaN, a null row. With `row` when one is longer
-        than 4 MiB.
+        With `row` None when the payload is damaged: cut short, a wrong checksum, no JSON array
+        in UTF-8, nested deeply; or when it holds more than `max_bytes`. With `row` and `field`
+        when a value does not fit its type: a count of 5.7, ``true``, text for a number, a
+        number for text, NaN, a null row; or when a required field has no value. With `row`
+        when one is longer than 4 MiB.
     """
-    if not payload.startswith(GZIP_MAGIC):
-        raise CorruptReport("the payload is not gzip-compressed")
+    table = _read_rows(payload, columns, max_bytes, field_names, parallel_threshold)
+    unidentified = find_unidentified_row(table, required)
+    if unidentified:
+        name = field_names.get(unidentified.field, unidentified.field)
+        raise_unidentified_row(unidentified.row, name)
+    return table
+
+
+def _read_rows(
+    payload: bytes,
+    columns: Sequence[str],
+    max_bytes: int,
+    field_names: Mapping[str, str],
+    parallel_threshold: int,
+) -> pa.Table:
+    is_compressed = payload.startswith(GZIP_MAGIC)
+    if not is_compressed and not starts_array(payload):
+        raise not_an_array_error(payload)
     options = ParseOptions(
         columns=list(columns),
         field_names=dict(field_names),
         block_size=BLOCK_SIZE,
         max_bytes=max_bytes,
     )
-    if declared_size(payload) > 2 * parallel_threshold:
+    if is_compressed and declared_size(payload) > 2 * parallel_threshold:
         head_start = parallel_threshold // (BLOCK_SIZE * BLOCKS_PER_GROUP)
         table = _read_parallel(payload, options, head_start)
         if table is not None:
@@ -138,8 +160,7 @@ def _read_table(
     payload: bytes, options: ParseOptions, share: WorkShare, workers: Sequence[Worker]
 ) -> pa.Table:
     builder = TableBuilder(options.columns)
-    file = io.BytesIO(payload)
-    blocks = iter_decompressed(file, len(payload), options)
+    blocks = _iter_text(payload, options)
     decoded = decode_rows(blocks, options, share)
     for rows in _with_rows_of_workers(decoded, share, workers):
         if not builder.nbytes:
@@ -152,6 +173,16 @@ def _read_table(
         if builder.nbytes > options.max_bytes:
             raise_too_large(len(payload), options.max_bytes)
     return builder.finish()
+
+
+def _iter_text(payload: bytes, options: ParseOptions) -> Iterator[bytes]:
+    """Yield the text of a payload in blocks: unpacked, or as it was sent."""
+    file = io.BytesIO(payload)
+    if payload.startswith(GZIP_MAGIC):
+        return iter_decompressed(file, len(payload), options)
+    if len(payload) > options.max_bytes:
+        raise_too_large(len(payload), options.max_bytes)
+    return iter(partial(file.read, options.block_size), b"")
 
 
 def _with_rows_of_workers(
@@ -169,7 +200,8 @@ def _with_rows_of_workers(
 
 def _estimate_row_count(payload: bytes, options: ParseOptions, rows_in_block: int) -> int:
     """Estimate the number of rows by the first block, with 5 % to spare."""
-    max_size = MAX_GZIP_RATIO * len(payload)
-    size = min(declared_size(payload), max_size, options.max_bytes)
+    size = len(payload)
+    if payload.startswith(GZIP_MAGIC):
+        size = min(declared_size(payload), MAX_GZIP_RATIO * size, options.max_bytes)
     row_count = rows_in_block * size // options.block_size
     return row_count * 21 // 20

@@ -10,7 +10,9 @@ from matplotlib.ticker import Formatter, MaxNLocator
 
 _MISSING: Final = "missing"
 _TEN_THOUSAND: Final = 1e4
-_MILLION: Final = 1e6
+_SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
+_MAX_READABLE: Final = 1e18
+"""Numbers from here on are written with an exponent."""
 _MAX_DECIMALS: Final = 6
 _TICK_STEPS: Final = (1, 2, 2.5, 5, 10)
 _MAX_TICK_INTERVALS: Final = 5
@@ -26,15 +28,25 @@ def format_number(value: float, unit: str = "", *, short: bool = False) -> str:
     if unit == "fraction":
         return _format_percent(value)
     size = abs(value)
-    if size >= _MILLION:
-        millions = f"{value / _MILLION:,.2f}"
-        return _strip_zeros(millions) + "M"
+    if size >= _MAX_READABLE:
+        return f"{value:.3g}"
+    divisor, suffix = _large_unit(size)
+    if suffix:
+        return _strip_zeros(f"{value / divisor:,.2f}") + suffix
     if short and size >= _TEN_THOUSAND:
         thousands = value / 1000
         return f"{thousands:,.0f}k"
     is_whole = size >= 10 or value == int(value)
     decimals = 0 if is_whole else 2
     return f"{value:,.{decimals}f}"
+
+
+def _large_unit(size: float) -> tuple[float, str]:
+    """Return what large numbers are counted in, and its letter: millions, billions, trillions."""
+    for divisor, suffix in _SUFFIXES:
+        if size >= divisor:
+            return divisor, suffix
+    return 1.0, ""
 
 
 def _format_percent(value: float) -> str:
@@ -88,6 +100,8 @@ class NumberFormatter(Formatter):
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """Format all ticks of an axis alike."""
+        if max(map(abs, values), default=0.0) >= _MAX_READABLE:
+            return [f"{value:.3g}" for value in values]
         scale, suffix = self._choose_scale(values)
         scaled = [value * scale for value in values]
         decimals = _needed_decimals(scaled)
@@ -101,9 +115,8 @@ class NumberFormatter(Formatter):
         if self._unit == "fraction":
             return 100.0, "%"
         largest = max(map(abs, values), default=0.0)
-        if largest >= _MILLION:
-            return 1 / _MILLION, "M"
-        return 1.0, ""
+        divisor, suffix = _large_unit(largest)
+        return 1 / divisor, suffix
 
 
 def _needed_decimals(values: Sequence[float]) -> int:

@@ -49,7 +49,8 @@ class CacheMaintenance:
         """Read every file completely, and list those that are invalid.
 
         For `fetch_report`, damaged and foreign files are missing, and it replaces them; a file
-        that cannot be opened ends it with a `CacheError`.
+        that cannot be opened ends it with a `CacheError`. Days with rows that lack their
+        identity, which earlier releases stored, count as stored until `repair` moves them.
 
         Returns
         -------

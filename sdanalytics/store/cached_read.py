@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sdanalytics.errors import InvalidRequest
+from sdanalytics._core.user_warnings import warn_user
+from sdanalytics.errors import DataWarning, InvalidRequest
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
+from sdanalytics.store.row_notes import inspect_rows
 from sdanalytics.store.store import Store
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ def read_cached(
     missing = len(requested) - len(tables)
     unknown_query = replace(query, metrics=columns)
     tables |= store.partitions.load_unknown_tactic(unknown_query, requested)
+    notes = inspect_rows(tables, unknown_query, profile.currency if profile else None)
+    for message in notes.messages():
+        warn_user(message, DataWarning)
     frame = tables_to_frame(tables, columns)
     frame.attrs["sdanalytics"] = {
         "record_type": query.record_type,
@@ -57,6 +62,7 @@ def read_cached(
         "source": key.source,
         "profile_id": key.profile_id,
         **_profile_attrs(profile, cached, missing),
+        **notes.to_attrs(),
     }
     return frame
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.frames import frame_from_records
+from sdanalytics.model.identity import find_unidentified_row, required_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compaction import CompactedMonths
@@ -176,6 +177,13 @@ class StoreMaintenance:
             rows = read_columns(file, cached.columns)
             if not matches_checksum(rows, cached):
                 raise InvalidFile("damaged: its rows differ from those that were stored")
+            required = required_columns(partition.record_type, partition.segment)
+            unidentified = find_unidentified_row(rows, required)
+            if unidentified:
+                raise InvalidFile(
+                    f"not a report: its row {unidentified.row} has no {unidentified.field}; "
+                    "earlier releases stored such rows"
+                )
 
     def _move_aside(self, path: str) -> list[Problem]:
         """Move a file to quarantine; nothing when a valid one has replaced it meanwhile."""

@@ -1,50 +1,171 @@
-"""Joins of two tables of a partition: columns that one lacks, tactics that one knows."""
+"""Joins of two tables of a partition: columns that one lacks, tactics that one knows.
+
+Rows are told apart by their identity, in which null is a value like any other. Where several
+rows share an identity, everything that both tables have is used before a value is given up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
+Array = np.ndarray[Any, Any]
+UNMATCHED = -1
+"""In place of the index of a row that has no match."""
 
-def left_join_columns(table: pa.Table, older: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """Add the columns of an older table to a table, row by row.
+
+class MergedTable(NamedTuple):
+    """A table with the columns of an older one.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+    ambiguous_rows : int
+        Rows of which the older table has several, or that are several themselves, and nothing
+        shows which are the same: their values of the older columns are missing.
+    """
+
+    table: pa.Table
+    ambiguous_rows: int
+
+
+class _Groups(NamedTuple):
+    """The group of each row, by its values in some columns: a number from 0 on."""
+
+    rows: Array
+    older_rows: Array
+    group_count: int
+
+
+def merge_columns(table: pa.Table, older: pa.Table, keys: Sequence[str]) -> MergedTable:
+    """Add the columns of an older table that a table lacks, row by row.
+
+    Rows are the same where only one of each table has their identity. Others are told apart by
+    the texts that both tables have; then by their numbers too, if these are the same in both for
+    all rows of a group; then by their place in a group of as many rows in both.
 
     Parameters
     ----------
     table, older : pyarrow.Table
-        Both with `keys`, the identity columns; their other columns differ.
+        Both with `keys`.
     keys : sequence of str
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows of `table`, in any order; null where the older table lacks the row. Among
-        older rows of the same identity the first counts.
+        The identity columns, and others that tell rows apart whatever else is alike.
     """
-    names = list(keys)
-    first_rows = _first_rows(older, names)
-    return table.join(first_rows, names, join_type="left outer", use_threads=False)
-
-
-def _first_rows(table: pa.Table, keys: list[str]) -> pa.Table:
-    """Keep the first row of every identity."""
-    names: list[str] = []
-    aggregations: list[tuple[str, str]] = []
-    aggregated: list[str] = []
-    for name in table.column_names:
-        if name not in keys:
-            names.append(name)
-            aggregations.append((name, "first"))
-            aggregated.append(f"{name}_first")
-    groups = table.group_by(keys, use_threads=False)
-    first_rows = groups.aggregate(aggregations)
-    first_rows = first_rows.select([*keys, *aggregated])
-    return first_rows.rename_columns([*keys, *names])
+    added = [name for name in older.column_names if name not in table.column_names]
+    shared = [name for name in older.column_names if name in table.column_names]
+    texts = [name for name in shared if pa.types.is_string(table.schema.field(name).type)]
+    matcher = _RowMatcher(table.num_rows, older.num_rows)
+    by_identity = _group_by_values(table, older, keys)
+    matcher.match_single_rows(by_identity)
+    if not matcher.is_finished(by_identity):
+        by_text = _group_by_values(table, older, dict.fromkeys([*keys, *texts]))
+        matcher.match_single_rows(by_text)
+        matcher.match_equal_rows(_group_by_values(table, older, shared), by_text)
+        matcher.match_by_place(by_text)
+    indices = pa.array(matcher.matches, mask=matcher.matches == UNMATCHED)
+    for name in added:
+        table = table.append_column(name, older.column(name).take(indices))
+    return MergedTable(table, matcher.count_ambiguous(by_identity))
 
 
 def anti_join_rows(table: pa.Table, known: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Drop the rows of a table that another one has, by their identity columns."""
-    names = list(keys)
-    known_keys = known.select(names)
-    return table.join(known_keys, names, join_type="left anti", use_threads=False)
+    groups = _group_by_values(table, known, keys)
+    return table.filter(pa.array(~np.isin(groups.rows, groups.older_rows)))
+
+
+class _RowMatcher:
+    """Finds which row of an older table each row of a table is, group by group.
+
+    Attributes
+    ----------
+    matches : numpy.ndarray
+        The index of the older row for each row, or `UNMATCHED`.
+    """
+
+    def __init__(self, row_count: int, older_row_count: int) -> None:
+        self.matches = np.full(row_count, UNMATCHED, np.int64)
+        self._is_taken = np.zeros(older_row_count, np.bool_)
+
+    def match_single_rows(self, groups: _Groups) -> None:
+        """Match the groups that have one row left in both tables."""
+        rows, older_rows = self._left()
+        counts, older_counts = self._count_left(groups)
+        is_single = (counts == 1) & (older_counts == 1)
+        self._match_in_order(
+            rows[is_single[groups.rows[rows]]],
+            older_rows[is_single[groups.older_rows[older_rows]]],
+            groups,
+        )
+
+    def match_equal_rows(self, equal: _Groups, within: _Groups) -> None:
+        """Match rows by `equal` in those groups of `within` that are the same rows, reordered."""
+        rows, older_rows = self._left()
+        counts, older_counts = self._count_left(equal)
+        is_single = (counts == 1) & (older_counts == 1)
+        has_match = is_single[equal.rows[rows]]
+        older_has_match = is_single[equal.older_rows[older_rows]]
+        is_reordered = np.ones(within.group_count, np.bool_)
+        is_reordered[within.rows[rows[~has_match]]] = False
+        is_reordered[within.older_rows[older_rows[~older_has_match]]] = False
+        self._match_in_order(
+            rows[is_reordered[within.rows[rows]]],
+            older_rows[is_reordered[within.older_rows[older_rows]]],
+            equal,
+        )
+
+    def match_by_place(self, groups: _Groups) -> None:
+        """Match the first row of a group with the first, and so on, where both have as many."""
+        rows, older_rows = self._left()
+        counts, older_counts = self._count_left(groups)
+        is_same_count = counts == older_counts
+        self._match_in_order(
+            rows[is_same_count[groups.rows[rows]]],
+            older_rows[is_same_count[groups.older_rows[older_rows]]],
+            groups,
+        )
+
+    def is_finished(self, groups: _Groups) -> bool:
+        """Return whether no group has rows left in both tables."""
+        counts, older_counts = self._count_left(groups)
+        return not ((counts > 0) & (older_counts > 0)).any()
+
+    def count_ambiguous(self, groups: _Groups) -> int:
+        """Return the number of rows left in groups that have rows left in both tables."""
+        counts, older_counts = self._count_left(groups)
+        return int(counts[older_counts > 0].sum())
+
+    def _left(self) -> tuple[Array, Array]:
+        """Return the indices of the rows without a match, of both tables."""
+        return np.flatnonzero(self.matches == UNMATCHED), np.flatnonzero(~self._is_taken)
+
+    def _count_left(self, groups: _Groups) -> tuple[Array, Array]:
+        """Return for each group how many rows are left, in both tables."""
+        rows, older_rows = self._left()
+        counts = np.bincount(groups.rows[rows], minlength=groups.group_count)
+        older_counts = np.bincount(groups.older_rows[older_rows], minlength=groups.group_count)
+        return counts, older_counts
+
+    def _match_in_order(self, rows: Array, older_rows: Array, groups: _Groups) -> None:
+        """Match as many rows of each group, in the order in which they are in their tables."""
+        order = np.argsort(groups.rows[rows], kind="stable")
+        older_order = np.argsort(groups.older_rows[older_rows], kind="stable")
+        matched = older_rows[older_order]
+        self.matches[rows[order]] = matched
+        self._is_taken[matched] = True
+
+
+def _group_by_values(table: pa.Table, older: pa.Table, columns: Iterable[str]) -> _Groups:
+    """Group the rows of both tables by their values in these columns; nulls are equal."""
+    numbers = np.zeros(table.num_rows + older.num_rows, np.int64)
+    for name in columns:
+        chunks = [*table.column(name).chunks, *older.column(name).chunks]
+        values = pa.chunked_array(chunks, table.schema.field(name).type).combine_chunks()
+        encoded = values.dictionary_encode(null_encoding="encode")
+        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
+        _, numbers = np.unique(numbers, return_inverse=True)
+    count = int(numbers.max(initial=-1)) + 1
+    return _Groups(numbers[: table.num_rows], numbers[table.num_rows :], count)

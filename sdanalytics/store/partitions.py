@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.identity import distinguishing_columns
 from sdanalytics.model.metrics import (
     TACTICS,
     UNKNOWN_TACTIC,
@@ -30,7 +32,7 @@ from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compactor import Compactor
 from sdanalytics.store.layout import REPORTS, InvalidFile, parse_partition_path, partition_path
-from sdanalytics.store.merge import anti_join_rows, left_join_columns
+from sdanalytics.store.merge import MergedTable, anti_join_rows, merge_columns
 from sdanalytics.store.parquet_file import (
     CachedByPartition,
     CachedPartition,
@@ -40,6 +42,22 @@ from sdanalytics.store.parquet_file import (
     write_partition,
 )
 from sdanalytics.store.reader import PartitionReader
+
+
+class StoreOutcome(NamedTuple):
+    """The outcome of storing a table.
+
+    Attributes
+    ----------
+    missing_columns : tuple of str
+        The stored columns that the table lacks; empty when the table was stored.
+    ambiguous_rows : int
+        Rows for which nothing shows which row of the other version of the API they are: what
+        only that version has is missing in them.
+    """
+
+    missing_columns: ColumnNames = ()
+    ambiguous_rows: int = 0
 
 
 class PartitionStore:
@@ -108,12 +126,12 @@ class PartitionStore:
                 tables[partition] = _with_all_columns(table, query.columns)
         return tables
 
-    def store(self, partition: Partition, table: pa.Table, provenance: Provenance) -> ColumnNames:
+    def store(self, partition: Partition, table: pa.Table, provenance: Provenance) -> StoreOutcome:
         """Store a partition, replacing its file atomically.
 
         Never narrows a stored partition: if another call stored extra columns in the meantime,
         the existing file stays. Columns that only the other version of the API has are taken
-        over from it, row by row.
+        over from it, row by row (`sdanalytics.store.merge`).
 
         Parameters
         ----------
@@ -124,8 +142,7 @@ class PartitionStore:
 
         Returns
         -------
-        tuple of str
-            The stored columns that the table lacks; empty when the table was stored.
+        StoreOutcome
 
         Raises
         ------
@@ -138,22 +155,23 @@ class PartitionStore:
         previous = self.lookup(partition)
         if partition.tactic == UNKNOWN_TACTIC:
             if previous is None and not table.num_rows:
-                return ()  # an empty file would say nothing, and replace nothing
+                return StoreOutcome()  # an empty file would say nothing, and replace nothing
         else:
             self._remove_from_unknown_tactic(partition, table)
+        merged = MergedTable(table, 0)
         if previous is not None:
-            table = self._merge_other_api_columns(previous, table, provenance.api)
+            merged = self._merge_other_api_columns(previous, table, provenance.api)
         missing: ColumnNames = ()
 
         # Called last, while no other thread of this process replaces the file: another call may
         # have stored columns since `previous` was read.
         def is_narrower_than_stored() -> bool:
             nonlocal missing
-            missing = self._columns_missing_from_new(partition, table)
+            missing = self._columns_missing_from_new(partition, merged.table)
             return bool(missing)
 
-        self._write(partition, table, provenance, is_narrower_than_stored)
-        return missing
+        self._write(partition, merged.table, provenance, is_narrower_than_stored)
+        return StoreOutcome(missing, 0 if missing else merged.ambiguous_rows)
 
     def _columns_missing_from_new(self, partition: Partition, table: pa.Table) -> ColumnNames:
         """Return the columns that are stored of a partition and that a new table lacks."""
@@ -165,20 +183,20 @@ class PartitionStore:
 
     def _merge_other_api_columns(
         self, previous: CachedPartition, table: pa.Table, api: str
-    ) -> pa.Table:
+    ) -> MergedTable:
         """Add the stored columns to a table that its version of the API does not have."""
         partition = previous.partition
         available = available_metrics(partition.record_type, partition.segment, api)
         replaced = {*table.column_names, *available}
         kept = [name for name in previous.columns if name not in replaced]
         if not kept:
-            return table
-        identity = identity_columns(partition.record_type, partition.segment)
-        columns = [*identity, *kept]
-        older = self.load(partition, columns)
+            return MergedTable(table, 0)
+        shared = [name for name in previous.columns if name in table.column_names]
+        older = self.load(partition, [*shared, *kept])
         if older is None:
-            return table
-        return left_join_columns(table, older, identity)
+            return MergedTable(table, 0)
+        keys = distinguishing_columns(partition.record_type, partition.segment, shared)
+        return merge_columns(table, older, keys)
 
     def _remove_from_unknown_tactic(self, partition: Partition, table: pa.Table) -> None:
         """Remove rows of unknown tactic if their tactic is known now: none counts twice."""

@@ -85,12 +85,14 @@ class Pairs(list[tuple[str, Any]]):
 Row = tuple[int | float | str | None, ...]
 
 
-def plain_rows(data: bytes, columns: Sequence[str]) -> list[Row]:
+def plain_rows(data: bytes, columns: Sequence[str], required: Sequence[str] = ()) -> list[Row]:
     """Return the rows of a payload; raise `Refused` where it is not one.
 
-    The last of a repeated field counts, and all of them must be of its type.
+    The last of a repeated field counts, and all of them must be of its type. What does not begin
+    as gzip is the text itself.
     """
-    text = unzip(data).removeprefix(b"\xef\xbb\xbf")
+    text = unzip(data) if data.startswith(b"\x1f\x8b") else data
+    text = text.removeprefix(b"\xef\xbb\xbf")
     try:
         document = json.loads(
             text.decode(),
@@ -104,7 +106,11 @@ def plain_rows(data: bytes, columns: Sequence[str]) -> list[Row]:
     if type(document) is not list:
         raise Refused("no array")
     _check_texts(document)
-    return [_plain_row(row, columns) for row in document]
+    rows = [_plain_row(row, columns) for row in document]
+    for name in required:
+        if any(row[columns.index(name)] in (None, "") for row in rows):
+            raise Refused(f"a row without {name}")
+    return rows
 
 
 def unzip(data: bytes) -> bytes:
@@ -187,6 +193,8 @@ def _plain_value(value: object, kind: ColumnKind) -> Any:
             return value
         case IntegerText(text) if kind.is_integer:
             return _parse_int64(text)
+        case DecimalText(text) if kind is ColumnKind.COUNT:
+            return _parse_whole(text)
         case IntegerText(text) if kind.is_decimal:
             return _parse_float64(text) + 0.0  # -0 is 0, and -0.0 is not
         case DecimalText(text) if kind.is_decimal:
@@ -206,6 +214,13 @@ def _parse_int64(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
         raise Refused("a number of more than 64 bits")
     return int(text)
+
+
+def _parse_whole(text: str) -> int:
+    number = _parse_float64(text)
+    if number % 1 or abs(number) >= 2**53:
+        raise Refused(f"{text} is not whole, or not exact")
+    return int(number)
 
 
 def _parse_float64(text: str) -> float:
@@ -278,6 +293,8 @@ class PayloadCase:
     block: int
     before: bytes = b""
     """The payload before its compressed bytes were damaged."""
+    required: tuple[str, ...] = ()
+    """Those of the columns that every row must have a value of."""
 
 
 def payload_case(seed: int, number: int) -> PayloadCase:
@@ -291,7 +308,8 @@ def payload_case(seed: int, number: int) -> PayloadCase:
     if level == "text":
         for _ in range(rng.choice((1, 1, 2, 5))):
             text = damaged(rng, text)
-    members = [member(rng, part) for part in parts(rng, text)]
+    is_plain = rng.random() < 0.1
+    members = [text if is_plain else member(rng, part) for part in parts(rng, text)]
     if level == "members":
         change_members(rng, members)
     before = data = b"".join(members)
@@ -300,7 +318,8 @@ def payload_case(seed: int, number: int) -> PayloadCase:
             data = damaged(rng, data)
     # Blocks so small that they begin and end at any place; or the real ones.
     block = rng.randint(3, 400) if len(text) < 5000 else payload.BLOCK_SIZE
-    return PayloadCase(level, data, columns, block, before)
+    required = tuple(name for name in columns if rng.random() < 0.05)
+    return PayloadCase(level, data, columns, block, before, required)
 
 
 def random_rows(rng: random.Random) -> tuple[tuple[str, ...], list[AnyRow]]:
@@ -341,7 +360,10 @@ def random_value(rng: random.Random, kind: ColumnKind) -> str:
         return "null"
     if kind.is_integer:
         number = rng.choice((0, 7, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), rng.getrandbits(62)))
-        return f'"{number}"' if kind is ColumnKind.ID and rng.random() < 0.2 else str(number)
+        if kind is ColumnKind.ID:
+            return f'"{number}"' if rng.random() < 0.2 else str(number)
+        spellings = (str(number), str(number), f"{number % 2**53}.0", f"{number % 1000}E2")
+        return rng.choice(spellings)
     return random_decimal(rng) if kind.is_decimal else random_text(rng)
 
 
@@ -527,10 +549,10 @@ def attempt(read: Callable[..., T], *args: object) -> tuple[T | None, Refused | 
 
 def judge_payload(case: PayloadCase) -> bool:
     """Return whether parser and plain reader accept the payload; raise `Failure` if they differ."""
-    expected, refusal = attempt(plain_rows, case.data, case.columns)
+    expected, refusal = attempt(plain_rows, case.data, case.columns, case.required)
     try:
         with mock.patch.object(payload, "BLOCK_SIZE", case.block):
-            table = payload.read_payload(case.data, case.columns)
+            table = payload.read_payload(case.data, case.columns, required=case.required)
     except CorruptReport as error:
         if expected is not None:
             raise Failure(f"refused, though it is right: {error}") from error
@@ -538,7 +560,7 @@ def judge_payload(case: PayloadCase) -> bool:
     if table.schema != arrow_schema(case.columns):
         raise Failure(f"other columns: {table.schema}")
     if isinstance(refusal, NotInflated):
-        expected = plain_rows(case.before, case.columns)
+        expected = plain_rows(case.before, case.columns, case.required)
     got = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
     if repr(got) != repr(expected):
         raise Failure(f"taken as {got!r:.300}, not as {refusal or expected!r:.300}")

@@ -149,7 +149,9 @@ def test_a_compressed_response_is_read_completely_or_refused(server: Wire) -> No
         ('[{"clicks":1,"clicks":2,"cost":-0}]', [(2, 0.0)]),
         ('[{"clicks":1,"cost":-0.0}]', [(1, -0.0)]),
         ('[{"clicks":null,"cost":1E2}]', [(None, 100.0)]),
-        ('[{"clicks":1.0}]', None),
+        ('[{"clicks":4.1E1},{"clicks":-0.0}]', [(41, None), (0, None)]),
+        ('[{"clicks":1.5}]', None),
+        ('[{"clicks":9007199254740992.0}]', None),
         ('[{"clicks":true}]', None),
         ('[{"cost":"1"}]', None),
         ('[{"cost":1e999}]', None),
@@ -167,6 +169,13 @@ def test_the_plain_reader_reads(text: str, rows: list[Any] | None) -> None:
             fuzzing.plain_rows(data, ("clicks", "cost"))
     else:
         assert repr(fuzzing.plain_rows(data, ("clicks", "cost"))) == repr(rows)
+
+
+def test_the_plain_reader_misses_what_is_required() -> None:
+    for text in ('[{"clicks":1},{}]', '[{"clicks":1},{"clicks":null}]'):
+        with pytest.raises(Refused):
+            fuzzing.plain_rows(packed(text), ("clicks",), ("clicks",))
+    assert fuzzing.plain_rows(b'[{"clicks":1}]', ("clicks",), ("clicks",)) == [(1,)]
 
 
 def test_the_plain_reader_unzips() -> None:

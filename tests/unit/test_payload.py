@@ -6,15 +6,18 @@ import contextlib
 import gzip
 import json
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdanalytics import CorruptReport, ReportCache
-from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.model.identity import required_columns
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind, identity_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
 from tests.support.rows import frame_rows
@@ -93,6 +96,7 @@ def test_rows_are_parsed_exactly(
     assert parsed_rows(packed(json.dumps(repeated, **spacing))) == expected(repeated)
 
 
+@pytest.mark.filterwarnings("ignore:rows of .* are alike:sdanalytics.DataWarning")
 @given(sent=rows())
 @settings(
     deadline=None,
@@ -119,13 +123,24 @@ def test_rows_are_kept_exactly_through_cache_and_frame(
     ("field", "value"),
     [
         ("clicks", "5.7"),
-        ("clicks", "5.0"),
-        ("clicks", "1e2"),
+        ("clicks", "1e-1"),
+        ("clicks", "1e300"),
+        ("clicks", "1e999"),
+        ("clicks", "9007199254740992.0"),
+        ("clicks", "-9.1E15"),
         ("clicks", "true"),
         ("clicks", '"5"'),
         ("clicks", "9223372036854775808"),
         ("clicks", "NaN"),
+        ("clicks", '"5.0"'),
         ("campaignId", "9007199254740993.0"),
+        ("campaignId", "5.0"),
+        ("campaignId", "1.23e17"),
+        ("campaignId", '"1.23E+17"'),
+        ("campaignId", '"123.0"'),
+        ("campaignId", '" 123 "'),
+        ("campaignId", '"+1"'),
+        ("campaignId", '""'),
         ("campaignId", '"12x"'),
         ("campaignId", '"١٢"'),
         ("campaignId", '"9223372036854775808"'),
@@ -152,11 +167,158 @@ def test_a_value_that_does_not_fit_is_named(field: str, value: str, before: int)
     assert repr(field) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5.0", 5),
+        ("-0.0", 0),
+        ("4.1E1", 41),
+        ("1e00005", 100_000),
+        ("1.2345678E7", 12_345_678),
+        ("1E15", 10**15),
+        ("9007199254740991.0", 2**53 - 1),
+        ("-9007199254740991.0", 1 - 2**53),
+        ("9007199254740993", 2**53 + 1),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 30_000])
+def test_a_whole_count_is_that_count_however_it_is_written(
+    text: str, value: int, before: int
+) -> None:
+    rows = ",".join(['{"clicks":7}'] * before + [f'{{"clicks":{text}}}', "{}", '{"clicks":null}'])
+    clicks = read_payload(packed(f"[{rows}]"), ("clicks",)).column("clicks")
+    assert clicks.type == pa.int64()
+    assert clicks.slice(before).to_pylist() == [value, None, None]
+    assert clicks.slice(0, before).unique().to_pylist() == [7] * bool(before)
+
+
+# -- rows without identity ----------------------------------------------------------------
+
+IDENTITY = {
+    "campaigns": (),
+    "adGroups": (),
+    "productAds": (),
+    "targets": (),
+    "asins": ("otherAsin",),
+    "campaigns+matchedTarget": ("matchedTarget",),
+    "targets+matchedTarget": ("matchedTarget",),
+}
+"""The identity columns of reports that may be missing."""
+
+
+@pytest.mark.parametrize("report", IDENTITY)
+@pytest.mark.parametrize("missing", ["null", "absent"])
+@pytest.mark.parametrize("before", [0, 3, 30_000])
+def test_a_row_without_its_identity_is_named(report: str, missing: str, before: int) -> None:
+    record_type, _, segment = report.partition("+")
+    columns = identity_columns(record_type, segment or None)
+    required = required_columns(record_type, segment or None)
+    assert set(columns) - set(required) == set(IDENTITY[report])
+    whole: dict[str, Any] = dict.fromkeys(columns, "1")
+    for name in columns:
+        row = whole | {name: None}
+        if missing == "absent":
+            del row[name]
+        payload = packed(json.dumps([whole] * before + [row, whole]))
+        if name in IDENTITY[report]:
+            rows = read_payload(payload, columns, required=required)
+            assert rows.column(name)[before].as_py() is None
+            continue
+        with pytest.raises(CorruptReport, match=f"field '{name}' of row {before} ") as caught:
+            read_payload(payload, columns, required=required)
+        assert (caught.value.field, caught.value.row) == (name, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ('[{"code":"INTERNAL_ERROR","details":"Please try again later"}]', 0),
+        ('[{"id":5,"spend":12.5}]', 0),
+        ('[{"campaignId":1},{},{"campaignId":2}]', 1),
+        ('[{"campaignId":1},{"campaignId":2},{"campaignId":null,"campaignName":"Total"}]', 2),
+        ('[{"CAMPAIGNID":1,"CLICKS":5}]', 0),
+        ('[{"campaignid":1,"clicks":5}]', 0),
+    ],
+)
+def test_rows_of_something_else_are_refused(text: str, row: int) -> None:
+    with pytest.raises(CorruptReport) as caught:
+        read_payload(packed(text), COLUMNS, required=["campaignId"])
+    assert (caught.value.field, caught.value.row) == ("campaignId", row)
+
+
+def test_an_empty_text_identifies_no_row() -> None:
+    columns = identity_columns("asins")
+    text = '[{"campaignId":1,"adGroupId":2,"asin":"","otherAsin":"B"}]'
+    with pytest.raises(CorruptReport, match="'asin' of row 0"):
+        read_payload(packed(text), columns, required=required_columns("asins"))
+
+
 @pytest.mark.parametrize("row", ["null", "3", '"x"', "[1]"])
 def test_an_element_that_is_not_a_row_is_named(row: str) -> None:
     with pytest.raises(CorruptReport, match="row 1") as caught:
         parsed_rows(packed(f'[{{"clicks":1}},{row},{{"clicks":2}}]'))
     assert (caught.value.row, caught.value.field) == (1, None)
+
+
+# -- what is no gzip, or no report ---------------------------------------------------------
+
+ROWS = '[{"campaignId":1,"clicks":2},{"campaignId":2,"clicks":3}]'
+PAGE = b"""<!DOCTYPE html><html><head><title>Access denied</title><style>b {}</style></head>
+<body><p>Your request was <b>blocked</b> by the proxy</p></body></html>"""
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff", " \r\n\t"])
+def test_plain_json_is_read(mark: str) -> None:
+    text = (mark + ROWS).encode()
+    assert parsed_rows(text) == parsed_rows(packed(text))
+    repeated = [{"campaignId": n, "clicks": n % 5} for n in range(60_000)]
+    table = read_payload(json.dumps(repeated).encode(), ("campaignId", "clicks"))
+    assert table.to_pylist() == repeated
+    with pytest.raises(CorruptReport, match="largest_report="):
+        read_payload(text, COLUMNS, max_bytes=len(text) - 1)
+    with pytest.raises(CorruptReport):
+        parsed_rows(text[:-1])
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b"", "got nothing"),
+        (b" \n ", "got nothing"),
+        (PAGE, "an HTML page: 'Access denied Your request was blocked by the proxy'"),
+        (b"<html></html>", "an HTML page without words"),
+        (b'<?xml version="1.0"?><Error><Code>SlowDown</Code></Error>', "XML: 'SlowDown'"),
+        (b'{"message":"Too Many Requests"}', 'a JSON object: \'{"message":"Too Many Requests"}\''),
+        (b'{"campaignId":1}\n{"campaignId":2}\n', "JSON objects, one a line"),
+        (b"null", "'null'"),
+        (b"Service Unavailable " * 400, "'Service Unavailable Service"),
+        (ROWS.encode("utf-16"), "text in UTF-16 instead of UTF-8"),
+        (ROWS.encode("utf-16-le"), "text in UTF-16 instead of UTF-8"),
+        (ROWS.encode("utf-16-be"), "text in UTF-16 instead of UTF-8"),
+        (ROWS.encode("utf-32"), "text in UTF-32 instead of UTF-8"),
+        (b"PK\x03\x04rest", "a ZIP file"),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, packed], ids=["plain", "gzip"])
+def test_a_body_that_is_no_report_is_named(
+    body: bytes, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    with pytest.raises(CorruptReport) as caught:
+        parsed_rows(pack(body))
+    assert name in str(caught.value)
+    assert caught.value.row is None
+    assert len(str(caught.value)) < 400
+
+
+def test_gzip_within_gzip_is_named() -> None:
+    with pytest.raises(CorruptReport, match="gzip within gzip"):
+        parsed_rows(packed(packed(ROWS)))
+
+
+def test_what_came_is_quoted_without_secrets() -> None:
+    with pytest.raises(CorruptReport) as caught:
+        parsed_rows(b'{"token":"Atza|secret","url":"https://s3.example/x?X-Amz-Signature=secret"}')
+    assert "secret" not in str(caught.value)
 
 
 # -- damage ------------------------------------------------------------------------------
@@ -168,7 +330,6 @@ WHOLE = packed('[{"campaignId":1,"clicks":2},{"campaignId":2,"clicks":3}]')
     "payload",
     {
         "empty": b"",
-        "not gzip": b'[{"campaignId":1}]',
         "html": b"<html>Service Unavailable</html>",
         "cut in its header": WHOLE[:5],
         "cut in its data": WHOLE[:30],

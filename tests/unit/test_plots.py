@@ -238,6 +238,25 @@ class TestTop:
         labels = [text.get_text() for text in axes.texts]
         assert labels == [f"{100 * value:.2f}%" for value in expected]
 
+    @pytest.mark.parametrize(
+        ("number", "label"),
+        [
+            (999_999, "999,999"),
+            (2_500_000, "2.5M"),
+            (-3_000_000, "-3M"),
+            (1_500_000_000, "1.5B"),
+            (1_000_000_000_000, "1T"),
+            (1_000_000_000_000_000, "1,000T"),
+            (2_000_000_000_000_000_000, "2e+18"),
+        ],
+    )
+    def test_large_numbers_are_short(self, number: int, label: str) -> None:
+        axes = plots.top(pd.DataFrame({"name": ["a"], "x": [number]}), "x", by="name")
+        render(axes)
+        assert label in [text.get_text() for text in axes.texts]
+        assert "000,000" not in all_text(axes)
+        assert "000,000" not in "".join(text.get_text() for text in axes.get_xticklabels())
+
     def test_draws_changes_between_periods(self, campaigns: pd.DataFrame) -> None:
         days = sorted(campaigns["date"].unique())
         sides = compare(campaigns, (days[0], days[6]), (days[7], days[13]), by="campaignName")

@@ -15,6 +15,7 @@ from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
+from sdanalytics.model.identity import required_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.parsing.payload import read_payload
@@ -114,7 +115,9 @@ class ProtocolV2:
     ) -> dict[Partition, pa.Table]:
         """Parse a payload, which holds one partition."""
         [partition] = batch.partitions
-        return {partition: read_payload(payload, columns, self._session.max_report_bytes)}
+        required = required_columns(partition.record_type, partition.segment)
+        max_bytes = self._session.max_report_bytes
+        return {partition: read_payload(payload, columns, max_bytes, required=required)}
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Return False: version 2 cannot cancel a report."""

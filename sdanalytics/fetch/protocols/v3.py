@@ -18,7 +18,6 @@ from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
-    NO_CAMPAIGN_ID,
     Array,
     DownloadedReport,
     parse_campaign_tactics,
@@ -33,6 +32,7 @@ from sdanalytics.fetch.protocols.v3_request import (
     request_body,
     unknown_tactic_partitions,
 )
+from sdanalytics.model.identity import required_columns
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
@@ -160,7 +160,9 @@ class ProtocolV3:
         The tactic of a campaign is in the list of campaigns; of campaigns that are not listed it
         is `unknown`. Days that the batch does not have are left out.
         """
-        rows = read_rows(payload, columns, self._session.max_report_bytes)
+        first = batch.partitions[0]
+        required = required_columns(first.record_type, first.segment)
+        rows = read_rows(payload, columns, required, self._session.max_report_bytes)
         partitions = [*unknown_tactic_partitions(batch.partitions), *batch.partitions]
         return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
 
@@ -186,8 +188,7 @@ class ProtocolV3:
         key = self._session.key
         known = self._store.campaign_tactics(key)
         ids = campaign_ids.tolist()
-        needed = set(ids) - {NO_CAMPAIGN_ID}
-        if not self._campaigns_loaded and not needed <= set(known):
+        if not self._campaigns_loaded and not set(ids) <= set(known):
             listed = parse_campaign_tactics(self._reporting.campaigns())
             known = {**known, **listed}
             self._store.store_campaign_tactics(key, known)

@@ -19,8 +19,6 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
 
 Normalizer = Callable[[pa.ChunkedArray], pa.ChunkedArray]
-NO_CAMPAIGN_ID: Final = -1
-"""The campaign id of rows without one."""
 MAX_SHOWN_CHARACTERS: Final = 40
 """Characters of a value that an error message shows, at most."""
 ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC)
@@ -60,13 +58,19 @@ class DownloadedReport:
         return date.fromisoformat(text)
 
 
-def read_rows(payload: DownloadedReport, columns: Sequence[str], max_bytes: int) -> pa.Table:
-    """Parse a payload into a table with `date`, the columns, and values as in version 2."""
+def read_rows(
+    payload: DownloadedReport, columns: Sequence[str], required: Sequence[str], max_bytes: int
+) -> pa.Table:
+    """Parse a payload into a table with `date`, the columns, and values as in version 2.
+
+    Each row must have a value of the required columns, those that identify it.
+    """
     names = ["date", *columns]
     if payload.body is None:
         return arrow_schema(names).empty_table()
     v3_names = {name: str(CATALOGUE[name].v3_name) for name in columns}
-    return _normalize_values(read_payload(payload.body, names, max_bytes, v3_names))
+    rows = read_payload(payload.body, names, max_bytes, v3_names, required=required)
+    return _normalize_values(rows)
 
 
 def split_rows(
@@ -122,8 +126,7 @@ def _row_indices_by_partition(
 
 def _tactic_indices(campaigns: pa.ChunkedArray, lookup_tactics: TacticLookup) -> Array:
     """Return for each row the index of its tactic."""
-    ids = campaigns.fill_null(NO_CAMPAIGN_ID).to_numpy()
-    unique_ids, positions = np.unique(ids, return_inverse=True)
+    unique_ids, positions = np.unique(campaigns.to_numpy(), return_inverse=True)
     tactics = lookup_tactics(unique_ids)
     indices = np.array([ALL_TACTICS.index(tactic) for tactic in tactics])
     return indices[positions]

@@ -94,7 +94,7 @@ RESPONSES: Final[dict[str, ScriptedResponse]] = {
     "payload truncated": ScriptedResponse(200, _PAYLOAD[:-60]),
     "payload corrupt": ScriptedResponse(200, _PAYLOAD[:90] + b"\x55" * 9 + _PAYLOAD[99:]),
     "payload with a wrong CRC": ScriptedResponse(200, _PAYLOAD[:-8] + b"\x55" * 4 + _PAYLOAD[-4:]),
-    "payload not gzip": ScriptedResponse(200, _TEXT),
+    "payload not gzip": ScriptedResponse(200, b"no report"),
     "payload not an array": ScriptedResponse(200, gzip.compress(b'{"code": "?"}', mtime=0)),
     "payload of half an array": ScriptedResponse(200, gzip.compress(_TEXT[:-200], mtime=0)),
     "payload with a value of the wrong type": ScriptedResponse(
