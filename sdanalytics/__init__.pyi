@@ -30,6 +30,7 @@ from .errors import ReportTimeout as ReportTimeout
 from .errors import ReportTooOld as ReportTooOld
 from .errors import Retired as Retired
 from .errors import SDAnalyticsError as SDAnalyticsError
+from .errors import SDAnalyticsWarning as SDAnalyticsWarning
 from .errors import ServerError as ServerError
 from .errors import Unauthorized as Unauthorized
 from .fetch.entry_points import fetch_report as fetch_report

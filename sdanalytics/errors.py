@@ -26,6 +26,8 @@ presigned URL. The tree::
     ├── CacheError
     ├── Cancelled
     └── PartialFetchError
+
+All warnings are `SDAnalyticsWarning` (UserWarning), and point at the user's line.
 """
 
 from __future__ import annotations
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 
 class SDAnalyticsError(Exception):
     """Base class of all errors that this library raises on purpose."""
+
+
+class SDAnalyticsWarning(UserWarning):
+    """Base class of all warnings: the result is right, but may not be what it is taken for."""
 
 
 class InvalidRequest(SDAnalyticsError, ValueError):
