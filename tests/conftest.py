@@ -49,6 +49,7 @@ def _clean_environment(
     # Not in tmp_path: it would make a folder for each of the many tests that store nothing.
     store = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "default-store"
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
+    monkeypatch.setenv("XDG_STATE_HOME", str(store.parent / "state"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
