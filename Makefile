@@ -91,7 +91,7 @@ $(VENV)/.pip: $(VENV)/.created
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[sandbox]'
+	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.created pyproject.toml
@@ -113,7 +113,7 @@ $(LOWEST)/.test: $(LOWEST)/.created pyproject.toml
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[sandbox,sql]' --group bench
+	$(BIN)/python -m pip install --quiet --editable '.[sql]' --group bench
 	@touch $@
 
 $(VENV)/.package: $(VENV)/.pip pyproject.toml

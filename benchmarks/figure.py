@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import matplotlib as mpl
 
 from benchmarks.results import Section, cell
-from sdanalytics.plots.style import CAPTION_COLOR, OTHER_COLOR, PALETTE, style_axes
+from sdanalytics.plots.style import OTHER_COLOR, PALETTE, caption_color, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,11 @@ def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
     values = [float(str(row[column])) for row in rows]
     bars = ax.barh(names, values, color=[_bar_colour(name) for name in names], log=True)
     ax.bar_label(
-        bars, [cell(value) for value in values], padding=3, color=CAPTION_COLOR, fontsize="small"
+        bars,
+        [cell(value) for value in values],
+        padding=3,
+        color=caption_color(ax),
+        fontsize="small",
     )
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cell(value)))

@@ -66,7 +66,9 @@ def clean(notebook: Any) -> None:
 
 
 def _is_progress(output: Any) -> bool:
-    return " days |" in output.get("data", {}).get("text/plain", "")
+    html = output.get("data", {}).get("text/html", "")
+    text = output.get("data", {}).get("text/plain", "")
+    return "sdanalytics-progress" in html and not text.startswith("<ReportJob")
 
 
 def main() -> None:

@@ -11,12 +11,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sdanalytics._version import __version__
-from sdanalytics.errors import InvalidRequest, MissingDependency, SDAnalyticsError
+from sdanalytics.errors import (
+    InvalidRequest,
+    MissingDependency,
+    NotConfigured,
+    SDAnalyticsError,
+)
 
 if TYPE_CHECKING:
     # argparse has no public name for it.
@@ -51,7 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Amazon Sponsored Display reports: try them without an account.",
     )
     parser.add_argument("--version", action="version", version=f"sdanalytics {__version__}")
-    commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")
+    parser.set_defaults(run=lambda options: parser.print_help())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo_command(commands)
     _add_sandbox_command(commands)
     _add_lab_command(commands)
@@ -96,21 +102,17 @@ def format_variables(variables: Mapping[str, str], *, for_windows: bool) -> list
 
 
 def run_lab_command(options: argparse.Namespace) -> None:
-    """Run JupyterLab on a sandbox, or on the account that the environment configures."""
-    from sdanalytics import sandbox
-
+    """Run JupyterLab on the account that the environment configures, or else on a sandbox."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingDependency.for_module("jupyterlab", "the command lab")
     command = _jupyterlab_command(options.folder, open_browser=not options.no_browser)
-    with (
-        tempfile.TemporaryDirectory() as cache_folder,
-        sandbox.start(delay=options.delay) as server,
-    ):
+    with contextlib.ExitStack() as stack:
         environment = dict(os.environ)
-        is_configured = any(name.startswith("SDANALYTICS_") for name in environment)
-        if not is_configured:
-            environment |= server.environment
-            environment |= _isolated_cache_env(Path(cache_folder))
+        account = describe_account(environment)
+        if account is None:
+            environment = stack.enter_context(_sandbox_environment(environment, options.delay))
+            account = f"the sandbox at {environment['SDANALYTICS_BASE_URL']}, with made-up data"
+        print(f"Notebooks use {account}.", flush=True)  # noqa: T201
         process = subprocess.Popen(command, env=environment)  # noqa: S603
         while process.poll() is None:
             # JupyterLab receives Ctrl-C, too. It requests a confirmation before it ends; the
@@ -119,6 +121,41 @@ def run_lab_command(options: argparse.Namespace) -> None:
                 process.wait()
     if process.returncode:
         raise SDAnalyticsError(f"JupyterLab ended with exit code {process.returncode}")
+
+
+def describe_account(environment: Mapping[str, str]) -> str | None:
+    """Describe the account that environment variables configure; None without credentials.
+
+    Raises
+    ------
+    InvalidRequest
+        When a variable is wrong.
+    """
+    from sdanalytics.api.auth import Credentials
+    from sdanalytics.api.client import Client
+
+    try:
+        Credentials.from_env(environment)
+    except NotConfigured:
+        return None
+    try:
+        client = Client.from_env(environment)
+    except NotConfigured as error:
+        return f"your account ({error})"
+    return f"your account: profile {client.profile_id} of {client.source}"
+
+
+@contextlib.contextmanager
+def _sandbox_environment(environment: Mapping[str, str], delay: float) -> Iterator[dict[str, str]]:
+    """Start a sandbox; yield the environment with its settings instead of any others."""
+    from sdanalytics import sandbox
+
+    with tempfile.TemporaryDirectory() as cache_folder, sandbox.start(delay=delay) as server:
+        variables = server.environment | _isolated_cache_env(Path(cache_folder))
+        for name, value in environment.items():
+            if not name.startswith("SDANALYTICS_"):
+                variables[name] = value
+        yield variables
 
 
 def _add_demo_command(commands: Commands) -> None:
@@ -173,10 +210,10 @@ def _add_sandbox_command(commands: Commands) -> None:
 def _add_lab_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "lab",
-        help="run JupyterLab with a sandbox",
+        help="run JupyterLab on your account, or on a sandbox",
         description=(
-            "Run JupyterLab with a sandbox. If environment variables configure an account "
-            "(SDANALYTICS_...), notebooks use that account instead."
+            "Run JupyterLab on the account whose credentials the environment variables have "
+            "(SDANALYTICS_CLIENT_ID, ...), or else on a sandbox."
         ),
     )
     parser.add_argument(

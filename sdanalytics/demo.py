@@ -91,7 +91,6 @@ def _fetch_and_time(server: Sandbox, cache: ReportCache, record_type: RecordType
         last,
         client=server.client,
         cache=cache,
-        progress=True,
     )
     seconds = time.perf_counter() - started_at
     metadata = frame.attrs["sdanalytics"]
@@ -108,6 +107,7 @@ def _save_figures(campaigns: pd.DataFrame, asins: pd.DataFrame, folder: Path) ->
     trend.set_title("Where the money goes")
     top = plots.top(asins, HALO_METRIC, by="otherAsin")
     top.set_title("Sales of products other than the advertised one")
+    top.set_ylabel("purchased ASIN")
     paths = []
     for name, axes in (("campaigns", trend), ("asins", top)):
         figure = axes.get_figure(root=True)

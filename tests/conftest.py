@@ -59,6 +59,7 @@ def _clean_environment(
     store = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "default-store"
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
     monkeypatch.setenv("PYTHONWARNINGS", CHILD_WARNINGS)
+    monkeypatch.setenv("XDG_STATE_HOME", str(store.parent / "state"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,6 +21,7 @@ from sdanalytics.analysis.validation import (
     parse_group_keys,
     validate_columns,
     validate_frame,
+    warn_of_unknown_currency,
 )
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.query import DateLike, parse_day
@@ -51,9 +52,9 @@ def compare(
     -------
     pandas.DataFrame
         The columns of `by`, then of each metric `<metric>_a`, `<metric>_b`,
-        `<metric>_change` (b - a) and `<metric>_change_share` ((b - a) / a, a fraction,
-        missing where a is 0). A group without rows in one period had no activity: its sums
-        are 0 there, its ratios missing.
+        `<metric>_change` (b - a) and `<metric>_change_share` ((b - a) / abs(a), a fraction,
+        missing where a is 0: above 0 is always more). A group without rows in one period had
+        no activity: its sums are 0 there, its ratios missing.
 
     Raises
     ------
@@ -61,6 +62,7 @@ def compare(
         When the frame has no row in a period, or a column is missing.
     """
     df = drop_total_row(validate_frame(df))
+    warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
     requested = [metrics] if isinstance(metrics, str) else metrics
     rows_a = _filter_period(df, period_a, "period_a")
@@ -157,4 +159,4 @@ def _add_changes(result: pd.DataFrame, metric: str, joined: pd.DataFrame) -> Non
     result[f"{metric}_a"] = before
     result[f"{metric}_b"] = after
     result[f"{metric}_change"] = change
-    result[f"{metric}_change_share"] = safe_divide(change, before)
+    result[f"{metric}_change_share"] = safe_divide(change, before.abs())

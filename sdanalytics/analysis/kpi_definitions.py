@@ -188,6 +188,11 @@ def is_money(name: str) -> bool:
     return metric_unit(name) == "currency"
 
 
+def is_made_of_money(name: str) -> bool:
+    """Return whether amounts of money are part of a metric: of ACOS, which is none, too."""
+    return any(map(is_money, [name, *required_metrics(name)]))
+
+
 def metric_unit(name: str) -> str:
     """Return ``count``, ``currency``, ``fraction`` or ``ratio``; empty for any other column."""
     if name in KPIS:

@@ -6,12 +6,12 @@ those within 14 days of a click, for vCPM those within 14 days of a view or a cl
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS
 from sdanalytics.analysis.missing_columns import no_kpi_error
 from sdanalytics.analysis.validation import validate_frame
@@ -114,8 +114,7 @@ def _warn_once() -> None:
     if _warned:
         return
     _warned = True
-    warnings.warn(
+    warn_user(
         "the frame has no costType: orders, sales and units are results of clicks only (as for "
-        "CPC), which is too few for vCPM campaigns. The campaigns report has costType",
-        stacklevel=5,  # the caller of `add_kpis`
+        "CPC), which is too few for vCPM campaigns. The campaigns report has costType"
     )

@@ -17,6 +17,7 @@ from sdanalytics.analysis.kpi_definitions import (
 )
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.metric_synonyms import find_synonym
 from sdanalytics.model.metrics import CATALOGUE, NON_ADDITIVE, RECORD_TYPES, available_metrics
 
 MAX_LISTED_NAMES: Final = 30
@@ -54,7 +55,8 @@ def missing_metric_error(df: pd.DataFrame, name: str) -> InvalidRequest:
         )
     if name in CATALOGUE:
         return missing_column_error(df, name)
-    hint = _suggest_name(name, _measure_names(df))
+    synonym = find_synonym(name)
+    hint = f"; it is {synonym!r} here" if synonym else _suggest_name(name, _measure_names(df))
     return InvalidRequest(f"{name!r} is neither a column nor a KPI{hint}")
 
 

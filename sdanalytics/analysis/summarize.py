@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,16 @@ from sdanalytics.analysis.missing_columns import missing_metric_error
 from sdanalytics.analysis.totals import append_total_row, drop_total_row
 from sdanalytics.analysis.validation import (
     ensure_single_currency,
+    parse_freq,
     parse_group_keys,
     validate_columns,
     validate_frame,
-    validate_freq,
+    warn_of_unknown_currency,
 )
 from sdanalytics.model.metrics import CATALOGUE, NON_ADDITIVE, ColumnKind
+
+Freq: TypeAlias = str | pd.offsets.BaseOffset | timedelta
+"""A frequency of pandas; its `Timedelta` is a timedelta."""
 
 _LABELS_BY_ID: Final = {
     "campaignId": ("campaignName", "campaignStatus", "costType"),
@@ -45,7 +50,7 @@ _ALWAYS_KEPT: Final = ("date", "currency", "costType")
 def summarize(
     df: pd.DataFrame,
     by: str | Sequence[str] | None = None,
-    freq: str | None = None,
+    freq: Freq | None = None,
     *,
     total: bool = False,
 ) -> pd.DataFrame:
@@ -58,7 +63,7 @@ def summarize(
         own are left out, unless they are in `by`.
     by : str or sequence of str, optional
         Columns to group by; None: all rows together.
-    freq : str, optional
+    freq : str, pandas.offsets.BaseOffset or datetime.timedelta, optional
         Also by time, as in pandas: ``"D"``, ``"W"``, ``"MS"``.
     total : bool
         Whether to append a row over all groups, called ``total`` in the first text column.
@@ -80,14 +85,15 @@ def summarize(
         When a column of `by` is missing, or a group has several currencies.
     """
     df = drop_total_row(validate_frame(df))
+    warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
-    if freq is not None:
-        validate_freq(freq)
+    period = parse_freq(freq)
+    if period is not None:
         validate_columns(df, ["date"])
         keys = [key for key in keys if key != "date"]
-    result = summarize_rows(df, keys, freq)
-    update_metadata(result, summarized_by=keys, freq=freq)
-    is_grouped = bool(keys or freq)
+    result = summarize_rows(df, keys, period)
+    update_metadata(result, summarized_by=keys, freq=period)
+    is_grouped = bool(keys or period)
     if total and is_grouped and len(result):
         all_rows = summarize_rows(df, [], None)
         result = append_total_row(result, all_rows, keys or ["date"])

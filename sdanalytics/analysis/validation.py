@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.kpi_definitions import is_additive, is_money, metric_unit
+from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.missing_columns import missing_column_error
 from sdanalytics.errors import InvalidRequest
 
@@ -64,10 +66,16 @@ def parse_group_keys(df: pd.DataFrame, by: object) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def validate_freq(freq: Any) -> None:
-    """Raise `InvalidRequest` unless `freq` is None or a frequency that pandas knows."""
+def parse_freq(freq: Any) -> str | None:
+    """Return a frequency as text that pandas knows; None for None.
+
+    Raises
+    ------
+    InvalidRequest
+        When `freq` is neither text nor an object that pandas takes as a frequency.
+    """
     if freq is None:
-        return
+        return None
     try:
         offset = pd.tseries.frequencies.to_offset(freq)
     except (ValueError, TypeError):
@@ -77,6 +85,7 @@ def validate_freq(freq: Any) -> None:
             "freq must be a frequency of pandas such as 'D' (days), 'W' (weeks) or 'MS' "
             f"(months), got {freq!r}"
         )
+    return str(offset.freqstr)
 
 
 def ensure_single_currency(df: pd.DataFrame, groups: Any) -> None:
@@ -92,6 +101,24 @@ def ensure_single_currency(df: pd.DataFrame, groups: Any) -> None:
         raise InvalidRequest(
             f"money in several currencies ({currencies}) cannot be added or compared: take one "
             "at a time (df[df['currency'] == 'USD']), or summarize with 'currency' in by="
+        )
+
+
+def warn_of_unknown_currency(df: pd.DataFrame) -> None:
+    """Warn when a report's money may be of several currencies, because nothing says which.
+
+    `concat`, `merge` and CSV drop the metadata, which has the currency.
+    """
+    is_report = "tactic" in df
+    if not is_report or "currency" in frame_metadata(df):
+        return
+    if not any(is_money(str(name)) for name in df.columns):
+        return
+    if "currency" not in df or df["currency"].isna().any():
+        warn_user(
+            "the currency of this money is unknown: nothing tells whether it is one currency. "
+            "The frame has lost its metadata (as in pandas' concat and merge, or in CSV): fetch "
+            "the metric 'currency' with it, or set df['currency']"
         )
 
 

@@ -235,7 +235,7 @@ def pending(cache: CacheLike = None) -> pd.DataFrame:
 
 
 def _start_job(query: ReportQuery, options: FetchOptions) -> ReportJob:
-    make_progress = partial(
-        Progress, query.record_type, show=options.progress, clock=options.client.clock
-    )
+    client = options.client
+    title = f"{client.profile_id} {query.record_type}"  # fetches may run side by side
+    make_progress = partial(Progress, title, show=options.progress, clock=client.clock)
     return ReportJob(query, options, make_progress).start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sdanalytics.errors import PartialFetchError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.wording import format_count, format_days, unique_days
@@ -15,7 +15,9 @@ Failures = Mapping[Partition, SDAnalyticsError]
 FailuresByType = dict[type[SDAnalyticsError], dict[Partition, SDAnalyticsError]]
 
 
-def combine_failures(failures: Failures, requested: Collection[Partition]) -> SDAnalyticsError:
+def combine_failures(
+    failures: Failures, requested: Collection[Partition], oldest_available: date
+) -> SDAnalyticsError:
     """Return one error for all failures: their own if nothing arrived and they are alike.
 
     Parameters
@@ -24,16 +26,22 @@ def combine_failures(failures: Failures, requested: Collection[Partition]) -> SD
         At least one.
     requested : collection of Partition
         All partitions that were to be fetched.
+    oldest_available : datetime.date
+        The oldest day that the service should have reports of.
     """
     by_type = _group_by_type(failures)
     # A report of version 3 has both tactics, also where one was asked for.
     if len(by_type) == 1 and failures.keys() >= set(requested):
         first = next(iter(failures.values()))
         _add_extent(first, failures)
+        if isinstance(first, ReportTooOld):
+            hint = _history_hint(failures, oldest_available)
+            first.args = (f"{str(first).rstrip('.')}. {hint}",)
         return first
     advice = "Call again for the missing days"
-    if list(by_type) == [ReportTooOld]:
-        advice = history_hint(failures)
+    if ReportTooOld in by_type:
+        hint = _history_hint(by_type[ReportTooOld], oldest_available)
+        advice = hint if len(by_type) == 1 else f"{hint}. Call again for the other missing days"
     failed = len(unique_days(failures))
     days = format_count(len(unique_days(requested)), "day")
     reports = _count_reports(failures)
@@ -45,23 +53,23 @@ def combine_failures(failures: Failures, requested: Collection[Partition]) -> SD
     )
 
 
-def history_hint(unavailable: Iterable[Partition]) -> str:
+def _history_hint(unavailable: Iterable[Partition], oldest_available: date) -> str:
     """Return advice for days that the service no longer has."""
     newest = unique_days(unavailable)[-1]
+    # Midnight may have passed since the call began: then the oldest day is refused, too.
+    first = max(oldest_available, newest + timedelta(days=1))
     return (
-        f"The service has reports from {newest + timedelta(days=1)} on: start there. "
+        f"The service has reports from {first} on: start there. "
         "ReportCache.read returns the stored earlier days"
     )
 
 
 def _add_extent(error: SDAnalyticsError, failures: Failures) -> None:
-    """Note on an error how many reports failed for the same reason, and what to do."""
+    """Note on an error how many reports failed for the same reason."""
     if len(failures) > 1:
         reports = _count_reports(failures)
         days = format_days(unique_days(failures))
         error.add_note(f"Nothing could be fetched: {reports} failed for this reason ({days}).")
-    if isinstance(error, ReportTooOld):
-        error.add_note(history_hint(failures))
 
 
 def _group_by_type(failures: Failures) -> FailuresByType:

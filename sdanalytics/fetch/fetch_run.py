@@ -185,7 +185,7 @@ class FetchRun:
             if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
                 del failures[partition]
         if failures:
-            raise combine_failures(failures, missing)
+            raise combine_failures(failures, missing, self._policy.oldest_available)
 
     def _run_engine(
         self, missing: Sequence[Partition], tracker: FetchTracker

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import atexit
 import contextvars
-import html
 import logging
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import Cancelled, DataWarning
 from sdanalytics.fetch.fetch_run import ProgressFactory, open_run
 from sdanalytics.fetch.job_status import JobState, JobStatus
+from sdanalytics.fetch.notebook_display import NotebookDisplay, progress_bundle
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.tracebacks import remove_frames
@@ -63,6 +63,7 @@ class ReportJob:
         self._error: Exception | None = None
         self._is_cancelled = False
         self._warnings: list[str] = []
+        self._displays: list[NotebookDisplay] = []
 
     def start(self) -> ReportJob:
         """Start the thread; call it once only."""
@@ -101,6 +102,8 @@ class ReportJob:
             if left <= 0:
                 break
             self._ended.wait(min(left, MAX_BLOCKING_WAIT))
+        if self._ended.is_set():
+            self._update_displays()
         return self._ended.is_set()
 
     def result(self) -> pd.DataFrame:
@@ -152,43 +155,51 @@ class ReportJob:
         self._deadline.expire()
 
     def __repr__(self) -> str:
-        return f"<ReportJob {self.query}: {self.status()}>"
+        return f"<ReportJob {self._title}: {self.status()}>"
 
     def _repr_html_(self) -> str:
         status = self.status()
-        attributes = f'aria-label="days" value="{status.days_done}" max="{status.days}"'
-        bar = f"<progress {attributes}></progress>"
-        error = ""
+        text = str(status)
         if self._error is not None:
-            error = f"<br>{html.escape(_format_error(self._error))}"
-        title = html.escape(str(self.query))
-        text = f"<b>{title}</b> {bar} {html.escape(str(status))}"
-        return f'<div class="sdanalytics-job">{text}{error}</div>'
+            text += f"; {_format_error(self._error)}"
+        bundle = progress_bundle(self._title, status.days_done, status.days, text)
+        return bundle["text/html"]
 
     def _ipython_display_(self) -> None:
         """Display it in a notebook, and update the display until it has ended."""
-        from IPython.display import display
-
         # The bundle is made before it is known whether anything is left to be updated.
         is_running = self.is_running
-        bundle = self._mime_bundle()
-        handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        if is_running and handle is not None:
+        shown = NotebookDisplay()
+        shown.show(self._mime_bundle())
+        if is_running:
+            self._displays.append(shown)
             threading.Thread(
                 target=contextvars.copy_context().run,
-                args=[self._refresh_display, handle],
+                args=[self._refresh_display, shown],
                 name="sdanalytics job shown",
                 daemon=True,
             ).start()
 
-    def _refresh_display(self, handle: Any) -> None:
+    def _refresh_display(self, shown: NotebookDisplay) -> None:
         has_ended = False
         while not has_ended:
             has_ended = self._ended.wait(REFRESH_INTERVAL)
-            handle.update(self._mime_bundle(), raw=True)
+            shown.show(self._mime_bundle())
+
+    def _update_displays(self) -> None:
+        """Show the end in all displays, in the name of the cell that has waited for it.
+
+        What runs a notebook to save it ignores whatever earlier cells still send.
+        """
+        while self._displays:
+            self._displays.pop().show(self._mime_bundle())
 
     def _mime_bundle(self) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    @property
+    def _title(self) -> str:
+        return f"{self.query} of profile {self._options.client.profile_id}"
 
     def _state(self) -> JobState:
         if self.is_running:
@@ -253,7 +264,7 @@ def _shutdown_jobs() -> None:
         job.detach()
     end = time.monotonic() + SHUTDOWN_GRACE
     for job in running:
-        job.wait(max(0.0, end - time.monotonic()))
+        job._ended.wait(max(0.0, end - time.monotonic()))  # displays are gone by now
 
 
 atexit.register(_shutdown_jobs)

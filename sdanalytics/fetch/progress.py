@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from sdanalytics._core.clock import Clock
+from sdanalytics.fetch.notebook_display import NotebookDisplay, is_notebook, progress_bundle
 from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
 
 SHOW_AFTER: Final = 1.0
@@ -16,7 +17,7 @@ REDRAW_INTERVAL: Final = 0.1
 
 
 class Progress:
-    """Shows a fetch on a `tqdm` bar (a widget in notebooks); a context manager.
+    """Shows a fetch on a bar: `tqdm`'s, or HTML in notebooks; a context manager.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ class Progress:
         else:
             self._is_shown = show
         self._was_drawn = False
+        self._began = clock.monotonic()
+        self._display = NotebookDisplay() if is_notebook() else None
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -53,7 +56,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         if self._was_drawn:
-            self._draw()
+            self._draw(kind)
         if self._bar is not None:
             self._bar.close()
 
@@ -62,10 +65,27 @@ class Progress:
         if self._is_shown and self._clock.monotonic() >= self._next_draw:
             self._draw()
 
-    def render(self, counts: FetchCounts) -> None:
-        """Show the counts."""
+    def _draw(self, error: type[BaseException] | None = None) -> None:
+        self._next_draw = self._clock.monotonic() + REDRAW_INTERVAL
+        self._was_drawn = True
+        counts = self._tracker.counts()
+        if self._display is None:
+            self._draw_bar(counts)
+        else:
+            self._draw_html(self._display, counts, error)
+
+    def _draw_html(
+        self, display: NotebookDisplay, counts: FetchCounts, error: type[BaseException] | None
+    ) -> None:
+        seconds = self._clock.monotonic() - self._began
+        text = f"{counts.days_text}, {counts.details_text}, {seconds:.0f} s"
+        if error is not None:
+            text += f"; ended by {error.__name__}"
+        display.show(progress_bundle(self._title, counts.days_done, counts.days, text))
+
+    def _draw_bar(self, counts: FetchCounts) -> None:
         if self._bar is None:
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
 
             unit = "day" if counts.days == 1 else "days"
             layout = f"{{desc}}: {{n_fmt}} of {{total_fmt}} {unit} |{{bar}}| {{elapsed}}{{postfix}}"
@@ -73,15 +93,7 @@ class Progress:
         self._bar.n = counts.days_done
         self._bar.set_postfix_str(counts.details_text)
 
-    def _draw(self) -> None:
-        self._next_draw = self._clock.monotonic() + REDRAW_INTERVAL
-        self._was_drawn = True
-        self.render(self._tracker.counts())
-
 
 def is_interactive() -> bool:
     """Return whether there is a terminal or a notebook to draw on."""
-    shell = sys.modules.get("IPython")
-    if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
-        return True
-    return sys.stderr is not None and sys.stderr.isatty()
+    return is_notebook() or (sys.stderr is not None and sys.stderr.isatty())

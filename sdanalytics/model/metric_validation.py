@@ -9,12 +9,15 @@ from typing import NamedTuple
 from sdanalytics._core.suggest import closest_match, validate_choice
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import Segment
+from sdanalytics.model.metric_synonyms import COMPUTED_METRICS, find_synonym
 from sdanalytics.model.metrics import (
     CATALOGUE,
     MATCHED_TARGET,
+    RECORD_TYPES,
     V2_NAME_BY_V3_NAME,
     Metric,
     available_metrics,
+    default_metrics,
     reports_with,
     segmented_record_types,
 )
@@ -85,9 +88,36 @@ def _metric_error(name: object, requested: _Requested) -> str:
         return f"{name!r} is not a metric: every frame has that column; leave it out"
     if name in CATALOGUE:
         return _unavailable_message(CATALOGUE[name], requested)
+    synonym = find_synonym(name)
+    if synonym in COMPUTED_METRICS:
+        return _computed_message(name, synonym, requested)
     if name in V2_NAME_BY_V3_NAME:
         return _v3_name_message(name, requested)
+    if synonym is not None:
+        return _synonym_message(name, CATALOGUE[synonym], requested)
     return f"{name!r} is not a metric; {_suggestion(name, requested)}"
+
+
+def _computed_message(name: str, computed: str, requested: _Requested) -> str:
+    """Explain that a KPI is no metric, and how to get it."""
+    record_type, _, _ = requested.report.partition("+")
+    meaning = "" if name == computed else f", as {computed!r},"
+    message = f"{name!r} is no metric but is computed{meaning} after fetching"
+    needed = COMPUTED_METRICS[computed]
+    able = [name for name in RECORD_TYPES if set(needed) <= set(default_metrics(name))]
+    if record_type not in able:
+        return f"{message}, from other reports than {record_type}: {', '.join(able)}"
+    message += ": the default metrics (without metrics=) are all that add_kpis and summarize need"
+    if name in V2_NAME_BY_V3_NAME:
+        message += f"; {name!r} is also the version 3 name of {V2_NAME_BY_V3_NAME[name]!r}"
+    return message
+
+
+def _synonym_message(name: str, metric: Metric, requested: _Requested) -> str:
+    message = f"{name!r} is {metric.name!r} here: use that"
+    if requested.report not in metric.available_in(requested.api):
+        message += f"; {_unavailable_message(metric, requested)}"
+    return message
 
 
 def _v3_name_message(v3_name: str, requested: _Requested) -> str:
@@ -173,5 +203,5 @@ def _suggestion(name: str, requested: _Requested) -> str:
         arguments += ", api='v3'"
     return (
         "metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d': "
-        f"sdanalytics.metrics.available({arguments}) lists them"
+        f"sdanalytics.list_metrics() explains them, metrics.available({arguments}) lists them"
     )

@@ -10,7 +10,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from sdanalytics.model.partition import COVERAGE_STATES
 from sdanalytics.plots.coverage_data import CoverageMatrix, HasCoverage, coverage_matrix
@@ -19,9 +21,10 @@ from sdanalytics.plots.heatmap import style_cells
 from sdanalytics.plots.legends import add_color_legend
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.style import (
-    CAPTION_COLOR,
     PALETTE,
     Style,
+    background,
+    caption_color,
     draw_empty,
     ensure_axes,
     merge_artist_kwargs,
@@ -50,6 +53,11 @@ HEIGHT_WITHOUT_ROWS: Final = 1.4
 MAX_ROWS_WITH_LARGE_LABELS: Final = 12
 MAX_SEPARATED_DAYS: Final = 45
 """With more days there are no gaps between them."""
+_DUE_LINE_STYLE: Final[Style] = {
+    "color": "black",
+    "linewidth": 1.2,
+    "path_effects": [withStroke(linewidth=2.4, foreground="white")],  # for dark backgrounds
+}
 
 
 def coverage(data: pd.DataFrame | HasCoverage, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
@@ -129,8 +137,7 @@ def _draw_gaps(ax: Axes, left: float, day_count: int, row_count: int) -> None:
     ax.set_yticks(row_edges, minor=True)
     if day_count <= MAX_SEPARATED_DAYS:
         ax.set_xticks(day_edges, minor=True)
-    background = ax.get_facecolor()
-    ax.grid(which="minor", color=background, linewidth=1.5)
+    ax.grid(which="minor", color=background(ax), linewidth=1.5)
     ax.tick_params(which="minor", length=0)
 
 
@@ -138,7 +145,7 @@ def _draw_group_lines(ax: Axes, rows: list[int]) -> None:
     """Draw a line above the first row of each source and profile."""
     for row in rows:
         upper_edge = row - 0.5
-        ax.axhline(upper_edge, color=CAPTION_COLOR, linewidth=1)
+        ax.axhline(upper_edge, color=caption_color(ax), linewidth=1)
 
 
 def _mark_due_days(ax: Axes, is_due: pd.DataFrame, left: float) -> None:
@@ -155,15 +162,15 @@ def _mark_due_days(ax: Axes, is_due: pd.DataFrame, left: float) -> None:
         rows,
         left + starts + margin,
         left + ends - margin,
-        color="black",
-        linewidth=1.2,
         label="due: to be fetched",
+        **_DUE_LINE_STYLE,
     )
 
 
 def _add_legend(ax: Axes, matrix: CoverageMatrix, image: AxesImage) -> None:
     """Explain the colours that occur, and the line through them."""
     occurring = np.unique(to_float_array(matrix.states))
+    handle: Artist
     handles: list[Artist] = []
     for code, state in enumerate(COVERAGE_STATES):
         if code not in occurring:
@@ -172,5 +179,7 @@ def _add_legend(ax: Axes, matrix: CoverageMatrix, image: AxesImage) -> None:
         color: Any = image.to_rgba(np.array(code))
         handle = Patch(color=color, label=f"{state}: {meaning}")
         handles.append(handle)
-    handles += ax.collections
+    for line in ax.collections:
+        handle = Line2D([], [], label=line.get_label(), **_DUE_LINE_STYLE)
+        handles.append(handle)
     add_color_legend(ax, handles)

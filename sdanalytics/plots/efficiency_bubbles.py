@@ -33,6 +33,7 @@ _MIN_AREA: Final = 20
 """The area of the smallest bubbles, in square points."""
 _AREA_RANGE: Final = 380
 """Square points that the largest bubble has in addition."""
+_ZERO_LINE_STYLE: Final[Style] = {"color": OTHER_COLOR, "linewidth": 0.8, "zorder": 0.7}
 
 
 def efficiency(
@@ -85,7 +86,7 @@ def efficiency(
         if not bubbles.names:
             return draw_empty(ax, has_rows=len(data) > 0)
         points = _draw_bubbles(ax, bubbles, kwargs)
-        _set_limits(ax, bubbles.returns)
+        _set_limits(ax, bubbles)
         _format_metric_axis(ax.xaxis, data, "cost")
         _format_metric_axis(ax.yaxis, data, metric)
         style_axes(ax)
@@ -137,14 +138,17 @@ def _areas(sizes: FloatArray) -> FloatArray:
     return areas
 
 
-def _set_limits(ax: Axes, returns: FloatArray) -> None:
-    """Start both axes at 0; where returns are negative, draw a line at 0 instead."""
+def _set_limits(ax: Axes, bubbles: _Bubbles) -> None:
+    """Start both axes at 0; where values are negative (credits), draw a line at 0 instead."""
     ax.margins(0.12)
-    ax.set_xlim(left=0)
-    if returns.min() >= 0:
-        ax.set_ylim(bottom=0)
+    if bubbles.costs.min() < 0:
+        ax.axvline(0, **_ZERO_LINE_STYLE)
     else:
-        ax.axhline(0, color=OTHER_COLOR, linewidth=0.8)
+        ax.set_xlim(left=0)
+    if bubbles.returns.min() < 0:
+        ax.axhline(0, **_ZERO_LINE_STYLE)
+    else:
+        ax.set_ylim(bottom=0)
 
 
 def _format_metric_axis(axis: Axis, data: pd.DataFrame, metric: str) -> None:
@@ -154,5 +158,6 @@ def _format_metric_axis(axis: Axis, data: pd.DataFrame, metric: str) -> None:
 
 def _add_size_caption(ax: Axes, sizes: FloatArray, size: str) -> None:
     label = metric_label(size)
-    largest = format_number(sizes.max(), metric_unit(size))
+    largest_size = sizes[np.abs(sizes).argmax()]
+    largest = format_number(largest_size, metric_unit(size))
     add_caption(ax, f"area: {label}, up to {largest}")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import unicodedata
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
@@ -20,6 +18,8 @@ from matplotlib.font_manager import (
     get_font,
 )
 from matplotlib.text import Text
+
+from sdanalytics._core.user_warnings import warn_user
 
 PREFERRED_FAMILIES: Final = (
     "Noto Sans CJK JP",
@@ -106,25 +106,10 @@ def _deduplicate(label: str, taken: Sequence[str]) -> str:
 
 def _warn_of_numbered_names(numbered: Mapping[str, str]) -> None:
     legend = ", ".join(f"{label} = {name}" for label, name in numbered.items())
-    warnings.warn(
+    warn_user(
         f"no installed font has the letters of these names, so the figure numbers them: "
-        f"{legend}. Install one that has them, such as Noto Sans CJK",
-        stacklevel=_caller_stack_level(),
+        f"{legend}. Install one that has them, such as Noto Sans CJK"
     )
-
-
-def _caller_stack_level() -> int:
-    """Return the `stacklevel` at which a warning points to the caller of a figure."""
-    package = __name__.rpartition(".")[0]
-    level = 0
-    frame = inspect.currentframe()
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(package):
-            break
-        frame = frame.f_back
-        level += 1
-    return level
 
 
 def _default_families() -> list[str]:

@@ -19,9 +19,9 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray, prepare
 from sdanalytics.plots.style import (
-    CAPTION_COLOR,
     PALETTE,
     Style,
+    caption_color,
     draw_empty,
     ensure_axes,
     merge_artist_kwargs,
@@ -40,7 +40,6 @@ MIN_STAGES: Final = 2
 _MIN_SCALE_END: Final = 10.0
 _RATE_STYLE: Final[Style] = {
     "va": "center",
-    "color": CAPTION_COLOR,
     "fontsize": "small",
 }
 _RATE_LEFT: Final = 0.012
@@ -145,6 +144,7 @@ def _write_rates(ax: Axes, counts: Mapping[str, float]) -> None:
             row + 0.5,
             f"↓ {text}",
             transform=transform,
+            color=caption_color(ax),
             **_RATE_STYLE,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,11 @@ from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.style import (
     SEQUENTIAL_CMAP,
     Style,
+    is_dark,
     merge_artist_kwargs,
     root_figure,
     style_axes,
 )
-
-_DARK_LUMINANCE: Final = 0.55
-"""Luminance, from 0 to 1, below which a cell has a white text."""
 
 
 def draw_heatmap(
@@ -38,8 +36,9 @@ def draw_heatmap(
 
 
 def style_cells(ax: Axes) -> None:
-    """Remove all spines and ticks around cells."""
+    """Remove all spines, ticks and lines around and between cells."""
     style_axes(ax)
+    ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
 
@@ -61,11 +60,8 @@ def write_cells(ax: Axes, cells: pd.DataFrame, unit: str, image: AxesImage) -> N
 
 
 def _text_color(image: AxesImage, value: Any) -> str:
-    share = image.norm(value)
-    red, green, blue, _ = image.cmap(share)
-    luminance = 0.299 * red + 0.587 * green + 0.114 * blue
-    is_dark = luminance < _DARK_LUMINANCE
-    return "white" if is_dark else "black"
+    color = image.to_rgba(np.asarray(value))
+    return "white" if is_dark(color) else "black"
 
 
 def add_color_bar(ax: Axes, scale: ScalarMappable, data: pd.DataFrame, metric: str) -> None:
@@ -81,6 +77,7 @@ def add_color_bar(ax: Axes, scale: ScalarMappable, data: pd.DataFrame, metric: s
         shrink=0.9,
     )
     color_bar.outline.set_visible(False)
+    color_bar.ax.grid(visible=False)
 
 
 def color_limits(values: FloatArray) -> tuple[float, float]:

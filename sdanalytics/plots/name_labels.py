@@ -6,12 +6,16 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from matplotlib import rcParams
+
 from sdanalytics.plots.fonts import drawable_labels
 
 MAX_LABEL_WIDTH: Final = 28
 """Widest label, in Latin letters; a longer one is cut in the middle."""
 LABEL_TAIL_WIDTH: Final = 10
 """The width of a cut label's end, in Latin letters."""
+_MAX_MEASURED: Final = 100
+"""Characters at either end of a name from which its label is cut."""
 _WIDE: Final = ("W", "F")
 """Unicode's classes of characters as wide as two Latin letters."""
 
@@ -29,6 +33,8 @@ def short_labels(names: Sequence[object]) -> list[str]:
 def _shorten(name: object) -> str:
     words = str(name).split()
     text = " ".join(words) or "(no name)"
+    if len(text) > 2 * _MAX_MEASURED:  # each step below measures the rest
+        text = f"{text[:_MAX_MEASURED]}…{text[-_MAX_MEASURED:]}"
     if _display_width(text) <= MAX_LABEL_WIDTH:
         return text
     head = text
@@ -51,8 +57,9 @@ def _display_width(text: str) -> int:
 
 
 def _escape(text: str) -> str:
-    """Escape a $, which begins a formula, and a leading _, which hides a legend's entry."""
-    text = text.replace("$", r"\$")
+    """Escape a $, which may begin a formula, and a leading _, which hides a legend's entry."""
+    if rcParams["text.parse_math"]:
+        text = text.replace("$", r"\$")
     if text.startswith("_"):
         return f" {text}"
     return text

@@ -11,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sdanalytics.analysis.kpi_definitions import is_made_of_money
 from sdanalytics.analysis.summarize import aggregate
 from sdanalytics.analysis.totals import drop_total_row
-from sdanalytics.analysis.validation import validate_columns, validate_frame
+from sdanalytics.analysis.validation import (
+    validate_columns,
+    validate_frame,
+    warn_of_unknown_currency,
+)
 from sdanalytics.errors import InvalidRequest
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -29,16 +34,14 @@ def to_float_array(values: Any) -> FloatArray:
     return array
 
 
-def prepare(
-    data: object, metrics: Sequence[object], by: object = None, n: object = 1
-) -> pd.DataFrame:
+def prepare(data: object, metrics: Sequence[Any], by: object = None, n: object = 1) -> pd.DataFrame:
     """Validate the arguments that figures share, and return the frame without its total row.
 
     Parameters
     ----------
     data : object
         Must be a DataFrame.
-    metrics : sequence of object
+    metrics : sequence
         Must be names. Whether the frame has the columns for them is validated later, by
         `aggregate`.
     by : object
@@ -57,6 +60,8 @@ def prepare(
     if by is not None:
         _validate_group_column(frame, by)
     _validate_group_count(n)
+    if any(map(is_made_of_money, metrics)):
+        warn_of_unknown_currency(frame)
     return frame
 
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.plots.date_axis import to_date_number
-from sdanalytics.plots.style import Style, add_caption
+from sdanalytics.plots.style import Style, add_caption, background, is_dark
 
 RESTATABLE_FROM: Final = "restatable_from"
 """A key of the frame's metadata: the first day that may still change."""
@@ -21,6 +21,7 @@ TRAFFIC_RESTATABLE_FROM: Final = "traffic_restatable_from"
 CONVERSIONS_ARRIVING_FROM: Final = "arriving_from"
 """The first day with incomplete conversions."""
 
+AGES_UNKNOWN: Final = "restatable days are not known"
 _OVERLAY_ZORDER: Final = 2.5
 """Above the lines, below the marks of undefined ratios."""
 _FAR_LEFT: Final = 1e3
@@ -56,6 +57,9 @@ _CONVERSION_SHADES: Final = (
 def shade_restatable(ax: Axes, data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> None:
     """Lighten the days that may still be restated, and explain it in the caption."""
     metadata = frame_metadata(data)
+    if not _knows_ages(data):
+        add_caption(ax, AGES_UNKNOWN)
+        return
     last_days = _last_days(days, metadata.get("freq"))
     shades = _CONVERSION_SHADES if _is_conversion_metric(metric) else _TRAFFIC_SHADES
     captions = []
@@ -66,15 +70,25 @@ def shade_restatable(ax: Axes, data: pd.DataFrame, metric: str, days: pd.Datetim
         start = int(last_days.searchsorted(first_open_day))
         if start < len(days):
             _overlay(ax, days, start, shade.alpha)
-            captions.append(shade.caption)
+            captions.append(_caption_for_background(ax, shade.caption))
     if captions:
         add_caption(ax, "; ".join(captions))
+
+
+def _caption_for_background(ax: Axes, caption: str) -> str:
+    """Word a caption for dark backgrounds, too: there, paler lines are darker ones."""
+    if is_dark(background(ax)):
+        return caption.replace("light", "dark")
+    return caption
 
 
 def hatch_open_days(
     ax: Axes, data: pd.DataFrame, metric: str, weeks: pd.DataFrame, *, is_horizontal: bool
 ) -> None:
     """Hatch the days of a calendar that may still change."""
+    if not _knows_ages(data):
+        add_caption(ax, AGES_UNKNOWN)
+        return
     key = CONVERSIONS_ARRIVING_FROM if _is_conversion_metric(metric) else TRAFFIC_RESTATABLE_FROM
     first_open_day = _metadata_day(data, key)
     if first_open_day is None:
@@ -91,6 +105,11 @@ def hatch_open_days(
         ax.add_artist(Rectangle(corner, 1, 1, **_HATCH_STYLE))
     if is_open.any():
         add_caption(ax, "hatched: still changing")
+
+
+def _knows_ages(data: pd.DataFrame) -> bool:
+    """Return whether the metadata is there, which `concat`, `merge` and CSV drop."""
+    return RESTATABLE_FROM in frame_metadata(data)
 
 
 def _is_conversion_metric(metric: str) -> bool:
@@ -130,7 +149,7 @@ def _overlay(ax: Axes, days: pd.DatetimeIndex, start: int, alpha: float) -> None
         height=1,
         transform=ax.get_xaxis_transform(),
         zorder=_OVERLAY_ZORDER,
-        facecolor=ax.get_facecolor(),
+        facecolor=background(ax),
         alpha=alpha,
         linewidth=0,
     )

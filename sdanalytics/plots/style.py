@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from sdanalytics.errors import InvalidRequest
@@ -16,6 +18,7 @@ from sdanalytics.plots.fonts import set_font_fallback
 
 Style: TypeAlias = dict[str, Any]
 """Keyword arguments of an artist."""
+RGBA: TypeAlias = tuple[float, float, float, float]
 
 PALETTE: Final = (
     "#0072B2",
@@ -28,13 +31,17 @@ PALETTE: Final = (
 )
 """Okabe and Ito's colours, which any colour vision can distinguish."""
 OTHER_COLOR: Final = "#9A9A9A"
-CAPTION_COLOR: Final = "#5F5F5F"
+CAPTION_COLORS: Final = ("#5F5F5F", "#B8B8B8")
+"""The colours of notes: on a light and on a dark background."""
 SEQUENTIAL_CMAP: Final = "Blues"
 """The colour map of amounts: from light to dark, for any colour vision and in print."""
 FIGSIZE: Final = (6.4, 4.0)
 """Width and least height of a figure, in inches."""
 _ROW_HEIGHT: Final = 0.27
 """Inches that a row of labels takes."""
+_LUMINANCE_WEIGHTS: Final = (0.299, 0.587, 0.114)
+_DARK_LUMINANCE: Final = 0.55
+"""Luminance, from 0 to 1, below which a colour needs a light text."""
 
 
 @contextlib.contextmanager
@@ -92,17 +99,38 @@ def style_axes(ax: Axes) -> None:
         set_font_fallback(text)
 
 
+def is_dark(color: Any) -> bool:
+    """Return whether a text on a colour must be light."""
+    red, green, blue, _ = to_rgba(color)
+    luminance = np.dot(_LUMINANCE_WEIGHTS, (red, green, blue))
+    return bool(luminance < _DARK_LUMINANCE)
+
+
+def background(ax: Axes, *, outside: bool = False) -> RGBA:
+    """Return the colour behind the data, or behind the labels outside of the axes."""
+    color = to_rgba(ax.get_facecolor())
+    is_transparent = color[3] == 0
+    if outside or is_transparent:
+        return to_rgba(root_figure(ax).get_facecolor())
+    return color
+
+
+def caption_color(ax: Axes, *, outside: bool = False) -> str:
+    """Return the colour of a note on the background."""
+    return CAPTION_COLORS[is_dark(background(ax, outside=outside))]
+
+
 def add_caption(ax: Axes, text: str) -> None:
     """Write a caption below the axes, where neither data nor a title are."""
     label = ax.get_xlabel()
     color = ax.xaxis.label.get_color()
-    has_caption = color == CAPTION_COLOR
+    has_caption = color in CAPTION_COLORS
     if label and not has_caption:
         ax.set_xlabel(f"{label}\n{text}")
         return
     if label:
         text = f"{label}; {text}"
-    ax.set_xlabel(text, loc="left", fontsize="x-small", color=CAPTION_COLOR)
+    ax.set_xlabel(text, loc="left", fontsize="x-small", color=caption_color(ax, outside=True))
 
 
 def draw_empty(ax: Axes, *, has_rows: bool) -> Axes:

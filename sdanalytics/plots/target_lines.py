@@ -14,7 +14,7 @@ from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray
-from sdanalytics.plots.style import CAPTION_COLOR, OTHER_COLOR
+from sdanalytics.plots.style import OTHER_COLOR, background, caption_color
 
 ROUND_ROAS: Final = (0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 100)
 """Candidates for the lines that are drawn when no targets are given."""
@@ -95,14 +95,14 @@ def _log_distance(a: float, b: float) -> float:
 
 def draw_targets(ax: Axes, targets: Mapping[str, float]) -> None:
     """Draw a line from the origin for each target, named near its end; the limits stay."""
-    _, right = ax.get_xlim()
-    _, top = ax.get_ylim()
+    left, right = ax.get_xlim()
+    bottom, top = ax.get_ylim()
     for label, slope in targets.items():
         cost_at_top = top / slope
         end = min(right, cost_at_top)
         _draw_target(ax, label, slope, end)
-    ax.set_xlim(0, right)
-    ax.set_ylim(0, top)
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
 
 
 def _draw_target(ax: Axes, label: str, slope: float, end: float) -> None:
@@ -116,9 +116,9 @@ def _draw_target(ax: Axes, label: str, slope: float, end: float) -> None:
         zorder=0.5,
     )
     cost = _LABEL_POSITION * end
-    background = {
+    box = {
         "boxstyle": "square,pad=0.1",
-        "facecolor": ax.get_facecolor(),
+        "facecolor": background(ax),
         "linewidth": 0,
     }
     ax.annotate(
@@ -127,7 +127,7 @@ def _draw_target(ax: Axes, label: str, slope: float, end: float) -> None:
         ha="center",
         va="center",
         fontsize="x-small",
-        color=CAPTION_COLOR,
+        color=caption_color(ax),
         zorder=0.6,
-        bbox=background,
+        bbox=box,
     )

@@ -23,7 +23,9 @@ from sdanalytics.plots.plot_data import FloatArray, aggregate_groups, to_float_a
 from sdanalytics.plots.style import (
     OTHER_COLOR,
     PALETTE,
+    RGBA,
     Style,
+    background,
     draw_empty,
     ensure_axes,
     merge_artist_kwargs,
@@ -44,7 +46,6 @@ _OUTLIER_LABEL_STYLE: Final[Style] = {
     "ha": "right",
     "va": "center",
     "fontsize": "x-small",
-    "bbox": {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0},
 }
 
 
@@ -155,7 +156,8 @@ def _draw_secondary_axis(ax: Axes, data: pd.DataFrame, metric: str, table: pd.Da
     unit = metric_unit(metric)
     title = axis_title(data, metric)
     above = ax.twiny()
-    _draw_dots(above, values, unit)
+    above.grid(visible=False)  # beside the lines of the bars' scale
+    _draw_dots(above, values, unit, background(ax))
     above.margins(x=_MARGIN)
     smallest = np.nanmin(values, initial=0.0)
     if smallest >= 0:
@@ -169,19 +171,20 @@ def _draw_secondary_axis(ax: Axes, data: pd.DataFrame, metric: str, table: pd.Da
     top_spine.set_color(_SECONDARY_COLOR)
 
 
-def _draw_dots(above: Axes, values: FloatArray, unit: str) -> None:
+def _draw_dots(above: Axes, values: FloatArray, unit: str, behind: RGBA) -> None:
     """Draw a dot in each row; an outlier is cut at the limit, with its value beside it."""
     limit = _outlier_limit(values)
     above.scatter(
         np.minimum(values, limit),
         range(len(values)),
         color=_SECONDARY_COLOR,
-        edgecolor="white",
+        edgecolor=behind,
         zorder=3,
     )
+    box = {"boxstyle": "round,pad=0.15", "facecolor": behind, "linewidth": 0}
     for row in np.flatnonzero(values > limit):
         number = format_number(values[row], unit)
-        above.annotate(f"{number} ▸", (limit, row), **_OUTLIER_LABEL_STYLE)
+        above.annotate(f"{number} ▸", (limit, row), bbox=box, **_OUTLIER_LABEL_STYLE)
 
 
 def _outlier_limit(values: FloatArray) -> float:

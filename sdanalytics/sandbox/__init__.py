@@ -23,6 +23,6 @@ def __getattr__(name: str) -> Any:
     try:
         return _load(name)
     except ImportError as error:
-        # The server library is an extra. Without it the names that need it do not exist, so
+        # Installed without dependencies, the names that need the server library do not exist, so
         # that `hasattr` works, and only starting a sandbox is an error.
         raise AttributeError(f"{name}: {missing_package_error(error)}") from error

@@ -55,7 +55,9 @@ class CacheMaintenance:
         Returns
         -------
         pandas.DataFrame
-            `path` and `problem` (str), a row for every invalid file.
+            `path` and `problem` (str), a row for every invalid file, but one for all copies that
+            a program which synchronizes folders has made. Files that other programs leave in
+            folders, such as ``.DS_Store``, are passed over.
 
         Raises
         ------
@@ -65,7 +67,7 @@ class CacheMaintenance:
         return StoreMaintenance(self._store.storage).verify()
 
     def repair(self) -> pd.DataFrame:
-        """Quarantine the files that `verify` lists, so that they are fetched again.
+        """Quarantine the files that `verify` finds, so that they are fetched again.
 
         Nothing is deleted: they are moved to the folder ``damaged`` of the cache, under the
         same path and a new, unique name. Unfinished files of processes that were killed more

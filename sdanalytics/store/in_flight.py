@@ -376,8 +376,6 @@ def read_all(state_dir: Path) -> list[dict[str, Any]]:
         When the registry exists and cannot be read.
     """
     path = state_dir / DATABASE_FILENAME
-    if not path.is_file():
-        return []
     try:
         rows = query_read_only(path, SELECT_ALL_CLAIMS, table=CLAIMS_TABLE)
     except sqlite3.Error as error:

@@ -21,6 +21,7 @@ from sdanalytics.store.in_flight import read_all
 from sdanalytics.store.layout import (
     REPORTS,
     decode_source,
+    is_litter,
     list_hive_values,
     profile_reports_path,
 )
@@ -161,7 +162,7 @@ class Inventory:
         """Return whether there is any file of a profile."""
         folder = profile_reports_path(key)
         files = self.partitions.storage.walk(folder)
-        return next(files, None) is not None
+        return any(not is_litter(file.key) for file in files)
 
     def _profile_timezone(self, key: ProfileKey) -> ZoneInfo:
         """Return the time zone of a profile; UTC if it is unknown."""

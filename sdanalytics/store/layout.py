@@ -6,6 +6,7 @@ Paths start at the root of the store; their parts are separated by ``/`` on ever
 from __future__ import annotations
 
 import os
+import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date
@@ -29,8 +30,26 @@ CAMPAIGNS: Final = "campaigns"
 COMPACTED_DIR: Final = "months"
 """The folder of the compacted months."""
 REPORT_FILENAME: Final = "report.parquet"
+_LITTER: Final = re.compile(r"[._].*|Thumbs\.db|desktop\.ini|.*\.crc", re.IGNORECASE)
+"""Names of files and folders that other programs leave: Finder, Explorer, Hadoop."""
+_CONFLICT_COPY: Final = re.compile(
+    r"(report|profile_id=\d+|\d{4}-\d{2})[\W_].*\.(parquet|json|month)"
+)
+"""Names that programs give the copy of a file that two machines have changed, such as
+``report (1).parquet``."""
 _MONTH_SUFFIX: Final = ".month"
 _SERIES_KEYS: Final = PARTITION_KEYS[:-1]
+
+
+def is_litter(path: str) -> bool:
+    """Return whether a file, or a folder that it is in, is of no store and does no harm."""
+    return any(map(_LITTER.fullmatch, path.split("/")))
+
+
+def is_conflict_copy(path: str) -> bool:
+    """Return whether a program that synchronizes folders has made a file, by its name."""
+    name = path.rpartition("/")[2]
+    return _CONFLICT_COPY.fullmatch(name) is not None
 
 
 class InvalidFile(Exception):

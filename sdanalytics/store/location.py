@@ -32,15 +32,36 @@ def open_storage(path: str | os.PathLike[str] | None, filesystem: object) -> Sto
         raise InvalidRequest(f"{location!r} is a URL that was turned into a path: pass it as text")
     if filesystem is not None or is_url(location):
         return ObjectStorage(location, filesystem)
-    folder = Path(location).expanduser()
+    try:
+        folder = Path(location).expanduser()
+    except RuntimeError:
+        raise _no_home_error(location) from None
     return LocalStorage(folder.absolute())
 
 
 def default_path() -> Path:
-    """Return the folder of the store in the user's data folder."""
+    """Return the folder of the store in the user's data folder.
+
+    Raises
+    ------
+    InvalidRequest
+        When nothing tells where the user's folders are.
+    """
     import platformdirs
 
-    return platformdirs.user_data_path("sdanalytics", appauthor=False)
+    try:
+        return platformdirs.user_data_path("sdanalytics", appauthor=False)
+    except RuntimeError:
+        raise _no_home_error("~") from None
+
+
+def _no_home_error(location: str) -> InvalidRequest:
+    """Return the error for a home folder that nothing tells: no HOME, no entry of the user."""
+    home = Path(location).parts[0]
+    return InvalidRequest(
+        f"there is no home folder {home!r} to keep the cache in: name a folder with cache= "
+        "(ReportCache(path)) or SDANALYTICS_CACHE_DIR"
+    )
 
 
 def _is_collapsed_url(location: str) -> bool:

@@ -20,6 +20,8 @@ from sdanalytics.store.layout import (
     REPORTS,
     InvalidFile,
     MonthKey,
+    is_conflict_copy,
+    is_litter,
     parse_partition_path,
     partition_path,
 )
@@ -74,10 +76,16 @@ class StoreMaintenance:
 
     def verify(self) -> pd.DataFrame:
         """Return the frame of `ReportCache.verify`: a row for every invalid file."""
-        display_name = self.storage.display_name
-        rows: list[tuple[str, str]] = []
+        problems: list[Problem] = []
+        copies: list[Problem] = []
         for problem in self.find_problems():
-            path = display_name(problem.path)
+            is_copy = is_conflict_copy(problem.path)
+            (copies if is_copy else problems).append(problem)
+        if copies:
+            problems.append(_describe_copies(copies))
+        rows: list[tuple[str, str]] = []
+        for problem in problems:
+            path = self.storage.display_name(problem.path)
             rows.append((path, problem.message))
         return frame_from_records(rows, _PROBLEM_DTYPES)
 
@@ -98,8 +106,10 @@ class StoreMaintenance:
         return frame_from_records(rows, _MOVED_DTYPES)
 
     def find_problems(self) -> Iterator[Problem]:
-        """Read every file completely, and yield those that are invalid."""
+        """Read every file completely, and yield those that are invalid, without litter."""
         for path, *_ in self.storage.walk(*_VERIFIED_DIRS):
+            if is_litter(path):
+                continue
             message = self._find_problem(path)
             if message is not None:
                 yield Problem(path, message)
@@ -195,6 +205,18 @@ class StoreMaintenance:
             moved_to = f"{QUARANTINE_DIR}/{path}.{unique}"
             self.storage.move(path, moved_to)
         return [Problem(path, message, moved_to)]
+
+
+def _describe_copies(copies: list[Problem]) -> Problem:
+    """Return one problem for all the copies that a synchronization made: there may be many."""
+    first = copies[0]
+    others = len(copies) - 1
+    count = f"; {others} more like this" if others else ""
+    return Problem(
+        first.path,
+        f"foreign: a copy that a program made which synchronizes folders{count}. The store does "
+        "not read it; ReportCache.repair() moves it aside",
+    )
 
 
 def _combine_errors(failures: list[CacheError], moved: list[Problem]) -> CacheError:

@@ -1,8 +1,10 @@
 """A small SQLite database for optional shared state.
 
 Any number of processes and threads use one file. Where it cannot be used (in a read-only folder,
-on a network file system without locks, or because it is damaged) a warning says so once, and from
-then on every transaction returns its default: callers go on as if they were alone.
+or because it is damaged) a warning says so, and from then on every transaction of the call returns
+its default: callers go on as if they were alone. Where it cannot be locked (on a network file
+system), which takes `BUSY_TIMEOUT` to find out, a file in the state folder of this machine is used
+in its place until the process ends.
 
 Two locks order the threads of a process, always taken in this order:
 
@@ -25,10 +27,31 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
+from sdanalytics.store.machine_state import machine_state_dir
+
 logger = logging.getLogger("sdanalytics")
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for another process's transaction; each takes milliseconds."""
+
+_PRIMARY_CODE: Final = 0xFF
+"""The bits of an error code of SQLite that tell the kind of error."""
+_LOCK_ERRORS: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_IOERR_BLOCKED,
+        sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+        sqlite3.SQLITE_IOERR_LOCK,
+        sqlite3.SQLITE_IOERR_RDLOCK,
+        sqlite3.SQLITE_IOERR_SHMLOCK,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_UNLOCK,
+    }
+)
+"""Errors that a file system without locks, or without memory that processes share, gives."""
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -51,6 +74,7 @@ class StateDatabase:
         self._schema = schema
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._connected_to = path
         self._is_usable = True
         self._is_retired = False
 
@@ -76,18 +100,23 @@ class StateDatabase:
             Whether to wait for the disk, so that the transaction outlasts a power cut. Any
             transaction outlasts the death of the process.
         """
-        file_lock = _process_lock(self._path) if exclusive else contextlib.nullcontext()
-        with file_lock, self._lock:
-            if not self._is_available():
-                return default
-            try:
-                return self._run(fn, exclusive=exclusive, durable=durable)
-            except (OSError, sqlite3.Error) as error:
-                self._give_up(error)
-                return default
-            finally:
-                if self._is_retired:
+        while True:
+            path = _usable_path(self._path)
+            file_lock = _process_lock(path) if exclusive else contextlib.nullcontext()
+            with file_lock, self._lock:
+                if path != _usable_path(self._path):
+                    continue  # another thread has found out meanwhile that it cannot be locked
+                if not self._is_available(path):
+                    return default
+                try:
+                    return self._run(path, fn, exclusive=exclusive, durable=durable)
+                except (OSError, sqlite3.Error) as error:
                     self._disconnect()
+                    if not _substitute(path, error):
+                        self._give_up(path, error)
+                finally:
+                    if self._is_retired:
+                        self._disconnect()
 
     def retire(self) -> None:
         """Announce the end of the call; workers that end after it may still use the database.
@@ -102,20 +131,22 @@ class StateDatabase:
         with self._lock:
             self._disconnect()
 
-    def _is_available(self) -> bool:
+    def _is_available(self, path: Path) -> bool:
         # A temporary store is deleted when its call ends: a late worker must not revive it.
-        is_deleted = self._is_retired and not self._path.exists()
+        is_deleted = self._is_retired and not path.exists()
         return self._is_usable and not is_deleted
 
-    def _give_up(self, error: Exception) -> None:
-        # For good: each further attempt might wait for `BUSY_TIMEOUT`, at every request.
+    def _give_up(self, path: Path, error: Exception) -> None:
+        # For the whole call: each further attempt might take as long, at every request.
         self._is_usable = False
-        logger.warning("%s: reports in flight are not recorded (%s)", self._path, error)
-        self._disconnect()
+        logger.warning("%s: reports in flight are not recorded (%s)", path, error)
 
-    def _run(self, fn: Callable[[Execute], T], *, exclusive: bool, durable: bool) -> T:
+    def _run(self, path: Path, fn: Callable[[Execute], T], *, exclusive: bool, durable: bool) -> T:
+        if self._connected_to != path:
+            self._disconnect()
         if self._connection is None:
-            self._connection = _open_database(self._path, self._schema)
+            self._connection = _open_database(path, self._schema)
+            self._connected_to = path
         connection = self._connection
 
         def execute(statement: str, *values: object) -> sqlite3.Cursor:
@@ -140,9 +171,14 @@ def query_read_only(path: Path, query: str, *, table: str) -> list[sqlite3.Row]:
     ------
     sqlite3.Error
     """
+    path = _usable_path(path)
+    if not path.is_file():
+        return []
     try:
         return _run_query(path, "mode=ro", query, table)
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if _substitute(path, error):
+            return query_read_only(path, query, table=table)
         # Even a reader creates a file beside the database. Without the permission to, it can
         # still read the database file alone.
         return _run_query(path, "mode=ro&immutable=1", query, table)
@@ -178,6 +214,37 @@ def _open_database(path: Path, schema: Sequence[str]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+# The files of this process that cannot be locked, each with the one in its place.
+_substitutes: Final[dict[Path, Path]] = {}
+
+
+def _usable_path(path: Path) -> Path:
+    return _substitutes.get(path, path)
+
+
+def _substitute(path: Path, error: Exception) -> bool:
+    """Use a file of this machine in place of one that cannot be locked; return whether to retry.
+
+    Its file system may take the whole `BUSY_TIMEOUT` to refuse: once in a process is enough.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    is_unlockable = code in _LOCK_ERRORS or code & _PRIMARY_CODE in _LOCK_ERRORS
+    if path in _substitutes:  # by another thread, meanwhile
+        return True
+    if not is_unlockable or path in _substitutes.values():
+        return False
+    substitute = machine_state_dir(str(path)) / path.name
+    _substitutes[path] = substitute
+    logger.warning(
+        "%s: reports in flight are not recorded there, because it cannot be locked (%s), "
+        "but for the calls of this machine in %s",
+        path,
+        error,
+        substitute,
+    )
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ import ipywidgets as ipw
 import traitlets
 
 from sdanalytics.analysis.kpi_definitions import KPIS
+from sdanalytics.model.metric_synonyms import COMPUTED_METRICS, find_synonym
 from sdanalytics.model.metric_validation import validate_metrics
 from sdanalytics.model.metrics import (
     CATALOGUE,
@@ -37,7 +38,7 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
     value : tuple of str
         The selected metrics, in the order of a preset or the catalogue. May be set.
     search : ipywidgets.Text
-        Shows only metrics with all its words in their name or meaning.
+        Shows only metrics with all its words in their names or meaning.
     preset : ipywidgets.Dropdown
     count : ipywidgets.HTML
         How many metrics are selected, and how many are shown.
@@ -145,10 +146,12 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
     def _on_search(self, _: Any = None) -> None:
         query = self.search.value.lower().replace("-", " ")
         words = query.split()
+        synonym = find_synonym(query)
         for name, box in self._boxes.items():
-            text = f"{name} {CATALOGUE[name].meaning}".lower()
+            metric = CATALOGUE[name]
+            text = f"{name} {metric.v3_name} {metric.meaning}".lower()
             layout = self._hidden_layout
-            if all(word in text for word in words):
+            if name == synonym or all(word in text for word in words):
                 layout = self._visible_layout
             box.layout = layout
         self._show_count()
@@ -186,9 +189,9 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
             shown += box.layout is self._visible_layout
         total = len(self.boxes)
         text = f"{len(self.value)} metrics selected; {shown} of {total} shown"
-        searched = self.search.value.strip().lower()
-        if searched in KPIS:
-            label = KPIS[searched].label
+        computed = find_synonym(self.search.value)
+        if computed in COMPUTED_METRICS:
+            label = KPIS[computed].label if computed in KPIS else computed
             text += f"; {label} is computed after fetching: the default metrics are all it needs"
         self.count.value = text_html(text)
 

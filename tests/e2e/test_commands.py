@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -55,3 +56,36 @@ def test_deprecations_are_errors_in_programs_that_tests_start() -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "DeprecationWarning: odd" in run.stderr
     assert run.returncode == 1
+
+
+STAND_IN_FOR_JUPYTERLAB = """
+import json, os
+import sdanalytics as sda
+client = sda.Client.from_env()
+names = [name for name in os.environ if name.startswith("SDANALYTICS_")]
+print(json.dumps([client.source, client.profiles().shape, sorted(names)]))
+"""
+
+
+@pytest.mark.parametrize("variables", [{}, {"REGION": "EU"}, {"ACCESS_TOKEN": "of-nobody"}])
+def test_lab_uses_the_sandbox_without_credentials(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    environment = dict(os.environ) | {f"SDANALYTICS_{name}": variables[name] for name in variables}
+    jupyterlab = tmp_path / "jupyterlab"
+    jupyterlab.mkdir()
+    jupyterlab.joinpath("__main__.py").write_text(STAND_IN_FOR_JUPYTERLAB)
+    jupyterlab.joinpath("__init__.py").touch()
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *sys.path])
+    command = [sys.executable, "-m", "sdanalytics", "lab"]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
+    told, shown = run.stdout.splitlines()
+    source, shape, names = json.loads(shown)
+    assert told == f"Notebooks use the sandbox at http://{source}, with made-up data."
+    assert shape == [3, 8]
+    assert [name.removeprefix("SDANALYTICS_") for name in names] == [
+        "BASE_URL", "CACHE_DIR", "CLIENT_ID", "CLIENT_SECRET", "PROFILE_ID", "REFRESH_TOKEN",
+        "TOKEN_URL",
+    ]  # fmt: skip

@@ -118,7 +118,6 @@ def test_reports_are_fetched_without_any_extra(
     [
         ("sda.ReportPicker()", "ipywidgets"),
         ("sda.ReportCache().sql('select 1')", "duckdb"),
-        ("sda.sandbox.start()", "werkzeug"),
     ],
 )
 def test_calls_name_the_package_that_they_lack(
@@ -135,17 +134,27 @@ def test_calls_name_the_package_that_they_lack(
     assert process.stdout.endswith(f" needs the package {package}: pip install {package}\n")
 
 
-@pytest.mark.parametrize(
-    ("command", "package"), [("demo", "werkzeug"), ("sandbox", "werkzeug"), ("lab", "jupyterlab")]
-)
-def test_commands_name_the_package_that_they_lack(
-    command: str, package: str, environment: UserEnvironment, tmp_path: Path
-) -> None:
-    process = run_in(environment, "-m", "sdanalytics", command, folder=tmp_path)
+def test_lab_names_the_package_that_it_lacks(environment: UserEnvironment, tmp_path: Path) -> None:
+    process = run_in(environment, "-m", "sdanalytics", "lab", folder=tmp_path)
     assert process.returncode == 1
     assert process.stderr.startswith("sdanalytics: the ")
-    assert process.stderr.endswith(f" needs the package {package}: pip install {package}\n")
+    assert process.stderr.endswith(" needs the package jupyterlab: pip install jupyterlab\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_demo_and_the_sandbox_need_no_extra(
+    environment: UserEnvironment, tmp_path: Path
+) -> None:
+    process = run_in(
+        environment, "-m", "sdanalytics", "demo", "--delay", "0", folder=tmp_path, MPLBACKEND="agg"
+    )
+    assert process.returncode == 0, process.stderr
+    assert "14 days fetched, 0 from the cache" in process.stdout
+    assert process.stderr == ""  # as when it is sent to a log
+    assert len(list(tmp_path.glob("demo-output/*.png"))) == 2
+    script = "import sdanalytics as sda; print(sda.sandbox.start().client.profiles().shape)"
+    process = run_in(environment, "-c", script, folder=tmp_path)
+    assert process.stdout == "(3, 8)\n", process.stderr
 
 
 def test_the_command_says_the_version(environment: UserEnvironment) -> None:

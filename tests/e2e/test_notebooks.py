@@ -155,3 +155,49 @@ def test_a_job_is_shown_until_it_has_ended(tmp_path: Path) -> None:
     [output] = notebook.cells[0].outputs
     assert "done: 1 of 1 day" in output.data["text/plain"]
     assert 'value="1" max="1"' in output.data["text/html"]
+
+
+SETUP = """
+import os, sys
+sys.modules["ipywidgets"] = None  # as in a kernel without them
+os.environ.update({environment})
+import sdanalytics as sda
+"""
+
+
+def test_a_saved_notebook_shows_how_a_job_ended(tmp_path: Path) -> None:
+    with sandbox.start(delay=0.5) as box:
+        notebook = execute_cells(
+            tmp_path,
+            SETUP.format(environment=box.environment),
+            f"job = sda.submit_report('campaigns', '{box.today}', cache=False)\njob",
+            "df = job.result()",
+        )
+    [output] = notebook.cells[1].outputs
+    assert "done: 1 of 1 day" in output.data["text/plain"]
+    assert f"of profile {box.profile_ids[0]}" in output.data["text/html"]
+
+
+def test_bars_need_no_widgets_and_name_their_profile(tmp_path: Path) -> None:
+    """A warning, or anything else on stderr, would be an error here."""
+    calls = [
+        f"df = sda.fetch_report('campaigns', '{{0}}', cache=False, progress={progress})"
+        for progress in (True, None)
+    ]
+    with sandbox.start(delay=1.5) as box:
+        days = [call.format(box.today) for call in calls]
+        options = "cache=False, timeout=0.5, progress=True"
+        failing = f"try: sda.fetch_report('campaigns', '{box.today}', {options})\n"
+        notebook = execute_cells(
+            tmp_path,
+            SETUP.format(environment=box.environment),
+            *days,
+            failing + "except sda.ReportTimeout: pass",
+        )
+    for cell in notebook.cells[1:3]:
+        [output] = cell.outputs
+        shown = f"{box.profile_ids[0]} campaigns: 1 of 1 day, 0 days from the cache"
+        assert output.data["text/plain"].startswith(shown)
+        assert 'value="1" max="1"' in output.data["text/html"]
+    [output] = notebook.cells[3].outputs
+    assert output.data["text/plain"].endswith("ended by ReportTimeout")

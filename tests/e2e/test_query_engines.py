@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -45,6 +46,9 @@ def full(store: ReportCache) -> ReportCache:
         put(store, day._replace(tactic="unknown", date=date(2026, 11, 2)), campaignName=NAMES)
         put(store, day._replace(segment="matchedTarget"), matchedTarget=NAMES)
         put(store, day._replace(record_type="adGroups"), adGroupId=[1, 2, 3])
+    for path in list(store.path.glob("reports/**/report.parquet")):
+        shutil.copy(path, path.with_name("report (1).parquet"))  # as synchronized folders have it
+        path.with_name("._report.parquet").write_bytes(b"of the Finder")
     return store
 
 

@@ -18,10 +18,11 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from sdanalytics import sandbox
+from sdanalytics import ReportCache, sandbox
 from sdanalytics.api import hosts
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
+from tests.support.samples import sample_frame, store_samples
 
 ROOT = Path(__file__).parents[2]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -54,8 +55,8 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Box]:
 
 
 @pytest.fixture
-def s3_parameters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """Serve a bucket named as in the README; yield what its URL has to name besides."""
+def _bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Serve a bucket named as in the README."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMOTOLOOPBACK")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -63,23 +64,41 @@ def s3_parameters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[s
     server.start()
     _, port = server.get_host_and_port()
     requests.put(f"http://127.0.0.1:{port}/bucket", timeout=10).raise_for_status()
-    yield f"scheme=http&endpoint_override=127.0.0.1:{port}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    yield
     server.stop()
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, passed on to Dask
-@pytest.mark.usefixtures("account")
-def test_python_blocks_run_from_top_to_bottom(s3_parameters: str) -> None:
-    """They run as printed, but for the host of S3."""
+@pytest.mark.usefixtures("account", "_bucket")
+def test_python_blocks_run_from_top_to_bottom() -> None:
     names: dict[str, Any] = {}
     blocks = code_blocks("python")
     assert len(blocks) > 15
     for block in blocks:
-        local_block = block.replace("?region=eu-west-1", f"?region=eu-west-1&{s3_parameters}")
-        exec(compile(local_block, f"README: {block.splitlines()[0]}", "exec"), names)
+        exec(compile(block, f"README: {block.splitlines()[0]}", "exec"), names)
     df = names["df"]
     assert isinstance(df, pd.DataFrame)
     assert not df.empty
+
+
+def test_frames_are_written_to_excel_as_it_says(
+    store: ReportCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openpyxl")
+    store_samples(store)
+    monkeypatch.chdir(tmp_path)
+    recipes = re.findall(r"`([^`]+\.to_excel\(.+?\))`", README)
+    assert len(recipes) == 2
+    frame = sample_frame()
+    for entries in (store.coverage(), store.entries()):
+        for recipe in recipes:
+            eval(recipe, {"df": frame, "entries": entries})
+    entries = pd.read_excel("entries.xlsx", index_col=0)
+    naive = store.entries()["fetched_at"].dt.tz_localize(None)
+    assert entries["fetched_at"].tolist() == naive.tolist()
+    ids = pd.read_excel("campaigns.xlsx", dtype={"campaignId": "str"})["campaignId"]
+    assert ids.tolist() == frame["campaignId"].astype("str").tolist()
 
 
 def test_shell_blocks_name_targets_extras_and_commands_that_exist() -> None:

@@ -338,8 +338,33 @@ def test_the_error_for_unavailable_days_says_what_to_do(box: Box, store: ReportC
     assert str(caught.value).count("too far in the past") == 1
     with pytest.raises(sda.ReportTooOld) as again:
         fetch(box, store, 70, 55)
-    assert f"from {first} on" in "".join(again.value.__notes__)
+    assert f"has reports from {first} on: start there" in str(again.value)
+    assert "start there" not in "".join(again.value.__notes__)
     assert len(fetch(box, store, 60, 55)) > 0
+
+
+@pytest.mark.parametrize(("first", "last"), [(180, 180), (180, 175), (70, 66)])
+@pytest.mark.parametrize(("api", "history"), [("v2", 60), ("v3", 65)])
+def test_the_day_to_start_at_is_one_that_the_service_has(
+    box: Box, store: ReportCache, first: int, last: int, api: str, history: int
+) -> None:
+    client = box.client_for(0, api)
+    days = box.day(first), box.day(last)
+    with pytest.raises(sda.ReportTooOld) as caught:
+        fetch_report("campaigns", *days, client=client, cache=store)
+    assert f"has reports from {box.day(history)} on: start there" in str(caught.value)
+    assert len(fetch_report("campaigns", box.day(history), client=client, cache=store))
+
+
+def test_days_that_are_too_old_are_told_from_those_that_failed(
+    box: Box, store: ReportCache
+) -> None:
+    box.sandbox.script_responses("request_report", ScriptedResponse(422, '{"code":"422"}'))
+    with pytest.raises(sda.PartialFetchError) as caught:
+        fetch(box, store, 63, 58)
+    message = str(caught.value)
+    assert f"has reports from {box.day(60)} on: start there" in message
+    assert message.endswith("Call again for the other missing days")
 
 
 def test_a_lost_network_ends_the_call_soon(box: Box, store: ReportCache) -> None:
@@ -382,7 +407,7 @@ def test_a_day_that_expires_at_midnight_during_a_call(store: ReportCache) -> Non
             create_rate=0.05,  # the second report is requested 20 seconds after the first
             clock=clock,
         )
-        with pytest.raises(sda.PartialFetchError, match="has reports from") as caught:
+        with pytest.raises(sda.PartialFetchError, match=f"reports from {later} on") as caught:
             fetch_report("campaigns", oldest, later, tactic="T00020", client=slowly, cache=store)
         [(partition, error)] = caught.value.failures.items()
         assert (str(partition.date), type(error)) == (oldest, sda.ReportTooOld)

@@ -197,6 +197,29 @@ def test_calls_work_while_the_registry_is_locked(
     assert store.verify().empty
 
 
+def test_a_registry_that_cannot_be_locked_costs_a_process_one_wait(
+    box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From then on the calls of this machine share another one."""
+    monkeypatch.setattr("sdanalytics.store.sqlite_state.BUSY_TIMEOUT", 1.5)
+    options = {"client": box.client, "cache": store}
+    store.path.mkdir()
+    with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
+        other.execute("begin exclusive")
+        began = time.monotonic()
+        with pytest.raises(ReportTimeout):
+            fetch_report("campaigns", box.day(3), timeout=2, **options)  # type: ignore[arg-type]
+        found_out = time.monotonic()
+        assert found_out - began > 1.5
+        assert len(sda.pending(store)) == 2
+        assert len(fetch_report("campaigns", box.day(3), **options))  # type: ignore[arg-type]
+        assert len(fetch_report("campaigns", box.day(2), **options))  # type: ignore[arg-type]
+        assert time.monotonic() - found_out < 1.5
+        assert sda.pending(store).empty
+    assert box.sandbox.count("request_report") == 2 * 2  # the first two were resumed
+    assert caplog.text.count("not recorded") == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
 def test_a_damaged_registry_costs_no_report(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, content: bytes

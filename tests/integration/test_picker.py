@@ -296,6 +296,16 @@ class TestMetrics:
     def test_kpis_are_explained(self, picker: Any) -> None:
         picker.metrics.search.value = "acos"
         assert "ACOS is computed after fetching" in visible_text(picker.metrics.count)
+        picker.metrics.search.value = "Conversions"
+        assert "orders is computed after fetching" in visible_text(picker.metrics.count)
+
+    def test_other_words_for_metrics_are_found(self, picker: Any) -> None:
+        for words, name in (
+            ("spend", "cost"), ("purchas", "viewAttributedConversions14d"), ("clicks", "clicks"),
+        ):  # fmt: skip
+            picker.metrics.search.value = words
+            shown = [box for box in picker.metrics.boxes if box.layout.display != "none"]
+            assert name in {box.description.partition(":")[0] for box in shown}
 
 
 class TestDays:

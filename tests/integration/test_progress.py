@@ -13,7 +13,7 @@ def test_the_bar_shows_the_progress_of_reports(
 ) -> None:
     fetch_report("campaigns", box.day(3), box.day(1), client=box.client, cache=False, progress=True)
     shown = capsys.readouterr().err
-    assert "campaigns: 3 of 3 days" in shown
+    assert f"{box.client.profile_id} campaigns: 3 of 3 days" in shown
     assert "6 reports in flight" in shown
     assert "0 days from the cache" in shown
 

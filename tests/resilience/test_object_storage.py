@@ -220,6 +220,32 @@ def test_compacted_months_need_fewer_requests(
     assert requests < more_requests / 2
 
 
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_the_environment_names_the_service(
+    box: Box, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv(variable, f"http://{bucket.host}/")
+    store = ReportCache("s3://bucket/store?region=us-east-1")
+    frame = fetch(box, store)
+    assert len(bucket.reports()) == 4
+    assert store.url == "s3://bucket/store"
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    for same in (pickle.loads(pickle.dumps(store)), bucket.store()):  # those that have one keep it
+        pd.testing.assert_frame_equal(fetch(box, same), frame)
+    assert box.sandbox.count("request_report") == 4
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:9000", "ftp://host", "http://host/path", "http:"])
+def test_an_endpoint_that_is_no_host_is_named(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(sda.InvalidRequest, match="AWS_ENDPOINT_URL must be the URL of a host"):
+        ReportCache("s3://bucket/store")
+    assert ReportCache("s3://bucket/store?region=x&endpoint_override=host").url
+
+
 class TestUpkeep:
     @pytest.mark.parametrize("body", [b"", b"PAR1 and a half", b"half PAR1"])
     def test_damaged_objects_are_reported_and_quarantined(

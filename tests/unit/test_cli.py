@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sdanalytics import cli
@@ -16,6 +18,44 @@ def test_lab_names_missing_packages(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     assert cli.main(["lab", "no-such-folder"]) == 1
     assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    for command in ("demo", "sandbox", "lab"):
+        assert f"\n    {command} " in shown
+
+
+ACCOUNT = {
+    "SDANALYTICS_CLIENT_ID": "id", "SDANALYTICS_CLIENT_SECRET": "secret",
+    "SDANALYTICS_REFRESH_TOKEN": "token",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variables", "account"),
+    [
+        ({}, None),
+        ({"SDANALYTICS_REGION": "EU", "SDANALYTICS_CACHE_DIR": "x"}, None),
+        ({"SDANALYTICS_PROFILE_ID": "12", "SDANALYTICS_CLIENT_ID": "id"}, None),
+        (
+            ACCOUNT | {"SDANALYTICS_PROFILE_ID": "12", "SDANALYTICS_REGION": "EU"},
+            "your account: profile 12 of EU",
+        ),
+        (ACCOUNT, "your account (.*PROFILE_ID.*)"),
+    ],
+)
+def test_credentials_decide_which_account_lab_uses(
+    variables: dict[str, str], account: str | None
+) -> None:
+    described = cli.describe_account(variables)
+    if account is None:
+        assert described is None
+    else:
+        assert described is not None
+        assert re.fullmatch(re.escape(account).replace(r"\.\*", ".*"), described, re.DOTALL)
+        assert "secret" not in described
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox", "lab"])

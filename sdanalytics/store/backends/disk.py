@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from sdanalytics._core.clock import Clock
 from sdanalytics.errors import CacheError
 from sdanalytics.store.backends.base import FileStamp, storage_error
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 TEMP_FILE_MAX_AGE: Final = 3600.0
 """Seconds after which an unfinished file is taken for that of a killed writer."""
+REFUSAL_PATIENCE: Final = 1.0
+"""Seconds for which a change of a file is tried again when it is refused."""
+REFUSAL_INTERVAL: Final = 0.05
+MAX_WINDOWS_PATH: Final = 259
+"""Characters of the longest path that Windows takes, unless it is configured otherwise."""
 MIN_FREE_BYTES: Final = 1 << 16
 """Bytes that must be free before reports are requested."""
 _FILE_SUFFIXES: Final = (".parquet", ".json")
@@ -51,14 +57,17 @@ class LocalStorage:
     ----------
     root : pathlib.Path
         Absolute; created when the first file is stored.
+    clock : Clock, optional
+        Times the attempts to rename a file.
     """
 
     max_parallel_reads = 4
     is_remote = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self.path = root
         self.root = str(root)
+        self._clock = clock or Clock()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LocalStorage) and self.root == other.root
@@ -126,7 +135,7 @@ class LocalStorage:
                     os.fsync(file.fileno())
                 with self.locked(key):
                     if not skip_if():
-                        os.replace(temp_path, path)
+                        self._insist(os.replace, temp_path, path)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temp_path)
@@ -140,7 +149,7 @@ class LocalStorage:
         """Delete a file, and its folders that are then empty, except the top-level one."""
         path = self.display_name(key)
         with _translate_errors("remove", path, passthrough=FileNotFoundError):
-            os.unlink(path)
+            self._insist(os.unlink, path)
         folders_below_top = key.count("/") - 1
         with contextlib.suppress(OSError):  # a folder that is not empty
             for _ in range(folders_below_top):
@@ -154,7 +163,7 @@ class LocalStorage:
         with _translate_errors("move aside", path):
             new_folder = os.path.dirname(new_path)
             os.makedirs(new_folder, exist_ok=True)
-            os.rename(path, new_path)
+            self._insist(os.rename, path, new_path)
 
     def walk(self, *keys: str) -> Iterator[FileStamp]:
         """Yield all files below these keys, sorted within each, without unfinished ones."""
@@ -197,6 +206,20 @@ class LocalStorage:
         """Write as many bytes as must be free, then delete them."""
         with self.atomic_write("writable", skip_if=lambda: True) as file:
             file.write(bytes(MIN_FREE_BYTES))
+
+    def _insist(self, operation: Callable[..., None], *paths: str) -> None:
+        """Change a file, again for a moment if that is refused.
+
+        Windows refuses it while another program has the file open: an indexer, a virus scanner.
+        """
+        end = self._clock.monotonic() + REFUSAL_PATIENCE
+        while True:
+            try:
+                return operation(*paths)
+            except PermissionError:
+                if self._clock.monotonic() >= end:
+                    raise
+            self._clock.wait(threading.Event(), REFUSAL_INTERVAL)
 
     def _walk(self, key: str, *, temp_files: bool) -> Iterator[FileStamp]:
         path = self.display_name(key)
@@ -296,6 +319,11 @@ def _to_cache_error(action: str, path: str, error: OSError) -> CacheError:
     if blocking_path is not None:
         reason = f"{blocking_path} is in the way"
         advice = "Move that aside (ReportCache.repair() does so within a cache)"
+    elif _is_too_long(path, error):
+        reason = f"the path is too long, it has {len(path)} characters"
+        advice = (
+            f"Keep the cache in a folder with a shorter path (Windows takes {MAX_WINDOWS_PATH})"
+        )
     elif error.errno:
         reason = os.strerror(error.errno)
         advice = _ADVICE.get(error.errno, _DEFAULT_ADVICE)
@@ -303,6 +331,15 @@ def _to_cache_error(action: str, path: str, error: OSError) -> CacheError:
         reason = str(error)
         advice = _DEFAULT_ADVICE
     return storage_error(action, path, reason, advice)
+
+
+def _is_too_long(path: str, error: OSError) -> bool:
+    """Return whether the system refuses a path for its length."""
+    if error.errno == errno.ENAMETOOLONG:
+        return True
+    # Windows says that it does not exist. The name of an unfinished file is longer.
+    unfinished = f"{path}.{'0' * 12}.tmp"
+    return os.name == "nt" and len(unfinished) >= MAX_WINDOWS_PATH
 
 
 def _blocking_path(path: str, error: OSError) -> str | None:

@@ -9,7 +9,6 @@ only the earlier one had are requested again.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import re
@@ -27,14 +26,17 @@ from sdanalytics.errors import CacheError
 from sdanalytics.store.backends.base import FileStamp, storage_error
 from sdanalytics.store.backends.object_url import (
     URL_SCHEME,
+    add_environment_endpoint,
     as_arrow_filesystem,
     filesystem_from_url,
     filesystem_scheme,
+    forget_listings,
     normalize_path,
     parse_url,
     query_options,
     reject_local,
 )
+from sdanalytics.store.machine_state import machine_state_dir
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
@@ -108,9 +110,9 @@ class ObjectStorage:
     is_remote = True
 
     def __init__(self, url: str, filesystem: object = None) -> None:
-        self._given_url = url
         self._given_filesystem = filesystem
         if filesystem is None:
+            url = add_environment_endpoint(url)
             self.url, self.root = parse_url(url)
         else:
             system = as_arrow_filesystem(filesystem)
@@ -119,13 +121,23 @@ class ObjectStorage:
             scheme = filesystem_scheme(system)
             path = self.root.lstrip("/")
             self.url = f"{scheme}://{path}"
+        self._given_url = url
 
     def __reduce__(self) -> tuple[type[ObjectStorage], tuple[str, object]]:
         return ObjectStorage, (self._given_url, self._given_filesystem)
 
-    @cached_property
+    @property
     def filesystem(self) -> FileSystem:
-        """The Arrow file system that holds the bucket."""
+        """The Arrow file system that holds the bucket.
+
+        File systems of fsspec keep what they have listed. Another machine may have changed that:
+        here they forget it, since each operation takes the file system from here.
+        """
+        forget_listings(self._filesystem)
+        return self._filesystem
+
+    @cached_property
+    def _filesystem(self) -> FileSystem:
         if self._given_filesystem is not None:
             return as_arrow_filesystem(self._given_filesystem)
         with self._translate_errors("open", ""):
@@ -134,15 +146,9 @@ class ObjectStorage:
 
     @property
     def state_dir(self) -> Path:
-        """A folder for this store alone in the user's state folder."""
-        import platformdirs
-
+        """A folder for this store alone on this machine."""
         endpoint = query_options(self._given_url).get("endpoint_override", "")
-        location = f"{endpoint} {self.url}"
-        digest = hashlib.sha256(location.encode())
-        name = digest.hexdigest()[:16]
-        user_folder = platformdirs.user_state_path("sdanalytics", appauthor=False)
-        return user_folder / "stores" / name
+        return machine_state_dir(f"{endpoint} {self.url}")
 
     def display_name(self, key: str) -> str:
         """Return the URL of a key."""

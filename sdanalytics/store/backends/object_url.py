@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,6 +25,10 @@ _DEFAULT_OPTIONS: Final = {
 """Options of Arrow's that a URL gets unless it has them, by scheme."""
 _ARROW_OPTIONS: Final = ("scheme", "endpoint_override")
 """Options of a URL that are, unchanged, arguments of Arrow's `S3FileSystem`."""
+_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Variables of AWS's tools that name another service than Amazon's; the first that is set counts.
+
+Arrow itself reads them, too, but then it asks such a service for hosts named after buckets."""
 _ATTEMPT_TIMEOUT: Final = 5.0
 """Seconds of silence after which an attempt ends."""
 _MAX_ATTEMPTS: Final = 3
@@ -101,6 +106,9 @@ def filesystem_from_url(url: str) -> tuple[FileSystem, str]:
 def as_arrow_filesystem(filesystem: Any) -> FileSystem:
     """Return a user's file system as one of Arrow's.
 
+    One of fsspec's that keeps copies of files is replaced by the file system behind it: a store
+    must read what is there now.
+
     Raises
     ------
     InvalidRequest
@@ -108,15 +116,71 @@ def as_arrow_filesystem(filesystem: Any) -> FileSystem:
     """
     from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
-    if isinstance(filesystem, FileSystem):
+    fsspec_system = _fsspec_filesystem(filesystem)
+    if fsspec_system is not None:
+        filesystem = fsspec_system
+    elif isinstance(filesystem, FileSystem):
         return filesystem
     fsspec = sys.modules.get("fsspec")  # imported already, if this is one of its file systems
     if fsspec is not None and isinstance(filesystem, fsspec.AbstractFileSystem):
-        return PyFileSystem(FSSpecHandler(filesystem))
+        return PyFileSystem(FSSpecHandler(_without_file_cache(filesystem)))
     raise InvalidRequest(
         "filesystem must be a file system of pyarrow, such as pyarrow.fs.S3FileSystem, or of "
         f"fsspec, got {type(filesystem).__name__}"
     )
+
+
+def forget_listings(system: Any) -> None:
+    """Have a file system of fsspec drop the listings that it keeps; others keep none."""
+    from pyarrow.fs import SubTreeFileSystem
+
+    while isinstance(system, SubTreeFileSystem):
+        system = system.base_fs
+    fsspec_system = _fsspec_filesystem(system)
+    if fsspec_system is not None:
+        fsspec_system.invalidate_cache()
+
+
+def _fsspec_filesystem(system: Any) -> Any:
+    """Return the file system of fsspec that one of Arrow's wraps; None if it wraps none."""
+    from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+    if isinstance(system, PyFileSystem) and isinstance(system.handler, FSSpecHandler):
+        return system.handler.fs
+    return None
+
+
+def _without_file_cache(system: Any) -> Any:
+    """Return the file system behind those of fsspec that keep copies of files."""
+    caching = sys.modules.get("fsspec.implementations.cached")
+    while caching is not None and isinstance(system, caching.CachingFileSystem):
+        system = system.fs
+    return system
+
+
+def add_environment_endpoint(url: str) -> str:
+    """Return an S3 URL with the endpoint of the environment, unless it has one of its own.
+
+    Raises
+    ------
+    InvalidRequest
+        When the variable is not the URL of a host.
+    """
+    if not url.startswith("s3:") or "endpoint_override" in query_options(url):
+        return url
+    for variable in _ENDPOINT_VARIABLES:
+        endpoint = os.environ.get(variable, "")
+        if not endpoint:
+            continue
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+            raise InvalidRequest(
+                f"{variable} must be the URL of a host such as https://s3.example.com, got "
+                f"{redact(endpoint)!r}; or name it in the URL of the cache: "
+                "s3://...?endpoint_override=s3.example.com"
+            )
+        return _add_query_options(url, scheme=parts.scheme, endpoint_override=parts.netloc)
+    return url
 
 
 def reject_local(system: FileSystem) -> None:
