@@ -88,8 +88,8 @@ Row = tuple[int | float | str | None, ...]
 def plain_rows(data: bytes, columns: Sequence[str], required: Sequence[str] = ()) -> list[Row]:
     """Return the rows of a payload; raise `Refused` where it is not one.
 
-    The last of a repeated field counts, and all of them must be of its type. What does not begin
-    as gzip is the text itself.
+    The last of a repeated field counts: all of them must be of its type, and that one must fit.
+    What does not begin as gzip is the text itself.
     """
     text = unzip(data) if data.startswith(b"\x1f\x8b") else data
     text = text.removeprefix(b"\xef\xbb\xbf")
@@ -182,7 +182,7 @@ def _plain_row(row: object, columns: Sequence[str]) -> Row:
     for name, value in row:
         if name in values:
             values[name] = _plain_value(value, CATALOGUE[name].kind)
-    return tuple(_parse_id(values[name], CATALOGUE[name].kind) for name in columns)
+    return tuple(_fit_integer(values[name], CATALOGUE[name].kind) for name in columns)
 
 
 def _plain_value(value: object, kind: ColumnKind) -> Any:
@@ -192,9 +192,9 @@ def _plain_value(value: object, kind: ColumnKind) -> Any:
         case str() if not kind.is_decimal and kind is not ColumnKind.COUNT:
             return value
         case IntegerText(text) if kind.is_integer:
-            return _parse_int64(text)
+            return int(text)
         case DecimalText(text) if kind is ColumnKind.COUNT:
-            return _parse_whole(text)
+            return _parse_float64(text)
         case IntegerText(text) if kind.is_decimal:
             return _parse_float64(text) + 0.0  # -0 is 0, and -0.0 is not
         case DecimalText(text) if kind.is_decimal:
@@ -202,25 +202,17 @@ def _plain_value(value: object, kind: ColumnKind) -> Any:
     raise Refused(f"{value!r} is no {kind.value}")
 
 
-def _parse_id(value: Any, kind: ColumnKind) -> Any:
-    if kind is not ColumnKind.ID or not isinstance(value, str):
+def _fit_integer(value: Any, kind: ColumnKind) -> Any:
+    """Return the integer that an id or count means; other values as they are."""
+    if value is None or not kind.is_integer:
         return value
-    if not re.fullmatch("-?[0-9]{1,19}", value):
+    if isinstance(value, str) and not re.fullmatch("-?[0-9]{1,19}", value):
         raise Refused(f"{value!r} is no id")
-    return _parse_int64(value)
-
-
-def _parse_int64(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+    if isinstance(value, float) and (value % 1 or abs(value) >= 2**53):
+        raise Refused(f"{value} is not whole, or not exact")
+    if not -(2**63) <= int(value) < 2**63:
         raise Refused("a number of more than 64 bits")
-    return int(text)
-
-
-def _parse_whole(text: str) -> int:
-    number = _parse_float64(text)
-    if number % 1 or abs(number) >= 2**53:
-        raise Refused(f"{text} is not whole, or not exact")
-    return int(number)
+    return int(value)
 
 
 def _parse_float64(text: str) -> float:
