@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sdanalytics.errors import InvalidRequest
@@ -30,8 +31,22 @@ def closest_match(wrong: object, known: Iterable[str], cutoff: float = 0.6) -> s
     return by_lower_case[matches[0]] if matches else None
 
 
-def validate_choice(parameter: str, value: object, known: Sequence[Name]) -> Name:
+def validate_choice(
+    parameter: str,
+    value: object,
+    known: Sequence[Name],
+    synonyms: Mapping[str, str] = MappingProxyType({}),
+) -> Name:
     """Return `value` if it is one of `known`.
+
+    Parameters
+    ----------
+    parameter : str
+        For the message.
+    value : object
+    known : sequence of str
+    synonyms : mapping of str to str, optional
+        Other words for those that are known, in lower case, to suggest.
 
     Raises
     ------
@@ -43,7 +58,7 @@ def validate_choice(parameter: str, value: object, known: Sequence[Name]) -> Nam
             if name == value:
                 return name
     hint = ""
-    suggestion = closest_match(value, known, cutoff=0.5)
+    suggestion = synonyms.get(str(value).lower()) or closest_match(value, known, cutoff=0.5)
     if suggestion:
         hint = f"; did you mean {suggestion!r}?"
     choices = ", ".join(known)

@@ -35,7 +35,11 @@ def missing_column_error(df: pd.DataFrame, name: str) -> InvalidRequest:
     if name in CATALOGUE:
         hint = _fetch_hint(df, name)
         return InvalidRequest(f"the frame has no column {name!r}; {hint}")
-    hint = _suggest_name(name, map(str, df.columns))
+    synonym = find_synonym(name)
+    if synonym in df:
+        hint = f"; did you mean {synonym!r}?"
+    else:
+        hint = _suggest_name(name, map(str, df.columns))
     return InvalidRequest(f"the frame has no column {name!r}{hint}")
 
 

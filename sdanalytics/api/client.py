@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -15,12 +16,15 @@ from sdanalytics.api.config import ClientConfig
 from sdanalytics.api.profiles import list_profiles, profiles_frame
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest, ReportResponse
 from sdanalytics.api.session import ApiSession, Login
+from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import Api, Region
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.report_batch import MAX_REPORT_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger("sdanalytics")
 
 
 class Client:
@@ -114,21 +118,33 @@ class Client:
         ------
         NotConfigured
             Naming the variables that are missing.
+        InvalidRequest
+            Naming the variable that is wrong.
         """
         credentials = Credentials.from_env(environment, "PROFILE_ID")
         # The constructor validates region and api.
         region = cast(Region, environment.get("SDANALYTICS_REGION") or "NA")
         api = cast("Api | None", environment.get("SDANALYTICS_API"))
         hosts = environment.get("SDANALYTICS_STORAGE_HOSTS", "").split(",")
-        return cls(
-            credentials,
-            environment["SDANALYTICS_PROFILE_ID"],
-            region=region,
-            base_url=environment.get("SDANALYTICS_BASE_URL"),
-            token_url=environment.get("SDANALYTICS_TOKEN_URL"),
-            api=api,
-            storage_hosts=[host.strip() for host in hosts if host.strip()],
-        )
+        try:
+            client = cls(
+                credentials,
+                environment["SDANALYTICS_PROFILE_ID"],
+                region=region,
+                base_url=environment.get("SDANALYTICS_BASE_URL"),
+                token_url=environment.get("SDANALYTICS_TOKEN_URL"),
+                api=api,
+                storage_hosts=[host.strip() for host in hosts if host.strip()],
+            )
+        except InvalidRequest as error:
+            parameter = str(error).split()[0]
+            raise InvalidRequest(f"SDANALYTICS_{parameter.upper()}: {error}") from None
+        if client._session.config.sends_local_login_to_amazon and not credentials.access_token:
+            logger.warning(
+                "the login for %s is sent to Amazon: set SDANALYTICS_TOKEN_URL, too",
+                client.base_url,
+            )
+        return client
 
     def __repr__(self) -> str:
         return (

@@ -19,6 +19,13 @@ from sdanalytics.model.literals import Api, Region
 from sdanalytics.model.metrics import API_VERSIONS
 from sdanalytics.model.partition import ProfileKey
 
+_REGION_SYNONYMS: Final = {
+    **dict.fromkeys(("us", "usa", "ca", "mx", "br", "north america"), "NA"),
+    **dict.fromkeys(("uk", "gb", "de", "fr", "it", "es", "nl", "in", "ae", "europe"), "EU"),
+    **dict.fromkeys(("jp", "au", "sg", "far east", "asia"), "FE"),
+}
+"""Countries that are taken for regions."""
+_LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 MAX_PROFILE_ID_DIGITS: Final = 19
 """Digits of the longest 64-bit integer."""
 
@@ -90,6 +97,12 @@ class ClientConfig:
         )
 
     @property
+    def sends_local_login_to_amazon(self) -> bool:
+        """Whether the API is on this machine, but the login is sent to Amazon."""
+        is_local = urlsplit(self.base_url).hostname in _LOOPBACK_HOSTS
+        return is_local and self.token_url == REGIONS[self.region].token_url
+
+    @property
     def source(self) -> str:
         """The region, or host:port of a custom `base_url`."""
         return name_source(self.base_url)
@@ -124,7 +137,7 @@ def validate_profile_id(profile_id: object) -> int:
 
 def _validate_region(region: object) -> Region:
     name = region.upper() if isinstance(region, str) else region
-    return validate_choice("region", name, tuple(REGIONS))
+    return validate_choice("region", name, tuple(REGIONS), _REGION_SYNONYMS)
 
 
 def _validate_api(api: object, base_url: str) -> Api:

@@ -92,7 +92,7 @@ class ReportJob:
         """Return its current progress."""
         end = self._deadline.clock.monotonic() if self.is_running else self._finished
         counts = self._counts()
-        return JobStatus(state=self._state(), seconds=end - self._began, **vars(counts))
+        return JobStatus(state=self._state(), seconds=round(end - self._began, 3), **vars(counts))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, for at most `timeout` seconds; return whether it has."""

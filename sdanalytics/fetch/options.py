@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, get_args
 
 from sdanalytics._core.deadline import Deadline
@@ -17,6 +18,7 @@ from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
 from sdanalytics.store.cache import CacheLike, validate_cache
 
 _REFRESH: Final = get_args(Refresh)
+_REFRESH_SYNONYMS: Final = {"true": "always", "false": "never", "none": "auto"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def validate_call(
     _validate_options(client, cache, refresh, timeout)
     client = client or Client.from_env()
     query = arguments.parse(client.api)
-    query.ensure_not_future(latest_local_date(client.clock.now()), "where it is latest")
+    latest = latest_local_date(client.clock.now())
+    query.ensure_not_future(latest, "where it is latest", latest - timedelta(1))
     if timeout is None:
         timeout = PROTOCOLS[client.api].timeout
     return query, FetchOptions(client, cache, refresh, timeout, progress)
@@ -112,7 +115,7 @@ def validate_timeout(timeout: object) -> None:
 
 
 def _validate_options(client: object, cache: object, refresh: object, timeout: object) -> None:
-    validate_choice("refresh", refresh, _REFRESH)
+    validate_choice("refresh", refresh, _REFRESH, _REFRESH_SYNONYMS)
     validate_client(client)
     validate_cache(cache)
     if timeout is not None:

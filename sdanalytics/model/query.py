@@ -23,6 +23,14 @@ from sdanalytics.model.partition import Partition, report_name
 DateLike = str | date
 """A calendar day: ``"2026-11-01"``, a `datetime.date`, a pandas or numpy timestamp."""
 
+_TACTIC_SYNONYMS: Final = {
+    "contextual": "T00020",
+    "product": "T00020",
+    "products": "T00020",
+    "audience": "T00030",
+    "audiences": "T00030",
+    "remarketing": "T00030",
+}
 _ONE_DAY: Final = timedelta(days=1)
 # Somewhere on Earth it may already be tomorrow: a day later than this is in the future
 # whatever the profile's time zone.
@@ -139,7 +147,7 @@ class ReportQuery:
                 partitions.append(partition)
         return partitions
 
-    def ensure_not_future(self, today: date, where: str) -> None:
+    def ensure_not_future(self, today: date, where: str, last: date | None = None) -> None:
         """Raise `InvalidRequest` if the last day has not begun.
 
         Parameters
@@ -147,12 +155,14 @@ class ReportQuery:
         today : datetime.date
         where : str
             Where it is `today`, for the message.
+        last : datetime.date, optional
+            The last day that has certainly begun, for the message; `today` by default.
         """
         if self.end > today:
             raise InvalidRequest(
-                f"{self.end} is in the future: today is {today} {where}; "
-                f"request days up to {today} (its report is partial until the day is over). If "
-                "today is another day, the clock of this machine is wrong"
+                f"{self.end} is in the future: today is {today} {where}; request days up to "
+                f"{last or today} (its report is partial until the day is over). "
+                "If today is another day, the clock of this machine is wrong"
             )
 
 
@@ -216,7 +226,7 @@ def _parse_tactics(tactic: object) -> tuple[Tactic, ...]:
         return TACTICS
     chosen: set[Tactic] = set()
     for name in _as_name_list("tactic", tactic):
-        known_tactic = validate_choice("tactic", name, TACTICS)
+        known_tactic = validate_choice("tactic", name, TACTICS, _TACTIC_SYNONYMS)
         chosen.add(known_tactic)
     return tuple(sorted(chosen, key=TACTICS.index))
 

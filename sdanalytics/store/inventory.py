@@ -144,6 +144,11 @@ class Inventory:
             return matches[0]
         if source is not None and requested_id is not None:
             return ProfileKey(source, requested_id)
+        if not known:
+            raise InvalidRequest(
+                f"nothing is stored in {self.partitions.storage.url}: fetch_report fills it, or "
+                "name another place with ReportCache(path) or SDANALYTICS_CACHE_DIR"
+            )
         raise InvalidRequest(
             "profile_id= and source= must name one profile; "
             f"{self.partitions.storage.url} has {_format_profiles(known)}"

@@ -187,10 +187,10 @@ def test_counts_with_a_point_or_an_exponent_are_stored(
     assert frame["clicks"].dtype == "Int64"
 
 
-def store_without_identity(store: ReportCache, box: Box, agos: range) -> list[Partition]:
+def store_without_identity(store: ReportCache, box: Box, ages_ago: range) -> list[Partition]:
     """Store days as earlier releases did: with a row that lacks its campaign."""
     days = []
-    for ago in agos:
+    for ago in ages_ago:
         profile_id = str(box.sandbox.profile_ids[0])
         source = box.client.source
         day = date.fromisoformat(box.day(ago))

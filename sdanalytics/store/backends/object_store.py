@@ -12,6 +12,7 @@ import contextlib
 import io
 import os
 import re
+import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -50,6 +51,18 @@ class _ErrorPattern(NamedTuple):
     advice: str
 
 
+MAX_DETAILS: Final = 300
+"""Characters of a file system's text that an error quotes."""
+_GOOGLE_PLACES: Final = "GOOGLE_APPLICATION_CREDENTIALS, gcloud auth application-default login"
+_AZURE_PLACES: Final = "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, az login, a managed identity"
+_CREDENTIAL_PLACES: Final = {
+    "s3": "AWS_ACCESS_KEY_ID or AWS_PROFILE, a role",
+    "gs": _GOOGLE_PLACES,
+    "gcs": _GOOGLE_PLACES,
+    "abfs": _AZURE_PLACES,
+    "abfss": _AZURE_PLACES,
+}
+"""Where file systems look for credentials, by scheme."""
 _PARQUET_MAGIC: Final = b"PAR1"
 """The last bytes of every parquet file."""
 _SECRET_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -69,8 +82,8 @@ _ERROR_PATTERNS: Final = (
         r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES|status 403|Forbidden|Permission"
         r"|Credential|Unauthorized|EXPIRED_TOKEN|ExpiredToken",
         "access is denied",
-        "Provide credentials where the file system looks for them (AWS_ACCESS_KEY_ID or "
-        "AWS_PROFILE, a role) that may list, read, write and delete there",
+        "Provide credentials where the file system looks for them ({credentials}) that may list, "
+        "read, write and delete there",
     ),
     _ErrorPattern(
         r"NETWORK_CONNECTION|curlCode|resolving region|[Cc]onnect|[Tt]imeout|[Tt]imed out",
@@ -305,8 +318,11 @@ def _to_storage_error(action: str, name: str, error: Exception) -> CacheError:
     else:
         first_line = text.splitlines()[0]
         details = redact(first_line, map(os.environ.get, _SECRET_VARIABLES))
+        details = textwrap.shorten(details, MAX_DETAILS, placeholder=" ...")
     reason = f"{known.reason} ({details})"
-    return storage_error(action, name, reason, known.advice)
+    scheme = name.partition(":")[0]
+    credentials = _CREDENTIAL_PLACES.get(scheme, "its documentation says where")
+    return storage_error(action, name, reason, known.advice.format(credentials=credentials))
 
 
 def _recognize_error(text: str) -> _ErrorPattern:
