@@ -13,7 +13,7 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.in_flight import InFlightRegistry
-from sdanalytics.store.partitions import PartitionStore
+from sdanalytics.store.partitions import PartitionStore, StoreOutcome
 from tests.resilience.kills import run
 from tests.support.processes import start_process
 
@@ -34,10 +34,11 @@ def fetch_and_die_between(day: str) -> None:
 
     def store_and_die(
         self: PartitionStore, partition: Partition, *args: Any, **options: Any
-    ) -> None:
-        store(self, partition, *args, **options)
+    ) -> StoreOutcome:
+        outcome = store(self, partition, *args, **options)
         if partition.tactic == "T00020":
             die()
+        return outcome
 
     with mock.patch.object(PartitionStore, "store", store_and_die):
         sda.fetch_report("campaigns", day)
