@@ -25,6 +25,7 @@ CHILD_WARNINGS = ",".join(
     [
         "error",
         "default:There is no current event loop:DeprecationWarning",  # of ipykernel
+        "default:For consistency across implementations:PendingDeprecationWarning",  # of ipykernel
         "default:Unimplemented abstract methods:DeprecationWarning",  # of pip
     ]
 )
