@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState
-from sdanalytics.api.error_mapping import to_exception
+from sdanalytics.api.answers import expect_document
+from sdanalytics.api.error_mapping import (
+    NETWORK_ADVICE,
+    is_page,
+    to_exception,
+    to_unexpected_answer,
+)
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import send_with_retry
 from sdanalytics.api.transport import Response, Transport, timeout_error
@@ -35,6 +44,11 @@ _LOGIN_ADVICE: Final = (
     "Check SDANALYTICS_CLIENT_ID, _CLIENT_SECRET and _REFRESH_TOKEN (or the values passed to "
     "Credentials), and that they belong to this region"
 )
+_REFUSAL_STATUSES: Final = (400, 401, 403)
+"""Statuses by which Login with Amazon refuses credentials."""
+_QUOTES: Final = ("'", '"', "`")
+_ENCODED_BAR: Final = re.compile("Atz[ar]%7C", re.IGNORECASE)
+"""The beginning of a token whose ``|`` is URL-encoded."""
 _CREDENTIAL_NAMES: Final = ("client_id", "client_secret", "refresh_token", "access_token")
 
 
@@ -190,16 +204,20 @@ class TokenProvider:
         def send() -> Response:
             return self._request_token(deadline)
 
-        response = send_with_retry(send, "token", deadline=deadline, limiter=self._limiter)
+        response = send_with_retry(
+            send, "token", deadline=deadline, limiter=self._limiter, find_fault=_find_token_fault
+        )
+        if response.status >= 400:
+            raise self._refusal(response)
+        fault = _find_token_fault(response)
+        if fault is not None:
+            raise to_unexpected_answer(response, "token", fault, self.secrets)
         document = response.json()
-        token = document.get("access_token") if isinstance(document, dict) else None
-        if response.status != 200 or not isinstance(token, str) or not token:
-            raise self._token_error(response)
-        lifetime = document.get("expires_in")
-        lifetime = float(lifetime) if isinstance(lifetime, int | float) else DEFAULT_LIFETIME
+        lifetime = _read_lifetime(document.get("expires_in"))
         usable_for = max(lifetime - EXPIRY_MARGIN, lifetime / 2)
         self._expires_at = self._clock.monotonic() + usable_for
         logger.debug("new access token, valid for %.0f s", lifetime)
+        token: str = document["access_token"]
         return token
 
     def _request_token(self, deadline: Deadline) -> Response:
@@ -211,13 +229,32 @@ class TokenProvider:
         }
         return self._transport.send("POST", self._url, deadline, data=form)
 
-    def _token_error(self, response: Response) -> ApiError:
-        is_refusal = 400 <= response.status < 404
-        error_class = Unauthorized if is_refusal else None
-        secrets = self._credentials.secrets
-        return to_exception(
-            response, "token", secrets, error_class=error_class, advice=_LOGIN_ADVICE
-        )
+    def _refusal(self, response: Response) -> ApiError:
+        """Return the error of a response from 400 on: few are a matter of the credentials."""
+        if response.status in _REFUSAL_STATUSES and not is_page(response):
+            return to_exception(
+                response, "token", self.secrets, error_class=Unauthorized, advice=_LOGIN_ADVICE
+            )
+        advice = None
+        if response.status < 500 and response.status != 429:
+            host = urlsplit(self._url).hostname
+            advice = f"{NETWORK_ADVICE}; the token is requested from {host}"
+        return to_exception(response, "token", self.secrets, advice=advice)
+
+
+def _is_token_document(document: object) -> bool:
+    token = document.get("access_token") if isinstance(document, dict) else None
+    return isinstance(token, str) and bool(token) and token.isascii() and token.isprintable()
+
+
+_find_token_fault: Final = expect_document("a document with a token", _is_token_document)
+
+
+def _read_lifetime(seconds: object) -> float:
+    """Return the seconds that a token is valid, as its document says or by default."""
+    if isinstance(seconds, int | float) and 0 < seconds < math.inf:
+        return float(seconds)
+    return DEFAULT_LIFETIME
 
 
 def _validate_header_value(name: str, value: str | None) -> str | None:
@@ -225,9 +262,19 @@ def _validate_header_value(name: str, value: str | None) -> str | None:
     if value is None:
         return None
     value = value.strip()
+    # The value is a secret, and not shown.
     if not (value.isascii() and value.isprintable()):
-        # The value is a secret, and not shown.
         raise NotConfigured(f"{name} must be printable ASCII text: copy it again, completely")
+    if value and (value[0] in _QUOTES or value[-1] in _QUOTES):
+        raise NotConfigured(
+            f"{name} must be without quotes around it: they are part of its value, which some "
+            "tools do not strip from .env files. Remove them"
+        )
+    if _ENCODED_BAR.match(value):
+        raise NotConfigured(
+            f"{name} must not be URL-encoded: it has %7C in place of the character |, as in an "
+            "address. Replace it"
+        )
     return value
 
 

@@ -16,14 +16,19 @@ from typing import Any, Final
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
 from sdanalytics._core.redact import redact
+from sdanalytics.api.answers import FindFault, find_redirect
 from sdanalytics.api.auth import Credentials, TokenProvider
 from sdanalytics.api.config import ClientConfig
 from sdanalytics.api.download_hosts import rejection_reason
-from sdanalytics.api.error_mapping import storage_error_text, to_exception
+from sdanalytics.api.error_mapping import (
+    storage_error_text,
+    to_exception,
+    to_unexpected_answer,
+)
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import rate_limited_error, send_with_retry
 from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
-from sdanalytics.errors import ApiError, ConnectionFailed, DownloadFailed
+from sdanalytics.errors import ConnectionFailed, DownloadFailed
 from sdanalytics.model.partition import ProfileKey
 
 logger = logging.getLogger("sdanalytics")
@@ -53,6 +58,8 @@ class ApiRequest:
         Whether it is about the client's profile.
     idempotent : bool
         Whether a create may be sent again when it is unknown if the first one arrived.
+    find_fault : callable
+        What is wrong with a response below 400 (`sdanalytics.api.answers`).
     """
 
     operation: str
@@ -62,6 +69,7 @@ class ApiRequest:
     content_type: str = "application/json"
     needs_profile_scope: bool = True
     idempotent: bool = False
+    find_fault: FindFault = find_redirect
 
     @property
     def is_create(self) -> bool:
@@ -170,7 +178,7 @@ class ApiSession:
         Returns
         -------
         Response
-            With a status below 400.
+            What the operation answers.
 
         Raises
         ------
@@ -188,7 +196,10 @@ class ApiSession:
                 self._limiter.events.log("401", message, request.operation)
                 response = self._send_authorized(request, fresh_token, deadline)
         if response.status >= 400:
-            raise self.error_for(response, request.operation)
+            raise to_exception(response, request.operation, tokens.secrets)
+        fault = request.find_fault(response)
+        if fault is not None:
+            raise to_unexpected_answer(response, request.operation, fault, tokens.secrets)
         return response
 
     def download_url(self, url: str, report_id: str) -> bytes:
@@ -217,10 +228,6 @@ class ApiSession:
             report_id=report_id,
             is_refused=400 <= response.status < 500,
         )
-
-    def error_for(self, response: Response, operation: str, advice: str | None = None) -> ApiError:
-        """Build the error of a response, without the secrets of this login."""
-        return to_exception(response, operation, self._login.tokens.secrets, advice=advice)
 
     def redact(self, text: str) -> str:
         """Remove the secrets of this login from a text of the service."""
@@ -261,6 +268,7 @@ class ApiSession:
             request.operation,
             deadline=deadline,
             limiter=self._limiter,
+            find_fault=request.find_fault,
             is_create=request.is_create,
             non_idempotent=request.is_create and not request.idempotent,
             max_throttles=self._max_throttles(request),

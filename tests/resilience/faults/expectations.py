@@ -94,7 +94,7 @@ _LOGIN: Final[Rows] = {
         **limited(0),
         **reading(0),
         **dict.fromkeys(("400", "401"), always(fails("Unauthorized"))),
-        **dict.fromkeys(("HTML with 200", *UNUSABLE), always(fails("ApiError"))),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError"))),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed"))),
     },
     "profiles": {
@@ -102,7 +102,7 @@ _LOGIN: Final[Rows] = {
         **reading(0),
         "400": always(fails("BadRequest")),
         "403": always(fails("Forbidden")),
-        **dict.fromkeys(("HTML with 200", *UNUSABLE), always(fails("ApiError"))),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError"))),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed"))),
     },
 }
@@ -145,10 +145,8 @@ _V2: Final[Rows] = {
         "400": (partly("BadRequest", 1, 2), fails("BadRequest", 1, 2)),
         "403": (partly("Forbidden"), fails("Forbidden", 1)),
         "404": (right(2), fails("NotFound", 2, 3)),
-        **dict.fromkeys(
-            ("HTML with 200", *UNUSABLE, "unknown status word"),
-            (partly("ApiError"), fails("ApiError", 1)),
-        ),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError", 1))),
+        "unknown status word": (partly("ApiError"), fails("ApiError", 1)),
         "status FAILURE": (partly("ReportFailed", 1, 2), fails("ReportFailed", 1, 2)),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
     },
@@ -159,14 +157,10 @@ _V2: Final[Rows] = {
         "403": (partly("Forbidden"), fails("Forbidden", 1)),
         "404": (partly("NotFound", 1, 2), fails("NotFound", 1, 2)),
         **dict.fromkeys(
-            ("HTML with 200", "empty body"), (partly("ApiError"), fails("ApiError", 1))
+            ("HTML with 200", *UNUSABLE, "redirect to nowhere"), (right(), fails("ApiError", 1))
         ),
         **dict.fromkeys(
-            (
-                "redirect to http on another host",
-                "redirect to a host that is not S3",
-                "redirect to nowhere",
-            ),
+            ("redirect to http on another host", "redirect to a host that is not S3"),
             (right(), fails("DownloadFailed", 1)),
         ),
     },
@@ -210,8 +204,8 @@ _V3: Final[Rows] = {
         "429, though it was done": once(right()),
         **dict.fromkeys(("500", "502", "503", "HTML with 503"), (right(), fails("ServerError"))),
         "504, though it was done": (right(), fails("ServerError", 1)),
-        "HTML with 200": always(fails("ApiError")),
-        **dict.fromkeys(UNUSABLE, always(fails("ApiError", 1))),
+        "HTML with 200": (right(), fails("ApiError")),
+        **dict.fromkeys(UNUSABLE, (right(), fails("ApiError", 1))),
         **dict.fromkeys(
             (
                 CONNECTION_REFUSED,
@@ -242,9 +236,8 @@ _V3: Final[Rows] = {
         "400": always(fails("BadRequest", 1)),  # it is being built: 425 finds it again
         "403": always(fails("Forbidden", 1)),
         "404": (right(), fails("NotFound", 1)),  # the same
-        **dict.fromkeys(
-            ("HTML with 200", *UNUSABLE, "unknown status word"), always(fails("ApiError", 1))
-        ),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError", 1))),
+        "unknown status word": always(fails("ApiError", 1)),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
         "status CANCELLED": (right(), fails("NotFound", 1, 2)),
         "COMPLETED too early": once(right()),
@@ -263,7 +256,7 @@ _V3: Final[Rows] = {
         "400": always(fails("BadRequest", 1)),
         "403": always(fails("Forbidden", 1)),
         "404": always(fails("NotFound", 1)),
-        **dict.fromkeys(("HTML with 200", *UNUSABLE), always(fails("ApiError", 1))),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError", 1))),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
     },
     "storage": _V2["storage"]
