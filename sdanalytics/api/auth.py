@@ -21,6 +21,7 @@ from sdanalytics.api.error_mapping import (
     NETWORK_ADVICE,
     is_page,
     to_exception,
+    to_rate_limited,
     to_unexpected_answer,
 )
 from sdanalytics.api.rate_limit import RateLimiter
@@ -235,8 +236,11 @@ class TokenProvider:
             return to_exception(
                 response, "token", self.secrets, error_class=Unauthorized, advice=_LOGIN_ADVICE
             )
+        if response.status == 429:
+            until = self._limiter.allowed_at(is_create=False)
+            return to_rate_limited(response, "token", until, self.secrets)
         advice = None
-        if response.status < 500 and response.status != 429:
+        if response.status < 500:
             host = urlsplit(self._url).hostname
             advice = f"{NETWORK_ADVICE}; the token is requested from {host}"
         return to_exception(response, "token", self.secrets, advice=advice)

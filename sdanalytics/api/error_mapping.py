@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sdanalytics._core.page_text import MAX_PAGE_BYTES, page_text
@@ -42,8 +43,6 @@ _ADVICE: Final[dict[type[ApiError], str]] = {
     "requested again",
     ReportTooOld: "Request later days; stored days remain in the cache",
     InvalidReport: "Check the metrics, the tactic and the segment that the text names",
-    RateLimited: "Wait, then call again: data received so far are stored. A longer timeout= lets "
-    "the call wait by itself",
     ServerError: "Amazon's side failed repeatedly: call again later; data received so far are "
     "stored",
 }
@@ -116,6 +115,35 @@ def to_exception(
         code=body.code,
         details=body.details,
         request_id=body.request_id,
+    )
+
+
+def to_rate_limited(
+    response: Response, operation: str, until: datetime, secrets: Iterable[str | None] = ()
+) -> ApiError:
+    """Build the error of a 429: it says until when.
+
+    Parameters
+    ----------
+    response : Response
+    operation : str
+    until : datetime.datetime
+        UTC; the moment from which a request may be accepted.
+    secrets : iterable of str
+        Known secrets, which are removed from the service's texts.
+    """
+    error = to_exception(response, operation, secrets, advice=throttle_advice(until))
+    assert isinstance(error, RateLimited)
+    error.until = until
+    return error
+
+
+def throttle_advice(until: datetime) -> str:
+    """Return what to do about limits that last until a moment (UTC)."""
+    second = until + timedelta(seconds=1) if until.microsecond else until
+    return (
+        f"Wait until {second:%Y-%m-%d %H:%M:%S} UTC, then call again: data received so far are "
+        "stored. A longer timeout= lets the call wait by itself"
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics.api.answers import FindFault, is_redirect_elsewhere
+from sdanalytics.api.error_mapping import throttle_advice
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.transport import Response, timeout_error
 from sdanalytics.errors import ConnectionFailed, RateLimited, SDAnalyticsError
@@ -27,6 +29,7 @@ MAX_BACKOFF: Final = 60.0
 """Seconds to wait, at most, before any retry."""
 MAX_SERVER_RETRY_AFTER: Final = 10.0
 """Seconds to wait, at most, because a 5xx response says so."""
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 GATEWAY_STATUSES: Final = (502, 504)
 """Statuses of a gateway that lost the service's response: what the service did is unknown."""
 
@@ -88,7 +91,7 @@ def send_with_retry(
     failures = throttles = 0
     while True:
         if not limiter.acquire(deadline, is_create=is_create):
-            raise _deadline_error(deadline)
+            raise _deadline_error(deadline, limiter, is_create=is_create)
         sent_at = deadline.clock.now().timestamp()
         try:
             response = send()
@@ -132,9 +135,12 @@ def backoff(attempt: int) -> float:
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Parse the Retry-After header, a number or an HTTP date, as seconds; None without one."""
+    """Parse the Retry-After header, a number or an HTTP date, as seconds; None without one.
+
+    A number may have decimals, a date any of the three formats of HTTP; a date in the past is 0.
+    """
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
+    if _SECONDS.fullmatch(value):
         return float(value)
     with contextlib.suppress(ValueError, OverflowError):
         moment = email.utils.parsedate_tz(value)
@@ -143,20 +149,23 @@ def retry_after(response: Response, now: datetime) -> float | None:
     return None
 
 
-def rate_limited_error() -> RateLimited:
+def rate_limited_error(until: datetime) -> RateLimited:
     """Return the error of a call that the service's limits delay beyond its deadline."""
     return RateLimited(
-        "the service is throttling (429) beyond the deadline of the call. Wait, then call "
-        "again: data received so far are stored. A longer timeout= lets the call wait by itself",
+        "the service is throttling (429) beyond the deadline of the call. "
+        f"{throttle_advice(until)}",
         status=429,
+        until=until,
     )
 
 
-def _deadline_error(deadline: Deadline) -> SDAnalyticsError:
+def _deadline_error(
+    deadline: Deadline, limiter: RateLimiter, *, is_create: bool
+) -> SDAnalyticsError:
     """Return the error of a call that cannot send another request before its deadline."""
     if deadline.remaining <= 0:
         return timeout_error(deadline)
-    return rate_limited_error()
+    return rate_limited_error(limiter.allowed_at(is_create=is_create))
 
 
 def _find_failure(response: Response, find_fault: FindFault) -> str:

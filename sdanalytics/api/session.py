@@ -23,6 +23,7 @@ from sdanalytics.api.download_hosts import rejection_reason
 from sdanalytics.api.error_mapping import (
     storage_error_text,
     to_exception,
+    to_rate_limited,
     to_unexpected_answer,
 )
 from sdanalytics.api.rate_limit import RateLimiter
@@ -169,7 +170,7 @@ class ApiSession:
         delay = self._limiter.create_delay()
         deadline = self._operation_deadline()
         if delay >= deadline.remaining > 0 and self._limiter.is_throttled():
-            raise rate_limited_error()
+            raise rate_limited_error(self._limiter.allowed_at(is_create=True))
         return delay
 
     def send(self, request: ApiRequest) -> Response:
@@ -195,6 +196,9 @@ class ApiSession:
                 message = "%s: 401, retrying once with a fresh token"
                 self._limiter.events.log("401", message, request.operation)
                 response = self._send_authorized(request, fresh_token, deadline)
+        if response.status == 429:
+            until = self._limiter.allowed_at(is_create=request.is_create)
+            raise to_rate_limited(response, request.operation, until, tokens.secrets)
         if response.status >= 400:
             raise to_exception(response, request.operation, tokens.secrets)
         fault = request.find_fault(response)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Literal
 
 import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
-from sdanalytics.sandbox import ScriptedResponse
+from sdanalytics.sandbox import Report, ScriptedResponse
 from tests.support.box import Box
 
 Api = Literal["v2", "v3"]
@@ -252,3 +255,175 @@ def test_an_encoded_refresh_token_is_refused(bar: str) -> None:
     with pytest.raises(sda.NotConfigured, match=r"^refresh_token must .*%7C") as caught:
         Client.from_env(environment)
     assert "very-secret" not in str(caught.value)
+
+
+# -- F2: a report that is not known yet --------------------------------------------------------
+
+EARLY = {
+    404: '{"code": "NOT_FOUND", "details": "Could not find report"}',
+    400: '{"code": "400", "details": "Report does not exist"}',
+    403: '{"message": "Forbidden"}',
+}
+LOOKS: list[tuple[Api, str]] = [
+    ("v2", "get_report_status"),
+    ("v2", "download_report"),
+    ("v3", "get_report"),
+]
+
+
+@pytest.mark.parametrize("status", EARLY)
+@pytest.mark.parametrize(("api", "operation"), LOOKS)
+def test_a_young_report_that_is_not_known_is_looked_at_again(
+    box: Box, store: ReportCache, api: Api, operation: str, status: int
+) -> None:
+    box.sandbox.script_responses(operation, *[ScriptedResponse(status, EARLY[status])] * 3)
+    assert not fetch(box, store, api).empty
+    assert len(box.sandbox.reports) == 1
+    looks = [e.at for e in box.sandbox.requests if e.operation == operation][:4]
+    gaps = [later - earlier for earlier, later in pairwise(looks)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] > 0.5
+
+
+@pytest.mark.parametrize("status", EARLY)
+def test_ten_days_that_are_not_known_at_first_are_requested_once(
+    box: Box, store: ReportCache, status: int
+) -> None:
+    early = ScriptedResponse(status, EARLY[status])
+    box.sandbox.script_responses("get_report_status", *[early] * 10)
+    assert not fetch(box, store, "v2", days=10).empty
+    assert box.sandbox.count("request_report") == 10
+
+
+def test_a_report_that_stays_unknown_is_requested_again_after_a_minute(
+    box: Box, store: ReportCache
+) -> None:
+    def hide_first(report: Report) -> None:
+        if not box.sandbox.reports:
+            report.status, report.ready_at = "CANCELLED", report.asked_at  # and so 404
+
+    box.sandbox.set_content(hide_first)
+    assert not fetch(box, store, "v3").empty
+    creates = [e.at for e in box.sandbox.requests if e.operation == "create_report"]
+    assert len(creates) == 2
+    assert creates[1] - creates[0] >= 60
+
+
+def test_a_report_that_stays_forbidden_ends_after_a_minute(box: Box, store: ReportCache) -> None:
+    box.sandbox.script_responses("get_report_status", *[ScriptedResponse(403, EARLY[403])] * 99)
+    started = box.clock.monotonic()
+    with pytest.raises(sda.Forbidden):
+        fetch(box, store, "v2")
+    assert 60 <= box.clock.monotonic() - started < 120
+    assert box.sandbox.count("request_report") == 1
+
+
+def test_an_account_without_the_product_is_a_verdict_at_once(box: Box, store: ReportCache) -> None:
+    details = "Advertiser is not authorized for Sponsored Display."
+    refusal = ScriptedResponse(403, json.dumps({"code": "FORBIDDEN", "details": details}))
+    box.sandbox.script_responses("request_report", *[refusal] * 2)
+    with pytest.raises(sda.Forbidden, match="not authorized"):
+        fetch(box, store, "v2")
+    assert box.sandbox.count("request_report") == 1
+    assert box.clock.waits == []
+
+
+@pytest.mark.parametrize(("api", "operation"), LOOKS)
+def test_a_resumed_report_that_is_not_known_is_gone(
+    box: Box, store: ReportCache, api: Api, operation: str
+) -> None:
+    with pytest.raises(sda.ReportTimeout):
+        fetch(box, store, api, timeout=1)
+    box.clock.pass_time(30)
+    box.sandbox.script_responses(operation, *[ScriptedResponse(404, EARLY[404])] * 2)
+    before = box.clock.monotonic()
+    with contextlib.suppress(sda.NotFound):  # of a download, which ends the call
+        fetch(box, store, api)
+    assert box.clock.monotonic() - before < 60
+
+
+# -- A2: Retry-After -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("1.5", 1.5),
+        ("40.25", 40.25),
+        ("Fri, 20 Nov 2026 18:00:30 GMT", 30.0),
+        ("Friday, 20-Nov-26 18:00:30 GMT", 30.0),
+        ("Fri Nov 20 18:00:30 2026", 30.0),
+        ("Fri, 20 Nov 2026 17:00:00 GMT", 0.0),
+        ("0.0", 0.0),
+    ],
+)
+@pytest.mark.parametrize("operation", ["token", "profiles", "request_report", "get_report_status"])
+def test_a_429_waits_as_long_as_it_says(
+    box: Box, operation: str, header: str, seconds: float
+) -> None:
+    client = box.client
+    limited = ScriptedResponse(429, "<html>Too Many Requests</html>", {"Retry-After": header})
+    box.sandbox.script_responses(operation, limited)
+    if operation in ("token", "profiles"):
+        client.profiles()
+    else:
+        client.get_report_status(client.request_report("campaigns", REQUEST).reportId)
+    assert seconds - 0.01 <= box.clock.monotonic() - 1000 <= seconds + 0.2
+
+
+@pytest.mark.parametrize("header", ["999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+@pytest.mark.parametrize("api", ["v2", "v3"])
+def test_limits_beyond_the_deadline_say_until_when(
+    box: Box, store: ReportCache, api: Api, header: str
+) -> None:
+    headers = {"amazon-advertising-api-throttled": "true", "Retry-After": header}
+    limited = ScriptedResponse(429, '{"message": "Too Many Requests"}', headers)
+    for operation in (CREATE[api], STATUS[api]):
+        box.sandbox.clear_script()
+        box.sandbox.script_responses(operation, *[limited] * 500)
+        with pytest.raises(
+            sda.RateLimited, match=r"[Uu]ntil 2026-11-20 \d\d:\d\d:\d\d UTC"
+        ) as caught:
+            fetch(box, store, api, timeout=100)
+        until = caught.value.until
+        assert until is not None
+        assert until.utcoffset() == timedelta(0)
+        assert box.clock.now() < until <= box.clock.now() + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("header", "until"),
+    [("90.5", datetime(2026, 11, 20, 18, 1, 30, 500_000, UTC)),
+     ("Fri, 20 Nov 2026 18:40:00 GMT", datetime(2026, 11, 20, 18, 40, tzinfo=UTC))],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("api", "operation"), [*READS, ("v2", "request_report"), ("v3", "create_report")]
+)
+def test_the_moment_is_that_of_retry_after(
+    box: Box, store: ReportCache, api: Api, operation: str, header: str, until: datetime
+) -> None:
+    limited = ScriptedResponse(429, "", {"Retry-After": header})
+    box.sandbox.script_responses(operation, limited)
+    with pytest.raises(sda.RateLimited) as caught:
+        fetch(box, store, api, timeout=60)
+    assert caught.value.until is not None
+    assert abs((caught.value.until - until).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("header", [{}, {"Retry-After": "-5"}, {"Retry-After": "soon"}])
+def test_limits_without_a_moment_say_an_estimated_one(box: Box, header: dict[str, str]) -> None:
+    page = "<html>Too many requests</html>"
+    box.sandbox.script_responses("profiles", *[ScriptedResponse(429, page, header)] * 5)
+    with pytest.raises(sda.RateLimited, match=r"Too many requests.*until 2026-11-20") as caught:
+        box.client.profiles()
+    assert caught.value.until is not None
+    assert box.clock.now() <= caught.value.until < box.clock.now() + timedelta(minutes=1)
+
+
+def test_a_moment_that_stays_in_the_past_is_no_reason_to_hurry(
+    box: Box, store: ReportCache
+) -> None:
+    past = ScriptedResponse(429, "", {"Retry-After": "Fri, 20 Nov 2026 17:00:00 GMT"})
+    box.sandbox.script_responses("request_report", *[past] * 15)
+    assert not fetch(box, store, "v2").empty
+    assert 20 < box.clock.monotonic() - 1000 < 200
