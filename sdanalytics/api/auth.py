@@ -39,6 +39,8 @@ EXPIRY_MARGIN: Final = 120.0
 """Seconds before its expiry from which on a token is replaced."""
 DEFAULT_LIFETIME: Final = 3600.0
 """Seconds that a token is valid if the response does not say."""
+MAX_RECENT_TOKENS: Final = 4
+"""Tokens that are redacted in texts, the latest ones."""
 TOKEN_RECHECK_INTERVAL: Final = 0.2
 """Seconds after which a waiting thread checks whether the one that fetches a token is alive."""
 _LOGIN_ADVICE: Final = (
@@ -128,23 +130,19 @@ class Credentials:
 
 
 class TokenProvider:
-    """The current access token: fetched once for all threads, replaced before it expires.
+    """The current access token of a login: fetched once for all threads, and replaced in time.
 
     Parameters
     ----------
     credentials : Credentials
     url : str
         Login with Amazon.
-    transport : Transport
     clock : Clock
     """
 
-    def __init__(
-        self, credentials: Credentials, url: str, transport: Transport, clock: Clock
-    ) -> None:
+    def __init__(self, credentials: Credentials, url: str, clock: Clock) -> None:
         self._credentials = credentials
         self._url = url
-        self._transport = transport
         self._clock = clock
         self._limiter = RateLimiter(clock, InMemoryLimiterState(), None)
         self._condition = threading.Condition()
@@ -152,26 +150,32 @@ class TokenProvider:
         self._owner: Deadline | None = None
         self._token = credentials.access_token
         self._expires_at = float("inf") if credentials.access_token else float("-inf")
+        self._recent_tokens: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
         """The secret values, which are redacted in all texts."""
-        return (*self._credentials.secrets, self._token)
+        return (*self._credentials.secrets, *self._recent_tokens)
 
-    def token(self, deadline: Deadline) -> str:
+    @property
+    def has_expired(self) -> bool:
+        """Whether there was a token, and it is to be replaced."""
+        return self._token is not None and self._clock.monotonic() >= self._expires_at
+
+    def token(self, transport: Transport, deadline: Deadline) -> str:
         """Return a token that is still valid for a while."""
         with self._exclusive(deadline):
-            if self._token is None or self._clock.monotonic() >= self._expires_at:
-                self._token = self._fetch_token(deadline)
+            if self._token is None or self.has_expired:
+                self._token = self._fetch_token(transport, deadline)
             return self._token
 
-    def refresh(self, *, after: str, deadline: Deadline) -> str | None:
+    def refresh(self, transport: Transport, deadline: Deadline, *, after: str) -> str | None:
         """Return a token other than `after`, which was refused; None if it cannot be renewed."""
         with self._exclusive(deadline):
             if self._token == after:
                 if not self._credentials.refresh_token:
                     return None
-                self._token = self._fetch_token(deadline)
+                self._token = self._fetch_token(transport, deadline)
             return self._token
 
     @contextlib.contextmanager
@@ -201,9 +205,9 @@ class TokenProvider:
                     self._owner = None
                 self._condition.notify_all()
 
-    def _fetch_token(self, deadline: Deadline) -> str:
+    def _fetch_token(self, transport: Transport, deadline: Deadline) -> str:
         def send() -> Response:
-            return self._request_token(deadline)
+            return self._request_token(transport, deadline)
 
         response = send_with_retry(
             send, "token", deadline=deadline, limiter=self._limiter, find_fault=_find_token_fault
@@ -219,16 +223,18 @@ class TokenProvider:
         self._expires_at = self._clock.monotonic() + usable_for
         logger.debug("new access token, valid for %.0f s", lifetime)
         token: str = document["access_token"]
+        # Requests under way may still have an earlier one.
+        self._recent_tokens = (*self._recent_tokens[1 - MAX_RECENT_TOKENS :], token)
         return token
 
-    def _request_token(self, deadline: Deadline) -> Response:
+    def _request_token(self, transport: Transport, deadline: Deadline) -> Response:
         form = {
             "grant_type": "refresh_token",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
             "refresh_token": self._credentials.refresh_token,
         }
-        return self._transport.send("POST", self._url, deadline, data=form)
+        return transport.send("POST", self._url, deadline, data=form)
 
     def _refusal(self, response: Response) -> ApiError:
         """Return the error of a response from 400 on: few are a matter of the credentials."""

@@ -17,7 +17,7 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
 from sdanalytics._core.redact import redact
 from sdanalytics.api.answers import FindFault, find_redirect
-from sdanalytics.api.auth import Credentials, TokenProvider
+from sdanalytics.api.auth import Credentials
 from sdanalytics.api.config import ClientConfig
 from sdanalytics.api.download_hosts import rejection_reason
 from sdanalytics.api.error_mapping import (
@@ -28,6 +28,7 @@ from sdanalytics.api.error_mapping import (
 )
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import rate_limited_error, send_with_retry
+from sdanalytics.api.shared_tokens import SHARED_TOKENS
 from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
 from sdanalytics.errors import ConnectionFailed, DownloadFailed
 from sdanalytics.model.partition import ProfileKey
@@ -79,19 +80,20 @@ class ApiRequest:
 
 
 class Login:
-    """The connections, the token and the limits per profile, shared by all clients of a login.
+    """The connections and the limits per profile of a client; the token is its login's.
 
     Attributes
     ----------
     client_id : str
     transport : Transport
     tokens : TokenProvider
+        Shared by all clients of this process with the same credentials.
     """
 
     def __init__(self, credentials: Credentials, config: ClientConfig) -> None:
         self.client_id = credentials.client_id
         self.transport = Transport()
-        self.tokens = TokenProvider(credentials, config.token_url, self.transport, config.clock)
+        self.tokens = SHARED_TOKENS.provider(credentials, config.token_url, config.clock)
         self._limiter_states: dict[int, LimiterStateStore] = {}
 
     def limiter_state(self, profile_id: int) -> LimiterStateStore:
@@ -187,11 +189,11 @@ class ApiSession:
             For any other response.
         """
         deadline = self._operation_deadline()
-        tokens = self._login.tokens
-        token = tokens.token(deadline)
+        tokens, transport = self._login.tokens, self._login.transport
+        token = tokens.token(transport, deadline)
         response = self._send_authorized(request, token, deadline)
         if response.status == 401:
-            fresh_token = tokens.refresh(after=token, deadline=deadline)
+            fresh_token = tokens.refresh(transport, deadline, after=token)
             if fresh_token is not None:
                 message = "%s: 401, retrying once with a fresh token"
                 self._limiter.events.log("401", message, request.operation)
