@@ -52,7 +52,8 @@ _FIELDS: Final = {
 _ADDRESSES: Final = ("location", "url")
 # Fields of a campaign in the list; its name and budget are private.
 _CAMPAIGN_FIELDS: Final = ("campaignId", "tactic")
-_CAMPAIGNS: Final = "/sd/campaigns"
+# Operations whose query is recorded.
+_LISTS: Final = ("/sd/campaigns", "/v2/profiles")
 _API_PATH: Final = re.compile(
     r"/(sd/\w+/report|sd/campaigns|v2/profiles|v2/reports/[^/]+(/download)?"
     r"|reporting/reports(/[^/]+)?)$"
@@ -104,8 +105,8 @@ class Scrubber:
         operation = _API_PATH.search(parts.path)
         if operation is None:
             return STORAGE_URL
-        page = f"?{parts.query}" if operation[0] == _CAMPAIGNS else ""
-        return BASE_URL + self._scrub_text(operation[0]) + page
+        query = f"?{parts.query}" if parts.query and operation[0] in _LISTS else ""
+        return BASE_URL + self._scrub_text(operation[0]) + query
 
     def _scrub_body(self, body: bytes) -> bytes:
         """Return a payload unchanged, and a text without what is private."""

@@ -101,7 +101,7 @@ def to_exception(
     advice : str, optional
         What to do next; by default that of the class.
     """
-    error_class = error_class or _exception_class(response.status)
+    error_class = error_class or _exception_class(response.status, operation)
     body = _parse_error_body(response).redact(secrets)
     advice = advice or _ADVICE.get(error_class, _DEFAULT_ADVICE)
     reason = ": ".join(filter(None, (body.code, body.details)))
@@ -190,9 +190,11 @@ def storage_error_text(response: Response) -> str:
     return reason[:MAX_DETAIL_LENGTH] or "no reason given"
 
 
-def _exception_class(status: int) -> type[ApiError]:
+def _exception_class(status: int, operation: str) -> type[ApiError]:
     if status >= 500:
         return ServerError
+    if status == 406 and operation != "request_report":
+        return ApiError  # elsewhere it is about the types of the response
     return _CLASSES_BY_STATUS.get(status, ApiError)
 
 

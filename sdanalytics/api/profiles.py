@@ -14,6 +14,8 @@ from sdanalytics.model.profiles import account_info
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of reports, viewing is enough; without the parameters, logins that may only view see no profile.
+_PROFILES_PATH: Final = "/v2/profiles?apiProgram=report&accessLevel=view"
 _PROFILE_ID: Final = re.compile("[0-9]{1,18}")
 _PROFILE_FIELDS: Final = ("countryCode", "currencyCode", "timezone")
 _ACCOUNT_FIELDS: Final = ("type", "name", "id", "marketplaceStringId")
@@ -41,7 +43,7 @@ def list_profiles(session: ApiSession) -> list[dict[str, Any]]:
     request = ApiRequest(
         "profiles",
         "GET",
-        "/v2/profiles",
+        _PROFILES_PATH,
         needs_profile_scope=False,
         find_fault=expect_document("a list of profiles", _has_profiles),
     )

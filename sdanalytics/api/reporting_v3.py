@@ -7,12 +7,18 @@ from typing import Any, Final
 
 from sdanalytics.api.answers import expect_document, expect_report, expect_report_id
 from sdanalytics.api.documents import is_valid_text, quote_path_segment, read_report_id
-from sdanalytics.api.session import ApiRequest, ApiSession
+from sdanalytics.api.session import JSON_TYPE, ApiRequest, ApiSession
 
 PAGE_SIZE: Final = 100
 """Campaigns per page of the list."""
 _REPORTS_PATH: Final = "/reporting/reports"
 _CREATE_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
+# Errors are JSON of no particular type.
+_ACCEPTED_TYPES: Final = {
+    method: f"application/vnd.{word}asyncreportresponse.v3+json, {JSON_TYPE}"
+    for method, word in (("POST", "create"), ("GET", "get"), ("DELETE", "delete"))
+}
+"""The types that the responses about a report may have, by the method of the request."""
 
 
 class ReportingV3:
@@ -43,6 +49,7 @@ class ReportingV3:
             _REPORTS_PATH,
             body=document,
             content_type=_CREATE_TYPE,
+            accept=_ACCEPTED_TYPES["POST"],
             idempotent=True,
             find_fault=expect_report_id,
         )
@@ -52,12 +59,15 @@ class ReportingV3:
         """Get the status of a report: ``GET /reporting/reports/{reportId}``."""
         path = f"{_REPORTS_PATH}/{quote_path_segment(report_id)}"
         find_fault = expect_report(report_id, _is_report_document)
-        return self._send_for_report(ApiRequest("get_report", "GET", path, find_fault=find_fault))
+        accept = _ACCEPTED_TYPES["GET"]
+        request = ApiRequest("get_report", "GET", path, accept=accept, find_fault=find_fault)
+        return self._send_for_report(request)
 
     def delete(self, report_id: str) -> None:
         """Cancel a report that is in flight: ``DELETE /reporting/reports/{reportId}``."""
         path = f"{_REPORTS_PATH}/{quote_path_segment(report_id)}"
-        self._session.send(ApiRequest("delete_report", "DELETE", path))
+        accept = _ACCEPTED_TYPES["DELETE"]
+        self._session.send(ApiRequest("delete_report", "DELETE", path, accept=accept))
 
     def campaigns(self) -> Iterator[dict[str, Any]]:
         """List all campaigns, archived ones too: ``GET /sd/campaigns``, page by page."""

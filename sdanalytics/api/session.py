@@ -35,6 +35,7 @@ from sdanalytics.model.partition import ProfileKey
 
 logger = logging.getLogger("sdanalytics")
 
+JSON_TYPE: Final = "application/json"
 OPERATION_TIMEOUT: Final = 300.0
 """Seconds that one operation may take outside of a fetch, its retries included."""
 OPERATION_MAX_THROTTLES: Final = 5
@@ -56,6 +57,8 @@ class ApiRequest:
         Sent as JSON.
     content_type : str
         The type of the body.
+    accept : str
+        The types that its response may have.
     needs_profile_scope : bool
         Whether it is about the client's profile.
     idempotent : bool
@@ -68,7 +71,8 @@ class ApiRequest:
     method: str
     path: str
     body: Mapping[str, Any] | None = None
-    content_type: str = "application/json"
+    content_type: str = JSON_TYPE
+    accept: str = JSON_TYPE
     needs_profile_scope: bool = True
     idempotent: bool = False
     find_fault: FindFault = find_redirect
@@ -282,6 +286,7 @@ class ApiSession:
 
     def _headers(self, request: ApiRequest, token: str) -> dict[str, str]:
         headers = {
+            "Accept": request.accept,
             "Authorization": f"Bearer {token}",
             "Amazon-Advertising-API-ClientId": self._login.client_id,
         }

@@ -14,6 +14,10 @@ from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
 
+_API_PROGRAMS: Final = (
+    "billing", "campaign", "paymentMethod", "store", "report", "account", "posts",
+)  # fmt: skip
+_ACCESS_LEVELS: Final = ("edit", "view")
 _CAMPAIGN_STATES: Final = ("enabled", "paused", "archived")
 _MAX_PAGE_SIZE: Final = 100
 """Campaigns."""
@@ -27,9 +31,15 @@ class ListOperations:
         self._access = access
 
     def list_profiles(self, request: Request) -> Response:
-        """List the advertisers."""
+        """List the advertisers; those that the login may only view on request."""
         self._access.check_login(request)
-        profiles = [advertiser.to_document() for advertiser in ADVERTISERS.values()]
+        _parse_choice(request, "apiProgram", _API_PROGRAMS, "campaign")
+        access_level = _parse_choice(request, "accessLevel", _ACCESS_LEVELS, "edit")
+        profiles = []
+        for advertiser in ADVERTISERS.values():
+            is_view_only = advertiser.profile_id in self._settings.view_only
+            if access_level == "view" or not is_view_only:
+                profiles.append(advertiser.to_document())
         return json_response(profiles)
 
     def list_campaigns(self, request: Request) -> Response:
@@ -78,6 +88,13 @@ def _parse_states(request: Request) -> list[str]:
         if state not in _CAMPAIGN_STATES:
             raise bad_request(f"stateFilter must be among {', '.join(_CAMPAIGN_STATES)}")
     return states
+
+
+def _parse_choice(request: Request, name: str, choices: tuple[str, ...], default: str) -> str:
+    text = request.args.get(name, default)
+    if text not in choices:
+        raise bad_request(f"{name} must be among {', '.join(choices)}")
+    return text
 
 
 def _parse_number(request: Request, name: str, default: int, minimum: int) -> int:

@@ -61,10 +61,12 @@ def unprocessable(details: str) -> ApiErrorResponse:
     return ApiErrorResponse(422, "UNPROCESSABLE_ENTITY", details)
 
 
-def json_response(document: Any, status: int = 200) -> Response:
+def json_response(
+    document: Any, status: int = 200, content_type: str = "application/json"
+) -> Response:
     """Return a response of the API."""
     text = json.dumps(document, ensure_ascii=False)
-    return Response(text, status=status, content_type="application/json")
+    return Response(text, status=status, content_type=content_type)
 
 
 def xml_error(status: int, code: str, message: str) -> Response:

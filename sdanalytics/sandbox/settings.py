@@ -40,6 +40,9 @@ class Settings:
         Seconds in a 429's ``Retry-After``; None: the header is missing.
     unregistered : collection of int
         Profiles of accounts that are not registered for Sponsored Display: 403.
+    view_only : collection of int
+        Profiles that the login may only view: they are listed with ``accessLevel=view`` only,
+        although Amazon documents that as the default.
     retired : bool
         Whether version 2 is switched off, as on Amazon's own hosts: 404.
     v3_empty_url : bool
@@ -66,6 +69,7 @@ class Settings:
     rate_limit: float | None = None
     retry_after: int | None = 1
     unregistered: Collection[int] = ()
+    view_only: Collection[int] = ()
     retired: bool = False
     v3_empty_url: bool = False
     page_size: int = 100

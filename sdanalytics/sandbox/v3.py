@@ -1,8 +1,8 @@
 """Version 3 of reporting: one report for up to 31 days, of both tactics.
 
 Amazon's documentation leaves some cases open. Here every invalid request is a 400, a day in the
-future included, except for a wrong content type, which is a 415; only a PENDING report can be
-deleted, and afterwards it is not found.
+future included, except for a wrong content type, which is a 415, and a type of response that is
+not accepted, which is a 406; only a PENDING report can be deleted, and afterwards it is not found.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class OperationsV3:
 
     def create_report(self, request: Request) -> Response:
         """Begin to build a report."""
+        content_type = _negotiate(request, "create")
         advertiser = self._access.check_access(request)
         store = self._store
         with store.lock:
@@ -50,15 +51,17 @@ class OperationsV3:
             building = store.list_building(advertiser)
             _check_duplicate(body, building)
             report = self._create_report(body, parsed, advertiser)
-        return json_response(self._to_document(report))
+        return json_response(self._to_document(report), content_type=content_type)
 
     def get_report(self, request: Request, report_id: str) -> Response:
         """Return the status of a report, and the link to its payload."""
+        content_type = _negotiate(request, "get")
         report = self._find_report(request, report_id, "get_report")
-        return json_response(self._to_document(report))
+        return json_response(self._to_document(report), content_type=content_type)
 
     def delete_report(self, request: Request, report_id: str) -> Response:
         """Cancel a report that is PENDING."""
+        content_type = _negotiate(request, "delete")
         report = self._find_report(request, report_id, "delete_report")
         with self._store.lock:
             status = self._status(report)
@@ -66,7 +69,7 @@ class OperationsV3:
                 raise bad_request(f"Report {report_id} is not PENDING and cannot be deleted")
             report.status = "CANCELLED"
             report.ready_at = self._settings.monotonic()
-        return json_response(self._to_document(report))
+        return json_response(self._to_document(report), content_type=content_type)
 
     def _parse(self, body: object, advertiser: Advertiser) -> V3Request:
         today = advertiser.today(self._settings.now())
@@ -146,6 +149,15 @@ class OperationsV3:
         fields["urlExpiresAt"] = _format_moment(expires)
         fields["fileSize"] = len(report.payload)
         return fields
+
+
+def _negotiate(request: Request, operation: str) -> str:
+    """Return the type of an operation's response, if the request accepts it."""
+    content_type = f"application/vnd.{operation}asyncreportresponse.v3+json"
+    accepted = request.headers.get("Accept")
+    if accepted is not None and not request.accept_mimetypes.quality(content_type):
+        raise ApiErrorResponse(406, "NOT_ACCEPTABLE", f"Accept must allow {content_type}")
+    return content_type
 
 
 def _decode_json_body(request: Request) -> Any:

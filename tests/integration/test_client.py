@@ -9,15 +9,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
 from sdanalytics._core.clock import Clock
-from sdanalytics.sandbox import ScriptedResponse
+from sdanalytics.sandbox import Sandbox, ScriptedResponse
 from tests.support.box import Box
+from tests.support.clock import JumpingClock
 
 REQUEST = ReportRequest("20261118", "campaignId,clicks,cost", "T00020")
 
@@ -256,6 +259,24 @@ def test_profiles(box: Box) -> None:
     assert frame["accountType"].tolist() == ["seller", "vendor", "seller"]
     [exchange] = [e for e in box.sandbox.requests if e.operation == "profiles"]
     assert "Amazon-Advertising-Api-Scope" not in exchange.headers
+    assert exchange.query == "apiProgram=report&accessLevel=view"
+
+
+def test_profiles_that_may_only_be_viewed_are_listed(clock: JumpingClock) -> None:
+    box = Box(clock)
+    settings = replace(box.sandbox.settings, view_only=box.sandbox.profile_ids)
+    box.sandbox.stop()
+    with Sandbox(settings) as sandbox:
+        client = sandbox.client_for(sandbox.profile_ids[0], clock)
+        assert client.profiles()["profileId"].tolist() == sandbox.profile_ids
+        token = sandbox.requests[-1].headers["Authorization"]
+        login = {
+            "Authorization": token,
+            "Amazon-Advertising-API-ClientId": sandbox.environment["SDANALYTICS_CLIENT_ID"],
+        }
+        for query, listed in (("", 0), ("?accessLevel=edit", 0), ("?accessLevel=view", 3)):
+            url = f"{sandbox.base_url}/v2/profiles{query}"
+            assert len(requests.get(url, headers=login, timeout=10).json()) == listed
 
 
 @pytest.mark.parametrize("body", ["{}", "[1]", '[{"countryCode":"US"}]', "null", "[" * 100_000])

@@ -169,6 +169,8 @@ def header(name: str, value: str) -> Change:
     ("operation", "change", "pattern"),
     [
         ("profiles", header("Authorization", "Token Atza|x"), "Security not found"),
+        ("profiles", query("accessLevel=read"), "read"),
+        ("profiles", query("apiProgram=reports"), "reports"),
         ("campaigns", header("Amazon-Advertising-Api-Clientid", "me"), "ClientId"),
         ("request_report", header("Amazon-Advertising-Api-Scope", "profile 1"), "Scope"),
         ("request_report", header("Content-Type", "text/plain"), "text/plain"),

@@ -427,3 +427,27 @@ def test_a_moment_that_stays_in_the_past_is_no_reason_to_hurry(
     box.sandbox.script_responses("request_report", *[past] * 15)
     assert not fetch(box, store, "v2").empty
     assert 20 < box.clock.monotonic() - 1000 < 200
+
+
+# -- what is accepted ----------------------------------------------------------------------------
+
+
+def test_version_3_accepts_the_types_of_its_responses(box: Box, store: ReportCache) -> None:
+    assert not fetch(box, store, "v3").empty
+    accepted = {
+        e.operation: e.headers["Accept"] for e in box.sandbox.requests if "Accept" in e.headers
+    }
+    for operation, word in (("create_report", "create"), ("get_report", "get")):
+        types = f"application/vnd.{word}asyncreportresponse.v3+json, application/json"
+        assert accepted[operation] == types
+    assert accepted["profiles"] == accepted["token"] == "application/json"
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+def test_a_406_of_a_read_is_not_about_the_age_of_a_day(
+    box: Box, store: ReportCache, api: Api
+) -> None:
+    box.sandbox.script_responses(STATUS[api], *[ScriptedResponse(406)] * 2)
+    with pytest.raises(sda.ApiError) as caught:
+        fetch(box, store, api)
+    assert not isinstance(caught.value, sda.ReportTooOld)

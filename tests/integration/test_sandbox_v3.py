@@ -557,3 +557,34 @@ def test_version_2_can_be_switched_off(clock: JumpingClock) -> None:
         assert len(caller.call("GET", "/v2/profiles").json()) == 3
         assert len(caller.rows()) > 20
         assert len(caller.campaigns()) > 5
+
+
+@pytest.mark.parametrize(
+    ("accepted", "status"),
+    [
+        ("*/*", 200),
+        ("application/*", 200),
+        ("application/vnd.createasyncreportresponse.v3+json", 200),
+        ("application/json, application/vnd.createasyncreportresponse.v3+json;q=0.5", 200),
+        ("application/json", 406),
+        ("application/vnd.getasyncreportresponse.v3+json", 406),
+        ("text/html", 406),
+    ],
+)
+def test_a_create_is_answered_in_a_type_that_is_accepted(
+    box: Box, accepted: str, status: int
+) -> None:
+    answer = Caller(box).create(Accept=accepted)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith(
+        "application/vnd.createasyncreportresponse.v3+json" if status == 200 else "application/json"
+    )
+
+
+def test_the_types_of_other_responses_are_their_own(box: Box) -> None:
+    caller = Caller(box)
+    report_id = caller.create().json()["reportId"]
+    found = caller.get(report_id).headers["Content-Type"]
+    assert found == "application/vnd.getasyncreportresponse.v3+json"
+    deleted = caller.delete(report_id).headers["Content-Type"]
+    assert deleted == "application/vnd.deleteasyncreportresponse.v3+json"

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 FILES: Final = [Path(__file__).parent / "openapi" / name for name in ("v2.yaml", "v3.yaml")]
 CREATE_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
+_V3_TYPES: Final = (
+    CREATE_TYPE,
+    *[f"application/vnd.{word}asyncreportresponse.v3+json" for word in ("create", "get", "delete")],
+)
 _HOST: Final = "https://advertising-api.amazon.com"
 _METHODS: Final = ("get", "post", "put", "delete")
 # Values that differ between requests of the same shape.
@@ -51,7 +55,7 @@ def operations() -> dict[str, Operation]:
 
     found = {}
     for file in FILES:
-        config = Config(extra_media_type_deserializers={CREATE_TYPE: json.loads})
+        config = Config(extra_media_type_deserializers=dict.fromkeys(_V3_TYPES, json.loads))
         description = OpenAPI.from_file_path(str(file), config)
         for path, item in (description.spec / "paths").items():
             for method in (verb for verb in _METHODS if verb in item):
