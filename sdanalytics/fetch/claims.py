@@ -94,7 +94,8 @@ class Claims:
         self._clock = clock
         self._needs = needs
         self._needed = set(needs.columns)
-        self._too_old: tuple[date, ReportTooOld] | None = None
+        self._too_old: ReportTooOld | None = None
+        self._last_unavailable = date.min
 
     def need(self, partitions: Iterable[Partition]) -> None:
         """Record partitions that have to be fetched again, with more columns."""
@@ -194,14 +195,13 @@ class Claims:
         return previous is None or entry.report_id != previous.report_id
 
     def _create(self, batch: ReportBatch) -> str:
-        """Request a report, unless a later day was already too old for the service."""
-        newest = unique_days(batch.partitions)[-1]
-        if self._too_old is not None:
-            refused_day, error = self._too_old
-            if newest <= refused_day:
-                raise copy.copy(error)
+        """Request a report, unless a day of it is known to be too old for the service."""
+        oldest = unique_days(batch.partitions)[0]
+        if self._too_old is not None and oldest <= self._last_unavailable:
+            raise copy.copy(self._too_old)
         try:
             return self._protocol.create(batch)
         except ReportTooOld as error:
-            self._too_old = (newest, error)
+            error.last_day = self._last_unavailable = error.last_day or oldest
+            self._too_old = error
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -181,11 +181,9 @@ class FetchRun:
         fetched = set(missing).difference(failures)
         self._fetched |= fetched
         self._cached |= self._store.partitions.lookup_many(fetched)
-        for partition, error in list(failures.items()):
-            if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
-                del failures[partition]
-        if failures:
-            raise combine_failures(failures, missing, self._policy.oldest_available)
+        unserved = self._drop_stale_served(missing, failures)
+        if unserved:
+            raise combine_failures(unserved, missing, self._policy.oldest_available)
 
     def _run_engine(
         self, missing: Sequence[Partition], tracker: FetchTracker
@@ -215,6 +213,22 @@ class FetchRun:
             partition: self._policy.columns_to_request(self._cached[partition])
             for partition in partitions
         }
+
+    def _drop_stale_served(
+        self, missing: Iterable[Partition], failures: Mapping[Partition, SDAnalyticsError]
+    ) -> dict[Partition, SDAnalyticsError]:
+        """Return the failures of requested partitions that the cache cannot serve as they are.
+
+        Those of another tactic are left out: reports of version 3 have all.
+        """
+        unserved = {}
+        for partition in missing:
+            error = failures.get(partition)
+            if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
+                continue
+            if error is not None:
+                unserved[partition] = error
+        return unserved
 
     def _can_serve_stale(self, partition: Partition) -> bool:
         """Return whether the cache can serve a day that the service no longer has."""

@@ -218,8 +218,10 @@ def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: 
     if end > today:
         raise bad_request("endDate is in the future")
     if (today - start).days > history_days:
+        first = today - timedelta(history_days)
         raise bad_request(
-            f"startDate is too far in the past: there are reports for {history_days} days"
+            f"startDate ({start}) must be equal to or after report type data retention start date "
+            f"({first})"
         )
     if count > MAX_DAYS:
         raise bad_request(

@@ -73,7 +73,7 @@ COLUMNS: Final = ["date", "campaignId"]
         (report_body(startDate="2026-11-31"), "startDate is not YYYY-MM-DD"),
         (report_body(startDate="2026-11-13"), "endDate is before startDate"),
         (report_body(endDate="2026-11-21"), "in the future"),
-        (report_body(startDate="2026-09-15", endDate="2026-09-15"), "65 days"),
+        (report_body(startDate="2026-09-15", endDate="2026-09-15"), "(2026-09-16)"),
         (report_body(startDate="2026-10-12"), "31 days"),
         (report_body(adProduct="SPONSORED_PRODUCTS"), "adProduct"),
         (report_body(reportTypeId="spCampaigns"), "reportTypeId is unknown or invalid"),
