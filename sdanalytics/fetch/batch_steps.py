@@ -208,7 +208,12 @@ class BatchSteps:
             raise
         notes = self._tracker.data_notes
         notes.note_tables(task.batch, tables)
-        provenance = Provenance(report.report_id, report.asked_at, self._protocol.name)
+        provenance = Provenance(
+            report.report_id,
+            report.asked_at,
+            self._protocol.name,
+            refused=self._claims.refused_columns(report),
+        )
         missing_columns = {}
         rows = 0
         for partition, table in tables.items():

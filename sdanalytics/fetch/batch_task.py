@@ -13,7 +13,7 @@ from sdanalytics.fetch.claims import BatchClaims
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.in_flight import ClaimedReport
+from sdanalytics.store.claim_status import ClaimedReport
 
 MAX_REPORT_ATTEMPTS: Final = 2
 """Reports requested for a batch, at most, when downloads fail."""

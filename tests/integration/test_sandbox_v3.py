@@ -84,7 +84,10 @@ COLUMNS: Final = ["date", "campaignId"]
         (report_body("asins", "matchedTarget"), "groupBy is invalid for sdPurchasedProduct"),
         (report_body(columns=[]), "columns"),
         (report_body(columns=["date", 7]), "columns"),
-        (report_body(columns=["date", "cots", "clicks2"]), "invalid values: (cots, clicks2)"),
+        (
+            report_body(columns=["date", "cots", "clicks2"]),
+            "invalid value: (cots, clicks2)",
+        ),
         (report_body(columns=["date", "attributedSales14d"]), "(attributedSales14d)"),
         (report_body(columns=["date", "adGroupName"]), "(adGroupName)"),
         (report_body(segment="matchedTarget", columns=["campaignBudgetAmount"]), "(campaignBudget"),

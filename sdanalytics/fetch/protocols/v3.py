@@ -16,6 +16,7 @@ from sdanalytics.api.reporting_v3 import ReportingV3
 from sdanalytics.errors import ApiError, BadRequest, NotReady, ReportTooOld
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.refusals import is_start_refused, refused_names, too_old_error
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
     Array,
@@ -24,7 +25,6 @@ from sdanalytics.fetch.protocols.v3_payload import (
     read_rows,
     split_rows,
 )
-from sdanalytics.fetch.protocols.v3_refusals import is_start_refused, too_old_error
 from sdanalytics.fetch.protocols.v3_request import (
     JsonObject,
     batch_partitions,
@@ -34,7 +34,7 @@ from sdanalytics.fetch.protocols.v3_request import (
     unknown_tactic_partitions,
 )
 from sdanalytics.model.identity import required_columns
-from sdanalytics.model.metrics import UNKNOWN_TACTIC
+from sdanalytics.model.metrics import CATALOGUE, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
 
@@ -124,6 +124,12 @@ class ProtocolV3:
                 raise
             report = self._find_duplicate(error, body)
         return str(report["reportId"])
+
+    @staticmethod
+    def refused_columns(error: ApiError, columns: Sequence[str]) -> list[str]:
+        """Return those of the columns of a report that the error of its request refuses."""
+        by_v3_name = {str(CATALOGUE[name].v3_name): name for name in columns}
+        return [by_v3_name[name] for name in refused_names(error, by_v3_name)]
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
