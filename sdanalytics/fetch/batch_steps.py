@@ -10,12 +10,14 @@ state              action                              next state
 UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or resumed
                    the partitions; create a report     CLAIMED_ELSEWHERE: another call was first
                                                        STORED: another call has stored it
-                                                       UNCLAIMED: its first days are too old;
-                                                       they are split off
+                                                       UNCLAIMED: its first days are too old
+                                                       (they are split off), or the service names
+                                                       a report that was cancelled
 CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
                                                        (resumed), STORED
 IN_FLIGHT          poll until the report is ready      READY
                                                        LOST: the service does not know it
+                                                       UNCLAIMED: it is stuck, and was cancelled
 READY              download, parse and store           STORED
                                                        READY: try the download again
                                                        IN_FLIGHT: the service says it is not ready
@@ -33,7 +35,7 @@ the same way (`sdanalytics.fetch.error_policy`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.scheduler import Scheduler
@@ -42,7 +44,8 @@ from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
 from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_retryable, is_terminal
 from sdanalytics.fetch.polling import AdaptivePoller
-from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.fetch.protocols.base import ReportProtocol, StillNamed
+from sdanalytics.fetch.stuck_reports import RECREATE_INTERVAL, StuckReports
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.metrics import sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
@@ -89,6 +92,7 @@ class BatchSteps:
         self._create_mutex = scheduler.mutex()
         self._poller = AdaptivePoller(protocol.poll_intervals)
         self._began = clock.now()
+        self._stuck = StuckReports(protocol, clock)
 
     def split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
         """Split a batch into parts by its claims."""
@@ -99,6 +103,10 @@ class BatchSteps:
             if part.claim is not None and part.claim == claims.requested:
                 self._tracker.log_requested(part)
         return parts
+
+    def describe_overdue(self, report_ids: Iterable[str]) -> str:
+        """Describe those of the reports in flight that take longer than usual, in sentences."""
+        return self._stuck.describe(report_ids)
 
     async def advance(self, task: BatchTask) -> list[BatchTask]:
         """Perform the action of a task's state; return the tasks that remain."""
@@ -119,6 +127,11 @@ class BatchSteps:
                 claims = await self._create_when_allowed(task.batch)
         except ReportTooOld as error:
             return self._split_off_too_old(task, error)
+        except StillNamed as named:
+            self._stuck.still_named.add(named.report_id)
+            await self._scheduler.sleep(RECREATE_INTERVAL)
+            self._stuck.still_named.discard(named.report_id)
+            return [task]
         self._tracker.drop(task)
         return self.split(task, claims)
 
@@ -146,16 +159,23 @@ class BatchSteps:
 
     async def _poll(self, task: BatchTask) -> list[BatchTask]:
         try:
-            await self._wait_until_ready(task)
+            is_ready = await self._wait_until_ready(task)
         except NotFound as error:
             task.last_error = error
             self._tracker.log_unknown(task)
             self._tracker.move(task, BatchState.LOST)
-        else:
+            return [task]
+        if is_ready:
             self._tracker.move(task, BatchState.READY)
+        else:
+            task.reports_left -= 1
+            self._tracker.log_cancelled(task)
+            await self._scheduler.call(self._claims.release, task.batch.partitions)
+            self._tracker.move(task, BatchState.UNCLAIMED)
         return [task]
 
-    async def _wait_until_ready(self, task: BatchTask) -> None:
+    async def _wait_until_ready(self, task: BatchTask) -> bool:
+        """Poll a report until it is ready; return False if it was cancelled instead."""
         # The age of a report that another call requested is unknown: clocks differ.
         is_own = task.report.asked_at >= self._began
         poller = self._poller if is_own else AdaptivePoller(self._protocol.poll_intervals)
@@ -175,8 +195,18 @@ class BatchSteps:
                 if is_first and is_own:
                     # Reports that were requested together tend to become ready together.
                     self._scheduler.wake_all()
-                return
+                return True
+            if await self._cancel_if_stuck(task):
+                return False
             previous_age = age
+        raise AssertionError("polling never ends by itself")
+
+    async def _cancel_if_stuck(self, task: BatchTask) -> bool:
+        """Cancel a report that is stuck, once for each batch; return whether it is gone."""
+        report_id = task.report.report_id
+        if task.reports_left == 1 or not self._stuck.can_cancel(report_id):
+            return False
+        return await self._scheduler.call(self._stuck.cancel, report_id)
 
     async def _download(self, task: BatchTask) -> list[BatchTask]:
         task.downloads_left -= 1

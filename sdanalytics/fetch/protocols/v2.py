@@ -105,6 +105,15 @@ class ProtocolV2:
         )
 
     @staticmethod
+    def overdue_since(report_id: str) -> None:
+        """Return None: version 2 does not say when a report was created."""
+
+    @staticmethod
+    def is_stuck(report_id: str) -> bool:
+        """Return False: version 2 cannot cancel a report."""
+        return False
+
+    @staticmethod
     def poll_intervals() -> Iterator[float]:
         """Yield the seconds to wait before each poll: growing by half, at most 30, with jitter.
 

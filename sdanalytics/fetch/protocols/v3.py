@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -13,9 +13,10 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
-from sdanalytics.errors import ApiError, BadRequest, NotReady, ReportTooOld
+from sdanalytics.errors import ApiError, BadRequest, NotFound, NotReady, ReportTooOld
 from sdanalytics.fetch.polling import backoff_intervals
-from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.base import ColumnsByPartition, StillNamed
+from sdanalytics.fetch.protocols.pending import PendingReports
 from sdanalytics.fetch.protocols.refusals import is_start_refused, refused_names, too_old_error
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
@@ -98,6 +99,9 @@ class ProtocolV3:
         self._store = store
         self._oldest = oldest
         self._campaigns_loaded = False
+        self._clock = client.clock
+        self._pending = PendingReports(client.clock.monotonic())
+        self._cancelled: set[str] = set()
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports of up to 31 days and all tactics, newest first."""
@@ -133,7 +137,7 @@ class ProtocolV3:
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
-        report = self._reporting.get(report_id)
+        report = self._get(report_id)
         reason = report.get("failureReason")
         if reason:
             reason = self._session.redact(str(reason))
@@ -145,6 +149,14 @@ class ProtocolV3:
             details=reason,
         )
 
+    def overdue_since(self, report_id: str) -> datetime | None:
+        """Return since when a report has been pending, if it is for longer than reports take."""
+        return self._pending.overdue_since(report_id)
+
+    def is_stuck(self, report_id: str) -> bool:
+        """Return whether a report has been pending for too long to be built."""
+        return self._pending.is_stuck(report_id)
+
     @staticmethod
     def poll_intervals() -> Iterator[float]:
         """Yield the seconds to wait before each poll: growing by half, at most 60, with jitter."""
@@ -153,7 +165,7 @@ class ProtocolV3:
     def download(self, report_id: str) -> DownloadedReport:
         """Download the payload of a report that is ready, through a fresh link."""
         report = self._reporting.get(report_id)
-        if STATUSES.get(report["status"].upper()) is not ReportStatus.READY:
+        if _status(report) is not ReportStatus.READY:
             raise NotReady(f"report {report_id} is not ready yet", report_id=report_id)
         body = None
         link = report.get("url")
@@ -179,8 +191,15 @@ class ProtocolV3:
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Cancel a report that is in flight."""
+        self._cancelled.add(report_id)
         ReportingV3(self._session.bind(deadline)).delete(report_id)
         return True
+
+    def _get(self, report_id: str) -> dict[str, Any]:
+        """Return the document of a report, and note since when it is pending."""
+        report = self._reporting.get(report_id)
+        self._pending.observe(report, self._session.service_clock.now(), self._clock.monotonic())
+        return report
 
     def _find_duplicate(self, error: ApiError, body: JsonObject) -> dict[str, Any]:
         """Return the report that an error 425 names, if it is the one requested."""
@@ -188,7 +207,14 @@ class ProtocolV3:
         if found is None:
             raise error
         report_id = found.group()
-        report = self._reporting.get(report_id)
+        try:
+            report = self._get(report_id)
+        except NotFound:
+            if report_id in self._cancelled:
+                raise StillNamed(report_id) from None
+            raise
+        if report_id in self._cancelled and _status(report) is ReportStatus.CANCELLED:
+            raise StillNamed(report_id)
         if not matches_request(report, body):
             error.add_note(f"Report {report_id}, which it names, is another one.")
             raise error
@@ -205,6 +231,11 @@ class ProtocolV3:
             self._store.store_campaign_tactics(key, known)
             self._campaigns_loaded = True
         return [known.get(campaign_id, UNKNOWN_TACTIC) for campaign_id in ids]
+
+
+def _status(report: Mapping[str, Any]) -> ReportStatus | None:
+    """Return the status of a report; None if it is not known."""
+    return STATUSES.get(report["status"].upper())
 
 
 def _before_history_error(day: date) -> ReportTooOld:
