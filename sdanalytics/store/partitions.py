@@ -52,8 +52,8 @@ class StoreOutcome(NamedTuple):
     missing_columns : tuple of str
         The stored columns that the table lacks; empty when the table was stored.
     ambiguous_rows : int
-        Rows for which nothing shows which row of the other version of the API they are: what
-        only that version has is missing in them.
+        Rows for which nothing shows which of the stored rows they are: columns that are taken
+        over from those are missing in them.
     """
 
     missing_columns: ColumnNames = ()
@@ -99,8 +99,20 @@ class PartitionStore:
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
     ) -> PartitionTables:
-        """Read columns of partitions, without those for which `load` returns None."""
-        return self._reader.load_many(cached, columns)
+        """Read columns of partitions, without those for which `load` returns None.
+
+        Columns that a partition lacks because the service refused them are null.
+        """
+        by_missing: dict[ColumnNames, list[CachedPartition]] = {}
+        for entry in cached:
+            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+        tables: PartitionTables = {}
+        for missing, entries in by_missing.items():
+            names = [name for name in columns if name not in missing]
+            found = self._reader.load_many(entries, names)
+            for partition, table in found.items():
+                tables[partition] = _with_all_columns(table, columns) if missing else table
+        return tables
 
     def load_unknown_tactic(
         self, query: ReportQuery, partitions: Iterable[Partition]
@@ -130,8 +142,9 @@ class PartitionStore:
         """Store a partition, replacing its file atomically.
 
         Never narrows a stored partition: if another call stored extra columns in the meantime,
-        the existing file stays. Columns that only the other version of the API has are taken
-        over from it, row by row (`sdanalytics.store.merge`).
+        the existing file stays. Columns that only the other version of the API has, and those
+        that the service refused this time, are taken over from it, row by row
+        (`sdanalytics.store.merge`).
 
         Parameters
         ----------
@@ -160,7 +173,7 @@ class PartitionStore:
             self._remove_from_unknown_tactic(partition, table)
         merged = MergedTable(table, 0)
         if previous is not None:
-            merged = self._merge_other_api_columns(previous, table, provenance.api)
+            merged = self._merge_kept_columns(previous, table, provenance)
         missing: ColumnNames = ()
 
         # Called last, while no other thread of this process replaces the file: another call may
@@ -181,13 +194,13 @@ class PartitionStore:
         new_columns = set(table.column_names)
         return tuple(name for name in stored.columns if name not in new_columns)
 
-    def _merge_other_api_columns(
-        self, previous: CachedPartition, table: pa.Table, api: str
+    def _merge_kept_columns(
+        self, previous: CachedPartition, table: pa.Table, provenance: Provenance
     ) -> MergedTable:
-        """Add the stored columns to a table that its version of the API does not have."""
+        """Add the stored columns that its version of the API does not have, or refused."""
         partition = previous.partition
-        available = available_metrics(partition.record_type, partition.segment, api)
-        replaced = {*table.column_names, *available}
+        available = available_metrics(partition.record_type, partition.segment, provenance.api)
+        replaced = {*table.column_names, *available}.difference(provenance.refused)
         kept = [name for name in previous.columns if name not in replaced]
         if not kept:
             return MergedTable(table, 0)
