@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import DataWarning, InvalidRequest
+from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
@@ -83,7 +84,10 @@ def _profile_attrs(
 
 
 def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> ColumnNames:
-    """Return the columns that all partitions have, in the order of a query without `metrics`."""
+    """Return the columns that all partitions have, in the order of a query without `metrics`.
+
+    Columns of metrics that another process registered are left out.
+    """
     if not cached:
         return query.columns
     common = set(cached[0].columns)
@@ -92,7 +96,7 @@ def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> Co
     preferred = dict.fromkeys(query.columns)
     stored = dict.fromkeys(cached[0].columns)
     ordered = preferred | stored
-    return tuple(column for column in ordered if column in common)
+    return tuple(column for column in ordered if column in common and column in CATALOGUE)
 
 
 def _ensure_columns(cached: Iterable[CachedPartition], columns: ColumnNames) -> None:
