@@ -47,7 +47,7 @@ from sdanalytics.fetch.polling import AdaptivePoller
 from sdanalytics.fetch.protocols.base import ReportProtocol, StillNamed
 from sdanalytics.fetch.stuck_reports import RECREATE_INTERVAL, StuckReports
 from sdanalytics.fetch.tracker import FetchTracker
-from sdanalytics.model.metrics import sort_by_catalogue
+from sdanalytics.model.metrics import CATALOGUE, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.partitions import PartitionStore
@@ -231,7 +231,9 @@ class BatchSteps:
         report = task.report
         payload = self._protocol.download(report.report_id)
         try:
-            tables = self._protocol.split_payload(task.batch, report.columns, payload)
+            # What another process asked for by a metric that it registered has no type here.
+            columns = tuple(name for name in report.columns if name in CATALOGUE)
+            tables = self._protocol.split_payload(task.batch, columns, payload)
         except CorruptReport as error:
             error.report_id = report.report_id
             error.add_note(f"report {report.report_id}: {task.batch}")

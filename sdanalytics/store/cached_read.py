@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import DataWarning, InvalidRequest
+from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
@@ -89,14 +90,15 @@ def _profile_attrs(
 def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> ColumnNames:
     """Return the columns that all partitions have, in the order of a query without `metrics`.
 
-    A metric that the service refused for some of them counts if others have it.
+    A metric that the service refused for some of them counts if others have it. Columns of metrics
+    that another process registered are left out.
     """
     if not cached:
         return query.columns
     stored: dict[str, None] = {}
     for columns in dict.fromkeys(entry.columns for entry in cached):
         stored |= dict.fromkeys(columns)
-    common = set(stored)
+    common = set(stored).intersection(CATALOGUE)
     for columns, refused in {(entry.columns, entry.refused) for entry in cached}:
         common.intersection_update({*columns, *refused})
     ordered = dict.fromkeys(query.columns) | stored

@@ -189,6 +189,7 @@ def _concat_days(
     metrics = sort_by_catalogue(all_columns)
     ordered = dict.fromkeys([*identity, *metrics])
     names = list(ordered)
+    # The columns of metrics that this process has not registered follow after these.
     tables = [arrow_schema(names).empty_table()]
     tables += [day.rows for day in days]
     return pa.concat_tables(tables, promote_options="default")

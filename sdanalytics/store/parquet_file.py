@@ -13,9 +13,11 @@ from typing import IO, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.errors import CacheError
+from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_valid_type
 from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.model.registration import is_registered
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
 from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, partition_path
@@ -200,11 +202,13 @@ def _has_expected_schema(cached: CachedPartition, schema: pa.Schema) -> bool:
     names = tuple(schema.names)
     if names != cached.columns:
         return False
-    is_expected: bool = schema.equals(_catalogue_schema(names))
-    return is_expected
+    if schema.equals(_catalogue_schema(names)):
+        return True
+    return all(is_valid_type(field.type, field.name) for field in schema)
 
 
-# A year of files shares one schema.
+# A year of files shares one schema. One from before a metric was registered only costs a second
+# look.
 @lru_cache(maxsize=64)
 def _catalogue_schema(columns: ColumnNames) -> pa.Schema:
     """Return the schema of those columns that the catalogue has."""
@@ -263,6 +267,40 @@ def open_parquet(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
 
 
 def read_columns(
+    file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True
+) -> pa.Table:
+    """Read columns of an open file in the types of the catalogue, whatever they were stored in.
+
+    Raises
+    ------
+    InvalidFile
+        When a page is damaged, or a column is missing.
+    CacheError
+        When a metric is registered as another kind than that in which it was stored.
+    """
+    stored = read_stored_columns(file, columns, use_threads=use_threads)
+    return to_catalogue_types(stored)
+
+
+def to_catalogue_types(stored: pa.Table) -> pa.Table:
+    """Return stored rows in the types of the catalogue.
+
+    Raises
+    ------
+    CacheError
+        When a metric is registered as another kind than that in which it was stored.
+    """
+    try:
+        return cast_to_catalogue(stored)
+    except pa.ArrowInvalid as error:
+        names = [name for name in stored.column_names if is_registered(name)]
+        raise CacheError(
+            f"the store has {' or '.join(names)} with values of another kind than it is registered "
+            f"as in this process ({error}): register it as it was when it was stored"
+        ) from None
+
+
+def read_stored_columns(
     file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True
 ) -> pa.Table:
     """Read columns of an open file, by Arrow's threads unless many files are read at a time.
