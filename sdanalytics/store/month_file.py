@@ -146,6 +146,7 @@ def _decode_day(
         report_id=str(values["report_id"]),
         api=str(values["api"]),
         checksum=values["checksum"],
+        refused=tuple(values.get("refused", ())),
         stamp=FileStamp(path, size, modified, inode),
     )
 
@@ -208,5 +209,6 @@ def _encode_day(day: SourceDay, column_sets: Sequence[ColumnNames]) -> dict[str,
         "report_id": cached.report_id,
         "api": cached.api,
         "checksum": cached.checksum,
+        "refused": cached.refused,
         "stamp": [stamp.inode, stamp.size, stamp.modified],
     }

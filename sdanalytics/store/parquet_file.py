@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -51,6 +51,9 @@ class CachedPartition:
     stamp : FileStamp or None
         Of its file, when this was read from a compacted month
         (`sdanalytics.store.compaction`); None when it was read from the file itself.
+    refused : tuple of str
+        The metrics that the service refused when it was fetched. It lacks them, or has what was
+        stored before.
     """
 
     partition: Partition
@@ -63,15 +66,22 @@ class CachedPartition:
     api: str
     checksum: str | None
     stamp: FileStamp | None = None
+    refused: ColumnNames = ()
 
     @property
     def provenance(self) -> Provenance:
         """The origin of its rows."""
-        return Provenance(self.report_id, self.fetched_at, self.api)
+        return Provenance(self.report_id, self.fetched_at, self.api, self.refused)
 
     def has_columns(self, columns: ColumnNames) -> bool:
         """Return whether it has all of these columns."""
         return _has_all(self.columns, columns)
+
+    def missing_columns(self, columns: Iterable[str]) -> ColumnNames:
+        """Return those of these columns that it lacks because the service refused them."""
+        if not self.refused:
+            return ()
+        return tuple(name for name in columns if name in self.refused and name not in self.columns)
 
 
 CachedByPartition = dict[Partition, CachedPartition]
@@ -161,6 +171,7 @@ def _cached_partition(partition: Partition, path: str, size: int, metadata: Any)
             report_id=str(metadata["report_id"]),
             api=str(metadata["api"]),
             checksum=metadata.get("checksum"),
+            refused=tuple(metadata.get("refused", ())),
         )
     except KeyError as missing:
         raise InvalidFile(f"foreign: its metadata lacks {missing}") from None
@@ -219,6 +230,8 @@ def write_partition(
         "schema": SCHEMA_VERSION,
         "checksum": table_checksum(table),
     }
+    if provenance.refused:
+        metadata["refused"] = provenance.refused
     json_metadata = json.dumps(metadata).encode()
     table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)

@@ -53,8 +53,8 @@ class StoreOutcome(NamedTuple):
     missing_columns : tuple of str
         The stored columns that the table lacks; empty when the table was stored.
     ambiguous_rows : int
-        Rows for which nothing shows which row of the other version of the API they are: what
-        only that version has is missing in them.
+        Rows for which nothing shows which of the stored rows they are: columns that are taken
+        over from those are missing in them.
     """
 
     missing_columns: ColumnNames = ()
@@ -100,8 +100,20 @@ class PartitionStore:
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
     ) -> PartitionTables:
-        """Read columns of partitions, without those for which `load` returns None."""
-        return self._reader.load_many(cached, columns)
+        """Read columns of partitions, without those for which `load` returns None.
+
+        Columns that a partition lacks because the service refused them are null.
+        """
+        by_missing: dict[ColumnNames, list[CachedPartition]] = {}
+        for entry in cached:
+            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+        tables: PartitionTables = {}
+        for missing, entries in by_missing.items():
+            names = [name for name in columns if name not in missing]
+            found = self._reader.load_many(entries, names)
+            for partition, table in found.items():
+                tables[partition] = _with_all_columns(table, columns) if missing else table
+        return tables
 
     def load_unknown_tactic(
         self, query: ReportQuery, partitions: Iterable[Partition]
@@ -131,9 +143,9 @@ class PartitionStore:
         """Store a partition, replacing its file atomically.
 
         Never narrows a stored partition: if another call stored extra columns in the meantime,
-        the existing file stays. Columns that no request of this version can have (those of the
-        other version of the API, and of metrics that another process registered) are taken over
-        from it, row by row (`sdanalytics.store.merge`).
+        the existing file stays. Columns that no request of this version can have are taken over
+        from it, row by row (`sdanalytics.store.merge`): those of the other version of the API,
+        those that the service refused this time, and metrics that another process registered.
 
         Parameters
         ----------
@@ -160,6 +172,7 @@ class PartitionStore:
         else:
             self._remove_from_unknown_tactic(partition, table)
         available = available_metrics(partition.record_type, partition.segment, provenance.api)
+        available = tuple(name for name in available if name not in provenance.refused)
         while True:
             previous = self.lookup(partition)
             merged = self._merge_kept_columns(previous, table, available)
