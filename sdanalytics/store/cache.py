@@ -188,8 +188,9 @@ class ReportCache(CacheMaintenance):
             `fetch_report` would fetch it now); sorted by the first six. Damaged and foreign
             files count as missing, as they do for `fetch_report`.
 
-            ``"final"``: stored, and nothing can have changed since; ``"restatable"``: stored
-            when its numbers could still change; ``"empty"``: stored, and has no rows;
+            ``"final"``: stored when it was at least 56 days old, and now older than 60, so that
+            nothing can have changed since; ``"restatable"``: its numbers may still change, or may
+            have since it was stored; ``"empty"``: stored, and has no rows;
             ``"missing"``: not stored, the service still has it; ``"gone"``: not stored, and
             the service no longer has it. A restatable day that is not due is fresh enough,
             or no newer version can be fetched.

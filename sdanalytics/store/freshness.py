@@ -1,10 +1,20 @@
 """How long a stored day is fresh, and when it is fetched again.
 
-Amazon restates what it has reported. Clicks and impressions settle within 3 days of the
-day. Conversions are booked on the day of the ad interaction, arrive up to 14 days later,
-and are restated 1, 7 and 28 days after the conversion: so a day can change until 14 + 28 =
-42 days after it, ever more rarely. The service retains 60 days (version 2); older days cannot
-be requested again.
+Amazon restates what it has reported, and its documents give several numbers:
+
+- 3 days: clicks and impressions settle. Traffic that proves invalid is taken out for up to 30
+  days, which changes little: the weekly looks find it.
+- 14 days: conversions are booked on the day of the ad interaction, and arrive so late.
+- 42 days: conversions are restated 1, 7 and 28 days after the conversion (14 + 28). Until then a
+  day is looked at ever more rarely, in the end once a week.
+- 60 days: the overview of reporting says that conversions can change for so long. Few do after 42
+  days, so weekly looks would ask for much and find little: one last look, from day 56 on, finds
+  them. It is not at day 60, because version 2 retains 60 days and a call may be missed: the five
+  days from 56 to 60 are met by a call that runs every day even where four of them fail, and,
+  as version 3 retains 65 days, by one that runs every week.
+
+A day is final once it was looked at from day 56 on and is more than 60 days old. What the
+service no longer retains cannot be requested again, final or not.
 """
 
 from __future__ import annotations
@@ -20,12 +30,16 @@ TRAFFIC_SETTLES: Final = 3
 """Days after which clicks and impressions no longer change."""
 CONVERSIONS_ARRIVE: Final = 14
 """Days within which conversions are attributed."""
-RESTATEMENT_ENDS: Final = 42
-"""Days after which nothing changes any more: 14 to arrive and 28 to be restated."""
+WEEKLY_LOOKS_END: Final = 42
+"""Days after which little changes: 14 to arrive and 28 to be restated."""
+LAST_LOOK_BEGINS: Final = 56
+"""Days after which a day is fetched for the last time."""
+RESTATEMENT_ENDS: Final = 60
+"""Days after which nothing changes any more."""
 CLOCK_SKEW_TOLERANCE: Final = timedelta(minutes=5)
 """How far the clocks of machines that share a store may differ."""
 _HORIZONS: Final = {
-    "restatable_from": RESTATEMENT_ENDS,
+    "restatable_from": LAST_LOOK_BEGINS - 1,
     "arriving_from": CONVERSIONS_ARRIVE,
     "traffic_restatable_from": TRAFFIC_SETTLES,
 }
@@ -45,13 +59,13 @@ def time_to_live(age: int) -> timedelta | None:
     -------
     timedelta or None
         12 hours while traffic settles, one day while conversions arrive, seven days while
-        they may be restated; after that None: without limit.
+        they are restated; after that None: until the last look (`FreshnessPolicy.is_fresh`).
     """
     if age <= TRAFFIC_SETTLES:
         return timedelta(hours=12)
     if age <= CONVERSIONS_ARRIVE:
         return timedelta(days=1)
-    if age <= RESTATEMENT_ENDS:
+    if age <= WEEKLY_LOOKS_END:
         return timedelta(days=7)
     return None
 
@@ -90,15 +104,15 @@ class FreshnessPolicy:
         return age > self.history_days
 
     def is_final(self, day: date, fetched_at: datetime) -> bool:
-        """Return whether a day could not change any more once it was fetched.
+        """Return whether a day had its last look, and cannot have changed since.
 
         A day fetched in the future, by a clock that was ahead, is never final: its age is
         unknown.
         """
         if self._is_in_future(fetched_at):
             return False
-        age = self.age(day, fetched_at)
-        return time_to_live(age) is None
+        had_last_look = self.age(day, fetched_at) >= LAST_LOOK_BEGINS
+        return had_last_look and self.age(day, self.now) > RESTATEMENT_ENDS
 
     def is_fresh(self, day: date, fetched_at: datetime) -> bool:
         """Return whether a day that was fetched at a moment need not be fetched again now.
@@ -119,9 +133,11 @@ class FreshnessPolicy:
         if self._is_in_future(fetched_at):
             return False
         age = self.age(day, fetched_at)
+        if age >= LAST_LOOK_BEGINS:
+            return True
         ttl = time_to_live(age)
         if ttl is None:
-            return True
+            return self.age(day, self.now) < LAST_LOOK_BEGINS
         return self._elapsed(fetched_at) < ttl
 
     def _is_in_future(self, moment: datetime) -> bool:
