@@ -16,10 +16,11 @@ UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or 
 CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
                                                        (resumed), STORED
 IN_FLIGHT          poll until the report is ready      READY
-                                                       LOST: the service does not know it
+                                                       LOST: the service does not know it (any more)
                                                        UNCLAIMED: it is stuck, and was cancelled
 READY              download, parse and store           STORED
-                                                       READY: try the download again
+                                                       READY: try the download again, at once or
+                                                       once the service knows the report
                                                        IN_FLIGHT: the service says it is not ready
                                                        LOST: no download is left
                                                        UNCLAIMED: another call has stored more
@@ -28,6 +29,9 @@ LOST               release the claim                   UNCLAIMED: request a new 
 STORED, FAILED     none                                final
 =================  ==================================  ==========================================
 
+A report that this call requested less than a minute ago may be answered 404, 400 or 403: parts of
+the service do not know it yet, and it is looked at again.
+
 Any other error moves the part to FAILED, and ends the fetch if every other report would fail in
 the same way (`sdanalytics.fetch.error_policy`).
 """
@@ -35,14 +39,22 @@ the same way (`sdanalytics.fetch.error_policy`).
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.scheduler import Scheduler
-from sdanalytics.errors import CorruptReport, NotFound, NotReady, ReportTooOld, SDAnalyticsError
+from sdanalytics.errors import (
+    ApiError,
+    CorruptReport,
+    NotFound,
+    NotReady,
+    ReportTooOld,
+    SDAnalyticsError,
+)
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
-from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_retryable, is_terminal
+from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_not_yet, is_retryable, is_terminal
 from sdanalytics.fetch.polling import AdaptivePoller
 from sdanalytics.fetch.protocols.base import ReportProtocol, StillNamed
 from sdanalytics.fetch.stuck_reports import RECREATE_INTERVAL, StuckReports
@@ -93,6 +105,7 @@ class BatchSteps:
         self._poller = AdaptivePoller(protocol.poll_intervals)
         self._began = clock.now()
         self._stuck = StuckReports(protocol, clock)
+        self._requested_at: dict[str, float] = {}  # by report id, on the monotonic clock
 
     def split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
         """Split a batch into parts by its claims."""
@@ -101,6 +114,7 @@ class BatchSteps:
         self._tracker.add(parts)
         for part in parts:
             if part.claim is not None and part.claim == claims.requested:
+                self._requested_at[part.report.report_id] = self._clock.monotonic()
                 self._tracker.log_requested(part)
         return parts
 
@@ -189,8 +203,7 @@ class BatchSteps:
                 await self._scheduler.sleep(delay)
                 continue
             age = clock.monotonic() - began
-            is_ready = await self._scheduler.call(self._protocol.is_ready, report_id)
-            if is_ready:
+            if await self._is_ready(report_id):
                 is_first = poller.observe(previous_age, age)
                 if is_first and is_own:
                     # Reports that were requested together tend to become ready together.
@@ -208,11 +221,30 @@ class BatchSteps:
             return False
         return await self._scheduler.call(self._stuck.cancel, report_id)
 
+    async def _is_ready(self, report_id: str) -> bool:
+        try:
+            return await self._scheduler.call(self._protocol.is_ready, report_id)
+        except ApiError as error:
+            if not self._is_not_yet(report_id, error):
+                raise
+            return False
+
+    def _is_not_yet(self, report_id: str, error: SDAnalyticsError) -> bool:
+        """Return whether an error of a report may be due to its youth."""
+        requested_at = self._requested_at.get(report_id, -math.inf)
+        age = self._clock.monotonic() - requested_at
+        return is_not_yet(error, self._protocol.report_operations, age)
+
     async def _download(self, task: BatchTask) -> list[BatchTask]:
         task.downloads_left -= 1
         try:
             missing_columns = await self._scheduler.call(self._download_and_store, task)
         except DOWNLOAD_ERRORS as error:
+            if self._is_not_yet(task.report.report_id, error):
+                task.downloads_left += 1
+                self._tracker.log_retry(task, error)
+                await self._scheduler.sleep(next(task.early_intervals))
+                return [task]
             if not is_retryable(error, task.last_error):
                 raise
             task.last_error = error
