@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
-from sdanalytics._core.suggest import validate_choice
 from sdanalytics.api.documents import (
     is_integer,
     is_valid_text,
@@ -18,7 +17,7 @@ from sdanalytics.api.hosts import RETIREMENT_NOTICE, is_amazon
 from sdanalytics.api.session import ApiRequest, ApiSession
 from sdanalytics.api.transport import Response
 from sdanalytics.errors import ApiError, ConnectionFailed, Retired, ServerError
-from sdanalytics.model.metrics import RECORD_TYPES
+from sdanalytics.model.record_types import validate_record_type
 
 _RETIRED_STATUSES: Final = (404, 410)
 _TEXT_FIELDS: Final = ("recordType", "statusDetails", "location")
@@ -111,11 +110,11 @@ class ReportingV2:
         Raises
         ------
         InvalidRequest
-            When the record type is unknown.
+            When the record type is unknown, or one of version 3 only.
         ApiError
             See `Client.request_report`.
         """
-        validate_choice("record_type", record_type, RECORD_TYPES)
+        validate_record_type(record_type, "v2")
         path = f"/sd/{record_type}/report"
         request = ApiRequest("request_report", "POST", path, body=report_request.to_json())
         try:

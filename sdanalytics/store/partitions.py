@@ -156,7 +156,7 @@ class PartitionStore:
         if partition.tactic == UNKNOWN_TACTIC:
             if previous is None and not table.num_rows:
                 return StoreOutcome()  # an empty file would say nothing, and replace nothing
-        else:
+        elif partition.tactic in TACTICS:
             self._remove_from_unknown_tactic(partition, table)
         merged = MergedTable(table, 0)
         if previous is not None:

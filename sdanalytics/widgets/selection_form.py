@@ -12,11 +12,11 @@ import ipywidgets as ipw
 
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
-    RECORD_TYPES,
     TACTICS,
     segmented_record_types,
 )
 from sdanalytics.model.partition import NO_SEGMENT
+from sdanalytics.model.record_types import record_types
 from sdanalytics.widgets.components import button, date_picker, dropdown, hbox, heading
 from sdanalytics.widgets.metric_selector import MetricSelector
 from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
@@ -90,7 +90,8 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     def _create_menus(self) -> None:
         self.profile = dropdown("Profile", self._model.profile_options, "The advertiser", "28em")
         self.profile.value = self._model.default_profile_id
-        self.record_type = dropdown("Report", RECORD_TYPES, "What the rows are about", "14em")
+        reports = record_types(self._model.api)
+        self.record_type = dropdown("Report", reports, "What the rows are about", "14em")
         tactics = [(BOTH_TACTICS, BOTH_TACTICS)]
         for tactic in TACTICS:
             title = f"{tactic}: {_TACTIC_MEANINGS[tactic]}"

@@ -39,8 +39,6 @@ class ProtocolV2:
 
     Attributes
     ----------
-    history_days : int
-        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes minutes, up to 15.
     report_operations : frozenset of str
@@ -48,7 +46,6 @@ class ProtocolV2:
     """
 
     name: Final = "v2"
-    history_days: Final = 60
     timeout: Final = 30 * 60.0
     report_operations: Final = frozenset({"get_report_status", "download_report"})
 
@@ -96,6 +93,11 @@ class ProtocolV2:
             operation="get_report_status",
             details=report.statusDetails,
         )
+
+    @staticmethod
+    def history_days(record_type: str) -> int:
+        """Return the days of history that the service has: the same of every record type."""
+        return 60
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:
