@@ -42,7 +42,8 @@ class RefreshPolicy:
     @cached_property
     def freshness(self) -> FreshnessPolicy:
         """The rules by which data become stale."""
-        return FreshnessPolicy(self.now, self.profile.zone, self.history_days)
+        record_type = self.query.record_type
+        return FreshnessPolicy(self.now, self.profile.zone, self.history_days, record_type)
 
     @property
     def today(self) -> date:

@@ -5,6 +5,8 @@ day. Conversions are booked on the day of the ad interaction, arrive up to 14 da
 and are restated 1, 7 and 28 days after the conversion: so a day can change until 14 + 28 =
 42 days after it, ever more rarely. The service retains 60 days (version 2); older days cannot
 be requested again.
+
+Invalid traffic is taken out for up to 30 days, most of it within 5.
 """
 
 from __future__ import annotations
@@ -30,9 +32,21 @@ _HORIZONS: Final = {
     "traffic_restatable_from": TRAFFIC_SETTLES,
 }
 """Keys of the frame's metadata, each with the age in days up to which it applies."""
+_HORIZONS_BY_RECORD_TYPE: Final = {
+    "invalidTraffic": {"restatable_from": 30, "traffic_restatable_from": 30},
+}
+"""The same, for record types that differ from the others: this one has no conversions."""
+_TIMES_TO_LIVE_BY_RECORD_TYPE: Final = {
+    "invalidTraffic": {
+        5: timedelta(hours=12),
+        14: timedelta(days=1),
+        30: timedelta(days=7),
+    },
+}
+"""How long reports stay fresh up to an age in days, for record types that differ likewise."""
 
 
-def time_to_live(age: int) -> timedelta | None:
+def time_to_live(age: int, record_type: str = "campaigns") -> timedelta | None:
     """Return how long a report stays fresh that was fetched when its day was `age` days old.
 
     Parameters
@@ -40,13 +54,18 @@ def time_to_live(age: int) -> timedelta | None:
     age : int
         Whole days between the day of the report and the day it was fetched, both in the
         profile's time zone.
+    record_type : str
 
     Returns
     -------
     timedelta or None
         12 hours while traffic settles, one day while conversions arrive, seven days while
-        they may be restated; after that None: without limit.
+        they may be restated; after that None: without limit. Invalid traffic: the same up to an
+        age of 5, 14 and 30 days.
     """
+    times_to_live = _TIMES_TO_LIVE_BY_RECORD_TYPE.get(record_type)
+    if times_to_live is not None:
+        return next((ttl for last, ttl in times_to_live.items() if age <= last), None)
     if age <= TRAFFIC_SETTLES:
         return timedelta(hours=12)
     if age <= CONVERSIONS_ARRIVE:
@@ -68,11 +87,13 @@ class FreshnessPolicy:
         The time zone of the profile.
     history_days : int
         Days of history that the service has.
+    record_type : str
     """
 
     now: datetime
     zone: ZoneInfo
     history_days: int
+    record_type: str = "campaigns"
 
     @property
     def today(self) -> date:
@@ -98,7 +119,7 @@ class FreshnessPolicy:
         if self._is_in_future(fetched_at):
             return False
         age = self.age(day, fetched_at)
-        return time_to_live(age) is None
+        return time_to_live(age, self.record_type) is None
 
     def is_fresh(self, day: date, fetched_at: datetime) -> bool:
         """Return whether a day that was fetched at a moment need not be fetched again now.
@@ -119,7 +140,7 @@ class FreshnessPolicy:
         if self._is_in_future(fetched_at):
             return False
         age = self.age(day, fetched_at)
-        ttl = time_to_live(age)
+        ttl = time_to_live(age, self.record_type)
         if ttl is None:
             return True
         return self._elapsed(fetched_at) < ttl
@@ -145,7 +166,7 @@ def _local_date(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def restatement_horizons(
-    stored: Iterable[tuple[date, datetime]], zone: ZoneInfo
+    stored: Iterable[tuple[date, datetime]], zone: ZoneInfo, record_type: str = "campaigns"
 ) -> dict[str, str | None]:
     """Compute the first days that could still change after they were fetched.
 
@@ -156,6 +177,7 @@ def restatement_horizons(
         earliest moment counts.
     zone : ZoneInfo
         The time zone of the profile.
+    record_type : str
 
     Returns
     -------
@@ -166,10 +188,10 @@ def restatement_horizons(
     ages: dict[date, int] = {}
     for day, fetched_at in sorted(stored, reverse=True):
         ages[day] = age_in_days(day, fetched_at, zone)
-    horizons: dict[str, str | None] = {}
-    for key, max_age in _HORIZONS.items():
+    horizons: dict[str, str | None] = dict.fromkeys(_HORIZONS)
+    max_ages = _HORIZONS_BY_RECORD_TYPE.get(record_type, _HORIZONS)
+    for key, max_age in max_ages.items():
         first = _first_day_up_to(max_age, ages)
-        horizons[key] = None
         if first is not None:
             horizons[key] = first.isoformat()
     return horizons

@@ -6,7 +6,6 @@ found, clicks within three days: they add up to the gross numbers at any moment.
 
 from __future__ import annotations
 
-import math
 import random
 from typing import Final, NamedTuple
 
@@ -45,8 +44,8 @@ def gross_traffic(
         `clicks` and `impressions` as the reports have them at the moment.
     """
     shares = _invalid_shares(campaign_id)
-    gross_clicks = math.ceil(clicks * (1.0 + shares.clicks))
-    gross_impressions = math.ceil(impressions * (1.0 + shares.impressions))
+    gross_clicks = round(clicks * (1.0 + shares.clicks))
+    gross_impressions = round(impressions * (1.0 + shares.impressions))
     return {
         "grossClickThroughs": gross_clicks,
         "grossImpressions": gross_impressions,
