@@ -21,7 +21,7 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.model.partition import report_name
-from sdanalytics.model.record_types import record_types
+from sdanalytics.model.record_types import list_record_types
 
 
 class _Requested(NamedTuple):
@@ -104,7 +104,7 @@ def _computed_message(name: str, computed: str, requested: _Requested) -> str:
     meaning = "" if name == computed else f", as {computed!r},"
     message = f"{name!r} is no metric but is computed{meaning} after fetching"
     needed = COMPUTED_METRICS[computed]
-    offered = record_types(requested.api)
+    offered = list_record_types(requested.api)
     able = [name for name in offered if set(needed) <= set(default_metrics(name))]
     if record_type not in able:
         return f"{message}, from other reports than {record_type}: {', '.join(able)}"
@@ -204,5 +204,6 @@ def _suggestion(name: str, requested: _Requested) -> str:
         arguments += ", api='v3'"
     return (
         "metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d': "
-        f"sdanalytics.list_metrics() explains them, metrics.available({arguments}) lists them"
+        f"sdanalytics.list_metrics() explains them, metrics.available({arguments}) lists them; "
+        "metrics.register adds one that is newer than this release"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -52,6 +52,8 @@ class ReportQuery:
     tactics : tuple of str
         ``("all",)`` for a record type without tactics.
     segment : str or None
+    has_default_metrics : bool
+        Whether the user named no metrics.
     """
 
     record_type: RecordType
@@ -60,6 +62,7 @@ class ReportQuery:
     metrics: tuple[str, ...]
     tactics: tuple[str, ...]
     segment: Segment | None
+    has_default_metrics: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(
@@ -101,6 +104,7 @@ class ReportQuery:
             metrics=chosen_metrics,
             tactics=_parse_tactics(tactic, known_type),
             segment=known_segment,
+            has_default_metrics=metrics is None,
         )
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ _HISTORY_DAYS: Final = {"invalidTraffic": 365}
 """Days of history that the service has, for record types that differ from the others."""
 
 
-def record_types(api: str | None = None) -> tuple[RecordType, ...]:
+def list_record_types(api: str | None = None) -> tuple[RecordType, ...]:
     """Return the record types that a version of the API has; None: that either has."""
     if api == "v2":
         return tuple(name for name in RECORD_TYPES if name not in _ONLY_IN_V3)
@@ -30,7 +30,7 @@ def validate_record_type(record_type: object, api: str | None = None) -> RecordT
         Otherwise; the message names the record types, or the version that has it.
     """
     known: RecordType = validate_choice("record_type", record_type, RECORD_TYPES)
-    if known not in record_types(api):
+    if known not in list_record_types(api):
         raise InvalidRequest(
             f"{known} is a report of version 3 of the API only, and this client uses version 2: "
             'create it with api="v3", or set SDANALYTICS_API=v3. Stored days can be read without '

@@ -16,7 +16,7 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.model.partition import NO_SEGMENT
-from sdanalytics.model.record_types import list_tactics, record_types
+from sdanalytics.model.record_types import list_record_types, list_tactics
 from sdanalytics.widgets.components import button, date_picker, dropdown, hbox, heading
 from sdanalytics.widgets.metric_selector import MetricSelector
 from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
@@ -90,7 +90,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     def _create_menus(self) -> None:
         self.profile = dropdown("Profile", self._model.profile_options, "The advertiser", "28em")
         self.profile.value = self._model.default_profile_id
-        reports = record_types(self._model.api)
+        reports = list_record_types(self._model.api)
         self.record_type = dropdown("Report", reports, "What the rows are about", "14em")
         tactics = [(BOTH_TACTICS, BOTH_TACTICS)]
         for tactic in TACTICS:

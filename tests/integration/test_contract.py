@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from sdanalytics.model.metrics import CATALOGUE, TACTICS
-from sdanalytics.model.record_types import record_types
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.sandbox.scripting import RecordedRequest
 from tests.support.box import Box
@@ -48,7 +48,7 @@ def test_described_names_are_those_of_the_catalogue() -> None:
     [described] = [
         parameter for parameter in path / "parameters" if (parameter / "in").read_str() == "path"
     ]
-    assert tuple((described / "schema" / "enum").read_value()) == record_types("v2")
+    assert tuple((described / "schema" / "enum").read_value()) == list_record_types("v2")
     body = path / "post" / "requestBody" / "content" / "application/json" / "schema"
     assert tuple((body / "properties" / "tactic" / "enum").read_value()) == TACTICS
 

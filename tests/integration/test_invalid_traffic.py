@@ -22,7 +22,7 @@ from sdanalytics import (
 )
 from sdanalytics.api.reporting_v2 import ReportRequest
 from sdanalytics.errors import DataWarning
-from sdanalytics.model.record_types import record_types
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import Report
 from tests.support.box import Box
 from tests.support.caller import Caller, report_body
@@ -101,7 +101,7 @@ def test_the_service_has_a_year_of_it_in_one_report(box: Box) -> None:
     status, details = create(365, 0)
     assert (status, "365 days" in details) == (400, True)
     status, details = create(366, 366)
-    assert (status, "too far in the past" in details) == (400, True)
+    assert (status, "retention start date" in details) == (400, True)
 
 
 def test_clicks_fall_by_what_is_found_to_be_invalid(box: Box, store: ReportCache) -> None:
@@ -120,13 +120,15 @@ def test_a_year_is_one_report_and_the_day_before_it_is_too_old(
     box: Box, store: ReportCache
 ) -> None:
     send_rows(box, {"campaignName": "a", "clicks": 1})
-    frame = fetch(box, store, 365, metrics=["clicks"])
+    frame = fetch(box, store, 364, 0, metrics=["clicks"])
     assert frame["date"].nunique() == len(frame) == 365
     assert box.sandbox.count("create_report") == 1
+    assert len(fetch(box, store, 365, metrics=["clicks"])) == 365
+    assert box.sandbox.count("create_report") == 2
     with pytest.raises(ReportTooOld, match="version 3 has 365 days of history") as caught:
         fetch(box, store, 366, 366)
     assert f"The service has reports from {box.day(365)} on: start there" in str(caught.value)
-    assert box.sandbox.count("create_report") == 1
+    assert box.sandbox.count("create_report") == 2
 
 
 def test_of_more_than_a_year_all_that_there_is_is_fetched(box: Box, store: ReportCache) -> None:
@@ -378,7 +380,7 @@ def test_figures_draw_what_it_has_and_say_what_it_lacks(box: Box, store: ReportC
 
 def test_the_picker_offers_it_in_version_3_without_tactics(box: Box, store: ReportCache) -> None:
     picker: Any = ReportPicker(box.client_for(0, "v3"), cache=store)
-    assert picker.record_type.options == record_types()
+    assert picker.record_type.options == list_record_types()
     picker.tactic.value = "T00020"
     picker.record_type.value = "invalidTraffic"
     assert picker.tactic.layout.display == "none"
@@ -400,3 +402,23 @@ def test_the_picker_does_not_offer_it_in_version_2(box: Box, store: ReportCache)
     picker: Any = ReportPicker(box.client_for(0, "v2"), cache=store)
     assert "invalidTraffic" not in picker.record_type.options
     picker.close()
+
+
+# -- the catalogue ---------------------------------------------------------------------------
+
+
+def test_its_metrics_are_listed_with_what_they_mean() -> None:
+    listed = sda.list_metrics("invalidTraffic").set_index("metric")
+    assert set(listed.index) == set(COLUMNS[2:])
+    assert not listed["v2"].any()
+    assert listed["meaning"].str.len().gt(10).all()
+    summable = listed.index[listed["is_summable"]]
+    assert set(summable) == {name for name in COLUMNS[4:] if not name.endswith("Rate")}
+    assert sda.metrics.default_metrics("invalidTraffic") == tuple(COLUMNS[3:])
+    assert sda.metrics.available("invalidTraffic", api="v2") == ()
+    assert sda.metrics.identity("invalidTraffic") == ("campaignName",)
+
+
+def test_no_metric_of_version_2_can_be_registered_for_it() -> None:
+    with pytest.raises(InvalidRequest, match="record_types must be one of campaigns"):
+        sda.metrics.register("robotClicks", "count", "invalidTraffic", api="v2")
