@@ -1,4 +1,4 @@
-"""Version 3 of the reporting API: one report for up to 31 days and all tactics."""
+"""Version 3 of the reporting API: one report for a month or a year, and all tactics."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from sdanalytics.fetch.protocols.v3_request import (
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.metrics import CATALOGUE, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.model.record_types import history_days
 from sdanalytics.model.report_batch import ReportBatch
 
 FIRST_POLL_INTERVAL: Final = 1.0
@@ -73,8 +74,6 @@ class ProtocolV3:
 
     Attributes
     ----------
-    history_days : int
-        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes up to 3 hours.
     report_operations : frozenset of str
@@ -82,7 +81,6 @@ class ProtocolV3:
     """
 
     name: Final = "v3"
-    history_days: Final = 65
     timeout: Final = 4 * 3600.0
     report_operations: Final = frozenset({"get_report"})
 
@@ -104,7 +102,7 @@ class ProtocolV3:
         self._cancelled: set[str] = set()
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
-        """Group partitions into reports of up to 31 days and all tactics, newest first."""
+        """Group partitions into reports (see `batch_partitions`), newest first."""
         return batch_partitions(needs, self._oldest)
 
     def create_delay(self) -> float:
@@ -115,7 +113,7 @@ class ProtocolV3:
         """Request a report; return its id, or that of the same report that is in flight."""
         newest = newest_day(batch)
         if newest < self._oldest:
-            raise _before_history_error(newest)
+            raise _before_history_error(newest, batch.partitions[0].record_type)
         body = request_body(batch)
         try:
             report = self._reporting.create(body)
@@ -158,6 +156,11 @@ class ProtocolV3:
         return self._pending.is_stuck(report_id)
 
     @staticmethod
+    def history_days(record_type: str) -> int:
+        """Return the days of history that the service has of a record type."""
+        return history_days(record_type, 65)
+
+    @staticmethod
     def poll_intervals() -> Iterator[float]:
         """Yield the seconds to wait before each poll: growing by half, at most 60, with jitter."""
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
@@ -181,7 +184,8 @@ class ProtocolV3:
         """Split a payload into partitions, those of unknown tactic first.
 
         The tactic of a campaign is in the list of campaigns; of campaigns that are not listed it
-        is `unknown`. Days that the batch does not have are left out.
+        is `unknown`. Rows without campaign ids are of the one tactic ``all``. Days that the batch
+        does not have are left out.
         """
         first = batch.partitions[0]
         required = required_columns(first.record_type, first.segment)
@@ -238,9 +242,10 @@ def _status(report: Mapping[str, Any]) -> ReportStatus | None:
     return STATUSES.get(report["status"].upper())
 
 
-def _before_history_error(day: date) -> ReportTooOld:
+def _before_history_error(day: date, record_type: str) -> ReportTooOld:
+    days = ProtocolV3.history_days(record_type)
     error = ReportTooOld(
-        f"{day} is too far in the past: version 3 has {ProtocolV3.history_days} days of history. "
+        f"{day} is too far in the past: version 3 has {days} days of history. "
         "Request later days; stored days remain in the cache",
         operation="create_report",
     )
