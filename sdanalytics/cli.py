@@ -19,7 +19,6 @@ from sdanalytics._version import __version__
 from sdanalytics.errors import (
     InvalidRequest,
     MissingDependency,
-    NotConfigured,
     SDAnalyticsError,
 )
 
@@ -103,6 +102,8 @@ def format_variables(variables: Mapping[str, str], *, for_windows: bool) -> list
 
 def run_lab_command(options: argparse.Namespace) -> None:
     """Run JupyterLab on the account that the environment configures, or else on a sandbox."""
+    from sdanalytics.sandbox.connect import describe_account
+
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingDependency.for_module("jupyterlab", "the command lab")
     command = _jupyterlab_command(options.folder, open_browser=not options.no_browser)
@@ -121,28 +122,6 @@ def run_lab_command(options: argparse.Namespace) -> None:
                 process.wait()
     if process.returncode:
         raise SDAnalyticsError(f"JupyterLab ended with exit code {process.returncode}")
-
-
-def describe_account(environment: Mapping[str, str]) -> str | None:
-    """Describe the account that environment variables configure; None without credentials.
-
-    Raises
-    ------
-    InvalidRequest
-        When a variable is wrong.
-    """
-    from sdanalytics.api.auth import Credentials
-    from sdanalytics.api.client import Client
-
-    try:
-        Credentials.from_env(environment)
-    except NotConfigured:
-        return None
-    try:
-        client = Client.from_env(environment)
-    except NotConfigured as error:
-        return f"your account ({error})"
-    return f"your account: profile {client.profile_id} of {client.source}"
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
-from sdanalytics._core.suggest import validate_choice
 from sdanalytics.api.answers import (
     expect_report,
     expect_report_id,
@@ -24,7 +23,7 @@ from sdanalytics.api.hosts import RETIREMENT_NOTICE, is_amazon
 from sdanalytics.api.session import ApiRequest, ApiSession
 from sdanalytics.api.transport import Response
 from sdanalytics.errors import ApiError, ConnectionFailed, Retired, ServerError
-from sdanalytics.model.metrics import RECORD_TYPES
+from sdanalytics.model.record_types import validate_record_type
 
 _RETIRED_STATUSES: Final = (404, 410)
 _FIELD_CHECKS: Final = {
@@ -126,11 +125,11 @@ class ReportingV2:
         Raises
         ------
         InvalidRequest
-            When the record type is unknown.
+            When the record type is unknown, or one of version 3 only.
         ApiError
             See `Client.request_report`.
         """
-        validate_choice("record_type", record_type, RECORD_TYPES)
+        validate_record_type(record_type, "v2")
         path = f"/sd/{record_type}/report"
         body = report_request.to_json()
         request = ApiRequest("request_report", "POST", path, body=body, find_fault=expect_report_id)

@@ -28,6 +28,7 @@ from sdanalytics.api.error_mapping import (
 )
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import rate_limited_error, send_with_retry
+from sdanalytics.api.service_clock import ServiceClock
 from sdanalytics.api.shared_tokens import SHARED_TOKENS
 from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
 from sdanalytics.errors import ConnectionFailed, DownloadFailed
@@ -122,6 +123,8 @@ class ApiSession:
     config : ClientConfig
     key : ProfileKey
         The profile, as it is stored.
+    service_clock : ServiceClock
+        Told by the responses to this session.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class ApiSession:
         self.key: ProfileKey = config.key
         self._login = login
         self._deadline = deadline
+        self.service_clock = ServiceClock(config.clock)
         self._limiter = limiter or self._make_limiter(login.limiter_state(config.profile_id))
 
     @property
@@ -263,6 +267,7 @@ class ApiSession:
                 # The id of a created report is read even if the call has ended meanwhile.
                 limit = Deadline(self.config.clock, READ_TIMEOUT)
             response = transport.send(request.method, url, limit, headers=headers, data=body)
+            self.service_clock.observe(response.headers)
             logger.debug(
                 "%s: %s %s: %d in %.0f ms",
                 request.operation,

@@ -10,10 +10,14 @@ state              action                              next state
 UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or resumed
                    the partitions; create a report     CLAIMED_ELSEWHERE: another call was first
                                                        STORED: another call has stored it
+                                                       UNCLAIMED: its first days are too old
+                                                       (they are split off), or the service names
+                                                       a report that was cancelled
 CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
                                                        (resumed), STORED
 IN_FLIGHT          poll until the report is ready      READY
                                                        LOST: the service does not know it (any more)
+                                                       UNCLAIMED: it is stuck, and was cancelled
 READY              download, parse and store           STORED
                                                        READY: try the download again, at once or
                                                        once the service knows the report
@@ -28,7 +32,7 @@ STORED, FAILED     none                                final
 A report that this call requested less than a minute ago may be answered 404, 400 or 403: parts of
 the service do not know it yet, and it is looked at again.
 
-Any other error moves the batch to FAILED, and ends the fetch if every other report would fail in
+Any other error moves the part to FAILED, and ends the fetch if every other report would fail in
 the same way (`sdanalytics.fetch.error_policy`).
 """
 
@@ -36,18 +40,26 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.scheduler import Scheduler
-from sdanalytics.errors import ApiError, CorruptReport, NotFound, NotReady, SDAnalyticsError
+from sdanalytics.errors import (
+    ApiError,
+    CorruptReport,
+    NotFound,
+    NotReady,
+    ReportTooOld,
+    SDAnalyticsError,
+)
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
 from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_not_yet, is_retryable, is_terminal
 from sdanalytics.fetch.polling import AdaptivePoller
-from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.fetch.protocols.base import ReportProtocol, StillNamed
+from sdanalytics.fetch.stuck_reports import RECREATE_INTERVAL, StuckReports
 from sdanalytics.fetch.tracker import FetchTracker
-from sdanalytics.model.metrics import sort_by_catalogue
+from sdanalytics.model.metrics import CATALOGUE, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.partitions import PartitionStore
@@ -92,6 +104,7 @@ class BatchSteps:
         self._create_mutex = scheduler.mutex()
         self._poller = AdaptivePoller(protocol.poll_intervals)
         self._began = clock.now()
+        self._stuck = StuckReports(protocol, clock)
         self._requested_at: dict[str, float] = {}  # by report id, on the monotonic clock
 
     def split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
@@ -104,6 +117,10 @@ class BatchSteps:
                 self._requested_at[part.report.report_id] = self._clock.monotonic()
                 self._tracker.log_requested(part)
         return parts
+
+    def describe_overdue(self, report_ids: Iterable[str]) -> str:
+        """Describe those of the reports in flight that take longer than usual, in sentences."""
+        return self._stuck.describe(report_ids)
 
     async def advance(self, task: BatchTask) -> list[BatchTask]:
         """Perform the action of a task's state; return the tasks that remain."""
@@ -119,10 +136,27 @@ class BatchSteps:
         return await self._replace_lost(task)
 
     async def _create(self, task: BatchTask) -> list[BatchTask]:
-        async with self._create_mutex:
-            claims = await self._create_when_allowed(task.batch)
+        try:
+            async with self._create_mutex:
+                claims = await self._create_when_allowed(task.batch)
+        except ReportTooOld as error:
+            return self._split_off_too_old(task, error)
+        except StillNamed as named:
+            self._stuck.still_named.add(named.report_id)
+            await self._scheduler.sleep(RECREATE_INTERVAL)
+            self._stuck.still_named.discard(named.report_id)
+            return [task]
         self._tracker.drop(task)
         return self.split(task, claims)
+
+    def _split_off_too_old(self, task: BatchTask, error: ReportTooOld) -> list[BatchTask]:
+        """Split off the days that the service no longer has; raise the error if it has none."""
+        parts = task.split_after(error.last_day)
+        if len(parts) < 2:
+            raise error
+        self._tracker.drop(task)
+        self._tracker.add(parts)
+        return parts
 
     async def _create_when_allowed(self, batch: ReportBatch) -> BatchClaims:
         while True:
@@ -139,16 +173,23 @@ class BatchSteps:
 
     async def _poll(self, task: BatchTask) -> list[BatchTask]:
         try:
-            await self._wait_until_ready(task)
+            is_ready = await self._wait_until_ready(task)
         except NotFound as error:
             task.last_error = error
             self._tracker.log_unknown(task)
             self._tracker.move(task, BatchState.LOST)
-        else:
+            return [task]
+        if is_ready:
             self._tracker.move(task, BatchState.READY)
+        else:
+            task.reports_left -= 1
+            self._tracker.log_cancelled(task)
+            await self._scheduler.call(self._claims.release, task.batch.partitions)
+            self._tracker.move(task, BatchState.UNCLAIMED)
         return [task]
 
-    async def _wait_until_ready(self, task: BatchTask) -> None:
+    async def _wait_until_ready(self, task: BatchTask) -> bool:
+        """Poll a report until it is ready; return False if it was cancelled instead."""
         # The age of a report that another call requested is unknown: clocks differ.
         is_own = task.report.asked_at >= self._began
         poller = self._poller if is_own else AdaptivePoller(self._protocol.poll_intervals)
@@ -167,8 +208,18 @@ class BatchSteps:
                 if is_first and is_own:
                     # Reports that were requested together tend to become ready together.
                     self._scheduler.wake_all()
-                return
+                return True
+            if await self._cancel_if_stuck(task):
+                return False
             previous_age = age
+        raise AssertionError("polling never ends by itself")
+
+    async def _cancel_if_stuck(self, task: BatchTask) -> bool:
+        """Cancel a report that is stuck, once for each batch; return whether it is gone."""
+        report_id = task.report.report_id
+        if task.reports_left == 1 or not self._stuck.can_cancel(report_id):
+            return False
+        return await self._scheduler.call(self._stuck.cancel, report_id)
 
     async def _is_ready(self, report_id: str) -> bool:
         try:
@@ -212,14 +263,21 @@ class BatchSteps:
         report = task.report
         payload = self._protocol.download(report.report_id)
         try:
-            tables = self._protocol.split_payload(task.batch, report.columns, payload)
+            # What another process asked for by a metric that it registered has no type here.
+            columns = tuple(name for name in report.columns if name in CATALOGUE)
+            tables = self._protocol.split_payload(task.batch, columns, payload)
         except CorruptReport as error:
             error.report_id = report.report_id
             error.add_note(f"report {report.report_id}: {task.batch}")
             raise
         notes = self._tracker.data_notes
         notes.note_tables(task.batch, tables)
-        provenance = Provenance(report.report_id, report.asked_at, self._protocol.name)
+        provenance = Provenance(
+            report.report_id,
+            report.asked_at,
+            self._protocol.name,
+            refused=self._claims.refused_columns(report),
+        )
         missing_columns = {}
         rows = 0
         for partition, table in tables.items():

@@ -3,19 +3,19 @@
 The table itself is ``metrics.csv`` beside this file, written from Amazon's references of
 versions 2 and 3 of Sponsored Display reports: the column of a report has the versions in which
 it has the metric (``2``, ``3``, ``23``). A metric of both versions has its version 2 name
-everywhere.
+everywhere. Metrics that are newer than the table are added by `sdanalytics.model.registration`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Final, get_args
 
+from sdanalytics._core.growing_mapping import GrowingMapping
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.model.literals import Api, RecordType, Tactic
 from sdanalytics.model.partition import report_name
@@ -25,6 +25,8 @@ TACTICS: Final[tuple[Tactic, ...]] = get_args(Tactic)
 """Contextual targeting, and audiences (remarketing)."""
 UNKNOWN_TACTIC: Final = "unknown"
 """The tactic of rows of campaigns that version 3 does not list: its reports have no tactics."""
+EVERY_TACTIC: Final = "all"
+"""The tactic of reports that have no campaign ids, and so cannot be divided by tactic."""
 MATCHED_TARGET: Final = "matchedTarget"
 """The one segment."""
 API_VERSIONS: Final[tuple[Api, ...]] = get_args(Api)
@@ -39,6 +41,7 @@ _IDENTITY_COLUMNS: Final = {
     "productAds": ("campaignId", "adGroupId", "adId"),
     "targets": ("campaignId", "adGroupId", "targetId"),
     "asins": ("campaignId", "adGroupId", "asin", "otherAsin"),
+    "invalidTraffic": ("campaignName",),
 }
 
 # The metrics that most analyses need: names, money, the funnel, and the 14-day results that
@@ -77,8 +80,22 @@ _DEFAULT_METRICS: Final = (
     "viewAttributedUnitsOrdered14dOtherSKU",
     "viewAttributedSales14dOtherSKU",
 )
-# The advertised product does not identify an ad, but is needed to recognize one.
-_DEFAULT_METRICS_BY_TYPE: Final = {"productAds": ("asin", *_DEFAULT_METRICS)}
+_INVALID_TRAFFIC_METRICS: Final = (
+    "campaignStatus",
+    "impressions",
+    "grossImpressions",
+    "invalidImpressions",
+    "invalidImpressionRate",
+    "clicks",
+    "grossClickThroughs",
+    "invalidClickThroughs",
+    "invalidClickThroughRate",
+)
+_DEFAULT_METRICS_BY_TYPE: Final = {
+    # The advertised product does not identify an ad, but is needed to recognize one.
+    "productAds": ("asin", *_DEFAULT_METRICS),
+    "invalidTraffic": _INVALID_TRAFFIC_METRICS,
+}
 
 
 class ColumnKind(Enum):
@@ -110,6 +127,19 @@ class ColumnKind(Enum):
             return "float64"
         return "category" if self is ColumnKind.CATEGORY else "str"
 
+    @property
+    def unit(self) -> str:
+        """The unit of a registered metric: a metric of the table may have one of its own."""
+        return _UNIT_BY_KIND.get(self, "text")
+
+
+_UNIT_BY_KIND: Final = {
+    ColumnKind.ID: "identifier",
+    ColumnKind.COUNT: "count",
+    ColumnKind.MONEY: "currency",
+    ColumnKind.RATIO: "ratio",
+}
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -128,6 +158,8 @@ class Metric:
     reports, v3_reports : frozenset of str
         The reports that have it in version 2 and in version 3: ``campaigns``, ...,
         ``campaigns+matchedTarget``, ...
+    is_registered : bool
+        Whether the user registered it, because it is newer than this release.
     """
 
     name: str
@@ -137,6 +169,7 @@ class Metric:
     meaning: str
     reports: frozenset[str]
     v3_reports: frozenset[str]
+    is_registered: bool = False
 
     @property
     def is_summable(self) -> bool:
@@ -150,14 +183,14 @@ class Metric:
         return self.v3_reports if api == "v3" else self.reports
 
 
-def _load_catalogue() -> Mapping[str, Metric]:
+def _load_catalogue() -> GrowingMapping[str, Metric]:
     table = files("sdanalytics.model").joinpath("metrics.csv")
     lines = table.read_text(encoding="utf-8").splitlines()
     catalogue = {}
     for row in csv.DictReader(lines):
         metric = _parse_metric(row)
         catalogue[metric.name] = metric
-    return MappingProxyType(catalogue)
+    return GrowingMapping(catalogue)
 
 
 def _parse_metric(row: dict[str, str]) -> Metric:
@@ -182,7 +215,8 @@ def _parse_reports(row: dict[str, str], version: str) -> frozenset[str]:
 
 
 CATALOGUE: Final = _load_catalogue()
-"""Every metric by its name, in Amazon's order; those that only version 3 has are last."""
+"""Every metric by its name, in Amazon's order; those that only version 3 has are last, and after
+them those that were registered in this process."""
 
 
 def _list_report_names() -> tuple[str, ...]:
@@ -197,12 +231,12 @@ def _list_report_names() -> tuple[str, ...]:
     return tuple(names)
 
 
-def _map_v3_names() -> Mapping[str, str]:
+def _map_v3_names() -> GrowingMapping[str, str]:
     names = {}
     for metric in CATALOGUE.values():
         if metric.v3_name:
             names[metric.v3_name] = metric.name
-    return MappingProxyType(names)
+    return GrowingMapping(names)
 
 
 REPORT_NAMES: Final = _list_report_names()
@@ -223,7 +257,7 @@ def available_metrics(
 
     Parameters
     ----------
-    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}
+    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins", "invalidTraffic"}
     segment : {"matchedTarget"}, optional
     api : {"v2", "v3"} or None, optional
         The version of the API; None: metrics of either.
@@ -244,7 +278,7 @@ def identity_columns(record_type: str, segment: str | None = None) -> tuple[str,
 
 
 def default_metrics(
-    record_type: str, segment: str | None = None, api: str | None = "v2"
+    record_type: str, segment: str | None = None, api: str | None = None
 ) -> tuple[str, ...]:
     """Return the metrics of a report when none are named.
 
@@ -252,11 +286,13 @@ def default_metrics(
     14-day results (detail page views, orders, units, sales, new-to-brand) by click and by
     view and click, as far as the report has them. `asins` has the purchases of other
     products of the brand instead. `sku` is never among them: only sellers have it.
+    `invalidTraffic` has all its metrics.
 
     In version 3 these are the ones of version 2 that it has, and no others, so that days stored
     through version 2 serve the same call.
     """
-    requestable = set(available_metrics(record_type, segment))
+    in_v2 = available_metrics(record_type, segment)
+    requestable = set(in_v2 or available_metrics(record_type, segment, "v3"))
     requestable &= set(available_metrics(record_type, segment, api))
     requestable -= set(identity_columns(record_type, segment))
     defaults = _DEFAULT_METRICS_BY_TYPE.get(record_type, _DEFAULT_METRICS)

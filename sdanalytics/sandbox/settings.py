@@ -31,7 +31,8 @@ class Settings:
     token_lifetime : float
         Seconds for which an access token is valid.
     history_days, v3_history_days : int
-        How many days back reports are available, in versions 2 and 3.
+        How many days back reports are available, in versions 2 and 3; those of invalid traffic
+        always 365.
     queue_limit : int or None
         Reports of a profile that may be in flight at a time; above it: 429.
     rate_limit : float or None
@@ -52,6 +53,8 @@ class Settings:
         Campaigns per page, at most, whatever ``count`` a request has.
     unlisted : collection of int
         Campaigns that are in reports, but in no list.
+    refused_metrics : collection of str
+        Metrics and columns that are refused although they are documented, by their names in frames.
     now : callable
         The current moment, as an aware datetime: it decides what today is and how far
         attribution has matured.
@@ -74,6 +77,7 @@ class Settings:
     v3_empty_url: bool = False
     page_size: int = 100
     unlisted: Collection[int] = ()
+    refused_metrics: Collection[str] = ()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
 

@@ -14,16 +14,20 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.sandbox.responses import JsonObject, bad_request
+from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 
 MAX_DAYS: Final = 31
 """Days of one report."""
+_DAYS_OF_INVALID_TRAFFIC: Final = 365
+"""Days of one report of invalid traffic, and of its history."""
 _REPORT_TYPES: Final = {
     ("sdCampaigns", "campaign"): "campaigns",
     ("sdAdGroup", "adGroup"): "adGroups",
     ("sdAdvertisedProduct", "advertiser"): "productAds",
     ("sdTargeting", "targeting"): "targets",
     ("sdPurchasedProduct", "asin"): "asins",
+    ("sdGrossAndInvalids", "campaign"): "invalidTraffic",
 }
 """Record types by report type id and group."""
 _DAY_COLUMNS: Final = {"DAILY": {"date"}, "SUMMARY": {"startDate", "endDate"}}
@@ -85,7 +89,7 @@ class V3Request:
 
     @classmethod
     def parse(
-        cls, body: object, advertiser: Advertiser, today: date, history_days: int
+        cls, body: object, advertiser: Advertiser, today: date, settings: Settings
     ) -> V3Request:
         """Parse a request's body; raise a 400 where the service would."""
         fields = _validate_fields("body", body, _BODY, _BODY_OPTIONS)
@@ -97,8 +101,12 @@ class V3Request:
         columns = _validate_names("configuration columns", configuration["columns"])
         available = _available_columns(report_type, advertiser)
         time_unit = configuration["timeUnit"]
-        _check_columns(columns, available | _DAY_COLUMNS[time_unit])
-        days = _parse_requested_days(fields, today, history_days)
+        allowed = available | _DAY_COLUMNS[time_unit]
+        _check_columns(columns, allowed - _v3_names(settings.refused_metrics))
+        history_days, max_days = settings.v3_history_days, MAX_DAYS
+        if report_type.record_type == "invalidTraffic":
+            history_days = max_days = _DAYS_OF_INVALID_TRAFFIC
+        days = _parse_requested_days(fields, today, history_days, max_days)
         filters = configuration.get("filters") or []
         return cls(
             record_type=report_type.record_type,
@@ -186,11 +194,15 @@ def _available_columns(report_type: _ReportType, advertiser: Advertiser) -> set[
     return columns - {"promotedSku"}
 
 
+def _v3_names(metrics: Iterable[str]) -> set[str]:
+    return {str(CATALOGUE[name].v3_name) if name in CATALOGUE else name for name in metrics}
+
+
 def _check_columns(columns: Iterable[str], allowed: Collection[str]) -> None:
     invalid = [name for name in columns if name not in allowed]
     if invalid:
         names = ", ".join(invalid)
-        raise bad_request(f"configuration columns includes invalid values: ({names})")
+        raise bad_request(f"configuration columns include invalid value: ({names})")
 
 
 def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, list[str]]:
@@ -209,7 +221,9 @@ def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, 
     return values
 
 
-def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: int) -> list[date]:
+def _parse_requested_days(
+    fields: Mapping[str, str], today: date, history_days: int, max_days: int
+) -> list[date]:
     start = _parse_request_day("startDate", fields["startDate"])
     end = _parse_request_day("endDate", fields["endDate"])
     count = (end - start).days + 1
@@ -218,13 +232,15 @@ def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: 
     if end > today:
         raise bad_request("endDate is in the future")
     if (today - start).days > history_days:
+        first = today - timedelta(history_days)
         raise bad_request(
-            f"startDate is too far in the past: there are reports for {history_days} days"
+            f"startDate ({start}) must be equal to or after report type data retention start date "
+            f"({first})"
         )
-    if count > MAX_DAYS:
+    if count > max_days:
         raise bad_request(
             "startDate to endDate range must not exceed the maximum range for the report type: "
-            f"{MAX_DAYS} days"
+            f"{max_days} days"
         )
     return [start + timedelta(offset) for offset in range(count)]
 

@@ -21,6 +21,7 @@ from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.identity import distinguishing_columns
 from sdanalytics.model.metrics import (
+    CATALOGUE,
     TACTICS,
     UNKNOWN_TACTIC,
     available_metrics,
@@ -52,8 +53,8 @@ class StoreOutcome(NamedTuple):
     missing_columns : tuple of str
         The stored columns that the table lacks; empty when the table was stored.
     ambiguous_rows : int
-        Rows for which nothing shows which row of the other version of the API they are: what
-        only that version has is missing in them.
+        Rows for which nothing shows which of the stored rows they are: columns that are taken
+        over from those are missing in them.
     """
 
     missing_columns: ColumnNames = ()
@@ -99,8 +100,20 @@ class PartitionStore:
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
     ) -> PartitionTables:
-        """Read columns of partitions, without those for which `load` returns None."""
-        return self._reader.load_many(cached, columns)
+        """Read columns of partitions, without those for which `load` returns None.
+
+        Columns that a partition lacks because the service refused them are null.
+        """
+        by_missing: dict[ColumnNames, list[CachedPartition]] = {}
+        for entry in cached:
+            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+        tables: PartitionTables = {}
+        for missing, entries in by_missing.items():
+            names = [name for name in columns if name not in missing]
+            found = self._reader.load_many(entries, names)
+            for partition, table in found.items():
+                tables[partition] = _with_all_columns(table, columns) if missing else table
+        return tables
 
     def load_unknown_tactic(
         self, query: ReportQuery, partitions: Iterable[Partition]
@@ -130,8 +143,9 @@ class PartitionStore:
         """Store a partition, replacing its file atomically.
 
         Never narrows a stored partition: if another call stored extra columns in the meantime,
-        the existing file stays. Columns that only the other version of the API has are taken
-        over from it, row by row (`sdanalytics.store.merge`).
+        the existing file stays. Columns that no request of this version can have are taken over
+        from it, row by row (`sdanalytics.store.merge`): those of the other version of the API,
+        those that the service refused this time, and metrics that another process registered.
 
         Parameters
         ----------
@@ -152,26 +166,42 @@ class PartitionStore:
         if self._is_closed:
             url = self.storage.url
             raise CacheError(f"{url} was a cache for one call only, which has ended")
-        previous = self.lookup(partition)
         if partition.tactic == UNKNOWN_TACTIC:
-            if previous is None and not table.num_rows:
+            if self.lookup(partition) is None and not table.num_rows:
                 return StoreOutcome()  # an empty file would say nothing, and replace nothing
-        else:
+        elif partition.tactic in TACTICS:
             self._remove_from_unknown_tactic(partition, table)
-        merged = MergedTable(table, 0)
-        if previous is not None:
-            merged = self._merge_other_api_columns(previous, table, provenance.api)
+        available = available_metrics(partition.record_type, partition.segment, provenance.api)
+        available = tuple(name for name in available if name not in provenance.refused)
+        while True:
+            previous = self.lookup(partition)
+            merged = self._merge_kept_columns(previous, table, available)
+            missing = self._write_unless_narrower(partition, merged.table, provenance)
+            requestable = tuple(name for name in missing if name in available)
+            if requestable:
+                return StoreOutcome(requestable)
+            if not missing:
+                return StoreOutcome((), merged.ambiguous_rows)
+            # Another call has stored columns to keep since `previous` was read; or what it has of
+            # them is damaged, and lost.
+            if self.lookup(partition) == previous:
+                self._write(partition, merged.table, provenance)
+                return StoreOutcome((), merged.ambiguous_rows)
+
+    def _write_unless_narrower(
+        self, partition: Partition, table: pa.Table, provenance: Provenance
+    ) -> ColumnNames:
+        """Write the file of a partition; return the columns that it has and the table lacks."""
         missing: ColumnNames = ()
 
-        # Called last, while no other thread of this process replaces the file: another call may
-        # have stored columns since `previous` was read.
+        # Called last, while no other thread of this process replaces the file.
         def is_narrower_than_stored() -> bool:
             nonlocal missing
-            missing = self._columns_missing_from_new(partition, merged.table)
+            missing = self._columns_missing_from_new(partition, table)
             return bool(missing)
 
-        self._write(partition, merged.table, provenance, is_narrower_than_stored)
-        return StoreOutcome(missing, 0 if missing else merged.ambiguous_rows)
+        self._write(partition, table, provenance, is_narrower_than_stored)
+        return missing
 
     def _columns_missing_from_new(self, partition: Partition, table: pa.Table) -> ColumnNames:
         """Return the columns that are stored of a partition and that a new table lacks."""
@@ -181,12 +211,13 @@ class PartitionStore:
         new_columns = set(table.column_names)
         return tuple(name for name in stored.columns if name not in new_columns)
 
-    def _merge_other_api_columns(
-        self, previous: CachedPartition, table: pa.Table, api: str
+    def _merge_kept_columns(
+        self, previous: CachedPartition | None, table: pa.Table, available: ColumnNames
     ) -> MergedTable:
-        """Add the stored columns to a table that its version of the API does not have."""
+        """Add the stored columns to a table that no request can have, by those it can."""
+        if previous is None:
+            return MergedTable(table, 0)
         partition = previous.partition
-        available = available_metrics(partition.record_type, partition.segment, api)
         replaced = {*table.column_names, *available}
         kept = [name for name in previous.columns if name not in replaced]
         if not kept:
@@ -221,9 +252,9 @@ class PartitionStore:
     ) -> None:
         """Write the file of a partition, its rows and columns sorted."""
         identity = identity_columns(partition.record_type, partition.segment)
-        names = sort_by_catalogue(table.column_names)
-        metrics = [name for name in names if name not in identity]
-        ordered = table.select([*identity, *metrics])
+        unregistered = [name for name in table.column_names if name not in CATALOGUE]
+        names = dict.fromkeys([*identity, *sort_by_catalogue(table.column_names), *unregistered])
+        ordered = table.select(list(names))
         table = _sort_rows(ordered, identity)
         path = partition_path(partition)
         with self.storage.atomic_write(path, skip_if) as file:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from sdanalytics import cli
+from sdanalytics.sandbox.connect import describe_account
 
 
 def test_lab_names_missing_packages(
@@ -49,7 +50,7 @@ ACCOUNT = {
 def test_credentials_decide_which_account_lab_uses(
     variables: dict[str, str], account: str | None
 ) -> None:
-    described = cli.describe_account(variables)
+    described = describe_account(variables)
     if account is None:
         assert described is None
     else:

@@ -12,8 +12,10 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
+from sdanalytics.errors import ApiError
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.refusals import refused_names
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.partition import Partition
@@ -39,8 +41,6 @@ class ProtocolV2:
 
     Attributes
     ----------
-    history_days : int
-        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes minutes, up to 15.
     report_operations : frozenset of str
@@ -48,7 +48,6 @@ class ProtocolV2:
     """
 
     name: Final = "v2"
-    history_days: Final = 60
     timeout: Final = 30 * 60.0
     report_operations: Final = frozenset({"get_report_status", "download_report"})
 
@@ -86,6 +85,11 @@ class ProtocolV2:
         )
         return self._reporting.create(partition.record_type, request).reportId
 
+    @staticmethod
+    def refused_columns(error: ApiError, columns: Sequence[str]) -> list[str]:
+        """Return those of the columns of a report that the error of its request refuses."""
+        return refused_names(error, columns)
+
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
         report = self._reporting.get(report_id)
@@ -96,6 +100,20 @@ class ProtocolV2:
             operation="get_report_status",
             details=report.statusDetails,
         )
+
+    @staticmethod
+    def overdue_since(report_id: str) -> None:
+        """Return None: version 2 does not say when a report was created."""
+
+    @staticmethod
+    def is_stuck(report_id: str) -> bool:
+        """Return False: version 2 cannot cancel a report."""
+        return False
+
+    @staticmethod
+    def history_days(record_type: str) -> int:
+        """Return the days of history that the service has: the same of every record type."""
+        return 60
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:

@@ -11,16 +11,25 @@ from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues, sum_metrics
 from sdanalytics.sandbox.simulation.breakdowns import ReportRow, break_down
+from sdanalytics.sandbox.simulation.registered import render_registered
+from sdanalytics.sandbox.simulation.traffic import READING_METRICS
 from sdanalytics.sandbox.v3_request import V3Request
 
 JsonRow = JsonObject
 """A row as it is sent: values by the names of their fields."""
 _DatedRow = tuple[date, ReportRow]
 
-_MONEY: Final = frozenset(
-    metric.name for metric in CATALOGUE.values() if metric.kind is ColumnKind.MONEY
-)
 _VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
+_TOTALS: Final = {
+    "addToCart": ("addToCartClicks", "addToCartViews"),
+    "addToList": ("addToListFromClicks", "addToListFromViews"),
+    "newToBrandDetailPageViews": (
+        "newToBrandDetailPageViewClicks",
+        "newToBrandDetailPageViewViews",
+    ),
+    **{name: (f"{name}FromClicks", f"{name}FromViews") for name in READING_METRICS},
+}
+"""Metrics after clicks and views together, each with its two parts."""
 _REACH_SHARE: Final = 0.41
 """People reached, by impressions."""
 
@@ -139,30 +148,26 @@ def _metric_fields(group: AdGroup, metrics: MetricValues) -> JsonRow:
     absent = frozenset() if group.campaign.video else _VIDEO
     fields: JsonRow = {}
     for name, value in metrics.items():
-        if name in _MONEY:
+        if CATALOGUE[name].kind is ColumnKind.MONEY:
             fields[name] = _to_amount(value, decimals)
         elif name not in absent:
             fields[name] = value
     fields |= _ratios(metrics)
     fields |= _unit_costs(metrics, decimals)
     fields |= _reach(metrics)
+    fields |= render_registered(metrics)
     return fields
 
 
 def _totals(metrics: MetricValues) -> MetricValues:
     """Return metrics after clicks and views together; of searches, those after views only."""
-    carts = metrics["addToCartClicks"] + metrics["addToCartViews"]
-    lists = metrics["addToListFromClicks"] + metrics["addToListFromViews"]
-    pages = metrics["newToBrandDetailPageViewClicks"]
-    pages += metrics["newToBrandDetailPageViewViews"]
+    totals: MetricValues = {}
+    for name, parts in _TOTALS.items():
+        totals[name] = sum(metrics[part] for part in parts)
     searches = metrics["viewAttributedBrandedSearches14d"]
     searches -= metrics["attributedBrandedSearches14d"]
-    return {
-        "addToCart": carts,
-        "addToList": lists,
-        "brandedSearchesViews": max(0, searches),
-        "newToBrandDetailPageViews": pages,
-    }
+    totals["brandedSearchesViews"] = max(0, searches)
+    return totals
 
 
 def _ratios(metrics: MetricValues) -> JsonRow:
@@ -176,6 +181,12 @@ def _ratios(metrics: MetricValues) -> JsonRow:
         "addToCartRate": _to_ratio(metrics["addToCart"], impressions),
         "brandedSearchRate": _to_ratio(searches, impressions),
         "newToBrandDetailPageViewRate": _to_ratio(pages, impressions),
+        "invalidClickThroughRate": _to_ratio(
+            metrics["invalidClickThroughs"], metrics["grossClickThroughs"]
+        ),
+        "invalidImpressionRate": _to_ratio(
+            metrics["invalidImpressions"], metrics["grossImpressions"]
+        ),
         "longTermROAS": _to_ratio(metrics["longTermSales"], metrics["cost"]),
     }
 

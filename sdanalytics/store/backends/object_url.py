@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 URL_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DEFAULT_OPTIONS: Final = {
     "s3": {"allow_delayed_open": "true"},  # small objects in one request instead of three
-    "gs": {"retry_limit_seconds": "60"},  # by default a quarter of an hour
-    "gcs": {"retry_limit_seconds": "60"},
+    "gs": {"retry_limit_seconds": "20"},  # by default a quarter of an hour
+    "gcs": {"retry_limit_seconds": "20"},
 }
 """Options of Arrow's that a URL gets unless it has them, by scheme."""
 _ARROW_OPTIONS: Final = ("scheme", "endpoint_override")
