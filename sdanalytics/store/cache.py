@@ -175,7 +175,7 @@ class ReportCache(CacheMaintenance):
             (or else the first that the service still has) to yesterday in the profile's time
             zone (UTC if the profile is unknown).
         history_days : int
-            Days of history that the service has: 60 in version 2, 65 in version 3.
+            Of the service: 60 in version 2, 65 in version 3; of `invalidTraffic` always 365.
         now : datetime.datetime, optional
             The moment for which to compute the states, aware. By default the current time.
 
@@ -245,13 +245,13 @@ class ReportCache(CacheMaintenance):
         ----------
         query : str
             One ``select``. Its tables are ``campaigns``, ``adGroups``, ``productAds``,
-            ``targets`` and ``asins``, and by matched target ``campaigns_matchedTarget``,
-            ``adGroups_matchedTarget`` and ``targets_matchedTarget``; each has all days of all
-            profiles that are stored. Their columns are `source`, `profile_id`, `tactic`
-            (VARCHAR), `date` (DATE), the identity columns, then every metric that the report
-            has in either version (BIGINT, DOUBLE or VARCHAR); null where a day is stored
-            without it. Only files that may match the query's conditions on `source`, `profile_id`,
-            `tactic` and `date` are read.
+            ``targets``, ``asins``, ``invalidTraffic``, and by matched target
+            ``campaigns_matchedTarget``, ``adGroups_matchedTarget`` and
+            ``targets_matchedTarget``; each has all days of all profiles that are stored. Their
+            columns are `source`, `profile_id`, `tactic` (VARCHAR), `date` (DATE), the identity
+            columns, then every metric that the report has in either version (BIGINT, DOUBLE or
+            VARCHAR); null where a day is stored without it. Only files that may match the query's
+            conditions on `source`, `profile_id`, `tactic` and `date` are read.
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 

@@ -15,6 +15,9 @@ Amazon restates what it has reported, and its documents give several numbers:
 
 A day is final once it was looked at from day 56 on and is more than 60 days old. What the
 service no longer retains cannot be requested again, final or not.
+
+The report of invalid traffic has no conversions: most of such traffic is taken out within 5 days,
+the rest within 30. Then its days are final.
 """
 
 from __future__ import annotations
@@ -26,48 +29,59 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-TRAFFIC_SETTLES: Final = 3
-"""Days after which clicks and impressions no longer change."""
-CONVERSIONS_ARRIVE: Final = 14
-"""Days within which conversions are attributed."""
-WEEKLY_LOOKS_END: Final = 42
-"""Days after which little changes: 14 to arrive and 28 to be restated."""
-LAST_LOOK_BEGINS: Final = 56
-"""Days after which a day is fetched for the last time."""
-RESTATEMENT_ENDS: Final = 60
-"""Days after which nothing changes any more."""
 CLOCK_SKEW_TOLERANCE: Final = timedelta(minutes=5)
 """How far the clocks of machines that share a store may differ."""
-_HORIZONS: Final = {
-    "restatable_from": LAST_LOOK_BEGINS - 1,
-    "arriving_from": CONVERSIONS_ARRIVE,
-    "traffic_restatable_from": TRAFFIC_SETTLES,
-}
-"""Keys of the frame's metadata, each with the age in days up to which it applies."""
 
 
-def time_to_live(age: int) -> timedelta | None:
-    """Return how long a report stays fresh that was fetched when its day was `age` days old.
+@dataclass(frozen=True)
+class RefreshSchedule:
+    """How often the days of a report are fetched again, by their age in days.
 
-    Parameters
+    Attributes
     ----------
-    age : int
-        Whole days between the day of the report and the day it was fetched, both in the
-        profile's time zone.
-
-    Returns
-    -------
-    timedelta or None
-        12 hours while traffic settles, one day while conversions arrive, seven days while
-        they are restated; after that None: until the last look (`FreshnessPolicy.is_fresh`).
+    times_to_live : mapping of int to datetime.timedelta
+        How long a day stays fresh that was fetched up to an age; in order.
+    last_look : int
+        The age from which on a day is fetched for the last time.
+    settled : int
+        The age after which nothing changes any more.
+    horizons : mapping of str to int
+        Keys of a frame's metadata, each with the age up to which it applies.
     """
-    if age <= TRAFFIC_SETTLES:
-        return timedelta(hours=12)
-    if age <= CONVERSIONS_ARRIVE:
-        return timedelta(days=1)
-    if age <= WEEKLY_LOOKS_END:
-        return timedelta(days=7)
-    return None
+
+    times_to_live: Mapping[int, timedelta]
+    last_look: int
+    settled: int
+    horizons: Mapping[str, int]
+
+    def time_to_live(self, age: int) -> timedelta | None:
+        """Return how long a report stays fresh that was fetched when its day had an age.
+
+        None: until the last look, or without limit after that.
+        """
+        for last_age, ttl in self.times_to_live.items():
+            if age <= last_age:
+                return ttl
+        return None
+
+
+_CONVERSIONS: Final = RefreshSchedule(
+    times_to_live={3: timedelta(hours=12), 14: timedelta(days=1), 42: timedelta(days=7)},
+    last_look=56,
+    settled=60,
+    horizons={"restatable_from": 55, "arriving_from": 14, "traffic_restatable_from": 3},
+)
+_INVALID_TRAFFIC: Final = RefreshSchedule(
+    times_to_live={5: timedelta(hours=12), 14: timedelta(days=1), 30: timedelta(days=7)},
+    last_look=31,
+    settled=30,
+    horizons={"restatable_from": 30, "traffic_restatable_from": 30},
+)
+
+
+def refresh_schedule(record_type: str) -> RefreshSchedule:
+    """Return how often the days of a record type are fetched again."""
+    return _INVALID_TRAFFIC if record_type == "invalidTraffic" else _CONVERSIONS
 
 
 @dataclass(frozen=True)
@@ -82,11 +96,18 @@ class FreshnessPolicy:
         The time zone of the profile.
     history_days : int
         Days of history that the service has.
+    record_type : str
     """
 
     now: datetime
     zone: ZoneInfo
     history_days: int
+    record_type: str = "campaigns"
+
+    @property
+    def schedule(self) -> RefreshSchedule:
+        """How often the days of the record type are fetched again."""
+        return refresh_schedule(self.record_type)
 
     @property
     def today(self) -> date:
@@ -111,8 +132,8 @@ class FreshnessPolicy:
         """
         if self._is_in_future(fetched_at):
             return False
-        had_last_look = self.age(day, fetched_at) >= LAST_LOOK_BEGINS
-        return had_last_look and self.age(day, self.now) > RESTATEMENT_ENDS
+        had_last_look = self.age(day, fetched_at) >= self.schedule.last_look
+        return had_last_look and self.age(day, self.now) > self.schedule.settled
 
     def is_fresh(self, day: date, fetched_at: datetime) -> bool:
         """Return whether a day that was fetched at a moment need not be fetched again now.
@@ -133,11 +154,11 @@ class FreshnessPolicy:
         if self._is_in_future(fetched_at):
             return False
         age = self.age(day, fetched_at)
-        if age >= LAST_LOOK_BEGINS:
+        if age >= self.schedule.last_look:
             return True
-        ttl = time_to_live(age)
+        ttl = self.schedule.time_to_live(age)
         if ttl is None:
-            return self.age(day, self.now) < LAST_LOOK_BEGINS
+            return self.age(day, self.now) < self.schedule.last_look
         return self._elapsed(fetched_at) < ttl
 
     def _is_in_future(self, moment: datetime) -> bool:
@@ -161,7 +182,7 @@ def _local_date(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def restatement_horizons(
-    stored: Iterable[tuple[date, datetime]], zone: ZoneInfo
+    stored: Iterable[tuple[date, datetime]], zone: ZoneInfo, record_type: str = "campaigns"
 ) -> dict[str, str | None]:
     """Compute the first days that could still change after they were fetched.
 
@@ -172,6 +193,7 @@ def restatement_horizons(
         earliest moment counts.
     zone : ZoneInfo
         The time zone of the profile.
+    record_type : str
 
     Returns
     -------
@@ -182,10 +204,9 @@ def restatement_horizons(
     ages: dict[date, int] = {}
     for day, fetched_at in sorted(stored, reverse=True):
         ages[day] = age_in_days(day, fetched_at, zone)
-    horizons: dict[str, str | None] = {}
-    for key, max_age in _HORIZONS.items():
+    horizons: dict[str, str | None] = dict.fromkeys(_CONVERSIONS.horizons)
+    for key, max_age in refresh_schedule(record_type).horizons.items():
         first = _first_day_up_to(max_age, ages)
-        horizons[key] = None
         if first is not None:
             horizons[key] = first.isoformat()
     return horizons

@@ -169,7 +169,7 @@ class PartitionStore:
         if partition.tactic == UNKNOWN_TACTIC:
             if self.lookup(partition) is None and not table.num_rows:
                 return StoreOutcome()  # an empty file would say nothing, and replace nothing
-        else:
+        elif partition.tactic in TACTICS:
             self._remove_from_unknown_tactic(partition, table)
         available = available_metrics(partition.record_type, partition.segment, provenance.api)
         available = tuple(name for name in available if name not in provenance.refused)

@@ -15,12 +15,12 @@ from sdanalytics import ReportCache, fetch_report
 from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metrics import (
     CATALOGUE,
-    RECORD_TYPES,
     TACTICS,
     ColumnKind,
     available_metrics,
     identity_columns,
 )
+from sdanalytics.model.record_types import list_record_types
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
 from tests.support.rows import REPORTS, frame_rows
@@ -108,7 +108,7 @@ def test_default_metrics_are_documented_and_useful(box: Box) -> None:
     assert {"campaignName", "cost", "attributedSales14d", "viewAttributedSales14d"} <= set(frame)
     assert frame["tactic"].unique().tolist() == list(TACTICS)
     assert frame["date"].unique().tolist() == [pd.Timestamp(box.day(1))]
-    for record_type in RECORD_TYPES:
+    for record_type in list_record_types("v2"):
         single = fetch_report(record_type, box.day(1), client=box.client, cache=False)
         assert len(single) > 0
         assert "sku" not in single

@@ -10,8 +10,8 @@ import pytest
 from sdanalytics.store.freshness import (
     FreshnessPolicy,
     age_in_days,
+    refresh_schedule,
     restatement_horizons,
-    time_to_live,
 )
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
@@ -29,7 +29,9 @@ def is_fresh(
     [(-1, 12), (0, 12), (3, 12), (4, 24), (14, 24), (15, 168), (42, 168), (43, None), (400, None)],
 )
 def test_older_days_stay_fresh_longer(age: int, hours: int | None) -> None:
-    assert time_to_live(age) == (None if hours is None else timedelta(hours=hours))
+    assert refresh_schedule("campaigns").time_to_live(age) == (
+        None if hours is None else timedelta(hours=hours)
+    )
 
 
 @pytest.mark.parametrize(
