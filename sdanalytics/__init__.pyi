@@ -25,6 +25,7 @@ from .errors import MissingDependency as MissingDependency
 from .errors import NotConfigured as NotConfigured
 from .errors import NotFound as NotFound
 from .errors import PartialFetchError as PartialFetchError
+from .errors import PeriodWarning as PeriodWarning
 from .errors import RateLimited as RateLimited
 from .errors import ReportFailed as ReportFailed
 from .errors import ReportTimeout as ReportTimeout

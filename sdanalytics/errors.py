@@ -255,6 +255,13 @@ class CorruptReport(SDAnalyticsError):
         self.row = row
 
 
+class PeriodWarning(SDAnalyticsWarning):
+    """Two periods are compared that differ in more than what happened in them.
+
+    Amazon counted the results of one by another model than those of the other.
+    """
+
+
 class DataWarning(SDAnalyticsWarning):
     """The service's data were taken as they are, and something about them is odd.
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from sdanalytics._core.user_warnings import warn_user
+from sdanalytics.analysis.attribution_break import find_broken_metrics
 from sdanalytics.analysis.kpi_definitions import is_additive, is_numeric_measure
 from sdanalytics.analysis.kpis import safe_divide
 from sdanalytics.analysis.missing_columns import missing_metric_error
@@ -23,8 +25,9 @@ from sdanalytics.analysis.validation import (
     validate_frame,
     warn_of_unknown_currency,
 )
-from sdanalytics.errors import InvalidRequest
+from sdanalytics.errors import InvalidRequest, PeriodWarning
 from sdanalytics.model.query import DateLike, parse_day
+from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
 
 
 def compare(
@@ -56,6 +59,12 @@ def compare(
         missing where a is 0: above 0 is always more). A group without rows in one period had
         no activity: its sums are 0 there, its ratios missing.
 
+    Warns
+    -----
+    PeriodWarning
+        When vCPM results of before and after 2026-01-01 are compared: Amazon attributes views by
+        another model since.
+
     Raises
     ------
     InvalidRequest
@@ -67,8 +76,9 @@ def compare(
     requested = [metrics] if isinstance(metrics, str) else metrics
     rows_a = _filter_period(df, period_a, "period_a")
     rows_b = _filter_period(df, period_b, "period_b")
+    both = pd.concat([rows_a, rows_b])
+    both.attrs = dict(df.attrs)
     if "currency" not in keys:
-        both = pd.concat([rows_a, rows_b])
         ensure_single_currency(both, group_rows(both, keys, None))
     custom = custom_metrics(df, requested or ())
     summary_a = summarize_rows(rows_a, keys, None, custom)
@@ -77,6 +87,7 @@ def compare(
     comparable = [name for name in shared if is_numeric_measure(summary_a, name)]
     if requested is not None:
         comparable = _validate_metrics(requested, df, comparable)
+    _warn_of_broken_metrics(both, comparable)
     joined = _join_periods(summary_a, summary_b, keys, comparable)
     labels = [name for name in label_columns(keys) if name in shared]
     result = _attach_labels(joined[keys], summary_a, summary_b, keys, labels)
@@ -84,6 +95,19 @@ def compare(
         _add_changes(result, name, joined)
     result.attrs = dict(df.attrs)
     return result
+
+
+def _warn_of_broken_metrics(both: pd.DataFrame, metrics: Sequence[str]) -> None:
+    """Warn when metrics of the rows of both periods are counted by two models."""
+    broken = find_broken_metrics(both, metrics)
+    if broken:
+        names = ", ".join(broken)
+        warn_user(
+            f"from {VIEW_ATTRIBUTION_CHANGED} on Amazon attributes results of vCPM campaigns to "
+            f"views by another model, and the periods have days of both: {names} may differ for "
+            "that reason alone. Results by click (attributed...) can be compared",
+            PeriodWarning,
+        )
 
 
 def _filter_period(

@@ -31,6 +31,7 @@ from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
+from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.cache import internal_store, open_cache
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
@@ -146,6 +147,7 @@ class FetchRun:
         frame.attrs["sdanalytics"] = {
             **self._provenance(),
             **notes.to_attrs(),
+            **view_attribution_note(frame),
             "refused_metrics": list(missing_days),
         }
         return frame

@@ -18,6 +18,7 @@ from sdanalytics.model.metrics import (
     validate_api,
 )
 from sdanalytics.model.partition import report_name
+from sdanalytics.model.view_attribution import day_of_change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ _DTYPES: Final = {
     "unit": "str",
     "meaning": "str",
     "is_summable": "bool",
+    "changed": "datetime64[s]",
     "v2": "bool",
     "v3": "bool",
     "reports": "str",
@@ -57,9 +59,11 @@ def list_metrics(
         One row per metric, in the catalogue's order: `metric`, its name in requests and frames,
         whatever the version; `v3_name`, Amazon's in version 3 (missing if that version does not
         have it); `dtype` of the column; `unit`; `meaning` (all str); `is_summable`, whether
-        rows can be added; `v2` and `v3`, whether that version has it in such a report (all
-        bool); `reports` (str), all that have it, in version `api` or in either, separated by
-        commas.
+        rows can be added (bool); `changed` (datetime64[s]), the day from which Amazon counts it
+        by another model, so that numbers from before and after cannot be compared: 2026-01-01
+        for results attributed to views, missing for all others; `v2` and `v3`, whether that
+        version has it in such a report (bool); `reports` (str), all that have it, in version
+        `api` or in either, separated by commas.
 
     Raises
     ------
@@ -105,6 +109,7 @@ def _describe_metric(metric: Metric, requested: set[str], api: str | None) -> tu
         metric.unit,
         metric.meaning,
         metric.is_summable,
+        day_of_change(metric.name),
         bool(requested & metric.reports),
         bool(requested & metric.v3_reports),
         ", ".join(reports_with(metric, api)),

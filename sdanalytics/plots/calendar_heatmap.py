@@ -14,6 +14,7 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.summarize import aggregate
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.attribution_caption import caption_broken_metrics
 from sdanalytics.plots.heatmap import (
     add_color_bar,
     color_limits,
@@ -77,6 +78,7 @@ def calendar(
         _label_weeks(ax, weeks, is_horizontal=is_horizontal)
         style_cells(ax)
         hatch_open_days(ax, data, metric, weeks, is_horizontal=is_horizontal)
+        caption_broken_metrics(ax, data, [metric])
         add_color_bar(ax, image, data, metric)
         return ax
 

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from sdanalytics.analysis.kpi_definitions import required_metrics
 from sdanalytics.analysis.kpis import add_conversions
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.attribution_caption import caption_broken_metrics
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray, prepare
 from sdanalytics.plots.style import (
@@ -78,6 +79,7 @@ def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
         _write_counts(ax, bars, totals)
         _write_rates(ax, counts)
         _format_funnel_axes(ax, counts)
+        caption_broken_metrics(ax, data, counts)
         return ax
 
 

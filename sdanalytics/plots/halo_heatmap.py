@@ -13,6 +13,7 @@ from sdanalytics.analysis.kpi_definitions import metric_unit
 from sdanalytics.analysis.summarize import aggregate
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.attribution_caption import caption_broken_metrics
 from sdanalytics.plots.heatmap import (
     add_color_bar,
     color_limits,
@@ -75,6 +76,7 @@ def halo(
         image = draw_heatmap(ax, cells, limits, kwargs)
         write_cells(ax, cells, metric_unit(metric), image)
         _format_halo_axes(ax, cells)
+        caption_broken_metrics(ax, data, [metric])
         add_color_bar(ax, image, data, metric)
         return ax
 

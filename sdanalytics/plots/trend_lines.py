@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.plots.attribution_caption import caption_broken_metrics
 from sdanalytics.plots.date_axis import format_date_axis
 from sdanalytics.plots.legends import add_line_legend
 from sdanalytics.plots.metric_labels import axis_title
@@ -85,6 +86,7 @@ def trend(
         _draw_lines(ax, lines, n, kwargs)
         _format_trend_axes(ax, data, metric)
         shade_restatable(ax, data, metric, pd.DatetimeIndex(values.index))
+        caption_broken_metrics(ax, data, [metric])
         if lines.undefined_ratio is not None:
             _mark_undefined_ratios(ax, lines.undefined_ratio, metric, n)
         if by is not None:

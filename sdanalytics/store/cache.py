@@ -188,10 +188,9 @@ class ReportCache(CacheMaintenance):
             `fetch_report` would fetch it now); sorted by the first six. Damaged and foreign
             files count as missing, as they do for `fetch_report`.
 
-            ``"final"``: stored when it was at least 56 days old, and now older than 60, so that
-            nothing can have changed since; ``"restatable"``: its numbers may still change, or may
-            have since it was stored; ``"empty"``: stored, and has no rows;
-            ``"missing"``: not stored, the service still has it; ``"gone"``: not stored, and
+            ``"final"``: stored 56 days or more after it, and now past day 60: nothing has changed
+            since; ``"restatable"``: may change, or may have since; ``"empty"``: stored, without
+            rows; ``"missing"``: not stored, the service still has it; ``"gone"``: not stored, and
             the service no longer has it. A restatable day that is not due is fresh enough,
             or no newer version can be fetched.
 

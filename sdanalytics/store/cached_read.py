@@ -12,6 +12,7 @@ from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
+from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
@@ -67,6 +68,7 @@ def read_cached(
         "profile_id": key.profile_id,
         **_profile_attrs(profile, cached, missing, query.record_type),
         **notes.to_attrs(),
+        **view_attribution_note(frame),
         "refused_metrics": list(missing_days),
     }
     return frame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -274,6 +274,18 @@ def test_a_day_is_fetched_for_the_last_time_when_it_is_56_days_old(
         assert plan.from_cache == [date.fromisoformat(day)]
         box.clock.pass_time(24 * 3600 - 60)
     assert requested_at == [44, 56]
+
+
+def test_a_frame_across_the_change_of_view_attribution_says_it(store: ReportCache) -> None:
+    box = Box(JumpingClock(datetime(2026, 1, 20, 18, tzinfo=UTC)))
+    with box.sandbox:
+        client = box.client_for(0, "v3")
+        across = fetch_report("campaigns", "2025-12-30", "2026-01-02", client=client, cache=store)
+        after = fetch_report("campaigns", "2026-01-01", "2026-01-02", client=client, cache=store)
+    assert across.attrs["sdanalytics"]["view_attribution_changed"] == "2026-01-01"
+    assert after.attrs["sdanalytics"]["view_attribution_changed"] is None
+    with pytest.warns(sda.PeriodWarning, match="2026-01-01"):
+        sda.compare(across, ("2025-12-30", "2025-12-31"), ("2026-01-01", "2026-01-02"))
 
 
 class WrongClock(JumpingClock):

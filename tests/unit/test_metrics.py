@@ -348,12 +348,19 @@ class TestListMetrics:
         assert listed["metric"].tolist() == list(CATALOGUE)
         assert listed.dtypes.astype("str").to_dict() == {
             "metric": "str", "v3_name": "str", "dtype": "str", "unit": "str", "meaning": "str",
-            "is_summable": "bool", "v2": "bool", "v3": "bool", "reports": "str",
+            "is_summable": "bool", "changed": "datetime64[s]", "v2": "bool", "v3": "bool",
+            "reports": "str",
         }  # fmt: skip
         assert listed.index.equals(pd.RangeIndex(len(CATALOGUE)))
         assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 86 + len(OF_INVALID_TRAFFIC))
         assert (listed["v3_name"].isna() == ~listed["v3"]).all()
-        assert listed.drop(columns="v3_name").notna().all(axis=None)
+        assert listed.drop(columns=["v3_name", "changed"]).notna().all(axis=None)
+
+    def test_results_attributed_to_views_are_marked(self) -> None:
+        listed = list_metrics()
+        by_view = listed["metric"].str.startswith("viewAttributed")
+        assert (listed["changed"] == "2026-01-01").equals(by_view)
+        assert listed.loc[~by_view, "changed"].isna().all()
 
     def test_dtypes_are_those_of_the_frame(self) -> None:
         listed = list_metrics().set_index("metric")["dtype"]

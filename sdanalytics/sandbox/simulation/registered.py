@@ -23,6 +23,11 @@ def simulate_registered(count: int, money: int) -> MetricValues:
     return values
 
 
+def registered_money() -> list[str]:
+    """Return the names of the registered metrics that are money."""
+    return [metric.name for metric in list_registered() if metric.kind is ColumnKind.MONEY]
+
+
 def render_registered(metrics: MetricValues) -> JsonObject:
     """Return the registered metrics that do not add up, by what a row has."""
     fields: JsonObject = {}

@@ -11,7 +11,7 @@ from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues, sum_metrics
 from sdanalytics.sandbox.simulation.breakdowns import ReportRow, break_down
-from sdanalytics.sandbox.simulation.registered import render_registered
+from sdanalytics.sandbox.simulation.registered import registered_money, render_registered
 from sdanalytics.sandbox.simulation.traffic import READING_METRICS
 from sdanalytics.sandbox.v3_request import V3Request
 
@@ -19,6 +19,9 @@ JsonRow = JsonObject
 """A row as it is sent: values by the names of their fields."""
 _DatedRow = tuple[date, ReportRow]
 
+_MONEY: Final = frozenset(
+    metric.name for metric in CATALOGUE.values() if metric.kind is ColumnKind.MONEY
+)
 _VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
 _TOTALS: Final = {
     "addToCart": ("addToCartClicks", "addToCartViews"),
@@ -145,10 +148,11 @@ def _dimensions(group: AdGroup, day: date) -> JsonRow:
 def _metric_fields(group: AdGroup, metrics: MetricValues) -> JsonRow:
     metrics = metrics | _totals(metrics)
     decimals = group.advertiser.decimals
+    money = _MONEY.union(registered_money())
     absent = frozenset() if group.campaign.video else _VIDEO
     fields: JsonRow = {}
     for name, value in metrics.items():
-        if CATALOGUE[name].kind is ColumnKind.MONEY:
+        if name in money:
             fields[name] = _to_amount(value, decimals)
         elif name not in absent:
             fields[name] = value

@@ -1,0 +1,64 @@
+"""Metrics of a frame that have a break where Amazon changed the attribution of views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS
+from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.model.view_attribution import (
+    VIEW_ATTRIBUTION_KEY,
+    find_vcpm_rows,
+    is_attributed_to_views,
+    spans_change,
+)
+
+
+def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """Return those of the metrics and KPIs that have vCPM results of both models in a frame.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+        From `fetch_report` or `summarize`.
+    names : iterable of str
+    """
+    return [name for name in dict.fromkeys(names) if _is_broken(df, name)]
+
+
+def _is_broken(df: pd.DataFrame, name: str) -> bool:
+    results = _results_behind(name)
+    if not results and not is_attributed_to_views(name):
+        return False
+    metadata = frame_metadata(df)
+    is_summed_up = "date" not in df
+    if is_summed_up or "costType" not in df:
+        if not _may_be_by_view(df, name, results):
+            return False
+        if VIEW_ATTRIBUTION_KEY in metadata and metadata[VIEW_ATTRIBUTION_KEY] is None:
+            return False
+    if not is_summed_up:
+        return spans_change(df)
+    has_vcpm_rows = "costType" not in df or bool(find_vcpm_rows(df).any())
+    return has_vcpm_rows and bool(metadata.get(VIEW_ATTRIBUTION_KEY))
+
+
+def _may_be_by_view(df: pd.DataFrame, name: str, results: list[str]) -> bool:
+    """Return whether a metric may hold results by view, by other columns than the cost type.
+
+    Results that are computed without a cost type are those by click; those of a summary were
+    computed with it.
+    """
+    if is_attributed_to_views(name):
+        return True
+    return "costType" in df or any(result in df for result in results)
+
+
+def _results_behind(name: str) -> list[str]:
+    """Return the results that a metric or KPI is made of."""
+    parts = [name]
+    if name in KPIS:
+        parts = [KPIS[name].numerator, KPIS[name].denominator]
+    return [part for part in parts if part in CONVERSION_METRICS]
