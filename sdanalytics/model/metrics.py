@@ -260,7 +260,7 @@ def available_metrics(
     record_type : {"campaigns", "adGroups", "productAds", "targets", "asins", "invalidTraffic"}
     segment : {"matchedTarget"}, optional
     api : {"v2", "v3"} or None, optional
-        The version of the API; None: metrics of either.
+        The version of the API; None: metrics of either. Version 2 has none of `invalidTraffic`.
     """
     api = validate_api(api)
     report = report_name(record_type, segment)

@@ -244,14 +244,13 @@ class ReportCache(CacheMaintenance):
         Parameters
         ----------
         query : str
-            One ``select``. Its tables are ``campaigns``, ``adGroups``, ``productAds``,
-            ``targets``, ``asins``, ``invalidTraffic``, and by matched target
-            ``campaigns_matchedTarget``, ``adGroups_matchedTarget`` and
-            ``targets_matchedTarget``; each has all days of all profiles that are stored. Their
-            columns are `source`, `profile_id`, `tactic` (VARCHAR), `date` (DATE), the identity
-            columns, then every metric that the report has in either version (BIGINT, DOUBLE or
-            VARCHAR); null where a day is stored without it. Only files that may match the query's
-            conditions on `source`, `profile_id`, `tactic` and `date` are read.
+            One ``select``. Its tables are ``campaigns``, ``adGroups``, ``productAds``, ``targets``,
+            ``asins`` and ``invalidTraffic``, and by matched target ``campaigns_matchedTarget``,
+            ``adGroups_matchedTarget`` and ``targets_matchedTarget``; each has all days of all
+            profiles that are stored. Their columns are `source`, `profile_id`, `tactic` (VARCHAR),
+            `date` (DATE), the identity columns, then every metric that the report has in either
+            version (BIGINT, DOUBLE or VARCHAR); null where a day is stored without it. Only files
+            that may match the query's conditions on these first four columns are read.
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 
