@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import IO, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import CATALOGUE
+from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
@@ -117,6 +118,31 @@ class PartitionFiles:
         except CACHE_MISS_ERRORS:
             return None
 
+    def write(
+        self,
+        partition: Partition,
+        table: pa.Table,
+        provenance: Provenance,
+        skip_if: Callable[[], object],
+    ) -> None:
+        """Replace the file of a partition atomically, its rows and columns sorted.
+
+        `skip_if` is called last: when it returns true the existing file stays.
+
+        Raises
+        ------
+        CacheError
+            When the file cannot be written; the existing one stays.
+        """
+        identity = identity_columns(partition.record_type, partition.segment)
+        names = sort_by_catalogue(table.column_names)
+        metrics = [name for name in names if name not in identity]
+        ordered = table.select([*identity, *metrics])
+        table = _sort_rows(ordered, identity)
+        path = partition_path(partition)
+        with self.storage.atomic_write(path, skip_if) as file:
+            write_partition(file, partition, table, provenance)
+
     @contextlib.contextmanager
     def open(self, partition: Partition) -> Iterator[tuple[CachedPartition, pq.ParquetFile]]:
         """Open the file of a partition: its metadata, and the file to read rows from.
@@ -218,6 +244,14 @@ def write_partition(
     json_metadata = json.dumps(metadata).encode()
     table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+
+
+def _sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
+    """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
+    names = list(by)
+    keys = [(name, "ascending") for name in names]
+    order = pc.sort_indices(table.select(names), keys)
+    return table.take(order)
 
 
 def _partition_metadata(partition: Partition) -> dict[str, str | None]:

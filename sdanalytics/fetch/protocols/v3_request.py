@@ -53,10 +53,13 @@ def newest_day(batch: ReportBatch) -> date:
     return unique_days(batch.partitions)[-1]
 
 
-def unknown_tactic_partitions(partitions: Iterable[Partition]) -> list[Partition]:
-    """Return the partitions of the same days for rows of unknown tactic, by day."""
-    unknown = {partition._replace(tactic=UNKNOWN_TACTIC) for partition in partitions}
-    return sorted(unknown)
+def partitions_of_days(partitions: Iterable[Partition]) -> list[Partition]:
+    """Return the partitions of all tactics of the same days, the unknown one among them."""
+    found: set[Partition] = set()
+    for partition in partitions:
+        for tactic in (*TACTICS, UNKNOWN_TACTIC):
+            found.add(partition._replace(tactic=tactic))
+    return sorted(found)
 
 
 def request_body(batch: ReportBatch) -> dict[str, Any]:
