@@ -157,6 +157,7 @@ _CONVERSION_PREFIXES: Final = (
     "addTo",
     "branded",
     "eCP",
+    "kindleEdition",
     "longTerm",
     "newToBrand",
     "qualifiedBorrows",

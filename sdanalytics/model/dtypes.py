@@ -42,6 +42,26 @@ def arrow_type(column: str) -> pa.DataType:
     return pa.string()
 
 
+def is_readable_as(stored: pa.DataType, column: str) -> bool:
+    """Return whether a column that a store has in another type can be read in its own.
+
+    Amazon turns counts into amounts of money: what was stored as a count before is that number.
+    """
+    expected = arrow_type(column)
+    if stored.equals(expected):
+        return True
+    return bool(pa.types.is_int64(stored) and pa.types.is_float64(expected))
+
+
+def cast_to_catalogue(table: pa.Table) -> pa.Table:
+    """Return a table whose columns have the types of today's catalogue."""
+    for position, field in enumerate(table.schema):
+        if not field.type.equals(arrow_type(field.name)):
+            values = table.column(position).cast(arrow_type(field.name))
+            table = table.set_column(position, field.name, values)
+    return table
+
+
 def arrow_schema(columns: Sequence[str]) -> pa.Schema:
     """Return the schema of a partition with these columns; every field may be null."""
     fields = [(column, arrow_type(column)) for column in columns]

@@ -18,12 +18,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from sdanalytics.errors import CacheError
+from sdanalytics.model.dtypes import cast_to_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage
+from sdanalytics.store.checksum import table_checksum
 from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, MonthKey, parse_month_path
 from sdanalytics.store.month_file import (
     CompactedDay,
@@ -39,7 +41,7 @@ from sdanalytics.store.parquet_file import (
     PartitionFiles,
     PartitionTables,
     matches_checksum,
-    read_columns,
+    read_stored_columns,
 )
 
 MAX_COMPACTED_ROWS: Final = 10_000
@@ -157,7 +159,7 @@ class CompactedMonths:
         """Raise `InvalidFile` when a file is not a compacted month, or its rows have changed."""
         month = parse_month_path(path)
         with open_month(self.storage, month) as (days, file):
-            rows = read_columns(file, file.schema_arrow.names)
+            rows = read_stored_columns(file, file.schema_arrow.names)
             for cached, start in days.values():
                 own = rows.slice(start, cached.rows)
                 own = own.select(cached.columns)
@@ -171,8 +173,26 @@ class CompactedMonths:
                 continue
             with contextlib.suppress(*_MISS_ERRORS), files.open(partition) as (cached, file):
                 if cached.rows <= MAX_COMPACTED_ROWS:
-                    rows = read_columns(file, cached.columns)
-                    yield SourceDay(cached, stamp, rows)
+                    stored = read_stored_columns(file, cached.columns)
+                    yield _with_catalogue_types(SourceDay(cached, stamp, stored))
+
+
+def _with_catalogue_types(day: SourceDay) -> SourceDay:
+    """Return a day in the types of the catalogue, with the checksum of what is copied.
+
+    Raises
+    ------
+    InvalidFile
+        When the types differ, and the rows from those that were stored: they are not copied, since
+        a new checksum would hide it.
+    """
+    rows = cast_to_catalogue(day.rows)
+    if rows is day.rows or day.cached.checksum is None:
+        return day._replace(rows=rows)
+    if not matches_checksum(day.rows, day.cached):
+        raise InvalidFile("damaged: its rows differ from those that were stored")
+    cached = replace(day.cached, checksum=table_checksum(rows))
+    return day._replace(cached=cached, rows=rows)
 
 
 def _still_valid(days: CompactedDays, stamps: Stamps) -> dict[Partition, CompactedDay]:

@@ -26,7 +26,7 @@ from sdanalytics.store.layout import (
     partition_path,
 )
 from sdanalytics.store.metadata import MetadataStore
-from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_columns
+from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_stored_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ class StoreMaintenance:
         partition = parse_partition_path(path)
         files = PartitionFiles(self.storage)
         with files.open(partition) as (cached, file):
-            rows = read_columns(file, cached.columns)
+            rows = read_stored_columns(file, cached.columns)
             if not matches_checksum(rows, cached):
                 raise InvalidFile("damaged: its rows differ from those that were stored")
             required = required_columns(partition.record_type, partition.segment)

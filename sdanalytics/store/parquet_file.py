@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_readable_as
 from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.backends.base import FileStamp, Storage
@@ -215,8 +215,10 @@ def _has_expected_schema(cached: CachedPartition, schema: pa.Schema) -> bool:
     names = tuple(schema.names)
     if names != cached.columns:
         return False
-    is_expected: bool = schema.equals(_catalogue_schema(names))
-    return is_expected
+    if schema.equals(_catalogue_schema(names)):
+        return True
+    known = all(name in CATALOGUE for name in names)
+    return known and all(is_readable_as(field.type, field.name) for field in schema)
 
 
 # A year of files shares one schema.
@@ -284,6 +286,19 @@ def open_parquet(raw: pa.NativeFile) -> tuple[pq.ParquetFile, bytes]:
 
 
 def read_columns(
+    file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True
+) -> pa.Table:
+    """Read columns of an open file in the types of the catalogue, whatever they were stored in.
+
+    Raises
+    ------
+    InvalidFile
+        When a page is damaged, or a column is missing.
+    """
+    return cast_to_catalogue(read_stored_columns(file, columns, use_threads=use_threads))
+
+
+def read_stored_columns(
     file: pq.ParquetFile, columns: Sequence[str], *, use_threads: bool = True
 ) -> pa.Table:
     """Read columns of an open file, by Arrow's threads unless many files are read at a time.

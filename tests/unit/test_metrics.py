@@ -30,14 +30,14 @@ from sdanalytics.widgets.metric_selector import MetricSelector
 
 # The numbers of metrics in the references for each report: version 2, version 3, either.
 COUNTS: dict[tuple[RecordType, Segment | None], tuple[int, int, int]] = {
-    ("campaigns", None): (52, 61, 76),
-    ("adGroups", None): (51, 59, 74),
-    ("productAds", None): (54, 62, 77),
-    ("targets", None): (53, 60, 76),
-    ("asins", None): (32, 23, 41),
-    ("campaigns", "matchedTarget"): (44, 49, 68),
-    ("adGroups", "matchedTarget"): (42, 54, 68),
-    ("targets", "matchedTarget"): (46, 55, 71),
+    ("campaigns", None): (52, 68, 83),
+    ("adGroups", None): (51, 66, 81),
+    ("productAds", None): (54, 69, 84),
+    ("targets", None): (53, 67, 83),
+    ("asins", None): (32, 29, 47),
+    ("campaigns", "matchedTarget"): (44, 56, 75),
+    ("adGroups", "matchedTarget"): (42, 61, 75),
+    ("targets", "matchedTarget"): (46, 62, 78),
 }
 
 WINDOWS = (1, 7, 14, 30)
@@ -76,9 +76,9 @@ OF_VERSION_3 = {
     "qualifiedBorrows": (ColumnKind.COUNT, BOTH),
     "qualifiedBorrowsFromClicks": (ColumnKind.COUNT, CLICK),
     "qualifiedBorrowsFromViews": (ColumnKind.COUNT, VIEW),
-    "royaltyQualifiedBorrows": (ColumnKind.COUNT, BOTH),
-    "royaltyQualifiedBorrowsFromClicks": (ColumnKind.COUNT, CLICK),
-    "royaltyQualifiedBorrowsFromViews": (ColumnKind.COUNT, VIEW),
+    "royaltyQualifiedBorrows": (ColumnKind.MONEY, BOTH),
+    "royaltyQualifiedBorrowsFromClicks": (ColumnKind.MONEY, CLICK),
+    "royaltyQualifiedBorrowsFromViews": (ColumnKind.MONEY, VIEW),
     "brandedSearchesViews": (ColumnKind.COUNT, VIEW),
     "brandedSearchRate": (ColumnKind.RATIO, "divided by impressions"),
     "eCPAddToCart": (ColumnKind.MONEY, "cost divided by"),
@@ -91,6 +91,13 @@ OF_VERSION_3 = {
     "newToBrandDetailPageViewViews": (ColumnKind.COUNT, VIEW),
     "newToBrandECPDetailPageView": (ColumnKind.MONEY, "cost divided by"),
     "adKeywordStatus": (ColumnKind.CATEGORY, "State of the target"),
+    "kindleEditionNormalizedPagesRead": (ColumnKind.COUNT, BOTH),
+    "kindleEditionNormalizedPagesReadFromClicks": (ColumnKind.COUNT, CLICK),
+    "kindleEditionNormalizedPagesReadFromViews": (ColumnKind.COUNT, VIEW),
+    "kindleEditionNormalizedPagesRoyalties": (ColumnKind.MONEY, BOTH),
+    "kindleEditionNormalizedPagesRoyaltiesFromClicks": (ColumnKind.MONEY, CLICK),
+    "kindleEditionNormalizedPagesRoyaltiesFromViews": (ColumnKind.MONEY, VIEW),
+    "linkOuts": (ColumnKind.COUNT, "names no report"),
 }
 
 
@@ -167,7 +174,7 @@ def test_a_metric_has_one_name_in_each_version(name: str, v3_name: str | None) -
 
 def test_version_3_names_are_unambiguous() -> None:
     named = [metric.v3_name for metric in CATALOGUE.values() if metric.v3_name]
-    assert len(named) == len(V2_NAME_BY_V3_NAME) == 79
+    assert len(named) == len(V2_NAME_BY_V3_NAME) == 86
     assert all(V2_NAME_BY_V3_NAME[name] == name for name in V2_NAME_BY_V3_NAME if name in CATALOGUE)
     for metric in CATALOGUE.values():
         assert bool(metric.v3_name) == bool(metric.v3_reports)
@@ -213,7 +220,7 @@ def test_amounts_are_additive_and_ratios_are_not() -> None:
     assert summable == [
         name
         for name, (kind, _) in OF_VERSION_3.items()
-        if kind is ColumnKind.COUNT or name == "longTermSales"
+        if kind is ColumnKind.COUNT or name == "longTermSales" or "oyalt" in name
     ]
     not_summable = {
         name
@@ -336,7 +343,7 @@ class TestListMetrics:
             "is_summable": "bool", "v2": "bool", "v3": "bool", "reports": "str",
         }  # fmt: skip
         assert listed.index.equals(pd.RangeIndex(len(CATALOGUE)))
-        assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 79)
+        assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 86)
         assert (listed["v3_name"].isna() == ~listed["v3"]).all()
         assert listed.drop(columns="v3_name").notna().all(axis=None)
 
@@ -433,7 +440,7 @@ def test_rates_and_costs_of_version_3_are_computed_from_the_sums(
 
 def test_numbers_of_version_3_only_are_conversion_metrics() -> None:
     numbers = {name for name, (kind, _) in OF_VERSION_3.items() if kind is not ColumnKind.CATEGORY}
-    assert {name for name in OF_VERSION_3 if is_attributed(name)} == numbers
+    assert {name for name in OF_VERSION_3 if is_attributed(name)} == numbers - {"linkOuts"}
     assert not any(map(is_attributed, ("clicks", "cost", "vtr", "videoUnmutes", "campaignName")))
 
 

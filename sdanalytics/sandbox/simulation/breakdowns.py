@@ -16,7 +16,7 @@ from sdanalytics.sandbox.simulation.apportion import (
     sum_metrics,
 )
 from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku
-from sdanalytics.sandbox.simulation.traffic import ADDITIVE, simulate_day
+from sdanalytics.sandbox.simulation.traffic import ADDITIVE, simulate_day, simulate_reading
 
 _TARGET_ID_OFFSET: Final = 101
 """From an ad group's id to that of its first target."""
@@ -160,7 +160,10 @@ def _halo_row(ad: ReportRow, product: str, share: MetricValues) -> ReportRow:
     other_asin = make_asin(product)
     metrics = dict.fromkeys(ADDITIVE, 0)
     metrics |= share
-    metrics["addToListFromClicks"] = share["attributedConversions14dOtherSKU"]
+    clicks = share["attributedConversions14dOtherSKU"]
+    views = share["viewAttributedConversions14dOtherSKU"]
+    metrics["addToListFromClicks"] = clicks
+    metrics |= simulate_reading(ad.group.advertiser, clicks, views)
     return ReportRow(ad.group, ad.identity | {"otherAsin": other_asin}, metrics)
 
 

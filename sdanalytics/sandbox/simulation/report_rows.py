@@ -11,6 +11,7 @@ from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues, sum_metrics
 from sdanalytics.sandbox.simulation.breakdowns import ReportRow, break_down
+from sdanalytics.sandbox.simulation.traffic import READING_METRICS
 from sdanalytics.sandbox.v3_request import V3Request
 
 JsonRow = JsonObject
@@ -21,6 +22,16 @@ _MONEY: Final = frozenset(
     metric.name for metric in CATALOGUE.values() if metric.kind is ColumnKind.MONEY
 )
 _VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
+_TOTALS: Final = {
+    "addToCart": ("addToCartClicks", "addToCartViews"),
+    "addToList": ("addToListFromClicks", "addToListFromViews"),
+    "newToBrandDetailPageViews": (
+        "newToBrandDetailPageViewClicks",
+        "newToBrandDetailPageViewViews",
+    ),
+    **{name: (f"{name}FromClicks", f"{name}FromViews") for name in READING_METRICS},
+}
+"""Metrics after clicks and views together, each with its two parts."""
 _REACH_SHARE: Final = 0.41
 """People reached, by impressions."""
 
@@ -151,18 +162,13 @@ def _metric_fields(group: AdGroup, metrics: MetricValues) -> JsonRow:
 
 def _totals(metrics: MetricValues) -> MetricValues:
     """Return metrics after clicks and views together; of searches, those after views only."""
-    carts = metrics["addToCartClicks"] + metrics["addToCartViews"]
-    lists = metrics["addToListFromClicks"] + metrics["addToListFromViews"]
-    pages = metrics["newToBrandDetailPageViewClicks"]
-    pages += metrics["newToBrandDetailPageViewViews"]
+    totals: MetricValues = {}
+    for name, parts in _TOTALS.items():
+        totals[name] = sum(metrics[part] for part in parts)
     searches = metrics["viewAttributedBrandedSearches14d"]
     searches -= metrics["attributedBrandedSearches14d"]
-    return {
-        "addToCart": carts,
-        "addToList": lists,
-        "brandedSearchesViews": max(0, searches),
-        "newToBrandDetailPageViews": pages,
-    }
+    totals["brandedSearchesViews"] = max(0, searches)
+    return totals
 
 
 def _ratios(metrics: MetricValues) -> JsonRow:

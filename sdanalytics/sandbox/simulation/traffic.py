@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
 from sdanalytics.model.metrics import CATALOGUE
-from sdanalytics.sandbox.simulation.advertisers import AdGroup
+from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
 
@@ -36,6 +36,17 @@ _VIDEO_SHARES: Final = {
     "videoUnmutes": 0.03,
 }
 """Of the viewable impressions."""
+_PAGES_OF_A_BORROW: Final = 160
+_ROYALTY_OF_A_BORROW: Final = 1.13
+_ROYALTY_OF_A_PAGE: Final = 0.0043
+"""Dollars."""
+READING_METRICS: Final = (
+    "qualifiedBorrows",
+    "royaltyQualifiedBorrows",
+    "kindleEditionNormalizedPagesRead",
+    "kindleEditionNormalizedPagesRoyalties",
+)
+"""What books that are borrowed bring, each ``FromClicks``, ``FromViews`` and together."""
 
 
 class _DayFactors(NamedTuple):
@@ -93,6 +104,11 @@ def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
     values |= _click_conversions(traffic, age)
     values |= _view_conversions(traffic, age, group.campaign)
     values |= _interest(values, age)
+    values |= simulate_reading(
+        group.advertiser,
+        clicks=values["attributedConversions14d"],
+        views=values["viewAttributedConversions14d"],
+    )
     if group.campaign.video:
         values |= _video_views(traffic.viewable)
     return {name: value for name, value in values.items() if name in CATALOGUE}
@@ -252,11 +268,12 @@ def _prorate(value: int, part: int, whole: int) -> int:
 
 
 def _interest(values: MetricValues, age: float) -> MetricValues:
-    """Return the metrics that only version 3 has; no advertiser here sells books to borrow."""
+    """Return what shoppers did besides buying, which only version 3 has."""
     clicks = values["clicks"]
     viewable = values["viewImpressions"]
     pages = values["attributedDetailPageView14d"]
     view_pages = values["viewAttributedDetailPageView14d"] - pages
+    sales = values["viewAttributedSales14d"]
     new_sales = values["viewAttributedSalesNewToBrand14d"]
     share = _attributed_share(min(age, 14.0))
     return {
@@ -266,8 +283,39 @@ def _interest(values: MetricValues, age: float) -> MetricValues:
         "addToListFromViews": round(viewable * 0.0001 * share),
         "newToBrandDetailPageViewClicks": round(pages * 0.7),
         "newToBrandDetailPageViewViews": round(view_pages * 0.7),
-        "longTermSales": round(new_sales * 1.6),
+        "longTermSales": sales + round(new_sales * 0.6),
+        "linkOuts": round(clicks * 0.02),
     }
+
+
+def simulate_reading(advertiser: Advertiser, clicks: int, views: int) -> MetricValues:
+    """Return what is earned with books that are borrowed, for so many orders of all products.
+
+    Parameters
+    ----------
+    advertiser : Advertiser
+    clicks : int
+        Orders after a click.
+    views : int
+        Orders after a view or a click.
+    """
+    values: MetricValues = {}
+    for suffix, orders in (("FromClicks", clicks), ("FromViews", max(0, views - clicks))):
+        borrows = round(orders * 0.3)
+        pages = borrows * _PAGES_OF_A_BORROW
+        of_borrows = _to_minor_units(borrows * _ROYALTY_OF_A_BORROW, advertiser)
+        of_pages = _to_minor_units(pages * _ROYALTY_OF_A_PAGE, advertiser)
+        for name, value in zip(
+            READING_METRICS, (borrows, of_borrows, pages, of_pages), strict=True
+        ):
+            values[f"{name}{suffix}"] = value
+    return values
+
+
+def _to_minor_units(dollars: float, advertiser: Advertiser) -> int:
+    """Return an amount in the smallest unit of an advertiser's currency."""
+    minor_units: int = 10**advertiser.decimals
+    return round(dollars * advertiser.scale * minor_units)
 
 
 def _video_views(viewable: float) -> MetricValues:
