@@ -17,12 +17,14 @@ from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.parquet_file import PartitionFiles
+from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 from tests.support.samples import NOW, SOURCE, US, day
 from tests.support.stores import partitions_in
 
 Rows = Mapping[int, int]
 """The clicks of campaigns by id."""
 DAY = Partition(SOURCE, str(US), "campaigns", None, "unknown", day(1))
+TONIGHT = NOW + timedelta(hours=12)
 TACTICS = ("T00020", "T00030", "unknown")
 
 
@@ -44,7 +46,7 @@ def put(
     if requested is not None:
         wanted = [DAY._replace(tactic=tactic) for tactic in requested]
     origin = Provenance(f"report {hours}", NOW + timedelta(hours=hours), "v3")
-    partitions_in(store).store_report(tables, origin, requested=wanted, now=origin.fetched_at)
+    partitions_in(store).store_report(tables, origin, requested=wanted, now=TONIGHT)
 
 
 def read(store: ReportCache) -> dict[str, Rows]:
@@ -144,3 +146,40 @@ def test_the_later_of_two_writers_sees_the_file_of_the_other(store: ReportCache)
         put(store, {"T00030": {}, "unknown": {2: 20}}, 1, ["T00030"])
     assert scan(store) == [2]
     assert read(store) == {"T00020": {2: 20}}
+
+
+def test_verify_names_rows_in_two_files_and_repair_removes_them(store: ReportCache) -> None:
+    put(store, {"T00020": {}, "T00030": {}, "unknown": {2: 20, 3: 30}})
+    with mock.patch.object(UnknownTacticFiles, "remove_known_rows"):  # as a crash would
+        put(store, {"T00020": {2: 20}}, 1)
+    assert scan(store) == [2, 2, 3]
+    assert read(store) == {"T00020": {2: 20}, "unknown": {3: 30}}
+    [problem] = store.verify()["problem"]
+    assert problem.startswith("1 of its rows are also stored under their tactic")
+    mended = store.repair()
+    assert mended["problem"].tolist() == [problem]
+    assert mended["moved_to"].isna().all()
+    assert scan(store) == [2, 3]
+    assert read(store) == {"T00020": {2: 20}, "unknown": {3: 30}}
+    assert store.verify().empty
+
+
+def test_remove_removes_rows_of_unknown_tactic(store: ReportCache) -> None:
+    put(store, {"T00020": {1: 10}, "T00030": {3: 30}, "unknown": {2: 20}})
+    assert store.remove("campaigns", DAY.date, tactic="T00020") == 1
+    assert scan(store) == [2, 3]
+    assert store.remove("campaigns", DAY.date) == 2
+    assert list((store.path / "reports").rglob("*.parquet")) == []
+
+
+def test_older_data_do_not_replace_newer(store: ReportCache) -> None:
+    put(store, {"T00020": {1: 11}, "unknown": {2: 21}}, 1)
+    put(store, {"T00020": {1: 10}, "unknown": {2: 20}}, 0)
+    assert read(store) == {"T00020": {1: 11}, "unknown": {2: 21}}
+
+
+def test_older_data_replace_those_of_a_clock_that_was_ahead(store: ReportCache) -> None:
+    with mock.patch(f"{__name__}.NOW", NOW + timedelta(days=365)):
+        put(store, {"T00020": {1: 11}})
+    put(store, {"T00020": {1: 10}})
+    assert read(store) == {"T00020": {1: 10}}
