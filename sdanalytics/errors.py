@@ -36,6 +36,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from sdanalytics.model.partition import Partition
 
 
@@ -125,7 +127,15 @@ class Retired(NotFound):
 
 
 class ReportTooOld(ApiError):
-    """406: the service no longer has this day."""
+    """406, or 400 for a start before the history: the service no longer has this day.
+
+    Attributes
+    ----------
+    last_day : datetime.date or None
+        The newest day that it no longer has; None if it is known of one report only.
+    """
+
+    last_day: date | None = None
 
 
 class InvalidReport(ApiError):

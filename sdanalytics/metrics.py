@@ -13,6 +13,7 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.metrics import available_metrics as available
 from sdanalytics.model.metrics import identity_columns as identity
+from sdanalytics.model.registration import register
 
 __all__ = [
     "CATALOGUE",
@@ -25,5 +26,6 @@ __all__ = [
     "default_metrics",
     "identity",
     "list_metrics",
+    "register",
     "segmented_record_types",
 ]

@@ -18,6 +18,7 @@ from sdanalytics.sandbox import Sandbox
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
 from tests.support.contract import RequestWatcher, contract_errors
+from tests.support.registration import another_process
 
 mpl.use("agg")
 
@@ -61,6 +62,13 @@ def _clean_environment(
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
     monkeypatch.setenv("PYTHONWARNINGS", CHILD_WARNINGS)
     monkeypatch.setenv("XDG_STATE_HOME", str(store.parent / "state"))
+
+
+@pytest.fixture(autouse=True)
+def _own_catalogue() -> Iterator[None]:
+    """Keep the metrics that a test registers from the tests after it."""
+    with another_process():
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

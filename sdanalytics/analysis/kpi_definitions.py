@@ -8,6 +8,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.model.registration import is_registered
 
 CONVERSION_METRICS: Final = {
     "orders": ("attributedConversions14d", "viewAttributedConversions14d"),
@@ -215,6 +216,8 @@ def is_attributed(name: str) -> bool:
     if name in KPIS:
         kpi = KPIS[name]
         return is_attributed(kpi.numerator) or is_attributed(kpi.denominator)
+    if is_registered(name):  # nobody here knows: it may change for as long as any
+        return True
     return name in CONVERSION_METRICS or name.startswith(_CONVERSION_PREFIXES)
 
 

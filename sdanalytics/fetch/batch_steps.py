@@ -10,6 +10,8 @@ state              action                              next state
 UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or resumed
                    the partitions; create a report     CLAIMED_ELSEWHERE: another call was first
                                                        STORED: another call has stored it
+                                                       UNCLAIMED: its first days are too old;
+                                                       they are split off
 CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
                                                        (resumed), STORED
 IN_FLIGHT          poll until the report is ready      READY
@@ -24,7 +26,7 @@ LOST               release the claim                   UNCLAIMED: request a new 
 STORED, FAILED     none                                final
 =================  ==================================  ==========================================
 
-Any other error moves the batch to FAILED, and ends the fetch if every other report would fail in
+Any other error moves the part to FAILED, and ends the fetch if every other report would fail in
 the same way (`sdanalytics.fetch.error_policy`).
 """
 
@@ -35,14 +37,14 @@ from collections.abc import Mapping, Sequence
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.scheduler import Scheduler
-from sdanalytics.errors import CorruptReport, NotFound, NotReady, SDAnalyticsError
+from sdanalytics.errors import CorruptReport, NotFound, NotReady, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
 from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_retryable, is_terminal
 from sdanalytics.fetch.polling import AdaptivePoller
 from sdanalytics.fetch.protocols.base import ReportProtocol
 from sdanalytics.fetch.tracker import FetchTracker
-from sdanalytics.model.metrics import sort_by_catalogue
+from sdanalytics.model.metrics import CATALOGUE, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.partitions import PartitionStore
@@ -112,10 +114,22 @@ class BatchSteps:
         return await self._replace_lost(task)
 
     async def _create(self, task: BatchTask) -> list[BatchTask]:
-        async with self._create_mutex:
-            claims = await self._create_when_allowed(task.batch)
+        try:
+            async with self._create_mutex:
+                claims = await self._create_when_allowed(task.batch)
+        except ReportTooOld as error:
+            return self._split_off_too_old(task, error)
         self._tracker.drop(task)
         return self.split(task, claims)
+
+    def _split_off_too_old(self, task: BatchTask, error: ReportTooOld) -> list[BatchTask]:
+        """Split off the days that the service no longer has; raise the error if it has none."""
+        parts = task.split_after(error.last_day)
+        if len(parts) < 2:
+            raise error
+        self._tracker.drop(task)
+        self._tracker.add(parts)
+        return parts
 
     async def _create_when_allowed(self, batch: ReportBatch) -> BatchClaims:
         while True:
@@ -187,14 +201,21 @@ class BatchSteps:
         report = task.report
         payload = self._protocol.download(report.report_id)
         try:
-            tables = self._protocol.split_payload(task.batch, report.columns, payload)
+            # What another process asked for by a metric that it registered has no type here.
+            columns = tuple(name for name in report.columns if name in CATALOGUE)
+            tables = self._protocol.split_payload(task.batch, columns, payload)
         except CorruptReport as error:
             error.report_id = report.report_id
             error.add_note(f"report {report.report_id}: {task.batch}")
             raise
         notes = self._tracker.data_notes
         notes.note_tables(task.batch, tables)
-        provenance = Provenance(report.report_id, report.asked_at, self._protocol.name)
+        provenance = Provenance(
+            report.report_id,
+            report.asked_at,
+            self._protocol.name,
+            refused=self._claims.refused_columns(report),
+        )
         partitions = task.batch.partitions
         stored = self._store.store_report(
             tables, provenance, requested=partitions, now=self._clock.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum
 from typing import Final
 
@@ -12,7 +13,7 @@ from sdanalytics.fetch.claims import BatchClaims
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.in_flight import ClaimedReport
+from sdanalytics.store.claim_status import ClaimedReport
 
 MAX_REPORT_ATTEMPTS: Final = 2
 """Reports requested for a batch, at most, when downloads fail."""
@@ -89,6 +90,15 @@ class BatchTask:
         if claims.claimed_elsewhere:
             parts.append(self._part(BatchState.CLAIMED_ELSEWHERE, claims.claimed_elsewhere))
         return parts
+
+    def split_after(self, day: date | None) -> list[BatchTask]:
+        """Split the batch into the days after `day` and the others, each part if it has any."""
+        newer: list[Partition] = []
+        older: list[Partition] = []
+        for partition in self.batch.partitions:
+            is_newer = day is not None and partition.date > day
+            (newer if is_newer else older).append(partition)
+        return [self._part(self.state, part) for part in (newer, older) if part]
 
     def _part(
         self,

@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sdanalytics._core.clock import Clock
-from sdanalytics.errors import RateLimited, ReportTooOld
+from sdanalytics.errors import BadRequest, InvalidReport, RateLimited, ReportTooOld
 from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.fetch.refused_columns import ColumnsRefused, RefusedColumns
 from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.in_flight import ClaimedReport, ClaimStatus, InFlightRegistry
+from sdanalytics.store.claim_status import ClaimedReport, ClaimStatus
+from sdanalytics.store.in_flight import InFlightRegistry
 from sdanalytics.store.parquet_file import CachedPartition
 from sdanalytics.store.partitions import PartitionStore
 
@@ -37,11 +39,14 @@ class FetchNeeds:
         The stored version of each partition when it was looked up.
     columns_to_request : callable
         Returns the columns to request where a `CachedPartition`, or None, is stored.
+    refused : RefusedColumns
+        The columns that the service has refused in this call.
     """
 
     columns: Mapping[Partition, Sequence[str]]
     cached: Mapping[Partition, CachedPartition | None]
     columns_to_request: Callable[[CachedPartition | None], Sequence[str]]
+    refused: RefusedColumns
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class Claims:
         self._clock = clock
         self._needs = needs
         self._needed = set(needs.columns)
-        self._too_old: tuple[date, ReportTooOld] | None = None
+        self._too_old: ReportTooOld | None = None
+        self._last_unavailable = date.min
 
     def need(self, partitions: Iterable[Partition]) -> None:
         """Record partitions that have to be fetched again, with more columns."""
@@ -102,6 +108,7 @@ class Claims:
 
     def check(self, batch: ReportBatch) -> BatchClaims:
         """Return the claims on a batch; reports that can be resumed become this call's."""
+        batch = self._without_refused_columns(batch)
         status = self._registry.status(batch, self._clock.now())
         finished = []
         for report, partitions in status.resumable:
@@ -119,17 +126,22 @@ class Claims:
         This is one blocking call, so that the report id is recorded as soon as it is known,
         whatever happens to the fetch meanwhile.
         """
+        self._needs.refused.ensure_none_required()
         delay = self._protocol.create_delay()
         if delay > 0:
             return delay
         try:
-            return self._claim_and_create(batch)
-        except RateLimited:
+            return self._claim_and_create(self._without_refused_columns(batch))
+        except (RateLimited, ColumnsRefused):
             return self._protocol.create_delay()
 
     def release(self, partitions: Iterable[Partition]) -> None:
         """Release claims: the partitions are stored, or their report will never be ready."""
         self._registry.release(partitions)
+
+    def refused_columns(self, report: ClaimedReport) -> tuple[str, ...]:
+        """Return the columns that a report lacks because the service refused them in this call."""
+        return self._needs.refused.not_in(report.columns)
 
     def owned_reports(self) -> dict[str, list[Partition]]:
         """Return the reports in flight that are this call's, by id, with their partitions."""
@@ -150,12 +162,28 @@ class Claims:
                 return claims
             request = self._with_newly_cached_columns(batch.subset(claims.unclaimed))
             report = ClaimedReport(request.columns, self._create(request), now)
+            self._needs.refused.confirm()
+        except ColumnsRefused:
+            restored = self._restore_superseded(batch, status)
+            self._registry.release(set(claimed) - restored)
+            raise
         except BaseException:
             self._registry.release(claimed)
             raise
         self._registry.record(request, report)
         resumable = (*claims.resumable, (report, request.partitions))
         return replace(claims, resumable=resumable, unclaimed=(), requested=report)
+
+    def _restore_superseded(self, batch: ReportBatch, status: ClaimStatus) -> set[Partition]:
+        """Record again the reports that lack columns: without the refused ones they may serve.
+
+        Returns their partitions.
+        """
+        restored: set[Partition] = set()
+        for report, partitions in status.superseded:
+            self._registry.record(batch.subset(partitions), report)
+            restored.update(partitions)
+        return restored
 
     def _is_from_report(self, partition: Partition, report: ClaimedReport) -> bool:
         """Return whether the stored partition is from that report."""
@@ -168,7 +196,11 @@ class Claims:
         for partition in batch.partitions:
             entry = self._store.lookup(partition)
             names.update(self._needs.columns_to_request(entry))
-        return replace(batch, columns=sort_by_catalogue(names))
+        wider = replace(batch, columns=sort_by_catalogue(names))
+        return self._without_refused_columns(wider)
+
+    def _without_refused_columns(self, batch: ReportBatch) -> ReportBatch:
+        return replace(batch, columns=self._needs.refused.without(batch.columns))
 
     def _drop_already_stored(self, batch: ReportBatch, status: ClaimStatus) -> BatchClaims:
         """Leave out partitions that others have stored, and reports that nobody needs."""
@@ -189,19 +221,25 @@ class Claims:
         """Return whether another call has stored all columns since this call's lookup."""
         previous = self._needs.cached.get(partition)
         entry = self._store.lookup(partition)
-        if entry is None or not entry.has_columns(columns):
+        if entry is None:
             return False
+        for name in columns:
+            is_left_out = name in entry.refused and not self._needs.refused.is_required(name)
+            if name not in entry.columns and not is_left_out:
+                return False
         return previous is None or entry.report_id != previous.report_id
 
     def _create(self, batch: ReportBatch) -> str:
-        """Request a report, unless a later day was already too old for the service."""
-        newest = unique_days(batch.partitions)[-1]
-        if self._too_old is not None:
-            refused_day, error = self._too_old
-            if newest <= refused_day:
-                raise copy.copy(error)
+        """Request a report, unless a day of it is known to be too old for the service."""
+        oldest = unique_days(batch.partitions)[0]
+        if self._too_old is not None and oldest <= self._last_unavailable:
+            raise copy.copy(self._too_old)
         try:
             return self._protocol.create(batch)
+        except (BadRequest, InvalidReport) as error:
+            refused = self._protocol.refused_columns(error, batch.columns)
+            self._needs.refused.learn(refused, batch.columns, error)
         except ReportTooOld as error:
-            self._too_old = (newest, error)
+            error.last_day = self._last_unavailable = error.last_day or oldest
+            self._too_old = error
             raise

@@ -51,7 +51,7 @@ class DataNotes:
             self._columns_without_value.setdefault(days, found).intersection_update(found)
 
     def note_ambiguous_rows(self, partition: Partition, count: int) -> None:
-        """Note rows whose counterparts in the other version of the API are not known."""
+        """Note rows whose counterparts among the stored rows are not known."""
         if count:
             with self._lock:
                 self._ambiguous_rows[str(partition)] = count
@@ -86,8 +86,9 @@ class DataNotes:
         rows = format_count(sum(self._ambiguous_rows.values()), "row")
         listed = format_limited(list(self._ambiguous_rows), MAX_LISTED)
         return (
-            f"{rows} of {listed} may be any of several rows that the other version of the API "
-            "has: metrics that only that version has are missing in them"
+            f"{rows} of {listed} may be any of several rows that were stored before: metrics that "
+            "only those have (the other version of the API had them, or they are refused now) are "
+            "missing in them"
         )
 
 

@@ -114,27 +114,26 @@ class ReportEngine:
     async def _process_batch(self, batch: ReportBatch, claims: BatchClaims) -> None:
         """Work on the parts of a batch, one step at a time, until none is left."""
         parts = self._steps.split(BatchTask(batch), claims)
-        try:
-            while parts:
-                part = min(parts, key=lambda part: part.state)  # of equals the first
-                parts.remove(part)
+        while parts:
+            part = min(parts, key=lambda part: part.state)  # of equals the first
+            parts.remove(part)
+            try:
                 parts.extend(await self._steps.advance(part))
-        except Exception as error:
-            await self._fail(batch, [part, *parts], error)
+            except Exception as error:
+                await self._fail(part, error)
 
-    async def _fail(self, batch: ReportBatch, tasks: Sequence[BatchTask], error: Exception) -> None:
-        """Record that a batch has failed; raise the error when it ends the fetch."""
-        missing = self._tracker.missing_in(batch.partitions)
+    async def _fail(self, part: BatchTask, error: Exception) -> None:
+        """Record that a part of a batch has failed; raise the error when it ends the fetch."""
+        missing = self._tracker.missing_in(part.batch.partitions)
         self._tracker.mark_failed(missing)
-        for task in tasks:
-            self._tracker.move(task, BatchState.FAILED)
+        self._tracker.move(part, BatchState.FAILED)
         if not isinstance(error, SDAnalyticsError):
             raise error
         if is_terminal(error, self._protocol.report_operations):
             await self._scheduler.call(self._claims.release, missing)
         if is_fatal(error):
             raise error
-        self._tracker.log_failed(batch, error)
+        self._tracker.log_failed(part.batch, error)
         self._failures |= dict.fromkeys(missing, error)
 
     def _cancel_reports(self) -> None:

@@ -50,7 +50,8 @@ def fetch_report(
     metrics : sequence of str, optional
         Amazon's version 2 names, in both versions of the API; metrics that only version 3 has,
         by their names there (`list_metrics`). By default names, state, currency, impressions,
-        clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`).
+        clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`); one of these
+        that the service refuses is left out with a `DataWarning`, and missing in the frame.
     tactic : {"T00020", "T00030"} or a sequence of them, optional
         Contextual, audiences; both by default.
     segment : {"matchedTarget"}, optional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.refresh_policy import RefreshPolicy
+from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
@@ -35,6 +36,7 @@ from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
+from sdanalytics.store.refused_metrics import MissingDays, find_missing_days, refusal_message
 from sdanalytics.store.row_notes import inspect_rows
 from sdanalytics.store.store import Store
 
@@ -93,6 +95,7 @@ class FetchRun:
         self._damaged: set[Partition] = set()
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
+        self._refused = RefusedColumns(query)
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -127,6 +130,7 @@ class FetchRun:
             self._fetch(missing, make_progress)
         except Exception as error:
             logger.info("%s: ended by %s", self._query, type(error).__name__)
+            self._warn_of_refused({})
             raise
         self._store.partitions.maybe_compact(self._entries())
         seconds = self._client.clock.monotonic() - began
@@ -136,9 +140,20 @@ class FetchRun:
         """Return the frame, with its provenance; call it once only."""
         notes = inspect_rows(self._tables, self._query, self._profile.currency)
         self.warnings += notes.messages()
+        missing_days = find_missing_days(self._entries(), self._query.metrics)
+        self._warn_of_refused(missing_days)
         frame = tables_to_frame(self._tables, self._query.columns)
-        frame.attrs["sdanalytics"] = self._provenance() | notes.to_attrs()
+        frame.attrs["sdanalytics"] = {
+            **self._provenance(),
+            **notes.to_attrs(),
+            "refused_metrics": list(missing_days),
+        }
         return frame
+
+    def _warn_of_refused(self, missing_days: MissingDays) -> None:
+        message = refusal_message(self._refused.left_out, missing_days)
+        if message:
+            self.warnings.append(message)
 
     def _log_start(self, missing: Sequence[Partition]) -> None:
         total = len(self._query.days)
@@ -181,11 +196,9 @@ class FetchRun:
         fetched = set(missing).difference(failures)
         self._fetched |= fetched
         self._cached |= self._store.partitions.lookup_many(fetched)
-        for partition, error in list(failures.items()):
-            if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
-                del failures[partition]
-        if failures:
-            raise combine_failures(failures, missing, self._policy.oldest_available)
+        unserved = self._drop_stale_served(missing, failures)
+        if unserved:
+            raise combine_failures(unserved, missing, self._policy.oldest_available)
 
     def _run_engine(
         self, missing: Sequence[Partition], tracker: FetchTracker
@@ -193,7 +206,10 @@ class FetchRun:
         """Have the engine fetch partitions; return what failed, and why."""
         self._store.partitions.check_writable()  # or reports would be requested in vain
         needs = FetchNeeds(
-            self._columns_by_partition(missing), self._cached, self._policy.columns_to_request
+            self._columns_by_partition(missing),
+            self._cached,
+            self._policy.columns_to_request,
+            self._refused,
         )
         with InFlightRegistry(
             self._store.storage.state_dir,
@@ -215,6 +231,22 @@ class FetchRun:
             partition: self._policy.columns_to_request(self._cached[partition])
             for partition in partitions
         }
+
+    def _drop_stale_served(
+        self, missing: Iterable[Partition], failures: Mapping[Partition, SDAnalyticsError]
+    ) -> dict[Partition, SDAnalyticsError]:
+        """Return the failures of requested partitions that the cache cannot serve as they are.
+
+        Those of another tactic are left out: reports of version 3 have all.
+        """
+        unserved = {}
+        for partition in missing:
+            error = failures.get(partition)
+            if isinstance(error, ReportTooOld) and self._can_serve_stale(partition):
+                continue
+            if error is not None:
+                unserved[partition] = error
+        return unserved
 
     def _can_serve_stale(self, partition: Partition) -> bool:
         """Return whether the cache can serve a day that the service no longer has."""

@@ -62,6 +62,8 @@ class RefreshPolicy:
             return False
         if self.refresh == "never":
             return True
+        if self._names_refused_metric(entry) and entry.partition.date >= self.oldest_available:
+            return False
         return self.is_fresh(entry.partition, entry.fetched_at)
 
     def is_fresh(self, partition: Partition, moment: datetime) -> bool:
@@ -78,8 +80,23 @@ class RefreshPolicy:
         return self.is_fresh(partition, requested_at)
 
     def covers_columns(self, entry: CachedPartition) -> bool:
-        """Return whether a cached partition has all columns of the call."""
-        return entry.has_columns(self.query.columns)
+        """Return whether a cached partition has all columns of the call.
+
+        Default metrics that this version of the API refused when it was fetched are not asked for
+        again until it is fetched for another reason: they count as there, and missing.
+        """
+        columns = self.query.columns
+        if entry.has_columns(columns):
+            return True
+        if not self.query.has_default_metrics or entry.api != self.protocol.name:
+            return False
+        return set(columns) <= {*entry.columns, *entry.refused}
+
+    def _names_refused_metric(self, entry: CachedPartition) -> bool:
+        """Return whether the user named a metric that was refused: what is stored is older."""
+        if self.query.has_default_metrics or entry.api != self.protocol.name:
+            return False
+        return not set(entry.refused).isdisjoint(self.query.metrics)
 
     def columns_to_request(self, entry: CachedPartition | None) -> tuple[str, ...]:
         """Return the columns to request, stored ones included, because the file is replaced.
@@ -131,6 +148,8 @@ class RefreshPolicy:
         missing = [name for name in self.query.columns if name not in entry.columns]
         if missing:
             return f"stored without {', '.join(missing)}"
+        if self._names_refused_metric(entry):
+            return "a metric was refused when it was fetched"
         if self.is_fresh(entry.partition, entry.fetched_at):
             return "refresh='always'"
         return "may have been restated"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_ARROW_TYPES: Final = (pa.int64(), pa.float64(), pa.string())
 # Categories that a column always has, so that frames of different days can be concatenated
 # and keep their type. Currencies and kinds of targets are too many to list.
 _FIXED_CATEGORIES: Final[dict[str, tuple[str, ...]]] = {
@@ -42,21 +43,30 @@ def arrow_type(column: str) -> pa.DataType:
     return pa.string()
 
 
-def is_readable_as(stored: pa.DataType, column: str) -> bool:
-    """Return whether a column that a store has in another type can be read in its own.
+def is_valid_type(stored: pa.DataType, column: str) -> bool:
+    """Return whether a store may have a column in a type.
 
     Amazon turns counts into amounts of money: what was stored as a count before is that number.
+    What a metric that is registered somewhere is stored as is for that process to know.
     """
+    metric = CATALOGUE.get(column)
+    if metric is None or metric.is_registered:
+        return stored in _ARROW_TYPES
     expected = arrow_type(column)
-    if stored.equals(expected):
-        return True
-    return bool(pa.types.is_int64(stored) and pa.types.is_float64(expected))
+    is_count_of_money = stored == pa.int64() and expected == pa.float64()
+    return bool(stored == expected or is_count_of_money)
 
 
 def cast_to_catalogue(table: pa.Table) -> pa.Table:
-    """Return a table whose columns have the types of today's catalogue."""
+    """Return a table whose columns have the types of the catalogue, as far as it has them.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        When a value does not fit: a metric was stored as money and is registered as a count.
+    """
     for position, field in enumerate(table.schema):
-        if not field.type.equals(arrow_type(field.name)):
+        if field.name in CATALOGUE and field.type != arrow_type(field.name):
             values = table.column(position).cast(arrow_type(field.name))
             table = table.set_column(position, field.name, values)
     return table

@@ -203,5 +203,6 @@ def _suggestion(name: str, requested: _Requested) -> str:
         arguments += ", api='v3'"
     return (
         "metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d': "
-        f"sdanalytics.list_metrics() explains them, metrics.available({arguments}) lists them"
+        f"sdanalytics.list_metrics() explains them, metrics.available({arguments}) lists them; "
+        "metrics.register adds one that is newer than this release"
     )

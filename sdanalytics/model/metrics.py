@@ -3,19 +3,19 @@
 The table itself is ``metrics.csv`` beside this file, written from Amazon's references of
 versions 2 and 3 of Sponsored Display reports: the column of a report has the versions in which
 it has the metric (``2``, ``3``, ``23``). A metric of both versions has its version 2 name
-everywhere.
+everywhere. Metrics that are newer than the table are added by `sdanalytics.model.registration`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Final, get_args
 
+from sdanalytics._core.growing_mapping import GrowingMapping
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.model.literals import Api, RecordType, Tactic
 from sdanalytics.model.partition import report_name
@@ -110,6 +110,19 @@ class ColumnKind(Enum):
             return "float64"
         return "category" if self is ColumnKind.CATEGORY else "str"
 
+    @property
+    def unit(self) -> str:
+        """The unit of a registered metric: a metric of the table may have one of its own."""
+        return _UNIT_BY_KIND.get(self, "text")
+
+
+_UNIT_BY_KIND: Final = {
+    ColumnKind.ID: "identifier",
+    ColumnKind.COUNT: "count",
+    ColumnKind.MONEY: "currency",
+    ColumnKind.RATIO: "ratio",
+}
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -128,6 +141,8 @@ class Metric:
     reports, v3_reports : frozenset of str
         The reports that have it in version 2 and in version 3: ``campaigns``, ...,
         ``campaigns+matchedTarget``, ...
+    is_registered : bool
+        Whether the user registered it, because it is newer than this release.
     """
 
     name: str
@@ -137,6 +152,7 @@ class Metric:
     meaning: str
     reports: frozenset[str]
     v3_reports: frozenset[str]
+    is_registered: bool = False
 
     @property
     def is_summable(self) -> bool:
@@ -150,14 +166,14 @@ class Metric:
         return self.v3_reports if api == "v3" else self.reports
 
 
-def _load_catalogue() -> Mapping[str, Metric]:
+def _load_catalogue() -> GrowingMapping[str, Metric]:
     table = files("sdanalytics.model").joinpath("metrics.csv")
     lines = table.read_text(encoding="utf-8").splitlines()
     catalogue = {}
     for row in csv.DictReader(lines):
         metric = _parse_metric(row)
         catalogue[metric.name] = metric
-    return MappingProxyType(catalogue)
+    return GrowingMapping(catalogue)
 
 
 def _parse_metric(row: dict[str, str]) -> Metric:
@@ -182,7 +198,8 @@ def _parse_reports(row: dict[str, str], version: str) -> frozenset[str]:
 
 
 CATALOGUE: Final = _load_catalogue()
-"""Every metric by its name, in Amazon's order; those that only version 3 has are last."""
+"""Every metric by its name, in Amazon's order; those that only version 3 has are last, and after
+them those that were registered in this process."""
 
 
 def _list_report_names() -> tuple[str, ...]:
@@ -197,12 +214,12 @@ def _list_report_names() -> tuple[str, ...]:
     return tuple(names)
 
 
-def _map_v3_names() -> Mapping[str, str]:
+def _map_v3_names() -> GrowingMapping[str, str]:
     names = {}
     for metric in CATALOGUE.values():
         if metric.v3_name:
             names[metric.v3_name] = metric.name
-    return MappingProxyType(names)
+    return GrowingMapping(names)
 
 
 REPORT_NAMES: Final = _list_report_names()

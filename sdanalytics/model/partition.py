@@ -49,11 +49,14 @@ class Provenance:
         Aware; the rows are as of a moment after it.
     api : str
         The version of the reporting API.
+    refused : tuple of str
+        The metrics that the service refused, so that the report was requested without them.
     """
 
     report_id: str
     fetched_at: datetime
     api: str
+    refused: tuple[str, ...] = ()
 
 
 class Partition(NamedTuple):

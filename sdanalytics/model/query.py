@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -50,6 +50,8 @@ class ReportQuery:
         In the requested order, each once.
     tactics : tuple of str
     segment : str or None
+    has_default_metrics : bool
+        Whether the user named no metrics.
     """
 
     record_type: RecordType
@@ -58,6 +60,7 @@ class ReportQuery:
     metrics: tuple[str, ...]
     tactics: tuple[Tactic, ...]
     segment: Segment | None
+    has_default_metrics: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(
@@ -99,6 +102,7 @@ class ReportQuery:
             metrics=chosen_metrics,
             tactics=_parse_tactics(tactic),
             segment=known_segment,
+            has_default_metrics=metrics is None,
         )
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from sdanalytics._version import __version__
 from sdanalytics.errors import CorruptReport
 from sdanalytics.model.identity import find_unidentified_row
+from sdanalytics.model.registration import list_registered
 from sdanalytics.model.report_batch import MAX_REPORT_BYTES
 from sdanalytics.parsing.content import GZIP_MAGIC, not_an_array_error, starts_array
 from sdanalytics.parsing.decode_errors import raise_unidentified_row
@@ -135,7 +136,7 @@ def _read_parallel(payload: bytes, options: ParseOptions, head_start: int) -> pa
     it.
     """
     share = WorkShare(head_start=head_start)
-    task = WorkerTask(__version__, options, share)
+    task = WorkerTask(__version__, options, share, list_registered())
     try:
         with start_workers(payload, task) as workers:
             if not workers:

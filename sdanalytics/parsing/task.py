@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from sdanalytics.model.metrics import Metric
+
 BLOCKS_PER_GROUP: Final = 16
 """Blocks of text in a group: a process decodes a group at a time."""
 
@@ -82,8 +84,11 @@ class WorkerTask(msgspec.Struct, frozen=True):
         Of this package: another one may have been installed since the parent process began.
     options : ParseOptions
     share : WorkShare
+    registered : list of Metric
+        Those that the parent process knows and the worker's catalogue does not have.
     """
 
     version: str
     options: ParseOptions
     share: WorkShare
+    registered: list[Metric]

@@ -17,6 +17,7 @@ import msgspec
 import pyarrow as pa
 
 from sdanalytics._version import __version__
+from sdanalytics.model.registration import add_registered
 from sdanalytics.parsing.decompression import iter_decompressed
 from sdanalytics.parsing.row_decoder import DecodedBlock, decode_rows
 from sdanalytics.parsing.table_builder import TableBuilder
@@ -46,6 +47,7 @@ def run_task() -> None:
         task = msgspec.json.decode(task_line, type=WorkerTask)
         if task.version != __version__:
             return
+        add_registered(task.registered)
         blocks = iter_decompressed(file, 0, task.options)
         decoded = decode_rows(blocks, task.options, task.share)
         for group, group_blocks in groupby(decoded, attrgetter("group")):

@@ -49,6 +49,8 @@ class Settings:
         Campaigns per page, at most, whatever ``count`` a request has.
     unlisted : collection of int
         Campaigns that are in reports, but in no list.
+    refused_metrics : collection of str
+        Metrics and columns that are refused although they are documented, by their names in frames.
     now : callable
         The current moment, as an aware datetime: it decides what today is and how far
         attribution has matured.
@@ -70,6 +72,7 @@ class Settings:
     v3_empty_url: bool = False
     page_size: int = 100
     unlisted: Collection[int] = ()
+    refused_metrics: Collection[str] = ()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -102,7 +103,8 @@ class OperationsV2:
         if segment is not None:
             _check_segment(segment, record_type)
         metrics = str(body["metrics"]).split(",")
-        _check_metrics(metrics, record_type, segment)
+        available = set(available_metrics(record_type, segment))
+        _check_metrics(metrics, available.difference(self._settings.refused_metrics))
         if "sku" in metrics and not is_seller:
             raise bad_request("sku is not supported for vendors")
 
@@ -199,8 +201,7 @@ def _check_segment(segment: object, record_type: str) -> None:
         raise unprocessable(f"Invalid segment {segment}")
 
 
-def _check_metrics(metrics: list[str], record_type: str, segment: str | None) -> None:
-    available = available_metrics(record_type, segment)
+def _check_metrics(metrics: list[str], available: Collection[str]) -> None:
     invalid = [name for name in metrics if name not in available]
     if invalid:
         raise unprocessable(f"Invalid metrics: {', '.join(invalid)}")

@@ -70,8 +70,7 @@ class OperationsV3:
 
     def _parse(self, body: object, advertiser: Advertiser) -> V3Request:
         today = advertiser.today(self._settings.now())
-        history_days = self._settings.v3_history_days
-        return V3Request.parse(body, advertiser, today, history_days)
+        return V3Request.parse(body, advertiser, today, self._settings)
 
     def _find_report(self, request: Request, report_id: str, operation: str) -> Report:
         advertiser = self._access.check_access(request)

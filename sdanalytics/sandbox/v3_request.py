@@ -14,6 +14,7 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.sandbox.responses import JsonObject, bad_request
+from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 
 MAX_DAYS: Final = 31
@@ -85,7 +86,7 @@ class V3Request:
 
     @classmethod
     def parse(
-        cls, body: object, advertiser: Advertiser, today: date, history_days: int
+        cls, body: object, advertiser: Advertiser, today: date, settings: Settings
     ) -> V3Request:
         """Parse a request's body; raise a 400 where the service would."""
         fields = _validate_fields("body", body, _BODY, _BODY_OPTIONS)
@@ -97,8 +98,9 @@ class V3Request:
         columns = _validate_names("configuration columns", configuration["columns"])
         available = _available_columns(report_type, advertiser)
         time_unit = configuration["timeUnit"]
-        _check_columns(columns, available | _DAY_COLUMNS[time_unit])
-        days = _parse_requested_days(fields, today, history_days)
+        allowed = available | _DAY_COLUMNS[time_unit]
+        _check_columns(columns, allowed - _v3_names(settings.refused_metrics))
+        days = _parse_requested_days(fields, today, settings.v3_history_days)
         filters = configuration.get("filters") or []
         return cls(
             record_type=report_type.record_type,
@@ -186,11 +188,15 @@ def _available_columns(report_type: _ReportType, advertiser: Advertiser) -> set[
     return columns - {"promotedSku"}
 
 
+def _v3_names(metrics: Iterable[str]) -> set[str]:
+    return {str(CATALOGUE[name].v3_name) if name in CATALOGUE else name for name in metrics}
+
+
 def _check_columns(columns: Iterable[str], allowed: Collection[str]) -> None:
     invalid = [name for name in columns if name not in allowed]
     if invalid:
         names = ", ".join(invalid)
-        raise bad_request(f"configuration columns includes invalid values: ({names})")
+        raise bad_request(f"configuration columns include invalid value: ({names})")
 
 
 def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, list[str]]:
@@ -218,8 +224,10 @@ def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: 
     if end > today:
         raise bad_request("endDate is in the future")
     if (today - start).days > history_days:
+        first = today - timedelta(history_days)
         raise bad_request(
-            f"startDate is too far in the past: there are reports for {history_days} days"
+            f"startDate ({start}) must be equal to or after report type data retention start date "
+            f"({first})"
         )
     if count > MAX_DAYS:
         raise bad_request(

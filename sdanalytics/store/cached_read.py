@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import DataWarning, InvalidRequest
+from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
+from sdanalytics.store.refused_metrics import find_missing_days, refusal_message
 from sdanalytics.store.row_notes import inspect_rows
 from sdanalytics.store.store import Store
 
@@ -47,14 +49,16 @@ def read_cached(
         columns = _common_columns(cached, query)
     profile = store.metadata.profile(key)
     _ensure_columns(cached, columns)
+    missing_days = find_missing_days(cached, columns)
     tables = store.partitions.load_many(cached, columns)
     store.partitions.maybe_compact(cached)
     missing = len(requested) - len(tables)
     unknown_query = replace(query, metrics=columns)
     tables |= store.partitions.load_unknown_tactic(unknown_query, requested)
     notes = inspect_rows(tables, unknown_query, profile.currency if profile else None)
-    for message in notes.messages():
-        warn_user(message, DataWarning)
+    for message in [*notes.messages(), refusal_message((), missing_days)]:
+        if message:
+            warn_user(message, DataWarning)
     frame = tables_to_frame(tables, columns)
     frame.attrs["sdanalytics"] = {
         "record_type": query.record_type,
@@ -63,6 +67,7 @@ def read_cached(
         "profile_id": key.profile_id,
         **_profile_attrs(profile, cached, missing),
         **notes.to_attrs(),
+        "refused_metrics": list(missing_days),
     }
     return frame
 
@@ -83,24 +88,36 @@ def _profile_attrs(
 
 
 def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> ColumnNames:
-    """Return the columns that all partitions have, in the order of a query without `metrics`."""
+    """Return the columns that all partitions have, in the order of a query without `metrics`.
+
+    A metric that the service refused for some of them counts if others have it. Columns of metrics
+    that another process registered are left out.
+    """
     if not cached:
         return query.columns
-    common = set(cached[0].columns)
-    for columns in {entry.columns for entry in cached}:
-        common.intersection_update(columns)
-    preferred = dict.fromkeys(query.columns)
-    stored = dict.fromkeys(cached[0].columns)
-    ordered = preferred | stored
+    stored: dict[str, None] = {}
+    for columns in dict.fromkeys(entry.columns for entry in cached):
+        stored |= dict.fromkeys(columns)
+    common = set(stored).intersection(CATALOGUE)
+    for columns, refused in {(entry.columns, entry.refused) for entry in cached}:
+        common.intersection_update({*columns, *refused})
+    ordered = dict.fromkeys(query.columns) | stored
     return tuple(column for column in ordered if column in common)
 
 
 def _ensure_columns(cached: Iterable[CachedPartition], columns: ColumnNames) -> None:
-    """Raise `InvalidRequest` when a partition lacks columns."""
+    """Raise `InvalidRequest` when a partition lacks columns that the service did not refuse.
+
+    A metric that it refused for some partitions must be stored for others.
+    """
+    stored: set[str] = set().union(*(entry.columns for entry in cached))
     for entry in cached:
         if entry.has_columns(columns):
             continue
-        missing = [column for column in columns if column not in entry.columns]
+        known = stored.intersection({*entry.columns, *entry.refused})
+        missing = [column for column in columns if column not in known]
+        if not missing:
+            continue
         names = ", ".join(missing)
         raise InvalidRequest(
             f"{entry.partition} is stored without {names}; "

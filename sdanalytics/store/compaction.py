@@ -21,8 +21,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+import pyarrow as pa
+
 from sdanalytics.errors import CacheError
-from sdanalytics.model.dtypes import cast_to_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
@@ -42,6 +43,7 @@ from sdanalytics.store.parquet_file import (
     PartitionTables,
     matches_checksum,
     read_stored_columns,
+    to_catalogue_types,
 )
 
 MAX_COMPACTED_ROWS: Final = 10_000
@@ -137,8 +139,9 @@ class CompactedMonths:
     def write(self, month: MonthKey, stamps: Stamps) -> None:
         """Copy the partitions of a month that have these file stamps into one file.
 
-        Partitions are left out that are large, damaged, or too new for their stamps to be
-        unique. Nothing is written for fewer than `MIN_DAYS_TO_COMPACT` partitions.
+        Partitions are left out that are large, damaged, too new for their stamps to be
+        unique, or that have a column in another type than those before. Nothing is written for
+        fewer than `MIN_DAYS_TO_COMPACT` partitions.
 
         Raises
         ------
@@ -168,13 +171,29 @@ class CompactedMonths:
 
     def _read_sources(self, stamps: Stamps) -> Iterator[SourceDay]:
         files = PartitionFiles(self.storage)
+        types: dict[str, pa.DataType] = {}
         for partition, stamp in sorted(stamps.items()):
             if not is_unique_fingerprint(stamp):
                 continue
             with contextlib.suppress(*_MISS_ERRORS), files.open(partition) as (cached, file):
-                if cached.rows <= MAX_COMPACTED_ROWS:
-                    stored = read_stored_columns(file, cached.columns)
-                    yield _with_catalogue_types(SourceDay(cached, stamp, stored))
+                if cached.rows > MAX_COMPACTED_ROWS:
+                    continue
+                stored = read_stored_columns(file, cached.columns)
+                day = _with_catalogue_types(SourceDay(cached, stamp, stored))
+                if _has_types(day.rows, types):
+                    yield day
+
+
+def _has_types(rows: pa.Table, types: dict[str, pa.DataType]) -> bool:
+    """Return whether rows can be in a file with those before; add the types of new columns.
+
+    Columns that only differ in type are of metrics that other processes registered.
+    """
+    of_rows = dict(zip(rows.column_names, rows.schema.types, strict=True))
+    if any(types.get(name, kind) != kind for name, kind in of_rows.items()):
+        return False
+    types.update(of_rows)
+    return True
 
 
 def _with_catalogue_types(day: SourceDay) -> SourceDay:
@@ -186,7 +205,7 @@ def _with_catalogue_types(day: SourceDay) -> SourceDay:
         When the types differ, and the rows from those that were stored: they are not copied, since
         a new checksum would hide it.
     """
-    rows = cast_to_catalogue(day.rows)
+    rows = to_catalogue_types(day.rows)
     if rows is day.rows or day.cached.checksum is None:
         return day._replace(rows=rows)
     if not matches_checksum(day.rows, day.cached):

@@ -44,7 +44,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -57,6 +57,7 @@ from sdanalytics.errors import CacheError
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store import leases
+from sdanalytics.store.claim_status import ClaimedReport, ClaimStatus, ResumableReport
 from sdanalytics.store.claims_table import (
     CLAIMS_TABLE,
     CREATE_CLAIMS_TABLE,
@@ -77,46 +78,6 @@ T = TypeVar("T")
 D = TypeVar("D")
 IsAcceptable = Callable[[Partition, datetime], bool]
 """Returns whether a report of a partition that was requested at a time is still new enough."""
-
-
-@dataclass(frozen=True)
-class ClaimedReport:
-    """A report in flight that this call polls and downloads.
-
-    Attributes
-    ----------
-    columns : tuple of str
-    report_id : str
-    asked_at : datetime.datetime
-        Aware; when it was requested.
-    """
-
-    columns: tuple[str, ...]
-    report_id: str
-    asked_at: datetime
-
-
-ResumableReport = tuple[ClaimedReport, tuple[Partition, ...]]
-"""A report, and the partitions of a batch that it has."""
-
-
-@dataclass(frozen=True)
-class ClaimStatus:
-    """The claims on the partitions of a batch.
-
-    Attributes
-    ----------
-    resumable : tuple of (ClaimedReport, tuple of Partition)
-        Reports to resume, claimed by this call now, with the partitions of each.
-    unclaimed : tuple of Partition
-        Nobody has requested them.
-    claimed_elsewhere : tuple of Partition
-        Another call is fetching them.
-    """
-
-    resumable: tuple[ResumableReport, ...] = ()
-    unclaimed: tuple[Partition, ...] = ()
-    claimed_elsewhere: tuple[Partition, ...] = ()
 
 
 class InFlightRegistry:
@@ -231,6 +192,7 @@ class InFlightRegistry:
 
     def _check_claims(self, batch: ReportBatch, now: datetime, claims: ClaimsTable) -> ClaimStatus:
         resumed: dict[ClaimedReport, list[Partition]] = {}
+        superseded: dict[ClaimedReport, list[Partition]] = {}
         unclaimed: list[Partition] = []
         claimed_elsewhere: list[Partition] = []
         for partition in batch.partitions:
@@ -244,16 +206,17 @@ class InFlightRegistry:
             report = self._resumable_report(claim, batch.columns, now)
             if report is None:
                 unclaimed.append(partition)
+                if claim.report_id is not None and claim.api == self._api:
+                    old = ClaimedReport(claim.columns, claim.report_id, claim.asked_at)
+                    superseded.setdefault(old, []).append(partition)
                 continue
             claims.write(self._claim_with_report(partition, report))
             resumed.setdefault(report, []).append(partition)
-        resumable: list[ResumableReport] = []
-        for report, partitions in resumed.items():
-            resumable.append((report, tuple(partitions)))
         return ClaimStatus(
-            resumable=tuple(resumable),
+            resumable=_freeze(resumed),
             unclaimed=tuple(unclaimed),
             claimed_elsewhere=tuple(claimed_elsewhere),
+            superseded=_freeze(superseded),
         )
 
     def _is_claimed_elsewhere(self, claim: Claim) -> bool:
@@ -389,6 +352,10 @@ def read_all(state_dir: Path) -> list[dict[str, Any]]:
         claim["is_followed"] = lease_from_row(row).is_live()
         claims.append(claim)
     return claims
+
+
+def _freeze(reports: Mapping[ClaimedReport, list[Partition]]) -> tuple[ResumableReport, ...]:
+    return tuple((report, tuple(partitions)) for report, partitions in reports.items())
 
 
 def _to_report(claim: Claim) -> InFlightReport | None:

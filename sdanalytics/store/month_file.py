@@ -146,6 +146,7 @@ def _decode_day(
         report_id=str(values["report_id"]),
         api=str(values["api"]),
         checksum=values["checksum"],
+        refused=tuple(values.get("refused", ())),
         stamp=FileStamp(path, size, modified, inode),
     )
 
@@ -188,6 +189,7 @@ def _concat_days(
     metrics = sort_by_catalogue(all_columns)
     ordered = dict.fromkeys([*identity, *metrics])
     names = list(ordered)
+    # The columns of metrics that this process has not registered follow after these.
     tables = [arrow_schema(names).empty_table()]
     tables += [day.rows for day in days]
     return pa.concat_tables(tables, promote_options="default")
@@ -207,5 +209,6 @@ def _encode_day(day: SourceDay, column_sets: Sequence[ColumnNames]) -> dict[str,
         "report_id": cached.report_id,
         "api": cached.api,
         "checksum": cached.checksum,
+        "refused": cached.refused,
         "stamp": [stamp.inode, stamp.size, stamp.modified],
     }

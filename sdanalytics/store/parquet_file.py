@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_readable_as
+from sdanalytics.errors import CacheError
+from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_valid_type
 from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.model.registration import is_registered
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
 from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, partition_path
@@ -50,6 +52,9 @@ class CachedPartition:
     stamp : FileStamp or None
         Of its file, when this was read from a compacted month
         (`sdanalytics.store.compaction`); None when it was read from the file itself.
+    refused : tuple of str
+        The metrics that the service refused when it was fetched. It lacks them, or has what was
+        stored before.
     """
 
     partition: Partition
@@ -62,15 +67,22 @@ class CachedPartition:
     api: str
     checksum: str | None
     stamp: FileStamp | None = None
+    refused: ColumnNames = ()
 
     @property
     def provenance(self) -> Provenance:
         """The origin of its rows."""
-        return Provenance(self.report_id, self.fetched_at, self.api)
+        return Provenance(self.report_id, self.fetched_at, self.api, self.refused)
 
     def has_columns(self, columns: ColumnNames) -> bool:
         """Return whether it has all of these columns."""
         return _has_all(self.columns, columns)
+
+    def missing_columns(self, columns: Iterable[str]) -> ColumnNames:
+        """Return those of these columns that it lacks because the service refused them."""
+        if not self.refused:
+            return ()
+        return tuple(name for name in columns if name in self.refused and name not in self.columns)
 
 
 CachedByPartition = dict[Partition, CachedPartition]
@@ -135,9 +147,9 @@ class PartitionFiles:
             When the file cannot be written; the existing one stays.
         """
         identity = identity_columns(partition.record_type, partition.segment)
-        names = sort_by_catalogue(table.column_names)
-        metrics = [name for name in names if name not in identity]
-        ordered = table.select([*identity, *metrics])
+        unregistered = [name for name in table.column_names if name not in CATALOGUE]
+        names = dict.fromkeys([*identity, *sort_by_catalogue(table.column_names), *unregistered])
+        ordered = table.select(list(names))
         table = _sort_rows(ordered, identity)
         path = partition_path(partition)
         with self.storage.atomic_write(path, skip_if) as file:
@@ -185,6 +197,7 @@ def _cached_partition(partition: Partition, path: str, size: int, metadata: Any)
             report_id=str(metadata["report_id"]),
             api=str(metadata["api"]),
             checksum=metadata.get("checksum"),
+            refused=tuple(metadata.get("refused", ())),
         )
     except KeyError as missing:
         raise InvalidFile(f"foreign: its metadata lacks {missing}") from None
@@ -217,11 +230,11 @@ def _has_expected_schema(cached: CachedPartition, schema: pa.Schema) -> bool:
         return False
     if schema.equals(_catalogue_schema(names)):
         return True
-    known = all(name in CATALOGUE for name in names)
-    return known and all(is_readable_as(field.type, field.name) for field in schema)
+    return all(is_valid_type(field.type, field.name) for field in schema)
 
 
-# A year of files shares one schema.
+# A year of files shares one schema. One from before a metric was registered only costs a second
+# look.
 @lru_cache(maxsize=64)
 def _catalogue_schema(columns: ColumnNames) -> pa.Schema:
     """Return the schema of those columns that the catalogue has."""
@@ -243,6 +256,8 @@ def write_partition(
         "schema": SCHEMA_VERSION,
         "checksum": table_checksum(table),
     }
+    if provenance.refused:
+        metadata["refused"] = provenance.refused
     json_metadata = json.dumps(metadata).encode()
     table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
@@ -294,8 +309,29 @@ def read_columns(
     ------
     InvalidFile
         When a page is damaged, or a column is missing.
+    CacheError
+        When a metric is registered as another kind than that in which it was stored.
     """
-    return cast_to_catalogue(read_stored_columns(file, columns, use_threads=use_threads))
+    stored = read_stored_columns(file, columns, use_threads=use_threads)
+    return to_catalogue_types(stored)
+
+
+def to_catalogue_types(stored: pa.Table) -> pa.Table:
+    """Return stored rows in the types of the catalogue.
+
+    Raises
+    ------
+    CacheError
+        When a metric is registered as another kind than that in which it was stored.
+    """
+    try:
+        return cast_to_catalogue(stored)
+    except pa.ArrowInvalid as error:
+        names = [name for name in stored.column_names if is_registered(name)]
+        raise CacheError(
+            f"the store has {' or '.join(names)} with values of another kind than it is registered "
+            f"as in this process ({error}): register it as it was when it was stored"
+        ) from None
 
 
 def read_stored_columns(

@@ -27,6 +27,7 @@ from sdanalytics.store.layout import REPORTS, InvalidFile, parse_partition_path
 from sdanalytics.store.parquet_file import (
     CachedByPartition,
     CachedPartition,
+    ColumnNames,
     PartitionFiles,
     PartitionTables,
 )
@@ -75,8 +76,20 @@ class PartitionStore:
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
     ) -> PartitionTables:
-        """Read columns of partitions, without those for which `load` returns None."""
-        return self._reader.load_many(cached, columns)
+        """Read columns of partitions, without those for which `load` returns None.
+
+        Columns that a partition lacks because the service refused them are null.
+        """
+        by_missing: dict[ColumnNames, list[CachedPartition]] = {}
+        for entry in cached:
+            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+        tables: PartitionTables = {}
+        for missing, entries in by_missing.items():
+            names = [name for name in columns if name not in missing]
+            found = self._reader.load_many(entries, names)
+            for partition, table in found.items():
+                tables[partition] = _with_all_columns(table, columns) if missing else table
+        return tables
 
     def load_unknown_tactic(
         self, query: ReportQuery, partitions: Iterable[Partition]
@@ -109,9 +122,10 @@ class PartitionStore:
         """Store the partitions of a report, replacing the file of each atomically.
 
         A stored partition is never narrowed, nor replaced by older data: then the existing file
-        stays. Columns that only the other version of the API has are taken over from it, row by
-        row (`sdanalytics.store.merge`). Rows of unknown tactic follow the rule of
-        `sdanalytics.store.unknown_tactic`.
+        stays. Columns that no request of this version can have are taken over from it, row by
+        row (`sdanalytics.store.merge`): those of the other version of the API, those that the
+        service refused this time, and metrics that another process registered. Rows of unknown
+        tactic follow the rule of `sdanalytics.store.unknown_tactic`.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, TypeVar
 
@@ -133,7 +133,6 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
             raise
 
 
-@cache
 def view_schema(record_type: str, segment: str | None) -> pa.Schema:
     """Return the schema of a report: partition keys, identity columns, then all metrics."""
     keys: list[pa.Field] = []

@@ -27,8 +27,8 @@ class StoreOutcome(NamedTuple):
         newer one. Otherwise the stored partition was kept, and a report is needed that also has
         these columns of it.
     ambiguous_rows : int
-        Rows for which nothing shows which row of the other version of the API they are: what
-        only that version has is missing in them.
+        Rows for which nothing shows which of the stored rows they are: columns that are taken
+        over from those are missing in them.
     """
 
     refetch_with: ColumnNames | None = None
@@ -45,30 +45,39 @@ class ReportWriter:
 
     def write(self, partition: Partition, table: pa.Table) -> StoreOutcome:
         """Write a partition, unless the stored one has more columns or newer data."""
-        merged = MergedTable(table, 0)
-        previous = self._files.lookup(partition)
-        if previous is not None:
-            merged = self._merge_other_api_columns(previous, table)
-        refetch_with: ColumnNames | None = None
-
-        # Called last, while no other thread of this process replaces the file: another call may
-        # have stored it since `previous` was read.
-        def keep_stored() -> bool:
-            nonlocal refetch_with
-            stored = self._files.lookup(partition)
+        requestable = self._requestable_columns(partition)
+        while True:
+            previous = self._files.lookup(partition)
+            merged = self._merge_kept_columns(previous, table, requestable)
+            stored = self._write_unless_better(partition, merged.table)
             if stored is None:
-                return False
-            is_newer = self._is_newer(stored)
-            missing = tuple(c for c in stored.columns if c not in merged.table.column_names)
-            lacks_columns = not stored.has_columns(tuple(table.column_names))
-            if missing or (is_newer and lacks_columns):
-                refetch_with = missing
-            return is_newer or bool(missing)
+                return StoreOutcome(None, merged.ambiguous_rows)
+            missing = [name for name in stored.columns if name not in merged.table.column_names]
+            refetch_with = tuple(name for name in missing if name in requestable)
+            if refetch_with or self._is_newer(stored):
+                is_complete = stored.has_columns(tuple(table.column_names))
+                return StoreOutcome(None if is_complete and not refetch_with else refetch_with)
+            # Another call has stored columns to keep since `previous` was read; or what it has of
+            # them is damaged, and lost.
+            if stored == previous:
+                self._files.write(partition, merged.table, self._provenance, lambda: False)
+                return StoreOutcome(None, merged.ambiguous_rows)
 
-        self._files.write(partition, merged.table, self._provenance, keep_stored)
-        if refetch_with is not None:
-            return StoreOutcome(refetch_with)
-        return StoreOutcome(None, merged.ambiguous_rows)
+    def _write_unless_better(self, partition: Partition, table: pa.Table) -> CachedPartition | None:
+        """Write a table, or return the stored partition that has more columns or newer data."""
+        better: CachedPartition | None = None
+
+        # Called last, while no other thread of this process replaces the file.
+        def is_better() -> bool:
+            nonlocal better
+            stored = self._files.lookup(partition)
+            if stored is not None:
+                is_narrower = not set(stored.columns) <= set(table.column_names)
+                better = stored if is_narrower or self._is_newer(stored) else None
+            return better is not None
+
+        self._files.write(partition, table, self._provenance, is_better)
+        return better
 
     def write_unknown(self, unknown: Partition, table: pa.Table, known: Sequence[pa.Table]) -> None:
         """Write the rows of unknown tactic of a day.
@@ -100,15 +109,23 @@ class ReportWriter:
         is_possible = stored.fetched_at <= self._now + CLOCK_SKEW_TOLERANCE
         return is_possible and stored.fetched_at > self._provenance.fetched_at
 
-    def _merge_other_api_columns(self, previous: CachedPartition, table: pa.Table) -> MergedTable:
-        """Add the stored columns to a table that its version of the API does not have."""
-        partition = previous.partition
+    def _requestable_columns(self, partition: Partition) -> frozenset[str]:
+        """Return the columns that a request of this version can have."""
         api = self._provenance.api
         available = available_metrics(partition.record_type, partition.segment, api)
-        replaced = {*table.column_names, *available}
+        return frozenset(available).difference(self._provenance.refused)
+
+    def _merge_kept_columns(
+        self, previous: CachedPartition | None, table: pa.Table, requestable: frozenset[str]
+    ) -> MergedTable:
+        """Add the stored columns to a table that no request can have, by those it can."""
+        if previous is None:
+            return MergedTable(table, 0)
+        replaced = requestable.union(table.column_names)
         kept = [name for name in previous.columns if name not in replaced]
         if not kept:
             return MergedTable(table, 0)
+        partition = previous.partition
         shared = [name for name in previous.columns if name in table.column_names]
         older = self._files.load(partition, [*shared, *kept])
         if older is None:

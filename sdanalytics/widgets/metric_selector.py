@@ -52,8 +52,6 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         self._visible_layout = ipw.Layout(width="auto", margin="0", height="22px")
         self._hidden_layout = ipw.Layout(display="none")
         self._boxes: dict[str, ipw.Checkbox] = {}
-        for name in CATALOGUE:
-            self._boxes[name] = self._create_box(name)
         self.search = ipw.Text(
             description="Search",
             placeholder="sales, new-to-brand, 14d, ...",
@@ -94,7 +92,7 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         report = ReportKind(record_type, segment, api)
         self._report = report
         selectable = selectable_metrics(report)
-        self._list.children = [self._boxes[name] for name in selectable]
+        self._list.children = [self._box(name) for name in selectable]
         with self._suspend_events():
             self.preset.options = [*metric_presets(report), CUSTOM_PRESET]
         kept = tuple(name for name in self.value if name in selectable)
@@ -155,6 +153,12 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
                 layout = self._visible_layout
             box.layout = layout
         self._show_count()
+
+    def _box(self, name: str) -> ipw.Checkbox:
+        """Return the checkbox of a metric, which may be registered at any time."""
+        if name not in self._boxes:
+            self._boxes[name] = self._create_box(name)
+        return self._boxes[name]
 
     def _create_box(self, name: str) -> ipw.Checkbox:
         meaning = CATALOGUE[name].meaning

@@ -13,6 +13,7 @@ from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.options import validate_client
+from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.cache import validate_cache
@@ -162,11 +163,12 @@ class PickerModel:
     def _call_arguments(self, selection: PickerSelection) -> dict[str, Any]:
         """Return the arguments that `plan_report` and `submit_report` share."""
         query = self.build_query(selection)
+        default = default_metrics(query.record_type, query.segment, self.api)
         return {
             "record_type": query.record_type,
             "start": query.start,
             "end": query.end,
-            "metrics": query.metrics,
+            "metrics": None if query.metrics == default else query.metrics,
             "tactic": query.tactics,
             "segment": query.segment,
             "client": self._client.for_profile(selection.profile_id),

@@ -367,10 +367,10 @@ def test_an_abandoned_job_is_resumed(store: ReportCache) -> None:
 def test_a_plan_counts_reports_and_partitions(box: Box, store: ReportCache) -> None:
     client = through(box, "v3")
     plan = sda.plan_report("campaigns", box.day(66), box.day(1), client=client, cache=store)
-    assert plan.reports == 3
+    assert plan.reports == 4
     assert plan.partitions["action"].value_counts()["request"] == 130
     assert plan.unavailable == [date.fromisoformat(box.day(66))]
-    assert "66 days: 65 to fetch (3 reports to request), 0 from the cache, 1 unavail" in str(plan)
+    assert "66 days: 65 to fetch (4 reports to request), 0 from the cache, 1 unavail" in str(plan)
 
 
 def test_unavailable_days_fail_separately(box: Box, store: ReportCache) -> None:

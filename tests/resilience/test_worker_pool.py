@@ -20,9 +20,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sdanalytics import CorruptReport
+from sdanalytics import CorruptReport, metrics
 from sdanalytics.parsing import column_builders
 from sdanalytics.parsing.payload import read_payload
+from tests.support.registration import another_process
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
@@ -95,6 +96,18 @@ def test_several_processes_read_the_same_as_one(
     assert table.equals(read_by_one(payload))
     assert table["campaignId"].to_pylist() == [2**60 + n for n in range(COUNT)]
     table.validate(full=True)
+
+
+def test_workers_know_the_metrics_that_their_parent_registered(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    with another_process():
+        metrics.register("storeSales", "money", "campaigns")
+        texts = [f'{{"clicks":{n},"storeSales":{n}.5}}' for n in range(COUNT)]
+        columns = ["clicks", "storeSales"]
+        table = read_payload(packed(texts), columns, parallel_threshold=0)
+    assert f"{COUNT} rows were read by" in log.text
+    assert table["storeSales"].to_pylist() == [n + 0.5 for n in range(COUNT)]
 
 
 def test_a_small_payload_is_read_by_one_process(

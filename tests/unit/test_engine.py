@@ -19,7 +19,7 @@ from sdanalytics.fetch.error_policy import is_fatal, is_retryable, is_terminal
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
-from sdanalytics.store.in_flight import ClaimedReport
+from sdanalytics.store.claim_status import ClaimedReport
 from tests.support.clock import JumpingClock
 
 MOMENT = datetime(2026, 11, 20, tzinfo=UTC)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics.errors import ApiError
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 
@@ -35,6 +36,9 @@ class ReportProtocol(Protocol):
 
     def create(self, batch: ReportBatch) -> str:
         """Request a report; return its id."""
+
+    def refused_columns(self, error: ApiError, columns: Sequence[str]) -> list[str]:
+        """Return those of the columns of a report that the error of its request refuses."""
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded; raise `ReportFailed` if it never will be."""

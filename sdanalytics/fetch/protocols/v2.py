@@ -12,8 +12,10 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
+from sdanalytics.errors import ApiError
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.refusals import refused_names
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.partition import Partition
@@ -85,6 +87,11 @@ class ProtocolV2:
             segment=partition.segment,
         )
         return self._reporting.create(partition.record_type, request).reportId
+
+    @staticmethod
+    def refused_columns(error: ApiError, columns: Sequence[str]) -> list[str]:
+        """Return those of the columns of a report that the error of its request refuses."""
+        return refused_names(error, columns)
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""

@@ -13,9 +13,10 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
-from sdanalytics.errors import ApiError, NotReady, ReportTooOld
+from sdanalytics.errors import ApiError, BadRequest, NotReady, ReportTooOld
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.refusals import is_start_refused, refused_names, too_old_error
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
     Array,
@@ -33,7 +34,7 @@ from sdanalytics.fetch.protocols.v3_request import (
     request_body,
 )
 from sdanalytics.model.identity import required_columns
-from sdanalytics.model.metrics import UNKNOWN_TACTIC
+from sdanalytics.model.metrics import CATALOGUE, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.report_batch import ReportBatch
 
@@ -110,15 +111,25 @@ class ProtocolV3:
         """Request a report; return its id, or that of the same report that is in flight."""
         newest = newest_day(batch)
         if newest < self._oldest:
-            raise _too_old_error(newest)
+            raise _before_history_error(newest)
         body = request_body(batch)
         try:
             report = self._reporting.create(body)
+        except BadRequest as error:
+            if not is_start_refused(error):
+                raise
+            raise too_old_error(batch, error) from None
         except ApiError as error:
             if error.status != STATUS_TOO_EARLY:
                 raise
             report = self._find_duplicate(error, body)
         return str(report["reportId"])
+
+    @staticmethod
+    def refused_columns(error: ApiError, columns: Sequence[str]) -> list[str]:
+        """Return those of the columns of a report that the error of its request refuses."""
+        by_v3_name = {str(CATALOGUE[name].v3_name): name for name in columns}
+        return [by_v3_name[name] for name in refused_names(error, by_v3_name)]
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
@@ -196,9 +207,11 @@ class ProtocolV3:
         return [known.get(campaign_id, UNKNOWN_TACTIC) for campaign_id in ids]
 
 
-def _too_old_error(day: date) -> ReportTooOld:
-    return ReportTooOld(
+def _before_history_error(day: date) -> ReportTooOld:
+    error = ReportTooOld(
         f"{day} is too far in the past: version 3 has {ProtocolV3.history_days} days of history. "
         "Request later days; stored days remain in the cache",
         operation="create_report",
     )
+    error.last_day = day
+    return error

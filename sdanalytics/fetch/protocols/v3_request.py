@@ -33,8 +33,9 @@ def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatc
     """Group partitions into reports of up to 31 days, newest first.
 
     Each report has all columns that any of its days needs. A report has all tactics, so that a day
-    is requested for both. Days before the oldest that the service has are separate, so that they
-    fail separately.
+    is requested for both. The oldest day that the service should have is a report of its own:
+    whether it still has it is not certain, and a refused start fails the whole report. Days before
+    it are separate, too.
     """
     by_report: dict[ReportKey, dict[date, list[Partition]]] = {}
     for partition in needs:
@@ -118,8 +119,10 @@ def _split_into_windows(days: Sequence[date], oldest: date) -> list[list[date]]:
     for day in days:
         if day < start:
             start = day - timedelta(MAX_REPORT_DAYS - 1)
-            if day >= oldest:
-                start = max(start, oldest)
+            if day > oldest:
+                start = max(start, oldest + timedelta(1))
+            elif day == oldest:
+                start = oldest
             windows.append([])
         windows[-1].append(day)
     return windows

@@ -16,6 +16,7 @@ from sdanalytics.sandbox.simulation.apportion import (
     sum_metrics,
 )
 from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku
+from sdanalytics.sandbox.simulation.registered import simulate_registered
 from sdanalytics.sandbox.simulation.traffic import ADDITIVE, simulate_day, simulate_reading
 
 _TARGET_ID_OFFSET: Final = 101
@@ -164,6 +165,7 @@ def _halo_row(ad: ReportRow, product: str, share: MetricValues) -> ReportRow:
     views = share["viewAttributedConversions14dOtherSKU"]
     metrics["addToListFromClicks"] = clicks
     metrics |= simulate_reading(ad.group.advertiser, clicks, views)
+    metrics |= simulate_registered(views, share["viewAttributedSales14dOtherSKU"])
     return ReportRow(ad.group, ad.identity | {"otherAsin": other_asin}, metrics)
 
 

@@ -11,6 +11,7 @@ from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues, sum_metrics
 from sdanalytics.sandbox.simulation.breakdowns import ReportRow, break_down
+from sdanalytics.sandbox.simulation.registered import render_registered
 from sdanalytics.sandbox.simulation.traffic import READING_METRICS
 from sdanalytics.sandbox.v3_request import V3Request
 
@@ -18,9 +19,6 @@ JsonRow = JsonObject
 """A row as it is sent: values by the names of their fields."""
 _DatedRow = tuple[date, ReportRow]
 
-_MONEY: Final = frozenset(
-    metric.name for metric in CATALOGUE.values() if metric.kind is ColumnKind.MONEY
-)
 _VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
 _TOTALS: Final = {
     "addToCart": ("addToCartClicks", "addToCartViews"),
@@ -150,13 +148,14 @@ def _metric_fields(group: AdGroup, metrics: MetricValues) -> JsonRow:
     absent = frozenset() if group.campaign.video else _VIDEO
     fields: JsonRow = {}
     for name, value in metrics.items():
-        if name in _MONEY:
+        if CATALOGUE[name].kind is ColumnKind.MONEY:
             fields[name] = _to_amount(value, decimals)
         elif name not in absent:
             fields[name] = value
     fields |= _ratios(metrics)
     fields |= _unit_costs(metrics, decimals)
     fields |= _reach(metrics)
+    fields |= render_registered(metrics)
     return fields
 
 

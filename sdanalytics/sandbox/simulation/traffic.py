@@ -15,6 +15,7 @@ from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
+from sdanalytics.sandbox.simulation.registered import simulate_registered
 
 ADDITIVE: Final = tuple(metric.name for metric in CATALOGUE.values() if metric.is_summable)
 """The names of all additive metrics."""
@@ -104,6 +105,7 @@ def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
     values |= _click_conversions(traffic, age)
     values |= _view_conversions(traffic, age, group.campaign)
     values |= _interest(values, age)
+    values |= simulate_registered(values["clicks"], values["cost"])
     values |= simulate_reading(
         group.advertiser,
         clicks=values["attributedConversions14d"],

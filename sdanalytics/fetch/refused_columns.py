@@ -1,0 +1,103 @@
+"""Columns that the service refuses: reports are requested without those that nobody named.
+
+One column that the service does not accept fails the whole report. A default metric is left out
+then, and so is one that is requested only because it is stored; a metric that the user named, or a
+column that identifies rows, is an error.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NoReturn
+
+from sdanalytics.errors import ApiError, SDAnalyticsError
+from sdanalytics.model.query import ReportQuery
+
+_ADVICE_METRIC: Final = "leave it out of metrics="
+_ADVICE_IDENTITY: Final = "it identifies the rows and cannot be left out; update sdanalytics"
+
+
+class ColumnsRefused(Exception):
+    """Columns were refused that may be left out: the report is to be requested without them."""
+
+
+class RefusedColumns:
+    """The columns that the service has refused in one call.
+
+    Parameters
+    ----------
+    query : ReportQuery
+    """
+
+    def __init__(self, query: ReportQuery) -> None:
+        self._query = query
+        self._names: set[str] = set()
+        self._left_out: set[str] = set()
+        self._error: SDAnalyticsError | None = None
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The columns that a report was requested without."""
+        return frozenset(self._left_out)
+
+    def confirm(self) -> None:
+        """Record that a report was requested without the columns refused so far."""
+        self._left_out |= self._names
+
+    def is_required(self, name: str) -> bool:
+        """Return whether a column must not be left out: it was named, or identifies rows."""
+        if name in self._query.identity:
+            return True
+        return name in self._query.metrics and not self._query.has_default_metrics
+
+    def ensure_none_required(self) -> None:
+        """Raise the error of a column that was refused before and must not be left out."""
+        if self._error is not None:
+            raise copy.copy(self._error)
+
+    def without(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return columns without those that were refused."""
+        return tuple(name for name in columns if name not in self._names)
+
+    def learn(
+        self, refused: Collection[str], requested: Iterable[str], error: ApiError
+    ) -> NoReturn:
+        """Learn from the error of a report with the columns `requested`.
+
+        Raises
+        ------
+        ColumnsRefused
+            When the report can be requested without the refused columns.
+        ApiError
+            When it cannot: the error itself if it names no column or all metrics of the call,
+            otherwise one that says which column must not be left out.
+        """
+        required = [name for name in refused if self.is_required(name)]
+        if required:
+            self._error = _required_error(required, self._query.identity, error)
+            raise self._error from None
+        remaining = set(requested).difference(refused)
+        if not refused or remaining.isdisjoint(self._query.metrics):
+            raise error
+        self._names.update(refused)
+        raise ColumnsRefused
+
+    def not_in(self, columns: Collection[str]) -> tuple[str, ...]:
+        """Return the refused columns that are not among these."""
+        return tuple(sorted(self._names.difference(columns)))
+
+
+def _required_error(
+    names: Sequence[str], identity: Collection[str], error: ApiError
+) -> SDAnalyticsError:
+    """Return the error of columns that must not be left out, of the class of the service's."""
+    advice = _ADVICE_IDENTITY if set(names) & set(identity) else _ADVICE_METRIC
+    return type(error)(
+        f"the service refuses {', '.join(names)}: {advice}. {error}",
+        operation=error.operation,
+        status=error.status,
+        code=error.code,
+        details=error.details,
+        request_id=error.request_id,
+    )
