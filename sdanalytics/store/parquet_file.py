@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO, Any, Final
+from typing import IO, Annotated, Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sdanalytics._core.clock import parse_moment
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_valid_type
 from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
@@ -27,6 +29,7 @@ ColumnNames = tuple[str, ...]
 
 SCHEMA_VERSION: Final = 1
 """The version of the files' metadata."""
+_METADATA_FIELDS: Final = {"columns", "rows", "fetched_at", "report_id", "api"}
 METADATA_KEY: Final = b"sdanalytics"
 """The key of our JSON in a parquet file's metadata."""
 
@@ -185,24 +188,37 @@ def _parse_metadata(json_metadata: bytes) -> Any:
         raise InvalidFile(f"damaged: {error}") from None
 
 
+class _Metadata(msgspec.Struct):
+    """The types of the values that describe the rows."""
+
+    columns: tuple[str, ...]
+    rows: Annotated[int, msgspec.Meta(ge=0)]
+    fetched_at: str
+    report_id: str
+    api: str
+    checksum: str | None = None
+    refused: tuple[str, ...] = ()
+
+
 def _cached_partition(partition: Partition, path: str, size: int, metadata: Any) -> CachedPartition:
     try:
+        values = msgspec.convert(metadata, _Metadata)
         return CachedPartition(
             partition=partition,
             path=path,
             size=size,
-            columns=tuple(metadata["columns"]),
-            rows=int(metadata["rows"]),
-            fetched_at=datetime.fromisoformat(metadata["fetched_at"]),
-            report_id=str(metadata["report_id"]),
-            api=str(metadata["api"]),
-            checksum=metadata.get("checksum"),
-            refused=tuple(metadata.get("refused", ())),
+            columns=values.columns,
+            rows=values.rows,
+            fetched_at=parse_moment(values.fetched_at),
+            report_id=values.report_id,
+            api=values.api,
+            checksum=values.checksum,
+            refused=values.refused,
         )
-    except KeyError as missing:
-        raise InvalidFile(f"foreign: its metadata lacks {missing}") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidFile(f"damaged: {error}") from None
+    except ValueError as error:  # as msgspec's errors are
+        is_foreign = isinstance(metadata, dict) and not metadata.keys() >= _METADATA_FIELDS
+        kind = "foreign" if is_foreign else "damaged"
+        raise InvalidFile(f"{kind}: {error}") from None
 
 
 def _validate(
