@@ -13,8 +13,9 @@ from benchmarks.payloads import COLUMNS, RECORD_TYPE, WORK, payload
 from benchmarks.peers import peer_python
 from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, compare
-from sdanalytics.model.metrics import RECORD_TYPES, TACTICS, default_metrics, identity_columns
+from sdanalytics.model.metrics import TACTICS, default_metrics, identity_columns
 from sdanalytics.model.partition import Partition
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.parsing.payload import read_payload
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
 from sdanalytics.sandbox.simulation.report_rows import render_v2_rows
@@ -48,7 +49,7 @@ def measure(quick: bool) -> Section:
         f"{name}, default metrics": _compare_sizes(
             _sandbox_payload(name, quick), name, _columns(name)
         )
-        for name in RECORD_TYPES
+        for name in list_record_types("v2")
     }
     large = payload(2_000 if quick else LARGE)
     found[f"{RECORD_TYPE}, {len(COLUMNS)} fields"] = _compare_sizes(

@@ -110,7 +110,9 @@ def _invalid(box: Box) -> None:
 
 
 def _busy(box: Box) -> None:
-    box.client.request_report("campaigns", ReportRequest("20261118", "clicks", "T00020"))
+    # With another clock, so that the recorded client has no token yet.
+    client = box.sandbox.client_for(box.sandbox.profile_ids[0], JumpingClock())
+    client.request_report("campaigns", ReportRequest("20261118", "clicks", "T00020"))
 
 
 def _expired(box: Box) -> None:

@@ -33,7 +33,8 @@ All warnings are `SDAnalyticsWarning` (UserWarning), and point at the user's lin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import date
@@ -143,7 +144,18 @@ class InvalidReport(ApiError):
 
 
 class RateLimited(ApiError):
-    """429: too many requests, for longer than the call may wait."""
+    """429: too many requests, for longer than the call may wait.
+
+    Attributes
+    ----------
+    until : datetime.datetime or None
+        UTC; the moment from which a request may be accepted: as the service says by
+        ``Retry-After``, or else estimated.
+    """
+
+    def __init__(self, message: str, *, until: datetime | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.until = until
 
 
 class ServerError(ApiError):

@@ -143,6 +143,8 @@ AMAZON_RATIOS: Final = {
     "brandedSearchRate": ("viewAttributedBrandedSearches14d", "impressions"),
     "eCPAddToCart": ("cost", "addToCart"),
     "eCPBrandSearch": ("cost", "viewAttributedBrandedSearches14d"),
+    "invalidClickThroughRate": ("invalidClickThroughs", "grossClickThroughs"),
+    "invalidImpressionRate": ("invalidImpressions", "grossImpressions"),
     "longTermROAS": ("longTermSales", "cost"),
     "newToBrandDetailPageViewRate": ("newToBrandDetailPageViews", "impressions"),
     "newToBrandECPDetailPageView": ("cost", "newToBrandDetailPageViews"),

@@ -97,7 +97,7 @@ def _fetch_hint(df: pd.DataFrame, name: str) -> str:
     for metric in required_metrics(name):
         if metric in offered:
             fetchable.append(metric)
-        elif metric != "costType":
+        elif metric != "costType" or metric == name:
             unavailable.append(metric)
     if unavailable:
         return _unavailable_hint(report, segment, unavailable)
@@ -112,7 +112,7 @@ def _unavailable_hint(report: str, segment: str | None, metrics: Sequence[str]) 
     source = "another record type"
     if set(metrics) <= set(in_version_3):
         source = 'with api="v3"'
-    return f"{report} have no {', '.join(metrics)}: fetch {source}"
+    return f"rows of {report} have no {', '.join(metrics)}: fetch {source}"
 
 
 def _suggest_name(name: str, known: Iterable[str]) -> str:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState
-from sdanalytics.api.error_mapping import to_exception
+from sdanalytics.api.answers import expect_document
+from sdanalytics.api.error_mapping import (
+    NETWORK_ADVICE,
+    is_page,
+    to_exception,
+    to_rate_limited,
+    to_unexpected_answer,
+)
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import send_with_retry
 from sdanalytics.api.transport import Response, Transport, timeout_error
@@ -29,12 +39,19 @@ EXPIRY_MARGIN: Final = 120.0
 """Seconds before its expiry from which on a token is replaced."""
 DEFAULT_LIFETIME: Final = 3600.0
 """Seconds that a token is valid if the response does not say."""
+MAX_RECENT_TOKENS: Final = 4
+"""Tokens that are redacted in texts, the latest ones."""
 TOKEN_RECHECK_INTERVAL: Final = 0.2
 """Seconds after which a waiting thread checks whether the one that fetches a token is alive."""
 _LOGIN_ADVICE: Final = (
     "Check SDANALYTICS_CLIENT_ID, _CLIENT_SECRET and _REFRESH_TOKEN (or the values passed to "
     "Credentials), and that they belong to this region"
 )
+_REFUSAL_STATUSES: Final = (400, 401, 403)
+"""Statuses by which Login with Amazon refuses credentials."""
+_QUOTES: Final = ("'", '"', "`")
+_ENCODED_BAR: Final = re.compile("Atz[ar]%7C", re.IGNORECASE)
+"""The beginning of a token whose ``|`` is URL-encoded."""
 _CREDENTIAL_NAMES: Final = ("client_id", "client_secret", "refresh_token", "access_token")
 
 
@@ -113,23 +130,19 @@ class Credentials:
 
 
 class TokenProvider:
-    """The current access token: fetched once for all threads, replaced before it expires.
+    """The current access token of a login: fetched once for all threads, and replaced in time.
 
     Parameters
     ----------
     credentials : Credentials
     url : str
         Login with Amazon.
-    transport : Transport
     clock : Clock
     """
 
-    def __init__(
-        self, credentials: Credentials, url: str, transport: Transport, clock: Clock
-    ) -> None:
+    def __init__(self, credentials: Credentials, url: str, clock: Clock) -> None:
         self._credentials = credentials
         self._url = url
-        self._transport = transport
         self._clock = clock
         self._limiter = RateLimiter(clock, InMemoryLimiterState(), None)
         self._condition = threading.Condition()
@@ -137,26 +150,32 @@ class TokenProvider:
         self._owner: Deadline | None = None
         self._token = credentials.access_token
         self._expires_at = float("inf") if credentials.access_token else float("-inf")
+        self._recent_tokens: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
         """The secret values, which are redacted in all texts."""
-        return (*self._credentials.secrets, self._token)
+        return (*self._credentials.secrets, *self._recent_tokens)
 
-    def token(self, deadline: Deadline) -> str:
+    @property
+    def has_expired(self) -> bool:
+        """Whether there was a token, and it is to be replaced."""
+        return self._token is not None and self._clock.monotonic() >= self._expires_at
+
+    def token(self, transport: Transport, deadline: Deadline) -> str:
         """Return a token that is still valid for a while."""
         with self._exclusive(deadline):
-            if self._token is None or self._clock.monotonic() >= self._expires_at:
-                self._token = self._fetch_token(deadline)
+            if self._token is None or self.has_expired:
+                self._token = self._fetch_token(transport, deadline)
             return self._token
 
-    def refresh(self, *, after: str, deadline: Deadline) -> str | None:
+    def refresh(self, transport: Transport, deadline: Deadline, *, after: str) -> str | None:
         """Return a token other than `after`, which was refused; None if it cannot be renewed."""
         with self._exclusive(deadline):
             if self._token == after:
                 if not self._credentials.refresh_token:
                     return None
-                self._token = self._fetch_token(deadline)
+                self._token = self._fetch_token(transport, deadline)
             return self._token
 
     @contextlib.contextmanager
@@ -186,38 +205,66 @@ class TokenProvider:
                     self._owner = None
                 self._condition.notify_all()
 
-    def _fetch_token(self, deadline: Deadline) -> str:
+    def _fetch_token(self, transport: Transport, deadline: Deadline) -> str:
         def send() -> Response:
-            return self._request_token(deadline)
+            return self._request_token(transport, deadline)
 
-        response = send_with_retry(send, "token", deadline=deadline, limiter=self._limiter)
+        response = send_with_retry(
+            send, "token", deadline=deadline, limiter=self._limiter, find_fault=_find_token_fault
+        )
+        if response.status >= 400:
+            raise self._refusal(response)
+        fault = _find_token_fault(response)
+        if fault is not None:
+            raise to_unexpected_answer(response, "token", fault, self.secrets)
         document = response.json()
-        token = document.get("access_token") if isinstance(document, dict) else None
-        if response.status != 200 or not isinstance(token, str) or not token:
-            raise self._token_error(response)
-        lifetime = document.get("expires_in")
-        lifetime = float(lifetime) if isinstance(lifetime, int | float) else DEFAULT_LIFETIME
+        lifetime = _read_lifetime(document.get("expires_in"))
         usable_for = max(lifetime - EXPIRY_MARGIN, lifetime / 2)
         self._expires_at = self._clock.monotonic() + usable_for
         logger.debug("new access token, valid for %.0f s", lifetime)
+        token: str = document["access_token"]
+        # Requests under way may still have an earlier one.
+        self._recent_tokens = (*self._recent_tokens[1 - MAX_RECENT_TOKENS :], token)
         return token
 
-    def _request_token(self, deadline: Deadline) -> Response:
+    def _request_token(self, transport: Transport, deadline: Deadline) -> Response:
         form = {
             "grant_type": "refresh_token",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
             "refresh_token": self._credentials.refresh_token,
         }
-        return self._transport.send("POST", self._url, deadline, data=form)
+        return transport.send("POST", self._url, deadline, data=form)
 
-    def _token_error(self, response: Response) -> ApiError:
-        is_refusal = 400 <= response.status < 404
-        error_class = Unauthorized if is_refusal else None
-        secrets = self._credentials.secrets
-        return to_exception(
-            response, "token", secrets, error_class=error_class, advice=_LOGIN_ADVICE
-        )
+    def _refusal(self, response: Response) -> ApiError:
+        """Return the error of a response from 400 on: few are a matter of the credentials."""
+        if response.status in _REFUSAL_STATUSES and not is_page(response):
+            return to_exception(
+                response, "token", self.secrets, error_class=Unauthorized, advice=_LOGIN_ADVICE
+            )
+        if response.status == 429:
+            until = self._limiter.allowed_at(is_create=False)
+            return to_rate_limited(response, "token", until, self.secrets)
+        advice = None
+        if response.status < 500:
+            host = urlsplit(self._url).hostname
+            advice = f"{NETWORK_ADVICE}; the token is requested from {host}"
+        return to_exception(response, "token", self.secrets, advice=advice)
+
+
+def _is_token_document(document: object) -> bool:
+    token = document.get("access_token") if isinstance(document, dict) else None
+    return isinstance(token, str) and bool(token) and token.isascii() and token.isprintable()
+
+
+_find_token_fault: Final = expect_document("a document with a token", _is_token_document)
+
+
+def _read_lifetime(seconds: object) -> float:
+    """Return the seconds that a token is valid, as its document says or by default."""
+    if isinstance(seconds, int | float) and 0 < seconds < math.inf:
+        return float(seconds)
+    return DEFAULT_LIFETIME
 
 
 def _validate_header_value(name: str, value: str | None) -> str | None:
@@ -225,9 +272,19 @@ def _validate_header_value(name: str, value: str | None) -> str | None:
     if value is None:
         return None
     value = value.strip()
+    # The value is a secret, and not shown.
     if not (value.isascii() and value.isprintable()):
-        # The value is a secret, and not shown.
         raise NotConfigured(f"{name} must be printable ASCII text: copy it again, completely")
+    if value and (value[0] in _QUOTES or value[-1] in _QUOTES):
+        raise NotConfigured(
+            f"{name} must be without quotes around it: they are part of its value, which some "
+            "tools do not strip from .env files. Remove them"
+        )
+    if _ENCODED_BAR.match(value):
+        raise NotConfigured(
+            f"{name} must not be URL-encoded: it has %7C in place of the character |, as in an "
+            "address. Replace it"
+        )
     return value
 
 

@@ -74,9 +74,10 @@ class Client:
     -----
     Reading operations are retried on 429, 5xx and broken connections; a report is requested
     again only when the first request certainly created none. A 401 is retried once with a fresh
-    token. All threads share one token and one rate limiter; calls of `fetch_report` share the
-    rate limiter with all processes that use the same store. Neither clients nor credentials can
-    be pickled: create a client where it is used, with `from_env`.
+    token. All clients of a process with the same credentials share one token, and all threads of
+    a client one rate limiter; calls of `fetch_report` share the rate limiter with all processes
+    that use the same store. Neither clients nor credentials can be pickled: create a client where
+    it is used, with `from_env`.
     """
 
     def __init__(

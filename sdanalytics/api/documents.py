@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from sdanalytics._core.redact import redact
 from sdanalytics._core.suggest import has_lone_surrogate
-from sdanalytics.errors import ApiError, InvalidRequest
+from sdanalytics.errors import InvalidRequest
 
 
 def is_valid_text(value: object) -> bool:
@@ -37,11 +36,9 @@ def quote_path_segment(report_id: str) -> str:
     return quote(report_id, safe="")
 
 
-def report_mismatch_error(operation: str, requested: str, received: str) -> ApiError:
-    """Return the error of a response that describes another report than the requested one."""
-    return ApiError(
-        f"{operation}: the response is about report {redact(received)[:100]}, not {requested}: a "
-        "proxy mixes up responses, or connections are shared. Call again",
-        operation=operation,
-        status=200,
-    )
+def read_report_id(document: object) -> str | None:
+    """Return the id of the report that a document describes; None if it names none."""
+    report_id = document.get("reportId") if isinstance(document, dict) else None
+    if is_integer(report_id) or (report_id and is_valid_text(report_id)):
+        return str(report_id)
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sdanalytics._core.page_text import MAX_PAGE_BYTES, page_text
@@ -42,12 +43,14 @@ _ADVICE: Final[dict[type[ApiError], str]] = {
     "requested again",
     ReportTooOld: "Request later days; stored days remain in the cache",
     InvalidReport: "Check the metrics, the tactic and the segment that the text names",
-    RateLimited: "Wait, then call again: data received so far are stored. A longer timeout= lets "
-    "the call wait by itself",
     ServerError: "Amazon's side failed repeatedly: call again later; data received so far are "
     "stored",
 }
 _DEFAULT_ADVICE: Final = "The response is unexpected for this operation; call again later"
+NETWORK_ADVICE: Final = (
+    "Something between this machine and the service seems to answer in its place: check the proxy, "
+    "the network and whether it wants a login in a browser, then call again"
+)
 
 MAX_DETAIL_LENGTH: Final = 300
 """Characters of the service's text that an error quotes."""
@@ -115,6 +118,70 @@ def to_exception(
     )
 
 
+def to_rate_limited(
+    response: Response, operation: str, until: datetime, secrets: Iterable[str | None] = ()
+) -> ApiError:
+    """Build the error of a 429: it says until when.
+
+    Parameters
+    ----------
+    response : Response
+    operation : str
+    until : datetime.datetime
+        UTC; the moment from which a request may be accepted.
+    secrets : iterable of str
+        Known secrets, which are removed from the service's texts.
+    """
+    error = to_exception(response, operation, secrets, advice=throttle_advice(until))
+    assert isinstance(error, RateLimited)
+    error.until = until
+    return error
+
+
+def throttle_advice(until: datetime) -> str:
+    """Return what to do about limits that last until a moment (UTC)."""
+    second = until + timedelta(seconds=1) if until.microsecond else until
+    return (
+        f"Wait until {second:%Y-%m-%d %H:%M:%S} UTC, then call again: data received so far are "
+        "stored. A longer timeout= lets the call wait by itself"
+    )
+
+
+def to_unexpected_answer(
+    response: Response, operation: str, fault: str, secrets: Iterable[str | None] = ()
+) -> ApiError:
+    """Build the error of a response below 400 that is not what the operation answers.
+
+    Parameters
+    ----------
+    response : Response
+    operation : str
+    fault : str
+        What is wrong with it (`sdanalytics.api.answers`).
+    secrets : iterable of str
+        Known secrets, which are removed from the service's texts.
+    """
+    known = list(secrets)
+    body = _parse_error_body(response).redact(known)
+    if _begins_as_json(response) and not isinstance(response.json(), dict):
+        body = body._replace(details=None)  # its values, any of which may be a token or a link
+    content = redact(_name_content(response, body), known)
+    return ApiError(
+        f"{operation}: the answer (status {response.status}) {fault}; it has {content}. "
+        f"{NETWORK_ADVICE}.",
+        operation=operation,
+        status=response.status,
+        code=body.code,
+        details=body.details,
+        request_id=body.request_id,
+    )
+
+
+def is_page(response: Response) -> bool:
+    """Return whether a body is a page or other text, as proxies and gateways answer."""
+    return bool(response.body) and not isinstance(response.json(), dict)
+
+
 def storage_error_text(response: Response) -> str:
     """Return the code and message of a storage error; the rest of its body contains the URL."""
     text = response.body[:MAX_PAGE_BYTES].decode("utf-8", "replace")
@@ -142,6 +209,29 @@ def _parse_error_body(response: Response) -> ErrorBody:
     for header in _REQUEST_ID_HEADERS:
         request_id = request_id or response.headers.get(header)
     return ErrorBody(text_or_none(code), text_or_none(details), text_or_none(request_id))
+
+
+def _begins_as_json(response: Response) -> bool:
+    return response.body.lstrip()[:1] in (b"{", b"[")
+
+
+def _name_content(response: Response, body: ErrorBody) -> str:
+    """Name what a body has; of JSON no value but the service's reason."""
+    if not response.body:
+        return "an empty body"
+    document = response.json()
+    reason = ": ".join(filter(None, (body.code, body.details)))
+    if isinstance(document, dict):
+        names = ", ".join(map(str, document))[:MAX_DETAIL_LENGTH]
+        content = f"a JSON object with {names or 'nothing in it'}"
+        return f"{content} ({reason})" if reason else content
+    if document is not None:
+        return f"JSON of another kind ({type(document).__name__})"
+    if _begins_as_json(response):
+        return f"JSON that is cut short or malformed ({len(response.body)} bytes)"
+    return (
+        f"the text {body.details!r}" if body.details else f"{len(response.body)} bytes of no text"
+    )
 
 
 def _clean(text: str | None, secrets: list[str | None]) -> str | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from sdanalytics.api.answers import expect_document
 from sdanalytics.api.documents import text_or_none
 from sdanalytics.api.session import ApiRequest, ApiSession
 from sdanalytics.model.profiles import account_info
@@ -37,17 +38,17 @@ def list_profiles(session: ApiSession) -> list[dict[str, Any]]:
     ApiError
         Also when the response is not a list of profiles.
     """
-    request = ApiRequest("profiles", "GET", "/v2/profiles", needs_profile_scope=False)
-    response = session.send(request)
-    documents = response.json()
-    if response.status != 200 or not isinstance(documents, list):
-        raise session.error_for(response, request.operation)
+    request = ApiRequest(
+        "profiles",
+        "GET",
+        "/v2/profiles",
+        needs_profile_scope=False,
+        find_fault=expect_document("a list of profiles", _has_profiles),
+    )
     profiles = []
-    for document in documents:
+    for document in session.send(request).json():
         if _is_profile(document):
             profiles.append(document | {"profileId": int(document["profileId"])})
-    if documents and not profiles:
-        raise session.error_for(response, request.operation)
     return profiles
 
 
@@ -63,6 +64,11 @@ def profiles_frame(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         values += [account.get(name) for name in _ACCOUNT_FIELDS]
         records.append([document["profileId"], *map(text_or_none, values)])
     return frame_from_records(records, _DTYPES)
+
+
+def _has_profiles(documents: object) -> bool:
+    """Return whether it is a list of profiles: an empty one, or one with at least one profile."""
+    return isinstance(documents, list) and (not documents or any(map(_is_profile, documents)))
 
 
 def _is_profile(document: object) -> bool:

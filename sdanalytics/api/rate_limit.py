@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from sdanalytics._core.clock import Clock
@@ -121,12 +122,16 @@ class RateLimiter:
 
     def can_resume_before(self, deadline: Deadline, *, is_create: bool) -> bool:
         """Return whether requests may be sent again before the deadline."""
-
-        def read_allowed_at(state: LimiterState, _: CountInFlight, __: float) -> float:
-            return _next_allowed_at(state, is_create=is_create)
-
-        delay = self._update(read_allowed_at) - self._now()
+        delay = self.allowed_at(is_create=is_create).timestamp() - self._now()
         return delay < deadline.remaining
+
+    def allowed_at(self, *, is_create: bool) -> datetime:
+        """Return the moment (UTC) from which the next request may be sent."""
+
+        def read_allowed_at(state: LimiterState, _: CountInFlight, now: float) -> float:
+            return max(now, _next_allowed_at(state, is_create=is_create))
+
+        return datetime.fromtimestamp(self._update(read_allowed_at), UTC)
 
     def on_throttled(
         self, operation: str, sent_at: float, retry_after: float | None, *, is_create: bool
@@ -154,6 +159,8 @@ class RateLimiter:
             in_flight = count_in_flight() if is_create else None
             if in_flight:
                 state.window.shrink(in_flight, now)
+            elif is_create:  # and no window paces the next ones
+                lane.next_allowed_at = max(lane.next_allowed_at, now + _min_create_wait(lane))
             return wait
 
         wait = self._update(record)
@@ -209,6 +216,12 @@ def _next_allowed_at(state: LimiterState, *, is_create: bool) -> float:
     # The interval between reads does not delay a create; a throttled read does.
     reads_open_at = reads.next_allowed_at if reads.throttle_count else 0.0
     return max(state.creates.next_allowed_at, reads_open_at)
+
+
+def _min_create_wait(lane: LaneState) -> float:
+    """Return seconds to wait even if the moment that the service names is past: clocks differ."""
+    doublings = min(lane.throttle_count, 10)
+    return min(MIN_READ_INTERVAL * 2.0**doublings, MAX_READ_INTERVAL)
 
 
 def _delay_lane(lane: LaneState, now: float, requested: float | None, *, is_create: bool) -> float:

@@ -7,22 +7,36 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
-from sdanalytics._core.suggest import validate_choice
+from sdanalytics.api.answers import (
+    expect_report,
+    expect_report_id,
+    find_redirect,
+    redirect_target,
+)
 from sdanalytics.api.documents import (
     is_integer,
     is_valid_text,
     quote_path_segment,
-    report_mismatch_error,
+    read_report_id,
 )
 from sdanalytics.api.hosts import RETIREMENT_NOTICE, is_amazon
 from sdanalytics.api.session import ApiRequest, ApiSession
 from sdanalytics.api.transport import Response
 from sdanalytics.errors import ApiError, ConnectionFailed, Retired, ServerError
-from sdanalytics.model.metrics import RECORD_TYPES
+from sdanalytics.model.record_types import validate_record_type
 
 _RETIRED_STATUSES: Final = (404, 410)
-_TEXT_FIELDS: Final = ("recordType", "statusDetails", "location")
-_INT_FIELDS: Final = ("fileSize", "expiration")
+_FIELD_CHECKS: Final = {
+    "status": is_valid_text,
+    "recordType": is_valid_text,
+    "statusDetails": is_valid_text,
+    "location": is_valid_text,
+    "fileSize": is_integer,
+    "expiration": is_integer,
+}
+"""The fields of a report besides its id, each with the check of its type."""
+_NEW_STATUS: Final = "IN_PROGRESS"
+"""The status of a new report, if the response does not say."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +125,19 @@ class ReportingV2:
         Raises
         ------
         InvalidRequest
-            When the record type is unknown.
+            When the record type is unknown, or one of version 3 only.
         ApiError
             See `Client.request_report`.
         """
-        validate_choice("record_type", record_type, RECORD_TYPES)
+        validate_record_type(record_type, "v2")
         path = f"/sd/{record_type}/report"
-        request = ApiRequest("request_report", "POST", path, body=report_request.to_json())
+        body = report_request.to_json()
+        request = ApiRequest("request_report", "POST", path, body=body, find_fault=expect_report_id)
         try:
             response = self._session.send(request)
         except ApiError as error:
             raise self._with_advice(error) from None
-        return self._parse_report(response, request, 202)
+        return self._parse_report(response)
 
     def get(self, report_id: str) -> ReportResponse:
         """Get the status of a report: ``GET /v2/reports/{reportId}``.
@@ -133,12 +148,9 @@ class ReportingV2:
             See `Client.get_report_status`.
         """
         path = f"/v2/reports/{quote_path_segment(report_id)}"
-        request = ApiRequest("get_report_status", "GET", path)
-        response = self._session.send(request)
-        report = self._parse_report(response, request, 200)
-        if report.reportId != report_id:
-            raise report_mismatch_error(request.operation, report_id, report.reportId)
-        return report
+        find_fault = expect_report(report_id, _is_report)
+        request = ApiRequest("get_report_status", "GET", path, find_fault=find_fault)
+        return self._parse_report(self._session.send(request))
 
     def download(self, report_id: str) -> bytes:
         """Download a finished report: ``GET /v2/reports/{reportId}/download``.
@@ -151,12 +163,9 @@ class ReportingV2:
             See `Client.download_report`.
         """
         path = f"/v2/reports/{quote_path_segment(report_id)}/download"
-        request = ApiRequest("download_report", "GET", path)
+        request = ApiRequest("download_report", "GET", path, find_fault=_find_no_link)
         response = self._session.send(request)
-        if response.status != 307:
-            raise self._session.error_for(response, request.operation)
-        url = response.headers.get("Location", "")
-        return self._session.download_url(url, report_id)
+        return self._session.download_url(response.headers["Location"], report_id)
 
     def _with_advice(self, error: ApiError) -> ApiError:
         """Add advice about the endpoint to the error of a create."""
@@ -170,7 +179,8 @@ class ReportingV2:
                 request_id=error.request_id,
             )
         is_lost = isinstance(error, ConnectionFailed) and error.sent
-        if is_lost or isinstance(error, ServerError):
+        is_unexpected = error.status is not None and error.status < 400
+        if is_lost or is_unexpected or isinstance(error, ServerError):
             error.add_note(
                 "The service may have received the request and be building the report: it was "
                 "not sent again. Calling again may build the same report twice."
@@ -179,34 +189,35 @@ class ReportingV2:
             error.add_note(f"{RETIREMENT_NOTICE}.")
         return error
 
-    def _parse_report(
-        self, response: Response, request: ApiRequest, expected_status: int
-    ) -> ReportResponse:
+    def _parse_report(self, response: Response) -> ReportResponse:
+        """Parse the description of a report; fields of another type count as left out."""
         document = response.json()
-        if response.status != expected_status or not _is_report(document):
-            raise self._session.error_for(response, request.operation)
-        fields = dict(document)
-        for name, value in document.items():
-            if isinstance(value, str):
-                fields[name] = self._session.redact(value)
-        fields["reportId"] = str(document["reportId"])
+        fields: dict[str, Any] = {"status": _NEW_STATUS}
+        for name, is_valid in _FIELD_CHECKS.items():
+            value = document.get(name)
+            if is_valid(value):
+                fields[name] = self._session.redact(value) if isinstance(value, str) else value
+        fields["reportId"] = read_report_id(document)
         return ReportResponse.from_json(fields)
+
+
+def _find_no_link(response: Response) -> str | None:
+    """Find fault with a response that is no redirect to a payload."""
+    if response.status != 307:
+        return find_redirect(response) or "is not the redirect (307) to the payload"
+    if redirect_target(response) == "nowhere":
+        return "redirects to nowhere"
+    return None
 
 
 def _is_report(document: object) -> bool:
     """Return whether it describes a report: each field of its type, or left out."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or read_report_id(document) is None:
         return False
-    report_id = document.get("reportId")
-    has_id = is_valid_text(report_id) or is_integer(report_id)
-    if not has_id or report_id == "" or not is_valid_text(document.get("status")):
+    if document.get("status") is None:
         return False
-    for name in _TEXT_FIELDS:
+    for name, is_valid in _FIELD_CHECKS.items():
         value = document.get(name)
-        if value is not None and not is_valid_text(value):
-            return False
-    for name in _INT_FIELDS:
-        value = document.get(name)
-        if value is not None and not is_integer(value):
+        if value is not None and not is_valid(value):
             return False
     return True

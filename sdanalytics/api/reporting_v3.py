@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sdanalytics.api.documents import is_valid_text, quote_path_segment, report_mismatch_error
+from sdanalytics.api.answers import expect_document, expect_report, expect_report_id
+from sdanalytics.api.documents import is_valid_text, quote_path_segment, read_report_id
 from sdanalytics.api.session import ApiRequest, ApiSession
-from sdanalytics.api.transport import Response
 
 PAGE_SIZE: Final = 100
 """Campaigns per page of the list."""
@@ -44,16 +44,15 @@ class ReportingV3:
             body=document,
             content_type=_CREATE_TYPE,
             idempotent=True,
+            find_fault=expect_report_id,
         )
         return self._send_for_report(request)
 
     def get(self, report_id: str) -> dict[str, Any]:
         """Get the status of a report: ``GET /reporting/reports/{reportId}``."""
         path = f"{_REPORTS_PATH}/{quote_path_segment(report_id)}"
-        report = self._send_for_report(ApiRequest("get_report", "GET", path))
-        if report["reportId"] != report_id:
-            raise report_mismatch_error("get_report", report_id, report["reportId"])
-        return report
+        find_fault = expect_report(report_id, _is_report_document)
+        return self._send_for_report(ApiRequest("get_report", "GET", path, find_fault=find_fault))
 
     def delete(self, report_id: str) -> None:
         """Cancel a report that is in flight: ``DELETE /reporting/reports/{reportId}``."""
@@ -73,28 +72,27 @@ class ReportingV3:
             start += len(page)
 
     def _get_campaign_page(self, path: str) -> list[dict[str, Any]]:
-        request = ApiRequest("campaigns", "GET", path)
-        response = self._session.send(request)
-        page = response.json()
-        if not isinstance(page, list) or not all(map(_is_campaign, page)):
-            raise self._session.error_for(response, request.operation)
+        find_fault = expect_document("a list of campaigns", _is_campaign_page)
+        request = ApiRequest("campaigns", "GET", path, find_fault=find_fault)
+        page: list[dict[str, Any]] = self._session.send(request).json()
         return page
 
     def _send_for_report(self, request: ApiRequest) -> dict[str, Any]:
-        response = self._session.send(request)
-        document = response.json()
-        if not isinstance(document, dict) or not _is_description(response, document):
-            raise self._session.error_for(response, request.operation)
-        return document
+        document: dict[str, Any] = self._session.send(request).json()
+        return document | {"reportId": read_report_id(document)}
+
+
+def _is_campaign_page(documents: object) -> bool:
+    return isinstance(documents, list) and all(map(_is_campaign, documents))
 
 
 def _is_campaign(document: object) -> bool:
     return isinstance(document, dict) and "campaignId" in document
 
 
-def _is_description(response: Response, document: Mapping[str, Any]) -> bool:
-    """Return whether a response describes a report: with an id and a status."""
-    if response.status not in (200, 202):
+def _is_report_document(document: object) -> bool:
+    """Return whether a document describes a report: with an id and a status."""
+    if not isinstance(document, dict) or read_report_id(document) is None:
         return False
-    required = [document.get(name) for name in ("reportId", "status")]
-    return all(required) and all(map(is_valid_text, required))
+    status = document.get("status")
+    return bool(status) and is_valid_text(status)

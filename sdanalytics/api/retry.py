@@ -1,7 +1,7 @@
 """Retries: which requests are sent again, and after how long.
 
-Reads are sent again on 429, 5xx and broken connections; a request that creates something only if
-the first one certainly created nothing.
+Reads are sent again on 429, 5xx, broken connections and responses that are not what the operation
+answers; a request that creates something only if the first one certainly created nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics.api.answers import FindFault, is_redirect_elsewhere
+from sdanalytics.api.error_mapping import throttle_advice
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.transport import Response, timeout_error
 from sdanalytics.errors import ConnectionFailed, RateLimited, SDAnalyticsError
@@ -26,6 +29,7 @@ MAX_BACKOFF: Final = 60.0
 """Seconds to wait, at most, before any retry."""
 MAX_SERVER_RETRY_AFTER: Final = 10.0
 """Seconds to wait, at most, because a 5xx response says so."""
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 GATEWAY_STATUSES: Final = (502, 504)
 """Statuses of a gateway that lost the service's response: what the service did is unknown."""
 
@@ -36,6 +40,7 @@ def send_with_retry(
     *,
     deadline: Deadline,
     limiter: RateLimiter,
+    find_fault: FindFault = lambda response: None,
     is_create: bool = False,
     non_idempotent: bool = False,
     max_attempts: int = MAX_ATTEMPTS,
@@ -53,6 +58,10 @@ def send_with_retry(
         The deadline of the whole call.
     limiter : RateLimiter
         The rate limiter of the host.
+    find_fault : callable
+        What is wrong with a response below 400 (`sdanalytics.api.answers`). One with a fault
+        counts as a broken connection; it is returned when no retry is left, or none could be
+        before the deadline.
     is_create : bool
         Whether the request creates a report: creates have limits of their own.
     non_idempotent : bool
@@ -60,14 +69,15 @@ def send_with_retry(
         request cannot have arrived, or the service itself answered 429 or 5xx. A 502 or 504 of
         a gateway, which lost the service's response, counts as a broken connection.
     max_attempts : int
-        Attempts, at most, when it meets broken connections or 5xx responses.
+        Attempts, at most, when it meets broken connections, faults or 5xx responses.
     max_throttles : int or None
         429 responses to wait out; None: as many as the deadline allows.
 
     Returns
     -------
     Response
-        The first that is neither 429 nor 5xx; the last one when retries are used up.
+        The first that is neither 429 nor 5xx and has no fault; the last one when retries are used
+        up.
 
     Raises
     ------
@@ -81,9 +91,8 @@ def send_with_retry(
     failures = throttles = 0
     while True:
         if not limiter.acquire(deadline, is_create=is_create):
-            raise _deadline_error(deadline)
+            raise _deadline_error(deadline, limiter, is_create=is_create)
         sent_at = deadline.clock.now().timestamp()
-        requested_wait = None
         try:
             response = send()
         except ConnectionFailed as error:
@@ -91,6 +100,7 @@ def send_with_retry(
             if failures == max_attempts or (non_idempotent and error.sent):
                 raise
             cause = str(error)
+            wait = backoff(failures)
         else:
             requested_wait = retry_after(response, deadline.clock.now())
             if response.status == 429:
@@ -101,14 +111,16 @@ def send_with_retry(
                     return response
                 continue
             limiter.on_success(is_create=is_create)
-            failures += response.status >= 500
-            is_lost = non_idempotent and response.status in GATEWAY_STATUSES
-            if response.status < 500 or failures == max_attempts or is_lost:
+            cause = _find_failure(response, find_fault)
+            if not cause:
                 return response
-            cause = f"status {response.status}"
-        wait = _choose_wait(failures, requested_wait)
-        message = "%s: %s; retrying in %.1f s"
-        limiter.events.log(operation, message, operation, cause, wait)
+            failures += 1
+            wait = _choose_wait(failures, requested_wait)
+            if failures == max_attempts or (non_idempotent and _is_outcome_unknown(response)):
+                return response
+            if response.status < 400 and wait >= deadline.remaining:
+                return response
+        limiter.events.log(operation, "%s: %s; retrying in %.1f s", operation, cause, wait)
         deadline.wait(min(wait, deadline.remaining))
 
 
@@ -123,9 +135,12 @@ def backoff(attempt: int) -> float:
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Parse the Retry-After header, a number or an HTTP date, as seconds; None without one."""
+    """Parse the Retry-After header, a number or an HTTP date, as seconds; None without one.
+
+    A number may have decimals, a date any of the three formats of HTTP; a date in the past is 0.
+    """
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
+    if _SECONDS.fullmatch(value):
         return float(value)
     with contextlib.suppress(ValueError, OverflowError):
         moment = email.utils.parsedate_tz(value)
@@ -134,20 +149,38 @@ def retry_after(response: Response, now: datetime) -> float | None:
     return None
 
 
-def rate_limited_error() -> RateLimited:
+def rate_limited_error(until: datetime) -> RateLimited:
     """Return the error of a call that the service's limits delay beyond its deadline."""
     return RateLimited(
-        "the service is throttling (429) beyond the deadline of the call. Wait, then call "
-        "again: data received so far are stored. A longer timeout= lets the call wait by itself",
+        "the service is throttling (429) beyond the deadline of the call. "
+        f"{throttle_advice(until)}",
         status=429,
+        until=until,
     )
 
 
-def _deadline_error(deadline: Deadline) -> SDAnalyticsError:
+def _deadline_error(
+    deadline: Deadline, limiter: RateLimiter, *, is_create: bool
+) -> SDAnalyticsError:
     """Return the error of a call that cannot send another request before its deadline."""
     if deadline.remaining <= 0:
         return timeout_error(deadline)
-    return rate_limited_error()
+    return rate_limited_error(limiter.allowed_at(is_create=is_create))
+
+
+def _find_failure(response: Response, find_fault: FindFault) -> str:
+    """Return why a request may be sent again; empty for a response that is final."""
+    if response.status >= 500:
+        return f"status {response.status}"
+    if response.status >= 400 or is_redirect_elsewhere(response):
+        return ""
+    fault = find_fault(response)
+    return f"status {response.status}: the answer {fault}" if fault else ""
+
+
+def _is_outcome_unknown(response: Response) -> bool:
+    """Return whether a request without its answer may have been carried out all the same."""
+    return response.status < 400 or response.status in GATEWAY_STATUSES
 
 
 def _choose_wait(failures: int, requested_wait: float | None) -> float:

@@ -16,14 +16,22 @@ from typing import Any, Final
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
 from sdanalytics._core.redact import redact
-from sdanalytics.api.auth import Credentials, TokenProvider
+from sdanalytics.api.answers import FindFault, find_redirect
+from sdanalytics.api.auth import Credentials
 from sdanalytics.api.config import ClientConfig
 from sdanalytics.api.download_hosts import rejection_reason
-from sdanalytics.api.error_mapping import storage_error_text, to_exception
+from sdanalytics.api.error_mapping import (
+    storage_error_text,
+    to_exception,
+    to_rate_limited,
+    to_unexpected_answer,
+)
 from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import rate_limited_error, send_with_retry
+from sdanalytics.api.service_clock import ServiceClock
+from sdanalytics.api.shared_tokens import SHARED_TOKENS
 from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
-from sdanalytics.errors import ApiError, ConnectionFailed, DownloadFailed
+from sdanalytics.errors import ConnectionFailed, DownloadFailed
 from sdanalytics.model.partition import ProfileKey
 
 logger = logging.getLogger("sdanalytics")
@@ -53,6 +61,8 @@ class ApiRequest:
         Whether it is about the client's profile.
     idempotent : bool
         Whether a create may be sent again when it is unknown if the first one arrived.
+    find_fault : callable
+        What is wrong with a response below 400 (`sdanalytics.api.answers`).
     """
 
     operation: str
@@ -62,6 +72,7 @@ class ApiRequest:
     content_type: str = "application/json"
     needs_profile_scope: bool = True
     idempotent: bool = False
+    find_fault: FindFault = find_redirect
 
     @property
     def is_create(self) -> bool:
@@ -70,19 +81,20 @@ class ApiRequest:
 
 
 class Login:
-    """The connections, the token and the limits per profile, shared by all clients of a login.
+    """The connections and the limits per profile of a client; the token is its login's.
 
     Attributes
     ----------
     client_id : str
     transport : Transport
     tokens : TokenProvider
+        Shared by all clients of this process with the same credentials.
     """
 
     def __init__(self, credentials: Credentials, config: ClientConfig) -> None:
         self.client_id = credentials.client_id
         self.transport = Transport()
-        self.tokens = TokenProvider(credentials, config.token_url, self.transport, config.clock)
+        self.tokens = SHARED_TOKENS.provider(credentials, config.token_url, config.clock)
         self._limiter_states: dict[int, LimiterStateStore] = {}
 
     def limiter_state(self, profile_id: int) -> LimiterStateStore:
@@ -107,6 +119,8 @@ class ApiSession:
     config : ClientConfig
     key : ProfileKey
         The profile, as it is stored.
+    service_clock : ServiceClock
+        Told by the responses to this session.
     """
 
     def __init__(
@@ -120,6 +134,7 @@ class ApiSession:
         self.key: ProfileKey = config.key
         self._login = login
         self._deadline = deadline
+        self.service_clock = ServiceClock(config.clock)
         self._limiter = limiter or self._make_limiter(login.limiter_state(config.profile_id))
 
     @property
@@ -161,7 +176,7 @@ class ApiSession:
         delay = self._limiter.create_delay()
         deadline = self._operation_deadline()
         if delay >= deadline.remaining > 0 and self._limiter.is_throttled():
-            raise rate_limited_error()
+            raise rate_limited_error(self._limiter.allowed_at(is_create=True))
         return delay
 
     def send(self, request: ApiRequest) -> Response:
@@ -170,7 +185,7 @@ class ApiSession:
         Returns
         -------
         Response
-            With a status below 400.
+            What the operation answers.
 
         Raises
         ------
@@ -178,17 +193,23 @@ class ApiSession:
             For any other response.
         """
         deadline = self._operation_deadline()
-        tokens = self._login.tokens
-        token = tokens.token(deadline)
+        tokens, transport = self._login.tokens, self._login.transport
+        token = tokens.token(transport, deadline)
         response = self._send_authorized(request, token, deadline)
         if response.status == 401:
-            fresh_token = tokens.refresh(after=token, deadline=deadline)
+            fresh_token = tokens.refresh(transport, deadline, after=token)
             if fresh_token is not None:
                 message = "%s: 401, retrying once with a fresh token"
                 self._limiter.events.log("401", message, request.operation)
                 response = self._send_authorized(request, fresh_token, deadline)
+        if response.status == 429:
+            until = self._limiter.allowed_at(is_create=request.is_create)
+            raise to_rate_limited(response, request.operation, until, tokens.secrets)
         if response.status >= 400:
-            raise self.error_for(response, request.operation)
+            raise to_exception(response, request.operation, tokens.secrets)
+        fault = request.find_fault(response)
+        if fault is not None:
+            raise to_unexpected_answer(response, request.operation, fault, tokens.secrets)
         return response
 
     def download_url(self, url: str, report_id: str) -> bytes:
@@ -218,10 +239,6 @@ class ApiSession:
             is_refused=400 <= response.status < 500,
         )
 
-    def error_for(self, response: Response, operation: str, advice: str | None = None) -> ApiError:
-        """Build the error of a response, without the secrets of this login."""
-        return to_exception(response, operation, self._login.tokens.secrets, advice=advice)
-
     def redact(self, text: str) -> str:
         """Remove the secrets of this login from a text of the service."""
         return redact(text, self._login.tokens.secrets)
@@ -246,6 +263,7 @@ class ApiSession:
                 # The id of a created report is read even if the call has ended meanwhile.
                 limit = Deadline(self.config.clock, READ_TIMEOUT)
             response = transport.send(request.method, url, limit, headers=headers, data=body)
+            self.service_clock.observe(response.headers)
             logger.debug(
                 "%s: %s %s: %d in %.0f ms",
                 request.operation,
@@ -261,6 +279,7 @@ class ApiSession:
             request.operation,
             deadline=deadline,
             limiter=self._limiter,
+            find_fault=request.find_fault,
             is_create=request.is_create,
             non_idempotent=request.is_create and not request.idempotent,
             max_throttles=self._max_throttles(request),

@@ -10,14 +10,17 @@ state              action                              next state
 UNCLAIMED          wait for the rate limiter; claim    IN_FLIGHT: requested, or resumed
                    the partitions; create a report     CLAIMED_ELSEWHERE: another call was first
                                                        STORED: another call has stored it
-                                                       UNCLAIMED: its first days are too old;
-                                                       they are split off
+                                                       UNCLAIMED: its first days are too old
+                                                       (they are split off), or the service names
+                                                       a report that was cancelled
 CLAIMED_ELSEWHERE  wait; check the claims again        CLAIMED_ELSEWHERE, UNCLAIMED, IN_FLIGHT
                                                        (resumed), STORED
 IN_FLIGHT          poll until the report is ready      READY
-                                                       LOST: the service does not know it
+                                                       LOST: the service does not know it (any more)
+                                                       UNCLAIMED: it is stuck, and was cancelled
 READY              download, parse and store           STORED
-                                                       READY: try the download again
+                                                       READY: try the download again, at once or
+                                                       once the service knows the report
                                                        IN_FLIGHT: the service says it is not ready
                                                        LOST: no download is left
                                                        UNCLAIMED: another call has stored more
@@ -26,6 +29,9 @@ LOST               release the claim                   UNCLAIMED: request a new 
 STORED, FAILED     none                                final
 =================  ==================================  ==========================================
 
+A report that this call requested less than a minute ago may be answered 404, 400 or 403: parts of
+the service do not know it yet, and it is looked at again.
+
 Any other error moves the part to FAILED, and ends the fetch if every other report would fail in
 the same way (`sdanalytics.fetch.error_policy`).
 """
@@ -33,16 +39,25 @@ the same way (`sdanalytics.fetch.error_policy`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.scheduler import Scheduler
-from sdanalytics.errors import CorruptReport, NotFound, NotReady, ReportTooOld, SDAnalyticsError
+from sdanalytics.errors import (
+    ApiError,
+    CorruptReport,
+    NotFound,
+    NotReady,
+    ReportTooOld,
+    SDAnalyticsError,
+)
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims, Claims
-from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_retryable, is_terminal
+from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_not_yet, is_retryable, is_terminal
 from sdanalytics.fetch.polling import AdaptivePoller
-from sdanalytics.fetch.protocols.base import ReportProtocol
+from sdanalytics.fetch.protocols.base import ReportProtocol, StillNamed
+from sdanalytics.fetch.stuck_reports import RECREATE_INTERVAL, StuckReports
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.metrics import CATALOGUE, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
@@ -89,6 +104,8 @@ class BatchSteps:
         self._create_mutex = scheduler.mutex()
         self._poller = AdaptivePoller(protocol.poll_intervals)
         self._began = clock.now()
+        self._stuck = StuckReports(protocol, clock)
+        self._requested_at: dict[str, float] = {}  # by report id, on the monotonic clock
 
     def split(self, task: BatchTask, claims: BatchClaims) -> list[BatchTask]:
         """Split a batch into parts by its claims."""
@@ -97,8 +114,13 @@ class BatchSteps:
         self._tracker.add(parts)
         for part in parts:
             if part.claim is not None and part.claim == claims.requested:
+                self._requested_at[part.report.report_id] = self._clock.monotonic()
                 self._tracker.log_requested(part)
         return parts
+
+    def describe_overdue(self, report_ids: Iterable[str]) -> str:
+        """Describe those of the reports in flight that take longer than usual, in sentences."""
+        return self._stuck.describe(report_ids)
 
     async def advance(self, task: BatchTask) -> list[BatchTask]:
         """Perform the action of a task's state; return the tasks that remain."""
@@ -119,6 +141,11 @@ class BatchSteps:
                 claims = await self._create_when_allowed(task.batch)
         except ReportTooOld as error:
             return self._split_off_too_old(task, error)
+        except StillNamed as named:
+            self._stuck.still_named.add(named.report_id)
+            await self._scheduler.sleep(RECREATE_INTERVAL)
+            self._stuck.still_named.discard(named.report_id)
+            return [task]
         self._tracker.drop(task)
         return self.split(task, claims)
 
@@ -146,16 +173,23 @@ class BatchSteps:
 
     async def _poll(self, task: BatchTask) -> list[BatchTask]:
         try:
-            await self._wait_until_ready(task)
+            is_ready = await self._wait_until_ready(task)
         except NotFound as error:
             task.last_error = error
             self._tracker.log_unknown(task)
             self._tracker.move(task, BatchState.LOST)
-        else:
+            return [task]
+        if is_ready:
             self._tracker.move(task, BatchState.READY)
+        else:
+            task.reports_left -= 1
+            self._tracker.log_cancelled(task)
+            await self._scheduler.call(self._claims.release, task.batch.partitions)
+            self._tracker.move(task, BatchState.UNCLAIMED)
         return [task]
 
-    async def _wait_until_ready(self, task: BatchTask) -> None:
+    async def _wait_until_ready(self, task: BatchTask) -> bool:
+        """Poll a report until it is ready; return False if it was cancelled instead."""
         # The age of a report that another call requested is unknown: clocks differ.
         is_own = task.report.asked_at >= self._began
         poller = self._poller if is_own else AdaptivePoller(self._protocol.poll_intervals)
@@ -169,20 +203,48 @@ class BatchSteps:
                 await self._scheduler.sleep(delay)
                 continue
             age = clock.monotonic() - began
-            is_ready = await self._scheduler.call(self._protocol.is_ready, report_id)
-            if is_ready:
+            if await self._is_ready(report_id):
                 is_first = poller.observe(previous_age, age)
                 if is_first and is_own:
                     # Reports that were requested together tend to become ready together.
                     self._scheduler.wake_all()
-                return
+                return True
+            if await self._cancel_if_stuck(task):
+                return False
             previous_age = age
+        raise AssertionError("polling never ends by itself")
+
+    async def _cancel_if_stuck(self, task: BatchTask) -> bool:
+        """Cancel a report that is stuck, once for each batch; return whether it is gone."""
+        report_id = task.report.report_id
+        if task.reports_left == 1 or not self._stuck.can_cancel(report_id):
+            return False
+        return await self._scheduler.call(self._stuck.cancel, report_id)
+
+    async def _is_ready(self, report_id: str) -> bool:
+        try:
+            return await self._scheduler.call(self._protocol.is_ready, report_id)
+        except ApiError as error:
+            if not self._is_not_yet(report_id, error):
+                raise
+            return False
+
+    def _is_not_yet(self, report_id: str, error: SDAnalyticsError) -> bool:
+        """Return whether an error of a report may be due to its youth."""
+        requested_at = self._requested_at.get(report_id, -math.inf)
+        age = self._clock.monotonic() - requested_at
+        return is_not_yet(error, self._protocol.report_operations, age)
 
     async def _download(self, task: BatchTask) -> list[BatchTask]:
         task.downloads_left -= 1
         try:
             missing_columns = await self._scheduler.call(self._download_and_store, task)
         except DOWNLOAD_ERRORS as error:
+            if self._is_not_yet(task.report.report_id, error):
+                task.downloads_left += 1
+                self._tracker.log_retry(task, error)
+                await self._scheduler.sleep(next(task.early_intervals))
+                return [task]
             if not is_retryable(error, task.last_error):
                 raise
             task.last_error = error

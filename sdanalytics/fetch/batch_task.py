@@ -22,6 +22,9 @@ MAX_DOWNLOAD_ATTEMPTS: Final = 2
 MIN_CLAIM_POLL_INTERVAL: Final = 0.5
 MAX_CLAIM_POLL_INTERVAL: Final = 5.0
 """Seconds between two checks whether another call has stored a partition; they grow."""
+MIN_EARLY_INTERVAL: Final = 1.0
+MAX_EARLY_INTERVAL: Final = 15.0
+"""Seconds between two downloads of a report that the service does not know yet; they grow."""
 
 
 class BatchState(IntEnum):
@@ -48,6 +51,10 @@ def _claim_poll_intervals() -> Iterator[float]:
     return backoff_intervals(MIN_CLAIM_POLL_INTERVAL, MAX_CLAIM_POLL_INTERVAL)
 
 
+def _early_intervals() -> Iterator[float]:
+    return backoff_intervals(MIN_EARLY_INTERVAL, MAX_EARLY_INTERVAL)
+
+
 @dataclass(eq=False)
 class BatchTask:
     """A batch, or the part of one that shares a state.
@@ -64,6 +71,8 @@ class BatchTask:
         The error that made the last attempt fail.
     claim_poll_intervals : iterator of float
         Seconds between two checks of another call's claim.
+    early_intervals : iterator of float
+        Seconds between two downloads of a report that the service does not know yet.
     """
 
     batch: ReportBatch
@@ -73,6 +82,7 @@ class BatchTask:
     downloads_left: int = MAX_DOWNLOAD_ATTEMPTS
     last_error: SDAnalyticsError | None = None
     claim_poll_intervals: Iterator[float] = field(default_factory=_claim_poll_intervals)
+    early_intervals: Iterator[float] = field(default_factory=_early_intervals)
 
     @property
     def report(self) -> ClaimedReport:

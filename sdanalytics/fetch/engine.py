@@ -150,10 +150,13 @@ class ReportEngine:
         reports = format_count(len(report_ids), "report")
         if report_ids:
             reports += f" ({format_limited(report_ids, MAX_LISTED_REPORTS)})"
-        return ReportTimeout(
+        message = (
             f"the timeout of {self._deadline.seconds:g} seconds passed with "
             f"{self._tracker.counts().days_text} fetched and {reports} in flight. What has "
             "arrived is stored, and reports in flight are resumed: call again, with a longer "
-            "timeout= if need be",
-            report_ids=report_ids,
+            "timeout= if need be"
         )
+        overdue = self._steps.describe_overdue(report_ids)
+        if overdue:
+            message += f". {overdue}"
+        return ReportTimeout(message, report_ids=report_ids)

@@ -43,7 +43,11 @@ def fetch_report(
 
     Parameters
     ----------
-    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}
+    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins", "invalidTraffic"}
+        The last, of version 3 only, identifies rows by `campaignName`: two campaigns of one name on
+        one day are rows alike (kept, counted in ``attrs["sdanalytics"]["rows_alike"]``, one
+        `DataWarning`), and a renamed campaign is another one from that day. Join it with
+        `campaigns` by `date` and `campaignName`.
     start, end : str, date or Timestamp
         Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
         that one day.
@@ -53,7 +57,7 @@ def fetch_report(
         clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`); one of these
         that the service refuses is left out with a `DataWarning`, and missing in the frame.
     tactic : {"T00020", "T00030"} or a sequence of them, optional
-        Contextual, audiences; both by default.
+        Contextual, audiences; both by default. `invalidTraffic` has none to select.
     segment : {"matchedTarget"}, optional
         Split by the page where the ad was clicked (campaigns, adGroups, targets).
     client : Client, optional

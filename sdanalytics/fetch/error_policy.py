@@ -12,6 +12,7 @@ from sdanalytics.errors import (
     ConnectionFailed,
     CorruptReport,
     DownloadFailed,
+    Forbidden,
     NotConfigured,
     NotFound,
     RateLimited,
@@ -31,6 +32,10 @@ FATAL_ERRORS: Final = (
     Retired,
 )
 """Errors that every other report of the fetch would meet, too."""
+MAX_YOUNG_AGE: Final = 60.0
+"""Seconds since its request during which a report may be unknown to parts of the service."""
+EARLY_STATUSES: Final = (400, 403, 404)
+"""Statuses by which the service says so."""
 DOWNLOAD_ERRORS: Final = (DownloadFailed, CorruptReport, ApiError)
 """Errors of a download after which it may be tried again (`is_retryable`)."""
 
@@ -53,6 +58,22 @@ def is_retryable(error: SDAnalyticsError, previous: SDAnalyticsError | None) -> 
     if isinstance(error, CorruptReport):
         return error.row is None
     return isinstance(error, DownloadFailed) or previous is not None
+
+
+def is_not_yet(error: SDAnalyticsError, report_operations: Set[str], age: float) -> bool:
+    """Return whether the service may merely not know a report yet, so that it is looked at again.
+
+    Parameters
+    ----------
+    error : SDAnalyticsError
+    report_operations : set of str
+        The operations that read a report.
+    age : float
+        Seconds since this call requested the report; infinite if another call did.
+    """
+    if age >= MAX_YOUNG_AGE or not isinstance(error, BadRequest | Forbidden | NotFound):
+        return False
+    return error.operation in report_operations and error.status in EARLY_STATUSES
 
 
 def is_terminal(error: SDAnalyticsError, report_operations: Set[str]) -> bool:

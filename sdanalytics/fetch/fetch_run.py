@@ -294,7 +294,7 @@ class FetchRun:
             "days_fetched": days_fetched,
             "days_from_cache": len(self._query.days) - days_fetched,
             "oldest_fetched_at": oldest.isoformat(),
-            **restatement_horizons(stored, self._profile.zone),
+            **restatement_horizons(stored, self._profile.zone, self._query.record_type),
         }
 
 

@@ -42,7 +42,8 @@ class RefreshPolicy:
     @cached_property
     def freshness(self) -> FreshnessPolicy:
         """The rules by which data become stale."""
-        return FreshnessPolicy(self.now, self.profile.zone, self.protocol.history_days)
+        record_type = self.query.record_type
+        return FreshnessPolicy(self.now, self.profile.zone, self.history_days, record_type)
 
     @property
     def today(self) -> date:
@@ -50,9 +51,14 @@ class RefreshPolicy:
         return self.freshness.today
 
     @property
+    def history_days(self) -> int:
+        """The days of history that the service has of the record type."""
+        return self.protocol.history_days(self.query.record_type)
+
+    @property
     def oldest_available(self) -> date:
         """The oldest day that the service has reports of."""
-        return self.today - timedelta(self.protocol.history_days)
+        return self.today - timedelta(self.history_days)
 
     def satisfies(self, entry: CachedPartition | None) -> bool:
         """Return whether a cached partition serves the call as it is."""
@@ -128,7 +134,7 @@ class RefreshPolicy:
             return PlannedPartition(partition, "request", self._refetch_reason(entry))
         if entry is not None and self.covers_columns(entry):
             return PlannedPartition(partition, "cached", "the service no longer has it")
-        reason = f"older than {self.protocol.history_days} days"
+        reason = f"older than {self.history_days} days"
         return PlannedPartition(partition, "unavailable", reason)
 
     def _would_resume(

@@ -236,6 +236,11 @@ class FetchTracker:
         """Log that the service does not know a report any more."""
         self._log("unknown", "%s: report %s no longer exists", task, task.report.report_id)
 
+    def log_cancelled(self, task: BatchTask) -> None:
+        """Log that a report was cancelled that the service does not begin to build."""
+        message = "%s: cancelled report %s, which was pending for hours; requesting a new one"
+        self._log("cancelled", message, task, task.report.report_id)
+
     def log_retry(self, task: BatchTask, error: Exception) -> None:
         """Log that a download is tried again."""
         self._log("download", "%s: %s; trying again", task, error)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from sdanalytics.model.metrics import CATALOGUE, TACTICS, UNKNOWN_TACTIC, ColumnKind
+from sdanalytics.model.metrics import CATALOGUE, EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC, ColumnKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ _ARROW_TYPES: Final = (pa.int64(), pa.float64(), pa.string())
 # Categories that a column always has, so that frames of different days can be concatenated
 # and keep their type. Currencies and kinds of targets are too many to list.
 _FIXED_CATEGORIES: Final[dict[str, tuple[str, ...]]] = {
-    "tactic": (*TACTICS, UNKNOWN_TACTIC),
     "costType": ("CPC", "VCPM"),
     "campaignStatus": ("archived", "enabled", "paused"),
     "bidOptimization": ("clicks", "conversions", "reach"),
@@ -97,10 +96,12 @@ def table_to_frame(table: pa.Table) -> pd.DataFrame:
 
     arrow_columns = dict(zip(table.column_names, table.columns, strict=True))
     names = table.column_names
+    tactics = (*TACTICS, UNKNOWN_TACTIC) if "campaignId" in names else (EVERY_TACTIC,)
+    fixed_categories = {**_FIXED_CATEGORIES, "tactic": tactics}
     del table  # the memory of a column is released as soon as the frame has it
     columns = {}
     for name in names:
-        columns[name] = _to_pandas_array(name, arrow_columns.pop(name))
+        columns[name] = _to_pandas_array(name, arrow_columns.pop(name), fixed_categories)
     return pd.DataFrame(columns, copy=False)
 
 
@@ -122,11 +123,13 @@ def validity_mask(values: pa.Array) -> Any:
     return bits[values.offset :].view(np.bool_)
 
 
-def _to_pandas_array(name: str, values: pa.ChunkedArray) -> Any:
+def _to_pandas_array(
+    name: str, values: pa.ChunkedArray, fixed_categories: Mapping[str, Sequence[str]]
+) -> Any:
     if name == "date":
         return values.to_pandas().astype("datetime64[s]").array
     if name == "tactic":
-        return _categorical_array(values, _FIXED_CATEGORIES[name])
+        return _categorical_array(values, fixed_categories[name])
     kind = CATALOGUE[name].kind
     if kind.is_integer:
         return _integer_array(values)
@@ -134,7 +137,7 @@ def _to_pandas_array(name: str, values: pa.ChunkedArray) -> Any:
         return _float_array(values)
     if kind is ColumnKind.TEXT:
         return _text_array(values)
-    return _categorical_array(values, _FIXED_CATEGORIES.get(name, ()))
+    return _categorical_array(values, fixed_categories.get(name, ()))
 
 
 def _single_chunk(values: pa.ChunkedArray) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-RecordType = Literal["campaigns", "adGroups", "productAds", "targets", "asins"]
+RecordType = Literal["campaigns", "adGroups", "productAds", "targets", "asins", "invalidTraffic"]
 """The entities that the rows of a report stand for."""
 Tactic = Literal["T00020", "T00030"]
 """Contextual targeting, and audiences (remarketing)."""

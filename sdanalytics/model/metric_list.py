@@ -44,8 +44,8 @@ def list_metrics(
 
     Parameters
     ----------
-    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}, optional
-        Only metrics of this record type; None: of any.
+    record_type : str, optional
+        As in `fetch_report`: only metrics of this record type; None: of any.
     segment : {"matchedTarget"}, optional
         Metrics of reports by matched target only.
     api : {"v2", "v3"}, optional

@@ -13,7 +13,6 @@ from sdanalytics.model.metric_synonyms import COMPUTED_METRICS, find_synonym
 from sdanalytics.model.metrics import (
     CATALOGUE,
     MATCHED_TARGET,
-    RECORD_TYPES,
     V2_NAME_BY_V3_NAME,
     Metric,
     available_metrics,
@@ -22,6 +21,7 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.model.partition import report_name
+from sdanalytics.model.record_types import list_record_types
 
 
 class _Requested(NamedTuple):
@@ -104,7 +104,8 @@ def _computed_message(name: str, computed: str, requested: _Requested) -> str:
     meaning = "" if name == computed else f", as {computed!r},"
     message = f"{name!r} is no metric but is computed{meaning} after fetching"
     needed = COMPUTED_METRICS[computed]
-    able = [name for name in RECORD_TYPES if set(needed) <= set(default_metrics(name))]
+    offered = list_record_types(requested.api)
+    able = [name for name in offered if set(needed) <= set(default_metrics(name))]
     if record_type not in able:
         return f"{message}, from other reports than {record_type}: {', '.join(able)}"
     message += ": the default metrics (without metrics=) are all that add_kpis and summarize need"

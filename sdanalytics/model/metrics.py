@@ -25,6 +25,8 @@ TACTICS: Final[tuple[Tactic, ...]] = get_args(Tactic)
 """Contextual targeting, and audiences (remarketing)."""
 UNKNOWN_TACTIC: Final = "unknown"
 """The tactic of rows of campaigns that version 3 does not list: its reports have no tactics."""
+EVERY_TACTIC: Final = "all"
+"""The tactic of reports that have no campaign ids, and so cannot be divided by tactic."""
 MATCHED_TARGET: Final = "matchedTarget"
 """The one segment."""
 API_VERSIONS: Final[tuple[Api, ...]] = get_args(Api)
@@ -39,6 +41,7 @@ _IDENTITY_COLUMNS: Final = {
     "productAds": ("campaignId", "adGroupId", "adId"),
     "targets": ("campaignId", "adGroupId", "targetId"),
     "asins": ("campaignId", "adGroupId", "asin", "otherAsin"),
+    "invalidTraffic": ("campaignName",),
 }
 
 # The metrics that most analyses need: names, money, the funnel, and the 14-day results that
@@ -77,8 +80,22 @@ _DEFAULT_METRICS: Final = (
     "viewAttributedUnitsOrdered14dOtherSKU",
     "viewAttributedSales14dOtherSKU",
 )
-# The advertised product does not identify an ad, but is needed to recognize one.
-_DEFAULT_METRICS_BY_TYPE: Final = {"productAds": ("asin", *_DEFAULT_METRICS)}
+_INVALID_TRAFFIC_METRICS: Final = (
+    "campaignStatus",
+    "impressions",
+    "grossImpressions",
+    "invalidImpressions",
+    "invalidImpressionRate",
+    "clicks",
+    "grossClickThroughs",
+    "invalidClickThroughs",
+    "invalidClickThroughRate",
+)
+_DEFAULT_METRICS_BY_TYPE: Final = {
+    # The advertised product does not identify an ad, but is needed to recognize one.
+    "productAds": ("asin", *_DEFAULT_METRICS),
+    "invalidTraffic": _INVALID_TRAFFIC_METRICS,
+}
 
 
 class ColumnKind(Enum):
@@ -240,7 +257,7 @@ def available_metrics(
 
     Parameters
     ----------
-    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins"}
+    record_type : {"campaigns", "adGroups", "productAds", "targets", "asins", "invalidTraffic"}
     segment : {"matchedTarget"}, optional
     api : {"v2", "v3"} or None, optional
         The version of the API; None: metrics of either.
@@ -261,7 +278,7 @@ def identity_columns(record_type: str, segment: str | None = None) -> tuple[str,
 
 
 def default_metrics(
-    record_type: str, segment: str | None = None, api: str | None = "v2"
+    record_type: str, segment: str | None = None, api: str | None = None
 ) -> tuple[str, ...]:
     """Return the metrics of a report when none are named.
 
@@ -269,11 +286,13 @@ def default_metrics(
     14-day results (detail page views, orders, units, sales, new-to-brand) by click and by
     view and click, as far as the report has them. `asins` has the purchases of other
     products of the brand instead. `sku` is never among them: only sellers have it.
+    `invalidTraffic` has all its metrics.
 
     In version 3 these are the ones of version 2 that it has, and no others, so that days stored
     through version 2 serve the same call.
     """
-    requestable = set(available_metrics(record_type, segment))
+    in_v2 = available_metrics(record_type, segment)
+    requestable = set(in_v2 or available_metrics(record_type, segment, "v3"))
     requestable &= set(available_metrics(record_type, segment, api))
     requestable -= set(identity_columns(record_type, segment))
     defaults = _DEFAULT_METRICS_BY_TYPE.get(record_type, _DEFAULT_METRICS)

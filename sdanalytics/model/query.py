@@ -10,15 +10,16 @@ from typing import Final
 
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.literals import RecordType, Segment, Tactic
+from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metric_validation import validate_metrics, validate_segment
 from sdanalytics.model.metrics import (
-    RECORD_TYPES,
+    EVERY_TACTIC,
     TACTICS,
     default_metrics,
     identity_columns,
 )
 from sdanalytics.model.partition import Partition, report_name
+from sdanalytics.model.record_types import list_tactics, validate_record_type
 
 DateLike = str | date
 """A calendar day: ``"2026-11-01"``, a `datetime.date`, a pandas or numpy timestamp."""
@@ -49,6 +50,7 @@ class ReportQuery:
     metrics : tuple of str
         In the requested order, each once.
     tactics : tuple of str
+        ``("all",)`` for a record type without tactics.
     segment : str or None
     has_default_metrics : bool
         Whether the user named no metrics.
@@ -58,7 +60,7 @@ class ReportQuery:
     start: date
     end: date
     metrics: tuple[str, ...]
-    tactics: tuple[Tactic, ...]
+    tactics: tuple[str, ...]
     segment: Segment | None
     has_default_metrics: bool = field(default=False, compare=False)
 
@@ -84,7 +86,7 @@ class ReportQuery:
         InvalidRequest
             Naming each invalid parameter, and valid values.
         """
-        known_type = validate_choice("record_type", record_type, RECORD_TYPES)
+        known_type = validate_record_type(record_type, api)
         known_segment = validate_segment(segment, known_type)
         first = parse_day("start", start)
         last = first if end is None else parse_day("end", end)
@@ -100,14 +102,14 @@ class ReportQuery:
             start=first,
             end=last,
             metrics=chosen_metrics,
-            tactics=_parse_tactics(tactic),
+            tactics=_parse_tactics(tactic, known_type),
             segment=known_segment,
             has_default_metrics=metrics is None,
         )
 
     def __str__(self) -> str:
         parts = [report_name(self.record_type, self.segment)]
-        if self.tactics != TACTICS:
+        if self.tactics != list_tactics(self.record_type):
             parts += self.tactics
         parts.append(str(self.start))
         if self.end != self.start:
@@ -225,14 +227,24 @@ def _invalid_day(parameter: str, value: object) -> InvalidRequest:
     )
 
 
-def _parse_tactics(tactic: object) -> tuple[Tactic, ...]:
+def _parse_tactics(tactic: object, record_type: str) -> tuple[str, ...]:
     if tactic is None:
-        return TACTICS
-    chosen: set[Tactic] = set()
-    for name in _as_name_list("tactic", tactic):
-        known_tactic = validate_choice("tactic", name, TACTICS, _TACTIC_SYNONYMS)
-        chosen.add(known_tactic)
+        return list_tactics(record_type)
+    names = _as_name_list("tactic", tactic)
+    if list_tactics(record_type) == (EVERY_TACTIC,):
+        return _parse_undivided(tactic, names, record_type)
+    chosen = {validate_choice("tactic", name, TACTICS, _TACTIC_SYNONYMS) for name in names}
     return tuple(sorted(chosen, key=TACTICS.index))
+
+
+def _parse_undivided(tactic: object, names: list[object], record_type: str) -> tuple[str, ...]:
+    """Return the tactic of a report that is not divided by tactic, if it is the one named."""
+    if any(name != EVERY_TACTIC for name in names):
+        raise InvalidRequest(
+            f"tactic must be left out for {record_type}, got {tactic!r}: its rows are of both "
+            "tactics, without the campaign ids by which they could be told apart"
+        )
+    return (EVERY_TACTIC,)
 
 
 def _as_name_list(parameter: str, value: object) -> list[object]:

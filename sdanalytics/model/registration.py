@@ -20,6 +20,7 @@ from sdanalytics.model.metrics import (
     ColumnKind,
     Metric,
 )
+from sdanalytics.model.record_types import list_record_types
 
 MAX_NAME_LENGTH: Final = 100
 _AMAZON_NAME: Final = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -79,8 +80,8 @@ def register(
     kind_names = [known.value for known in ColumnKind]
     kind_value = kind.value if isinstance(kind, ColumnKind) else kind
     known_kind = ColumnKind(validate_choice("kind", kind_value, kind_names))
-    reports = _expand_reports(record_types)
     version = validate_choice("api", api, API_VERSIONS)
+    reports = _expand_reports(record_types, version)
     if not isinstance(meaning, str):
         raise InvalidRequest(f"meaning must be a string, got {meaning!r}")
     metric = Metric(
@@ -140,19 +141,21 @@ def _validate_name(name: object) -> None:
         )
 
 
-def _expand_reports(record_types: object) -> frozenset[str]:
+def _expand_reports(record_types: object, version: str) -> frozenset[str]:
     """Return the reports of record types, each with those by matched target."""
+    in_version = list_record_types(version)
+    offered = [name for name in REPORT_NAMES if name.partition("+")[0] in in_version]
     names = [record_types] if isinstance(record_types, str) else record_types
     if not isinstance(names, Iterable):
         raise InvalidRequest(f"record_types must be names of reports, got {record_types!r}")
     reports: set[str] = set()
     for name in names:
-        report = validate_choice("record_types", name, REPORT_NAMES)
+        report = validate_choice("record_types", name, offered)
         reports.add(report)
         if report in RECORD_TYPES:
             reports.update(known for known in REPORT_NAMES if known.startswith(f"{report}+"))
     if not reports:
-        raise InvalidRequest(f"record_types must name at least one of {', '.join(REPORT_NAMES)}")
+        raise InvalidRequest(f"record_types must name at least one of {', '.join(offered)}")
     return frozenset(reports)
 
 

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import http_date
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -105,6 +106,7 @@ class Router:
         response = _respond(operation.handler, request, scripted)
         if response is not None:
             response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+            response.headers["Date"] = http_date(self._settings.now())
             response.headers.update(scripted.headers)
         recorded = RecordedRequest(
             operation.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from datetime import date
@@ -149,6 +150,10 @@ class Sandbox:
         It returns rows, a raw payload, or None for the sandbox's own rows.
         """
         self._router.store.content_hook = content
+
+    def keep_pending(self, report_id: str) -> None:
+        """Keep a report that is in flight PENDING (version 3) from now on."""
+        self.reports[report_id].ready_at = math.inf
 
     def resume_listening(self) -> None:
         """Listen again at the API's port, after a response with `then_stop`."""

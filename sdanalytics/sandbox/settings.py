@@ -31,7 +31,8 @@ class Settings:
     token_lifetime : float
         Seconds for which an access token is valid.
     history_days, v3_history_days : int
-        How many days back reports are available, in versions 2 and 3.
+        How many days back reports are available, in versions 2 and 3; those of invalid traffic
+        always 365.
     queue_limit : int or None
         Reports of a profile that may be in flight at a time; above it: 429.
     rate_limit : float or None

@@ -11,7 +11,6 @@ from werkzeug.wrappers import Request, Response
 
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
-    RECORD_TYPES,
     TACTICS,
     available_metrics,
     segmented_record_types,
@@ -179,7 +178,7 @@ class OperationsV2:
 
 
 def _parse_body(request: Request, record_type: str) -> JsonObject:
-    if record_type not in RECORD_TYPES:
+    if record_type not in _RECORD_TYPE_NAMES:
         raise bad_request(f"Unknown record type {record_type}")
     body = request.get_json(silent=True)
     is_json = request.mimetype == "application/json"

@@ -19,12 +19,15 @@ from sdanalytics.sandbox.simulation.advertisers import Advertiser
 
 MAX_DAYS: Final = 31
 """Days of one report."""
+_DAYS_OF_INVALID_TRAFFIC: Final = 365
+"""Days of one report of invalid traffic, and of its history."""
 _REPORT_TYPES: Final = {
     ("sdCampaigns", "campaign"): "campaigns",
     ("sdAdGroup", "adGroup"): "adGroups",
     ("sdAdvertisedProduct", "advertiser"): "productAds",
     ("sdTargeting", "targeting"): "targets",
     ("sdPurchasedProduct", "asin"): "asins",
+    ("sdGrossAndInvalids", "campaign"): "invalidTraffic",
 }
 """Record types by report type id and group."""
 _DAY_COLUMNS: Final = {"DAILY": {"date"}, "SUMMARY": {"startDate", "endDate"}}
@@ -100,7 +103,10 @@ class V3Request:
         time_unit = configuration["timeUnit"]
         allowed = available | _DAY_COLUMNS[time_unit]
         _check_columns(columns, allowed - _v3_names(settings.refused_metrics))
-        days = _parse_requested_days(fields, today, settings.v3_history_days)
+        history_days, max_days = settings.v3_history_days, MAX_DAYS
+        if report_type.record_type == "invalidTraffic":
+            history_days = max_days = _DAYS_OF_INVALID_TRAFFIC
+        days = _parse_requested_days(fields, today, history_days, max_days)
         filters = configuration.get("filters") or []
         return cls(
             record_type=report_type.record_type,
@@ -215,7 +221,9 @@ def _parse_filters(filters: list[Any], available: Collection[str]) -> dict[str, 
     return values
 
 
-def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: int) -> list[date]:
+def _parse_requested_days(
+    fields: Mapping[str, str], today: date, history_days: int, max_days: int
+) -> list[date]:
     start = _parse_request_day("startDate", fields["startDate"])
     end = _parse_request_day("endDate", fields["endDate"])
     count = (end - start).days + 1
@@ -229,10 +237,10 @@ def _parse_requested_days(fields: Mapping[str, str], today: date, history_days: 
             f"startDate ({start}) must be equal to or after report type data retention start date "
             f"({first})"
         )
-    if count > MAX_DAYS:
+    if count > max_days:
         raise bad_request(
             "startDate to endDate range must not exceed the maximum range for the report type: "
-            f"{MAX_DAYS} days"
+            f"{max_days} days"
         )
     return [start + timedelta(offset) for offset in range(count)]
 

@@ -175,7 +175,7 @@ class ReportCache(CacheMaintenance):
             (or else the first that the service still has) to yesterday in the profile's time
             zone (UTC if the profile is unknown).
         history_days : int
-            Days of history that the service has: 60 in version 2, 65 in version 3.
+            Of the service: 60 in version 2, 65 in version 3; of `invalidTraffic` always 365.
         now : datetime.datetime, optional
             The moment for which to compute the states, aware. By default the current time.
 
@@ -188,8 +188,9 @@ class ReportCache(CacheMaintenance):
             `fetch_report` would fetch it now); sorted by the first six. Damaged and foreign
             files count as missing, as they do for `fetch_report`.
 
-            ``"final"``: stored, and nothing can have changed since; ``"restatable"``: stored
-            when its numbers could still change; ``"empty"``: stored, and has no rows;
+            ``"final"``: stored when it was at least 56 days old, and now older than 60, so that
+            nothing can have changed since; ``"restatable"``: its numbers may still change, or may
+            have since it was stored; ``"empty"``: stored, and has no rows;
             ``"missing"``: not stored, the service still has it; ``"gone"``: not stored, and
             the service no longer has it. A restatable day that is not due is fresh enough,
             or no newer version can be fetched.
@@ -245,13 +246,13 @@ class ReportCache(CacheMaintenance):
         ----------
         query : str
             One ``select``. Its tables are ``campaigns``, ``adGroups``, ``productAds``,
-            ``targets`` and ``asins``, and by matched target ``campaigns_matchedTarget``,
-            ``adGroups_matchedTarget`` and ``targets_matchedTarget``; each has all days of all
-            profiles that are stored. Their columns are `source`, `profile_id`, `tactic`
-            (VARCHAR), `date` (DATE), the identity columns, then every metric that the report
-            has in either version (BIGINT, DOUBLE or VARCHAR); null where a day is stored
-            without it. Only files that may match the query's conditions on `source`, `profile_id`,
-            `tactic` and `date` are read.
+            ``targets``, ``asins``, ``invalidTraffic``, and by matched target
+            ``campaigns_matchedTarget``, ``adGroups_matchedTarget`` and
+            ``targets_matchedTarget``; each has all days of all profiles that are stored. Their
+            columns are `source`, `profile_id`, `tactic` (VARCHAR), `date` (DATE), the identity
+            columns, then every metric that the report has in either version (BIGINT, DOUBLE or
+            VARCHAR); null where a day is stored without it. Only files that may match the query's
+            conditions on `source`, `profile_id`, `tactic` and `date` are read.
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 

@@ -65,7 +65,7 @@ def read_cached(
         "segment": query.segment,
         "source": key.source,
         "profile_id": key.profile_id,
-        **_profile_attrs(profile, cached, missing),
+        **_profile_attrs(profile, cached, missing, query.record_type),
         **notes.to_attrs(),
         "refused_metrics": list(missing_days),
     }
@@ -73,13 +73,13 @@ def read_cached(
 
 
 def _profile_attrs(
-    profile: Profile | None, cached: Sequence[CachedPartition], missing: int
+    profile: Profile | None, cached: Sequence[CachedPartition], missing: int, record_type: str
 ) -> dict[str, Any]:
     """Return the metadata that depends on the profile, which may be unknown."""
     if profile is None:
         return {"currency": None, "slices_missing": missing}
     stored = [(entry.partition.date, entry.fetched_at) for entry in cached]
-    horizons = restatement_horizons(stored, profile.zone)
+    horizons = restatement_horizons(stored, profile.zone, record_type)
     return {
         "currency": profile.currency,
         "slices_missing": missing,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.frames import frame_from_records
-from sdanalytics.model.metrics import TACTICS
 from sdanalytics.model.partition import (
     COVERAGE_STATES,
     PARTITION_KEYS,
@@ -18,6 +17,7 @@ from sdanalytics.model.partition import (
     ProfileKey,
 )
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
+from sdanalytics.model.record_types import list_tactics
 from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.parquet_file import CachedPartition
 
@@ -131,20 +131,22 @@ class CoverageFilter:
         stored: Iterable[PartitionSeries],
         chosen: Iterable[PartitionSeries],
     ) -> Iterator[PartitionSeries]:
-        """Yield both tactics of a record type, for the profiles without any partition of it."""
+        """Yield all tactics of a record type, for the profiles without any partition of it."""
         profiles = {series.profile for series in stored}
         if self.source is not None and self.profile_id is not None:
             named = ProfileKey(self.source, self.profile_id)
             profiles.add(named)
         profiles -= {series.profile for series in chosen}
         for profile in profiles:
-            for tactic in TACTICS:
+            for tactic in list_tactics(record_type):
                 yield PartitionSeries(*profile, record_type, self.segment, tactic)
 
     def _with_tactics(self, chosen: Iterable[PartitionSeries]) -> Iterator[PartitionSeries]:
         for series in chosen:
+            known = list_tactics(series.record_type)
             for tactic in self.tactics:
-                yield series._replace(tactic=tactic)
+                if tactic in known:
+                    yield series._replace(tactic=tactic)
 
 
 def _none_first(series: PartitionSeries) -> list[str]:
@@ -155,7 +157,7 @@ def build_coverage(
     selection: CoverageFilter,
     partitions: Iterable[Partition],
     lookup_many: Callable[[Iterable[Partition]], Mapping[Partition, CachedPartition]],
-    policy_for: Callable[[ProfileKey], FreshnessPolicy],
+    policy_for: Callable[[ProfileKey, str], FreshnessPolicy],
 ) -> pd.DataFrame:
     """Build the frame of `ReportCache.coverage`: a row for every day of every series.
 
@@ -167,20 +169,20 @@ def build_coverage(
     lookup_many : callable
         Reads the metadata of partitions.
     policy_for : callable
-        Returns the freshness policy of a profile.
+        Returns the freshness policy of a profile and record type.
     """
     stored: dict[PartitionSeries, set[date]] = {}
     for partition in partitions:
         series = PartitionSeries.from_partition(partition)
         stored.setdefault(series, set()).add(partition.date)
-    policies: dict[ProfileKey, FreshnessPolicy] = {}
+    policies: dict[tuple[ProfileKey, str], FreshnessPolicy] = {}
     requested: list[Partition] = []
     present: list[Partition] = []
     for series in selection.series(stored):
-        profile = series.profile
-        if profile not in policies:
-            policies[profile] = policy_for(profile)
-        policy = policies[profile]
+        key = (series.profile, series.record_type)
+        if key not in policies:
+            policies[key] = policy_for(*key)
+        policy = policies[key]
         stored_days = stored.get(series, set())
         days = selection.days(stored_days, policy.today, policy.history_days)
         for day in days:
@@ -191,7 +193,7 @@ def build_coverage(
     cached = lookup_many(present)
     records: list[Record] = []
     for partition in requested:
-        policy = policies[partition.profile]
+        policy = policies[partition.profile, partition.record_type]
         entry = cached.get(partition)
         state = _partition_state(partition.date, entry, policy)
         records.append((*partition, *state))

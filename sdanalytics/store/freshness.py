@@ -1,10 +1,23 @@
 """How long a stored day is fresh, and when it is fetched again.
 
-Amazon restates what it has reported. Clicks and impressions settle within 3 days of the
-day. Conversions are booked on the day of the ad interaction, arrive up to 14 days later,
-and are restated 1, 7 and 28 days after the conversion: so a day can change until 14 + 28 =
-42 days after it, ever more rarely. The service retains 60 days (version 2); older days cannot
-be requested again.
+Amazon restates what it has reported, and its documents give several numbers:
+
+- 3 days: clicks and impressions settle. Traffic that proves invalid is taken out for up to 30
+  days, which changes little: the weekly looks find it.
+- 14 days: conversions are booked on the day of the ad interaction, and arrive so late.
+- 42 days: conversions are restated 1, 7 and 28 days after the conversion (14 + 28). Until then a
+  day is looked at ever more rarely, in the end once a week.
+- 60 days: the overview of reporting says that conversions can change for so long. Few do after 42
+  days, so weekly looks would ask for much and find little: one last look, from day 56 on, finds
+  them. It is not at day 60, because version 2 retains 60 days and a call may be missed: the five
+  days from 56 to 60 are met by a call that runs every day even where four of them fail, and,
+  as version 3 retains 65 days, by one that runs every week.
+
+A day is final once it was looked at from day 56 on and is more than 60 days old. What the
+service no longer retains cannot be requested again, final or not.
+
+The report of invalid traffic has no conversions: most of such traffic is taken out within 5 days,
+the rest within 30. Then its days are final.
 """
 
 from __future__ import annotations
@@ -16,44 +29,59 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-TRAFFIC_SETTLES: Final = 3
-"""Days after which clicks and impressions no longer change."""
-CONVERSIONS_ARRIVE: Final = 14
-"""Days within which conversions are attributed."""
-RESTATEMENT_ENDS: Final = 42
-"""Days after which nothing changes any more: 14 to arrive and 28 to be restated."""
 CLOCK_SKEW_TOLERANCE: Final = timedelta(minutes=5)
 """How far the clocks of machines that share a store may differ."""
-_HORIZONS: Final = {
-    "restatable_from": RESTATEMENT_ENDS,
-    "arriving_from": CONVERSIONS_ARRIVE,
-    "traffic_restatable_from": TRAFFIC_SETTLES,
-}
-"""Keys of the frame's metadata, each with the age in days up to which it applies."""
 
 
-def time_to_live(age: int) -> timedelta | None:
-    """Return how long a report stays fresh that was fetched when its day was `age` days old.
+@dataclass(frozen=True)
+class RefreshSchedule:
+    """How often the days of a report are fetched again, by their age in days.
 
-    Parameters
+    Attributes
     ----------
-    age : int
-        Whole days between the day of the report and the day it was fetched, both in the
-        profile's time zone.
-
-    Returns
-    -------
-    timedelta or None
-        12 hours while traffic settles, one day while conversions arrive, seven days while
-        they may be restated; after that None: without limit.
+    times_to_live : mapping of int to datetime.timedelta
+        How long a day stays fresh that was fetched up to an age; in order.
+    last_look : int
+        The age from which on a day is fetched for the last time.
+    settled : int
+        The age after which nothing changes any more.
+    horizons : mapping of str to int
+        Keys of a frame's metadata, each with the age up to which it applies.
     """
-    if age <= TRAFFIC_SETTLES:
-        return timedelta(hours=12)
-    if age <= CONVERSIONS_ARRIVE:
-        return timedelta(days=1)
-    if age <= RESTATEMENT_ENDS:
-        return timedelta(days=7)
-    return None
+
+    times_to_live: Mapping[int, timedelta]
+    last_look: int
+    settled: int
+    horizons: Mapping[str, int]
+
+    def time_to_live(self, age: int) -> timedelta | None:
+        """Return how long a report stays fresh that was fetched when its day had an age.
+
+        None: until the last look, or without limit after that.
+        """
+        for last_age, ttl in self.times_to_live.items():
+            if age <= last_age:
+                return ttl
+        return None
+
+
+_CONVERSIONS: Final = RefreshSchedule(
+    times_to_live={3: timedelta(hours=12), 14: timedelta(days=1), 42: timedelta(days=7)},
+    last_look=56,
+    settled=60,
+    horizons={"restatable_from": 55, "arriving_from": 14, "traffic_restatable_from": 3},
+)
+_INVALID_TRAFFIC: Final = RefreshSchedule(
+    times_to_live={5: timedelta(hours=12), 14: timedelta(days=1), 30: timedelta(days=7)},
+    last_look=31,
+    settled=30,
+    horizons={"restatable_from": 30, "traffic_restatable_from": 30},
+)
+
+
+def refresh_schedule(record_type: str) -> RefreshSchedule:
+    """Return how often the days of a record type are fetched again."""
+    return _INVALID_TRAFFIC if record_type == "invalidTraffic" else _CONVERSIONS
 
 
 @dataclass(frozen=True)
@@ -68,11 +96,18 @@ class FreshnessPolicy:
         The time zone of the profile.
     history_days : int
         Days of history that the service has.
+    record_type : str
     """
 
     now: datetime
     zone: ZoneInfo
     history_days: int
+    record_type: str = "campaigns"
+
+    @property
+    def schedule(self) -> RefreshSchedule:
+        """How often the days of the record type are fetched again."""
+        return refresh_schedule(self.record_type)
 
     @property
     def today(self) -> date:
@@ -90,15 +125,15 @@ class FreshnessPolicy:
         return age > self.history_days
 
     def is_final(self, day: date, fetched_at: datetime) -> bool:
-        """Return whether a day could not change any more once it was fetched.
+        """Return whether a day had its last look, and cannot have changed since.
 
         A day fetched in the future, by a clock that was ahead, is never final: its age is
         unknown.
         """
         if self._is_in_future(fetched_at):
             return False
-        age = self.age(day, fetched_at)
-        return time_to_live(age) is None
+        had_last_look = self.age(day, fetched_at) >= self.schedule.last_look
+        return had_last_look and self.age(day, self.now) > self.schedule.settled
 
     def is_fresh(self, day: date, fetched_at: datetime) -> bool:
         """Return whether a day that was fetched at a moment need not be fetched again now.
@@ -119,9 +154,11 @@ class FreshnessPolicy:
         if self._is_in_future(fetched_at):
             return False
         age = self.age(day, fetched_at)
-        ttl = time_to_live(age)
-        if ttl is None:
+        if age >= self.schedule.last_look:
             return True
+        ttl = self.schedule.time_to_live(age)
+        if ttl is None:
+            return self.age(day, self.now) < self.schedule.last_look
         return self._elapsed(fetched_at) < ttl
 
     def _is_in_future(self, moment: datetime) -> bool:
@@ -145,7 +182,7 @@ def _local_date(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def restatement_horizons(
-    stored: Iterable[tuple[date, datetime]], zone: ZoneInfo
+    stored: Iterable[tuple[date, datetime]], zone: ZoneInfo, record_type: str = "campaigns"
 ) -> dict[str, str | None]:
     """Compute the first days that could still change after they were fetched.
 
@@ -156,6 +193,7 @@ def restatement_horizons(
         earliest moment counts.
     zone : ZoneInfo
         The time zone of the profile.
+    record_type : str
 
     Returns
     -------
@@ -166,10 +204,9 @@ def restatement_horizons(
     ages: dict[date, int] = {}
     for day, fetched_at in sorted(stored, reverse=True):
         ages[day] = age_in_days(day, fetched_at, zone)
-    horizons: dict[str, str | None] = {}
-    for key, max_age in _HORIZONS.items():
+    horizons: dict[str, str | None] = dict.fromkeys(_CONVERSIONS.horizons)
+    for key, max_age in refresh_schedule(record_type).horizons.items():
         first = _first_day_up_to(max_age, ages)
-        horizons[key] = None
         if first is not None:
             horizons[key] = first.isoformat()
     return horizons

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model import record_types
 from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
@@ -97,8 +98,10 @@ class Inventory:
             When a folder cannot be listed or a file cannot be opened.
         """
 
-        def policy_for(key: ProfileKey) -> FreshnessPolicy:
-            return FreshnessPolicy(now, self._profile_timezone(key), history_days)
+        def policy_for(key: ProfileKey, record_type: str) -> FreshnessPolicy:
+            zone = self._profile_timezone(key)
+            days = record_types.history_days(record_type, history_days)
+            return FreshnessPolicy(now, zone, days, record_type)
 
         # Rows of unknown tactic are a by-product of a fetched day: nothing is in flight for them.
         partitions: list[Partition] = []

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
@@ -166,7 +166,8 @@ class PartitionStore:
             is_requested = requested is None or partition in requested
             if is_requested and partition.tactic != UNKNOWN_TACTIC:
                 outcomes[partition] = writer.write(partition, table)
-        for unknown in dict.fromkeys(map(_unknown_of, outcomes)):
+        with_tactics = [partition for partition in outcomes if partition.tactic != EVERY_TACTIC]
+        for unknown in dict.fromkeys(map(_unknown_of, with_tactics)):
             self._unknown_tactic.remove_known_rows(unknown)
         return outcomes
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from sdanalytics.api.client import Client
-from sdanalytics.model.metrics import TACTICS, default_metrics
+from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.query import ReportQuery
+from sdanalytics.model.record_types import list_tactics
 from sdanalytics.store.cache import ReportCache
 
 CacheOption = ReportCache | str | os.PathLike[str] | Literal[False] | None
@@ -39,7 +40,7 @@ def fetch_report_code(query: ReportQuery, api: str, client: str | None, cache: s
     default = default_metrics(query.record_type, query.segment, api)
     if query.metrics != default:
         arguments += _metrics_argument(query.metrics)
-    if query.tactics != TACTICS:
+    if query.tactics != list_tactics(query.record_type):
         (tactic,) = query.tactics
         arguments.append(f"tactic={json.dumps(tactic)}")
     if query.segment is not None:

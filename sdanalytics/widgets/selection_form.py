@@ -12,11 +12,11 @@ import ipywidgets as ipw
 
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
-    RECORD_TYPES,
     TACTICS,
     segmented_record_types,
 )
 from sdanalytics.model.partition import NO_SEGMENT
+from sdanalytics.model.record_types import list_record_types, list_tactics
 from sdanalytics.widgets.components import button, date_picker, dropdown, hbox, heading
 from sdanalytics.widgets.metric_selector import MetricSelector
 from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
@@ -72,11 +72,11 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     @property
     def selection(self) -> PickerSelection:
         """The values of all fields."""
-        tactic = self.tactic.value
+        has_tactic = self._has_tactics and self.tactic.value != BOTH_TACTICS
         return PickerSelection(
             profile_id=self.profile.value,
             record_type=self.record_type.value,
-            tactic=None if tactic == BOTH_TACTICS else tactic,
+            tactic=self.tactic.value if has_tactic else None,
             segment=self._segment,
             start=self.start.value,
             end=self.end.value,
@@ -90,7 +90,8 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     def _create_menus(self) -> None:
         self.profile = dropdown("Profile", self._model.profile_options, "The advertiser", "28em")
         self.profile.value = self._model.default_profile_id
-        self.record_type = dropdown("Report", RECORD_TYPES, "What the rows are about", "14em")
+        reports = list_record_types(self._model.api)
+        self.record_type = dropdown("Report", reports, "What the rows are about", "14em")
         tactics = [(BOTH_TACTICS, BOTH_TACTICS)]
         for tactic in TACTICS:
             title = f"{tactic}: {_TACTIC_MEANINGS[tactic]}"
@@ -109,6 +110,11 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
             self.quick_ranges.append(quick_range)
 
     @property
+    def _has_tactics(self) -> bool:
+        """Whether the report is divided by tactic."""
+        return list_tactics(self.record_type.value) == TACTICS
+
+    @property
     def _segment(self) -> str | None:
         segment: str = self.segment.value
         return None if segment == NO_SEGMENT else segment
@@ -121,7 +127,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self._on_field()
 
     def _on_report(self, _: Any = None) -> None:
-        """Offer the segments and metrics of the report, and retain selected ones it has."""
+        """Offer the tactics, segments and metrics of the report; retain selected ones it has."""
         if self._is_suspended:
             return
         record_type = self.record_type.value
@@ -131,6 +137,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
             if len(segments) != len(self.segment.options):
                 self.segment.options = segments
             self.segment.disabled = not can_segment
+            self.tactic.layout.display = None if self._has_tactics else "none"
             self.metrics.set_report(record_type, self._segment, self._model.api)
         self._on_field()
 

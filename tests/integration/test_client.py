@@ -110,7 +110,7 @@ def test_a_response_of_the_wrong_type_is_an_error(
     box: Box, operation: str, answer: ScriptedResponse
 ) -> None:
     report_id = new_report(box)
-    box.sandbox.script_responses(operation, answer)
+    box.sandbox.script_responses(operation, *[answer] * 5)
     with pytest.raises(sda.ApiError) as caught:
         OPERATIONS[operation](box.client, report_id)
     assert caught.value.status == answer.status
@@ -228,7 +228,7 @@ def test_a_rejection_by_storage_is_a_failed_download(box: Box, status: int) -> N
 
 
 @pytest.mark.parametrize(
-    "location", ["", "ftp://x/y", "http://example.org/report?X-Amz-Signature=s", "/v2/elsewhere"]
+    "location", ["ftp://x/y", "http://example.org/report?X-Amz-Signature=s", "/v2/elsewhere"]
 )
 def test_unsafe_redirects_are_not_followed(box: Box, location: str) -> None:
     report_id = new_report(box)
@@ -260,7 +260,7 @@ def test_profiles(box: Box) -> None:
 
 @pytest.mark.parametrize("body", ["{}", "[1]", '[{"countryCode":"US"}]', "null", "[" * 100_000])
 def test_a_malformed_list_of_profiles_is_an_error(box: Box, body: str) -> None:
-    box.sandbox.script_responses("profiles", ScriptedResponse(200, body))
+    box.sandbox.script_responses("profiles", *[ScriptedResponse(200, body)] * 5)
     with pytest.raises(sda.ApiError) as caught:
         box.client.profiles()
     assert caught.value.operation == "profiles"
@@ -297,7 +297,7 @@ def test_concurrent_threads_request_one_token(box: Box) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert box.sandbox.count("token") == 2  # one of them for the report
+    assert box.sandbox.count("token") == 1
 
 
 def test_a_token_is_renewed_before_it_expires(box: Box) -> None:
@@ -306,10 +306,10 @@ def test_a_token_is_renewed_before_it_expires(box: Box) -> None:
     client.get_report_status(report_id)
     box.clock.pass_time(3600 - 150)
     client.get_report_status(report_id)
-    assert box.sandbox.count("token") == 2
+    assert box.sandbox.count("token") == 1
     box.clock.pass_time(100)
     client.get_report_status(report_id)
-    assert box.sandbox.count("token") == 3
+    assert box.sandbox.count("token") == 2
     assert all(exchange.status < 400 for exchange in box.sandbox.requests)
 
 
@@ -536,8 +536,7 @@ def test_a_numeric_report_id_is_returned_as_text(box: Box) -> None:
 
 def test_a_response_about_another_report_is_rejected(box: Box) -> None:
     report_id = new_report(box)
-    box.sandbox.script_responses(
-        "get_report_status", ScriptedResponse(200, '{"reportId": "another", "status": "SUCCESS"}')
-    )
+    another = ScriptedResponse(200, '{"reportId": "another", "status": "SUCCESS"}')
+    box.sandbox.script_responses("get_report_status", *[another] * 5)
     with pytest.raises(sda.ApiError, match="about report another"):
         box.client.get_report_status(report_id)

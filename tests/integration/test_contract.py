@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from sdanalytics.model.metrics import CATALOGUE, RECORD_TYPES, TACTICS
+from sdanalytics.model.metrics import CATALOGUE, TACTICS
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.sandbox.scripting import RecordedRequest
 from tests.support.box import Box
@@ -44,10 +45,10 @@ def test_described_names_are_those_of_the_catalogue() -> None:
     assert len(columns) == len(set(columns))
     assert set(columns) == v3_names | {"date", "startDate", "endDate"}
     path = v2 / "paths" / "/sd/{recordType}/report"
-    [record_types] = [
+    [described] = [
         parameter for parameter in path / "parameters" if (parameter / "in").read_str() == "path"
     ]
-    assert tuple((record_types / "schema" / "enum").read_value()) == RECORD_TYPES
+    assert tuple((described / "schema" / "enum").read_value()) == list_record_types("v2")
     body = path / "post" / "requestBody" / "content" / "application/json" / "schema"
     assert tuple((body / "properties" / "tactic" / "enum").read_value()) == TACTICS
 

@@ -15,12 +15,12 @@ from sdanalytics import ReportCache, fetch_report
 from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metrics import (
     CATALOGUE,
-    RECORD_TYPES,
     TACTICS,
     ColumnKind,
     available_metrics,
     identity_columns,
 )
+from sdanalytics.model.record_types import list_record_types
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
 from tests.support.rows import REPORTS, frame_rows
@@ -108,7 +108,7 @@ def test_default_metrics_are_documented_and_useful(box: Box) -> None:
     assert {"campaignName", "cost", "attributedSales14d", "viewAttributedSales14d"} <= set(frame)
     assert frame["tactic"].unique().tolist() == list(TACTICS)
     assert frame["date"].unique().tolist() == [pd.Timestamp(box.day(1))]
-    for record_type in RECORD_TYPES:
+    for record_type in list_record_types("v2"):
         single = fetch_report(record_type, box.day(1), client=box.client, cache=False)
         assert len(single) > 0
         assert "sku" not in single
@@ -170,8 +170,8 @@ def test_values_are_kept_exactly(box: Box, store: ReportCache) -> None:
 
 
 def test_the_frame_has_its_provenance(box: Box, store: ReportCache) -> None:
-    fetch_report("campaigns", box.day(50), box.day(49), client=box.client, cache=store)
-    frame = fetch_report("campaigns", box.day(50), box.day(47), client=box.client, cache=store)
+    fetch_report("campaigns", box.day(60), box.day(59), client=box.client, cache=store)
+    frame = fetch_report("campaigns", box.day(60), box.day(57), client=box.client, cache=store)
     provenance = frame.attrs["sdanalytics"]
     assert provenance["record_type"] == "campaigns"
     assert provenance["profile_id"] == str(box.sandbox.profile_ids[0])
@@ -181,8 +181,8 @@ def test_the_frame_has_its_provenance(box: Box, store: ReportCache) -> None:
     assert (provenance["days_fetched"], provenance["days_from_cache"]) == (2, 2)
     assert provenance["restatable_from"] is None
     assert provenance["oldest_fetched_at"] < box.clock.now().isoformat()
-    recent = fetch_report("campaigns", box.day(43), box.day(40), client=box.client, cache=store)
-    assert recent.attrs["sdanalytics"]["restatable_from"] == box.day(42)
+    recent = fetch_report("campaigns", box.day(57), box.day(54), client=box.client, cache=store)
+    assert recent.attrs["sdanalytics"]["restatable_from"] == box.day(55)
 
 
 def test_figures_mark_restatable_days_of_fetched_and_of_stored_frames(
@@ -251,6 +251,29 @@ def test_due_days_are_those_that_a_call_fetches(box: Box, store: ReportCache) ->
         assert expected > 0
         assert box.sandbox.count("request_report") - before == expected
         assert not store.coverage(now=box.clock.now())["is_due"].any()
+
+
+@pytest.mark.parametrize(("api", "operation"), [("v2", "request_report"), ("v3", "create_report")])
+def test_a_day_is_fetched_for_the_last_time_when_it_is_56_days_old(
+    box: Box, store: ReportCache, api: str, operation: str
+) -> None:
+    day = box.day(44)
+    options: dict[str, Any] = {"tactic": "T00020", "cache": store, "client": box.client_for(0, api)}
+    requested_at = []
+    for age in range(44, 63):
+        before = box.sandbox.count(operation)
+        frame = fetch_report("campaigns", day, **options)
+        if box.sandbox.count(operation) > before:
+            requested_at.append(age)
+        coverage = store.coverage(start=day, end=day, tactic="T00020", now=box.clock.now())
+        [state] = coverage["state"]
+        assert state == ("final" if age > 60 else "restatable")
+        open_from = frame.attrs["sdanalytics"]["restatable_from"]
+        assert open_from == (day if age < 56 else None)
+        plan = sda.plan_report("campaigns", day, **options)
+        assert plan.from_cache == [date.fromisoformat(day)]
+        box.clock.pass_time(24 * 3600 - 60)
+    assert requested_at == [44, 56]
 
 
 class WrongClock(JumpingClock):

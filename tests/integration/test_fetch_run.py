@@ -286,7 +286,7 @@ def test_a_lost_report_with_an_expired_link_is_requested_again(
 ) -> None:
     box.sandbox.script_responses("storage", ScriptedResponse(403, "<Error/>"))
     box.sandbox.script_responses(
-        "download_report", ScriptedResponse(307, "", {"Location": ""}), ScriptedResponse(404)
+        "download_report", ScriptedResponse(307, "", {"Location": "ftp://x"}), ScriptedResponse(404)
     )
     assert len(fetch(box, store, 1, 1, tactic="T00020")) > 0
     assert box.sandbox.count("request_report") == 2

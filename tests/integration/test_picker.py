@@ -19,6 +19,7 @@ from matplotlib.image import imread
 
 import sdanalytics as sda
 from sdanalytics import InvalidRequest, ReportCache, ReportPicker, fetch_report, metrics, sandbox
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import Sandbox, ScriptedResponse
 from tests.support.box import Box
 
@@ -61,7 +62,7 @@ def test_it_opens_with_the_most_common_selection(box: Box, picker: Any) -> None:
         "青葉商店 · JP · 3961527384950284",
     ]
     assert picker.profile.value == str(box.client.profile_id)
-    assert picker.record_type.options == metrics.RECORD_TYPES
+    assert picker.record_type.options == list_record_types("v2")
     assert str(picker.start.value) == box.day(14)
     assert str(picker.end.value) == box.day(1)
     assert picker.metrics.value == metrics.default_metrics("campaigns")
@@ -225,7 +226,7 @@ class TestFetching:
 
 class TestMetrics:
     def test_all_metrics_of_the_report_are_offered_with_meanings(self, picker: Any) -> None:
-        for record_type in metrics.RECORD_TYPES:
+        for record_type in list_record_types("v2"):
             picker.record_type.value = record_type
             offered = [box.description for box in picker.metrics.boxes]
             names = set(metrics.available(record_type)) - set(metrics.identity(record_type))

@@ -157,7 +157,7 @@ def test_days_in_flight_of_the_same_report_arrive_though_others_are_refused(
     box = Box(clock, v3_history_days=50, delay=100.0)
     with box.sandbox:
         with pytest.raises(sda.ReportTimeout):
-            fetch(box, store, 48, 46, timeout=10)
+            fetch(box, store, 48, 46, timeout=45)
         with pytest.raises(sda.PartialFetchError) as caught:
             fetch(box, store, 55, 40)
         assert failed_ages(box, caught.value.failures) == list(range(51, 56))

@@ -30,7 +30,7 @@ class RefusingBox(Box):
         self.refused: set[str] = set()
         moment = clock.now()
         self.sandbox = sandbox.start(
-            now=lambda: moment, monotonic=clock.monotonic, delay=5.0, refused_metrics=self.refused
+            now=lambda: moment, monotonic=clock.monotonic, delay=100.0, refused_metrics=self.refused
         )
 
 
@@ -290,7 +290,7 @@ def test_a_report_in_flight_without_a_refused_metric_is_resumed(
 ) -> None:
     box.refused.add(X)
     with pytest.warns(DataWarning, match=X), pytest.raises(sda.ReportTimeout):
-        fetch(box, api, store, timeout=3)
+        fetch(box, api, store, timeout=45)
     reports = len(box.sandbox.reports)
     with pytest.warns(DataWarning, match=X):
         fetch(box, api, store)

@@ -43,10 +43,10 @@ from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import (
     CATALOGUE,
     MATCHED_TARGET,
-    RECORD_TYPES,
     ColumnKind,
     available_metrics,
 )
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.parsing import payload
 from tests.support.clock import JumpingClock
 
@@ -315,7 +315,7 @@ def payload_case(seed: int, number: int) -> PayloadCase:
 
 
 def random_rows(rng: random.Random) -> tuple[tuple[str, ...], list[AnyRow]]:
-    record_type, segment = rng.choice(RECORD_TYPES), rng.choice((None, MATCHED_TARGET))
+    record_type, segment = rng.choice(list_record_types("v2")), rng.choice((None, MATCHED_TARGET))
     available = available_metrics(record_type, segment) or available_metrics(record_type, None)
     columns = tuple(rng.sample(available, min(len(available), rng.choice((1, 3, 8, 40)))))
     names = [*columns, *rng.sample(sorted(CATALOGUE), 3)]

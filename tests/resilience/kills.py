@@ -29,10 +29,10 @@ from sdanalytics import ReportCache, sandbox
 from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
-    RECORD_TYPES,
     identity_columns,
     segmented_record_types,
 )
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import Sandbox
 from tests.support.processes import start_process
 from tests.support.rows import frame_rows, sent_rows
@@ -58,7 +58,7 @@ def calls(api: str, last: date) -> list[CallArguments]:
     if api == "v2":
         return [("campaigns", None, str(last - timedelta(19)), str(last))]
     kinds: list[tuple[RecordType, Segment | None]] = [
-        (record_type, None) for record_type in RECORD_TYPES
+        (record_type, None) for record_type in list_record_types("v2")
     ]
     kinds += [(record_type, MATCHED_TARGET) for record_type in segmented_record_types()]
     ends = [last - timedelta(2 * n) for n in range(REPORTS[api] // len(kinds))]

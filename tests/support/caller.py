@@ -19,6 +19,7 @@ TYPES: Final = {
     "productAds": ("sdAdvertisedProduct", "advertiser"),
     "targets": ("sdTargeting", "targeting"),
     "asins": ("sdPurchasedProduct", "asin"),
+    "invalidTraffic": ("sdGrossAndInvalids", "campaign"),
 }
 Rows = list[dict[str, Any]]
 

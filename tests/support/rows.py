@@ -9,14 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from sdanalytics.model.metrics import CATALOGUE, RECORD_TYPES
+from sdanalytics.model.metrics import CATALOGUE
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import Report, Sandbox
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup
 
-REPORTS = [(record_type, None) for record_type in RECORD_TYPES] + [
+REPORTS = [(record_type, None) for record_type in list_record_types("v2")] + [
     (record_type, "matchedTarget") for record_type in ("campaigns", "adGroups", "targets")
 ]
-"""All reports, by record type and segment."""
+"""All reports of version 2, by record type and segment."""
 
 
 def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

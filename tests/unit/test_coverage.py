@@ -81,6 +81,9 @@ class TestStates:
         put(store, 90, fetched=30)  # 60 days old when it was fetched
         put(store, 88, fetched=80)  # 8 days old, and too old to be fetched again
         put(store, 87, fetched=80, rows=0)
+        put(store, 86, fetched=31)  # 55 days old: it had no last look
+        put(store, 60)
+        put(store, 59, fetched=4)
         put(store, 50)
         put(store, 49, rows=0)
         put(store, 43)
@@ -91,13 +94,14 @@ class TestStates:
         assert list(by_day) == list(range(90, 0, -1))
         stored = {ago: state for ago, state in by_day.items() if state not in ("missing", "gone")}
         assert stored == {
-            90: "final", 88: "restatable", 87: "empty", 50: "final", 49: "empty", 43: "final",
+            90: "final", 88: "restatable", 87: "empty", 86: "restatable", 60: "restatable",
+            59: "restatable", 50: "restatable", 49: "empty", 43: "restatable",
             42: "restatable", 2: "restatable", 1: "restatable",
         }  # fmt: skip
-        assert {ago for ago, state in by_day.items() if state == "gone"} == {89, *range(61, 87)}
+        assert {ago for ago, state in by_day.items() if state == "gone"} == {89, *range(61, 86)}
         absent = [ago for ago, state in by_day.items() if state == "missing"]
-        assert absent == [ago for ago in range(60, 2, -1) if ago not in (50, 49, 43, 42)]
-        assert due(store) == [*absent, 2]
+        assert absent == [ago for ago in range(60, 2, -1) if ago not in stored]
+        assert due(store) == sorted([*absent, 59, 2], reverse=True)
 
     def test_columns_and_types_are_as_documented(self, store: ReportCache) -> None:
         put(store, 3, rows=0)
@@ -129,9 +133,9 @@ class TestStates:
         assert 66 not in due(store, history_days=65)
 
     def test_a_day_fetched_in_the_future_is_not_final(self, store: ReportCache) -> None:
-        put(store, 50, fetched=-10)
-        put(store, 49)
-        latest = store.coverage(now=NOW).head(2)
+        put(store, 62, fetched=-10)
+        put(store, 61, fetched=2)
+        latest = store.coverage(now=NOW, history_days=65).head(2)
         assert latest["state"].tolist() == ["restatable", "final"]
         assert latest["is_due"].tolist() == [True, False]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,8 +10,8 @@ import pytest
 from sdanalytics.store.freshness import (
     FreshnessPolicy,
     age_in_days,
+    refresh_schedule,
     restatement_horizons,
-    time_to_live,
 )
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
@@ -29,7 +29,9 @@ def is_fresh(
     [(-1, 12), (0, 12), (3, 12), (4, 24), (14, 24), (15, 168), (42, 168), (43, None), (400, None)],
 )
 def test_older_days_stay_fresh_longer(age: int, hours: int | None) -> None:
-    assert time_to_live(age) == (None if hours is None else timedelta(hours=hours))
+    assert refresh_schedule("campaigns").time_to_live(age) == (
+        None if hours is None else timedelta(hours=hours)
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,12 +47,54 @@ def test_a_day_is_stale_after_its_time_to_live(
         assert is_fresh(DAY, fetched, now, LOS_ANGELES, 60) is fresh
 
 
-def test_a_day_fetched_late_is_final() -> None:
-    fetched = datetime(2026, 4, 14, 20, tzinfo=UTC)  # 43 days... 44 days after the 1st of March
-    assert is_fresh(DAY, fetched, fetched + timedelta(days=4), LOS_ANGELES, 60)
-    assert restatement_horizons([(DAY, fetched)], LOS_ANGELES)["restatable_from"] is None
-    earlier = restatement_horizons([(DAY, fetched - timedelta(days=2))], LOS_ANGELES)
-    assert earlier["restatable_from"] == DAY.isoformat()
+def at(age: int) -> datetime:
+    """Return the noon at which `DAY` has an age, in Los Angeles."""
+    return datetime.combine(DAY, time(12), LOS_ANGELES) + timedelta(age)
+
+
+@pytest.mark.parametrize("fetched", [43, 49, 55])
+@pytest.mark.parametrize("history_days", [60, 65])
+def test_a_day_has_one_last_look_from_day_56_on(fetched: int, history_days: int) -> None:
+    for now in range(fetched, 56):
+        assert is_fresh(DAY, at(fetched), at(now), LOS_ANGELES, history_days)
+    midnight = datetime.combine(DAY + timedelta(56), time(), LOS_ANGELES)
+    for moment, fresh in ((midnight - timedelta(seconds=1), True), (midnight, False)):
+        assert is_fresh(DAY, at(fetched), moment, LOS_ANGELES, history_days) is fresh
+    for now in range(56, history_days + 1):
+        assert not is_fresh(DAY, at(fetched), at(now), LOS_ANGELES, history_days)
+    assert is_fresh(DAY, at(fetched), at(history_days + 1), LOS_ANGELES, history_days)
+    for now in range(56, 80):
+        assert not FreshnessPolicy(at(now), LOS_ANGELES, history_days).is_final(DAY, at(fetched))
+    horizons = restatement_horizons([(DAY, at(fetched))], LOS_ANGELES)
+    assert horizons["restatable_from"] == DAY.isoformat()
+
+
+@pytest.mark.parametrize("fetched", [56, 58, 60, 65])
+def test_after_its_last_look_a_day_is_fresh_and_final_after_day_60(fetched: int) -> None:
+    for now in range(fetched, 70):
+        policy = FreshnessPolicy(at(now), LOS_ANGELES, 65)
+        assert policy.is_fresh(DAY, at(fetched))
+        assert policy.is_final(DAY, at(fetched)) is (now > 60)
+    assert restatement_horizons([(DAY, at(fetched))], LOS_ANGELES)["restatable_from"] is None
+
+
+@pytest.mark.parametrize("first", range(1, 9))
+@pytest.mark.parametrize(("every", "history_days"), [(1, 60), (1, 65), (7, 65)])
+def test_scheduled_calls_meet_the_last_look_of_each_day(
+    first: int, every: int, history_days: int
+) -> None:
+    """Whatever the weekday; a call each week meets it within the history of version 3 only."""
+    fetched = -1
+    looks = []
+    for age in range(first, 80, every):
+        policy = FreshnessPolicy(at(age), LOS_ANGELES, history_days)
+        if fetched < 0 or not policy.is_fresh(DAY, at(fetched)):
+            fetched = age
+            looks.append(age)
+    late = [age for age in looks if age > 42]
+    assert 56 <= late[-1] <= history_days
+    assert len(late) == 2  # the last weekly one, and the last of all
+    assert policy.is_final(DAY, at(fetched))
 
 
 def test_days_older_than_the_history_are_not_stale() -> None:

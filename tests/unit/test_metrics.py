@@ -40,6 +40,13 @@ COUNTS: dict[tuple[RecordType, Segment | None], tuple[int, int, int]] = {
     ("targets", "matchedTarget"): (46, 62, 78),
 }
 
+ONLY_IN_VERSION_3 = ("invalidTraffic",)
+"""Record types, with metrics of their own."""
+OF_INVALID_TRAFFIC = (
+    "grossClickThroughs", "grossImpressions", "invalidClickThroughs", "invalidClickThroughRate",
+    "invalidImpressions", "invalidImpressionRate",
+)  # fmt: skip
+
 WINDOWS = (1, 7, 14, 30)
 OF_VERSION_2 = {
     *(f"attributed{kind}{n}d{sku}" for kind in ("Conversions", "Sales") for n in WINDOWS
@@ -115,16 +122,17 @@ def test_reports_have_the_metrics_of_the_references(
 def test_all_reports_are_in_the_catalogue() -> None:
     able = segmented_record_types()
     assert [report for report, segment in COUNTS if segment] == list(able)
-    assert [report for report, segment in COUNTS if not segment] == list(RECORD_TYPES)
+    in_both = [report for report, segment in COUNTS if not segment]
+    assert [*in_both, *ONLY_IN_VERSION_3] == list(RECORD_TYPES)
     every = {name for report in COUNTS for name in available_metrics(*report, None)}
-    assert every == set(CATALOGUE)
+    assert every | set(OF_INVALID_TRAFFIC) == set(CATALOGUE)
 
 
 def test_names_of_version_2_stay_and_those_of_version_3_come_last() -> None:
     names = list(CATALOGUE)
     assert len(OF_VERSION_2) == 88
     assert set(names[:88]) == OF_VERSION_2
-    assert names[88:] == list(OF_VERSION_3)
+    assert names[88:] == [*OF_VERSION_3, *OF_INVALID_TRAFFIC]
     assert all(CATALOGUE[name].reports for name in OF_VERSION_2)
     assert not any(CATALOGUE[name].reports for name in OF_VERSION_3)
     assert "attributedSales7d" not in available_metrics("adGroups", "matchedTarget")
@@ -174,7 +182,7 @@ def test_a_metric_has_one_name_in_each_version(name: str, v3_name: str | None) -
 
 def test_version_3_names_are_unambiguous() -> None:
     named = [metric.v3_name for metric in CATALOGUE.values() if metric.v3_name]
-    assert len(named) == len(V2_NAME_BY_V3_NAME) == 86
+    assert len(named) == len(V2_NAME_BY_V3_NAME) == 86 + len(OF_INVALID_TRAFFIC)
     assert all(V2_NAME_BY_V3_NAME[name] == name for name in V2_NAME_BY_V3_NAME if name in CATALOGUE)
     for metric in CATALOGUE.values():
         assert bool(metric.v3_name) == bool(metric.v3_reports)
@@ -343,7 +351,7 @@ class TestListMetrics:
             "is_summable": "bool", "v2": "bool", "v3": "bool", "reports": "str",
         }  # fmt: skip
         assert listed.index.equals(pd.RangeIndex(len(CATALOGUE)))
-        assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 86)
+        assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 86 + len(OF_INVALID_TRAFFIC))
         assert (listed["v3_name"].isna() == ~listed["v3"]).all()
         assert listed.drop(columns="v3_name").notna().all(axis=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -15,6 +16,20 @@ from sdanalytics.model.report_batch import ReportBatch
 ColumnsByPartition = Mapping[Partition, Sequence[str]]
 """The columns to request, or to fetch, of each partition."""
 Tables = Mapping[Partition, pa.Table]
+
+
+class StillNamed(Exception):
+    """A report cannot be requested yet: the service answers with one that was cancelled.
+
+    Attributes
+    ----------
+    report_id : str
+        The cancelled one.
+    """
+
+    def __init__(self, report_id: str) -> None:
+        super().__init__(report_id)
+        self.report_id = report_id
 
 
 class ReportProtocol(Protocol):
@@ -35,13 +50,22 @@ class ReportProtocol(Protocol):
         """Return the seconds to wait before the next report is requested; 0: now."""
 
     def create(self, batch: ReportBatch) -> str:
-        """Request a report; return its id."""
+        """Request a report; return its id.
+
+        Raises `StillNamed` when the service goes on naming a report that was cancelled.
+        """
 
     def refused_columns(self, error: ApiError, columns: Sequence[str]) -> list[str]:
         """Return those of the columns of a report that the error of its request refuses."""
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded; raise `ReportFailed` if it never will be."""
+
+    def overdue_since(self, report_id: str) -> datetime | None:
+        """Return since when a report has been pending, if it is for longer than reports take."""
+
+    def is_stuck(self, report_id: str) -> bool:
+        """Return whether a report that was polled has been pending for too long to be built."""
 
     def poll_intervals(self) -> Iterator[float]:
         """Yield the seconds to wait before each `is_ready`, while nothing is known of reports."""

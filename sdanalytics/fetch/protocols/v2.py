@@ -41,8 +41,6 @@ class ProtocolV2:
 
     Attributes
     ----------
-    history_days : int
-        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes minutes, up to 15.
     report_operations : frozenset of str
@@ -50,7 +48,6 @@ class ProtocolV2:
     """
 
     name: Final = "v2"
-    history_days: Final = 60
     timeout: Final = 30 * 60.0
     report_operations: Final = frozenset({"get_report_status", "download_report"})
 
@@ -103,6 +100,20 @@ class ProtocolV2:
             operation="get_report_status",
             details=report.statusDetails,
         )
+
+    @staticmethod
+    def overdue_since(report_id: str) -> None:
+        """Return None: version 2 does not say when a report was created."""
+
+    @staticmethod
+    def is_stuck(report_id: str) -> bool:
+        """Return False: version 2 cannot cancel a report."""
+        return False
+
+    @staticmethod
+    def history_days(record_type: str) -> int:
+        """Return the days of history that the service has: the same of every record type."""
+        return 60
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:

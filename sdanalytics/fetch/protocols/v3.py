@@ -1,10 +1,10 @@
-"""Version 3 of the reporting API: one report for up to 31 days and all tactics."""
+"""Version 3 of the reporting API: one report for a month or a year, and all tactics."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -13,9 +13,10 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
-from sdanalytics.errors import ApiError, BadRequest, NotReady, ReportTooOld
+from sdanalytics.errors import ApiError, BadRequest, NotFound, NotReady, ReportTooOld
 from sdanalytics.fetch.polling import backoff_intervals
-from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.base import ColumnsByPartition, StillNamed
+from sdanalytics.fetch.protocols.pending import PendingReports
 from sdanalytics.fetch.protocols.refusals import is_start_refused, refused_names, too_old_error
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
@@ -36,6 +37,7 @@ from sdanalytics.fetch.protocols.v3_request import (
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.metrics import CATALOGUE, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.model.record_types import history_days
 from sdanalytics.model.report_batch import ReportBatch
 
 FIRST_POLL_INTERVAL: Final = 1.0
@@ -72,8 +74,6 @@ class ProtocolV3:
 
     Attributes
     ----------
-    history_days : int
-        Days of history that the service has.
     timeout : float
         Default timeout of a call in seconds: building a report takes up to 3 hours.
     report_operations : frozenset of str
@@ -81,7 +81,6 @@ class ProtocolV3:
     """
 
     name: Final = "v3"
-    history_days: Final = 65
     timeout: Final = 4 * 3600.0
     report_operations: Final = frozenset({"get_report"})
 
@@ -98,9 +97,12 @@ class ProtocolV3:
         self._store = store
         self._oldest = oldest
         self._campaigns_loaded = False
+        self._clock = client.clock
+        self._pending = PendingReports(client.clock.monotonic())
+        self._cancelled: set[str] = set()
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
-        """Group partitions into reports of up to 31 days and all tactics, newest first."""
+        """Group partitions into reports (see `batch_partitions`), newest first."""
         return batch_partitions(needs, self._oldest)
 
     def create_delay(self) -> float:
@@ -111,7 +113,7 @@ class ProtocolV3:
         """Request a report; return its id, or that of the same report that is in flight."""
         newest = newest_day(batch)
         if newest < self._oldest:
-            raise _before_history_error(newest)
+            raise _before_history_error(newest, batch.partitions[0].record_type)
         body = request_body(batch)
         try:
             report = self._reporting.create(body)
@@ -133,7 +135,7 @@ class ProtocolV3:
 
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
-        report = self._reporting.get(report_id)
+        report = self._get(report_id)
         reason = report.get("failureReason")
         if reason:
             reason = self._session.redact(str(reason))
@@ -145,6 +147,19 @@ class ProtocolV3:
             details=reason,
         )
 
+    def overdue_since(self, report_id: str) -> datetime | None:
+        """Return since when a report has been pending, if it is for longer than reports take."""
+        return self._pending.overdue_since(report_id)
+
+    def is_stuck(self, report_id: str) -> bool:
+        """Return whether a report has been pending for too long to be built."""
+        return self._pending.is_stuck(report_id)
+
+    @staticmethod
+    def history_days(record_type: str) -> int:
+        """Return the days of history that the service has of a record type."""
+        return history_days(record_type, 65)
+
     @staticmethod
     def poll_intervals() -> Iterator[float]:
         """Yield the seconds to wait before each poll: growing by half, at most 60, with jitter."""
@@ -153,7 +168,7 @@ class ProtocolV3:
     def download(self, report_id: str) -> DownloadedReport:
         """Download the payload of a report that is ready, through a fresh link."""
         report = self._reporting.get(report_id)
-        if STATUSES.get(report["status"].upper()) is not ReportStatus.READY:
+        if _status(report) is not ReportStatus.READY:
             raise NotReady(f"report {report_id} is not ready yet", report_id=report_id)
         body = None
         link = report.get("url")
@@ -169,7 +184,8 @@ class ProtocolV3:
         """Split a payload into partitions: all tactics of the batch's days.
 
         The tactic of a campaign is in the list of campaigns; of campaigns that are not listed it
-        is `unknown`. Days that the batch does not have are left out.
+        is `unknown`. Rows without campaign ids are of the one tactic ``all``. Days that the batch
+        does not have are left out.
         """
         first = batch.partitions[0]
         required = required_columns(first.record_type, first.segment)
@@ -179,8 +195,15 @@ class ProtocolV3:
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Cancel a report that is in flight."""
+        self._cancelled.add(report_id)
         ReportingV3(self._session.bind(deadline)).delete(report_id)
         return True
+
+    def _get(self, report_id: str) -> dict[str, Any]:
+        """Return the document of a report, and note since when it is pending."""
+        report = self._reporting.get(report_id)
+        self._pending.observe(report, self._session.service_clock.now(), self._clock.monotonic())
+        return report
 
     def _find_duplicate(self, error: ApiError, body: JsonObject) -> dict[str, Any]:
         """Return the report that an error 425 names, if it is the one requested."""
@@ -188,7 +211,14 @@ class ProtocolV3:
         if found is None:
             raise error
         report_id = found.group()
-        report = self._reporting.get(report_id)
+        try:
+            report = self._get(report_id)
+        except NotFound:
+            if report_id in self._cancelled:
+                raise StillNamed(report_id) from None
+            raise
+        if report_id in self._cancelled and _status(report) is ReportStatus.CANCELLED:
+            raise StillNamed(report_id)
         if not matches_request(report, body):
             error.add_note(f"Report {report_id}, which it names, is another one.")
             raise error
@@ -207,9 +237,15 @@ class ProtocolV3:
         return [known.get(campaign_id, UNKNOWN_TACTIC) for campaign_id in ids]
 
 
-def _before_history_error(day: date) -> ReportTooOld:
+def _status(report: Mapping[str, Any]) -> ReportStatus | None:
+    """Return the status of a report; None if it is not known."""
+    return STATUSES.get(report["status"].upper())
+
+
+def _before_history_error(day: date, record_type: str) -> ReportTooOld:
+    days = ProtocolV3.history_days(record_type)
     error = ReportTooOld(
-        f"{day} is too far in the past: version 3 has {ProtocolV3.history_days} days of history. "
+        f"{day} is too far in the past: version 3 has {days} days of history. "
         "Request later days; stored days remain in the cache",
         operation="create_report",
     )

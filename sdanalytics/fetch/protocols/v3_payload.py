@@ -14,14 +14,15 @@ import pyarrow.compute as pc
 
 from sdanalytics.errors import CorruptReport
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import CATALOGUE, TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import CATALOGUE, EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
 
 Normalizer = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 MAX_SHOWN_CHARACTERS: Final = 40
 """Characters of a value that an error message shows, at most."""
-ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC)
+ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC, EVERY_TACTIC)
+"""The tactics of partitions, in the order of their numbers."""
 VALUE_NORMALIZERS: Final[Mapping[str, Normalizer]] = {
     "campaignStatus": pc.utf8_lower,
     "bidOptimization": pc.utf8_lower,
@@ -111,7 +112,7 @@ def _row_indices_by_partition(
     if not rows.num_rows:
         return {}
     days, day_indices = _encode_days(rows.column("date"), payload)
-    tactic_indices = _tactic_indices(rows.column("campaignId"), lookup_tactics)
+    tactic_indices = _tactic_indices(rows, lookup_tactics)
     # One number for each day and tactic; a stable sort leaves the rows of each in order.
     keys = day_indices * len(ALL_TACTICS) + tactic_indices
     order = np.argsort(keys, kind="stable")
@@ -124,9 +125,12 @@ def _row_indices_by_partition(
     return indices
 
 
-def _tactic_indices(campaigns: pa.ChunkedArray, lookup_tactics: TacticLookup) -> Array:
+def _tactic_indices(rows: pa.Table, lookup_tactics: TacticLookup) -> Array:
     """Return for each row the index of its tactic."""
-    unique_ids, positions = np.unique(campaigns.to_numpy(), return_inverse=True)
+    if "campaignId" not in rows.column_names:
+        return np.full(rows.num_rows, ALL_TACTICS.index(EVERY_TACTIC))
+    campaigns = rows.column("campaignId").to_numpy()
+    unique_ids, positions = np.unique(campaigns, return_inverse=True)
     tactics = lookup_tactics(unique_ids)
     indices = np.array([ALL_TACTICS.index(tactic) for tactic in tactics])
     return indices[positions]

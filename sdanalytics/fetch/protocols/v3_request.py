@@ -10,16 +10,20 @@ from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import CATALOGUE, MATCHED_TARGET, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
+from sdanalytics.model.record_types import list_tactics
 from sdanalytics.model.report_batch import ReportBatch
 
 MAX_REPORT_DAYS: Final = 31
 """Days that one report may span, at most."""
+MAX_DAYS_BY_RECORD_TYPE: Final = {"invalidTraffic": 365}
+"""The same, for record types that differ from the others."""
 REPORT_TYPES: Final = {
     "campaigns": ("sdCampaigns", "campaign"),
     "adGroups": ("sdAdGroup", "adGroup"),
     "productAds": ("sdAdvertisedProduct", "advertiser"),
     "targets": ("sdTargeting", "targeting"),
     "asins": ("sdPurchasedProduct", "asin"),
+    "invalidTraffic": ("sdGrossAndInvalids", "campaign"),
 }
 """`reportTypeId` and `groupBy` by record type; with the segment the latter is the segment."""
 JsonObject = Mapping[str, Any]
@@ -30,7 +34,7 @@ _LISTS: Final = ("groupBy", "columns", "filters")
 
 
 def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatch]:
-    """Group partitions into reports of up to 31 days, newest first.
+    """Group partitions into reports of up to 31 days (invalidTraffic: 365), newest first.
 
     Each report has all columns that any of its days needs. A report has all tactics, so that a day
     is requested for both. The oldest day that the service should have is a report of its own:
@@ -44,7 +48,9 @@ def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatc
     batches = []
     for key in sorted(by_report):
         by_day = by_report[key]
-        for window in _split_into_windows(sorted(by_day, reverse=True), oldest):
+        _, _, record_type, _ = key
+        max_days = MAX_DAYS_BY_RECORD_TYPE.get(record_type, MAX_REPORT_DAYS)
+        for window in _split_into_windows(sorted(by_day, reverse=True), oldest, max_days):
             batches.append(_make_batch([by_day[day] for day in window], needs))
     return sorted(batches, key=newest_day, reverse=True)
 
@@ -55,11 +61,15 @@ def newest_day(batch: ReportBatch) -> date:
 
 
 def partitions_of_days(partitions: Iterable[Partition]) -> list[Partition]:
-    """Return the partitions of all tactics of the same days, the unknown one among them."""
-    found: set[Partition] = set()
+    """Return the partitions of the same days, of the unknown tactic and all others.
+
+    A report that has no tactics has one partition a day.
+    """
+    found = set(partitions)
     for partition in partitions:
-        for tactic in (*TACTICS, UNKNOWN_TACTIC):
-            found.add(partition._replace(tactic=tactic))
+        if partition.tactic in TACTICS:
+            for tactic in (*TACTICS, UNKNOWN_TACTIC):
+                found.add(partition._replace(tactic=tactic))
     return sorted(found)
 
 
@@ -112,13 +122,13 @@ def _report_key(partition: Partition) -> ReportKey:
     return partition.source, partition.profile_id, partition.record_type, segment
 
 
-def _split_into_windows(days: Sequence[date], oldest: date) -> list[list[date]]:
+def _split_into_windows(days: Sequence[date], oldest: date, max_days: int) -> list[list[date]]:
     """Split days, newest first, into windows that a report may span."""
     windows: list[list[date]] = []
     start = date.max
     for day in days:
         if day < start:
-            start = day - timedelta(MAX_REPORT_DAYS - 1)
+            start = day - timedelta(max_days - 1)
             if day > oldest:
                 start = max(start, oldest + timedelta(1))
             elif day == oldest:
@@ -135,7 +145,7 @@ def _make_batch(by_day: Iterable[Sequence[Partition]], needs: ColumnsByPartition
     for partitions in by_day:
         for partition in partitions:
             columns.update(dict.fromkeys(needs[partition]))
-        for tactic in TACTICS:
+        for tactic in list_tactics(partitions[0].record_type):
             expanded.append(partitions[0]._replace(tactic=tactic))
     by_date = sorted(expanded, key=lambda partition: partition.date)
     return ReportBatch(tuple(by_date), tuple(columns))

@@ -208,4 +208,5 @@ _BREAKDOWNS: Final[dict[str, _Breakdown]] = {
     "productAds": _by_product_ad,
     "targets": _by_target,
     "asins": _by_purchased_product,
+    "invalidTraffic": _by_campaign,
 }

@@ -181,6 +181,12 @@ def _ratios(metrics: MetricValues) -> JsonRow:
         "addToCartRate": _to_ratio(metrics["addToCart"], impressions),
         "brandedSearchRate": _to_ratio(searches, impressions),
         "newToBrandDetailPageViewRate": _to_ratio(pages, impressions),
+        "invalidClickThroughRate": _to_ratio(
+            metrics["invalidClickThroughs"], metrics["grossClickThroughs"]
+        ),
+        "invalidImpressionRate": _to_ratio(
+            metrics["invalidImpressions"], metrics["grossImpressions"]
+        ),
         "longTermROAS": _to_ratio(metrics["longTermSales"], metrics["cost"]),
     }
 

@@ -15,6 +15,7 @@ from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.apportion import MetricValues
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
+from sdanalytics.sandbox.simulation.invalid_traffic import gross_traffic, invalid_click_factor
 from sdanalytics.sandbox.simulation.registered import simulate_registered
 
 ADDITIVE: Final = tuple(metric.name for metric in CATALOGUE.values() if metric.is_summable)
@@ -102,6 +103,12 @@ def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
         "clicks": round(traffic.clicks),
         "cost": round(traffic.cost),
     }
+    values |= gross_traffic(
+        group.campaign_id,
+        traffic.clicks / invalid_click_factor(age),
+        traffic.impressions,
+        values,
+    )
     values |= _click_conversions(traffic, age)
     values |= _view_conversions(traffic, age, group.campaign)
     values |= _interest(values, age)
@@ -132,7 +139,7 @@ def _simulate_traffic(group: AdGroup, day: date, age: float) -> _Traffic:
     viewable = impressions * noise.viewability
     clicks = impressions * campaign.ctr
     clicks *= noise.ctr
-    clicks *= _invalid_click_factor(age)
+    clicks *= invalid_click_factor(age)
 
     minor_units = 10**group.advertiser.decimals
     charged = clicks if campaign.cost_type == "CPC" else viewable / 1000
@@ -168,12 +175,6 @@ def _day_factors(group: AdGroup, day: date) -> _DayFactors:
     position = (day.toordinal() + group.campaign_id) % 21
     is_incident = position < 8
     return _INCIDENT_DAY if is_incident else _USUAL_DAY
-
-
-def _invalid_click_factor(age: float) -> float:
-    """Return the factor of clicks that are removed as invalid within three days."""
-    days_left = max(0.0, 3.0 - age)
-    return 1.0 + 0.01 * days_left
 
 
 def _click_conversions(traffic: _Traffic, age: float) -> MetricValues:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.resilience.faults.cells import Cell
 from tests.resilience.faults.injection import FAULT_NAMES, LATE
-from tests.resilience.faults.responses import CONNECTION_REFUSED, UNUSABLE
+from tests.resilience.faults.responses import CONNECTION_REFUSED, EARLY, UNUSABLE
 
 RIGHT: Final = "right data"
 
@@ -81,7 +81,10 @@ def limited(creates: int) -> dict[str, Row]:
     return {
         "401": (right(), fails("Unauthorized", creates)),
         "429 with Retry-After": (right(), fails("RateLimited", creates)),
+        "429 with a Retry-After of 20.5": (right(), fails("RateLimited", creates)),
+        "429 with a date": (right(), fails("RateLimited", creates)),
         "429 without": (right(), fails("RateLimited", creates)),
+        "redirect (302) to a login page": always(fails("ApiError", creates)),
     }
 
 
@@ -94,7 +97,7 @@ _LOGIN: Final[Rows] = {
         **limited(0),
         **reading(0),
         **dict.fromkeys(("400", "401"), always(fails("Unauthorized"))),
-        **dict.fromkeys(("HTML with 200", *UNUSABLE), always(fails("ApiError"))),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError"))),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed"))),
     },
     "profiles": {
@@ -102,7 +105,7 @@ _LOGIN: Final[Rows] = {
         **reading(0),
         "400": always(fails("BadRequest")),
         "403": always(fails("Forbidden")),
-        **dict.fromkeys(("HTML with 200", *UNUSABLE), always(fails("ApiError"))),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError"))),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed"))),
     },
 }
@@ -110,6 +113,7 @@ _V2: Final[Rows] = {
     **_LOGIN,
     "request_report": {
         **limited(0),
+        "redirect (302) to a login page": (partly("ApiError"), fails("ApiError")),
         "400": (partly("BadRequest"), fails("BadRequest")),
         "403": (partly("Forbidden"), fails("Forbidden")),
         "406": always(fails("ReportTooOld")),  # of the other partition, too: it is of the same day
@@ -141,32 +145,31 @@ _V2: Final[Rows] = {
     },
     "get_report_status": {
         **limited(1),
+        "redirect (302) to a login page": (partly("ApiError"), fails("ApiError", 1)),
         **reading(1),
-        "400": (partly("BadRequest", 1, 2), fails("BadRequest", 1, 2)),
-        "403": (partly("Forbidden"), fails("Forbidden", 1)),
-        "404": (right(2), fails("NotFound", 2, 3)),
-        **dict.fromkeys(
-            ("HTML with 200", *UNUSABLE, "unknown status word"),
-            (partly("ApiError"), fails("ApiError", 1)),
-        ),
+        "400": (right(), fails("BadRequest", 1, 2)),
+        "403": (right(), fails("Forbidden", 1)),
+        "404": (right(), fails("NotFound", 2, 3)),
+        **dict.fromkeys(EARLY, once(right())),
+        "description of another report": (right(), fails("ApiError", 1)),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError", 1))),
+        "unknown status word": (partly("ApiError"), fails("ApiError", 1)),
         "status FAILURE": (partly("ReportFailed", 1, 2), fails("ReportFailed", 1, 2)),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
     },
     "download_report": {
         **limited(1),
+        "redirect (302) to a login page": (partly("ApiError"), fails("ApiError", 1)),
         **reading(1),
-        "400": (partly("BadRequest", 1, 2), fails("BadRequest", 1, 2)),
-        "403": (partly("Forbidden"), fails("Forbidden", 1)),
-        "404": (partly("NotFound", 1, 2), fails("NotFound", 1, 2)),
+        "400": (right(), fails("BadRequest", 1, 2)),
+        "403": (right(), fails("Forbidden", 1)),
+        "404": (right(), fails("NotFound", 1, 2)),
+        **dict.fromkeys(EARLY, once(right())),
         **dict.fromkeys(
-            ("HTML with 200", "empty body"), (partly("ApiError"), fails("ApiError", 1))
+            ("HTML with 200", *UNUSABLE, "redirect to nowhere"), (right(), fails("ApiError", 1))
         ),
         **dict.fromkeys(
-            (
-                "redirect to http on another host",
-                "redirect to a host that is not S3",
-                "redirect to nowhere",
-            ),
+            ("redirect to http on another host", "redirect to a host that is not S3"),
             (right(), fails("DownloadFailed", 1)),
         ),
     },
@@ -210,8 +213,8 @@ _V3: Final[Rows] = {
         "429, though it was done": once(right()),
         **dict.fromkeys(("500", "502", "503", "HTML with 503"), (right(), fails("ServerError"))),
         "504, though it was done": (right(), fails("ServerError", 1)),
-        "HTML with 200": always(fails("ApiError")),
-        **dict.fromkeys(UNUSABLE, always(fails("ApiError", 1))),
+        "HTML with 200": (right(), fails("ApiError")),
+        **dict.fromkeys(UNUSABLE, (right(), fails("ApiError", 1))),
         **dict.fromkeys(
             (
                 CONNECTION_REFUSED,
@@ -239,12 +242,13 @@ _V3: Final[Rows] = {
     "get_report": {
         **limited(1),
         **reading(1),
-        "400": always(fails("BadRequest", 1)),  # it is being built: 425 finds it again
-        "403": always(fails("Forbidden", 1)),
-        "404": (right(), fails("NotFound", 1)),  # the same
-        **dict.fromkeys(
-            ("HTML with 200", *UNUSABLE, "unknown status word"), always(fails("ApiError", 1))
-        ),
+        "400": (right(), fails("BadRequest", 1, 2)),
+        "403": (right(), fails("Forbidden", 1)),
+        "404": (right(), fails("NotFound", 2, 3)),
+        **dict.fromkeys(EARLY, once(right())),
+        "description of another report": (right(), fails("ApiError", 1)),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError", 1))),
+        "unknown status word": always(fails("ApiError", 1)),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
         "status CANCELLED": (right(), fails("NotFound", 1, 2)),
         "COMPLETED too early": once(right()),
@@ -263,7 +267,7 @@ _V3: Final[Rows] = {
         "400": always(fails("BadRequest", 1)),
         "403": always(fails("Forbidden", 1)),
         "404": always(fails("NotFound", 1)),
-        **dict.fromkeys(("HTML with 200", *UNUSABLE), always(fails("ApiError", 1))),
+        **dict.fromkeys(("HTML with 200", *UNUSABLE), (right(), fails("ApiError", 1))),
         **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
     },
     "storage": _V2["storage"]

@@ -16,6 +16,7 @@ from sdanalytics.sandbox.scripting import DEFAULT
 from tests.resilience.faults.cells import Cell
 from tests.resilience.faults.responses import (
     CONNECTION_REFUSED,
+    EARLY,
     RESPONSES,
     SILENCE,
     duplicate_response,
@@ -81,13 +82,23 @@ def _stop_listening(cell: Cell, box: Box, clock: CallbackClock) -> None:
     operation, count = cell.version.before.get(cell.operation, ("profiles", 1))
     box.sandbox.script_responses(operation, *[DEFAULT] * (count - 1), RESPONSES[CONNECTION_REFUSED])
     if cell.operation == "token":
-        box.client_for(0, cell.api).profiles()  # with a token of its own
+        # Another clock: not the login of the call, whose token would serve the call, too.
+        box.sandbox.client_for(box.sandbox.profile_ids[0], JumpingClock(), cell.api).profiles()
     if not cell.lasts:
         clock.on_wait = box.sandbox.resume_listening
 
 
 Setup = Callable[[Cell, Box], None]
 """A function that sets up a fault which a single response cannot express."""
+
+
+def _repeat(fault: str) -> Setup:
+    """Return a setup of the response of a fault to three exchanges."""
+
+    def setup(cell: Cell, box: Box) -> None:
+        box.sandbox.script_responses(cell.operation, *[RESPONSES[fault]] * 3)
+
+    return setup
 
 
 def _redirect_payloads(link: str) -> Setup:
@@ -167,6 +178,7 @@ def _delete_report(report: Report) -> None:
 
 
 SETUPS: Final[dict[str, Setup]] = {
+    **{name: _repeat(fault) for name, fault in EARLY.items()},
     "425 that names the same report": _request_before(),
     "425 that names another report": _request_before((9, 8)),
     "unknown status word": _change_reports(_set_unknown_status),

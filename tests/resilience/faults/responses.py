@@ -21,6 +21,8 @@ _ROWS: Final = [
 ]
 _TEXT: Final = json.dumps(_ROWS).encode()
 _PAYLOAD: Final = gzip.compress(_TEXT, mtime=0)
+_IN_20_MINUTES: Final = "Fri, 20 Nov 2026 18:20:00 GMT"
+"""By the clock of the tests."""
 _NO_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 
@@ -57,11 +59,15 @@ UNUSABLE: Final = {
     "malformed JSON": ScriptedResponse(200, '{"reportId": "amzn1.'),
     "JSON of the wrong shape": ScriptedResponse(200, '[{"surprise": [1]}]'),
 }
+EARLY: Final = {f"{status}, three times": str(status) for status in (400, 403, 404)}
+"""Faults of three exchanges, as those of a report that is too young, and their responses."""
 _CREATES: Final = {"request_report": 202, "create_report": 200}
 """The create operations, and the status of their responses."""
 RESPONSES: Final[dict[str, ScriptedResponse]] = {
     **{str(status): _error_response(status) for status in (400, 401, 403, 404, 406, 422)},
     "429 with Retry-After": _error_response(429, **{"Retry-After": "40"}),
+    "429 with a Retry-After of 20.5": _error_response(429, **{"Retry-After": "20.5"}),
+    "429 with a date": _error_response(429, **{"Retry-After": _IN_20_MINUTES}),
     "429 without": _error_response(429),
     "429, though it was done": replace(_error_response(429), stage="done"),
     **{str(status): _error_response(status) for status in (500, 502, 503)},
@@ -69,6 +75,12 @@ RESPONSES: Final[dict[str, ScriptedResponse]] = {
     "HTML with 200": ScriptedResponse(200, _HTML),
     "HTML with 503": ScriptedResponse(503, _HTML),
     **UNUSABLE,
+    "description of another report": ScriptedResponse(
+        200, json.dumps({"reportId": _NO_ID, "status": "SUCCESS"})
+    ),
+    "redirect (302) to a login page": ScriptedResponse(
+        302, headers={"Location": "https://portal.example/login"}
+    ),
     CONNECTION_REFUSED: ScriptedResponse(None, then_stop=True),
     "reset before the request was read": ScriptedResponse(0, stage="unread"),
     "reset after the request was read": ScriptedResponse(0, reset=True),
