@@ -15,6 +15,27 @@ T = TypeVar("T")
 MAX_BLOCKING_WAIT = 0.5
 """Seconds that a single wait may block."""
 
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def parse_moment(text: str) -> datetime:
+    """Parse an ISO moment of a file, in its own time zone; it may have none.
+
+    Raises
+    ------
+    ValueError
+        Also for moments before 2000 or after 2200: such a clock would make days final, or never.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        in_utc = moment.astimezone(UTC)
+    except OverflowError:
+        in_utc = datetime.max.replace(tzinfo=UTC)
+    if not _EARLIEST <= in_utc < _LATEST:
+        raise ValueError(f"{text} is not a moment between 2000 and 2200")
+    return moment
+
 
 class Clock:
     """The clocks of this machine."""

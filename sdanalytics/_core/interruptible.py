@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.threads import start_thread
 
 T = TypeVar("T")
 
@@ -25,11 +26,7 @@ def run_interruptible(call: Callable[[], T], deadline: Deadline) -> T | None:
     hangs.
     """
     inbox: queue.SimpleQueue[Future[T] | None] = queue.SimpleQueue()
-    # A daemon: a hanging connection must not hold up an interpreter that wants to exit.
-    thread = threading.Thread(
-        target=lambda: inbox.put(_capture(call)), name=THREAD_NAME, daemon=True
-    )
-    thread.start()
+    thread = start_thread(lambda: inbox.put(_capture(call)), THREAD_NAME)
     try:
         with deadline.on_expiry(lambda: inbox.put(None)):
             outcome = _receive(inbox, deadline)

@@ -24,6 +24,10 @@ STATE_TTL: Final = 1800.0
 """Seconds after a throttled create during which the window is considered valid."""
 GROW_FACTOR: Final = 0.5
 """The share of the probe interval that is left when the service accepts one more report."""
+MAX_WAIT: Final = 86400.0
+"""Seconds that the service may ask to wait; a longer wait in a file is an error in it."""
+MAX_NUMBER: Final = 1e11
+"""A limit of stored numbers: a moment in the year 5138, in seconds since 1970."""
 _MIN_PROBE_INTERVAL: Final = FIRST_WAIT / 2
 """Seconds."""
 
@@ -62,10 +66,10 @@ class LaneState:
     def from_json(cls, values: dict[str, Any]) -> LaneState:
         """Read the values of `to_json`."""
         return cls(
-            next_allowed_at=values["opens_at"],
-            throttled_at=values["refused_at"],
-            throttle_count=values["refusals"],
-            min_interval=values["gap"],
+            next_allowed_at=_to_float(values["opens_at"]),
+            throttled_at=_to_float(values["refused_at"]),
+            throttle_count=_to_count(values["refusals"]),
+            min_interval=_to_float(values["gap"]),
         )
 
 
@@ -120,10 +124,11 @@ class ConcurrencyWindow:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ConcurrencyWindow:
         """Read the values of `to_json`."""
+        size = values["size"]
         return cls(
-            size=values["size"],
-            next_probe_at=values["opens_at"],
-            probe_interval=values["patience"],
+            size=None if size is None else _to_count(size),
+            next_probe_at=_to_float(values["opens_at"]),
+            probe_interval=_to_float(values["patience"]),
         )
 
     def _schedule_probe(self, now: float, interval: float) -> None:
@@ -160,13 +165,25 @@ class LimiterState:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LimiterState:
-        """Read the values of `to_json`."""
-        return cls(
+        """Read the values of `to_json`.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            For values that no call has written, such as a wait of more than `MAX_WAIT`.
+        """
+        state = cls(
             creates=LaneState.from_json(values["creates"]),
             reads=LaneState.from_json(values["reads"]),
             window=ConcurrencyWindow.from_json(values["window"]),
-            updated_at=values["as_of"],
+            updated_at=_to_float(values["as_of"]),
         )
+        latest = state.updated_at + MAX_WAIT
+        lanes = (state.creates, state.reads)
+        moments = [lane.next_allowed_at for lane in lanes] + [state.window.next_probe_at]
+        if max(moments) > latest or max(lane.min_interval for lane in lanes) > MAX_WAIT:
+            raise ValueError("a wait is too long")
+        return state
 
     def equals_json(self, values: dict[str, Any]) -> bool:
         """Return whether the values are those of this state, apart from its moment."""
@@ -188,6 +205,23 @@ class LimiterState:
         is_old = now - self.creates.throttled_at > STATE_TTL
         if is_old and self.creates.next_allowed_at <= now:
             self.window = ConcurrencyWindow()
+
+
+def _to_float(value: Any) -> float:
+    """Return a stored number; ValueError or TypeError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    if not -MAX_NUMBER < value < MAX_NUMBER:
+        raise ValueError(f"{value!r} is out of range")
+    return float(value)
+
+
+def _to_count(value: Any) -> int:
+    """Return a stored count; ValueError or TypeError for anything else."""
+    count = int(_to_float(value))
+    if count != value or count < 0:
+        raise ValueError(f"{value!r} is not a count")
+    return count
 
 
 class LimiterStateStore(Protocol):

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import GRACE_PERIOD, THREAD_NAME
+from sdanalytics._core.threads import start_thread
 
 T = TypeVar("T")
 
@@ -211,13 +212,7 @@ class Scheduler:
         heapq.heappush(self._sleeping, (moment, next(self._order), task))
 
     def _start_workers(self, count: int) -> list[threading.Thread]:
-        # Daemons: a hanging connection must not hold up an interpreter that wants to exit.
-        workers = []
-        for _ in range(count):
-            worker = threading.Thread(target=self._worker_loop, name=THREAD_NAME, daemon=True)
-            worker.start()
-            workers.append(worker)
-        return workers
+        return [start_thread(self._worker_loop, THREAD_NAME) for _ in range(count)]
 
     def _worker_loop(self) -> None:
         while (item := self._calls.get()) is not None:

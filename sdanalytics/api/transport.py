@@ -25,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.redact import install_log_redaction
+from sdanalytics._core.threads import waiting_for_network
 from sdanalytics._version import __version__
 from sdanalytics.errors import ConnectionFailed, ReportTimeout
 
@@ -185,7 +186,10 @@ def _send_and_read(
     failure: Exception
     try:
         timeout = min(CONNECT_TIMEOUT, remaining), min(limits.read_timeout, remaining)
-        with pool.send(method, url, timeout, **content) as response:
+        with (
+            waiting_for_network(),
+            pool.send(method, url, timeout, **content) as response,
+        ):
             body = _read_body(response, deadline, limits.max_bytes)
             return Response(response.status_code, response.headers, body)
     except (requests.RequestException, HTTPError, OSError) as error:

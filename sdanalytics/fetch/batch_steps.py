@@ -278,15 +278,17 @@ class BatchSteps:
             self._protocol.name,
             refused=self._claims.refused_columns(report),
         )
+        partitions = task.batch.partitions
+        stored = self._store.store_report(
+            tables, provenance, requested=partitions, now=self._clock.now()
+        )
         missing_columns = {}
-        rows = 0
-        for partition, table in tables.items():
-            outcome = self._store.store(partition, table, provenance)
-            if outcome.missing_columns:
-                missing_columns[partition] = outcome.missing_columns
+        for partition, outcome in stored.items():
+            if outcome.refetch_with is not None:
+                missing_columns[partition] = outcome.refetch_with
             notes.note_ambiguous_rows(partition, outcome.ambiguous_rows)
-            rows += table.num_rows
-        self._claims.release(task.batch.partitions)
+        rows = sum(table.num_rows for table in tables.values())
+        self._claims.release(partitions)
         logger.debug("%s: %d rows of report %s", task.batch, rows, report.report_id)
         return missing_columns
 

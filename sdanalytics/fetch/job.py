@@ -9,9 +9,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
+from sdanalytics._core.threads import start_thread
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import Cancelled, DataWarning
 from sdanalytics.fetch.fetch_run import ProgressFactory, open_run
@@ -39,7 +41,7 @@ class ReportJob:
 
     In a notebook a job displays its status while it runs. When the interpreter exits, a job is
     detached: the reports that it requested are in the in-flight registry of the store, and the same
-    call resumes them.
+    call resumes them. Callbacks that are running then are waited for.
 
     Attributes
     ----------
@@ -54,9 +56,11 @@ class ReportJob:
         self._options = options
         self._deadline = options.deadline()
         self._progress_factory = make_progress
+        self._thread: threading.Thread | None = None
         self._callbacks: list[Callable[[ReportJob], None]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        self._concluded = threading.Event()
         self._began = self._finished = self._deadline.clock.monotonic()
         self._tracker: FetchTracker | None = None
         self._frame: pd.DataFrame | None = None
@@ -68,14 +72,9 @@ class ReportJob:
     def start(self) -> ReportJob:
         """Start the thread; call it once only."""
         _RUNNING.add(self)
-        # The context is copied so that output belongs to the cell that began it. A daemon: an
-        # interpreter that wants to exit does not wait for the service.
-        threading.Thread(
-            target=contextvars.copy_context().run,
-            args=[self._run],
-            name="sdanalytics job",
-            daemon=True,
-        ).start()
+        # The context is copied so that output belongs to the cell that began it.
+        run_in_context = partial(contextvars.copy_context().run, self._run)
+        self._thread = start_thread(run_in_context, "sdanalytics job")
         return self
 
     @property
@@ -95,16 +94,20 @@ class ReportJob:
         return JobStatus(state=self._state(), seconds=round(end - self._began, 3), **vars(counts))
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, for at most `timeout` seconds; return whether it has."""
+        """Wait until it has ended, for at most `timeout` seconds; return whether it has.
+
+        Its callbacks have returned by then; a callback itself does not wait for them.
+        """
+        is_callback = threading.current_thread() is self._thread
+        awaited = self._ended if is_callback else self._concluded
         end = None if timeout is None else time.monotonic() + timeout
-        while not self._ended.is_set():
+        while not awaited.is_set():
             left = MAX_BLOCKING_WAIT if end is None else end - time.monotonic()
             if left <= 0:
-                break
-            self._ended.wait(min(left, MAX_BLOCKING_WAIT))
-        if self._ended.is_set():
-            self._update_displays()
-        return self._ended.is_set()
+                return False
+            awaited.wait(min(left, MAX_BLOCKING_WAIT))
+        self._update_displays()
+        return True
 
     def result(self) -> pd.DataFrame:
         """Wait for the frame.
@@ -173,12 +176,8 @@ class ReportJob:
         shown.show(self._mime_bundle())
         if is_running:
             self._displays.append(shown)
-            threading.Thread(
-                target=contextvars.copy_context().run,
-                args=[self._refresh_display, shown],
-                name="sdanalytics job shown",
-                daemon=True,
-            ).start()
+            refresh = partial(contextvars.copy_context().run, self._refresh_display, shown)
+            start_thread(refresh, "sdanalytics job shown")
 
     def _refresh_display(self, shown: NotebookDisplay) -> None:
         has_ended = False
@@ -230,12 +229,13 @@ class ReportJob:
             self._finished = self._deadline.clock.monotonic()
             with self._lock:
                 self._ended.set()
-            _RUNNING.discard(self)
         for callback in self._callbacks:
             try:
                 callback(self)
             except Exception:
                 logger.exception("a callback of %r failed", self)
+        self._concluded.set()
+        _RUNNING.discard(self)
 
     def _fetch(self) -> pd.DataFrame:
         with open_run(self.query, self._options, self._deadline) as run:
@@ -258,13 +258,13 @@ _RUNNING: Final[weakref.WeakSet[ReportJob]] = weakref.WeakSet()
 
 
 def _shutdown_jobs() -> None:
-    """Detach all jobs when the interpreter exits, and wait for their threads to end."""
+    """Detach all jobs when the interpreter exits, and wait for their callbacks to return."""
     running = list(_RUNNING)
     for job in running:
         job.detach()
-    end = time.monotonic() + SHUTDOWN_GRACE
     for job in running:
-        job._ended.wait(max(0.0, end - time.monotonic()))  # displays are gone by now
+        if not job.is_running or job._ended.wait(SHUTDOWN_GRACE):
+            job._concluded.wait()
 
 
 atexit.register(_shutdown_jobs)

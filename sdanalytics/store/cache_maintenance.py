@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sdanalytics.model.literals import RecordType, Segment, Tactic
+from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.store.maintenance import StoreMaintenance
 from sdanalytics.store.store import Store
@@ -32,8 +33,9 @@ class CacheMaintenance:
     ) -> int:
         """Delete stored days.
 
-        Days that the service no longer has cannot be fetched again. Parameters are those
-        of `read`.
+        Days that the service no longer has cannot be fetched again. Without `tactic`, rows of
+        unknown tactic are deleted, too. What `repair` has moved to the folder ``damaged`` stays.
+        Parameters are those of `read`.
 
         Returns
         -------
@@ -43,6 +45,9 @@ class CacheMaintenance:
         query = ReportQuery.parse(record_type, start, end, tactic=tactic, segment=segment)
         key = self._store.inventory.resolve_profile(source, profile_id)
         partitions = query.partitions(*key)
+        if query.tactics == TACTICS:
+            days = {partition._replace(tactic=UNKNOWN_TACTIC) for partition in partitions}
+            partitions = [*partitions, *sorted(days)]
         return StoreMaintenance(self._store.storage).remove(partitions)
 
     def verify(self) -> pd.DataFrame:
@@ -76,7 +81,9 @@ class CacheMaintenance:
         Returns
         -------
         pandas.DataFrame
-            `path`, `problem` and `moved_to` (str), a row for every file that was moved.
+            `path`, `problem` and `moved_to` (str), a row for every file that was moved; and for
+            every file that was mended where it is, `moved_to` missing: rows of unknown tactic
+            that are also stored under their tactic are removed.
 
         Raises
         ------

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
+import msgspec
+
+from sdanalytics._core.clock import parse_moment
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.store.leases import Lease
 from sdanalytics.store.sqlite_state import Execute
@@ -44,6 +47,9 @@ _RELEASE_ALL: Final = "update reports set lease = 0 where call = ? and report_id
 _EXTEND_UNCREATED: Final = "update reports set lease = ? where call = ? and report_id is null"
 _PURGE: Final = "delete from reports where asked_at < ? and lease < ?"
 
+MAX_TIMESTAMP: Final = 1e11
+"""A moment that no clock shows, in seconds since 1970: in the year 5138."""
+
 Row = Mapping[str, Any] | sqlite3.Row
 
 
@@ -74,18 +80,40 @@ class Claim(NamedTuple):
     lease: Lease
 
     @classmethod
-    def from_row(cls, row: Row) -> Claim:
-        """Parse a row of the table."""
-        asked_at = datetime.fromisoformat(row["asked_at"])
-        return cls(
-            partition=Partition.from_keys(dict(row)),
-            columns=tuple(json.loads(row["columns"])),
-            report_id=row["report_id"],
-            api=row["api"],
-            asked_at=asked_at.astimezone(UTC),
-            call_id=row["call"],
-            lease=lease_from_row(row),
-        )
+    def from_row(cls, row: Row) -> Claim | None:
+        """Parse a row of the table; None if it has a value that no call has written."""
+        try:
+            values = msgspec.convert(dict(row), _ClaimRow)
+            asked_at = parse_moment(values.asked_at).astimezone(UTC)
+            return cls(
+                partition=Partition.from_keys(dict(row)),
+                columns=tuple(msgspec.json.decode(values.columns, type=list[str])),
+                report_id=values.report_id,
+                api=values.api,
+                asked_at=asked_at,
+                call_id=values.call,
+                lease=Lease(values.lease, values.host, values.pid),
+            )
+        except ValueError:  # as msgspec's errors are
+            return None
+
+
+class _ClaimRow(msgspec.Struct):
+    """The types of the values of a row."""
+
+    source: str
+    profile_id: str
+    record_type: str
+    segment: str
+    tactic: str
+    columns: str
+    report_id: Annotated[str, msgspec.Meta(min_length=1)] | None
+    api: str
+    asked_at: str
+    host: str
+    pid: Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
+    call: str
+    lease: Annotated[float, msgspec.Meta(ge=0, lt=MAX_TIMESTAMP)]
 
 
 class ClaimsTable:
@@ -101,7 +129,7 @@ class ClaimsTable:
         self._execute = execute
 
     def find(self, partition: Partition) -> Claim | None:
-        """Return the claim on a partition."""
+        """Return the claim on a partition; one that cannot be read is none."""
         cursor = self._execute(_SELECT_PARTITION, *_key_values(partition))
         row = cursor.fetchone()
         return None if row is None else Claim.from_row(row)
@@ -114,7 +142,7 @@ class ClaimsTable:
     def created_by(self, call_id: str) -> list[Claim]:
         """Return the claims of a call that have a report."""
         cursor = self._execute(_SELECT_CREATED, call_id)
-        return [Claim.from_row(row) for row in cursor]
+        return parse_claims(cursor)
 
     def count_in_flight(self, profile: ProfileKey) -> int:
         """Count the claims of a profile that have a report and a live lease."""
@@ -158,9 +186,10 @@ class ClaimsTable:
         self._execute(_PURGE, oldest.isoformat(), time.time())
 
 
-def lease_from_row(row: Row) -> Lease:
-    """Return the lease of a row of the table."""
-    return Lease(row["lease"], row["host"], row["pid"])
+def parse_claims(rows: Iterable[Row]) -> list[Claim]:
+    """Parse rows of the table, without those that have a value that no call has written."""
+    claims = map(Claim.from_row, rows)
+    return [claim for claim in claims if claim is not None]
 
 
 def _key_values(partition: Partition) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sdanalytics._core.limiter_state import CountInFlight, LimiterState
 from sdanalytics.errors import CacheError
@@ -64,7 +64,7 @@ from sdanalytics.store.claims_table import (
     SELECT_ALL_CLAIMS,
     Claim,
     ClaimsTable,
-    lease_from_row,
+    parse_claims,
 )
 from sdanalytics.store.leases import Lease, LeaseMonitor
 from sdanalytics.store.limiter_table import CREATE_LIMITER_TABLE, LimiterTable
@@ -322,16 +322,15 @@ def in_flight_reports(state_dir: Path) -> dict[Partition, InFlightReport]:
     """Return the reports in flight of a store; none when its registry cannot be read."""
     reports: dict[Partition, InFlightReport] = {}
     with contextlib.suppress(CacheError):
-        for row in read_all(state_dir):
-            claim = Claim.from_row(row)
+        for claim in read_all(state_dir):
             report = _to_report(claim)
             if report is not None:
                 reports[claim.partition] = report
     return reports
 
 
-def read_all(state_dir: Path) -> list[dict[str, Any]]:
-    """Read all claims of a store: the columns of the table, and ``is_followed``.
+def read_all(state_dir: Path) -> list[Claim]:
+    """Read all claims of a store.
 
     Raises
     ------
@@ -346,12 +345,7 @@ def read_all(state_dir: Path) -> list[dict[str, Any]]:
             f"cannot read the in-flight registry {path}: {error}. If it is damaged, delete it: "
             "the reports in flight are then requested again"
         ) from error
-    claims: list[dict[str, Any]] = []
-    for row in rows:
-        claim = dict(row)
-        claim["is_followed"] = lease_from_row(row).is_live()
-        claims.append(claim)
-    return claims
+    return parse_claims(rows)
 
 
 def _freeze(reports: Mapping[ClaimedReport, list[Partition]]) -> tuple[ResumableReport, ...]:

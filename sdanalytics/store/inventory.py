@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from sdanalytics.errors import InvalidRequest
@@ -16,6 +15,7 @@ from sdanalytics.model import record_types
 from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.store.claims_table import Claim
 from sdanalytics.store.coverage import CoverageFilter, Record, build_coverage
 from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.in_flight import read_all
@@ -119,10 +119,9 @@ class Inventory:
             When the in-flight registry cannot be read.
         """
         records: list[Record] = []
-        for row in read_all(self.partitions.storage.state_dir):
-            partition = Partition.from_keys(row)
-            if not self._is_stored(partition, row["report_id"]):
-                records.append(_pending_record(partition, row))
+        for claim in read_all(self.partitions.storage.state_dir):
+            if not self._is_stored(claim.partition, claim.report_id):
+                records.append(_pending_record(claim))
         return frame_from_records(records, PENDING_DTYPES)
 
     def resolve_profile(self, source: str | None, profile_id: int | str | None) -> ProfileKey:
@@ -206,13 +205,13 @@ def _entry_record(cached: CachedPartition) -> Record:
     )
 
 
-def _pending_record(partition: Partition, row: Mapping[str, Any]) -> Record:
+def _pending_record(claim: Claim) -> Record:
     """Return the values of `PENDING_DTYPES`."""
     return (
-        *partition,
-        json.loads(row["columns"]),
-        row["report_id"],
-        row["api"],
-        datetime.fromisoformat(row["asked_at"]),
-        row["is_followed"],
+        *claim.partition,
+        list(claim.columns),
+        claim.report_id,
+        claim.api,
+        claim.asked_at,
+        claim.lease.is_live(),
     )

@@ -10,7 +10,9 @@ import contextlib
 import os
 import socket
 import time
+import uuid
 from functools import cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from sdanalytics.model.partition import Partition
@@ -101,12 +103,22 @@ def next_lease_end() -> float:
 
 @cache
 def host_id() -> str:
-    """Identify the space of process ids: containers share a host name, but no processes."""
-    host = socket.gethostname()
+    """Identify the space of process ids.
+
+    Machines may share a host name (``localhost``, clones), and containers of a machine do; only
+    the run of a kernel and the name space of processes tell them apart.
+    """
+    parts = [socket.gethostname(), _boot_id()]
     with contextlib.suppress(OSError):
-        namespace = os.stat("/proc/self/ns/pid")
-        return f"{host}/{namespace.st_ino}"
-    return host
+        parts.append(str(os.stat("/proc/self/ns/pid").st_ino))
+    return "/".join(parts)
+
+
+def _boot_id() -> str:
+    """Identify the run of this machine's kernel, or the machine where no kernel says so."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{uuid.getnode():x}"
 
 
 def _is_process_alive(pid: int) -> bool:

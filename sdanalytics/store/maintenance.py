@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 from sdanalytics.errors import CacheError
 from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.identity import find_unidentified_row, required_columns
+from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
-from sdanalytics.store.backends.base import Storage
+from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.layout import (
+    CAMPAIGNS,
     COMPACTED_DIR,
     PROFILES,
     REPORTS,
@@ -27,13 +29,14 @@ from sdanalytics.store.layout import (
 )
 from sdanalytics.store.metadata import MetadataStore
 from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_stored_columns
+from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 
 if TYPE_CHECKING:
     import pandas as pd
 
 QUARANTINE_DIR: Final = "damaged"
 """The folder of a store that invalid files are moved to."""
-_VERIFIED_DIRS: Final = (PROFILES, REPORTS, COMPACTED_DIR)
+_VERIFIED_DIRS: Final = (PROFILES, CAMPAIGNS, REPORTS, COMPACTED_DIR)
 _PROBLEM_DTYPES: Final = {
     "path": "str",
     "problem": "str",
@@ -51,16 +54,22 @@ class Problem:
 
     Attributes
     ----------
-    path : str
+    stamp : FileStamp
+        Read before the file was.
     message : str
         The reason why it is invalid.
     moved_to : str or None
         Its path in quarantine; None while it has not been moved.
     """
 
-    path: str
+    stamp: FileStamp
     message: str
     moved_to: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return self.stamp.key
 
 
 @dataclass(frozen=True)
@@ -98,21 +107,21 @@ class StoreMaintenance:
             When that was not possible for a file; it was done for all others.
         """
         display_name = self.storage.display_name
-        rows: list[tuple[str, str, str]] = []
+        rows: list[tuple[str, str, str | None]] = []
         for problem in self.quarantine():
-            moved_to = display_name(problem.moved_to or "")
-            path = display_name(problem.path)
-            rows.append((path, problem.message, moved_to))
+            moved_to = problem.moved_to
+            aside = None if moved_to is None else display_name(moved_to)
+            rows.append((display_name(problem.path), problem.message, aside))
         return frame_from_records(rows, _MOVED_DTYPES)
 
     def find_problems(self) -> Iterator[Problem]:
         """Read every file completely, and yield those that are invalid, without litter."""
-        for path, *_ in self.storage.walk(*_VERIFIED_DIRS):
-            if is_litter(path):
+        for stamp in self.storage.walk(*_VERIFIED_DIRS):
+            if is_litter(stamp.key):
                 continue
-            message = self._find_problem(path)
+            message = self._find_problem(stamp.key)
             if message is not None:
-                yield Problem(path, message)
+                yield Problem(stamp, message)
 
     def quarantine(self) -> list[Problem]:
         """Move invalid files to quarantine, and remove the temporary files of killed writers.
@@ -126,7 +135,7 @@ class StoreMaintenance:
         failures: list[CacheError] = []
         for problem in self.find_problems():
             try:
-                moved += self._move_aside(problem.path)
+                moved += self._mend(problem)
             except CacheError as error:
                 failures.append(error)
         for path in self.storage.stale_temp_files(*_VERIFIED_DIRS):
@@ -173,8 +182,12 @@ class StoreMaintenance:
 
     def _validate(self, path: str) -> None:
         folder, _, _ = path.partition("/")
+        if self.storage.is_link_to_folder(path):
+            raise InvalidFile("a link to a folder: the store does not follow it")
         if folder == PROFILES:
             MetadataStore(self.storage).validate_profile(path)
+        elif folder == CAMPAIGNS:
+            MetadataStore(self.storage).validate_campaign_tactics(path)
         elif folder == COMPACTED_DIR:
             CompactedMonths(self.storage).validate(path)
         else:
@@ -195,16 +208,43 @@ class StoreMaintenance:
                     "earlier releases stored such rows"
                 )
 
-    def _move_aside(self, path: str) -> list[Problem]:
-        """Move a file to quarantine; nothing when a valid one has replaced it meanwhile."""
+        known_rows = self._count_known_rows(partition)
+        if known_rows:
+            raise InvalidFile(
+                f"{known_rows} of its rows are also stored under their tactic, where they count. "
+                "ReportCache.repair() removes them here"
+            )
+
+    def _count_known_rows(self, partition: Partition) -> int:
+        """Return the number of rows of a file of unknown tactic that a stored tactic has."""
+        if partition.tactic != UNKNOWN_TACTIC:
+            return 0
+        rows = self._unknown_tactic.load(partition)
+        return 0 if rows is None else rows.known_count
+
+    @property
+    def _unknown_tactic(self) -> UnknownTacticFiles:
+        return UnknownTacticFiles(PartitionFiles(self.storage))
+
+    def _mend(self, problem: Problem) -> list[Problem]:
+        """Remove rows that count elsewhere from a file, or move the file to quarantine.
+
+        Nothing when a valid file has replaced it meanwhile.
+        """
+        path = problem.path
+        with contextlib.suppress(InvalidFile):
+            partition = parse_partition_path(path)
+            if self._count_known_rows(partition):
+                self._unknown_tactic.remove_known_rows(partition)
+                return [problem]
         with self.storage.locked(path):
             message = self._find_problem(path)
             if message is None:
                 return []
-            unique = secrets.token_hex(6)
-            moved_to = f"{QUARANTINE_DIR}/{path}.{unique}"
-            self.storage.move(path, moved_to)
-        return [Problem(path, message, moved_to)]
+            moved_to = f"{QUARANTINE_DIR}/{path}.{secrets.token_hex(6)}"
+            if not self.storage.move(problem.stamp, moved_to):
+                return []
+        return [Problem(problem.stamp, message, moved_to)]
 
 
 def _describe_copies(copies: list[Problem]) -> Problem:
@@ -213,7 +253,7 @@ def _describe_copies(copies: list[Problem]) -> Problem:
     others = len(copies) - 1
     count = f"; {others} more like this" if others else ""
     return Problem(
-        first.path,
+        first.stamp,
         f"foreign: a copy that a program made which synchronizes folders{count}. The store does "
         "not read it; ReportCache.repair() moves it aside",
     )

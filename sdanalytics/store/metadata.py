@@ -71,10 +71,8 @@ class MetadataStore:
     def validate_profile(self, path: str) -> None:
         """Raise `InvalidFile` when a file is not the profile that belongs at its path."""
         parent, _, _ = path.rpartition("/")
-        _, _, folder = parent.rpartition("/")
-        source = decode_source(folder.removeprefix("source="))
         profile_id = self._read_profile(path).profile_id
-        expected = profile_path(ProfileKey(source, profile_id))
+        expected = profile_path(ProfileKey(_source_of(parent), profile_id))
         if path != expected:
             raise InvalidFile(f"foreign: the file of that profile belongs at {expected}")
 
@@ -93,12 +91,9 @@ class MetadataStore:
         CacheError
             When the file cannot be read.
         """
-        try:
-            path = tactics_path(key)
-            content = self.storage.read(path)
-            return _parse_tactic_by_campaign(json.loads(content))
-        except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
-            return {}
+        with contextlib.suppress(*CACHE_MISS_ERRORS):
+            return self._read_campaign_tactics(tactics_path(key))
+        return {}
 
     def store_campaign_tactics(self, key: ProfileKey, tactics: Mapping[int, str]) -> None:
         """Store the tactics of a profile's campaigns.
@@ -112,10 +107,31 @@ class MetadataStore:
         by_campaign = sorted(tactics.items())
         self._write_json(path, dict(by_campaign))
 
+    def validate_campaign_tactics(self, path: str) -> None:
+        """Raise `InvalidFile` when a file does not hold tactics, or not at its path."""
+        parent, _, filename = path.rpartition("/")
+        profile_id = filename.removeprefix("profile_id=").removesuffix(".json")
+        if path != tactics_path(ProfileKey(_source_of(parent), profile_id)):
+            raise InvalidFile("foreign: not a file of the store")
+        self._read_campaign_tactics(path)
+
+    def _read_campaign_tactics(self, path: str) -> TacticByCampaign:
+        content = self.storage.read(path)
+        try:
+            return _parse_tactic_by_campaign(json.loads(content))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise InvalidFile(f"not the tactics of campaigns: {error}") from None
+
     def _write_json(self, path: str, values: Mapping[Any, str]) -> None:
         text = json.dumps(values, indent=1)
         with self.storage.atomic_write(path) as file:
             file.write(text.encode())
+
+
+def _source_of(folder: str) -> str:
+    """Return the source whose files are in a folder."""
+    _, _, name = folder.rpartition("/")
+    return decode_source(name.removeprefix("source="))
 
 
 def _parse_tactic_by_campaign(stored: Mapping[str, str]) -> TacticByCampaign:

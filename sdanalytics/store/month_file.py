@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import IO, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sdanalytics._core.clock import parse_moment
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import identity_columns, sort_by_catalogue
 from sdanalytics.model.partition import Partition
@@ -105,7 +106,7 @@ def _parse_days(storage: Storage, month: MonthKey, metadata: bytes) -> Compacted
     try:
         decoded = json.loads(metadata)
         return _decode_days(storage, month, decoded)
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise InvalidFile(
             f"foreign: its metadata is not that of a compacted month ({error})"
         ) from None
@@ -142,7 +143,7 @@ def _decode_day(
         size=size,
         columns=columns,
         rows=int(values["rows"]),
-        fetched_at=datetime.fromisoformat(values["fetched_at"]),
+        fetched_at=parse_moment(values["fetched_at"]),
         report_id=str(values["report_id"]),
         api=str(values["api"]),
         checksum=values["checksum"],

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO, Any, Final
+from typing import IO, Annotated, Any, Final
 
+import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sdanalytics._core.clock import parse_moment
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_valid_type
-from sdanalytics.model.metrics import CATALOGUE
+from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.registration import is_registered
 from sdanalytics.store.backends.base import FileStamp, Storage
@@ -26,6 +29,7 @@ ColumnNames = tuple[str, ...]
 
 SCHEMA_VERSION: Final = 1
 """The version of the files' metadata."""
+_METADATA_FIELDS: Final = {"columns", "rows", "fetched_at", "report_id", "api"}
 METADATA_KEY: Final = b"sdanalytics"
 """The key of our JSON in a parquet file's metadata."""
 
@@ -129,6 +133,31 @@ class PartitionFiles:
         except CACHE_MISS_ERRORS:
             return None
 
+    def write(
+        self,
+        partition: Partition,
+        table: pa.Table,
+        provenance: Provenance,
+        skip_if: Callable[[], object],
+    ) -> None:
+        """Replace the file of a partition atomically, its rows and columns sorted.
+
+        `skip_if` is called last: when it returns true the existing file stays.
+
+        Raises
+        ------
+        CacheError
+            When the file cannot be written; the existing one stays.
+        """
+        identity = identity_columns(partition.record_type, partition.segment)
+        unregistered = [name for name in table.column_names if name not in CATALOGUE]
+        names = dict.fromkeys([*identity, *sort_by_catalogue(table.column_names), *unregistered])
+        ordered = table.select(list(names))
+        table = _sort_rows(ordered, identity)
+        path = partition_path(partition)
+        with self.storage.atomic_write(path, skip_if) as file:
+            write_partition(file, partition, table, provenance)
+
     @contextlib.contextmanager
     def open(self, partition: Partition) -> Iterator[tuple[CachedPartition, pq.ParquetFile]]:
         """Open the file of a partition: its metadata, and the file to read rows from.
@@ -159,24 +188,37 @@ def _parse_metadata(json_metadata: bytes) -> Any:
         raise InvalidFile(f"damaged: {error}") from None
 
 
+class _Metadata(msgspec.Struct):
+    """The types of the values that describe the rows."""
+
+    columns: tuple[str, ...]
+    rows: Annotated[int, msgspec.Meta(ge=0)]
+    fetched_at: str
+    report_id: str
+    api: str
+    checksum: str | None = None
+    refused: tuple[str, ...] = ()
+
+
 def _cached_partition(partition: Partition, path: str, size: int, metadata: Any) -> CachedPartition:
     try:
+        values = msgspec.convert(metadata, _Metadata)
         return CachedPartition(
             partition=partition,
             path=path,
             size=size,
-            columns=tuple(metadata["columns"]),
-            rows=int(metadata["rows"]),
-            fetched_at=datetime.fromisoformat(metadata["fetched_at"]),
-            report_id=str(metadata["report_id"]),
-            api=str(metadata["api"]),
-            checksum=metadata.get("checksum"),
-            refused=tuple(metadata.get("refused", ())),
+            columns=values.columns,
+            rows=values.rows,
+            fetched_at=parse_moment(values.fetched_at),
+            report_id=values.report_id,
+            api=values.api,
+            checksum=values.checksum,
+            refused=values.refused,
         )
-    except KeyError as missing:
-        raise InvalidFile(f"foreign: its metadata lacks {missing}") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidFile(f"damaged: {error}") from None
+    except ValueError as error:  # as msgspec's errors are
+        is_foreign = isinstance(metadata, dict) and not metadata.keys() >= _METADATA_FIELDS
+        kind = "foreign" if is_foreign else "damaged"
+        raise InvalidFile(f"{kind}: {error}") from None
 
 
 def _validate(
@@ -235,6 +277,14 @@ def write_partition(
     json_metadata = json.dumps(metadata).encode()
     table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+
+
+def _sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
+    """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
+    names = list(by)
+    keys = [(name, "ascending") for name in names]
+    order = pc.sort_indices(table.select(names), keys)
+    return table.take(order)
 
 
 def _partition_metadata(partition: Partition) -> dict[str, str | None]:

@@ -24,7 +24,12 @@ import pyarrow.fs as pf
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import available_metrics, identity_columns, sort_by_catalogue
+from sdanalytics.model.metrics import (
+    UNKNOWN_TACTIC,
+    available_metrics,
+    identity_columns,
+    sort_by_catalogue,
+)
 from sdanalytics.model.partition import NO_SEGMENT, PARTITION_KEYS, Partition
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compaction import CompactedMonths
@@ -40,6 +45,7 @@ from sdanalytics.store.layout import (
 )
 from sdanalytics.store.parquet_file import PartitionFiles, read_columns
 from sdanalytics.store.reader import PartitionReader, load_many_from
+from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -234,19 +240,24 @@ class RowReader:
             When the file of a partition is damaged or foreign.
         """
         names = list(self.schema.names)
+        first = partitions[0]
+        is_unknown = first.tactic == UNKNOWN_TACTIC
         # One column that every file has is read in any case: a table without columns does not
-        # know how many rows it has.
-        identity = identity_columns(partitions[0].record_type)
-        if identity[0] not in names:
-            names.append(identity[0])
+        # know how many rows it has. Rows of unknown tactic are told apart by all of them.
+        identity = identity_columns(first.record_type, first.segment)
+        needed = identity if is_unknown else identity[:1]
+        names += [name for name in needed if name not in names]
         from_month = partial(CompactedMonths(self.storage).rows, columns=names)
         from_file = partial(self._read_own_file, columns=names)
         stamps = PartitionReader(self.storage).stat(partitions)
         tables = load_many_from(stamps, (), from_month, from_file, threads=1)
+        unknown_tactic = UnknownTacticFiles(PartitionFiles(self.storage))
         batches: list[pa.RecordBatch] = []
         for partition in partitions:
             table = tables.get(partition)
             if table is not None:
+                if is_unknown:
+                    table = unknown_tactic.drop_known_rows(partition, table)
                 rows = self._with_schema(partition, table)
                 batches += rows.to_batches()
         return batches

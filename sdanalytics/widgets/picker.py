@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from functools import partial
 from typing import Final
 
 import ipywidgets as ipw
 import pandas as pd
 
+from sdanalytics._core.threads import start_thread
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.api.client import Client
 from sdanalytics.errors import Cancelled, SDAnalyticsError
@@ -152,12 +154,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.status.value = status_html("Requesting reports ...")
         # The context belongs to the cell or callback that started the fetch: messages of the
         # widgets are addressed by it.
-        threading.Thread(
-            target=contextvars.copy_context().run,
-            args=[self._follow, job],
-            name="sdanalytics picker",
-            daemon=True,
-        ).start()
+        follow = partial(contextvars.copy_context().run, self._follow, job)
+        start_thread(follow, "sdanalytics picker")
 
     def cancel(self) -> None:
         """End the running fetch; partitions that have arrived are stored."""

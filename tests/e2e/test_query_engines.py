@@ -30,7 +30,7 @@ def put(store: ReportCache, partition: Partition, **values: list[Any]) -> None:
     defaults = {"campaignId": IDS, "clicks": [10, 20, 30], "cost": [0.25, 0.5, 0.75]}
     table = pa.table(defaults | values, schema=arrow_schema([*(defaults | values)]))
     origin = Provenance("r", datetime.now(UTC), "v2")
-    partitions_in(store).store(partition, table, origin)
+    partitions_in(store).store_report({partition: table}, origin)
 
 
 @pytest.fixture

@@ -431,12 +431,11 @@ def test_a_call_without_a_cache_leaves_no_files(
     assert [path for path in tmp_path.iterdir() if path.name.startswith("sdanalytics")] == []
     with TemporaryCache() as temporary:
         assert temporary.path.is_dir()
+    partition = Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
+    tables = {partition: arrow_schema(["campaignId"]).empty_table()}
+    origin = Provenance("x", box.clock.now(), "v2")
     with pytest.raises(sda.CacheError, match="one call only"):
-        partitions_in(temporary).store(
-            Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1)),
-            arrow_schema(["campaignId"]).empty_table(),
-            Provenance("x", box.clock.now(), "v2"),
-        )
+        partitions_in(temporary).store_report(tables, origin)
     assert not temporary.path.exists()
 
 

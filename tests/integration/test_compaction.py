@@ -120,7 +120,9 @@ def test_a_restated_day_is_read_from_its_own_file(box: Box, compacted: ReportCac
     doubled = pa.array(np.asarray(table["clicks"]) * 2)
     table = table.set_column(table.column_names.index("clicks"), "clicks", doubled)
     before = read(box, compacted)
-    partitions_in(compacted).store(partition, table, Provenance("other", box.clock.now(), "v2"))
+    partitions_in(compacted).store_report(
+        {partition: table}, Provenance("other", box.clock.now(), "v2")
+    )
     after = read(box, compacted)
     changed = (after["date"] == pd.Timestamp(partition.date)) & (after["tactic"] == "T00020")
     assert after["clicks"].equals(before["clicks"].where(~changed, before["clicks"] * 2))
@@ -221,7 +223,7 @@ def make_day(store: ReportCache, day: date, rows: int, clicks: int | None = None
     )
     partition = Partition("NA", "1", "campaigns", None, "T00020", day)
     origin = Provenance("r", datetime(2026, 6, 1, tzinfo=UTC), "v2")
-    partitions_in(store).store(partition, table, origin)
+    partitions_in(store).store_report({partition: table}, origin)
 
 
 def test_days_of_a_store_without_checksums_are_valid(store: ReportCache) -> None:

@@ -198,7 +198,7 @@ def store_without_identity(store: ReportCache, box: Box, ages_ago: range) -> lis
         payload = gzip.compress(b'[{"campaignId":7,"clicks":1},{"clicks":1}]')
         table = read_payload(payload, ["campaignId", "clicks"])
         origin = Provenance("r", box.clock.now(), "v2")
-        internal_store(store).partitions.store(partition, table, origin)
+        internal_store(store).partitions.store_report({partition: table}, origin)
         days.append(partition)
     return days
 

@@ -106,7 +106,7 @@ def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLI
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
     table = pa.table(numbers).sort_by("campaignId")
     origin = Provenance(f"r{rows}", datetime(2026, 11, 20, tzinfo=UTC), "v2")
-    partitions_in(store).store(partition, table, origin)
+    partitions_in(store).store_report({partition: table}, origin)
     return table
 
 

@@ -14,6 +14,7 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import InvalidRequest, ReportCache, fetch_report
 from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.store.parquet_file import PartitionFiles
 from tests.support.box import Box
 from tests.support.registration import another_process
 from tests.support.stores import partitions_in
@@ -151,20 +152,20 @@ def test_a_store_keeps_columns_that_come_while_a_report_is_stored(
     rows = partitions.load(partition, ["campaignId", "clicks"])
     assert rows is not None
     wider = rows.append_column(NAME, rows.column("clicks"))
-    merge = partitions._merge_kept_columns
-    calls = []
+    write = PartitionFiles.write
+    others = [{partition: wider}]
 
-    def merge_late(*arguments: Any) -> Any:
-        merged = merge(*arguments)
-        calls.append(merged)
-        if len(calls) == 1:
-            partitions.store(partition, wider, Provenance("other", box.clock.now(), "v3"))
-        return merged
+    def write_late(self: PartitionFiles, *arguments: Any) -> None:
+        if others:
+            origin = Provenance("other", box.clock.now(), "v3")
+            partitions.store_report(others.pop(), origin)
+        write(self, *arguments)
 
     with another_process():
-        monkeypatch.setattr(partitions, "_merge_kept_columns", merge_late)
-        outcome = partitions.store(partition, rows, Provenance("late", box.clock.now(), "v3"))
-    assert outcome.missing_columns == ()
+        monkeypatch.setattr(PartitionFiles, "write", write_late)
+        origin = Provenance("late", box.clock.now(), "v3")
+        outcome = partitions.store_report({partition: rows}, origin)[partition]
+    assert outcome.refetch_with is None
     stored = partitions.load(partition, ["clicks", NAME])
     assert stored is not None
     assert stored.column(NAME).equals(rows.column("clicks"))

@@ -58,7 +58,7 @@ def put(store: ReportCache, day: str, *, segment: str | None = None, **changes: 
     partition = Partition(**partition_fields, segment=segment, date=date.fromisoformat(day))
     table = pa.table({name: [value] for name, value in values.items()})
     origin = Provenance("r", datetime.now(UTC), "v2")
-    partitions_in(store).store(partition, table, origin)
+    partitions_in(store).store_report({partition: table}, origin)
     return Path(store.entries()["path"][store.entries()["date"] == day].iloc[-1])
 
 

@@ -38,7 +38,7 @@ def store_as_counts(box: Box, store: ReportCache, ago: int, count: int = 7) -> N
             rows = rows.append_column(name, pa.array([count] * rows.num_rows, pa.int64()))
         store.remove("campaigns", box.day(ago), tactic=tactic)
         provenance = Provenance(f"old-{ago}-{tactic}", box.clock.now(), "v3")
-        partitions_in(store).store(partition, rows, provenance)
+        partitions_in(store).store_report({partition: rows}, provenance)
 
 
 def stored_type(store: ReportCache, ago: int, box: Box) -> set[str]:

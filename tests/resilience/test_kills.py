@@ -13,7 +13,7 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, sandbox
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.in_flight import InFlightRegistry
-from sdanalytics.store.partitions import PartitionStore, StoreOutcome
+from sdanalytics.store.parquet_file import PartitionFiles
 from tests.resilience.kills import run
 from tests.support.processes import start_process
 
@@ -30,17 +30,14 @@ def fetch_and_die(day: str) -> None:
 
 def fetch_and_die_between(day: str) -> None:
     """Die once one tactic of the report is stored."""
-    store = PartitionStore.store
+    write = PartitionFiles.write
 
-    def store_and_die(
-        self: PartitionStore, partition: Partition, *args: Any, **options: Any
-    ) -> StoreOutcome:
-        outcome = store(self, partition, *args, **options)
+    def write_and_die(self: PartitionFiles, partition: Partition, *args: Any) -> None:
+        write(self, partition, *args)
         if partition.tactic == "T00020":
             die()
-        return outcome
 
-    with mock.patch.object(PartitionStore, "store", store_and_die):
+    with mock.patch.object(PartitionFiles, "write", write_and_die):
         sda.fetch_report("campaigns", day)
 
 

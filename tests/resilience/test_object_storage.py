@@ -128,7 +128,7 @@ def put(store: ReportCache, rows: int, *columns: str, partition: Partition = SLI
     random = np.random.default_rng(rows)
     numbers = {name: random.integers(0, 2**62, rows) for name in ("campaignId", *columns)}
     table = pa.table(numbers).sort_by("campaignId")
-    partitions_in(store).store(partition, table, Provenance(f"r{rows}", NOW, "v2"))
+    partitions_in(store).store_report({partition: table}, Provenance(f"r{rows}", NOW, "v2"))
     return table
 
 

@@ -86,4 +86,6 @@ def store_payload(
 ) -> None:
     """Store the rows of a payload, as requested at `NOW`."""
     provenance = Provenance(f"the report of {partition}", NOW, "v2")
-    internal_store(store).partitions.store(partition, read_payload(payload, columns), provenance)
+    internal_store(store).partitions.store_report(
+        {partition: read_payload(payload, columns)}, provenance
+    )

@@ -61,7 +61,7 @@ def put(
     numbers = pa.array(range(rows), pa.int64())
     table = pa.table({name: texts if name == "matchedTarget" else numbers for name in names})
     origin = Provenance("r", NOW - timedelta(fetched), "v2")
-    partitions_in(store).store(partition, table, origin)
+    partitions_in(store).store_report({partition: table}, origin)
 
 
 def states(store: ReportCache, *arguments: Any, **options: Any) -> dict[int, str]:

@@ -105,7 +105,7 @@ class Refusing:
     [
         ("replace", lambda storage: write(storage, b"new")),
         ("unlink", lambda storage: storage.remove("reports/file")),
-        ("rename", lambda storage: storage.move("reports/file", "damaged/file")),
+        ("rename", lambda storage: storage.move(next(storage.walk("reports")), "damaged/file")),
     ],
 )
 def test_a_change_that_is_refused_for_a_moment_is_tried_again(

@@ -31,7 +31,7 @@ def store_rows(store: ReportCache, api: str, record_type: str, rows: Rows) -> in
     table = read_payload(gzip.compress(json.dumps(rows).encode()), list(names))
     key = Partition(SOURCE, str(US), record_type, None, "T00020", day(1))
     origin = Provenance("r", NOW + timedelta(hours=api == "v3"), api)
-    return internal_store(store).partitions.store(key, table, origin).ambiguous_rows
+    return internal_store(store).partitions.store_report({key: table}, origin)[key].ambiguous_rows
 
 
 def merged(
@@ -117,7 +117,7 @@ def test_rows_of_unknown_tactic_are_dropped_once_it_is_known(store: ReportCache)
     partitions = internal_store(store).partitions
     for partition, sent in ((unknown, rows), (known, rows[:2])):
         table = read_payload(json.dumps(sent).encode(), columns)
-        partitions.store(partition, table, Provenance("r", NOW, "v3"))
+        partitions.store_report({partition: table}, Provenance("r", NOW, "v3"))
     rest = partitions.load(unknown, ["sku"])
     assert rest is not None
     assert rest.to_pydict() == {"sku": ["u"]}

@@ -74,7 +74,7 @@ class ReportProtocol(Protocol):
         """Download a payload; raise `NotReady` when the report is not ready yet."""
 
     def split_payload(self, batch: ReportBatch, columns: Sequence[str], payload: Any) -> Tables:
-        """Split a payload into partitions, in the order in which they are to be stored."""
+        """Split a payload into partitions; some may be of tactics that the batch does not have."""
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Cancel a report that is in flight; return whether the service can do so."""

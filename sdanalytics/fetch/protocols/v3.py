@@ -31,8 +31,8 @@ from sdanalytics.fetch.protocols.v3_request import (
     batch_partitions,
     matches_request,
     newest_day,
+    partitions_of_days,
     request_body,
-    unknown_tactic_partitions,
 )
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.metrics import CATALOGUE, UNKNOWN_TACTIC
@@ -181,7 +181,7 @@ class ProtocolV3:
     def split_payload(
         self, batch: ReportBatch, columns: Sequence[str], payload: DownloadedReport
     ) -> dict[Partition, pa.Table]:
-        """Split a payload into partitions, those of unknown tactic first.
+        """Split a payload into partitions: all tactics of the batch's days.
 
         The tactic of a campaign is in the list of campaigns; of campaigns that are not listed it
         is `unknown`. Rows without campaign ids are of the one tactic ``all``. Days that the batch
@@ -190,7 +190,7 @@ class ProtocolV3:
         first = batch.partitions[0]
         required = required_columns(first.record_type, first.segment)
         rows = read_rows(payload, columns, required, self._session.max_report_bytes)
-        partitions = [*unknown_tactic_partitions(batch.partitions), *batch.partitions]
+        partitions = partitions_of_days(batch.partitions)
         return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:

@@ -60,13 +60,17 @@ def newest_day(batch: ReportBatch) -> date:
     return unique_days(batch.partitions)[-1]
 
 
-def unknown_tactic_partitions(partitions: Iterable[Partition]) -> list[Partition]:
-    """Return the partitions of the same days for rows of unknown tactic, by day."""
-    unknown = set()
+def partitions_of_days(partitions: Iterable[Partition]) -> list[Partition]:
+    """Return the partitions of the same days, of the unknown tactic and all others.
+
+    A report that has no tactics has one partition a day.
+    """
+    found = set(partitions)
     for partition in partitions:
         if partition.tactic in TACTICS:
-            unknown.add(partition._replace(tactic=UNKNOWN_TACTIC))
-    return sorted(unknown)
+            for tactic in (*TACTICS, UNKNOWN_TACTIC):
+                found.add(partition._replace(tactic=tactic))
+    return sorted(found)
 
 
 def request_body(batch: ReportBatch) -> dict[str, Any]:

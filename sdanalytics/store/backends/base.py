@@ -94,26 +94,36 @@ class Storage(Protocol):
     def remove(self, key: str) -> None:
         """Delete a file, and the folders that are then empty."""
 
-    def move(self, key: str, new_key: str) -> None:
-        """Move a file to a key that is not in use."""
+    def move(self, stamp: FileStamp, new_key: str) -> bool:
+        """Move a file, or a folder in its place, to a key that is not in use.
+
+        Returns False when another file has replaced it since the stamp was read: that one stays.
+        """
 
     def walk(self, *keys: str) -> Iterator[FileStamp]:
         """Yield all files below these keys, sorted within each of them.
 
         A folder with the name of a file counts as a file, as does a file in the place of a folder.
+        So does a link to a folder: no link leads out of the store, or around in it.
         """
 
     def stat_many(self, folder: str, keys: Iterable[str]) -> dict[str, FileStamp]:
         """Return the stamps of the files that exist; all keys are below `folder`."""
 
     def stale_temp_files(self, *keys: str) -> Iterator[str]:
-        """Yield the keys of unfinished files that killed writers left below these keys."""
+        """Yield the keys of unfinished files that killed writers left below these keys.
+
+        Those that are directly in the root are among them.
+        """
 
     def list_folders(self, key: str) -> list[str]:
         """Return the names of the folders in a folder, which need not exist."""
 
     def is_broken_link(self, key: str) -> bool:
         """Return whether the key is a link to a file that does not exist."""
+
+    def is_link_to_folder(self, key: str) -> bool:
+        """Return whether the key is a link to a folder."""
 
     def check_writable(self) -> None:
         """Make sure that files can be stored."""

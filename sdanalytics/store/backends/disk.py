@@ -31,6 +31,7 @@ REFUSAL_PATIENCE: Final = 1.0
 REFUSAL_INTERVAL: Final = 0.05
 MAX_WINDOWS_PATH: Final = 259
 """Characters of the longest path that Windows takes, unless it is configured otherwise."""
+_CREATE_ATTEMPTS: Final = 5
 MIN_FREE_BYTES: Final = 1 << 16
 """Bytes that must be free before reports are requested."""
 _FILE_SUFFIXES: Final = (".parquet", ".json")
@@ -127,9 +128,8 @@ class LocalStorage:
         temp_name = f".{name}.{unique}.tmp"
         temp_path = os.path.join(folder, temp_name)
         with _translate_errors("write", path):
-            os.makedirs(folder, exist_ok=True)
             try:
-                with open(temp_path, "xb") as file:
+                with _create_file(temp_path) as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
@@ -156,14 +156,21 @@ class LocalStorage:
                 path = os.path.dirname(path)
                 os.rmdir(path)
 
-    def move(self, key: str, new_key: str) -> None:
-        """Move a file or a folder."""
-        path = self.display_name(key)
+    def move(self, stamp: FileStamp, new_key: str) -> bool:
+        """Move a file or a folder, look at what was moved, and put back what is another file."""
+        path = self.display_name(stamp.key)
         new_path = self.display_name(new_key)
         with _translate_errors("move aside", path):
-            new_folder = os.path.dirname(new_path)
-            os.makedirs(new_folder, exist_ok=True)
-            self._insist(os.rename, path, new_path)
+            _make_folders(os.path.dirname(new_path))
+            try:
+                self._insist(os.rename, path, new_path)
+            except FileNotFoundError:  # removed meanwhile
+                return False
+            moved = _to_stamp(stamp.key, os.lstat(new_path))
+            if moved != stamp:
+                _put_back(new_path, path)
+                return False
+        return True
 
     def walk(self, *keys: str) -> Iterator[FileStamp]:
         """Yield all files below these keys, sorted within each, without unfinished ones."""
@@ -185,10 +192,9 @@ class LocalStorage:
         """Yield the keys of unfinished files that are older than `TEMP_FILE_MAX_AGE`."""
         max_age_ns = TEMP_FILE_MAX_AGE * 1e9
         newest_stale = time.time_ns() - max_age_ns
-        for key in keys:
-            for stamp in self._walk(key, temp_files=True):
-                if stamp.modified < newest_stale:
-                    yield stamp.key
+        for stamp in self._unfinished(keys):
+            if stamp.modified < newest_stale:
+                yield stamp.key
 
     def list_folders(self, key: str) -> list[str]:
         """Return the sorted names of the folders in a folder, which need not exist."""
@@ -201,6 +207,11 @@ class LocalStorage:
     def is_broken_link(self, key: str) -> bool:
         """Return whether the key is a link, given that its file does not exist."""
         return os.path.islink(self.display_name(key))
+
+    def is_link_to_folder(self, key: str) -> bool:
+        """Return whether the key is a link, and what it leads to is a folder."""
+        path = self.display_name(key)
+        return os.path.islink(path) and os.path.isdir(path)
 
     def check_writable(self) -> None:
         """Write as many bytes as must be free, then delete them."""
@@ -221,6 +232,14 @@ class LocalStorage:
                     raise
             self._clock.wait(threading.Event(), REFUSAL_INTERVAL)
 
+    def _unfinished(self, keys: Iterable[str]) -> Iterator[FileStamp]:
+        """Yield the unfinished files directly in the root, and anywhere below these keys."""
+        for entry in self._list_dir(""):
+            if _TEMP_FILE.fullmatch(entry.name):
+                yield from _stamp_if_present(entry.name, entry)
+        for key in keys:
+            yield from self._walk(key, temp_files=True)
+
     def _walk(self, key: str, *, temp_files: bool) -> Iterator[FileStamp]:
         path = self.display_name(key)
         is_folder = os.path.isdir(path)
@@ -239,9 +258,7 @@ class LocalStorage:
             is_temp_file = _TEMP_FILE.fullmatch(entry.name) is not None
             if is_temp_file != temp_files:
                 continue
-            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
-                status = _stat_entry(entry)
-                yield _to_stamp(key, status)
+            yield from _stamp_if_present(key, entry)
 
     def _list_dir(self, folder: str) -> list[os.DirEntry[str]]:
         """Return the sorted content of a folder, which need not exist."""
@@ -273,13 +290,53 @@ def _must_be_file(key: str) -> bool:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a folder; a link to one is not: it may lead out of the store."""
     with _translate_errors("list", entry.path):
-        return entry.is_dir()
+        return entry.is_dir(follow_symlinks=False)
 
 
-def _stat_entry(entry: os.DirEntry[str]) -> os.stat_result:
-    with _translate_errors("list", entry.path, passthrough=FileNotFoundError):
-        return entry.stat(follow_symlinks=False)
+def _stamp_if_present(key: str, entry: os.DirEntry[str]) -> Iterator[FileStamp]:
+    """Yield the stamp of a file, unless it was deleted since it was listed."""
+    with (
+        contextlib.suppress(FileNotFoundError),
+        _translate_errors("list", entry.path, passthrough=FileNotFoundError),
+    ):
+        yield _to_stamp(key, entry.stat(follow_symlinks=False))
+
+
+def _create_file(path: str) -> IO[bytes]:
+    """Create a file and its folders; these again, if `LocalStorage.remove` deletes them."""
+    folder = os.path.dirname(path)
+    for _ in range(_CREATE_ATTEMPTS):
+        _make_folders(folder)
+        with contextlib.suppress(FileNotFoundError):
+            return open(path, "xb")
+    return open(path, "xb")
+
+
+def _make_folders(folder: str) -> None:
+    """Create a folder and those above it, so that they survive a power cut."""
+    missing: list[str] = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    if missing:
+        os.makedirs(missing[0], exist_ok=True)
+    for path in reversed(missing):
+        _sync_folder(os.path.dirname(path))
+
+
+def _put_back(path: str, original_path: str) -> None:
+    """Move a file back; it stays where it is if a newer one has taken its place meanwhile."""
+    try:
+        os.link(path, original_path, follow_symlinks=False)
+    except FileExistsError:
+        return
+    except OSError:  # a folder, or a file system without hard links
+        if not os.path.lexists(original_path):
+            os.rename(path, original_path)
+        return
+    os.unlink(path)
 
 
 def _to_stamp(key: str, status: os.stat_result) -> FileStamp:

@@ -207,13 +207,17 @@ class ObjectStorage:
         with self._translate_errors("remove", key, passthrough=FileNotFoundError):
             self.filesystem.delete_file(self._path(key))
 
-    def move(self, key: str, new_key: str) -> None:
-        """Copy an object to another key, then delete it."""
-        path = self._path(key)
+    def move(self, stamp: FileStamp, new_key: str) -> bool:
+        """Copy an object to another key, then delete it, if nobody has replaced it meanwhile."""
+        path = self._path(stamp.key)
         new_path = self._path(new_key)
-        with self._translate_errors("move aside", key):
+        with self._translate_errors("move aside", stamp.key):
             self.filesystem.copy_file(path, new_path)
+            if self._to_stamp(self.filesystem.get_file_info(path)) != stamp:
+                self.filesystem.delete_file(new_path)
+                return False
             self.filesystem.delete_file(path)
+        return True
 
     def walk(self, *keys: str) -> Iterator[FileStamp]:
         """Yield all objects below these keys, at a request for each thousand objects of a key."""
@@ -247,6 +251,10 @@ class ObjectStorage:
         return sorted(names)
 
     def is_broken_link(self, key: str) -> bool:
+        """Return False: there are no links."""
+        return False
+
+    def is_link_to_folder(self, key: str) -> bool:
         """Return False: there are no links."""
         return False
 

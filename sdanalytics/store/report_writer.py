@@ -1,0 +1,134 @@
+"""The writer of a report's partitions: none is narrowed, nor replaced by older data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from sdanalytics.model.identity import distinguishing_columns
+from sdanalytics.model.metrics import available_metrics, identity_columns
+from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.store.freshness import CLOCK_SKEW_TOLERANCE
+from sdanalytics.store.merge import MergedTable, merge_columns
+from sdanalytics.store.parquet_file import CachedPartition, ColumnNames, PartitionFiles
+from sdanalytics.store.unknown_tactic import drop_rows_of, select_rows_of
+
+
+class StoreOutcome(NamedTuple):
+    """The outcome of storing a partition of a report.
+
+    Attributes
+    ----------
+    refetch_with : tuple of str or None
+        None when the partition has everything that was to be stored, from this report or from a
+        newer one. Otherwise the stored partition was kept, and a report is needed that also has
+        these columns of it.
+    ambiguous_rows : int
+        Rows for which nothing shows which of the stored rows they are: columns that are taken
+        over from those are missing in them.
+    """
+
+    refetch_with: ColumnNames | None = None
+    ambiguous_rows: int = 0
+
+
+class ReportWriter:
+    """Writes the partitions of one report."""
+
+    def __init__(self, files: PartitionFiles, provenance: Provenance, now: datetime) -> None:
+        self._files = files
+        self._provenance = provenance
+        self._now = now
+
+    def write(self, partition: Partition, table: pa.Table) -> StoreOutcome:
+        """Write a partition, unless the stored one has more columns or newer data."""
+        requestable = self._requestable_columns(partition)
+        while True:
+            previous = self._files.lookup(partition)
+            merged = self._merge_kept_columns(previous, table, requestable)
+            stored = self._write_unless_better(partition, merged.table)
+            if stored is None:
+                return StoreOutcome(None, merged.ambiguous_rows)
+            missing = [name for name in stored.columns if name not in merged.table.column_names]
+            refetch_with = tuple(name for name in missing if name in requestable)
+            if refetch_with or self._is_newer(stored):
+                is_complete = stored.has_columns(tuple(table.column_names))
+                return StoreOutcome(None if is_complete and not refetch_with else refetch_with)
+            # Another call has stored columns to keep since `previous` was read; or what it has of
+            # them is damaged, and lost.
+            if stored == previous:
+                self._files.write(partition, merged.table, self._provenance, lambda: False)
+                return StoreOutcome(None, merged.ambiguous_rows)
+
+    def _write_unless_better(self, partition: Partition, table: pa.Table) -> CachedPartition | None:
+        """Write a table, or return the stored partition that has more columns or newer data."""
+        better: CachedPartition | None = None
+
+        # Called last, while no other thread of this process replaces the file.
+        def is_better() -> bool:
+            nonlocal better
+            stored = self._files.lookup(partition)
+            if stored is not None:
+                is_narrower = not set(stored.columns) <= set(table.column_names)
+                better = stored if is_narrower or self._is_newer(stored) else None
+            return better is not None
+
+        self._files.write(partition, table, self._provenance, is_better)
+        return better
+
+    def write_unknown(self, unknown: Partition, table: pa.Table, known: Sequence[pa.Table]) -> None:
+        """Write the rows of unknown tactic of a day.
+
+        Rows that were stored there, and of which the report knows the tactic now (`known`), stay
+        until their tactic is stored. So do columns that the report lacks.
+        """
+        identity = identity_columns(unknown.record_type, unknown.segment)
+        previous = self._files.lookup(unknown)
+        older = None if previous is None else self._files.load(unknown, previous.columns)
+        if older is None:
+            if not table.num_rows:
+                return  # an empty file would say nothing, and replace nothing
+        else:
+            shared = [name for name in older.column_names if name in table.column_names]
+            keys = distinguishing_columns(unknown.record_type, unknown.segment, shared)
+            moving = drop_rows_of(select_rows_of(older, known, identity), [table], identity)
+            table = merge_columns(table, older, keys).table
+            table = pa.concat_tables([table, moving], promote_options="default")
+
+        def keep_stored() -> bool:
+            stored = self._files.lookup(unknown)
+            return stored is not None and self._is_newer(stored)
+
+        self._files.write(unknown, table, self._provenance, keep_stored)
+
+    def _is_newer(self, stored: CachedPartition) -> bool:
+        """Return whether stored data are newer than the report, by a clock that was not ahead."""
+        is_possible = stored.fetched_at <= self._now + CLOCK_SKEW_TOLERANCE
+        return is_possible and stored.fetched_at > self._provenance.fetched_at
+
+    def _requestable_columns(self, partition: Partition) -> frozenset[str]:
+        """Return the columns that a request of this version can have."""
+        api = self._provenance.api
+        available = available_metrics(partition.record_type, partition.segment, api)
+        return frozenset(available).difference(self._provenance.refused)
+
+    def _merge_kept_columns(
+        self, previous: CachedPartition | None, table: pa.Table, requestable: frozenset[str]
+    ) -> MergedTable:
+        """Add the stored columns to a table that no request can have, by those it can."""
+        if previous is None:
+            return MergedTable(table, 0)
+        replaced = requestable.union(table.column_names)
+        kept = [name for name in previous.columns if name not in replaced]
+        if not kept:
+            return MergedTable(table, 0)
+        partition = previous.partition
+        shared = [name for name in previous.columns if name in table.column_names]
+        older = self._files.load(partition, [*shared, *kept])
+        if older is None:
+            return MergedTable(table, 0)
+        keys = distinguishing_columns(partition.record_type, partition.segment, shared)
+        return merge_columns(table, older, keys)

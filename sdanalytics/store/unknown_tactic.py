@@ -1,0 +1,115 @@
+"""Rows of unknown tactic, and the rule that a row of a day counts once.
+
+Reports of version 3 have no tactics: rows of campaigns that the list of campaigns lacks are stored
+under the tactic ``unknown``, a file of its own beside those of the day's tactics. Version 2, or a
+later list, may know their tactic. The rule: of a day, a row of unknown tactic counts if no stored
+tactic has a row of the same identity.
+
+Readers apply the rule, so that it holds at every moment, whatever is in the files. Writers let the
+files follow it, for readers that know nothing of it: each first writes its own file, and looks at
+the others afterwards. So of two processes that write at the same time the later one sees both
+files, and after a crash a row is in one file or in both, and never in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC, identity_columns
+from sdanalytics.model.partition import Partition
+from sdanalytics.store.merge import anti_join_rows
+from sdanalytics.store.parquet_file import CachedPartition, PartitionFiles
+
+
+class UnknownRows(NamedTuple):
+    """The rows of a file of unknown tactic that count.
+
+    Attributes
+    ----------
+    cached : CachedPartition
+    table : pyarrow.Table
+        With all stored columns.
+    """
+
+    cached: CachedPartition
+    table: pa.Table
+
+    @property
+    def known_count(self) -> int:
+        """The number of rows of the file that a stored tactic has, and that do not count."""
+        return self.cached.rows - int(self.table.num_rows)
+
+
+@dataclass(frozen=True)
+class UnknownTacticFiles:
+    """The files of unknown tactic of a store.
+
+    Attributes
+    ----------
+    files : PartitionFiles
+    """
+
+    files: PartitionFiles
+
+    def load(self, day: Partition) -> UnknownRows | None:
+        """Read the rows of unknown tactic of a partition's day that count; None without a file."""
+        unknown = day._replace(tactic=UNKNOWN_TACTIC)
+        cached = self.files.lookup(unknown)
+        if cached is None:
+            return None
+        rows = self.files.load(unknown, cached.columns)
+        if rows is None:
+            return None
+        return UnknownRows(cached, self.drop_known_rows(unknown, rows))
+
+    def remove_known_rows(self, day: Partition) -> None:
+        """Rewrite the file of unknown tactic of a partition's day without rows that do not count.
+
+        Raises
+        ------
+        CacheError
+            When the file cannot be written; the existing one stays.
+        """
+        rows = self.load(day)
+        if rows is None or not rows.known_count:
+            return
+        unknown = rows.cached.partition
+
+        # Whoever has replaced the file meanwhile removes such rows as well.
+        def is_replaced() -> bool:
+            return self.files.lookup(unknown) != rows.cached
+
+        self.files.write(unknown, rows.table, rows.cached.provenance, is_replaced)
+
+    def drop_known_rows(self, day: Partition, rows: pa.Table) -> pa.Table:
+        """Drop the rows of unknown tactic that a stored tactic of the day has.
+
+        Parameters
+        ----------
+        day : Partition
+            Of any tactic.
+        rows : pyarrow.Table
+            With the identity columns.
+        """
+        if not rows.num_rows:
+            return rows
+        identity = identity_columns(day.record_type, day.segment)
+        known = [self.files.load(day._replace(tactic=tactic), identity) for tactic in TACTICS]
+        return drop_rows_of(rows, [table for table in known if table is not None], identity)
+
+
+def drop_rows_of(rows: pa.Table, tables: Iterable[pa.Table], identity: Sequence[str]) -> pa.Table:
+    """Drop the rows that one of the tables has, by their identity."""
+    for table in tables:
+        rows = anti_join_rows(rows, table, identity)
+    return rows
+
+
+def select_rows_of(rows: pa.Table, tables: Iterable[pa.Table], identity: Sequence[str]) -> pa.Table:
+    """Select the rows that one of the tables has, by their identity."""
+    others = drop_rows_of(rows, tables, identity)
+    return anti_join_rows(rows, others, identity)
