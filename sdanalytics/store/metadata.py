@@ -72,7 +72,7 @@ class MetadataStore:
         """Raise `InvalidFile` when a file is not the profile that belongs at its path."""
         parent, _, _ = path.rpartition("/")
         profile_id = self._read_profile(path).profile_id
-        expected = profile_path(ProfileKey(_source_of(parent), profile_id))
+        expected = profile_path(ProfileKey(_parse_source(parent), profile_id))
         if path != expected:
             raise InvalidFile(f"foreign: the file of that profile belongs at {expected}")
 
@@ -111,7 +111,7 @@ class MetadataStore:
         """Raise `InvalidFile` when a file does not hold tactics, or not at its path."""
         parent, _, filename = path.rpartition("/")
         profile_id = filename.removeprefix("profile_id=").removesuffix(".json")
-        if path != tactics_path(ProfileKey(_source_of(parent), profile_id)):
+        if path != tactics_path(ProfileKey(_parse_source(parent), profile_id)):
             raise InvalidFile("foreign: not a file of the store")
         self._read_campaign_tactics(path)
 
@@ -128,7 +128,7 @@ class MetadataStore:
             file.write(text.encode())
 
 
-def _source_of(folder: str) -> str:
+def _parse_source(folder: str) -> str:
     """Return the source whose files are in a folder."""
     _, _, name = folder.rpartition("/")
     return decode_source(name.removeprefix("source="))

@@ -103,7 +103,7 @@ class PartitionStore:
         unknown: list[Partition] = []
         for partition in partitions:
             if partition.tactic == query.tactics[0]:
-                unknown.append(_unknown_of(partition))
+                unknown.append(_unknown_partition(partition))
         tables: PartitionTables = {}
         for partition in self.lookup_many(unknown):
             rows = self._unknown_tactic.load(partition)
@@ -156,7 +156,7 @@ class PartitionStore:
         known: dict[Partition, list[pa.Table]] = {}
         for partition, table in tables.items():
             if partition.tactic in TACTICS:
-                known.setdefault(_unknown_of(partition), []).append(table)
+                known.setdefault(_unknown_partition(partition), []).append(table)
         # First of all, since a report of which all tactics are stored is never downloaded again.
         for partition, table in tables.items():
             if partition.tactic == UNKNOWN_TACTIC:
@@ -167,7 +167,7 @@ class PartitionStore:
             if is_requested and partition.tactic != UNKNOWN_TACTIC:
                 outcomes[partition] = writer.write(partition, table)
         with_tactics = [partition for partition in outcomes if partition.tactic != EVERY_TACTIC]
-        for unknown in dict.fromkeys(map(_unknown_of, with_tactics)):
+        for unknown in dict.fromkeys(map(_unknown_partition, with_tactics)):
             self._unknown_tactic.remove_known_rows(unknown)
         return outcomes
 
@@ -217,7 +217,7 @@ class PartitionStore:
         self._is_closed = True
 
 
-def _unknown_of(partition: Partition) -> Partition:
+def _unknown_partition(partition: Partition) -> Partition:
     """Return the partition of unknown tactic of the same day."""
     return partition._replace(tactic=UNKNOWN_TACTIC)
 

@@ -14,7 +14,7 @@ from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.freshness import CLOCK_SKEW_TOLERANCE
 from sdanalytics.store.merge import MergedTable, merge_columns
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames, PartitionFiles
-from sdanalytics.store.unknown_tactic import drop_rows_of, select_rows_of
+from sdanalytics.store.unknown_tactic import drop_matching_rows, select_matching_rows
 
 
 class StoreOutcome(NamedTuple):
@@ -94,7 +94,9 @@ class ReportWriter:
         else:
             shared = [name for name in older.column_names if name in table.column_names]
             keys = distinguishing_columns(unknown.record_type, unknown.segment, shared)
-            moving = drop_rows_of(select_rows_of(older, known, identity), [table], identity)
+            moving = drop_matching_rows(
+                select_matching_rows(older, known, identity), [table], identity
+            )
             table = merge_columns(table, older, keys).table
             table = pa.concat_tables([table, moving], promote_options="default")
 

@@ -99,17 +99,21 @@ class UnknownTacticFiles:
             return rows
         identity = identity_columns(day.record_type, day.segment)
         known = [self.files.load(day._replace(tactic=tactic), identity) for tactic in TACTICS]
-        return drop_rows_of(rows, [table for table in known if table is not None], identity)
+        return drop_matching_rows(rows, [table for table in known if table is not None], identity)
 
 
-def drop_rows_of(rows: pa.Table, tables: Iterable[pa.Table], identity: Sequence[str]) -> pa.Table:
+def drop_matching_rows(
+    rows: pa.Table, tables: Iterable[pa.Table], identity: Sequence[str]
+) -> pa.Table:
     """Drop the rows that one of the tables has, by their identity."""
     for table in tables:
         rows = anti_join_rows(rows, table, identity)
     return rows
 
 
-def select_rows_of(rows: pa.Table, tables: Iterable[pa.Table], identity: Sequence[str]) -> pa.Table:
+def select_matching_rows(
+    rows: pa.Table, tables: Iterable[pa.Table], identity: Sequence[str]
+) -> pa.Table:
     """Select the rows that one of the tables has, by their identity."""
-    others = drop_rows_of(rows, tables, identity)
+    others = drop_matching_rows(rows, tables, identity)
     return anti_join_rows(rows, others, identity)

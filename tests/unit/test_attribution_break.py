@@ -50,7 +50,8 @@ def read(tmp_path: Path) -> Callable[..., pd.DataFrame]:
         for day in pd.date_range("2025-12-28", "2026-01-03"):
             for tactic in ("T00020", "T00030"):
                 key = Partition(SOURCE, str(US), "campaigns", None, tactic, day.date())
-                partitions_in(store).store(key, pa.table(rows), Provenance("r", NOW, "v3"))
+                tables = {key: pa.table(rows)}
+                partitions_in(store).store_report(tables, Provenance("r", NOW, "v3"))
         return store.read("campaigns", start, end, metrics=metrics)
 
     return read_days

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import secrets
@@ -12,14 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from sdanalytics._core.clock import Clock
-from sdanalytics.errors import CacheError
-from sdanalytics.store.backends.base import FileStamp, storage_error
+from sdanalytics.store.backends.base import FileStamp
+from sdanalytics.store.backends.disk_errors import to_cache_error, translate_errors
+from sdanalytics.store.backends.disk_files import create_file, make_folders, put_back, sync_folder
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -29,9 +28,6 @@ TEMP_FILE_MAX_AGE: Final = 3600.0
 REFUSAL_PATIENCE: Final = 1.0
 """Seconds for which a change of a file is tried again when it is refused."""
 REFUSAL_INTERVAL: Final = 0.05
-MAX_WINDOWS_PATH: Final = 259
-"""Characters of the longest path that Windows takes, unless it is configured otherwise."""
-_CREATE_ATTEMPTS: Final = 5
 MIN_FREE_BYTES: Final = 1 << 16
 """Bytes that must be free before reports are requested."""
 _FILE_SUFFIXES: Final = (".parquet", ".json")
@@ -39,13 +35,6 @@ _FILE_SUFFIXES: Final = (".parquet", ".json")
 _TEMP_FILE: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 """Names of unfinished files. They begin with a dot and have another suffix than reports, so that
 every reader of the store skips unfinished files of killed writers."""
-_ADVICE: Final = {
-    errno.ENOSPC: "Free disk space",
-    errno.EDQUOT: "Free disk space",
-    errno.EFBIG: "Allow larger files",
-    errno.EMFILE: "Close other files",
-}
-_DEFAULT_ADVICE: Final = "Check the permissions and the disk"
 
 # Nobody else may replace a file between the decision to replace it and the replacement.
 _replace_lock: Final = threading.Lock()
@@ -105,14 +94,14 @@ class LocalStorage:
         while the interpreter shuts down.
         """
         path = self.display_name(key)
-        with _translate_errors("read", path, passthrough=FileNotFoundError):
+        with translate_errors("read", path, passthrough=FileNotFoundError):
             return pa.OSFile(path)
 
     def read(self, key: str) -> bytes:
         """Read a whole file."""
         path = self.display_name(key)
         with (
-            _translate_errors("read", path, passthrough=FileNotFoundError),
+            translate_errors("read", path, passthrough=FileNotFoundError),
             open(path, "rb") as file,
         ):
             return file.read()
@@ -127,9 +116,9 @@ class LocalStorage:
         unique = secrets.token_hex(6)
         temp_name = f".{name}.{unique}.tmp"
         temp_path = os.path.join(folder, temp_name)
-        with _translate_errors("write", path):
+        with translate_errors("write", path):
             try:
-                with _create_file(temp_path) as file:
+                with create_file(temp_path) as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
@@ -139,7 +128,7 @@ class LocalStorage:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temp_path)
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def locked(self, key: str) -> AbstractContextManager[object]:
         """Prevent other threads of this process from replacing any file."""
@@ -148,7 +137,7 @@ class LocalStorage:
     def remove(self, key: str) -> None:
         """Delete a file, and its folders that are then empty, except the top-level one."""
         path = self.display_name(key)
-        with _translate_errors("remove", path, passthrough=FileNotFoundError):
+        with translate_errors("remove", path, passthrough=FileNotFoundError):
             self._insist(os.unlink, path)
         folders_below_top = key.count("/") - 1
         with contextlib.suppress(OSError):  # a folder that is not empty
@@ -160,15 +149,15 @@ class LocalStorage:
         """Move a file or a folder, look at what was moved, and put back what is another file."""
         path = self.display_name(stamp.key)
         new_path = self.display_name(new_key)
-        with _translate_errors("move aside", path):
-            _make_folders(os.path.dirname(new_path))
+        with translate_errors("move aside", path):
+            make_folders(os.path.dirname(new_path))
             try:
                 self._insist(os.rename, path, new_path)
             except FileNotFoundError:  # removed meanwhile
                 return False
             moved = _to_stamp(stamp.key, os.lstat(new_path))
             if moved != stamp:
-                _put_back(new_path, path)
+                put_back(new_path, path)
                 return False
         return True
 
@@ -265,7 +254,7 @@ class LocalStorage:
         path = self.display_name(folder)
         with (
             contextlib.suppress(FileNotFoundError),
-            _translate_errors("list", path, passthrough=FileNotFoundError),
+            translate_errors("list", path, passthrough=FileNotFoundError),
             os.scandir(path) as entries,
         ):
             return sorted(entries, key=lambda entry: entry.name)
@@ -279,7 +268,7 @@ class LocalStorage:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _to_cache_error("read", self.display_name(key), error) from error
+            raise to_cache_error("read", self.display_name(key), error) from error
 
 
 def _must_be_file(key: str) -> bool:
@@ -291,7 +280,7 @@ def _must_be_file(key: str) -> bool:
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Return whether this is a folder; a link to one is not: it may lead out of the store."""
-    with _translate_errors("list", entry.path):
+    with translate_errors("list", entry.path):
         return entry.is_dir(follow_symlinks=False)
 
 
@@ -299,127 +288,10 @@ def _stamp_if_present(key: str, entry: os.DirEntry[str]) -> Iterator[FileStamp]:
     """Yield the stamp of a file, unless it was deleted since it was listed."""
     with (
         contextlib.suppress(FileNotFoundError),
-        _translate_errors("list", entry.path, passthrough=FileNotFoundError),
+        translate_errors("list", entry.path, passthrough=FileNotFoundError),
     ):
         yield _to_stamp(key, entry.stat(follow_symlinks=False))
 
 
-def _create_file(path: str) -> IO[bytes]:
-    """Create a file and its folders; these again, if `LocalStorage.remove` deletes them."""
-    folder = os.path.dirname(path)
-    for _ in range(_CREATE_ATTEMPTS):
-        _make_folders(folder)
-        with contextlib.suppress(FileNotFoundError):
-            return open(path, "xb")
-    return open(path, "xb")
-
-
-def _make_folders(folder: str) -> None:
-    """Create a folder and those above it, so that they survive a power cut."""
-    missing: list[str] = []
-    while not os.path.isdir(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    if missing:
-        os.makedirs(missing[0], exist_ok=True)
-    for path in reversed(missing):
-        _sync_folder(os.path.dirname(path))
-
-
-def _put_back(path: str, original_path: str) -> None:
-    """Move a file back; it stays where it is if a newer one has taken its place meanwhile."""
-    try:
-        os.link(path, original_path, follow_symlinks=False)
-    except FileExistsError:
-        return
-    except OSError:  # a folder, or a file system without hard links
-        if not os.path.lexists(original_path):
-            os.rename(path, original_path)
-        return
-    os.unlink(path)
-
-
 def _to_stamp(key: str, status: os.stat_result) -> FileStamp:
     return FileStamp(key, status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-class _translate_errors:
-    """Raise `CacheError` for what the system refuses; errors to pass through stay as they are.
-
-    A class, because entering a generator takes as long as the system call does.
-    """
-
-    __slots__ = ("_action", "_passthrough", "_path")
-
-    def __init__(self, action: str, path: str, passthrough: type[OSError] | tuple[()] = ()) -> None:
-        self._action = action
-        self._path = path
-        self._passthrough = passthrough
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        is_expected = isinstance(error, self._passthrough)
-        if isinstance(error, OSError) and not is_expected:
-            raise _to_cache_error(self._action, self._path, error) from error
-
-
-def _to_cache_error(action: str, path: str, error: OSError) -> CacheError:
-    """Describe a failure: the action, the path, the reason, and what to do about it."""
-    blocking_path = _blocking_path(path, error)
-    if blocking_path is not None:
-        reason = f"{blocking_path} is in the way"
-        advice = "Move that aside (ReportCache.repair() does so within a cache)"
-    elif _is_too_long(path, error):
-        reason = f"the path is too long, it has {len(path)} characters"
-        advice = (
-            f"Keep the cache in a folder with a shorter path (Windows takes {MAX_WINDOWS_PATH})"
-        )
-    elif error.errno:
-        reason = os.strerror(error.errno)
-        advice = _ADVICE.get(error.errno, _DEFAULT_ADVICE)
-    else:
-        reason = str(error)
-        advice = _DEFAULT_ADVICE
-    return storage_error(action, path, reason, advice)
-
-
-def _is_too_long(path: str, error: OSError) -> bool:
-    """Return whether the system refuses a path for its length."""
-    if error.errno == errno.ENAMETOOLONG:
-        return True
-    # Windows says that it does not exist. The name of an unfinished file is longer.
-    unfinished = f"{path}.{'0' * 12}.tmp"
-    return os.name == "nt" and len(unfinished) >= MAX_WINDOWS_PATH
-
-
-def _blocking_path(path: str, error: OSError) -> str | None:
-    """Name a folder where a file belongs, or a file where a folder belongs; None for neither."""
-    if error.errno in (None, errno.EISDIR):  # Arrow's errors have no number
-        return f"the folder {path}"
-    if error.errno not in (errno.ENOTDIR, errno.EEXIST):
-        return None
-    failed_path = Path(error.filename or path)
-    candidates = (failed_path, *failed_path.parents)
-    for candidate in candidates:
-        if os.path.isfile(candidate):
-            return f"the file {candidate}"
-    return None
-
-
-def _sync_folder(folder: str) -> None:
-    """Make a rename survive a power cut, where the system and the file system can."""
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
