@@ -29,9 +29,20 @@ _HTTP_LOGGERS: Final = (
 )
 
 
+MIN_TOKEN_LENGTH: Final = 16
+"""Characters of the shortest token that is remembered: a shorter one might be a word."""
+_issued_tokens: Final[set[str]] = set()
+
+
+def remember_token(token: str) -> None:
+    """Remove a token from all texts from now on, also when it has been renewed."""
+    if len(token) >= MIN_TOKEN_LENGTH:
+        _issued_tokens.add(token)
+
+
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
     """Return `text` without anything that looks like a secret, and without `secrets`."""
-    for secret in secrets:
+    for secret in (*secrets, *tuple(_issued_tokens)):
         if secret:
             encoded = quote(secret, safe="")
             text = text.replace(secret, REDACTED)

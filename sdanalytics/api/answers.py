@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from sdanalytics._core.printable import to_printable
 from sdanalytics._core.redact import redact
 from sdanalytics.api.documents import read_report_id
 from sdanalytics.api.transport import Response
@@ -40,7 +41,7 @@ def redirect_target(response: Response) -> str:
         return "an address that is none"
     if host is None:
         return "another address of the same host"
-    return redact(host)[:MAX_NAME_LENGTH]
+    return to_printable(redact(host))[:MAX_NAME_LENGTH]
 
 
 def is_redirect_elsewhere(response: Response) -> bool:

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.limiter_state import InMemoryLimiterState
+from sdanalytics._core.redact import remember_token
 from sdanalytics.api.answers import expect_document
 from sdanalytics.api.error_mapping import (
     NETWORK_ADVICE,
@@ -39,8 +41,6 @@ EXPIRY_MARGIN: Final = 120.0
 """Seconds before its expiry from which on a token is replaced."""
 DEFAULT_LIFETIME: Final = 3600.0
 """Seconds that a token is valid if the response does not say."""
-MAX_RECENT_TOKENS: Final = 4
-"""Tokens that are redacted in texts, the latest ones."""
 TOKEN_RECHECK_INTERVAL: Final = 0.2
 """Seconds after which a waiting thread checks whether the one that fetches a token is alive."""
 _LOGIN_ADVICE: Final = (
@@ -86,6 +86,7 @@ class Credentials:
             )
 
     @classmethod
+    @hide_frames
     def from_env(
         cls, environment: Mapping[str, str] = os.environ, *extra_required: str
     ) -> Credentials:
@@ -129,6 +130,9 @@ class Credentials:
         return (self.client_secret, self.refresh_token, self.access_token)
 
 
+Credentials.__init__ = hide_frames(Credentials.__init__)  # type: ignore[method-assign]
+
+
 class TokenProvider:
     """The current access token of a login: fetched once for all threads, and replaced in time.
 
@@ -150,12 +154,11 @@ class TokenProvider:
         self._owner: Deadline | None = None
         self._token = credentials.access_token
         self._expires_at = float("inf") if credentials.access_token else float("-inf")
-        self._recent_tokens: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
         """The secret values, which are redacted in all texts."""
-        return (*self._credentials.secrets, *self._recent_tokens)
+        return (*self._credentials.secrets, self._token)
 
     @property
     def has_expired(self) -> bool:
@@ -223,8 +226,7 @@ class TokenProvider:
         self._expires_at = self._clock.monotonic() + usable_for
         logger.debug("new access token, valid for %.0f s", lifetime)
         token: str = document["access_token"]
-        # Requests under way may still have an earlier one.
-        self._recent_tokens = (*self._recent_tokens[1 - MAX_RECENT_TOKENS :], token)
+        remember_token(token)
         return token
 
     def _request_token(self, transport: Transport, deadline: Deadline) -> Response:

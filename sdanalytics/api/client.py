@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn, cast
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.hidden_frames import hide_frames
+from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.config import ClientConfig
 from sdanalytics.api.profiles import list_profiles, profiles_frame
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest, ReportResponse
-from sdanalytics.api.session import ApiSession, Login
+from sdanalytics.api.session import OPERATION_TIMEOUT, ApiSession, Login
+from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import Api, Region
 from sdanalytics.model.partition import ProfileKey
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger("sdanalytics")
+
+T = TypeVar("T")
 
 
 class Client:
@@ -108,6 +114,7 @@ class Client:
         self._session = ApiSession(config, Login(credentials, config))
 
     @classmethod
+    @hide_frames
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Client:
         """Create a client from the environment variables ``SDANALYTICS_...``.
 
@@ -231,7 +238,8 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `RateLimited`, `ServerError`,
             `ConnectionFailed`.
         """
-        return profiles_frame(list_profiles(self._session))
+        documents = self._call(partial(list_profiles, self._session))
+        return profiles_frame(documents)
 
     def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
         """Request a report: ``POST /sd/{recordType}/report``.
@@ -244,7 +252,8 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `ReportTooOld`, `InvalidReport`,
             `RateLimited`, `ServerError`, `ConnectionFailed`.
         """
-        return ReportingV2(self._session).create(record_type, report_request)
+        create = ReportingV2(self._session).create
+        return self._call(partial(create, record_type, report_request))
 
     def get_report_status(self, report_id: str) -> ReportResponse:
         """Get the status of a report: ``GET /v2/reports/{reportId}``.
@@ -255,7 +264,7 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
             `ServerError`, `ConnectionFailed`.
         """
-        return ReportingV2(self._session).get(report_id)
+        return self._call(partial(ReportingV2(self._session).get, report_id))
 
     def download_report(self, report_id: str) -> bytes:
         """Download a finished report: ``GET /v2/reports/{reportId}/download``.
@@ -276,7 +285,15 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
             `ServerError`, `ConnectionFailed`.
         """
-        return ReportingV2(self._session).download(report_id)
+        return self._call(partial(ReportingV2(self._session).download, report_id))
+
+    def _call(self, operation: Callable[[], T]) -> T:
+        """Run an operation of its own, which Ctrl-C ends, and its deadline, even if it hangs."""
+        deadline = Deadline(self.clock, OPERATION_TIMEOUT)
+        result = run_interruptible(operation, deadline)
+        if result is None:
+            raise timeout_error(deadline)
+        return result
 
 
 def open_session(

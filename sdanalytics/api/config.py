@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.redact import redact
 from sdanalytics._core.suggest import validate_choice
-from sdanalytics.api.download_hosts import validate_hosts
+from sdanalytics.api.download_hosts import LOOPBACK_HOSTS, validate_hosts
 from sdanalytics.api.hosts import REGIONS, choose_api, choose_create_rate, name_source
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import Api, Region
@@ -25,7 +26,8 @@ _REGION_SYNONYMS: Final = {
     **dict.fromkeys(("jp", "au", "sg", "far east", "asia"), "FE"),
 }
 """Countries that are taken for regions."""
-_LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
+ALLOW_HTTP_VARIABLE: Final = "SDANALYTICS_ALLOW_HTTP"
+"""The environment variable that allows http to other machines."""
 MAX_PROFILE_ID_DIGITS: Final = 19
 """Digits of the longest 64-bit integer."""
 
@@ -99,7 +101,7 @@ class ClientConfig:
     @property
     def sends_local_login_to_amazon(self) -> bool:
         """Whether the API is on this machine, but the login is sent to Amazon."""
-        is_local = urlsplit(self.base_url).hostname in _LOOPBACK_HOSTS
+        is_local = urlsplit(self.base_url).hostname in LOOPBACK_HOSTS
         return is_local and self.token_url == REGIONS[self.region].token_url
 
     @property
@@ -169,7 +171,20 @@ def _validate_url(name: str, url: str) -> str:
         raise InvalidRequest(
             f"{name} must be a URL such as 'http://localhost:8080', got {redact(repr(url))}"
         )
+    if not _is_private(text):
+        raise InvalidRequest(
+            f"{name} must begin with https://, got {redact(repr(url))}: over http, anybody on the "
+            f"way could read the login. Set {ALLOW_HTTP_VARIABLE}=1 if the way is safe, such as a "
+            "network of containers on one machine"
+        )
     return text.rstrip("/")
+
+
+def _is_private(url: str) -> bool:
+    """Return whether nobody on the way can read what is sent to a URL."""
+    parts = urlsplit(url)
+    is_local = parts.hostname in LOOPBACK_HOSTS
+    return parts.scheme == "https" or is_local or os.environ.get(ALLOW_HTTP_VARIABLE) == "1"
 
 
 def _is_service_url(text: str) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import quote
 
 from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.errors import InvalidRequest
+
+_REPORT_ID: Final = re.compile(r"[!-~]{1,256}")
+"""Ids are paths of requests, values of files and words of logs: printable, without spaces."""
 
 
 def is_valid_text(value: object) -> bool:
@@ -39,6 +44,7 @@ def quote_path_segment(report_id: str) -> str:
 def read_report_id(document: object) -> str | None:
     """Return the id of the report that a document describes; None if it names none."""
     report_id = document.get("reportId") if isinstance(document, dict) else None
-    if is_integer(report_id) or (report_id and is_valid_text(report_id)):
-        return str(report_id)
-    return None
+    if is_integer(report_id):
+        report_id = str(report_id)
+    is_id = isinstance(report_id, str) and _REPORT_ID.fullmatch(report_id) is not None
+    return report_id if is_id else None

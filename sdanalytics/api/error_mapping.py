@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sdanalytics._core.page_text import MAX_PAGE_BYTES, page_text
+from sdanalytics._core.printable import to_printable
 from sdanalytics._core.redact import redact
 from sdanalytics.api.documents import text_or_none
 from sdanalytics.api.transport import Response
@@ -165,7 +166,7 @@ def to_unexpected_answer(
     body = _parse_error_body(response).redact(known)
     if _begins_as_json(response) and not isinstance(response.json(), dict):
         body = body._replace(details=None)  # its values, any of which may be a token or a link
-    content = redact(_name_content(response, body), known)
+    content = to_printable(redact(_name_content(response, body), known))
     return ApiError(
         f"{operation}: the answer (status {response.status}) {fault}; it has {content}. "
         f"{NETWORK_ADVICE}.",
@@ -186,7 +187,7 @@ def storage_error_text(response: Response) -> str:
     """Return the code and message of a storage error; the rest of its body contains the URL."""
     text = response.body[:MAX_PAGE_BYTES].decode("utf-8", "replace")
     parts = re.findall(r"<(?:Code|Message)>([^<]*)</", text)
-    reason = redact(": ".join(parts))
+    reason = to_printable(redact(": ".join(parts)))
     return reason[:MAX_DETAIL_LENGTH] or "no reason given"
 
 
@@ -239,4 +240,4 @@ def _name_content(response: Response, body: ErrorBody) -> str:
 def _clean(text: str | None, secrets: list[str | None]) -> str | None:
     if not text:
         return None
-    return redact(text, secrets)[:MAX_DETAIL_LENGTH]
+    return to_printable(redact(text, secrets))[:MAX_DETAIL_LENGTH]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics.api.answers import (
     expect_report,
     expect_report_id,
@@ -152,6 +153,7 @@ class ReportingV2:
         request = ApiRequest("get_report_status", "GET", path, find_fault=find_fault)
         return self._parse_report(self._session.send(request))
 
+    @hide_frames
     def download(self, report_id: str) -> bytes:
         """Download a finished report: ``GET /v2/reports/{reportId}/download``.
 

@@ -72,13 +72,16 @@ class ReportingV3:
     def campaigns(self) -> Iterator[dict[str, Any]]:
         """List all campaigns, archived ones too: ``GET /sd/campaigns``, page by page."""
         start = 0
+        seen: set[str] = set()
         while True:
             path = f"/sd/campaigns?startIndex={start}&count={PAGE_SIZE}"
             path += "&stateFilter=enabled,paused,archived"
             page = self._get_campaign_page(path)
-            if not page:
+            ids = {str(campaign["campaignId"]) for campaign in page}
+            if ids <= seen:  # the last page, or a service that ignores startIndex
                 return
             yield from page
+            seen |= ids
             start += len(page)
 
     def _get_campaign_page(self, path: str) -> list[dict[str, Any]]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
+from sdanalytics._core.printable import to_printable
 from sdanalytics._core.redact import redact
 from sdanalytics.api.answers import FindFault, find_redirect
 from sdanalytics.api.auth import Credentials
@@ -183,6 +185,7 @@ class ApiSession:
             raise rate_limited_error(self._limiter.allowed_at(is_create=True))
         return delay
 
+    @hide_frames
     def send(self, request: ApiRequest) -> Response:
         """Send a request, and retry it where that is safe.
 
@@ -216,6 +219,7 @@ class ApiSession:
             raise to_unexpected_answer(response, request.operation, fault, tokens.secrets)
         return response
 
+    @hide_frames
     def download_url(self, url: str, report_id: str) -> bytes:
         """Download a payload from storage, if its host is allowed.
 
@@ -244,8 +248,8 @@ class ApiSession:
         )
 
     def redact(self, text: str) -> str:
-        """Remove the secrets of this login from a text of the service."""
-        return redact(text, self._login.tokens.secrets)
+        """Return a text of the service on one line, without the secrets of this login."""
+        return to_printable(redact(text, self._login.tokens.secrets))
 
     def _make_limiter(self, limiter_state: LimiterStateStore) -> RateLimiter:
         return RateLimiter(self.config.clock, limiter_state, self.config.create_rate)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sdanalytics._core.clock import Clock
-from sdanalytics.errors import BadRequest, InvalidReport, RateLimited, ReportTooOld
+from sdanalytics.errors import BadRequest, CorruptReport, InvalidReport, RateLimited, ReportTooOld
 from sdanalytics.fetch.protocols.base import ReportProtocol
 from sdanalytics.fetch.refused_columns import ColumnsRefused, RefusedColumns
 from sdanalytics.fetch.wording import unique_days
@@ -101,6 +101,8 @@ class Claims:
         self._needed = set(needs.columns)
         self._too_old: ReportTooOld | None = None
         self._last_unavailable = date.min
+        cached = [entry for entry in needs.cached.values() if entry is not None]
+        self._partition_by_report_id = {entry.report_id: entry.partition for entry in cached}
 
     def need(self, partitions: Iterable[Partition]) -> None:
         """Record partitions that have to be fetched again, with more columns."""
@@ -235,7 +237,7 @@ class Claims:
         if self._too_old is not None and oldest <= self._last_unavailable:
             raise copy.copy(self._too_old)
         try:
-            return self._protocol.create(batch)
+            report_id = self._protocol.create(batch)
         except (BadRequest, InvalidReport) as error:
             refused = self._protocol.refused_columns(error, batch.columns)
             self._needs.refused.learn(refused, batch.columns, error)
@@ -243,3 +245,22 @@ class Claims:
             error.last_day = self._last_unavailable = error.last_day or oldest
             self._too_old = error
             raise
+        self._check_is_new(report_id, batch)
+        return report_id
+
+    def _check_is_new(self, report_id: str, batch: ReportBatch) -> None:
+        """Refuse the id of another partition's report, as a proxy that replays responses has it.
+
+        The rows of version 2 have no date: nothing but the id tells whose they are.
+        """
+        if self._protocol.spans_partitions:
+            return
+        [partition] = batch.partitions
+        other = self._partition_by_report_id.setdefault(report_id, partition)
+        if other != partition:
+            raise CorruptReport(
+                f"the service has answered the request for {partition} with report {report_id}, "
+                f"which is that of {other}: nothing of it is stored. Check whether a proxy caches "
+                "responses, then call again",
+                report_id=report_id,
+            )

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sdanalytics._core.hidden_frames import remove_frames
 from sdanalytics.api.client import Client
+from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.fetch_run import open_run
 from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
 from sdanalytics.fetch.options import FetchOptions, ReportArguments, validate_call
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.progress import Progress
-from sdanalytics.fetch.tracebacks import remove_frames
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.store.cache import CacheLike, open_cache
@@ -217,7 +218,7 @@ def plan_report(
     try:
         with open_run(query, options, options.deadline()) as run:
             return run.plan()
-    except Exception as error:
+    except SDAnalyticsError as error:
         remove_frames(error)
         raise
 

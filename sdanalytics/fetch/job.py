@@ -13,15 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
+from sdanalytics._core.hidden_frames import remove_frames
 from sdanalytics._core.threads import start_thread
 from sdanalytics._core.user_warnings import warn_user
-from sdanalytics.errors import Cancelled, DataWarning
+from sdanalytics.errors import Cancelled, DataWarning, SDAnalyticsError
 from sdanalytics.fetch.fetch_run import ProgressFactory, open_run
 from sdanalytics.fetch.job_status import JobState, JobStatus
 from sdanalytics.fetch.notebook_display import NotebookDisplay, progress_bundle
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.progress import Progress
-from sdanalytics.fetch.tracebacks import remove_frames
 from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
 from sdanalytics.model.query import ReportQuery
 
@@ -128,7 +128,8 @@ class ReportJob:
             warn_user(self._warnings.pop(0), DataWarning)
         if self._frame is None:
             assert self._error is not None
-            remove_frames(self._error)
+            if isinstance(self._error, SDAnalyticsError):
+                remove_frames(self._error)
             raise self._error
         return self._frame
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import NotConfigured
@@ -51,6 +52,7 @@ def connect(*, delay: float = DEFAULT_DELAY) -> Client:
     return client
 
 
+@hide_frames
 def describe_account(environment: Mapping[str, str]) -> str | None:
     """Describe the account that environment variables configure; None without credentials.
 

@@ -43,6 +43,10 @@ class ReportProtocol(Protocol):
     def report_operations(self) -> frozenset[str]:
         """The operations whose 400 or 404 means that a report no longer exists."""
 
+    @property
+    def spans_partitions(self) -> bool:
+        """Whether a report has several partitions, so that they share its id."""
+
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports that have all columns needed, newest first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
@@ -9,16 +10,18 @@ from typing import Final
 import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
-from sdanalytics.errors import ApiError
+from sdanalytics.errors import ApiError, CorruptReport
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.refusals import refused_names
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.partition import Partition
+from sdanalytics.model.record_types import list_record_types
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.parsing.payload import read_payload
 
@@ -50,6 +53,7 @@ class ProtocolV2:
     name: Final = "v2"
     timeout: Final = 30 * 60.0
     report_operations: Final = frozenset({"get_report_status", "download_report"})
+    spans_partitions: Final = False
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class ProtocolV2:
         """Return the seconds to wait before the next report is requested; 0: now."""
         return self._session.create_delay()
 
+    @hide_frames
     def create(self, batch: ReportBatch) -> str:
         """Request the report of a partition; return its id."""
         [partition] = batch.partitions
@@ -83,13 +88,21 @@ class ProtocolV2:
             tactic=partition.tactic,
             segment=partition.segment,
         )
-        return self._reporting.create(partition.record_type, request).reportId
+        report = self._reporting.create(partition.record_type, request)
+        if _is_of_other_type(report.recordType, partition.record_type):
+            raise CorruptReport(
+                f"the service has built a report of {report.recordType!r} for {partition}: nothing "
+                "of it is stored. Call again",
+                report_id=report.reportId,
+            )
+        return report.reportId
 
     @staticmethod
     def refused_columns(error: ApiError, columns: Sequence[str]) -> list[str]:
         """Return those of the columns of a report that the error of its request refuses."""
         return refused_names(error, columns)
 
+    @hide_frames
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
         report = self._reporting.get(report_id)
@@ -124,6 +137,7 @@ class ProtocolV2:
         """
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
 
+    @hide_frames
     def download(self, report_id: str) -> bytes:
         """Download the payload of a report that is ready."""
         return self._reporting.download(report_id)
@@ -137,6 +151,19 @@ class ProtocolV2:
         max_bytes = self._session.max_report_bytes
         return {partition: read_payload(payload, columns, max_bytes, required=required)}
 
+    @hide_frames
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Return False: version 2 cannot cancel a report."""
         return False
+
+
+def _is_of_other_type(received: str | None, record_type: str) -> bool:
+    """Return whether a response names another record type: ``AD_GROUP`` is that of adGroups."""
+    names = {_normalize_type(name) for name in list_record_types("v2")}
+    name = _normalize_type(received or "")
+    return name in names and name != _normalize_type(record_type)
+
+
+def _normalize_type(name: str) -> str:
+    letters: str = re.sub("[^a-z]", "", name.lower())
+    return letters.rstrip("s")

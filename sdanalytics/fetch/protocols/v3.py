@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
-from sdanalytics.errors import ApiError, BadRequest, NotFound, NotReady, ReportTooOld
+from sdanalytics.errors import (
+    ApiError,
+    BadRequest,
+    CorruptReport,
+    NotFound,
+    NotReady,
+    ReportTooOld,
+)
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition, StillNamed
 from sdanalytics.fetch.protocols.pending import PendingReports
@@ -28,7 +37,9 @@ from sdanalytics.fetch.protocols.v3_payload import (
 )
 from sdanalytics.fetch.protocols.v3_request import (
     JsonObject,
+    announces_rows,
     batch_partitions,
+    check_is_requested,
     matches_request,
     newest_day,
     partitions_of_days,
@@ -83,6 +94,7 @@ class ProtocolV3:
     name: Final = "v3"
     timeout: Final = 4 * 3600.0
     report_operations: Final = frozenset({"get_report"})
+    spans_partitions: Final = True
 
     def __init__(
         self,
@@ -109,6 +121,7 @@ class ProtocolV3:
         """Return the seconds to wait before the next report is requested; 0: now."""
         return self._session.create_delay()
 
+    @hide_frames
     def create(self, batch: ReportBatch) -> str:
         """Request a report; return its id, or that of the same report that is in flight."""
         newest = newest_day(batch)
@@ -133,6 +146,7 @@ class ProtocolV3:
         by_v3_name = {str(CATALOGUE[name].v3_name): name for name in columns}
         return [by_v3_name[name] for name in refused_names(error, by_v3_name)]
 
+    @hide_frames
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
         report = self._get(report_id)
@@ -165,6 +179,7 @@ class ProtocolV3:
         """Yield the seconds to wait before each poll: growing by half, at most 60, with jitter."""
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
 
+    @hide_frames
     def download(self, report_id: str) -> DownloadedReport:
         """Download the payload of a report that is ready, through a fresh link."""
         report = self._reporting.get(report_id)
@@ -174,9 +189,15 @@ class ProtocolV3:
         link = report.get("url")
         if link:
             body = self._session.download_url(str(link), report_id)
-        start = str(report.get("startDate"))
-        end = str(report.get("endDate"))
-        return DownloadedReport(body, start, end)
+        elif announces_rows(report):
+            raise CorruptReport(
+                f"the service gives a size of {report['fileSize']} bytes and no address for report "
+                f"{report_id}: its rows are missing, and none of its days is stored. Call again",
+                report_id=report_id,
+            )
+        # Without the link: it is presigned, and the rest may be shown in errors.
+        document = {name: value for name, value in report.items() if name != "url"}
+        return DownloadedReport(body, document)
 
     def split_payload(
         self, batch: ReportBatch, columns: Sequence[str], payload: DownloadedReport
@@ -187,12 +208,14 @@ class ProtocolV3:
         is `unknown`. Rows without campaign ids are of the one tactic ``all``. Days that the batch
         does not have are left out.
         """
+        check_is_requested(payload.document, request_body(replace(batch, columns=tuple(columns))))
         first = batch.partitions[0]
         required = required_columns(first.record_type, first.segment)
         rows = read_rows(payload, columns, required, self._session.max_report_bytes)
         partitions = partitions_of_days(batch.partitions)
         return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
 
+    @hide_frames
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Cancel a report that is in flight."""
         self._cancelled.add(report_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
@@ -44,13 +44,22 @@ class DownloadedReport:
     ----------
     body : bytes or None
         The payload; None where there are no rows.
-    start, end : str
-        The days that the report spans, as the service spells them.
+    document : mapping
+        The service's description of the report.
     """
 
     body: bytes | None
-    start: str
-    end: str
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def start(self) -> str:
+        """The first day of the report, as the service spells it."""
+        return str(self.document.get("startDate"))
+
+    @property
+    def end(self) -> str:
+        """The last day of the report, likewise."""
+        return str(self.document.get("endDate"))
 
     def parse_day(self, text: str) -> date:
         """Return a day of the report; ValueError or TypeError for anything else."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
+from sdanalytics.errors import CorruptReport
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.wording import unique_days
 from sdanalytics.model.metrics import CATALOGUE, MATCHED_TARGET, TACTICS, UNKNOWN_TACTIC
@@ -27,6 +28,8 @@ REPORT_TYPES: Final = {
 }
 """`reportTypeId` and `groupBy` by record type; with the segment the latter is the segment."""
 JsonObject = Mapping[str, Any]
+MAX_EMPTY_BYTES: Final = 64
+"""Bytes of a compressed payload without rows, at most: they are 22."""
 ReportKey = tuple[str, str, str, str]
 """Source, profile, record type and segment."""
 _SCALARS: Final = ("adProduct", "reportTypeId", "timeUnit", "format")
@@ -100,6 +103,48 @@ def request_body(batch: ReportBatch) -> dict[str, Any]:
 def matches_request(report: JsonObject, body: JsonObject) -> bool:
     """Return whether a report of the service is the one requested, in any order of columns."""
     return _comparable(report) == _comparable(body)
+
+
+def check_is_requested(report: JsonObject, body: JsonObject) -> None:
+    """Compare a finished report with what is wanted of it, a part of what was requested.
+
+    Raises
+    ------
+    CorruptReport
+        When the service has left out days or columns, or has built another report: rows that
+        are missing would be taken for days without activity.
+    """
+    first, last = report.get("startDate"), report.get("endDate")
+    if not (str(first) <= body["startDate"] and body["endDate"] <= str(last)):
+        raise _other_report_error(
+            f"has the days {first} to {last}", f"{body['startDate']} to {body['endDate']}"
+        )
+    configuration = report.get("configuration")
+    if not isinstance(configuration, dict):  # nothing to compare with
+        return
+    wanted = body["configuration"]
+    for name in ("adProduct", "reportTypeId", "groupBy", "timeUnit", "format"):
+        value = configuration.get(name)
+        if value is not None and value != wanted[name]:
+            raise _other_report_error(f"has the {name} {value!r}", repr(wanted[name]))
+    columns = configuration.get("columns")
+    if isinstance(columns, list):
+        missing = [name for name in wanted["columns"] if name not in columns]
+        if missing:
+            raise _other_report_error("lacks columns", ", ".join(missing))
+
+
+def announces_rows(report: JsonObject) -> bool:
+    """Return whether a report has a size of more than that of an empty payload."""
+    size = report.get("fileSize")
+    return isinstance(size, int | float) and size > MAX_EMPTY_BYTES
+
+
+def _other_report_error(difference: str, wanted: str) -> CorruptReport:
+    return CorruptReport(
+        f"the service has built another report than was requested: it {difference}, not {wanted}. "
+        "Nothing of it is stored. Call again"
+    )
 
 
 def _comparable(document: JsonObject) -> tuple[Any, ...]:
