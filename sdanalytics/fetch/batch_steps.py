@@ -43,6 +43,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from sdanalytics._core.clock import Clock
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.scheduler import Scheduler
 from sdanalytics.errors import (
     ApiError,
@@ -253,6 +254,7 @@ class BatchSteps:
             return [task]
         return self._finish(task, missing_columns)
 
+    @hide_frames  # among their local variables is the payload
     def _download_and_store(self, task: BatchTask) -> MissingColumns:
         """Download, parse, store and release a report; return the stored columns that it lacks.
 
