@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
@@ -20,7 +22,8 @@ def axis_title(data: pd.DataFrame, metric: str) -> str:
     label = metric_label(metric)
     if metric_unit(metric) != "currency":
         return label
-    currency = frame_currency(data)
+    # A code has letters only: matplotlib takes a $ for the beginning of a formula.
+    currency = re.sub(r"\W", "", frame_currency(data) or "")
     if not currency:
         return label
     return f"{label} ({currency})"

@@ -27,7 +27,13 @@ from sdanalytics.errors import CacheError
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
-from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, MonthKey, parse_month_path
+from sdanalytics.store.layout import (
+    CACHE_MISS_ERRORS,
+    InvalidFile,
+    MonthKey,
+    parse_month_path,
+    partition_path,
+)
 from sdanalytics.store.month_file import (
     CompactedDay,
     CompactedDays,
@@ -39,6 +45,7 @@ from sdanalytics.store.month_file import (
 )
 from sdanalytics.store.parquet_file import (
     CachedByPartition,
+    CachedPartition,
     PartitionFiles,
     PartitionTables,
     matches_checksum,
@@ -168,6 +175,22 @@ class CompactedMonths:
                 own = own.select(cached.columns)
                 if not matches_checksum(own, cached):
                     raise InvalidFile(f"damaged: its rows of {cached.partition} have changed")
+                if not self._is_copy(own, cached):
+                    raise InvalidFile(f"wrong: its rows of {cached.partition} are not those stored")
+
+    def _is_copy(self, rows: pa.Table, cached: CachedPartition) -> bool:
+        """Return whether rows are those of the partition's own file, if that has not changed."""
+        partition = cached.partition
+        path = partition_path(partition)
+        folder, _, _ = path.rpartition("/")
+        if self.storage.stat_many(folder, [path]).get(path) != cached.stamp:
+            return True  # out of date: it is not read
+        try:
+            with PartitionFiles(self.storage).open(partition) as (_, file):
+                own = to_catalogue_types(read_stored_columns(file, cached.columns))
+        except _MISS_ERRORS:
+            return True
+        return table_checksum(own) == table_checksum(rows)
 
     def _read_sources(self, stamps: Stamps) -> Iterator[SourceDay]:
         files = PartitionFiles(self.storage)

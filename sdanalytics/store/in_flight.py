@@ -120,7 +120,7 @@ class InFlightRegistry:
         self._ended = threading.Event()
 
     def __enter__(self) -> InFlightRegistry:
-        self._transaction(self._purge, None)
+        self._transaction(self._purge, None, needs_room=True)
         self._renewal = threading.Thread(
             target=self._renew_leases, name="sdanalytics lease renewal", daemon=True
         )
@@ -145,9 +145,16 @@ class InFlightRegistry:
         return self._transaction(check, ClaimStatus(unclaimed=batch.partitions))
 
     def claim(self, batch: ReportBatch, now: datetime) -> ClaimStatus:
-        """Return the status of a batch, and claim what is unclaimed: to be requested now."""
+        """Return the status of a batch, and claim what is unclaimed: to be requested now.
+
+        Raises
+        ------
+        CacheError
+            When the disk is full: the reports could not be stored either.
+        """
         check_and_claim = partial(self._claim_unclaimed, batch, now)
-        return self._transaction(check_and_claim, ClaimStatus(unclaimed=batch.partitions))
+        unclaimed = ClaimStatus(unclaimed=batch.partitions)
+        return self._transaction(check_and_claim, unclaimed, needs_room=True)
 
     def record(self, batch: ReportBatch, report: ClaimedReport) -> None:
         """Record the report that was created for a batch; the record outlasts a power cut."""
@@ -181,14 +188,19 @@ class InFlightRegistry:
         return self._limiter.update(fn)
 
     def _transaction(
-        self, fn: Callable[[ClaimsTable], T], default: D, *, durable: bool = False
+        self,
+        fn: Callable[[ClaimsTable], T],
+        default: D,
+        *,
+        durable: bool = False,
+        needs_room: bool = False,
     ) -> T | D:
         """Run a function on the claims; return the default where there is no database."""
 
         def run(execute: Execute) -> T:
             return fn(ClaimsTable(execute))
 
-        return self._database.transaction(run, default, durable=durable)
+        return self._database.transaction(run, default, durable=durable, needs_room=needs_room)
 
     def _check_claims(self, batch: ReportBatch, now: datetime, claims: ClaimsTable) -> ClaimStatus:
         resumed: dict[ClaimedReport, list[Partition]] = {}

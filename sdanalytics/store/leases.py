@@ -21,6 +21,7 @@ LEASE_DURATION: Final = 30.0
 """Seconds for which a claim holds without being renewed."""
 RENEWAL_INTERVAL: Final = LEASE_DURATION / 3
 """Seconds between two renewals."""
+_BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
 CREATE_GRACE: Final = 90.0
 """Seconds for which the response to a create may still arrive after its call has ended."""
 
@@ -117,7 +118,7 @@ def host_id() -> str:
 def _boot_id() -> str:
     """Identify the run of this machine's kernel, or the machine where no kernel says so."""
     with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return _BOOT_ID_FILE.read_text(encoding="ascii").strip()
     return f"{uuid.getnode():x}"
 
 

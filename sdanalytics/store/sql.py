@@ -29,6 +29,7 @@ _READ_ONLY_STATEMENTS: Final = ("SELECT", "EXPLAIN", "MULTI")
 _SANDBOX_SETTINGS: Final = (
     "set python_enable_replacements = false",
     "set temp_directory = ''",
+    "set enable_progress_bar = false",
     "set enable_external_access = false",
     "set lock_configuration = true",
 )

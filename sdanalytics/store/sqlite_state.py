@@ -18,6 +18,7 @@ Between processes SQLite's own locks are enough.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -27,6 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
+from sdanalytics.errors import CacheError
 from sdanalytics.store.machine_state import machine_state_dir
 
 logger = logging.getLogger("sdanalytics")
@@ -85,6 +87,7 @@ class StateDatabase:
         *,
         exclusive: bool = True,
         durable: bool = False,
+        needs_room: bool = False,
     ) -> T | D:
         """Run a function as one transaction, and return what it returns.
 
@@ -99,6 +102,13 @@ class StateDatabase:
         durable : bool
             Whether to wait for the disk, so that the transaction outlasts a power cut. Any
             transaction outlasts the death of the process.
+        needs_room : bool
+            Whether a full disk is an error: what follows would be in vain.
+
+        Raises
+        ------
+        CacheError
+            When the disk is full, if `needs_room`.
         """
         while True:
             path = _usable_path(self._path)
@@ -112,6 +122,12 @@ class StateDatabase:
                     return self._run(path, fn, exclusive=exclusive, durable=durable)
                 except (OSError, sqlite3.Error) as error:
                     self._disconnect()
+                    if needs_room and _is_disk_full(error):
+                        raise CacheError(
+                            f"cannot write {path}: the disk is full. Nothing was requested. Free "
+                            "disk space, then call again, or choose another folder with cache= or "
+                            "SDANALYTICS_CACHE_DIR"
+                        ) from error
                     if not _substitute(path, error):
                         self._give_up(path, error)
                 finally:
@@ -245,6 +261,13 @@ def _substitute(path: Path, error: Exception) -> bool:
         substitute,
     )
     return True
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return bool(code & _PRIMARY_CODE == sqlite3.SQLITE_FULL)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import ipywidgets as ipw
@@ -13,9 +14,17 @@ from sdanalytics.analysis.kpi_definitions import is_numeric_measure, metric_unit
 def create_table() -> Any:
     """Create a widget with a method `show_rows`; sortable if itables is installed."""
     try:
-        from itables.widget import ITable
+        sortable_table = _sortable_table_class()
     except ImportError:
         return _HtmlTable()
+    return sortable_table(
+        pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
+    )
+
+
+@cache  # a class for each picker would stay in memory when the picker is closed
+def _sortable_table_class() -> Any:
+    from itables.widget import ITable
 
     class SortableTable(ITable):
         def show_rows(self, rows: pd.DataFrame) -> None:
@@ -30,9 +39,7 @@ def create_table() -> Any:
                     maxBytes=0,
                 )
 
-    return SortableTable(
-        pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
-    )
+    return SortableTable
 
 
 def format_for_display(rows: pd.DataFrame) -> pd.DataFrame:

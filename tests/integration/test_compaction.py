@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -21,7 +23,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from sdanalytics import ReportCache, fetch_report
 from sdanalytics.model.partition import Partition, Provenance
-from sdanalytics.store.compaction import MAX_COMPACTED_ROWS
+from sdanalytics.store.checksum import table_checksum
+from sdanalytics.store.compaction import MAX_COMPACTED_ROWS, CompactedMonths
 from tests.support.box import Box
 from tests.support.stores import partitions_in
 
@@ -314,3 +317,29 @@ def test_empty_days_are_compacted_too(store: ReportCache) -> None:
     assert store.compact() == 1
     assert len(store.read("campaigns", "2026-01-01", "2026-01-07")) == 4
     assert len(store.entries()) == 7
+
+
+def test_a_month_that_differs_from_its_days_is_found(
+    box: Box, compacted: ReportCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that it says fits together, and none of it is what the days have."""
+    frame = read(box, compacted)
+    read_sources = CompactedMonths._read_sources
+
+    def double_clicks(self: CompactedMonths, *arguments: Any) -> Any:
+        for day in read_sources(self, *arguments):
+            clicks = pa.array(np.asarray(day.rows["clicks"]) * 2)
+            rows = day.rows.set_column(day.rows.column_names.index("clicks"), "clicks", clicks)
+            cached = replace(day.cached, checksum=table_checksum(rows))
+            yield day._replace(rows=rows, cached=cached)
+
+    shutil.rmtree(Path(compacted.path) / "months")
+    with monkeypatch.context() as patch:
+        patch.setattr(CompactedMonths, "_read_sources", double_clicks)
+        assert compacted.compact() == 2
+    assert not read(box, compacted).equals(frame)
+    problems = compacted.verify()
+    assert problems["path"].tolist() == [str(path) for path in months(compacted)]
+    assert problems["problem"].str.contains("not those stored").all()
+    compacted.repair()
+    same(read(box, compacted), frame)

@@ -28,8 +28,8 @@ TEMP_FILE_MAX_AGE: Final = 3600.0
 REFUSAL_PATIENCE: Final = 1.0
 """Seconds for which a change of a file is tried again when it is refused."""
 REFUSAL_INTERVAL: Final = 0.05
-MIN_FREE_BYTES: Final = 1 << 16
-"""Bytes that must be free before reports are requested."""
+MIN_FREE_BYTES: Final = 1 << 19
+"""Bytes that must be free before reports are requested: for a report, and the registry."""
 _FILE_SUFFIXES: Final = (".parquet", ".json")
 """Suffixes of files; a folder with such a name blocks a file."""
 _TEMP_FILE: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
