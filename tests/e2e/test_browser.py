@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import sdanalytics as sda
+from sdanalytics.sandbox import Report, Sandbox
 from tests.e2e.lab import MISSING_REQUIREMENTS, Lab, Notebook, ink, pixels
 
 if TYPE_CHECKING:
@@ -26,19 +29,25 @@ pytestmark = [
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
-NEVER_READY = """
-from sdanalytics.sandbox import ScriptedResponse
-building = ScriptedResponse(200, b'{"reportId": "r", "status": "IN_PROGRESS"}')
-sandbox.script_responses("get_report_status", *[building] * 1000)
-"""
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Sandbox]:
+    with sda.sandbox.start(delay=0.3) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(service: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab, whose notebooks have an account: that of the sandbox of this process."""
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(NOTEBOOKS, folder)
-    with Lab(folder) as running:
+    store = {"SDANALYTICS_CACHE_DIR": str(folder.with_name("store"))}
+    with Lab(folder, service.environment | store) as running:
         yield running
+
+
+def never_ready(report: Report) -> None:
+    report.ready_at = math.inf
 
 
 @pytest.fixture
@@ -56,7 +65,9 @@ def clicks_column(table: Locator) -> list[int]:
     return [int(cell.replace(",", "")) for cell in cells]
 
 
-def test_a_user_can_choose_fetch_plot_and_cancel(lab: Lab, notebook: Notebook) -> None:
+def test_a_user_can_choose_fetch_plot_and_cancel(
+    lab: Lab, notebook: Notebook, service: Sandbox
+) -> None:
     notebook.run_all()
 
     # Choose a report, days and metrics.
@@ -97,7 +108,7 @@ def test_a_user_can_choose_fetch_plot_and_cancel(lab: Lab, notebook: Notebook) -
     assert ink(pixels(notebook.output.get_by_role("img", name="top, metric cost, by asin"))) > 0.01
 
     # A slow report, cancelled.
-    notebook.execute(NEVER_READY)
+    service.set_content(never_ready)
     notebook.field("Report").select_option(label="targets")
     notebook.button("Fetch").click()
     notebook.wait_for_status("14 reports in flight")
