@@ -54,7 +54,7 @@ class Caller:
             method,
             f"{self.box.sandbox.base_url}{path}",
             headers={name: value for name, value in headers.items() if value},
-            timeout=10,
+            timeout=60,  # a create renders the rows of all days
             allow_redirects=False,
             **request,
         )
