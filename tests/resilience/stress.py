@@ -1,0 +1,389 @@
+"""Many processes on one store, of both versions, some of them killed; then an independent reader.
+
+``python -m tests.resilience.stress --seconds 300 --seed 1`` lets eight processes fetch, widen,
+refresh, read, query, remove, repair and compact overlapping days, kills one now and then, and reads
+the files with pyarrow alone after each round: no row may be lost, doubled or mixed. With
+``--storage s3`` the store is on moto's S3 server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow.dataset as ds
+import pyarrow.fs as pafs
+
+import sdanalytics as sda
+from sdanalytics import Client, ReportCache, sandbox
+from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.sandbox import Sandbox
+from tests.support.processes import start_process
+
+PROCESSES: Final = 8
+DAYS: Final = 8
+"""Days that the calls overlap on."""
+ROUND_SECONDS: Final = 20.0
+KILL_INTERVAL: Final = 3.0
+"""Seconds between two kills, on average."""
+END_TIMEOUT: Final = 90.0
+"""Seconds within which a process has to end after its last operation began."""
+METRICS: Final = ("impressions", "clicks", "cost", "campaignName", "attributedSales14d")
+KEY: Final = ["date", "campaignId"]
+WEIGHTS: Final = {
+    "fetch": 10, "refresh": 4, "read": 3, "sql": 3, "remove": 1, "repair": 1, "compact": 1,
+    "verify": 1,
+}  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """The results of all rounds.
+
+    Attributes
+    ----------
+    operations : Counter
+        Completed operations, by name.
+    refusals : Counter
+        Typed errors, by class: of days that another process has removed, above all.
+    kills, rounds : int
+    failures : list of str
+        Wrong frames and files, and errors that are not typed.
+    """
+
+    operations: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+    rounds: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add_lines(self, lines: list[str]) -> None:
+        """Add what a process has written: an operation, a refusal or a failure a line."""
+        for line in lines:
+            kind, _, text = line.partition(" ")
+            if kind == "done":
+                self.operations[text] += 1
+            elif kind == "refused":
+                self.refusals[text] += 1
+            else:
+                self.failures.append(text)
+
+    def __str__(self) -> str:
+        done = ", ".join(f"{count} {name}" for name, count in self.operations.most_common())
+        refused = ", ".join(f"{count} {name}" for name, count in self.refusals.most_common())
+        lines = [
+            f"rounds      {self.rounds}",
+            f"kills       {self.kills}",
+            f"operations  {self.operations.total()} ({done})",
+            f"refused     {self.refusals.total()} ({refused})",
+            f"failures    {len(self.failures)}",
+        ]
+        return "\n".join([*lines, *self.failures[:20]])
+
+
+class Worker:
+    """What one process does with the store, and how it judges what it gets."""
+
+    def __init__(self, expected: pd.DataFrame, seed: int, log: Path) -> None:
+        self._expected = expected
+        self._random = random.Random(seed)
+        self._log = log
+        self._store = ReportCache()
+        self._client = Client.from_env()
+        self._days = sorted(expected["date"].dt.date.unique())
+
+    def run(self, seconds: float) -> None:
+        """Do random operations for some seconds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            [name] = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            try:
+                getattr(self, f"_{name}")()
+                self._write(f"done {name}")
+            except SDAnalyticsError as error:
+                self._write(f"refused {type(error).__name__} in {name}")
+            except Exception as error:
+                self._write(f"failed {name}: {type(error).__name__}: {error}")
+
+    def _write(self, line: str) -> None:
+        with open(self._log, "a", encoding="utf-8") as file:
+            file.write(line.replace("\n", " ") + "\n")
+
+    def _choose_days(self) -> tuple[date, date]:
+        first, last = sorted(self._random.choices(self._days, k=2))
+        return first, last
+
+    def _fetch(self, refresh: Any = "auto") -> None:
+        first, last = self._choose_days()
+        names = self._random.sample(METRICS, self._random.randint(1, len(METRICS)))
+        api: Any = self._random.choice(["v2", "v3"])
+        client = Client(
+            sda.Credentials.from_env(),
+            self._client.profile_id,
+            base_url=os.environ["SDANALYTICS_BASE_URL"],
+            token_url=os.environ["SDANALYTICS_TOKEN_URL"],
+            api=api,
+        )
+        frame = sda.fetch_report(
+            "campaigns", first, last, metrics=names, client=client, cache=self._store,
+            refresh=refresh, timeout=60,
+        )  # fmt: skip
+        self._judge(frame, first, last, names, complete=True)
+
+    def _refresh(self) -> None:
+        self._fetch("always")
+
+    def _read(self) -> None:
+        first, last = self._choose_days()
+        frame = self._store.read("campaigns", first, last)
+        names = [name for name in METRICS if name in frame]
+        self._judge(frame, first, last, names, complete=False)
+
+    def _sql(self) -> None:
+        rows = self._store.sql(
+            "select date, campaignId, count(*) as n from campaigns group by all having n > 1"
+        )
+        if len(rows):
+            self._write(f"failed sql: rows count twice: {rows.to_dict('records')[:3]}")
+
+    def _remove(self) -> None:
+        self._store.remove("campaigns", self._random.choice(self._days))
+
+    def _repair(self) -> None:
+        self._store.repair()
+
+    def _compact(self) -> None:
+        self._store.compact()
+
+    def _verify(self) -> None:
+        for problem in self._store.verify()["problem"]:
+            if "also stored under their tactic" not in problem:  # between two steps of a writer
+                self._write(f"failed verify: {problem}")
+
+    def _judge(
+        self, frame: pd.DataFrame, first: date, last: date, names: list[str], *, complete: bool
+    ) -> None:
+        found = frame[[*KEY, *names]].sort_values(KEY, ignore_index=True)
+        expected = self._expected
+        expected = expected[expected["date"].dt.date.between(first, last)]
+        fault = find_fault(found, expected, names, complete=complete)
+        if fault:
+            self._write(f"failed frame of {first} to {last}: {fault}")
+
+
+def find_fault(
+    found: pd.DataFrame, expected: pd.DataFrame, names: list[str], *, complete: bool
+) -> str | None:
+    """Say what is wrong with rows, compared with those that there are; None if nothing is."""
+    if found.duplicated(KEY).any():
+        return f"rows count twice: {found[found.duplicated(KEY)].to_dict('records')[:3]}"
+    merged = found.merge(expected, on=KEY, how="outer", suffixes=("", "_expected"), indicator=True)
+    lost = merged[merged["_merge"] == "right_only"]
+    if complete and len(lost):
+        return f"{len(lost)} of {len(expected)} rows are lost: {lost[KEY].to_dict('records')[:3]}"
+    if (merged["_merge"] == "left_only").any():
+        return "there are rows that the service does not have"
+    both = merged[merged["_merge"] == "both"]
+    for name in names:
+        wrong = both[both[name] != both[f"{name}_expected"]]
+        wrong = wrong[wrong[name].notna()]  # stored without it
+        if len(wrong):
+            return f"{len(wrong)} values of {name} are of another row"
+    return None
+
+
+class _Round:
+    """Processes on the store for some seconds, then a look at the files without this library."""
+
+    def __init__(
+        self, expected: pd.DataFrame, environment: Mapping[str, str], tally: Tally, seed: int
+    ) -> None:
+        self._expected = expected
+        self._environment = environment
+        self._tally = tally
+        self._random = random.Random(seed)
+
+    def run(self, seconds: float, folder: Path) -> None:
+        end = time.monotonic() + seconds
+        logs = [folder / f"{number}.log" for number in range(PROCESSES)]
+        processes = [self._start(log, seconds) for log in logs]
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, self._random.expovariate(1 / KILL_INTERVAL)))
+            number = self._random.randrange(PROCESSES)
+            if time.monotonic() < end and processes[number].is_alive():
+                processes[number].kill()
+                processes[number].join()
+                self._tally.kills += 1
+                processes[number] = self._start(logs[number], end - time.monotonic())
+        for process in processes:
+            process.join(END_TIMEOUT)
+            if process.exitcode != 0:
+                self._fail(f"a process ended with {process.exitcode}")
+                process.kill()
+        for log in logs:
+            if log.exists():
+                self._tally.add_lines(log.read_text(encoding="utf-8").splitlines())
+        self._check_files()
+        self._tally.rounds += 1
+
+    def _start(self, log: Path, seconds: float) -> Any:
+        seed = self._random.getrandbits(32)
+        return start_process(
+            work, self._expected, seed, log, seconds, environment=self._environment
+        )
+
+    def _check_files(self) -> None:
+        store = ReportCache(self._environment["SDANALYTICS_CACHE_DIR"])
+        store.repair()  # what the killed ones left
+        for problem in store.verify()["problem"]:
+            self._fail(f"verify: {problem}")
+        stored = store.entries()
+        if stored.empty:
+            return
+        rows = scan_files(store)
+        names = [name for name in METRICS if name in rows]
+        fault = find_fault(rows[[*KEY, *names]], self._expected, names, complete=False)
+        if fault:
+            self._fail(f"files: {fault}")
+        self._check_complete_days(rows, stored)
+
+    def _check_complete_days(self, rows: pd.DataFrame, stored: pd.DataFrame) -> None:
+        """Check that no row is lost of the days of which all tactics are stored."""
+        known = stored[stored["tactic"] != "unknown"]
+        tactics = known.groupby("date")["tactic"].nunique()
+        complete = tactics[tactics == 2].index
+        expected = self._expected[self._expected["date"].isin(complete)]
+        found = rows[rows["date"].isin(complete)]
+        lost = expected.merge(found[KEY], on=KEY, how="left", indicator=True)
+        lost = lost[lost["_merge"] == "left_only"]
+        if len(lost):
+            self._fail(f"files: {len(lost)} rows are lost: {lost[KEY].to_dict('records')[:3]}")
+
+    def _fail(self, message: str) -> None:
+        self._tally.failures.append(f"round {self._tally.rounds}: {message}")
+
+
+def work(expected: pd.DataFrame, seed: int, log: Path, seconds: float) -> None:
+    """Do random operations in this process."""
+    Worker(expected, seed, log).run(seconds)
+
+
+def scan_files(store: ReportCache) -> pd.DataFrame:
+    """Read all files of reports with pyarrow alone."""
+    filesystem: Any = pafs.LocalFileSystem()
+    root = store.url
+    if "://" in root:
+        filesystem, root = store.storage.filesystem, store.storage.root
+    schemas = []
+    dataset = ds.dataset(f"{root}/reports", filesystem=filesystem, partitioning="hive")
+    for fragment in dataset.get_fragments():
+        schemas.append(fragment.physical_schema)
+    names = dict.fromkeys(name for schema in schemas for name in schema.names)
+    tables = []
+    for fragment in dataset.get_fragments():
+        present = [name for name in names if name in fragment.physical_schema.names]
+        frame = fragment.to_table(columns=present).to_pandas()
+        day = fragment.path.split("date=")[1].split("/")[0]
+        frame.insert(0, "date", pd.Timestamp(day).as_unit("s"))
+        tables.append(frame)
+    return pd.concat(tables, ignore_index=True)
+
+
+def run(storage: str, seconds: float, seed: int, log: Callable[[str], object]) -> Tally:
+    """Stress a store for some seconds, in rounds."""
+    tally = Tally()
+    now = datetime.now(UTC)  # fixed, so that the numbers of the sandbox do not change
+    unlisted: set[int] = set()
+    with (
+        sandbox.start(delay=0.3, now=lambda: now, unlisted=unlisted) as box,
+        tempfile.TemporaryDirectory() as folder,
+        open_storage(storage, Path(folder)) as variables,
+    ):
+        last = box.today - timedelta(3)
+        expected = fetch_expected(box, last)
+        # Version 3 does not know the tactic of every third campaign.
+        unlisted.update(sorted(expected["campaignId"].unique())[::3])
+        environment = dict(os.environ) | box.environment | variables
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with tempfile.TemporaryDirectory() as logs:
+                a_round = _Round(expected, environment, tally, seed + tally.rounds)
+                a_round.run(min(left, ROUND_SECONDS), Path(logs))
+            log(f"{tally.operations.total()} operations, {tally.kills} kills")
+    return tally
+
+
+def fetch_expected(box: Sandbox, last: date) -> pd.DataFrame:
+    """Fetch what each frame has to have, into no store."""
+    frame = sda.fetch_report(
+        "campaigns", last - timedelta(DAYS - 1), last, metrics=list(METRICS),
+        client=box.client_for(box.profile_ids[0], api="v2"), cache=False,
+    )  # fmt: skip
+    rows: pd.DataFrame = frame[[*KEY, *METRICS]].reset_index(drop=True)
+    return rows
+
+
+@contextlib.contextmanager
+def open_storage(kind: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Provide the variables of a store in a folder, or on moto's S3 server."""
+    state = {"XDG_STATE_HOME": str(folder / "state")}
+    if kind == "disk":
+        yield state | {"SDANALYTICS_CACHE_DIR": str(folder / "store")}
+        return
+    import requests
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Silent(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: object) -> None:
+            pass
+
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
+    host = f"127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    login = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    os.environ.update(login)  # of the reader in this process
+    try:
+        requests.put(f"http://{host}/bucket", timeout=10)
+        url = f"s3://bucket/store?region=us-east-1&scheme=http&endpoint_override={host}"
+        yield state | login | {"SDANALYTICS_CACHE_DIR": url}
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def main() -> int:
+    """Run the command line; return 1 if there were failures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.resilience.stress", description=__doc__)
+    parser.add_argument("--storage", choices=["disk", "s3"], default="disk")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    report: Callable[[str], object] = lambda line: print(line, flush=True)  # noqa: E731, T201
+    tally = run(options.storage, options.seconds, options.seed, report)
+    report(str(tally))
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
