@@ -58,7 +58,7 @@ from sdanalytics.fetch.claims import BatchClaims, Claims
 from sdanalytics.fetch.error_policy import DOWNLOAD_ERRORS, is_not_yet, is_retryable, is_terminal
 from sdanalytics.fetch.polling import AdaptivePoller
 from sdanalytics.fetch.protocols.base import ReportProtocol, StillNamed
-from sdanalytics.fetch.stuck_reports import RECREATE_INTERVAL, StuckReports
+from sdanalytics.fetch.stuck_reports import StuckReports
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.metrics import CATALOGUE, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
@@ -144,7 +144,7 @@ class BatchSteps:
             return self._split_off_too_old(task, error)
         except StillNamed as named:
             self._stuck.still_named.add(named.report_id)
-            await self._scheduler.sleep(RECREATE_INTERVAL)
+            await self._scheduler.sleep(named.wait)
             self._stuck.still_named.discard(named.report_id)
             return [task]
         self._tracker.drop(task)

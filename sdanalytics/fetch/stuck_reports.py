@@ -12,8 +12,6 @@ from sdanalytics.fetch.protocols.base import ReportProtocol
 
 STUCK_CANCEL_TIMEOUT: Final = 30.0
 """Seconds to cancel a report."""
-RECREATE_INTERVAL: Final = 60.0
-"""Seconds until a report is requested again while the service names one that was cancelled."""
 MAX_DESCRIBED: Final = 3
 """Reports that an error describes, at most."""
 _CANCELLED: Final = "it was cancelled, but the service goes on answering with it"

@@ -14,6 +14,7 @@ import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
 from sdanalytics.sandbox import Report, ScriptedResponse
 from tests.support.box import Box
+from tests.support.clock import JumpingClock
 
 Api = Literal["v2", "v3"]
 Store = ReportCache | Literal[False]
@@ -451,3 +452,16 @@ def test_a_406_of_a_read_is_not_about_the_age_of_a_day(
     with pytest.raises(sda.ApiError) as caught:
         fetch(box, store, api)
     assert not isinstance(caught.value, sda.ReportTooOld)
+
+
+def test_a_425_may_name_a_report_that_is_not_known_yet(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    """A call died after the request; the next one meets its report before all parts know it."""
+    box = Box(clock, delay=60.0)
+    with box.sandbox:
+        lost = ScriptedResponse(0, stage="done", reset=True)
+        box.sandbox.script_responses("create_report", lost)
+        box.sandbox.script_responses("get_report", *[ScriptedResponse(404, "{}")] * 3)
+        assert not fetch(box, store, "v3", days=3).empty
+        assert len(box.sandbox.reports) == 1

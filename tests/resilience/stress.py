@@ -299,7 +299,8 @@ def scan_files(store: ReportCache) -> pd.DataFrame:
         day = fragment.path.split("date=")[1].split("/")[0]
         frame.insert(0, "date", pd.Timestamp(day).as_unit("s"))
         tables.append(frame)
-    return pd.concat(tables, ignore_index=True)
+    rows: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return rows
 
 
 def run(storage: str, seconds: float, seed: int, log: Callable[[str], object]) -> Tally:

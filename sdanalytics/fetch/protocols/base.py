@@ -19,17 +19,20 @@ Tables = Mapping[Partition, pa.Table]
 
 
 class StillNamed(Exception):
-    """A report cannot be requested yet: the service answers with one that was cancelled.
+    """A report cannot be requested yet: the service names another one that it does not have.
 
     Attributes
     ----------
     report_id : str
-        The cancelled one.
+        One that was cancelled, or that only parts of the service know yet.
+    wait : float
+        Seconds until it makes sense to request a report again.
     """
 
-    def __init__(self, report_id: str) -> None:
+    def __init__(self, report_id: str, wait: float) -> None:
         super().__init__(report_id)
         self.report_id = report_id
+        self.wait = wait
 
 
 class ReportProtocol(Protocol):

@@ -23,6 +23,7 @@ from sdanalytics.errors import (
     NotReady,
     ReportTooOld,
 )
+from sdanalytics.fetch.error_policy import MAX_YOUNG_AGE
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition, StillNamed
 from sdanalytics.fetch.protocols.pending import PendingReports
@@ -55,6 +56,10 @@ FIRST_POLL_INTERVAL: Final = 1.0
 """Seconds."""
 MAX_POLL_INTERVAL: Final = 50.0
 """Seconds, before the jitter of 20 %."""
+RECREATE_INTERVAL: Final = 60.0
+"""Seconds until a report is requested again while the service names one that was cancelled."""
+EARLY_INTERVAL: Final = 5.0
+"""Seconds until it is requested again while the service names one that it does not know yet."""
 STATUS_TOO_EARLY: Final = 425
 """HTTP status of a create request while the same report is in flight."""
 STATUSES: Final[Mapping[str, ReportStatus]] = {
@@ -112,6 +117,7 @@ class ProtocolV3:
         self._clock = client.clock
         self._pending = PendingReports(client.clock.monotonic())
         self._cancelled: set[str] = set()
+        self._unknown_since: dict[str, float] = {}
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports (see `batch_partitions`), newest first."""
@@ -238,14 +244,22 @@ class ProtocolV3:
             report = self._get(report_id)
         except NotFound:
             if report_id in self._cancelled:
-                raise StillNamed(report_id) from None
+                raise StillNamed(report_id, RECREATE_INTERVAL) from None
+            if self._may_be_young(report_id):
+                raise StillNamed(report_id, EARLY_INTERVAL) from None
             raise
         if report_id in self._cancelled and _status(report) is ReportStatus.CANCELLED:
-            raise StillNamed(report_id)
+            raise StillNamed(report_id, RECREATE_INTERVAL)
         if not matches_request(report, body):
             error.add_note(f"Report {report_id}, which it names, is another one.")
             raise error
         return report
+
+    def _may_be_young(self, report_id: str) -> bool:
+        """Return whether parts of the service may not know yet a report that others name."""
+        now = self._clock.monotonic()
+        first_named_at = self._unknown_since.setdefault(report_id, now)
+        return now - first_named_at < MAX_YOUNG_AGE
 
     def _lookup_tactics(self, campaign_ids: Array) -> list[str]:
         """Return the tactic of each campaign; load the list of campaigns when one is unknown."""
