@@ -17,9 +17,11 @@ def another_process() -> Iterator[None]:
     before = [mapping.copy() for mapping in mappings]
     for mapping, items in zip(mappings, before, strict=True):
         _replace(mapping, {key: item for key, item in items.items() if key not in registered})
-    yield
-    for mapping, items in zip(mappings, before, strict=True):
-        _replace(mapping, items)
+    try:
+        yield
+    finally:
+        for mapping, items in zip(mappings, before, strict=True):
+            _replace(mapping, items)
 
 
 def _replace(mapping: dict[str, Any], items: dict[str, Any]) -> None:
