@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, ValuesView
 from typing import TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class GrowingMapping(Mapping[K, V]):
-    """A mapping to which items are added, and from which none are removed.
+class GrowingMapping(dict[K, V]):
+    """A dict to which items are added, and from which none are removed.
 
-    Whoever iterates over it while another thread adds an item sees the items from before.
-
-    Parameters
-    ----------
-    items : mapping
+    Lookups are as fast as those of a dict. Whoever iterates over it while another thread adds an
+    item sees the items from before.
     """
 
-    def __init__(self, items: Mapping[K, V]) -> None:
-        self._items = dict(items)  # never changed, but replaced
-
-    def __getitem__(self, key: K) -> V:
-        return self._items[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._items
-
     def __iter__(self) -> Iterator[K]:
-        return iter(self._items)
+        return iter(self.copy())
 
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def values(self) -> ValuesView[V]:
+    def values(self) -> ValuesView[V]:  # type: ignore[override]
         """Return the values of now."""
-        return self._items.values()
+        return self.copy().values()
 
-    def items(self) -> ItemsView[K, V]:
+    def items(self) -> ItemsView[K, V]:  # type: ignore[override]
         """Return the items of now."""
-        return self._items.items()
-
-    def add(self, key: K, value: V) -> None:
-        """Add an item at the end; callers that add at the same time take a lock."""
-        self._items = {**self._items, key: value}
+        return self.copy().items()

@@ -17,8 +17,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Outcome:
-    """What a call returned or raised; shown without either."""
+class _CallResult:
+    """The value or the error of a call; its text shows neither."""
 
     __slots__ = ("error", "value")
 
@@ -35,11 +35,11 @@ def hide_frames(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        outcome = _call(function, args, kwargs)
+        result = _call(function, args, kwargs)
         del args, kwargs
-        if outcome.error is not None:
-            raise outcome.error
-        value: T = outcome.value
+        if result.error is not None:
+            raise result.error
+        value: T = result.value
         return value
 
     return call
@@ -58,11 +58,11 @@ def remove_frames(error: BaseException) -> None:
         current = current.__cause__
 
 
-def _call(function: Callable[..., T], args: Any, kwargs: Any) -> _Outcome:
+def _call(function: Callable[..., T], args: Any, kwargs: Any) -> _CallResult:
     try:
-        return _Outcome(function(*args, **kwargs))
+        return _CallResult(function(*args, **kwargs))
     except BaseException as error:
         if not isinstance(error, SDAnalyticsError | KeyboardInterrupt):
             error.add_note("".join(traceback.format_tb(error.__traceback__)))
         remove_frames(error)
-        return _Outcome(error=error)
+        return _CallResult(error=error)

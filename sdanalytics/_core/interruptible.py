@@ -44,7 +44,7 @@ def _capture(call: Callable[[], T]) -> Future[T]:
     outcome: Future[T] = Future()
     try:
         outcome.set_result(call())
-    except Exception as error:
+    except BaseException as error:  # whatever it is: the caller would wait for ever
         outcome.set_exception(error)
     return outcome
 

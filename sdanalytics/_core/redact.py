@@ -36,7 +36,8 @@ _issued_tokens: Final[set[str]] = set()
 
 def remember_token(token: str) -> None:
     """Remove a token from all texts from now on, also when it has been renewed."""
-    if len(token) >= MIN_TOKEN_LENGTH:
+    is_recognized = _SECRET.fullmatch(token) is not None
+    if len(token) >= MIN_TOKEN_LENGTH and not is_recognized:
         _issued_tokens.add(token)
 
 

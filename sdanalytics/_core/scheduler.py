@@ -100,7 +100,7 @@ class Mutex:
 class _CallOutcome:
     task: Task
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     was_called: bool = True
 
 
@@ -191,7 +191,7 @@ class Scheduler:
             _, _, task = heapq.heappop(self._sleeping)
             self._resume(task)
 
-    def _resume(self, task: Task, value: Any = None, error: Exception | None = None) -> None:
+    def _resume(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
         """Advance a task until it awaits its next effect, or ends."""
         try:
             effect = task.send(value) if error is None else task.throw(error)
@@ -222,7 +222,7 @@ class Scheduler:
                 continue
             try:
                 self._outcomes.put(_CallOutcome(task, call()))
-            except Exception as error:
+            except BaseException as error:  # whatever it is: the task would wait for ever
                 self._outcomes.put(_CallOutcome(task, error=error))
 
     def _stop_workers(self, workers: Sequence[threading.Thread]) -> None:

@@ -130,7 +130,6 @@ class Client:
             Naming the variable that is wrong.
         """
         credentials = Credentials.from_env(environment, "PROFILE_ID")
-        # The constructor validates region and api.
         region = cast(Region, environment.get("SDANALYTICS_REGION") or "NA")
         api = cast("Api | None", environment.get("SDANALYTICS_API"))
         hosts = environment.get("SDANALYTICS_STORAGE_HOSTS", "").split(",")
@@ -238,8 +237,7 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `RateLimited`, `ServerError`,
             `ConnectionFailed`.
         """
-        documents = self._call(partial(list_profiles, self._session))
-        return profiles_frame(documents)
+        return profiles_frame(_run(self, partial(list_profiles, self._session)))
 
     def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
         """Request a report: ``POST /sd/{recordType}/report``.
@@ -252,8 +250,7 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `ReportTooOld`, `InvalidReport`,
             `RateLimited`, `ServerError`, `ConnectionFailed`.
         """
-        create = ReportingV2(self._session).create
-        return self._call(partial(create, record_type, report_request))
+        return _run(self, partial(ReportingV2(self._session).create, record_type, report_request))
 
     def get_report_status(self, report_id: str) -> ReportResponse:
         """Get the status of a report: ``GET /v2/reports/{reportId}``.
@@ -264,7 +261,7 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
             `ServerError`, `ConnectionFailed`.
         """
-        return self._call(partial(ReportingV2(self._session).get, report_id))
+        return _run(self, partial(ReportingV2(self._session).get, report_id))
 
     def download_report(self, report_id: str) -> bytes:
         """Download a finished report: ``GET /v2/reports/{reportId}/download``.
@@ -285,15 +282,16 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
             `ServerError`, `ConnectionFailed`.
         """
-        return self._call(partial(ReportingV2(self._session).download, report_id))
+        return _run(self, partial(ReportingV2(self._session).download, report_id))
 
-    def _call(self, operation: Callable[[], T]) -> T:
-        """Run an operation of its own, which Ctrl-C ends, and its deadline, even if it hangs."""
-        deadline = Deadline(self.clock, OPERATION_TIMEOUT)
-        result = run_interruptible(operation, deadline)
-        if result is None:
-            raise timeout_error(deadline)
-        return result
+
+def _run(client: Client, operation: Callable[[], T]) -> T:
+    """Run an operation of a client, which Ctrl-C and its deadline end even if it hangs."""
+    deadline = Deadline(client.clock, OPERATION_TIMEOUT)
+    result = run_interruptible(operation, deadline)
+    if result is None:
+        raise timeout_error(deadline)
+    return result
 
 
 def open_session(

@@ -126,8 +126,8 @@ def _add(metric: Metric) -> None:
         raise InvalidRequest(_difference(known, metric))
     _ensure_is_new(metric.name)
     if metric.v3_name is not None:
-        V2_NAME_BY_V3_NAME.add(metric.v3_name, metric.name)
-    CATALOGUE.add(metric.name, metric)
+        V2_NAME_BY_V3_NAME[metric.v3_name] = metric.name
+    CATALOGUE[metric.name] = metric
 
 
 def _validate_name(name: object) -> None:

@@ -14,19 +14,17 @@ from sdanalytics.analysis.kpi_definitions import is_numeric_measure, metric_unit
 def create_table() -> Any:
     """Create a widget with a method `show_rows`; sortable if itables is installed."""
     try:
-        sortable_table = _sortable_table_class()
+        from itables.widget import ITable
     except ImportError:
         return _HtmlTable()
-    return sortable_table(
+    return _sortable_table_class(ITable)(
         pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
     )
 
 
 @cache  # a class for each picker would stay in memory when the picker is closed
-def _sortable_table_class() -> Any:
-    from itables.widget import ITable
-
-    class SortableTable(ITable):
+def _sortable_table_class(base: Any) -> Any:
+    class SortableTable(base):  # type: ignore[misc]
         def show_rows(self, rows: pd.DataFrame) -> None:
             displayed = format_for_display(rows)
             date_columns = [i for i, name in enumerate(displayed) if name == "date"]

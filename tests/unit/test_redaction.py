@@ -10,7 +10,7 @@ import pytest
 
 from sdanalytics import Client, Credentials
 from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.redact import redact
+from sdanalytics._core.redact import redact, remember_token
 from sdanalytics.api.client import open_session
 
 
@@ -48,3 +48,11 @@ def test_secrets_are_not_pickled(make: Any) -> None:
     if make is not copy.copy:  # copying a client makes that of another profile
         with pytest.raises(TypeError, match="from_env"):
             make(Client(credentials, 1))
+
+
+def test_tokens_that_look_like_none_are_remembered() -> None:
+    token = "opaque-token-of-a-gateway-0123456789"
+    assert redact(f"it was {token}") == f"it was {token}"
+    remember_token(token)
+    remember_token("word")
+    assert redact(f"a word: {token}") == "a word: [removed]"
