@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto $(if $(COVERAGE),--cov=sda
 # Without bytecode every process of the tests compiles again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo lab test test-rest test-all test-lowest lint types faults kills fuzz notebooks pictures \
+.PHONY: demo lab test test-rest test-all test-lowest lint types faults kills stress fuzz notebooks pictures \
 	bench bench-quick package clean
 
 demo: $(VENV)/.demo
@@ -54,6 +54,10 @@ faults: $(VENV)/.test
 kills: $(VENV)/.test
 	$(BIN)/python -m tests.resilience.kills --kills 200 --seed 1
 	$(BIN)/python -m tests.resilience.kills --api v3 --kills 100 --seed 1
+
+stress: $(VENV)/.test
+	$(BIN)/python -m tests.resilience.stress --seconds 420 --seed 1
+	$(BIN)/python -m tests.resilience.stress --storage s3 --seconds 180 --seed 1
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.resilience.fuzzing --cases 100000 --seed 1
