@@ -16,7 +16,6 @@ from typing import Any, Final
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
-from sdanalytics._core.printable import to_printable
 from sdanalytics._core.redact import redact
 from sdanalytics.api.answers import FindFault, find_redirect
 from sdanalytics.api.auth import Credentials
@@ -248,8 +247,8 @@ class ApiSession:
         )
 
     def redact(self, text: str) -> str:
-        """Return a text of the service on one line, without the secrets of this login."""
-        return to_printable(redact(text, self._login.tokens.secrets))
+        """Remove the secrets of this login from a text of the service."""
+        return redact(text, self._login.tokens.secrets)
 
     def _make_limiter(self, limiter_state: LimiterStateStore) -> RateLimiter:
         return RateLimiter(self.config.clock, limiter_state, self.config.create_rate)

@@ -600,6 +600,8 @@ def plain_report(case: StatusCase) -> ReportResponse:
             raise Refused(f"{name} is no whole number")
     if not document.get("reportId") or document.get("status") is None:
         raise Refused("no id or no status")
+    if not re.fullmatch("[!-~]{1,256}", document["reportId"]):
+        raise Refused("an id with spaces, control characters or other letters")
     known: dict[str, Any] = {name: document.get(name) for name in NUMBERS}
     for name in TEXTS:
         known[name] = document.get(name) and redact(document[name], [TOKEN])

@@ -16,4 +16,4 @@ def test_no_row_is_lost_doubled_or_mixed(storage: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")  # which the stress sets
     tally = run(storage, seconds=6, seed=1, log=lambda line: None)
     assert tally.failures == [], str(tally)
-    assert tally.operations.total() > 20
+    assert tally.operations.total() >= 8

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum, auto
 
+from sdanalytics._core.printable import to_printable
 from sdanalytics.errors import ApiError, NotFound, ReportFailed
 
 
@@ -49,6 +50,7 @@ def check_ready(
         When the status is not known.
     """
     meaning = known.get(status.upper())
+    details = None if details is None else to_printable(details)
     if meaning is ReportStatus.FAILED:
         reason = details or "no reason given"
         raise ReportFailed(
