@@ -179,8 +179,9 @@ class FetchRun:
             damaged = self._load()
         if damaged:
             raise CacheError(
-                f"{damaged[0]} was stored just now and cannot be read: check the disk of "
-                f"{self._store.storage.url}, or choose another folder with cache="
+                f"{damaged[0]} was stored just now and cannot be read. Call again if another "
+                f"call has removed it; otherwise check the disk of {self._store.storage.url}, or "
+                "choose another folder with cache="
             )
 
     def _fetch_partitions(
@@ -269,10 +270,9 @@ class FetchRun:
 
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""
-        store = self._store.partitions
-        loaded = store.load_many(self._entries(), self._query.columns)
-        self._tables = loaded | store.load_unknown_tactic(self._query, self._partitions)
-        return [partition for partition in self._partitions if partition not in loaded]
+        query = self._query
+        self._tables = self._store.partitions.load_days(query, self._entries(), query.columns)
+        return [partition for partition in self._partitions if partition not in self._tables]
 
     def _entries(self) -> list[CachedPartition]:
         return [entry for entry in self._cached.values() if entry is not None]

@@ -47,7 +47,8 @@ class CacheMaintenance:
         partitions = query.partitions(*key)
         if query.tactics == TACTICS:
             days = {partition._replace(tactic=UNKNOWN_TACTIC) for partition in partitions}
-            partitions = [*partitions, *sorted(days)]
+            # First: whoever reads or stores a day meanwhile looks at its tactics afterwards.
+            partitions = [*sorted(days), *partitions]
         return StoreMaintenance(self._store.storage).remove(partitions)
 
     def verify(self) -> pd.DataFrame:

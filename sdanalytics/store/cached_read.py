@@ -51,12 +51,12 @@ def read_cached(
     profile = store.metadata.profile(key)
     _ensure_columns(cached, columns)
     missing_days = find_missing_days(cached, columns)
-    tables = store.partitions.load_many(cached, columns)
+    tables = store.partitions.load_days(query, cached, columns)
     store.partitions.maybe_compact(cached)
-    missing = len(requested) - len(tables)
-    unknown_query = replace(query, metrics=columns)
-    tables |= store.partitions.load_unknown_tactic(unknown_query, requested)
-    notes = inspect_rows(tables, unknown_query, profile.currency if profile else None)
+    missing = len(set(requested).difference(tables))
+    notes = inspect_rows(
+        tables, replace(query, metrics=columns), profile.currency if profile else None
+    )
     for message in [*notes.messages(), refusal_message((), missing_days)]:
         if message:
             warn_user(message, DataWarning)

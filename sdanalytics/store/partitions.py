@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC, identity_columns
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
@@ -33,7 +33,7 @@ from sdanalytics.store.parquet_file import (
 )
 from sdanalytics.store.reader import PartitionReader
 from sdanalytics.store.report_writer import ReportWriter, StoreOutcome
-from sdanalytics.store.unknown_tactic import UnknownTacticFiles
+from sdanalytics.store.unknown_tactic import UnknownTacticFiles, drop_matching_rows
 
 
 class PartitionStore:
@@ -91,24 +91,30 @@ class PartitionStore:
                 tables[partition] = _with_all_columns(table, columns) if missing else table
         return tables
 
-    def load_unknown_tactic(
-        self, query: ReportQuery, partitions: Iterable[Partition]
+    def load_days(
+        self, query: ReportQuery, cached: Collection[CachedPartition], columns: Sequence[str]
     ) -> PartitionTables:
-        """Read the rows of unknown tactic of the days of these partitions that count.
+        """Read columns of partitions (see `load_many`), and the days' rows of unknown tactic.
 
-        Columns that they lack are null. Queries for a single tactic get none.
+        These are read first and counted last: a row that another process moves to its tactic
+        meanwhile is in either place or in both, and counts once. Columns that they lack are null.
+        Queries for a single tactic get none.
         """
-        if query.tactics != TACTICS:
-            return {}
-        unknown: list[Partition] = []
-        for partition in partitions:
-            if partition.tactic == query.tactics[0]:
-                unknown.append(_unknown_partition(partition))
-        tables: PartitionTables = {}
-        for partition in self.lookup_many(unknown):
-            rows = self._unknown_tactic.load(partition)
-            if rows is not None and rows.table.num_rows:
-                tables[partition] = _with_all_columns(rows.table, query.columns)
+        unknown: PartitionTables = {}
+        if query.tactics == TACTICS:
+            days = dict.fromkeys(_unknown_partition(entry.partition) for entry in cached)
+            for partition, entry in self.lookup_many(days).items():
+                rows = self.load(partition, entry.columns)
+                if rows is not None:
+                    unknown[partition] = rows
+        tables = self.load_many(cached, columns)
+        for partition, rows in unknown.items():
+            identity = identity_columns(partition.record_type, partition.segment)
+            tactics = [tables.get(partition._replace(tactic=tactic)) for tactic in TACTICS]
+            known = [table for table in tactics if table is not None]
+            counted = drop_matching_rows(rows, known, identity)
+            if counted.num_rows:
+                tables[partition] = _with_all_columns(counted, columns)
         return tables
 
     def store_report(
@@ -158,17 +164,25 @@ class PartitionStore:
             if partition.tactic in TACTICS:
                 known.setdefault(_unknown_partition(partition), []).append(table)
         # First of all, since a report of which all tactics are stored is never downloaded again.
-        for partition, table in tables.items():
-            if partition.tactic == UNKNOWN_TACTIC:
-                writer.write_unknown(partition, table, known.get(partition, []))
-                outcomes[partition] = StoreOutcome()
+        unknown = {
+            partition: table
+            for partition, table in tables.items()
+            if partition.tactic == UNKNOWN_TACTIC
+        }
+        for partition, table in unknown.items():
+            writer.write_unknown(partition, table, known.get(partition, []))
+            outcomes[partition] = StoreOutcome()
         for partition, table in tables.items():
             is_requested = requested is None or partition in requested
             if is_requested and partition.tactic != UNKNOWN_TACTIC:
                 outcomes[partition] = writer.write(partition, table)
+        for partition, table in unknown.items():
+            if table.num_rows and self.lookup(partition) is None:
+                # Removed with the day by another call, which then met its tactics again.
+                writer.write_unknown(partition, table, known.get(partition, []))
         with_tactics = [partition for partition in outcomes if partition.tactic != EVERY_TACTIC]
-        for unknown in dict.fromkeys(map(_unknown_partition, with_tactics)):
-            self._unknown_tactic.remove_known_rows(unknown)
+        for day in dict.fromkeys(map(_unknown_partition, with_tactics)):
+            self._unknown_tactic.remove_known_rows(day)
         return outcomes
 
     def maybe_compact(self, cached: Iterable[CachedPartition]) -> None:
