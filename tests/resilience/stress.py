@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -97,7 +97,8 @@ class Tally:
 class Worker:
     """What one process does with the store, and how it judges what it gets."""
 
-    def __init__(self, expected: pd.DataFrame, seed: int, log: Path) -> None:
+    def __init__(self, expected: pd.DataFrame, seed: int, log: Path, names: list[str]) -> None:
+        self._names = names
         self._expected = expected
         self._random = random.Random(seed)
         self._log = log
@@ -109,7 +110,8 @@ class Worker:
         """Do random operations for some seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            [name] = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            weights = [WEIGHTS[name] for name in self._names]
+            [name] = self._random.choices(self._names, weights)
             try:
                 getattr(self, f"_{name}")()
                 self._write(f"done {name}")
@@ -209,8 +211,14 @@ class _Round:
     """Processes on the store for some seconds, then a look at the files without this library."""
 
     def __init__(
-        self, expected: pd.DataFrame, environment: Mapping[str, str], tally: Tally, seed: int
+        self,
+        expected: pd.DataFrame,
+        environment: Mapping[str, str],
+        tally: Tally,
+        seed: int,
+        names: list[str],
     ) -> None:
+        self._names = names
         self._expected = expected
         self._environment = environment
         self._tally = tally
@@ -242,7 +250,7 @@ class _Round:
     def _start(self, log: Path, seconds: float) -> Any:
         seed = self._random.getrandbits(32)
         return start_process(
-            work, self._expected, seed, log, seconds, environment=self._environment
+            work, self._expected, seed, log, seconds, self._names, environment=self._environment
         )
 
     def _check_files(self) -> None:
@@ -276,9 +284,9 @@ class _Round:
         self._tally.failures.append(f"round {self._tally.rounds}: {message}")
 
 
-def work(expected: pd.DataFrame, seed: int, log: Path, seconds: float) -> None:
+def work(expected: pd.DataFrame, seed: int, log: Path, seconds: float, names: list[str]) -> None:
     """Do random operations in this process."""
-    Worker(expected, seed, log).run(seconds)
+    Worker(expected, seed, log, names).run(seconds)
 
 
 def scan_files(store: ReportCache) -> pd.DataFrame:
@@ -303,8 +311,14 @@ def scan_files(store: ReportCache) -> pd.DataFrame:
     return rows
 
 
-def run(storage: str, seconds: float, seed: int, log: Callable[[str], object]) -> Tally:
-    """Stress a store for some seconds, in rounds."""
+def run(
+    storage: str,
+    seconds: float,
+    seed: int,
+    log: Callable[[str], object],
+    names: Collection[str] = tuple(WEIGHTS),
+) -> Tally:
+    """Stress a store for some seconds, in rounds, by the operations with these names."""
     tally = Tally()
     now = datetime.now(UTC)  # fixed, so that the numbers of the sandbox do not change
     unlisted: set[int] = set()
@@ -321,7 +335,8 @@ def run(storage: str, seconds: float, seed: int, log: Callable[[str], object]) -
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             with tempfile.TemporaryDirectory() as logs:
-                a_round = _Round(expected, environment, tally, seed + tally.rounds)
+                seed_of_round = seed + tally.rounds
+                a_round = _Round(expected, environment, tally, seed_of_round, list(names))
                 a_round.run(min(left, ROUND_SECONDS), Path(logs))
             log(f"{tally.operations.total()} operations, {tally.kills} kills")
     return tally
@@ -379,9 +394,11 @@ def main() -> int:
     parser.add_argument("--storage", choices=["disk", "s3"], default="disk")
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--without", action="append", choices=WEIGHTS, default=[])
     options = parser.parse_args()
     report: Callable[[str], object] = lambda line: print(line, flush=True)  # noqa: E731, T201
-    tally = run(options.storage, options.seconds, options.seed, report)
+    names = WEIGHTS.keys() - set(options.without)
+    tally = run(options.storage, options.seconds, options.seed, report, sorted(names))
     report(str(tally))
     return 1 if tally.failures else 0
 
