@@ -129,7 +129,7 @@ def _build(cache: ReportCache, one_file: Path, shape: Shape) -> None:
             partition = Partition("NA", _PROFILE.profile_id, "campaigns", None, tactic, day)
             tables[partition] = _table(random, shape.rows)
             origin = Provenance(f"{tactic}-{day}", _STORED, "v2")
-            store.partitions.store(partition, tables[partition], origin)
+            store.partitions.store_report({partition: tables[partition]}, origin)
     pq.write_table(concat_partitions(tables, COLUMNS), one_file, compression="zstd")
 
 
