@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sdanalytics.model.literals import RecordType, Segment, Tactic
-from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import TACTICS
 from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.store.maintenance import StoreMaintenance
 from sdanalytics.store.store import Store
+from sdanalytics.store.unknown_tactic import unknown_partition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ class CacheMaintenance:
         key = self._store.inventory.resolve_profile(source, profile_id)
         partitions = query.partitions(*key)
         if query.tactics == TACTICS:
-            days = {partition._replace(tactic=UNKNOWN_TACTIC) for partition in partitions}
+            days = set(map(unknown_partition, partitions))
             # First: whoever reads or stores a day meanwhile looks at its tactics afterwards.
             partitions = [*sorted(days), *partitions]
         return StoreMaintenance(self._store.storage).remove(partitions)

@@ -234,8 +234,8 @@ class StoreMaintenance:
         path = problem.path
         with contextlib.suppress(InvalidFile):
             partition = parse_partition_path(path)
-            if self._count_known_rows(partition):
-                self._unknown_tactic.remove_known_rows(partition)
+            is_unknown = partition.tactic == UNKNOWN_TACTIC
+            if is_unknown and self._unknown_tactic.remove_known_rows(partition):
                 return [problem]
         with self.storage.locked(path):
             message = self._find_problem(path)

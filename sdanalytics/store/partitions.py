@@ -33,7 +33,12 @@ from sdanalytics.store.parquet_file import (
 )
 from sdanalytics.store.reader import PartitionReader
 from sdanalytics.store.report_writer import ReportWriter, StoreOutcome
-from sdanalytics.store.unknown_tactic import UnknownTacticFiles, drop_matching_rows
+from sdanalytics.store.unknown_tactic import (
+    UnknownTacticFiles,
+    drop_matching_rows,
+    tables_of_tactics,
+    unknown_partition,
+)
 
 
 class PartitionStore:
@@ -102,7 +107,7 @@ class PartitionStore:
         """
         unknown: PartitionTables = {}
         if query.tactics == TACTICS:
-            days = dict.fromkeys(_unknown_partition(entry.partition) for entry in cached)
+            days = dict.fromkeys(unknown_partition(entry.partition) for entry in cached)
             for partition, entry in self.lookup_many(days).items():
                 rows = self.load(partition, entry.columns)
                 if rows is not None:
@@ -110,8 +115,7 @@ class PartitionStore:
         tables = self.load_many(cached, columns)
         for partition, rows in unknown.items():
             identity = identity_columns(partition.record_type, partition.segment)
-            tactics = [tables.get(partition._replace(tactic=tactic)) for tactic in TACTICS]
-            known = [table for table in tactics if table is not None]
+            known = tables_of_tactics(partition, tables.get)
             counted = drop_matching_rows(rows, known, identity)
             if counted.num_rows:
                 tables[partition] = _with_all_columns(counted, columns)
@@ -159,10 +163,6 @@ class PartitionStore:
             raise CacheError(f"{url} was a cache for one call only, which has ended")
         writer = ReportWriter(self._files, provenance, now or datetime.now(UTC))
         outcomes: dict[Partition, StoreOutcome] = {}
-        known: dict[Partition, list[pa.Table]] = {}
-        for partition, table in tables.items():
-            if partition.tactic in TACTICS:
-                known.setdefault(_unknown_partition(partition), []).append(table)
         # First of all, since a report of which all tactics are stored is never downloaded again.
         unknown = {
             partition: table
@@ -170,7 +170,7 @@ class PartitionStore:
             if partition.tactic == UNKNOWN_TACTIC
         }
         for partition, table in unknown.items():
-            writer.write_unknown(partition, table, known.get(partition, []))
+            writer.write_unknown(partition, table, tables_of_tactics(partition, tables.get))
             outcomes[partition] = StoreOutcome()
         for partition, table in tables.items():
             is_requested = requested is None or partition in requested
@@ -179,9 +179,9 @@ class PartitionStore:
         for partition, table in unknown.items():
             if table.num_rows and self.lookup(partition) is None:
                 # Removed with the day by another call, which then met its tactics again.
-                writer.write_unknown(partition, table, known.get(partition, []))
+                writer.write_unknown(partition, table, tables_of_tactics(partition, tables.get))
         with_tactics = [partition for partition in outcomes if partition.tactic != EVERY_TACTIC]
-        for day in dict.fromkeys(map(_unknown_partition, with_tactics)):
+        for day in dict.fromkeys(map(unknown_partition, with_tactics)):
             self._unknown_tactic.remove_known_rows(day)
         return outcomes
 
@@ -229,11 +229,6 @@ class PartitionStore:
     def close(self) -> None:
         """Refuse to store anything from now on: the folder of a temporary store is removed."""
         self._is_closed = True
-
-
-def _unknown_partition(partition: Partition) -> Partition:
-    """Return the partition of unknown tactic of the same day."""
-    return partition._replace(tactic=UNKNOWN_TACTIC)
 
 
 def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:

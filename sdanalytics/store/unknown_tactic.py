@@ -13,7 +13,7 @@ files, and after a crash a row is in one file or in both, and never in neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC, identity_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.merge import anti_join_rows
-from sdanalytics.store.parquet_file import CachedPartition, PartitionFiles
+from sdanalytics.store.parquet_file import CachedPartition, PartitionFiles, matches_checksum
 
 
 class UnknownRows(NamedTuple):
@@ -56,18 +56,23 @@ class UnknownTacticFiles:
     files: PartitionFiles
 
     def load(self, day: Partition) -> UnknownRows | None:
-        """Read the rows of unknown tactic of a partition's day that count; None without a file."""
-        unknown = day._replace(tactic=UNKNOWN_TACTIC)
+        """Read the rows of unknown tactic of a partition's day that count.
+
+        None without a file, and for a damaged one: it must not become a valid one by rewriting it.
+        """
+        unknown = unknown_partition(day)
         cached = self.files.lookup(unknown)
         if cached is None:
             return None
         rows = self.files.load(unknown, cached.columns)
-        if rows is None:
+        if rows is None or not matches_checksum(rows, cached):
             return None
         return UnknownRows(cached, self.drop_known_rows(unknown, rows))
 
-    def remove_known_rows(self, day: Partition) -> None:
+    def remove_known_rows(self, day: Partition) -> bool:
         """Rewrite the file of unknown tactic of a partition's day without rows that do not count.
+
+        Returns whether there were any.
 
         Raises
         ------
@@ -76,7 +81,7 @@ class UnknownTacticFiles:
         """
         rows = self.load(day)
         if rows is None or not rows.known_count:
-            return
+            return False
         unknown = rows.cached.partition
 
         # Whoever has replaced the file meanwhile removes such rows as well.
@@ -84,6 +89,7 @@ class UnknownTacticFiles:
             return self.files.lookup(unknown) != rows.cached
 
         self.files.write(unknown, rows.table, rows.cached.provenance, is_replaced)
+        return True
 
     def drop_known_rows(self, day: Partition, rows: pa.Table) -> pa.Table:
         """Drop the rows of unknown tactic that a stored tactic of the day has.
@@ -98,8 +104,21 @@ class UnknownTacticFiles:
         if not rows.num_rows:
             return rows
         identity = identity_columns(day.record_type, day.segment)
-        known = [self.files.load(day._replace(tactic=tactic), identity) for tactic in TACTICS]
-        return drop_matching_rows(rows, [table for table in known if table is not None], identity)
+        known = tables_of_tactics(day, lambda partition: self.files.load(partition, identity))
+        return drop_matching_rows(rows, known, identity)
+
+
+def unknown_partition(day: Partition) -> Partition:
+    """Return the partition of unknown tactic of a partition's day."""
+    return day._replace(tactic=UNKNOWN_TACTIC)
+
+
+def tables_of_tactics(
+    day: Partition, find: Callable[[Partition], pa.Table | None]
+) -> list[pa.Table]:
+    """Return the tables of the tactics of a partition's day, of those that `find` returns one."""
+    tables = [find(day._replace(tactic=tactic)) for tactic in TACTICS]
+    return [table for table in tables if table is not None]
 
 
 def drop_matching_rows(

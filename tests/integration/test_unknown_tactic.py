@@ -10,6 +10,7 @@ from unittest import mock
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 import sdanalytics as sda
@@ -183,3 +184,17 @@ def test_older_data_replace_those_of_a_clock_that_was_ahead(store: ReportCache) 
         put(store, {"T00020": {1: 11}})
     put(store, {"T00020": {1: 10}})
     assert read(store) == {"T00020": {1: 10}}
+
+
+def test_a_damaged_file_is_moved_aside_and_not_made_valid(store: ReportCache) -> None:
+    put(store, {"T00020": {}, "T00030": {}, "unknown": {2: 20, 3: 30}})
+    with mock.patch.object(UnknownTacticFiles, "remove_known_rows"):  # as a crash would
+        put(store, {"T00020": {2: 20}}, 1)
+    path = next((store.path / "reports").rglob("tactic=unknown/*/report.parquet"))
+    table = pq.read_table(path)
+    clicks = table.schema.get_field_index("clicks")
+    pq.write_table(table.set_column(clicks, "clicks", pa.array([7, 7], pa.int64())), path)
+    moved = store.repair()
+    assert moved["problem"].str.startswith("damaged: its rows differ").all()
+    assert moved["moved_to"].notna().all()
+    assert not path.exists()
