@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics.api.answers import expect_document
 from sdanalytics.api.documents import text_or_none
 from sdanalytics.api.session import ApiRequest, ApiSession
@@ -33,7 +32,6 @@ _DTYPES: Final = {
 """The columns of `Client.profiles`: the id, `_PROFILE_FIELDS`, `_ACCOUNT_FIELDS`."""
 
 
-@hide_frames
 def list_profiles(session: ApiSession) -> list[dict[str, Any]]:
     """List the profiles as the service describes them: ``GET /v2/profiles``.
 

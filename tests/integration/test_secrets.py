@@ -15,6 +15,11 @@ from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from tests.support.box import Box
 
 SECRET_WORDS = ("Atza|", "Atzr|", "X-Amz-Signature", "X-Amz-Date", CLIENT_SECRET, REFRESH_TOKEN)
+FAILURES = [
+    "storage refuses", "storage breaks", "storage is down", "the link is not safe",
+    "the service echoes", "the login echoes", "the login breaks", "a create breaks",
+    "the payload is the link",
+]  # fmt: skip
 
 
 def assert_no_secret(text: str) -> None:
@@ -54,11 +59,7 @@ def failures(box: Box) -> dict[str, Callable[[], None]]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("failure", [
-    "storage refuses", "storage breaks", "storage is down", "the link is not safe",
-    "the service echoes", "the login echoes", "the login breaks", "a create breaks",
-    "the payload is the link",
-])  # fmt: skip
+@pytest.mark.parametrize("failure", FAILURES)
 def test_no_secret_in_errors_or_logs(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, failure: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import Client, Credentials, ReportCache, ReportRequest, fetch_report
 from sdanalytics.sandbox import ScriptedResponse
-from tests.integration.test_secrets import assert_no_secret, failures
+from tests.integration.test_secrets import FAILURES, assert_no_secret, failures
 from tests.support.box import Box
 
 REQUEST = ReportRequest("20261118", "campaignId,clicks,cost", "T00020")
@@ -48,11 +48,7 @@ class RecordKeeper(logging.Handler):
 
 
 @pytest.mark.off_contract
-@pytest.mark.parametrize("failure", [
-    "storage refuses", "storage breaks", "storage is down", "the link is not safe",
-    "the service echoes", "the login echoes", "the login breaks", "a create breaks",
-    "the payload is the link",
-])  # fmt: skip
+@pytest.mark.parametrize("failure", FAILURES)
 def test_errors_of_calls_and_their_logs_show_none(
     box: Box, store: ReportCache, failure: str
 ) -> None:

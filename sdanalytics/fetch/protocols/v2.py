@@ -10,7 +10,6 @@ from typing import Final
 import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
@@ -78,7 +77,6 @@ class ProtocolV2:
         """Return the seconds to wait before the next report is requested; 0: now."""
         return self._session.create_delay()
 
-    @hide_frames
     def create(self, batch: ReportBatch) -> str:
         """Request the report of a partition; return its id."""
         [partition] = batch.partitions
@@ -102,7 +100,6 @@ class ProtocolV2:
         """Return those of the columns of a report that the error of its request refuses."""
         return refused_names(error, columns)
 
-    @hide_frames
     def is_ready(self, report_id: str) -> bool:
         """Return whether a report can be downloaded (see `check_ready`)."""
         report = self._reporting.get(report_id)
@@ -137,7 +134,6 @@ class ProtocolV2:
         """
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)
 
-    @hide_frames
     def download(self, report_id: str) -> bytes:
         """Download the payload of a report that is ready."""
         return self._reporting.download(report_id)
@@ -151,7 +147,6 @@ class ProtocolV2:
         max_bytes = self._session.max_report_bytes
         return {partition: read_payload(payload, columns, max_bytes, required=required)}
 
-    @hide_frames
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Return False: version 2 cannot cancel a report."""
         return False

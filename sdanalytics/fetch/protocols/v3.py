@@ -221,7 +221,6 @@ class ProtocolV3:
         partitions = partitions_of_days(batch.partitions)
         return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
 
-    @hide_frames
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Cancel a report that is in flight."""
         self._cancelled.add(report_id)
