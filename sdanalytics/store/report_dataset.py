@@ -222,11 +222,11 @@ def _parse_folder_values(level: str, names: Iterable[str]) -> Iterator[tuple[str
 def _group_by_month_of_days(partitions: Iterable[Partition]) -> Iterator[list[Partition]]:
     """Yield the partitions of each month of a report, those of all its tactics together."""
     for _, of_report in groupby(partitions, _report_and_profile):
-        by_month: dict[tuple[int, int], list[Partition]] = {}
+        months: dict[tuple[int, int], list[Partition]] = {}
         for partition in of_report:
             day = partition.date
-            by_month.setdefault((day.year, day.month), []).append(partition)
-        yield from by_month.values()
+            months.setdefault((day.year, day.month), []).append(partition)
+        yield from months.values()
 
 
 def _report_and_profile(partition: Partition) -> tuple[str, str, str, str | None]:
