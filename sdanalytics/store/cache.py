@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Literal
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType, Segment, Tactic
-from sdanalytics.model.query import DateLike, ReportQuery
+from sdanalytics.model.query import DateLike
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.backends.disk import LocalStorage
 from sdanalytics.store.cache_maintenance import CacheMaintenance
-from sdanalytics.store.cached_read import read_cached
+from sdanalytics.store.cache_reads import CacheReads
 from sdanalytics.store.coverage import CoverageFilter, validate_history_days, validate_now
 from sdanalytics.store.location import open_storage
 from sdanalytics.store.store import Store
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ReportCache(CacheMaintenance):
+class ReportCache(CacheReads, CacheMaintenance):
     """The cache of reports: parquet files in a folder or on object storage.
 
     Parameters
@@ -47,6 +47,10 @@ class ReportCache(CacheMaintenance):
     filesystem : pyarrow.fs.FileSystem or fsspec.AbstractFileSystem, optional
         A file system of object storage that contains `path`, for settings that a URL cannot
         express.
+    history : bool
+        Whether to keep what a day had before it is replaced, under ``<path>/history``: for
+        `history`, ``read(as_of=...)``, and `maturity`. False keeps none from now on; what was kept
+        stays.
 
     Raises
     ------
@@ -61,9 +65,13 @@ class ReportCache(CacheMaintenance):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, filesystem: object = None
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        filesystem: object = None,
+        history: bool = True,
     ) -> None:
-        self._store = Store.open(open_storage(path, filesystem))
+        self._store = Store.open(open_storage(path, filesystem), keep_history=history)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -90,46 +98,6 @@ class ReportCache(CacheMaintenance):
         if isinstance(self.storage, LocalStorage):
             return self.storage.path
         raise InvalidRequest(f"{self!r} is on object storage and has no path; use ReportCache.url")
-
-    def read(
-        self,
-        record_type: RecordType,
-        start: DateLike,
-        end: DateLike | None = None,
-        *,
-        metrics: Sequence[str] | None = None,
-        tactic: Tactic | Sequence[Tactic] | None = None,
-        segment: Segment | None = None,
-        profile_id: int | str | None = None,
-        source: str | None = None,
-    ) -> pd.DataFrame:
-        """Read stored days, without the network and without an account.
-
-        Parameters
-        ----------
-        record_type, start, end, tactic, segment
-            As in `fetch_report`.
-        metrics : sequence of str, optional
-            By default all that every stored day of the range has.
-        profile_id, source : optional
-            May be left out if the cache has a single profile.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `fetch_report` returns it. Days that are not stored are left out;
-            in ``attrs["sdanalytics"]``, ``slices_missing`` is the number of missing partitions.
-
-        Raises
-        ------
-        InvalidRequest
-            When a stored day lacks a requested metric, or several profiles match.
-        """
-        query = ReportQuery.parse(
-            record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
-        )
-        key = self._store.inventory.resolve_profile(source, profile_id)
-        return read_cached(self._store, query, key, all_columns=metrics is None)
 
     def entries(self) -> pd.DataFrame:
         """List the stored partitions (a day and tactic of a report each).

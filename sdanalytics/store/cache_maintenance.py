@@ -21,6 +21,10 @@ class CacheMaintenance:
 
     _store: Store
 
+    @property
+    def _maintenance(self) -> StoreMaintenance:
+        return StoreMaintenance(self._store.storage, self._store.partitions.archive)
+
     def remove(
         self,
         record_type: RecordType,
@@ -32,7 +36,7 @@ class CacheMaintenance:
         profile_id: int | str | None = None,
         source: str | None = None,
     ) -> int:
-        """Delete stored days.
+        """Delete stored days, and their history.
 
         Days that the service no longer has cannot be fetched again. Without `tactic`, rows of
         unknown tactic are deleted, too. What `repair` has moved to the folder ``damaged`` stays.
@@ -50,7 +54,7 @@ class CacheMaintenance:
             days = set(map(unknown_partition, partitions))
             # First: whoever reads or stores a day meanwhile looks at its tactics afterwards.
             partitions = [*sorted(days), *partitions]
-        return StoreMaintenance(self._store.storage).remove(partitions)
+        return self._maintenance.remove(partitions)
 
     def verify(self) -> pd.DataFrame:
         """Read every file completely, and list those that are invalid.
@@ -71,7 +75,7 @@ class CacheMaintenance:
         CacheError
             When a folder cannot be listed.
         """
-        return StoreMaintenance(self._store.storage).verify()
+        return self._maintenance.verify()
 
     def repair(self) -> pd.DataFrame:
         """Quarantine the files that `verify` finds, so that they are fetched again.
@@ -92,7 +96,7 @@ class CacheMaintenance:
         CacheError
             When a file could not be moved; all others were.
         """
-        return StoreMaintenance(self._store.storage).repair()
+        return self._maintenance.repair()
 
     def compact(self) -> int:
         """Copy the days of every month into one file, from which they are read faster.

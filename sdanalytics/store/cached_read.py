@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sdanalytics._core.user_warnings import warn_user
@@ -15,7 +16,9 @@ from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
+from sdanalytics.store.history_read import PartitionsAsOf, find_versions
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
+from sdanalytics.store.partitions import PartitionStore
 from sdanalytics.store.refused_metrics import find_missing_days, refusal_message
 from sdanalytics.store.row_notes import inspect_rows
 from sdanalytics.store.store import Store
@@ -25,7 +28,12 @@ if TYPE_CHECKING:
 
 
 def read_cached(
-    store: Store, query: ReportQuery, key: ProfileKey, *, all_columns: bool
+    store: Store,
+    query: ReportQuery,
+    key: ProfileKey,
+    *,
+    all_columns: bool,
+    as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """Build the frame of `ReportCache.read`.
 
@@ -36,6 +44,8 @@ def read_cached(
     key : ProfileKey
     all_columns : bool
         Whether to read all columns that every stored day has, instead of those of the query.
+    as_of : datetime.datetime, optional
+        The moment at which the days are read; by default now.
 
     Raises
     ------
@@ -43,7 +53,10 @@ def read_cached(
         When a stored day lacks a column.
     """
     requested = query.partitions(*key)
-    found = store.partitions.lookup_many(requested)
+    stored: PartitionStore | PartitionsAsOf = store.partitions
+    if as_of is not None:
+        stored = PartitionsAsOf(store, find_versions(store, query, key), as_of)
+    found = stored.lookup_many(requested)
     cached = list(found.values())
     columns = query.columns
     if all_columns:
@@ -51,8 +64,9 @@ def read_cached(
     profile = store.metadata.profile(key)
     _ensure_columns(cached, columns)
     missing_days = find_missing_days(cached, columns)
-    tables = store.partitions.load_days(query, requested, cached, columns)
-    store.partitions.maybe_compact(cached)
+    tables = stored.load_days(query, requested, cached, columns)
+    if as_of is None:
+        store.partitions.maybe_compact(cached)
     missing = len(set(requested).difference(tables))
     notes = inspect_rows(
         tables, replace(query, metrics=columns), profile.currency if profile else None

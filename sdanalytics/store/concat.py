@@ -55,6 +55,13 @@ def concat_partitions(tables: PartitionTables, columns: Sequence[str]) -> pa.Tab
     return concatenated.add_column(0, "date", date_column)
 
 
+def select_or_null(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Select columns of a table, null where it lacks one."""
+    names = [name for name in columns if name in table.column_names]
+    empty = arrow_schema(columns).empty_table()
+    return pa.concat_tables([empty, table.select(names)], promote_options="default")
+
+
 def _date_and_tactic(partition: Partition) -> tuple[date, str]:
     return partition.date, partition.tactic
 

@@ -10,13 +10,15 @@ is read again, and left out when it stays incomplete.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
 import pyarrow as pa
 
-from sdanalytics.model.metrics import UNKNOWN_TACTIC, identity_columns
+from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC, identity_columns
 from sdanalytics.model.partition import Partition
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.concat import select_or_null
 from sdanalytics.store.parquet_file import (
     PartitionFiles,
     PartitionTables,
@@ -67,6 +69,7 @@ class DayReader:
     def __init__(self, files: PartitionFiles, source: PartitionSource) -> None:
         self._files = files
         self._source = source
+        self._requested: set[Partition] = set()
 
     def read(self, partitions: Collection[Partition]) -> PartitionTables:
         """Read partitions of tactics, and the rows of unknown tactic of all days that count.
@@ -80,6 +83,7 @@ class DayReader:
             Of any tactic: those of unknown tactic only name a day.
         """
         tables: PartitionTables = {}
+        self._requested = set(partitions)
         to_read = partitions
         for attempt in range(MAX_ATTEMPTS):
             unknown, found = self._read_files(to_read, again=attempt > 0)
@@ -132,11 +136,33 @@ class DayReader:
         identity = identity_columns(day.record_type, day.segment)
 
         def find(partition: Partition) -> pa.Table | None:
-            table = tables.get(partition)
-            return self._files.load(partition, identity) if table is None else table
+            if partition in self._requested:
+                return tables.get(partition)
+            return self._files.load(partition, identity)
 
         known = tables_of_tactics(day, find)
         return drop_matching_rows(rows, known, identity)
+
+
+def read_days(
+    files: PartitionFiles,
+    source: PartitionSource,
+    query: ReportQuery,
+    requested: Collection[Partition],
+    columns: Sequence[str],
+) -> PartitionTables:
+    """Read columns of a query's partitions, and the rows of unknown tactic if it has all tactics.
+
+    Columns that these lack are null.
+    """
+    if query.tactics != TACTICS:
+        found = source.read_tactics(requested, beside_unknown=False)
+        return {partition: rows.table for partition, rows in found.items()}
+    tables = DayReader(files, source).read(requested)
+    for partition, table in tables.items():
+        if partition.tactic == UNKNOWN_TACTIC:
+            tables[partition] = select_or_null(table, columns)
+    return tables
 
 
 def _is_torn(rows: StoredRows, unknown: StoredByPartition) -> bool:

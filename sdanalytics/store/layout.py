@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -29,11 +29,16 @@ CAMPAIGNS: Final = "campaigns"
 """The folder of the tactics of campaigns."""
 COMPACTED_DIR: Final = "months"
 """The folder of the compacted months."""
+HISTORY: Final = "history"
+"""The folder of what partitions had before."""
+QUARANTINE_DIR: Final = "damaged"
+"""The folder that invalid files are moved to."""
 REPORT_FILENAME: Final = "report.parquet"
+HISTORY_FILENAME: Final = "history.parquet"
 _LITTER: Final = re.compile(r"[._].*|Thumbs\.db|desktop\.ini|.*\.crc", re.IGNORECASE)
 """Names of files and folders that other programs leave: Finder, Explorer, Hadoop."""
 _CONFLICT_COPY: Final = re.compile(
-    r"(report|profile_id=\d+|\d{4}-\d{2})[\W_].*\.(parquet|json|month)"
+    r"(report|history|profile_id=\d+|\d{4}-\d{2})[\W_].*\.(parquet|json|month)"
 )
 """Names that programs give the copy of a file that two machines have changed, such as
 ``report (1).parquet``."""
@@ -64,6 +69,12 @@ def partition_path(partition: Partition) -> str:
     """Return the path of a partition's file."""
     series = PartitionSeries.from_partition(partition)
     return series_day_path(series, partition.date)
+
+
+def history_path(partition: Partition) -> str:
+    """Return the path of the file with what a partition had before."""
+    folder = series_path(PartitionSeries.from_partition(partition))
+    return f"{HISTORY}/{folder}/date={partition.date}/{HISTORY_FILENAME}"
 
 
 def series_day_path(series: PartitionSeries, day: date) -> str:
@@ -115,6 +126,22 @@ def parse_partition_path(path: str) -> Partition:
     InvalidFile
         When it is not the path of a partition's file.
     """
+    return _parse_day_path(path, partition_path)
+
+
+def parse_history_path(path: str) -> Partition:
+    """Return the partition that a history file belongs to.
+
+    Raises
+    ------
+    InvalidFile
+        When it is not the path of a history file.
+    """
+    return _parse_day_path(path, history_path)
+
+
+def _parse_day_path(path: str, expected_path: Callable[[Partition], str]) -> Partition:
+    """Return the partition that a path belongs to, if it is the expected one."""
     keys = _parse_hive_folders(path)
     if tuple(keys) != PARTITION_KEYS:
         raise InvalidFile("foreign: not a file of the store")
@@ -123,7 +150,7 @@ def parse_partition_path(path: str) -> Partition:
         partition = Partition.from_keys(keys)
     except ValueError:
         raise InvalidFile("foreign: its folder has no valid date") from None
-    expected = partition_path(partition)
+    expected = expected_path(partition)
     if path != expected:
         raise InvalidFile(f"foreign: the file of that partition belongs at {expected}")
     return partition

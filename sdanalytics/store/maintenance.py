@@ -15,15 +15,21 @@ from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.compaction import CompactedMonths
+from sdanalytics.store.history_archive import HistoryArchive
+from sdanalytics.store.history_file import read_versions
 from sdanalytics.store.layout import (
     CAMPAIGNS,
     COMPACTED_DIR,
+    HISTORY,
     PROFILES,
+    QUARANTINE_DIR,
     REPORTS,
     InvalidFile,
     MonthKey,
+    history_path,
     is_conflict_copy,
     is_litter,
+    parse_history_path,
     parse_partition_path,
     partition_path,
 )
@@ -34,9 +40,7 @@ from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 if TYPE_CHECKING:
     import pandas as pd
 
-QUARANTINE_DIR: Final = "damaged"
-"""The folder of a store that invalid files are moved to."""
-_VERIFIED_DIRS: Final = (PROFILES, CAMPAIGNS, REPORTS, COMPACTED_DIR)
+_VERIFIED_DIRS: Final = (PROFILES, CAMPAIGNS, REPORTS, HISTORY, COMPACTED_DIR)
 _PROBLEM_DTYPES: Final = {
     "path": "str",
     "problem": "str",
@@ -79,9 +83,12 @@ class StoreMaintenance:
     Attributes
     ----------
     storage : Storage
+    archive : HistoryArchive or None
+        Where rows are kept that are removed from the file of unknown tactic.
     """
 
     storage: Storage
+    archive: HistoryArchive | None
 
     def verify(self) -> pd.DataFrame:
         """Return the frame of `ReportCache.verify`: a row for every invalid file."""
@@ -148,11 +155,12 @@ class StoreMaintenance:
         return moved
 
     def remove(self, partitions: Iterable[Partition]) -> int:
-        """Remove partitions; return the number of those that were stored."""
+        """Remove partitions and their history; return the number of those that were stored."""
         removed = 0
         months: dict[MonthKey, None] = {}
         for partition in partitions:
             removed += self._remove_if_present(partition_path(partition))
+            self._remove_if_present(history_path(partition))
             months[MonthKey.from_partition(partition)] = None
         # The copies of removed partitions are invalid in any case: failing to remove them is
         # no error.
@@ -190,6 +198,8 @@ class StoreMaintenance:
             MetadataStore(self.storage).validate_campaign_tactics(path)
         elif folder == COMPACTED_DIR:
             CompactedMonths(self.storage).validate(path)
+        elif folder == HISTORY:
+            read_versions(self.storage, parse_history_path(path))
         else:
             self._validate_partition(path)
 
@@ -228,7 +238,7 @@ class StoreMaintenance:
 
     @property
     def _unknown_tactic(self) -> UnknownTacticFiles:
-        return UnknownTacticFiles(PartitionFiles(self.storage))
+        return UnknownTacticFiles(PartitionFiles(self.storage), self.archive)
 
     def _mend(self, problem: Problem) -> list[Problem]:
         """Remove rows that count elsewhere from a file, or move the file to quarantine.

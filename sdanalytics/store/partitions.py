@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from sdanalytics.errors import CacheError
-from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import EVERY_TACTIC, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compactor import Compactor
-from sdanalytics.store.day_reader import DayReader
+from sdanalytics.store.concat import select_or_null
+from sdanalytics.store.day_reader import read_days
+from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.layout import REPORTS, InvalidFile, parse_partition_path
 from sdanalytics.store.parquet_file import (
     CachedByPartition,
@@ -50,14 +51,19 @@ class PartitionStore:
     storage : Storage
     is_temporary : bool
         Whether the store is removed with the call that made it: then nothing is compacted.
+    keep_history : bool
+        Whether what a partition had is kept before its file is replaced.
     """
 
-    def __init__(self, storage: Storage, *, is_temporary: bool = False) -> None:
+    def __init__(
+        self, storage: Storage, *, is_temporary: bool = False, keep_history: bool = True
+    ) -> None:
         self.storage = storage
         self._is_temporary = is_temporary
         self._is_closed = False
         self._files = PartitionFiles(storage)
-        self._unknown_tactic = UnknownTacticFiles(self._files)
+        self.archive = HistoryArchive(storage) if keep_history else None
+        self._unknown_tactic = UnknownTacticFiles(self._files, self.archive)
         self._reader = PartitionReader(storage)
         self._compactor = Compactor(storage)
 
@@ -94,7 +100,7 @@ class PartitionStore:
             names = [name for name in columns if name not in missing]
             for partition, rows in self._reader.load_many(entries, names).items():
                 if missing:
-                    rows = rows._replace(table=_with_all_columns(rows.table, columns))
+                    rows = rows._replace(table=select_or_null(rows.table, columns))
                 stored_rows[partition] = rows
         return stored_rows
 
@@ -125,14 +131,7 @@ class PartitionStore:
             unknown tactic are lost (`sdanalytics.store.day_reader`).
         """
         source = _CachedPartitions(self, cached, columns)
-        if query.tactics != TACTICS:
-            found = source.read_tactics(requested, beside_unknown=False)
-            return {partition: rows.table for partition, rows in found.items()}
-        tables = DayReader(self._files, source).read(requested)
-        for partition, table in tables.items():
-            if partition.tactic == UNKNOWN_TACTIC:
-                tables[partition] = _with_all_columns(table, columns)
-        return tables
+        return read_days(self._files, source, query, requested, columns)
 
     def store_report(
         self,
@@ -174,7 +173,7 @@ class PartitionStore:
         if self._is_closed:
             url = self.storage.url
             raise CacheError(f"{url} was a cache for one call only, which has ended")
-        writer = ReportWriter(self._files, provenance, now or datetime.now(UTC))
+        writer = ReportWriter(self._files, self.archive, provenance, now or datetime.now(UTC))
         outcomes: dict[Partition, StoreOutcome] = {}
         # First of all, since a report of which all tactics are stored is never downloaded again.
         unknown = {
@@ -270,10 +269,3 @@ class _CachedPartitions:
         cached = self._store.lookup_many(partitions) if beside_unknown else self._cached
         entries = [cached[partition] for partition in partitions if partition in cached]
         return self._store.read_many(entries, self._columns)
-
-
-def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Select columns of a table, null where it lacks one."""
-    empty = arrow_schema(columns).empty_table()
-    widened = pa.concat_tables([empty, table], promote_options="default")
-    return widened.select(list(columns))

@@ -13,6 +13,7 @@ from sdanalytics.model.identity import distinguishing_columns
 from sdanalytics.model.metrics import available_metrics, identity_columns
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.freshness import CLOCK_SKEW_TOLERANCE
+from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.merge import MergedTable, merge_columns
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames, PartitionFiles
 from sdanalytics.store.unknown_tactic import drop_matching_rows, select_matching_rows
@@ -39,8 +40,15 @@ class StoreOutcome(NamedTuple):
 class ReportWriter:
     """Writes the partitions of one report."""
 
-    def __init__(self, files: PartitionFiles, provenance: Provenance, now: datetime) -> None:
+    def __init__(
+        self,
+        files: PartitionFiles,
+        archive: HistoryArchive | None,
+        provenance: Provenance,
+        now: datetime,
+    ) -> None:
         self._files = files
+        self._archive = archive
         self._provenance = provenance
         self._now = now
 
@@ -57,64 +65,55 @@ class ReportWriter:
         while True:
             previous = self._files.lookup(partition)
             merged = self._merge_kept_columns(previous, table, requestable)
-            stored = self._write_unless_better(partition, merged.table, provenance)
-            if stored is None:
+            if previous is not None:
+                # Columns that no request can have and that are missing all the same are damaged.
+                missing = [
+                    name for name in previous.columns if name not in merged.table.column_names
+                ]
+                refetch_with = tuple(name for name in missing if name in requestable)
+                if refetch_with or self._is_newer(previous):
+                    is_complete = previous.has_columns(tuple(table.column_names))
+                    return StoreOutcome(None if is_complete and not refetch_with else refetch_with)
+            if self._replace(partition, previous, merged.table, provenance):
                 return StoreOutcome(None, merged.ambiguous_rows)
-            missing = [name for name in stored.columns if name not in merged.table.column_names]
-            refetch_with = tuple(name for name in missing if name in requestable)
-            if refetch_with or self._is_newer(stored):
-                is_complete = stored.has_columns(tuple(table.column_names))
-                return StoreOutcome(None if is_complete and not refetch_with else refetch_with)
-            # Another call has stored columns to keep since `previous` was read; or what it has of
-            # them is damaged, and lost.
-            if stored == previous:
-                self._files.write(partition, merged.table, provenance, lambda: False)
-                return StoreOutcome(None, merged.ambiguous_rows)
-
-    def _write_unless_better(
-        self, partition: Partition, table: pa.Table, provenance: Provenance
-    ) -> CachedPartition | None:
-        """Write a table, or return the stored partition that has more columns or newer data."""
-        better: CachedPartition | None = None
-
-        # Called last, while no other thread of this process replaces the file.
-        def is_better() -> bool:
-            nonlocal better
-            stored = self._files.lookup(partition)
-            if stored is not None:
-                is_narrower = not set(stored.columns) <= set(table.column_names)
-                better = stored if is_narrower or self._is_newer(stored) else None
-            return better is not None
-
-        self._files.write(partition, table, provenance, is_better)
-        return better
 
     def write_unknown(self, unknown: Partition, table: pa.Table, known: Sequence[pa.Table]) -> None:
-        """Write the rows of unknown tactic of a day.
+        """Write the rows of unknown tactic of a day, unless the stored ones are newer.
 
         Rows that were stored there, and of which the report knows the tactic now (`known`), stay
         until their tactic is stored. So do columns that the report lacks.
         """
-        identity = identity_columns(unknown.record_type, unknown.segment)
-        previous = self._files.lookup(unknown)
-        older = None if previous is None else self._files.load(unknown, previous.columns)
-        if older is None:
-            if not table.num_rows:
+        while True:
+            previous = self._files.lookup(unknown)
+            if previous is not None and self._is_newer(previous):
+                return
+            older = None if previous is None else self._files.load(unknown, previous.columns)
+            if older is None and not table.num_rows:
                 return  # an empty file would say nothing, and replace nothing
-        else:
-            shared = [name for name in older.column_names if name in table.column_names]
-            keys = distinguishing_columns(unknown.record_type, unknown.segment, shared)
-            moving = drop_matching_rows(
-                select_matching_rows(older, known, identity), [table], identity
-            )
-            table = merge_columns(table, older, keys).table
-            table = pa.concat_tables([table, moving], promote_options="default")
+            rows = table if older is None else _keep_rows(unknown, table, older, known)
+            if self._replace(unknown, previous, rows, self._provenance):
+                return
 
-        def keep_stored() -> bool:
-            stored = self._files.lookup(unknown)
-            return stored is not None and self._is_newer(stored)
+    def _replace(
+        self,
+        partition: Partition,
+        previous: CachedPartition | None,
+        table: pa.Table,
+        provenance: Provenance,
+    ) -> bool:
+        """Replace a stored partition, and keep what it had; False when it is another one by now."""
+        if previous is not None and self._archive is not None:
+            self._archive.keep(previous)
+        was_replaced = False
 
-        self._files.write(unknown, table, self._provenance, keep_stored)
+        # Called last, while no other thread of this process replaces the file.
+        def is_replaced() -> bool:
+            nonlocal was_replaced
+            was_replaced = self._files.lookup(partition) != previous
+            return was_replaced
+
+        self._files.write(partition, table, provenance, is_replaced)
+        return not was_replaced
 
     def _is_newer(self, stored: CachedPartition) -> bool:
         """Return whether stored data are newer than the report, by a clock that was not ahead."""
@@ -144,3 +143,15 @@ class ReportWriter:
             return MergedTable(table, 0)
         keys = distinguishing_columns(partition.record_type, partition.segment, shared)
         return merge_columns(table, older, keys)
+
+
+def _keep_rows(
+    unknown: Partition, table: pa.Table, older: pa.Table, known: Sequence[pa.Table]
+) -> pa.Table:
+    """Add the older columns to rows of unknown tactic, and rows that leave with their tactic."""
+    identity = identity_columns(unknown.record_type, unknown.segment)
+    shared = [name for name in older.column_names if name in table.column_names]
+    keys = distinguishing_columns(unknown.record_type, unknown.segment, shared)
+    leaving = drop_matching_rows(select_matching_rows(older, known, identity), [table], identity)
+    widened = merge_columns(table, older, keys).table
+    return pa.concat_tables([widened, leaving], promote_options="default")

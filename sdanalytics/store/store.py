@@ -29,9 +29,13 @@ class Store:
     is_temporary: bool
 
     @classmethod
-    def open(cls, storage: Storage, *, is_temporary: bool = False) -> Store:
+    def open(
+        cls, storage: Storage, *, is_temporary: bool = False, keep_history: bool = True
+    ) -> Store:
         """Return the store in a storage."""
-        partitions = PartitionStore(storage, is_temporary=is_temporary)
+        partitions = PartitionStore(
+            storage, is_temporary=is_temporary, keep_history=keep_history and not is_temporary
+        )
         return cls(storage, partitions, MetadataStore(storage), is_temporary)
 
     @property

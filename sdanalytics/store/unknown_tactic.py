@@ -14,15 +14,22 @@ files, and after a crash a row is in one file or in both, and never in neither.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC, identity_columns
 from sdanalytics.model.partition import Partition
+from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.merge import anti_join_rows
-from sdanalytics.store.parquet_file import CachedPartition, PartitionFiles, matches_checksum
+from sdanalytics.store.parquet_file import (
+    CachedPartition,
+    PartitionFiles,
+    StoredRows,
+    matches_checksum,
+)
 
 
 class UnknownRows(NamedTuple):
@@ -51,9 +58,12 @@ class UnknownTacticFiles:
     Attributes
     ----------
     files : PartitionFiles
+    archive : HistoryArchive or None
+        Rows that leave with their tactic keep their history there.
     """
 
     files: PartitionFiles
+    archive: HistoryArchive | None
 
     def load(self, day: Partition) -> UnknownRows | None:
         """Read the rows of unknown tactic of a partition's day that count.
@@ -83,6 +93,7 @@ class UnknownTacticFiles:
         if rows is None or not rows.known_count:
             return False
         unknown = rows.cached.partition
+        self._keep_history(rows.cached)
 
         # Whoever has replaced the file meanwhile removes such rows as well.
         def is_replaced() -> bool:
@@ -91,7 +102,9 @@ class UnknownTacticFiles:
         self.files.write(unknown, rows.table, rows.cached.provenance, is_replaced)
         return True
 
-    def drop_known_rows(self, day: Partition, rows: pa.Table) -> pa.Table:
+    def drop_known_rows(
+        self, day: Partition, rows: pa.Table, *, until: datetime | None = None
+    ) -> pa.Table:
         """Drop the rows of unknown tactic that a stored tactic of the day has.
 
         Parameters
@@ -100,12 +113,34 @@ class UnknownTacticFiles:
             Of any tactic.
         rows : pyarrow.Table
             With the identity columns.
+        until : datetime.datetime, optional
+            Only those that a tactic has that was fetched up to a moment.
         """
         if not rows.num_rows:
             return rows
         identity = identity_columns(day.record_type, day.segment)
-        known = tables_of_tactics(day, lambda partition: self.files.load(partition, identity))
-        return drop_matching_rows(rows, known, identity)
+
+        def find(partition: Partition) -> pa.Table | None:
+            tactic = self.files.read(partition, identity)
+            if tactic is None or (until is not None and tactic.cached.fetched_at > until):
+                return None
+            return tactic.table
+
+        return drop_matching_rows(rows, tables_of_tactics(day, find), identity)
+
+    def _keep_history(self, cached: CachedPartition) -> None:
+        """Keep the rows of a file, without those that a tactic had before."""
+        if self.archive is None:
+            return
+        stored = self.files.read(cached.partition, cached.columns)
+        if stored is None or stored.cached != cached:
+            return
+        until = cached.fetched_at
+        rows = self.drop_known_rows(cached.partition, stored.table, until=until)
+        became_known = rows.num_rows - self.drop_known_rows(cached.partition, rows).num_rows
+        if became_known:
+            kept = replace(cached, rows=rows.num_rows)
+            self.archive.keep_rows(StoredRows(kept, rows))
 
 
 def unknown_partition(day: Partition) -> Partition:

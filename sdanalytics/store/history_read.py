@@ -1,0 +1,241 @@
+"""Reads of the history: all versions of days, and days as they were known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.dtypes import table_to_frame
+from sdanalytics.model.metrics import (
+    TACTICS,
+    UNKNOWN_TACTIC,
+    available_metrics,
+    identity_columns,
+    sort_by_catalogue,
+)
+from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.concat import concat_partitions, select_or_null
+from sdanalytics.store.day_reader import read_days
+from sdanalytics.store.freshness import age_in_days
+from sdanalytics.store.history_archive import HistoryArchive
+from sdanalytics.store.parquet_file import (
+    CachedByPartition,
+    CachedPartition,
+    ColumnNames,
+    PartitionFiles,
+    PartitionTables,
+    StoredByPartition,
+    StoredRows,
+)
+from sdanalytics.store.reader import parallel_map
+from sdanalytics.store.store import Store
+from sdanalytics.store.unknown_tactic import (
+    drop_matching_rows,
+    tables_of_tactics,
+    unknown_partition,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FETCHED_AT = "fetched_at"
+_AGE = "age"
+VersionsByPartition = dict[Partition, list[StoredRows]]
+"""The versions of partitions, each list by the moment they were fetched."""
+
+
+def parse_moment_of_read(moment: object) -> datetime:
+    """Return a moment that a user passed.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is not a datetime with a time zone.
+    """
+    import pandas as pd
+
+    parsed = pd.to_datetime(moment, errors="coerce")  # type: ignore[call-overload]
+    if not isinstance(parsed, datetime) or pd.isna(parsed):
+        raise InvalidRequest(f"as_of must be a moment with a time zone, got {moment!r}")
+    if parsed.tzinfo is None:
+        raise InvalidRequest(
+            f"as_of must have a time zone, got {moment!r}: add one, such as "
+            f"pd.Timestamp({str(parsed)!r}, tz='UTC')"
+        )
+    return parsed.astimezone(UTC)
+
+
+def find_versions(store: Store, query: ReportQuery, key: ProfileKey) -> VersionsByPartition:
+    """Read all versions of a query's partitions, and of their days' rows of unknown tactic."""
+    partitions = list(query.partitions(*key))
+    if query.tactics == TACTICS:
+        partitions += dict.fromkeys(map(unknown_partition, partitions))
+    archive = HistoryArchive(store.storage)
+    with parallel_map(store.storage.max_parallel_reads) as pmap:
+        versions = pmap(archive.versions, partitions)
+        found = dict(zip(partitions, versions, strict=True))
+    return {partition: rows for partition, rows in found.items() if rows}
+
+
+class PartitionsAsOf:
+    """The partitions of a query as they were stored at a moment.
+
+    Parameters
+    ----------
+    store : Store
+    versions : dict of Partition to list of StoredRows
+    moment : datetime.datetime
+        Aware.
+    """
+
+    def __init__(self, store: Store, versions: VersionsByPartition, moment: datetime) -> None:
+        self._files = PartitionFiles(store.storage)
+        self._latest = {
+            partition: rows
+            for partition, of_partition in versions.items()
+            if (rows := _latest(of_partition, moment)) is not None
+        }
+        self._columns: ColumnNames = ()
+
+    def lookup_many(self, partitions: Iterable[Partition]) -> CachedByPartition:
+        """Return the metadata of the partitions that were stored."""
+        return {
+            partition: self._latest[partition].cached
+            for partition in partitions
+            if partition in self._latest
+        }
+
+    def load_days(
+        self,
+        query: ReportQuery,
+        requested: Collection[Partition],
+        cached: Iterable[CachedPartition],
+        columns: Sequence[str],
+    ) -> PartitionTables:
+        """Read partitions as `PartitionStore.load_days` does, as they were at the moment."""
+        self._columns = tuple(columns)
+        return read_days(self._files, self, query, requested, columns)
+
+    def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
+        """Return the rows of unknown tactic of days."""
+        return {day: self._latest[day] for day in days if day in self._latest}
+
+    def read_tactics(
+        self, partitions: Collection[Partition], *, beside_unknown: bool
+    ) -> StoredByPartition:
+        """Return the rows of partitions, null where the service refused a column."""
+        found: StoredByPartition = {}
+        for partition in partitions:
+            rows = self._latest.get(partition)
+            if rows is not None:
+                found[partition] = rows._replace(table=select_or_null(rows.table, self._columns))
+        return found
+
+
+def read_history(
+    store: Store, query: ReportQuery, key: ProfileKey, *, all_columns: bool
+) -> pd.DataFrame:
+    """Build the frame of `ReportCache.history`."""
+    versions = find_versions(store, query, key)
+    identity = identity_columns(query.record_type, query.segment)
+    metrics = _list_metrics(versions, identity) if all_columns else query.metrics
+    columns = [*identity, *(name for name in metrics if name not in identity)]
+    profile = store.metadata.profile(key)
+    zone = profile.zone if profile else ZoneInfo("UTC")
+    tables: PartitionTables = {}
+    for partition, of_partition in versions.items():
+        parts: list[pa.Table] = []
+        for rows in of_partition:
+            table = _observed_columns(_drop_known_rows(rows, versions), columns, identity)
+            moment = rows.cached.fetched_at
+            age = age_in_days(partition.date, moment, zone) - 1
+            parts.append(_with_moment(table, moment, age, len(identity)))
+        tables[partition] = pa.concat_tables(parts)
+    frame = _to_frame(tables, columns, len(identity))
+    frame.attrs["sdanalytics"] = {
+        "record_type": query.record_type,
+        "segment": query.segment,
+        "source": key.source,
+        "profile_id": key.profile_id,
+        "currency": profile.currency if profile else None,
+        "timezone": profile.timezone if profile else None,
+    }
+    return frame
+
+
+def _latest(versions: Iterable[StoredRows], moment: datetime) -> StoredRows | None:
+    """Return the last of the versions that were fetched up to a moment."""
+    known = [rows for rows in versions if rows.cached.fetched_at <= moment]
+    return known[-1] if known else None
+
+
+def _list_metrics(versions: VersionsByPartition, identity: Collection[str]) -> ColumnNames:
+    """Return the metrics that any version has, in the catalogue's order."""
+    names: set[str] = set()
+    for of_partition in versions.values():
+        for rows in of_partition:
+            names.update(rows.cached.columns)
+    return sort_by_catalogue(names.difference(identity))
+
+
+def _drop_known_rows(rows: StoredRows, versions: VersionsByPartition) -> StoredRows:
+    """Drop the rows of unknown tactic that a tactic had when they were fetched."""
+    day = rows.cached.partition
+    if day.tactic != UNKNOWN_TACTIC:
+        return rows
+    identity = identity_columns(day.record_type, day.segment)
+
+    def find(partition: Partition) -> pa.Table | None:
+        latest = _latest(versions.get(partition, ()), rows.cached.fetched_at)
+        return None if latest is None else latest.table
+
+    known = tables_of_tactics(day, find)
+    return rows._replace(table=drop_matching_rows(rows.table, known, identity))
+
+
+def _observed_columns(
+    rows: StoredRows, columns: Sequence[str], identity: Collection[str]
+) -> pa.Table:
+    """Return columns of a version, null where its report did not have them.
+
+    What the partition's file kept of an older report is not a version of it.
+    """
+    cached = rows.cached
+    partition = cached.partition
+    available = available_metrics(partition.record_type, partition.segment, cached.api)
+    observed = {*identity, *available}.difference(cached.refused)
+    names = [name for name in columns if name in observed and name in cached.columns]
+    return select_or_null(rows.table.select(names), columns)
+
+
+def _with_moment(table: pa.Table, moment: datetime, age: int, position: int) -> pa.Table:
+    """Add the moment of a version and its age to its rows."""
+    count = table.num_rows
+    fetched_at = pa.repeat(pa.scalar(moment, pa.timestamp("us", "UTC")), count)
+    ages = pa.repeat(pa.scalar(age, pa.int64()), count)
+    table = table.add_column(position, _FETCHED_AT, fetched_at)
+    return table.add_column(position + 1, _AGE, ages)
+
+
+def _to_frame(tables: PartitionTables, columns: Sequence[str], position: int) -> pd.DataFrame:
+    """Turn the versions of partitions into a frame, with the moments behind the identity."""
+    import pandas as pd
+
+    table = concat_partitions(tables, columns)
+    moments: Any = pd.array([], dtype="datetime64[us, UTC]")
+    ages: Any = []
+    if tables:
+        moments = table.column(_FETCHED_AT).to_pandas().array
+        ages = table.column(_AGE).to_numpy()
+        table = table.drop_columns([_FETCHED_AT, _AGE])
+    frame = table_to_frame(table)
+    after_identity = len(("date", "tactic")) + position
+    frame.insert(after_identity, _FETCHED_AT, moments)
+    frame.insert(after_identity + 1, _AGE, pd.array(ages, dtype="Int64"))
+    return frame
