@@ -89,7 +89,12 @@ class LimiterTable:
     def _load(self, execute: Execute) -> LimiterState:
         """Load the state; a new one when none is stored, or that of another version."""
         row = execute(_SELECT_STATE, *self._profile).fetchone()
-        if row is not None:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                return LimiterState.from_json(json.loads(row["state"]))
-        return LimiterState()
+        state = None if row is None else parse_state(row["state"])
+        return state or LimiterState()
+
+
+def parse_state(text: str) -> LimiterState | None:
+    """Parse a limiter's state; None if it has a value that no call has written."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return LimiterState.from_json(json.loads(text))
+    return None

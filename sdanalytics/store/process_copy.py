@@ -74,6 +74,7 @@ class ProcessCopy:
         self.has_unsaved_changes = False
         self.is_cut_off = False
         self._next_attempt = 0.0
+        self._inode: int | None = None
         self._memory_lock = threading.Lock()
         self._memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._memory.row_factory = sqlite3.Row
@@ -94,6 +95,12 @@ class ProcessCopy:
         """Do without the file for `RETRY_INTERVAL`."""
         self.is_cut_off = True
         self._next_attempt = time.monotonic() + RETRY_INTERVAL
+
+    def look_at(self, inode: int) -> None:
+        """Notice that another file has taken the place of the one that has the rows so far."""
+        if self._inode not in (None, inode):
+            self.has_unsaved_changes = True
+        self._inode = inode
 
     def use_substitute(self, path: Path) -> None:
         """Use another file from now on, and carry the rows of this process into it."""

@@ -34,7 +34,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from sdanalytics.errors import CacheError
-from sdanalytics.store.lock_errors import is_busy, is_disk_full, is_on_network, is_unlockable
+from sdanalytics.store.lock_errors import (
+    is_busy,
+    is_damaged,
+    is_disk_full,
+    is_on_network,
+    is_unlockable,
+)
 from sdanalytics.store.machine_state import machine_state_dir
 from sdanalytics.store.process_copy import Execute, ProcessCopy, Schema, find_copy, share_copy
 
@@ -64,7 +70,7 @@ class StateDatabase:
         self._copy = share_copy(path, schema)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._connected_to = path
+        self._connected_to: tuple[Path, int] | None = None
         self._has_tried = False
         self._is_retired = False
 
@@ -154,6 +160,8 @@ class StateDatabase:
         self._has_tried = True
         connection = self._connect(path)
         copy = self._copy
+        if exclusive:
+            copy.look_at(_inode(path))
         changes: list[tuple[str, tuple[object, ...]]] = []
 
         def execute(statement: str, *values: object) -> sqlite3.Cursor:
@@ -180,11 +188,11 @@ class StateDatabase:
         return result
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        if self._connected_to != path:
+        if self._connected_to != (path, _inode(path)):  # it was moved aside or deleted
             self._disconnect()
         if self._connection is None:
             self._connection = _open_database(path, self._schema)
-            self._connected_to = path
+            self._connected_to = (path, _inode(path))
         return self._connection
 
     def _disconnect(self) -> None:
@@ -237,6 +245,13 @@ def _is_file(path: Path) -> bool:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return stat.S_ISREG(path.stat().st_mode)
     return False
+
+
+def _inode(path: Path) -> int:
+    """Return the number that tells a file from the one that replaces it; 0 if there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_ino
+    return 0
 
 
 def _open_database(path: Path, schema: Schema) -> sqlite3.Connection:
@@ -301,9 +316,10 @@ def _cut_off(copy: ProcessCopy, error: Exception) -> None:
     """Do without the file for a while, and say so once."""
     if not copy.is_cut_off:
         logger.warning(
-            "%s: reports in flight are not recorded, but for the calls of this process (%s)",
+            "%s: reports in flight are not recorded, but for the calls of this process (%s)%s",
             copy.path,
             error,
+            ". ReportCache.repair() moves the file aside" if is_damaged(error) else "",
         )
     copy.cut_off()
 
