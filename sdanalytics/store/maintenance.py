@@ -218,7 +218,11 @@ class StoreMaintenance:
                     f"not a report: its row {unidentified.row} has no {unidentified.field}; "
                     "earlier releases stored such rows"
                 )
-
+            if cached.unknown_rows and self._unknown_tactic.load(partition) is None:
+                raise InvalidFile(
+                    f"incomplete: {cached.unknown_rows} rows of the same day and report, of "
+                    "unknown tactic, are lost with their file. The day counts as missing"
+                )
         known_rows = self._count_known_rows(partition)
         if known_rows:
             raise InvalidFile(
