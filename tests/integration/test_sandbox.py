@@ -229,7 +229,7 @@ def test_the_account_has_trends_and_events(box: Box) -> None:
     launches = first_days[first_days.index.str.startswith("Launch")]
     assert (launches > frame["date"].min()).any()
     daily_cost = frame[names == "Backpacks – Competitors"].groupby("date")[["cost"]].sum()["cost"]
-    assert daily_cost.max() > 3 * daily_cost.median() or daily_cost.min() < daily_cost.median() / 3
+    assert daily_cost.max() > 2 * daily_cost.median()
     daily = frame.groupby("date")[["impressions"]].sum().reset_index()
     weekend = daily["date"].dt.day_of_week >= 5
     rhythm = daily["impressions"].groupby(weekend).mean()

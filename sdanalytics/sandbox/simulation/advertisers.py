@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ _RUNNING_LAUNCHES: Final = 3
 _LAUNCHES_OF_A_YEAR: Final = 26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Advertiser:
     """One profile of the sandbox.
 
@@ -41,6 +42,8 @@ class Advertiser:
     launch_name : str
         Name of a launch campaign, with the fields ``product`` and ``day``.
     launch_products : tuple of str
+    seed : int
+        Another number draws other days of the same campaigns.
     """
 
     profile_id: int
@@ -55,6 +58,7 @@ class Advertiser:
     permanent_campaigns: tuple[CampaignTemplate, ...]
     launch_name: str
     launch_products: tuple[str, ...]
+    seed: int = 0
 
     @property
     def zone(self) -> ZoneInfo:
@@ -102,7 +106,7 @@ class Advertiser:
             yield build_launch_campaign(cycle, self.launch_name, self.launch_products, self.scale)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AdGroup:
     """A part of a campaign, with its ads and targets.
 
@@ -118,18 +122,18 @@ class AdGroup:
     campaign: CampaignTemplate
     index: int
 
-    @property
+    @cached_property
     def campaign_id(self) -> int:
         """The campaign's id."""
         profile_id = self.advertiser.profile_id
         return make_id(f"{profile_id}/{self.campaign.name}")
 
-    @property
+    @cached_property
     def id(self) -> int:
         """The ad group's id; the ids of its ads and targets follow it."""
         return make_id(f"{self.campaign_id}/{self.index}")
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The campaign's name and a letter."""
         letter = "ABC"[self.index]
@@ -139,17 +143,6 @@ class AdGroup:
     def products(self) -> tuple[str, ...]:
         """The products that it advertises: its share of the campaign's."""
         return self.campaign.products[self.index :: self.campaign.ad_group_count]
-
-
-def list_ad_groups(advertiser: Advertiser, tactic: str, day: date) -> list[AdGroup]:
-    """Return all ad groups that run on a day under one tactic."""
-    groups = []
-    for campaign in advertiser.running_campaigns(day):
-        if campaign.tactic == tactic:
-            for index in range(campaign.ad_group_count):
-                group = AdGroup(advertiser, campaign, index)
-                groups.append(group)
-    return groups
 
 
 _US_PRODUCTS: Final = (

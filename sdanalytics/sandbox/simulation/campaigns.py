@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Final, NamedTuple
 
 ACCOUNT_OPENED: Final = date(2023, 3, 1)
@@ -16,7 +17,7 @@ _LAUNCH_DURATION: Final = 34
 _MAX_AD_GROUPS: Final = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CampaignTemplate:
     """The settings and the expected performance of a campaign.
 
@@ -36,7 +37,7 @@ class CampaignTemplate:
     products : tuple of str
         The advertised products.
     has_incidents : bool
-        Whether it has weeks with a high cost and few sales.
+        Whether it has days, one in thirty, with a high cost and few sales.
     video : bool
     first_day, last_day : datetime.date
     """
@@ -94,13 +95,13 @@ class _Shape(NamedTuple):
 
 
 _SHAPES: Final = {
-    "retargeting": _Shape("T00030", "CPC", 180, 42_000, 0.0062, 0.58, 0.094, 41.0, 4),
-    "category": _Shape("T00020", "CPC", 280, 88_000, 0.0041, 0.66, 0.052, 38.0, 4),
-    "competitors": _Shape("T00020", "CPC", 220, 61_000, 0.0038, 0.81, 0.034, 44.0, 3),
+    "retargeting": _Shape("T00030", "CPC", 260, 42_000, 0.0062, 0.58, 0.094, 41.0, 4),
+    "category": _Shape("T00020", "CPC", 300, 88_000, 0.0041, 0.66, 0.052, 38.0, 4),
+    "competitors": _Shape("T00020", "CPC", 640, 61_000, 0.0038, 0.81, 0.022, 44.0, 3),
     "reach": _Shape("T00030", "VCPM", 650, 160_000, 0.0016, 5.2, 0.061, 40.0, 5),
-    "own": _Shape("T00020", "CPC", 90, 24_000, 0.0074, 0.39, 0.121, 47.0, 3),
-    "interests": _Shape("T00030", "VCPM", 320, 97_000, 0.0013, 4.4, 0.043, 36.0, 3),
-    "video": _Shape("T00020", "VCPM", 360, 74_000, 0.0029, 6.8, 0.057, 52.0, 2),
+    "own": _Shape("T00020", "CPC", 120, 24_000, 0.0074, 0.39, 0.121, 47.0, 3),
+    "interests": _Shape("T00030", "VCPM", 320, 97_000, 0.0013, 4.4, 0.050, 36.0, 3),
+    "video": _Shape("T00020", "VCPM", 400, 67_000, 0.0029, 6.8, 0.057, 52.0, 2),
     "accessories": _Shape("T00020", "CPC", 40, 15_000, 0.0055, 0.31, 0.083, 17.0, 3),
 }
 
@@ -148,8 +149,9 @@ def _rotate_products(products: Sequence[str], start: int, count: int) -> tuple[s
     return tuple(chosen)
 
 
+@cache
 def build_launch_campaign(
-    cycle: int, name_format: str, products: Sequence[str], scale: float
+    cycle: int, name_format: str, products: tuple[str, ...], scale: float
 ) -> CampaignTemplate:
     """Build the launch campaign of one product.
 
@@ -159,7 +161,7 @@ def build_launch_campaign(
         Number of the launch: one begins every `LAUNCH_INTERVAL` days.
     name_format : str
         Its name with the fields ``product`` and ``day``.
-    products : sequence of str
+    products : tuple of str
         The products to launch, one after the other.
     scale : float
         The value of a dollar in the advertiser's currency.
@@ -171,7 +173,7 @@ def build_launch_campaign(
         tactic="T00020" if cycle % 2 else "T00030",
         cost_type="CPC",
         budget=round(80 * scale),
-        impressions=26_000,
+        impressions=16_000,
         ctr=0.0065,
         price=0.62 * scale,
         cvr=0.055,
