@@ -6,13 +6,14 @@ Everything follows from the profile and the day, so it is the same on every mach
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from sdanalytics.sandbox.responses import JsonObject
+from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS
 from sdanalytics.sandbox.simulation.campaigns import (
     LAUNCH_INTERVAL,
     CampaignTemplate,
@@ -20,6 +21,7 @@ from sdanalytics.sandbox.simulation.campaigns import (
     build_permanent_campaigns,
 )
 from sdanalytics.sandbox.simulation.identifiers import make_code, make_id
+from sdanalytics.sandbox.simulation.large_account import build_named_campaigns
 
 _RUNNING_LAUNCHES: Final = 3
 """Launch campaigns that can run on a day: one lasts less than three intervals."""
@@ -38,6 +40,7 @@ class Advertiser:
         Of an amount of money in its currency.
     scale : float
         The value of a dollar in its currency.
+    products : tuple of str
     permanent_campaigns : tuple of CampaignTemplate
     launch_name : str
         Name of a launch campaign, with the fields ``product`` and ``day``.
@@ -55,6 +58,7 @@ class Advertiser:
     marketplace: str
     decimals: int
     scale: float
+    products: tuple[str, ...]
     permanent_campaigns: tuple[CampaignTemplate, ...]
     launch_name: str
     launch_products: tuple[str, ...]
@@ -174,6 +178,7 @@ _NORTHWIND: Final = Advertiser(
     marketplace="ATVPDKIKX0DER",
     decimals=2,
     scale=1.0,
+    products=_US_PRODUCTS,
     permanent_campaigns=build_permanent_campaigns(
         {
             "retargeting": "Tents – Retargeting",
@@ -201,6 +206,7 @@ _ALPENGLUECK: Final = Advertiser(
     marketplace="A1PA6795UKMFR9",
     decimals=2,
     scale=0.9,
+    products=_GERMAN_PRODUCTS,
     permanent_campaigns=build_permanent_campaigns(
         {
             "retargeting": "Schuhe – Wiederansprache",
@@ -228,6 +234,7 @@ _AOBA: Final = Advertiser(
     marketplace="A1VC38T7YXB528",
     decimals=0,
     scale=110.0,
+    products=_JAPANESE_PRODUCTS,
     permanent_campaigns=build_permanent_campaigns(
         {
             "retargeting": "急須・リターゲティング",
@@ -246,7 +253,36 @@ _AOBA: Final = Advertiser(
     launch_products=("玉露 50g", "ほうじ茶", "茶こし"),
 )
 
-ADVERTISERS: Final[dict[int, Advertiser]] = {
-    advertiser.profile_id: advertiser for advertiser in (_NORTHWIND, _ALPENGLUECK, _AOBA)
-}
+_ADVERTISERS: Final = (_NORTHWIND, _ALPENGLUECK, _AOBA)
+
+
+@cache
+def list_advertisers(campaigns: int = DEFAULT_CAMPAIGNS, seed: int = 0) -> dict[int, Advertiser]:
+    """Return the advertisers by their profile ids.
+
+    Parameters
+    ----------
+    campaigns : int
+        How many each has, besides launches.
+    seed : int
+        Another number draws other days of the same campaigns.
+    """
+    advertisers = {}
+    for advertiser in _ADVERTISERS:
+        first = advertiser.permanent_campaigns[:campaigns]
+        more = build_named_campaigns(
+            campaigns - len(first),
+            advertiser.country,
+            advertiser.products,
+            advertiser.scale,
+        )
+        advertisers[advertiser.profile_id] = replace(
+            advertiser,
+            permanent_campaigns=(*first, *more),
+            seed=seed,
+        )
+    return advertisers
+
+
+ADVERTISERS: Final[dict[int, Advertiser]] = list_advertisers()
 """The advertisers by their profile ids: a seller in the US, a vendor in Germany, one in Japan."""

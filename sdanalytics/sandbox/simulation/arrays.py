@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Values = TypeVar("Values", Integers, Numbers)
 
 
 def make_generator(key: str) -> np.random.Generator:
@@ -22,19 +24,19 @@ def make_generator(key: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=words))
 
 
-def sum_by_group(groups: Integers, values: Integers, count: int) -> Integers:
-    """Return the sum of the values of each group; exact up to 2**53.
+def sum_by_group(groups: Integers, values: Values, count: int) -> Values:
+    """Return the sum of the values of each group; of whole ones exactly, up to 2**53.
 
     Parameters
     ----------
     groups : array of int
         The group of each value, from 0.
-    values : array of int
+    values : array of int or float
     count : int
         Of groups; a group may have no value.
     """
     sums = np.bincount(groups, weights=values, minlength=count)
-    return sums.astype(np.int64)
+    return sums.astype(values.dtype)
 
 
 def take_share(counts: Integers, share: Numbers | float, rounding: Numbers) -> Integers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from sdanalytics.sandbox.simulation.arrays import Integers, sum_by_group
 from sdanalytics.sandbox.simulation.cells import Ad, Cells, Target
 from sdanalytics.sandbox.simulation.measures import DayMeasures
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
-from sdanalytics.sandbox.simulation.simulated_day import SimulatedDay
 
 _POSITIONS: Final = {
     "campaigns": "campaign",
@@ -45,12 +44,34 @@ class RowSet(NamedTuple):
     """Rows of a report, and their metrics by name (money in the currency's smallest unit)."""
 
     keys: list[RowKey]
-    metrics: dict[str, Integers]
+    metrics: dict[str, Any]
 
     def values(self, name: str) -> list[int]:
         """Return a metric of each row."""
         values: list[int] = self.metrics[name].tolist()
         return values
+
+    @classmethod
+    def add(cls, parts: Sequence[RowSet], rows: Sequence[Sequence[int]]) -> RowSet:
+        """Add up rows of several sets.
+
+        Parameters
+        ----------
+        parts : sequence of RowSet
+            With the same metrics.
+        rows : sequence of sequence of int
+            Of each part and row, the row of the result that it belongs to.
+        """
+        keys: dict[int, RowKey] = {}
+        for part, positions in zip(parts, rows, strict=True):
+            for key, position in zip(part.keys, positions, strict=True):
+                keys.setdefault(position, key)
+        row = np.concatenate([np.array(positions, np.int64) for positions in rows])
+        metrics = {}
+        for name in parts[0].metrics:
+            values = np.concatenate([part.metrics[name] for part in parts])
+            metrics[name] = sum_by_group(row, values, len(keys))
+        return cls(list(keys.values()), metrics)
 
     def select(self, rows: Iterable[int]) -> RowSet:
         """Return some of the rows, by their positions."""
@@ -76,26 +97,25 @@ class _Grouping:
 
 
 def break_down(
-    simulated: SimulatedDay, record_type: str, segment: str | None, names: Sequence[str], age: float
+    measures: DayMeasures, record_type: str, segment: str | None, names: Sequence[str]
 ) -> RowSet:
     """Return the rows of a day's report of all tactics.
 
     Parameters
     ----------
-    simulated : SimulatedDay
+    measures : DayMeasures
+        Of the day; a day that has not begun has no rows.
     record_type : str
     segment : str or None
     names : sequence of str
         The additive metrics to return.
-    age : float
-        Days since the day began; a day that has not begun has no rows.
     """
-    measures = DayMeasures(simulated, age)
-    if age <= 0 or not len(simulated.cells):
+    cells = measures.day.cells
+    if measures.age <= 0 or not len(cells):
         return RowSet([], {name: np.empty(0, np.int64) for name in names})
     if record_type == "asins":
-        return _break_down_halo(simulated, measures, names)
-    grouping = _group_cells(simulated.cells, record_type, segment)
+        return _break_down_halo(measures, names)
+    grouping = _group_cells(cells, record_type, segment)
     count = len(grouping.keys)
     metrics = {}
     for name in names:
@@ -118,11 +138,9 @@ def _group_cells(cells: Cells, record_type: str, segment: str | None) -> _Groupi
     return _Grouping(row, keys)
 
 
-def _break_down_halo(
-    simulated: SimulatedDay, measures: DayMeasures, names: Sequence[str]
-) -> RowSet:
+def _break_down_halo(measures: DayMeasures, names: Sequence[str]) -> RowSet:
     """Return the purchases of other products: a row for each ad and product with an order."""
-    cells, orders = simulated.cells, simulated.orders
+    cells, orders = measures.day.cells, measures.day.orders
     width = cells.halo_bounds.shape[1]
     halo = np.flatnonzero(measures.by_order("viewAttributedConversions30dOtherSKU"))
     ad = cells.ad[orders.cell[halo]]

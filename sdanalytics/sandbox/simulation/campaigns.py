@@ -63,6 +63,11 @@ class CampaignTemplate:
         return min(_MAX_AD_GROUPS, len(self.products))
 
     @property
+    def bid_optimization(self) -> str:
+        """The aim of its ad groups' bids."""
+        return "reach" if self.cost_type == "VCPM" else "conversions"
+
+    @property
     def is_permanent(self) -> bool:
         """Whether it is not a launch, which has a first day."""
         return self.first_day == date.min
@@ -80,7 +85,7 @@ class CampaignTemplate:
         return "enabled"
 
 
-class _Shape(NamedTuple):
+class CampaignShape(NamedTuple):
     """A permanent campaign before it is an advertiser's: without names, money in dollars."""
 
     tactic: str
@@ -94,16 +99,97 @@ class _Shape(NamedTuple):
     product_count: int
 
 
-_SHAPES: Final = {
-    "retargeting": _Shape("T00030", "CPC", 260, 42_000, 0.0062, 0.58, 0.094, 41.0, 4),
-    "category": _Shape("T00020", "CPC", 300, 88_000, 0.0041, 0.66, 0.052, 38.0, 4),
-    "competitors": _Shape("T00020", "CPC", 640, 61_000, 0.0038, 0.81, 0.022, 44.0, 3),
-    "reach": _Shape("T00030", "VCPM", 650, 160_000, 0.0016, 5.2, 0.061, 40.0, 5),
-    "own": _Shape("T00020", "CPC", 120, 24_000, 0.0074, 0.39, 0.121, 47.0, 3),
-    "interests": _Shape("T00030", "VCPM", 320, 97_000, 0.0013, 4.4, 0.050, 36.0, 3),
-    "video": _Shape("T00020", "VCPM", 400, 67_000, 0.0029, 6.8, 0.057, 52.0, 2),
-    "accessories": _Shape("T00020", "CPC", 40, 15_000, 0.0055, 0.31, 0.083, 17.0, 3),
+SHAPES: Final = {
+    "retargeting": CampaignShape(
+        tactic="T00030",
+        cost_type="CPC",
+        budget=260,
+        impressions=42_000,
+        ctr=0.0062,
+        price=0.58,
+        cvr=0.094,
+        basket=41.0,
+        product_count=4,
+    ),
+    "category": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=300,
+        impressions=88_000,
+        ctr=0.0041,
+        price=0.66,
+        cvr=0.052,
+        basket=38.0,
+        product_count=4,
+    ),
+    "competitors": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=640,
+        impressions=61_000,
+        ctr=0.0038,
+        price=0.81,
+        cvr=0.022,
+        basket=44.0,
+        product_count=3,
+    ),
+    "reach": CampaignShape(
+        tactic="T00030",
+        cost_type="VCPM",
+        budget=650,
+        impressions=160_000,
+        ctr=0.0016,
+        price=5.2,
+        cvr=0.061,
+        basket=40.0,
+        product_count=5,
+    ),
+    "own": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=120,
+        impressions=24_000,
+        ctr=0.0074,
+        price=0.39,
+        cvr=0.121,
+        basket=47.0,
+        product_count=3,
+    ),
+    "interests": CampaignShape(
+        tactic="T00030",
+        cost_type="VCPM",
+        budget=320,
+        impressions=97_000,
+        ctr=0.0013,
+        price=4.4,
+        cvr=0.050,
+        basket=36.0,
+        product_count=3,
+    ),
+    "video": CampaignShape(
+        tactic="T00020",
+        cost_type="VCPM",
+        budget=400,
+        impressions=67_000,
+        ctr=0.0029,
+        price=6.8,
+        cvr=0.057,
+        basket=52.0,
+        product_count=2,
+    ),
+    "accessories": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=40,
+        impressions=15_000,
+        ctr=0.0055,
+        price=0.31,
+        cvr=0.083,
+        basket=17.0,
+        product_count=3,
+    ),
 }
+"""The kinds of campaigns that every advertiser has, by keys."""
 
 
 def build_permanent_campaigns(
@@ -114,14 +200,14 @@ def build_permanent_campaigns(
     Parameters
     ----------
     names : mapping of str to str
-        The campaigns' names by the keys of `_SHAPES`.
+        The campaigns' names by the keys of `SHAPES`.
     products : sequence of str
         All products of the advertiser.
     scale : float
         The value of a dollar in its currency.
     """
     campaigns = []
-    for position, (key, shape) in enumerate(_SHAPES.items()):
+    for position, (key, shape) in enumerate(SHAPES.items()):
         campaign = CampaignTemplate(
             name=names[key],
             tactic=shape.tactic,
@@ -132,7 +218,7 @@ def build_permanent_campaigns(
             price=shape.price * scale,
             cvr=shape.cvr,
             basket=shape.basket * scale,
-            products=_rotate_products(products, position * 2, shape.product_count),
+            products=rotate_products(products, position * 2, shape.product_count),
             has_incidents=key == "competitors",
             video=key == "video",
         )
@@ -140,7 +226,7 @@ def build_permanent_campaigns(
     return tuple(campaigns)
 
 
-def _rotate_products(products: Sequence[str], start: int, count: int) -> tuple[str, ...]:
+def rotate_products(products: Sequence[str], start: int, count: int) -> tuple[str, ...]:
     """Return `count` products from `start` on, beginning again after the last."""
     chosen = []
     for position in range(start, start + count):

@@ -217,13 +217,16 @@ def _combine(
     group: AdGroup, ads: Sequence[Ad], targets: Sequence[Target]
 ) -> Iterator[tuple[Ad, Target, int, float]]:
     """Yield the cells of an ad group, each with its page and its share of the impressions."""
-    ad_weights = make_shares(f"ads/{group.id}", len(ads))
-    target_weights = make_shares(f"targets/{group.id}", len(targets))
-    for ad, ad_share in zip(ads, ad_weights, strict=True):
-        for target, target_share in zip(targets, target_weights, strict=True):
-            page_shares = make_shares(f"pages/{target.id}", len(target.pages))
-            for page, page_share in zip(target.pages, page_shares, strict=True):
-                yield ad, target, page, ad_share * target_share * page_share
+    ad_shares = make_shares(f"ads/{group.id}", len(ads))
+    target_shares = make_shares(f"targets/{group.id}", len(targets))
+    shown = []
+    for target, target_share in zip(targets, target_shares, strict=True):
+        page_shares = make_shares(f"pages/{target.id}", len(target.pages))
+        for page, page_share in zip(target.pages, page_shares, strict=True):
+            shown.append((target, page, target_share * page_share))
+    for ad, ad_share in zip(ads, ad_shares, strict=True):
+        for target, page, share in shown:
+            yield ad, target, page, ad_share * share
 
 
 def _draw_rates(
@@ -327,6 +330,8 @@ def _make_rival(product: str) -> str:
 
 def make_shares(key: str, count: int) -> list[float]:
     """Return `count` decreasing shares that add up to 1, always the same for a key."""
+    if count == 1:
+        return [1.0]
     rng = random.Random(key)
     weights = []
     for position in range(count):

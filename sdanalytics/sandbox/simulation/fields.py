@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any, Final
 
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
@@ -33,36 +34,50 @@ _UNIT_COSTS: Final = {
 """Costs of an event, by the metric that counts the events."""
 _REACH: Final = ("cumulativeReach", "avgImpressionsFrequency")
 
-_Label = Callable[[RowKey, date], object]
-_LABELS: Final[dict[str, _Label]] = {
-    "campaignId": lambda key, _: key.group.campaign_id,
-    "campaignName": lambda key, _: key.group.campaign.name,
-    "campaignStatus": lambda key, day: key.group.campaign.state(day),
-    "campaignBudget": lambda key, _: key.group.campaign.budget,
-    "costType": lambda key, _: key.group.campaign.cost_type,
-    "currency": lambda key, _: key.group.advertiser.currency,
-    "adGroupId": lambda key, _: key.group.id,
-    "adGroupName": lambda key, _: key.group.name,
-    "bidOptimization": lambda key, _: (
-        "reach" if key.group.campaign.cost_type == "VCPM" else "conversions"
-    ),
-    "adKeywordStatus": lambda key, day: key.group.campaign.state(day),
-    "adId": lambda key, _: key.ad.id,
-    "asin": lambda key, _: key.ad.asin,
-    "sku": lambda key, _: key.ad.sku,
-    "targetId": lambda key, _: key.target.id,
-    "targetingExpression": lambda key, _: key.target.expression,
-    "targetingText": lambda key, _: key.target.text,
-    "targetingType": lambda key, _: key.target.type,
-    "matchedTarget": lambda key, _: key.page,
-    "otherAsin": lambda key, _: key.other,
+_LABELS: Final = {
+    "campaignId": "group.campaign_id",
+    "campaignName": "group.campaign.name",
+    "campaignBudget": "group.campaign.budget",
+    "costType": "group.campaign.cost_type",
+    "currency": "group.advertiser.currency",
+    "adGroupId": "group.id",
+    "adGroupName": "group.name",
+    "bidOptimization": "group.campaign.bid_optimization",
+    "adId": "ad.id",
+    "asin": "ad.asin",
+    "sku": "ad.sku",
+    "targetId": "target.id",
+    "targetingExpression": "target.expression",
+    "targetingText": "target.text",
+    "targetingType": "target.type",
+    "matchedTarget": "page",
+    "otherAsin": "other",
 }
+"""Fields that describe a row, by attributes of its key."""
+_STATES: Final = ("campaignStatus", "adKeywordStatus")
+"""Fields that depend on the day, too."""
+
+
+def render_columns(
+    names: Iterable[str], rows: RowSet, day: date, decimals: int
+) -> dict[str, list[Any]]:
+    """Return fields of rows by their names, as the service writes them.
+
+    A ratio without a denominator is None; whole amounts have no decimals; video metrics of
+    campaigns without video are `LEFT_OUT`.
+    """
+    columns = {}
+    for name in names:
+        values = _render_metric(name, rows, decimals)
+        columns[name] = list_labels(name, rows.keys, day) if values is None else values
+    return columns
 
 
 def list_labels(name: str, keys: Iterable[RowKey], day: date) -> list[Any]:
     """Return a field that describes rows, as it is on a day."""
-    label = _LABELS[name]
-    return [label(key, day) for key in keys]
+    if name in _STATES:
+        return [key.group.campaign.state(day) for key in keys]
+    return list(map(attrgetter(_LABELS[name]), keys))
 
 
 def list_summands(names: Iterable[str]) -> list[str]:
@@ -77,17 +92,13 @@ def list_summands(names: Iterable[str]) -> list[str]:
             summands["impressions"] = None
         elif is_registered_metric(name) and not CATALOGUE[name].is_summable:
             summands["clicks"] = None
-        elif name in CATALOGUE and name not in _LABELS:
+        elif name in CATALOGUE and name not in _LABELS and name not in _STATES:
             summands[name] = None
     return list(summands)
 
 
-def render_metric(name: str, rows: RowSet, decimals: int) -> list[Any] | None:
-    """Return a metric of rows as the service writes it; None: the field is not a metric.
-
-    A ratio without a denominator is None; whole amounts have no decimals; video metrics of
-    campaigns without video are `LEFT_OUT`.
-    """
+def _render_metric(name: str, rows: RowSet, decimals: int) -> list[Any] | None:
+    """Return a metric of rows; None: the field is not a metric."""
     if name in _RATIOS:
         numerator, denominator = _RATIOS[name]
         return _render_ratio(rows.values(numerator), rows.values(denominator))

@@ -18,13 +18,14 @@ from sdanalytics.sandbox.simulation.arrays import (
     take_share,
 )
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
-from sdanalytics.sandbox.simulation.simulated_day import SimulatedDay
+from sdanalytics.sandbox.simulation.simulated_day import INTERESTS, SimulatedDay
 from sdanalytics.sandbox.simulation.traffic import Counts
 
-_CONVERSION_METRIC: Final = re.compile(
+CONVERSION_METRIC: Final = re.compile(
     r"(attributed|viewAttributed)(Conversions|UnitsOrdered|Sales|Orders)(NewToBrand)?(\d+)d"
     r"(SameSKU|OtherSKU)?"
 )
+"""By click or by view, the quantity, new-to-brand or all, days of the window, product or all."""
 _READING_METRIC: Final = re.compile(
     r"(qualifiedBorrows|royaltyQualifiedBorrows|kindleEditionNormalizedPagesRead|"
     r"kindleEditionNormalizedPagesRoyalties)(FromClicks|FromViews)?"
@@ -36,16 +37,34 @@ _DOLLARS_OF_A_BORROW: Final = {
     "royaltyQualifiedBorrows": 1.13,
     "kindleEditionNormalizedPagesRoyalties": 0.69,
 }
-_VIDEO_SHARES: Final = {
-    "videoFirstQuartileViews": 0.52,
-    "videoMidpointViews": 0.38,
-    "videoThirdQuartileViews": 0.29,
-    "videoCompleteViews": 0.22,
-    "videoUnmutes": 0.03,
+_SHARES: Final = {
+    "videoFirstQuartileViews": ("viewImpressions", 0.52),
+    "videoMidpointViews": ("viewImpressions", 0.38),
+    "videoThirdQuartileViews": ("viewImpressions", 0.29),
+    "videoCompleteViews": ("viewImpressions", 0.22),
+    "videoUnmutes": ("viewImpressions", 0.03),
+    "newToBrandDetailPageViewClicks": ("attributedDetailPageView14d", 0.7),
+    "newToBrandDetailPageViewViews": ("detailPageViewsViews", 0.7),
+    "linkOuts": ("clicks", 0.02),
 }
-"""Of the viewable impressions."""
-_NEW_PAGES_SHARE: Final = 0.7
-_LINK_OUT_SHARE: Final = 0.02
+"""Metrics that are a share of another."""
+_SUMS: Final = {
+    "viewAttributedDetailPageView14d": (
+        "attributedDetailPageView14d",
+        "detailPageViewsViews",
+    ),
+    "viewAttributedBrandedSearches14d": (
+        "attributedBrandedSearches14d",
+        "brandedSearchesViews",
+    ),
+    "newToBrandDetailPageViews": (
+        "newToBrandDetailPageViewClicks",
+        "newToBrandDetailPageViewViews",
+    ),
+    "addToCart": ("addToCartClicks", "addToCartViews"),
+    "addToList": ("addToListFromClicks", "addToListFromViews"),
+}
+"""Metrics after clicks and views together."""
 _LONG_TERM_SHARE: Final = 0.6
 """Of the sales to new buyers: what they will buy later."""
 _INTEREST_DAYS: Final = 30.0
@@ -57,33 +76,38 @@ _FASTER_PAGES: Final = 3.0
 class DayMeasures:
     """The additive metrics of a simulated day at an age.
 
-    Parameters
+    Attributes
     ----------
-    simulated : SimulatedDay
+    day : SimulatedDay
     age : float
-        Days since the day began; more than 0. Infinite: the final numbers.
+        Days since the day began.
     """
 
     def __init__(self, simulated: SimulatedDay, age: float) -> None:
-        self._day = simulated
-        self._age = age
+        self.day = simulated
+        self.age = age
 
     def by_cell(self, name: str) -> Integers:
         """Return a metric of each cell; money in the currency's smallest unit."""
-        measure = _CELL_MEASURES.get(name)
-        if measure is not None:
-            return measure(self)
-        if name in _VIDEO_SHARES:
-            return self._share(self._known.viewable, _VIDEO_SHARES[name])
+        if name in _CELL_MEASURES:
+            return _CELL_MEASURES[name](self)
+        if name in _SUMS:
+            first, second = _SUMS[name]
+            return self.by_cell(first) + self.by_cell(second)
+        if name in INTERESTS:
+            return self._interest(name)
+        if name in _SHARES:
+            basis, share = _SHARES[name]
+            return self._share(self.by_cell(basis), share)
         if is_registered_metric(name):
             basis = "cost" if CATALOGUE[name].kind is ColumnKind.MONEY else "clicks"
             return self._share(self.by_cell(basis), registered_share(name))
-        orders = self._day.orders
-        return sum_by_group(orders.cell, self.by_order(name), len(self._day.cells))
+        orders = self.day.orders
+        return sum_by_group(orders.cell, self.by_order(name), len(self.day.cells))
 
     def by_order(self, name: str) -> Integers:
         """Return the part of a metric of each order; 0 for orders that do not count."""
-        conversion = _CONVERSION_METRIC.fullmatch(name)
+        conversion = CONVERSION_METRIC.fullmatch(name)
         if conversion is not None:
             return self._conversions(*conversion.groups())
         reading = _READING_METRIC.fullmatch(name)
@@ -93,41 +117,37 @@ class DayMeasures:
 
     def long_term_sales(self) -> Integers:
         """Return the sales of each cell, and what new buyers will buy later."""
-        orders = self._day.orders
+        orders = self.day.orders
         later = np.round(orders.sales * orders.is_new * _LONG_TERM_SHARE).astype(np.int64)
         sales = self.by_order("viewAttributedSales14d")
         values = np.where(sales > 0, sales + later, 0)
-        return sum_by_group(orders.cell, values, len(self._day.cells))
+        return sum_by_group(orders.cell, values, len(self.day.cells))
 
     def clicks(self) -> Integers:
         """Return the valid clicks, and those that have not been found invalid yet."""
-        return self._known.clicks + self._late(self._day.traffic.late_clicks.are_reported)
+        return self._known.clicks + self._late(self.day.traffic.late_clicks.are_reported)
 
     def cost(self) -> Integers:
         """Return what viewable impressions and clicks cost."""
-        return self._day.traffic.prices.cost(self._known.viewable, self.clicks())
+        return self.day.traffic.prices.cost(self._known.viewable, self.clicks())
 
     def gross_clicks(self) -> Integers:
         """Return valid and invalid clicks, found or not."""
-        traffic = self._day.traffic
+        traffic = self.day.traffic
         hidden = self._until_now(traffic.hidden_clicks)
         return self._known.clicks + self._late(traffic.late_clicks.have_occurred) + hidden
 
     def invalid_impressions(self) -> Integers:
         """Return the impressions that are in no report."""
-        return self._until_now(self._day.traffic.hidden_impressions)
+        return self._until_now(self.day.traffic.hidden_impressions)
 
-    def interest(self, name: str, speed: float = 1.0) -> Integers:
-        """Return how often shoppers did something else than buying, as far as it is known."""
-        return self._share(self._day.interests[name], _known_share(self._age * speed))
+    def invalid_clicks(self) -> Integers:
+        """Return the clicks that have been found invalid."""
+        return self.gross_clicks() - self.clicks()
 
-    def new_pages(self, name: str) -> Integers:
-        """Return the page views by shoppers new to the brand among those of a metric."""
-        return self._share(self.interest(name, _FASTER_PAGES), _NEW_PAGES_SHARE)
-
-    def link_outs(self) -> Integers:
-        """Return the clicks that led away."""
-        return self._share(self._known.clicks, _LINK_OUT_SHARE)
+    def gross_impressions(self) -> Integers:
+        """Return valid and invalid impressions."""
+        return self.impressions() + self.invalid_impressions()
 
     def impressions(self) -> Integers:
         """Return the valid impressions."""
@@ -140,30 +160,35 @@ class DayMeasures:
     @cached_property
     def _known(self) -> Counts:
         """The valid traffic that has happened."""
-        counts = self._day.traffic.counts
+        counts = self.day.traffic.counts
         return Counts(*(self._until_now(values) for values in counts))
 
+    def _interest(self, name: str) -> Integers:
+        """Return how often shoppers did something else than buying, as far as it is known."""
+        speed = _FASTER_PAGES if "Page" in name else 1.0
+        return self._share(self.day.interests[name], _known_share(self.age * speed))
+
     def _until_now(self, counts: Integers) -> Integers:
-        traffic = self._day.traffic
-        progress = traffic.progress(self._age)
+        traffic = self.day.traffic
+        progress = traffic.progress(self.age)
         return take_share(counts, progress, traffic.prices.rounding)
 
     def _share(self, counts: Integers, share: float) -> Integers:
-        return take_share(counts, share, self._day.traffic.prices.rounding)
+        return take_share(counts, share, self.day.traffic.prices.rounding)
 
     def _late(self, select: Callable[[float], Flags]) -> Integers:
         """Return how many of the clicks that were found invalid later are selected."""
-        cell = self._day.traffic.late_clicks.cell[select(self._age)]
-        return np.bincount(cell, minlength=len(self._day.cells))
+        cell = self.day.traffic.late_clicks.cell[select(self.age)]
+        return np.bincount(cell, minlength=len(self.day.cells))
 
     @cached_property
     def _are_known(self) -> Flags:
-        return self._day.orders.are_known(self._age)
+        return self.day.orders.are_known(self.age)
 
     def _conversions(
         self, kind: str, quantity: str, new_to_brand: str | None, window: str, sku: str | None
     ) -> Integers:
-        orders = self._day.orders
+        orders = self.day.orders
         counted = self._are_known & (orders.delay <= int(window))
         if kind == "attributed":
             counted = counted & orders.is_click
@@ -178,8 +203,8 @@ class DayMeasures:
         return counted.astype(np.int64)
 
     def _reading(self, quantity: str, source: str | None) -> Integers:
-        orders = self._day.orders
-        counted = self._are_known & (orders.delay <= _READING_WINDOW) & self._day.has_borrow
+        orders = self.day.orders
+        counted = self._are_known & (orders.delay <= _READING_WINDOW) & self.day.has_borrow
         if source is not None:
             counted = counted & (orders.is_click == (source == "FromClicks"))
         return counted * self._worth_of_borrow(quantity)
@@ -189,7 +214,7 @@ class DayMeasures:
             return 1
         if quantity == "kindleEditionNormalizedPagesRead":
             return _PAGES_OF_A_BORROW
-        advertiser = self._day.advertiser
+        advertiser = self.day.advertiser
         minor_units: int = 10**advertiser.decimals
         return round(_DOLLARS_OF_A_BORROW[quantity] * advertiser.scale * minor_units)
 
@@ -206,46 +231,14 @@ def _arrived_share(days: float) -> float:
     return 1.0 - early - late
 
 
-def _sum_measures(*names: str) -> Callable[[DayMeasures], Integers]:
-    """Return a measure that is the sum of others."""
-
-    def add(measures: DayMeasures) -> Integers:
-        total = measures.by_cell(names[0])
-        for name in names[1:]:
-            total = total + measures.by_cell(name)
-        return total
-
-    return add
-
-
-_Measure = Callable[[DayMeasures], Integers]
-_PAGES, _VIEW_PAGES = "attributedDetailPageView14d", "viewAttributedDetailPageView14d"
-_SEARCHES, _VIEW_SEARCHES = "attributedBrandedSearches14d", "viewAttributedBrandedSearches14d"
-_CELL_MEASURES: Final[dict[str, _Measure]] = {
+_CELL_MEASURES: Final[dict[str, Callable[[DayMeasures], Integers]]] = {
     "impressions": DayMeasures.impressions,
     "viewImpressions": DayMeasures.viewable,
     "clicks": DayMeasures.clicks,
     "cost": DayMeasures.cost,
     "grossClickThroughs": DayMeasures.gross_clicks,
-    "invalidClickThroughs": lambda day: day.gross_clicks() - day.clicks(),
-    "grossImpressions": lambda day: day.impressions() + day.invalid_impressions(),
+    "invalidClickThroughs": DayMeasures.invalid_clicks,
+    "grossImpressions": DayMeasures.gross_impressions,
     "invalidImpressions": DayMeasures.invalid_impressions,
-    _PAGES: lambda day: day.interest(_PAGES, _FASTER_PAGES),
-    _VIEW_PAGES: lambda day: day.by_cell(_PAGES) + day.interest(_VIEW_PAGES, _FASTER_PAGES),
-    _SEARCHES: lambda day: day.interest(_SEARCHES),
-    _VIEW_SEARCHES: lambda day: day.by_cell(_SEARCHES) + day.interest(_VIEW_SEARCHES),
-    "brandedSearchesViews": lambda day: day.interest(_VIEW_SEARCHES),
-    "addToCartClicks": lambda day: day.interest("addToCartClicks"),
-    "addToCartViews": lambda day: day.interest("addToCartViews"),
-    "addToCart": _sum_measures("addToCartClicks", "addToCartViews"),
-    "addToListFromClicks": lambda day: day.interest("addToListFromClicks"),
-    "addToListFromViews": lambda day: day.interest("addToListFromViews"),
-    "addToList": _sum_measures("addToListFromClicks", "addToListFromViews"),
-    "newToBrandDetailPageViewClicks": lambda day: day.new_pages(_PAGES),
-    "newToBrandDetailPageViewViews": lambda day: day.new_pages(_VIEW_PAGES),
-    "newToBrandDetailPageViews": _sum_measures(
-        "newToBrandDetailPageViewClicks", "newToBrandDetailPageViewViews"
-    ),
     "longTermSales": DayMeasures.long_term_sales,
-    "linkOuts": DayMeasures.link_outs,
 }

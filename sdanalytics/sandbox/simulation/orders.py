@@ -24,11 +24,12 @@ _DELAYS: Final = ((0.7, 0.12), (0.2, 3.0), (0.1, 8.0))
 _LAGS: Final = ((0.9, 0.2), (0.085, 8.0), (0.015, 25.0))
 """Of kinds of orders, their share and the mean days from the order until it is reported."""
 _CANCELLED_SHARE: Final = 0.035
-_CANCELLED_AFTER: Final = (4.0, 7.0)
-"""Days after it is reported: shape and scale of a Gamma distribution."""
+_CANCELLED_BETWEEN: Final = (4.0, 4.0)
+"""The Beta distribution of when, between their arrival and the last day, orders are cancelled."""
 _SECOND_UNIT_SHARE: Final = 1 / 6
 _THIRD_UNIT_SHARE: Final = 1 / 60
-_MEAN_UNITS: Final = 1.0 + _SECOND_UNIT_SHARE + _THIRD_UNIT_SHARE
+MEAN_UNITS: Final = 1.0 + _SECOND_UNIT_SHARE + _THIRD_UNIT_SHARE
+"""Of an order."""
 _PRICE_SPREAD: Final = 0.25
 """Standard deviation of the logarithm of what shoppers pay for one product."""
 _NEVER: Final = np.inf
@@ -113,6 +114,14 @@ def draw_orders(
     )
 
 
+def final_share(window: int) -> float:
+    """Return the share of orders that stay in a metric of an attribution window, in days."""
+    arrived = 0.0
+    for share, mean in _DELAYS:
+        arrived += share * np.expm1(-window / mean) / np.expm1(-_LONGEST_WINDOW / mean)
+    return float(arrived * (1.0 - _CANCELLED_SHARE))
+
+
 def _draw_waits(
     parts: tuple[tuple[float, float], ...],
     longest: float,
@@ -131,9 +140,9 @@ def _draw_waits(
 def _draw_cancellations(arrived: Numbers, generator: np.random.Generator) -> Numbers:
     """Draw when orders are cancelled: most never."""
     count = len(arrived)
-    cancelled = arrived + generator.gamma(*_CANCELLED_AFTER, count)
+    cancelled = arrived + (MAX_AGE - arrived) * generator.beta(*_CANCELLED_BETWEEN, count)
     is_cancelled = generator.random(count) < _CANCELLED_SHARE
-    return np.where(is_cancelled & (cancelled < MAX_AGE), cancelled, _NEVER)
+    return np.where(is_cancelled, cancelled, _NEVER)
 
 
 def _draw_sales(
@@ -145,7 +154,7 @@ def _draw_sales(
 ) -> Integers:
     """Draw what is paid for orders, so that an average order is the campaign's basket."""
     baskets = [campaign.basket for campaign in cells.campaigns]
-    unit_price = np.array(baskets, np.float64)[cells.campaign[cell]] / _MEAN_UNITS
+    unit_price = np.array(baskets, np.float64)[cells.campaign[cell]] / MEAN_UNITS
     factor = generator.lognormal(-(_PRICE_SPREAD**2) / 2, _PRICE_SPREAD, len(cell))
     sales = np.round(unit_price * factor * units * 10**decimals).astype(np.int64)
     at_least_one: Integers = np.maximum(1, sales)

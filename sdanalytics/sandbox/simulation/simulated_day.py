@@ -18,20 +18,19 @@ from sdanalytics.sandbox.simulation.traffic import Traffic, draw_traffic
 _CACHED_DAYS: Final = 128
 _BORROW_SHARE: Final = 0.3
 """Of the orders: a book is borrowed besides."""
-CLICK_INTERESTS: Final = {
+INTERESTS: Final = {
     "attributedDetailPageView14d": 1.5,
     "attributedBrandedSearches14d": 0.07,
     "addToCartClicks": 0.21,
     "addToListFromClicks": 0.04,
-}
-"""How often shoppers do other things than buying after a click."""
-VIEW_INTERESTS: Final = {
-    "viewAttributedDetailPageView14d": 0.0027,
-    "viewAttributedBrandedSearches14d": 0.00013,
+    "detailPageViewsViews": 0.0027,
+    "brandedSearchesViews": 0.00013,
     "addToCartViews": 0.0006,
     "addToListFromViews": 0.0001,
 }
-"""The same after a view without a click, in vCPM campaigns for the first two."""
+"""Other things that shoppers do, by clicks or, after a view, by viewable impressions."""
+_VCPM_ONLY: Final = ("detailPageViewsViews", "brandedSearchesViews")
+"""Interests that count for vCPM campaigns only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +73,10 @@ class SimulatedDay:
         by_campaign = [campaign.cost_type == "VCPM" for campaign in self.cells.campaigns]
         is_vcpm = np.array(by_campaign, np.bool_)[self.cells.campaign]
         interests = {}
-        for name, rate in CLICK_INTERESTS.items():
-            interests[name] = generator.poisson(counts.clicks * rate)
-        for name, rate in VIEW_INTERESTS.items():
-            expected = counts.viewable * rate
-            if name.startswith("viewAttributed"):
+        for name, rate in INTERESTS.items():
+            basis = counts.viewable if name.endswith("Views") else counts.clicks
+            expected = basis * rate
+            if name in _VCPM_ONLY:
                 expected = np.where(is_vcpm, expected, 0.0)
             interests[name] = generator.poisson(expected)
         return interests
