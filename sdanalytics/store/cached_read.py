@@ -51,7 +51,7 @@ def read_cached(
     profile = store.metadata.profile(key)
     _ensure_columns(cached, columns)
     missing_days = find_missing_days(cached, columns)
-    tables = store.partitions.load_days(query, cached, columns)
+    tables = store.partitions.load_days(query, requested, cached, columns)
     store.partitions.maybe_compact(cached)
     missing = len(set(requested).difference(tables))
     notes = inspect_rows(
