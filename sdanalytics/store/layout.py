@@ -13,6 +13,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.model.partition import (
     PARTITION_KEYS,
     Partition,
@@ -143,7 +144,7 @@ def parse_history_path(path: str) -> Partition:
 def _parse_day_path(path: str, expected_path: Callable[[Partition], str]) -> Partition:
     """Return the partition that a path belongs to, if it is the expected one."""
     keys = _parse_hive_folders(path)
-    if tuple(keys) != PARTITION_KEYS:
+    if tuple(keys) != PARTITION_KEYS or has_lone_surrogate(path):
         raise InvalidFile("foreign: not a file of the store")
     keys["source"] = decode_source(keys["source"])
     try:
@@ -240,7 +241,7 @@ def list_hive_values(storage: Storage, level: str, folder: str) -> dict[str, str
     prefix = f"{level}="
     values: dict[str, str] = {}
     for name in storage.list_folders(folder):
-        if name.startswith(prefix):
+        if name.startswith(prefix) and not has_lone_surrogate(name):
             value = name.removeprefix(prefix)
             values[value] = f"{folder}/{name}"
     return values

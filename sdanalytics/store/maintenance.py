@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.errors import CacheError
 from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.identity import find_unidentified_row, required_columns
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
-from sdanalytics.store.backends.base import FileStamp, Storage
+from sdanalytics.store.backends.base import FileStamp, Storage, readable_name
 from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.history_file import read_versions
@@ -35,6 +36,7 @@ from sdanalytics.store.layout import (
 )
 from sdanalytics.store.metadata import MetadataStore
 from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_stored_columns
+from sdanalytics.store.registry_check import find_registry_problem, repair_registry
 from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 
 if TYPE_CHECKING:
@@ -102,7 +104,10 @@ class StoreMaintenance:
         rows: list[tuple[str, str]] = []
         for problem in problems:
             path = self.storage.display_name(problem.path)
-            rows.append((path, problem.message))
+            rows.append((readable_name(path), readable_name(problem.message)))
+        registry = find_registry_problem(self.storage.state_dir)
+        if registry is not None:
+            rows.append((registry.path, registry.message))
         return frame_from_records(rows, _PROBLEM_DTYPES)
 
     def repair(self) -> pd.DataFrame:
@@ -115,10 +120,14 @@ class StoreMaintenance:
         """
         display_name = self.storage.display_name
         rows: list[tuple[str, str, str | None]] = []
+        registry = repair_registry(self.storage.state_dir, QUARANTINE_DIR)
         for problem in self.quarantine():
             moved_to = problem.moved_to
-            aside = None if moved_to is None else display_name(moved_to)
-            rows.append((display_name(problem.path), problem.message, aside))
+            aside = None if moved_to is None else readable_name(display_name(moved_to))
+            path = readable_name(display_name(problem.path))
+            rows.append((path, readable_name(problem.message), aside))
+        if registry is not None:
+            rows.append((registry.path, registry.message, registry.moved_to))
         return frame_from_records(rows, _MOVED_DTYPES)
 
     def find_problems(self) -> Iterator[Problem]:
@@ -190,6 +199,8 @@ class StoreMaintenance:
 
     def _validate(self, path: str) -> None:
         folder, _, _ = path.partition("/")
+        if has_lone_surrogate(path):
+            raise InvalidFile("foreign: its name is no UTF-8")
         if self.storage.is_link_to_folder(path):
             raise InvalidFile("a link to a folder: the store does not follow it")
         if folder == PROFILES:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from typing import IO, Final
 
-_CREATE_ATTEMPTS: Final = 5
+_CREATE_ATTEMPTS: Final = 20
 
 
 def create_file(path: str) -> IO[bytes]:
     """Create a file and its folders; these again, if `LocalStorage.remove` deletes them."""
     folder = os.path.dirname(path)
     for _ in range(_CREATE_ATTEMPTS):
-        make_folders(folder)
         with contextlib.suppress(FileNotFoundError):
+            make_folders(folder)
             return open(path, "xb")
+    make_folders(folder)
     return open(path, "xb")
+
+
+def ensure_file(path: str) -> None:
+    """Refuse a pipe, a socket or a device: to open one might never return."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise FileExistsError(errno.EEXIST, "no file", path)
+
+
+def open_file(path: str) -> IO[bytes]:
+    """Open a file to read it."""
+    ensure_file(path)
+    return open(path, "rb")
 
 
 def make_folders(folder: str) -> None:
