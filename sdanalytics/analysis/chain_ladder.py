@@ -5,15 +5,17 @@ variance of that is s2(k) C(d, k); days are independent. Then
 
     f(k) = sum over days of C(d, k + 1) / sum over days of C(d, k)
 
-is the best linear unbiased estimate, and the errors of forecasts follow: T. Mack, "Distribution-free
-calculation of the standard error of chain ladder reserve estimates", ASTIN Bulletin 23 (1993),
-213-225. Factors may be below 1: conversions are cancelled, invalid traffic is taken out.
+is the best linear unbiased estimate, and the errors of forecasts follow: T. Mack,
+"Distribution-free calculation of the standard error of chain ladder reserve estimates", ASTIN
+Bulletin 23 (1993), 213-225. Factors may be below 1: conversions are cancelled, and invalid traffic
+is taken out.
 
 Days that were fetched at irregular ages have steps of several ages. What such a step adds is
-distributed over its ages as the factors say, and the factors are estimated again, until they stay:
-the EM algorithm (Dempster, Laird and Rubin 1977) for the over-dispersed Poisson model of increments,
-whose estimates on complete triangles are those of the chain ladder (P. England and R. Verrall,
-"Stochastic claims reserving in general insurance", British Actuarial Journal 8 (2002), 443-518).
+distributed over its ages as the factors say, and the factors are estimated again, until they
+stay: the EM algorithm (Dempster, Laird and Rubin 1977) for the over-dispersed Poisson model of
+increments, whose estimates on complete triangles are those of the chain ladder (P. England and
+R. Verrall, "Stochastic claims reserving in general insurance", British Actuarial Journal 8 (2002),
+443-518).
 
 It fails where the delay itself changes with the calendar, as in a sales event: `heterogeneity`
 measures that, and widens errors.
@@ -189,7 +191,8 @@ def _group_by_ages(steps: Steps) -> tuple[Array, Array]:
 def _sum_by(values: Array, positions: Array) -> Array:
     """Sum the values of steps by their position, shape (..., positions)."""
     count = int(positions.max(initial=-1)) + 1
-    return values @ (positions[:, None] == np.arange(count))
+    sums: Array = values @ (positions[:, None] == np.arange(count))
+    return sums
 
 
 def _step_factors(factors: Array, covered: Array) -> Array:

@@ -144,7 +144,7 @@ class DayReader:
         return drop_matching_rows(rows, known, identity)
 
 
-def read_days(
+def read_query_days(
     files: PartitionFiles,
     source: PartitionSource,
     query: ReportQuery,

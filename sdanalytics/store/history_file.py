@@ -55,7 +55,7 @@ class _Version(msgspec.Struct, omit_defaults=True):
     unknown_rows: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class _Metadata(msgspec.Struct):
+class _HistoryMetadata(msgspec.Struct):
     """The metadata of a history file."""
 
     schema: int
@@ -86,12 +86,12 @@ def read_versions(storage: Storage, partition: Partition) -> list[StoredRows]:
     if table_checksum(table) != metadata.checksum:
         raise InvalidFile("damaged: its rows differ from those that were stored")
     display_path = storage.display_name(path)
-    return list(_split(table, partition, metadata, display_path, size))
+    return list(_split_versions(table, partition, metadata, display_path, size))
 
 
-def _decode(encoded: bytes, partition: Partition) -> _Metadata:
+def _decode(encoded: bytes, partition: Partition) -> _HistoryMetadata:
     try:
-        metadata = msgspec.json.decode(encoded, type=_Metadata)
+        metadata = msgspec.json.decode(encoded, type=_HistoryMetadata)
     except ValueError as error:  # as msgspec's errors are
         raise InvalidFile(
             f"foreign: its metadata is not that of a history file ({error})"
@@ -103,8 +103,8 @@ def _decode(encoded: bytes, partition: Partition) -> _Metadata:
     return metadata
 
 
-def _split(
-    table: pa.Table, partition: Partition, metadata: _Metadata, path: str, size: int
+def _split_versions(
+    table: pa.Table, partition: Partition, metadata: _HistoryMetadata, path: str, size: int
 ) -> Iterable[StoredRows]:
     """Yield the rows of each version, in the types of the catalogue."""
     versions = table.column(_VERSION)
@@ -136,8 +136,8 @@ def _split(
 def write_versions(file: IO[bytes], partition: Partition, versions: Sequence[StoredRows]) -> None:
     """Write the versions of a partition as one file."""
     column_sets = list(dict.fromkeys(version.cached.columns for version in versions))
-    table = _combine(partition, versions)
-    metadata = _Metadata(
+    table = _merge_versions(partition, versions)
+    metadata = _HistoryMetadata(
         schema=_SCHEMA_VERSION,
         request=partition.to_keys(),
         columns=column_sets,
@@ -170,7 +170,7 @@ def _encode(cached: CachedPartition, column_sets: Sequence[ColumnNames]) -> _Ver
     )
 
 
-def _combine(partition: Partition, versions: Sequence[StoredRows]) -> pa.Table:
+def _merge_versions(partition: Partition, versions: Sequence[StoredRows]) -> pa.Table:
     """Put the rows of all versions into one table, sorted by identity and version."""
     tables: list[pa.Table] = []
     for position, version in enumerate(versions):

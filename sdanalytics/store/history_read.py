@@ -21,7 +21,7 @@ from sdanalytics.model.metrics import (
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.concat import concat_partitions, select_or_null
-from sdanalytics.store.day_reader import read_days
+from sdanalytics.store.day_reader import read_query_days
 from sdanalytics.store.freshness import age_in_days
 from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.parquet_file import (
@@ -120,7 +120,7 @@ class PartitionsAsOf:
     ) -> PartitionTables:
         """Read partitions as `PartitionStore.load_days` does, as they were at the moment."""
         self._columns = tuple(columns)
-        return read_days(self._files, self, query, requested, columns)
+        return read_query_days(self._files, self, query, requested, columns)
 
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
         """Return the rows of unknown tactic of days."""
@@ -157,7 +157,7 @@ def read_history(
             age = age_in_days(partition.date, moment, zone) - 1
             parts.append(_with_moment(table, moment, age, len(identity)))
         tables[partition] = pa.concat_tables(parts)
-    frame = _to_frame(tables, columns, len(identity))
+    frame = _versions_to_frame(tables, columns, len(identity))
     frame.attrs["sdanalytics"] = {
         "record_type": query.record_type,
         "segment": query.segment,
@@ -223,7 +223,9 @@ def _with_moment(table: pa.Table, moment: datetime, age: int, position: int) -> 
     return table.add_column(position + 1, _AGE, ages)
 
 
-def _to_frame(tables: PartitionTables, columns: Sequence[str], position: int) -> pd.DataFrame:
+def _versions_to_frame(
+    tables: PartitionTables, columns: Sequence[str], position: int
+) -> pd.DataFrame:
     """Turn the versions of partitions into a frame, with the moments behind the identity."""
     import pandas as pd
 

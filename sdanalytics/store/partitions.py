@@ -23,7 +23,7 @@ from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compactor import Compactor
 from sdanalytics.store.concat import select_or_null
-from sdanalytics.store.day_reader import read_days
+from sdanalytics.store.day_reader import read_query_days
 from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.layout import REPORTS, InvalidFile, parse_partition_path
 from sdanalytics.store.parquet_file import (
@@ -131,7 +131,7 @@ class PartitionStore:
             unknown tactic are lost (`sdanalytics.store.day_reader`).
         """
         source = _CachedPartitions(self, cached, columns)
-        return read_days(self._files, source, query, requested, columns)
+        return read_query_days(self._files, source, query, requested, columns)
 
     def store_report(
         self,
