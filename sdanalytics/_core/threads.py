@@ -31,6 +31,8 @@ def start_thread(target: Callable[[], object], name: str) -> threading.Thread:
     """Start a thread that an interpreter which exits waits for, unless it waits for the network."""
     thread = threading.Thread(target=target, name=name, daemon=True)
     _THREADS.add(thread)
+    if threading.current_thread() in _left_behind:
+        _left_behind.add(thread)
     thread.start()
     return thread
 
@@ -59,7 +61,7 @@ def wait_for_threads(timeout: float = EXIT_TIMEOUT) -> bool:
 
 
 def _end_threads() -> None:
-    # Not those that a later function of `atexit` starts, which waits for what it fetches.
+    # With those that they start, but not what a later function of `atexit` starts and waits for.
     _left_behind.update(_THREADS)
     wait_for_threads()
 

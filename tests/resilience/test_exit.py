@@ -170,6 +170,8 @@ def test_a_function_that_is_called_at_exit_may_fetch(
 
 
 HANG = """
+import warnings
+warnings.simplefilter("ignore", ResourceWarning)  # connections that are left as they are
 job = sda.submit_report("campaigns", *days, client=client, cache=store)
 while sda.pending(store)["report_id"].isna().all():
     pass
