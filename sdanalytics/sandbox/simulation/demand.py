@@ -19,7 +19,7 @@ _INCIDENT_PERIOD: Final = 28
 """Days with one incident among them."""
 _INCIDENT_POSITIONS: Final = range(8, 20)
 """Days of a period on which its incident may begin, so that two are some days apart."""
-_LONG_INCIDENT_SHARE: Final = 0.25
+_LONG_INCIDENT_SHARE: Final = 0.1
 """Of the incidents: they last two days, the others one."""
 _SATURATION: Final = 0.5
 """How soon more impressions bring no more orders: by this share of the usual impressions."""
