@@ -11,8 +11,8 @@ import numpy as np
 
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 from sdanalytics.sandbox.simulation.advertisers import AdGroup
-from sdanalytics.sandbox.simulation.arrays import Integers, sum_by_group
-from sdanalytics.sandbox.simulation.cells import Ad, Cells, Target
+from sdanalytics.sandbox.simulation.arrays import Integers, sum_groups
+from sdanalytics.sandbox.simulation.cells import Ad, CampaignCells, Target
 from sdanalytics.sandbox.simulation.measures import DayMeasures
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
 
@@ -70,7 +70,7 @@ class RowSet(NamedTuple):
         metrics = {}
         for name in parts[0].metrics:
             values = np.concatenate([part.metrics[name] for part in parts])
-            metrics[name] = sum_by_group(row, values, len(keys))
+            metrics[name] = sum_groups(row, values, len(keys))
         return cls(list(keys.values()), metrics)
 
     def select(self, rows: Iterable[int]) -> RowSet:
@@ -119,8 +119,8 @@ def break_down(
     count = len(grouping.keys)
     metrics = {}
     for name in names:
-        metrics[name] = sum_by_group(grouping.row, measures.by_cell(name), count)
-    impressions = sum_by_group(grouping.row, measures.impressions(), count)
+        metrics[name] = sum_groups(grouping.row, measures.by_cell(name), count)
+    impressions = sum_groups(grouping.row, measures.impressions(), count)
     rows = RowSet(grouping.keys, metrics)
     if impressions.all():
         return rows
@@ -128,7 +128,7 @@ def break_down(
 
 
 @lru_cache(maxsize=128)
-def _group_cells(cells: Cells, record_type: str, segment: str | None) -> _Grouping:
+def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) -> _Grouping:
     positions: Integers = getattr(cells, _POSITIONS[record_type])
     if segment:
         # Each part of the account has its own pages: the order is that of the parts.
@@ -154,7 +154,7 @@ def _break_down_halo(measures: DayMeasures, names: Sequence[str]) -> RowSet:
     metrics = {}
     for name in names:
         basis, share = _halo_basis(name)
-        sums = sum_by_group(row, measures.by_order(basis)[halo], len(keys))
+        sums = sum_groups(row, measures.by_order(basis)[halo], len(keys))
         metrics[name] = np.round(sums * share).astype(np.int64)
     return RowSet(keys, metrics)
 

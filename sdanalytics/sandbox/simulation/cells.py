@@ -75,7 +75,7 @@ class CellKey(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class CampaignCells:
     """Cells of one or more campaigns, in the order of reports.
 
     Attributes
@@ -124,10 +124,10 @@ class Cells:
 
 
 @lru_cache(maxsize=64)
-def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...]) -> Cells:
+def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...]) -> CampaignCells:
     """Return the cells of an advertiser's campaigns, one campaign after the other."""
     parts = [_build_campaign(advertiser, campaign) for campaign in campaigns]
-    return Cells(
+    return CampaignCells(
         campaigns=list(campaigns),
         ads=[ad for part in parts for ad in part.ads],
         keys=[key for part in parts for key in part.keys],
@@ -147,12 +147,12 @@ def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...])
     )
 
 
-def _join(parts: Sequence[Cells], name: str) -> Numbers:
+def _join(parts: Sequence[CampaignCells], name: str) -> Numbers:
     arrays = [getattr(part, name) for part in parts]
     return np.concatenate(arrays) if arrays else np.empty(0)
 
 
-def _join_positions(parts: Sequence[Cells], name: str) -> Integers:
+def _join_positions(parts: Sequence[CampaignCells], name: str) -> Integers:
     """Join positions so that those of different campaigns differ."""
     arrays = []
     first = 0
@@ -163,7 +163,7 @@ def _join_positions(parts: Sequence[Cells], name: str) -> Integers:
     return np.concatenate(arrays) if arrays else np.empty(0, np.int64)
 
 
-def _join_bounds(parts: Sequence[Cells]) -> Numbers:
+def _join_bounds(parts: Sequence[CampaignCells]) -> Numbers:
     """Join tables of cumulative shares, which differ in width: 1 is the end of each."""
     width = max((part.halo_bounds.shape[1] for part in parts), default=0)
     bounds = np.ones((sum(len(part.ads) for part in parts), width))
@@ -176,7 +176,7 @@ def _join_bounds(parts: Sequence[Cells]) -> Numbers:
 
 
 @cache
-def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> Cells:
+def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> CampaignCells:
     groups = [AdGroup(advertiser, campaign, n) for n in range(campaign.ad_group_count)]
     generator = make_generator(f"rates/{groups[0].campaign_id}")
     pages = _list_pages(groups[0])
@@ -198,7 +198,7 @@ def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> Cells
         targets += own_targets
     columns = np.array(positions, np.int64).T
     rates = _draw_rates(campaign, columns, np.array(shares), generator)
-    return Cells(
+    return CampaignCells(
         campaigns=[campaign],
         ads=ads,
         keys=keys,

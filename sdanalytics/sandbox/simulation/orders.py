@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from sdanalytics.sandbox.simulation.arrays import Flags, Integers, Numbers
-from sdanalytics.sandbox.simulation.cells import Cells
+from sdanalytics.sandbox.simulation.cells import CampaignCells
 from sdanalytics.sandbox.simulation.traffic import Traffic
 
 MAX_AGE: Final = 60.0
@@ -72,13 +72,13 @@ class Orders:
 
 
 def draw_orders(
-    cells: Cells, traffic: Traffic, decimals: int, generator: np.random.Generator
+    cells: CampaignCells, traffic: Traffic, decimals: int, generator: np.random.Generator
 ) -> Orders:
     """Draw the orders of a day's clicks and views.
 
     Parameters
     ----------
-    cells : Cells
+    cells : CampaignCells
     traffic : Traffic
     decimals : int
         Of an amount of money.
@@ -146,7 +146,7 @@ def _draw_cancellations(arrived: Numbers, generator: np.random.Generator) -> Num
 
 
 def _draw_sales(
-    cells: Cells,
+    cells: CampaignCells,
     cell: Integers,
     units: Integers,
     decimals: int,

@@ -16,11 +16,11 @@ import numpy as np
 from sdanalytics.sandbox.simulation.arrays import (
     Integers,
     Numbers,
-    sum_by_group,
+    sum_groups,
     take_share,
 )
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
-from sdanalytics.sandbox.simulation.cells import Cells
+from sdanalytics.sandbox.simulation.cells import CampaignCells
 from sdanalytics.sandbox.simulation.demand import Demand, draw_demand, saturate
 from sdanalytics.sandbox.simulation.invalid_traffic import (
     LATE_SHARE,
@@ -116,12 +116,14 @@ class Traffic:
         return np.minimum(1.0, age / self.stop)
 
 
-def draw_traffic(cells: Cells, day: date, decimals: int, generator: np.random.Generator) -> Traffic:
+def draw_traffic(
+    cells: CampaignCells, day: date, decimals: int, generator: np.random.Generator
+) -> Traffic:
     """Draw a day's traffic.
 
     Parameters
     ----------
-    cells : Cells
+    cells : CampaignCells
     day : datetime.date
     decimals : int
         Of an amount of money.
@@ -153,7 +155,7 @@ def draw_traffic(cells: Cells, day: date, decimals: int, generator: np.random.Ge
     )
 
 
-def _expect(cells: Cells, demand: Demand) -> _Expectation:
+def _expect(cells: CampaignCells, demand: Demand) -> _Expectation:
     impressions = _by_campaign(cells.campaigns, "impressions") * demand.impressions
     return _Expectation(
         impressions=impressions[cells.campaign] * cells.share,
@@ -163,7 +165,7 @@ def _expect(cells: Cells, demand: Demand) -> _Expectation:
 
 
 def _draw_prices(
-    cells: Cells, demand: Demand, decimals: int, generator: np.random.Generator
+    cells: CampaignCells, demand: Demand, decimals: int, generator: np.random.Generator
 ) -> Prices:
     base = _by_campaign(cells.campaigns, "price") * demand.price * 10**decimals
     price = base[cells.campaign] * cells.price
@@ -192,7 +194,7 @@ def _stop_at(
     left = counts
     while True:
         paid = prices.cost(left.viewable, left.clicks + left.late_clicks)
-        costs = sum_by_group(campaign, paid, len(limits))
+        costs = sum_groups(campaign, paid, len(limits))
         is_over = costs > limits
         if not is_over.any():
             return left, kept
