@@ -25,7 +25,7 @@ from sdanalytics.analysis.validation import (
     validate_frame,
 )
 
-_ALWAYS_KEPT: Final = ("date", "currency", "costType")
+_ALWAYS_KEPT: Final = ("date", "currency")
 """Columns that every aggregation may need, besides its keys and metrics."""
 
 

@@ -25,21 +25,28 @@ def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
         From `fetch_report` or `summarize`.
     names : iterable of str
     """
-    return [name for name in dict.fromkeys(names) if _is_broken(df, name)]
+    unique = list(dict.fromkeys(names))
+    concerned = [name for name in unique if _may_be_broken(df, name)]
+    return concerned if concerned and _has_break(df) else []
 
 
-def _is_broken(df: pd.DataFrame, name: str) -> bool:
+def _may_be_broken(df: pd.DataFrame, name: str) -> bool:
+    """Return whether a metric or KPI may be made of results by view, by the columns of a frame."""
     results = list_results(name)
     is_by_view = any(map(is_attributed_to_views, _list_parts(name)))
     if not results and not is_by_view:
         return False
+    is_selected = "date" in df and "costType" in df
+    return is_by_view or is_selected or _may_be_by_view(df, results)
+
+
+def _has_break(df: pd.DataFrame) -> bool:
+    """Return whether results by view of a frame are of both models."""
     metadata = frame_metadata(df)
     is_summed_up = "date" not in df
-    if is_summed_up or "costType" not in df:
-        if not (is_by_view or _may_be_by_view(df, results)):
-            return False
-        if VIEW_ATTRIBUTION_KEY in metadata and metadata[VIEW_ATTRIBUTION_KEY] is None:
-            return False
+    has_none = VIEW_ATTRIBUTION_KEY in metadata and metadata[VIEW_ATTRIBUTION_KEY] is None
+    if has_none and (is_summed_up or "costType" not in df):
+        return False
     if not is_summed_up:
         return spans_change(df)
     has_vcpm_rows = "costType" not in df or bool(find_vcpm_rows(df).any())

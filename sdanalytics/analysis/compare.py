@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import custom_metrics, select_input_columns
+from sdanalytics.analysis.column_arrays import take_arrays, to_floats
 from sdanalytics.analysis.column_order import select_main_measures
 from sdanalytics.analysis.comparison_columns import SIDES
 from sdanalytics.analysis.cost_types import (
@@ -29,8 +31,8 @@ from sdanalytics.analysis.periods import (
     warn_of_broken_metrics,
     warn_of_periods,
 )
-from sdanalytics.analysis.ratios import safe_divide
-from sdanalytics.analysis.row_groups import group_rows
+from sdanalytics.analysis.ratios import divide
+from sdanalytics.analysis.row_groups import IntArray, group_rows
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     ensure_single_currency,
@@ -40,6 +42,8 @@ from sdanalytics.analysis.validation import (
     warn_of_unknown_currency,
 )
 from sdanalytics.model.query import DateLike
+
+_ROW: Final = "_row"
 
 
 def compare(
@@ -103,7 +107,7 @@ def compare(
         ensure_single_currency(both, group_rows(both, keys))
     notes = {period.name: describe_period(both, period) for period in periods}
     if requested is not None:
-        both = select_input_columns(both, requested, [*keys, *label_columns(keys)])
+        both = select_input_columns(both, requested, [*keys, *label_columns(keys), "costType"])
     custom = custom_metrics(both, requested or ())
     rows = [select_period(both, period) for period in periods]
     summaries = [summarize_rows(part, keys, custom=custom) for part in rows]
@@ -162,36 +166,44 @@ def _put_side_by_side(
     metrics: Sequence[str],
 ) -> pd.DataFrame:
     """Return the groups of either period with their names, both values, and the changes."""
-    joined = _join_periods(summary_a, summary_b, keys, metrics)
+    groups, rows_a, rows_b = _match_groups(summary_a, summary_b, keys)
     labels = [name for name in label_columns(keys) if name in summary_a and name in summary_b]
-    groups = _attach_labels(joined[list(keys)], summary_a, summary_b, keys, labels)
-    columns = {str(name): groups[name] for name in groups}
+    groups = _attach_labels(groups, summary_a, summary_b, keys, labels)
+    columns = take_arrays(groups, groups.columns.tolist())
     for name in metrics:
-        columns |= _compute_changes(name, joined)
-    return pd.DataFrame(columns, index=joined.index)
+        before, after = _align(summary_a, name, rows_a), _align(summary_b, name, rows_b)
+        change = after - before
+        share = divide(to_floats(change), np.abs(to_floats(before)))
+        values = dict(zip(SIDES, (before, after, change, share), strict=True))
+        columns |= {f"{name}_{side}": value for side, value in values.items()}
+    return pd.DataFrame(columns, index=groups.index)
 
 
-def _join_periods(
-    summary_a: pd.DataFrame,
-    summary_b: pd.DataFrame,
-    keys: Sequence[str],
-    metrics: Sequence[str],
-) -> pd.DataFrame:
-    """Return a row per group of either period, with each metric as ``_a`` and ``_b``."""
-    columns = [*keys, *metrics]
-    left, right = summary_a[columns], summary_b[columns]
+def _match_groups(
+    summary_a: pd.DataFrame, summary_b: pd.DataFrame, keys: Sequence[str]
+) -> tuple[pd.DataFrame, IntArray, IntArray]:
+    """Return the keys of the groups of either period, and their rows in both: -1 for none."""
     if not keys:
-        return left.add_suffix("_a").join(right.add_suffix("_b"))
-    joined = left.merge(
-        right, on=list(keys), how="outer", suffixes=("_a", "_b"), indicator="_period"
-    )
-    is_absent_a = joined["_period"] == "right_only"
-    is_absent_b = joined["_period"] == "left_only"
-    for name in metrics:
-        if is_additive(name):  # a group without rows had no activity; missing values stay
-            joined[f"{name}_a"] = joined[f"{name}_a"].mask(is_absent_a, 0)
-            joined[f"{name}_b"] = joined[f"{name}_b"].mask(is_absent_b, 0)
-    return joined
+        only = np.zeros(1, dtype="int64")
+        return pd.DataFrame(index=pd.RangeIndex(1)), only, only
+    numbered = [
+        summary[list(keys)].assign(**{_ROW: np.arange(len(summary))})
+        for summary in (summary_a, summary_b)
+    ]
+    joined = numbered[0].merge(numbered[1], on=list(keys), how="outer", suffixes=("_a", "_b"))
+    rows = [joined[f"{_ROW}{side}"].fillna(-1).to_numpy("int64") for side in ("_a", "_b")]
+    return joined[list(keys)], rows[0], rows[1]
+
+
+def _align(summary: pd.DataFrame, name: str, rows: IntArray) -> Any:
+    """Return a column by groups: without rows there was no activity, and missing values stay."""
+    is_absent = rows < 0
+    if not is_absent.any():
+        return summary[name].array.take(rows)
+    aligned = summary[name].reindex(rows)
+    if is_additive(name):
+        aligned = aligned.mask(is_absent, 0)
+    return aligned.array
 
 
 def _attach_labels(
@@ -208,12 +220,3 @@ def _attach_labels(
     described = pd.concat([summary_a[columns], summary_b[columns]])
     latest = described.drop_duplicates(list(keys), keep="last")
     return groups.merge(latest, on=list(keys), how="left")
-
-
-def _compute_changes(metric: str, joined: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    """Return the columns of a metric: both periods, and the change between them."""
-    before, after = joined[f"{metric}_a"], joined[f"{metric}_b"]
-    change = after - before
-    share = safe_divide(change, before.abs())
-    values = dict(zip(SIDES, (before, after, change, share), strict=True))
-    return {f"{metric}_{side}": column for side, column in values.items()}

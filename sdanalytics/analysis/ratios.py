@@ -54,10 +54,11 @@ def find_ratios(columns: Collection[str], names: Iterable[str] = ()) -> Iterator
             yield Ratio(kpi.name, kpi.numerator, kpi.denominator, kpi.factor, kpi.is_of_vcpm)
 
 
-def divide_rows(df: pd.DataFrame, ratio: Ratio, is_vcpm: BoolArray) -> pd.Series[Any]:
+def divide_rows(df: pd.DataFrame, ratio: Ratio, is_vcpm: BoolArray) -> Any:
     """Return a ratio row by row."""
-    quotient = ratio.factor * safe_divide(df[ratio.numerator], df[ratio.denominator])
-    return quotient.where(is_vcpm) if ratio.is_of_vcpm else quotient
+    dividend, divisor = to_floats(df[ratio.numerator].array), to_floats(df[ratio.denominator].array)
+    quotient = ratio.factor * divide(dividend, divisor)
+    return np.where(is_vcpm, quotient, np.nan) if ratio.is_of_vcpm else quotient
 
 
 def divide_sums(cells: Cells, ratios: Sequence[Ratio]) -> RatioSums:
@@ -80,7 +81,7 @@ def divide_sums(cells: Cells, ratios: Sequence[Ratio]) -> RatioSums:
         if lacks_one.any():
             left_out[ratio.name] = int(cells.row_counts[lacks_one].sum())
         sums = [_sum_used(part, is_used, cells) for part in (dividend, divisor)]
-        values[ratio.name] = ratio.factor * _divide(*sums)
+        values[ratio.name] = ratio.factor * divide(*sums)
     return RatioSums(values, left_out)
 
 
@@ -89,14 +90,8 @@ def _sum_used(part: Any, is_used: BoolArray, cells: Cells) -> Any:
     return np.bincount(cells.codes, weights=weights, minlength=cells.count)
 
 
-def safe_divide(numerator: pd.Series[Any], denominator: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a quotient (float64), missing where the denominator is 0 or either is missing."""
-    dividend = numerator.to_numpy(dtype="float64", na_value=np.nan)
-    divisor = denominator.to_numpy(dtype="float64", na_value=np.nan)
-    return pd.Series(_divide(dividend, divisor), index=numerator.index)
-
-
-def _divide(dividend: Any, divisor: Any) -> Any:
+def divide(dividend: Any, divisor: Any) -> Any:
+    """Return a quotient of float64, missing where the denominator is 0 or a part is missing."""
     quotient = np.full(len(dividend), np.nan)
     np.divide(dividend, divisor, out=quotient, where=divisor != 0)
     return quotient

@@ -110,6 +110,10 @@ def group_rows(df: pd.DataFrame, keys: Sequence[str], buckets: Buckets | None = 
     key_codes: dict[str, IntArray] = {}
     count = min(len(df), 1)
     for name, (numbers, values) in columns.items():
+        if not key_codes:  # of the first key each value is a group
+            codes, count = numbers, len(values)
+            key_codes[name] = np.arange(count)
+            continue
         pairs = pair_codes(codes, count, numbers, len(values))
         codes = pairs.codes
         key_codes = {key: earlier[pairs.left] for key, earlier in key_codes.items()}
