@@ -22,6 +22,7 @@ from sdanalytics.errors import (
     MissingDependency,
     SDAnalyticsError,
 )
+from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS
 
 if TYPE_CHECKING:
     # argparse has no public name for it.
@@ -88,6 +89,7 @@ def run_sandbox_command(options: argparse.Namespace) -> None:
         delay=options.delay,
         queue_limit=options.queue_limit,
         rate_limit=options.rate_limit,
+        campaigns=options.campaigns,
     ) as server:
         profiles = ", ".join(map(str, server.profile_ids))
         lines = [f"# The sandbox serves {server.base_url} until Ctrl-C. Profiles: {profiles}."]
@@ -180,6 +182,17 @@ def _add_sandbox_command(commands: Commands) -> None:
     )
     _add_delay_option(parser)
     parser.add_argument(
+        "--campaigns",
+        type=int,
+        default=DEFAULT_CAMPAIGNS,
+        help="campaigns of each advertiser, besides launches (default: %(default)s)",
+    )
+    _add_limit_options(parser)
+    parser.set_defaults(run=run_sandbox_command)
+
+
+def _add_limit_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--queue-limit",
         type=int,
         metavar="REPORTS",
@@ -192,7 +205,6 @@ def _add_sandbox_command(commands: Commands) -> None:
         help="answer 429 above this number of requests a second, for each operation "
         "(default: no limit)",
     )
-    parser.set_defaults(run=run_sandbox_command)
 
 
 def _add_lab_command(commands: Commands) -> None:
