@@ -16,6 +16,7 @@ from sdanalytics.api.client import Client, open_session, profile_key
 from sdanalytics.api.profiles import list_profiles
 from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
+from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
 from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
@@ -28,11 +29,13 @@ from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
+from sdanalytics.model.campaign_list import NO_CAMPAIGNS
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.cache import internal_store, open_cache
+from sdanalytics.store.campaign_join import settle_tactics
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
@@ -97,6 +100,8 @@ class FetchRun:
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
         self._refused = RefusedColumns(query)
+        self._campaign_reader = CampaignReader(self._client, store.metadata, deadline)
+        self._campaigns = NO_CAMPAIGNS
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -139,13 +144,18 @@ class FetchRun:
 
     def frame(self) -> pd.DataFrame:
         """Return the frame, with its provenance; call it once only."""
+        warning = self._campaign_reader.warning(self._tables)
+        left_out = settle_tactics(self._tables, self._query, self._campaigns)
         notes = inspect_rows(self._tables, self._query, self._profile.currency)
-        self.warnings += notes.messages()
-        missing_days = find_missing_days(self._entries(), self._query.metrics)
+        for message in [warning, left_out, *notes.messages()]:
+            if message:
+                self.warnings.append(message)
+        missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
-        frame = tables_to_frame(self._tables, self._query.columns)
+        frame = tables_to_frame(self._tables, self._query.columns, self._campaigns)
         frame.attrs["sdanalytics"] = {
             **self._provenance(),
+            **self._campaigns.to_attrs(),
             **notes.to_attrs(),
             **view_attribution_note(frame),
             "refused_metrics": list(missing_days),
@@ -183,6 +193,8 @@ class FetchRun:
                 f"call has removed it; otherwise check the disk of {self._store.storage.url}, or "
                 "choose another folder with cache="
             )
+        has_fetched = bool(self._fetched)
+        self._campaigns = self._campaign_reader.read_for(self._tables, has_fetched=has_fetched)
 
     def _fetch_partitions(
         self, missing: Sequence[Partition], make_progress: ProgressFactory
@@ -263,7 +275,7 @@ class FetchRun:
         return self._protocol(
             self._client,
             self._deadline,
-            self._store.metadata,
+            self._campaign_reader,
             self._policy.oldest_available,
             limiter_state,
         )

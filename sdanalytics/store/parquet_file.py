@@ -18,7 +18,12 @@ import pyarrow.parquet as pq
 from sdanalytics._core.clock import parse_moment
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_valid_type
-from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
+from sdanalytics.model.metrics import (
+    CAMPAIGN_FACTS,
+    CATALOGUE,
+    identity_columns,
+    sort_by_catalogue,
+)
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.registration import is_registered
 from sdanalytics.store.backends.base import FileStamp, Storage
@@ -87,6 +92,15 @@ class CachedPartition:
             return ()
         return tuple(name for name in columns if name in self.refused and name not in self.columns)
 
+    def null_columns(self, columns: Iterable[str]) -> ColumnNames:
+        """Return those of these columns that it lacks and that are null when it is read.
+
+        They are those that the service refused, and facts of campaigns, which are joined.
+        """
+        missing = [name for name in columns if name not in self.columns]
+        optional = {*self.refused, *CAMPAIGN_FACTS}
+        return tuple(name for name in missing if name in optional)
+
 
 CachedByPartition = dict[Partition, CachedPartition]
 """The metadata of stored partitions."""
@@ -153,7 +167,7 @@ class PartitionFiles:
         unregistered = [name for name in table.column_names if name not in CATALOGUE]
         names = dict.fromkeys([*identity, *sort_by_catalogue(table.column_names), *unregistered])
         ordered = table.select(list(names))
-        table = _sort_rows(ordered, identity)
+        table = sort_rows(ordered, identity)
         path = partition_path(partition)
         with self.storage.atomic_write(path, skip_if) as file:
             write_partition(file, partition, table, provenance)
@@ -279,7 +293,7 @@ def write_partition(
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
-def _sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
+def sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
     """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
     names = list(by)
     keys = [(name, "ascending") for name in names]

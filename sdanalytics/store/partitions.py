@@ -83,11 +83,12 @@ class PartitionStore:
     ) -> PartitionTables:
         """Read columns of partitions, without those for which `load` returns None.
 
-        Columns that a partition lacks because the service refused them are null.
+        Columns that a partition lacks because the service refused them are null; so are facts of
+        campaigns that it lacks.
         """
         by_missing: dict[ColumnNames, list[CachedPartition]] = {}
         for entry in cached:
-            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+            by_missing.setdefault(entry.null_columns(columns), []).append(entry)
         tables: PartitionTables = {}
         for missing, entries in by_missing.items():
             names = [name for name in columns if name not in missing]
@@ -103,10 +104,10 @@ class PartitionStore:
 
         These are read first and counted last: a row that another process moves to its tactic
         meanwhile is in either place or in both, and counts once. Columns that they lack are null.
-        Queries for a single tactic get none.
+        Those of a query for a single tactic may be of another one.
         """
         unknown: PartitionTables = {}
-        if query.tactics == TACTICS:
+        if query.tactics != (EVERY_TACTIC,):
             days = dict.fromkeys(unknown_partition(entry.partition) for entry in cached)
             for partition, entry in self.lookup_many(days).items():
                 rows = self.load(partition, entry.columns)
@@ -117,6 +118,8 @@ class PartitionStore:
             identity = identity_columns(partition.record_type, partition.segment)
             known = tables_of_tactics(partition, tables.get)
             counted = drop_matching_rows(rows, known, identity)
+            if query.tactics != TACTICS:
+                counted = self._unknown_tactic.drop_known_rows(partition, counted)
             if counted.num_rows:
                 tables[partition] = _with_all_columns(counted, columns)
         return tables

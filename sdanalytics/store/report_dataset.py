@@ -23,8 +23,10 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pf
 
 from sdanalytics.errors import CacheError
-from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.category_words import spell_values
+from sdanalytics.model.dtypes import arrow_schema, arrow_type
 from sdanalytics.model.metrics import (
+    CAMPAIGN_FACTS,
     UNKNOWN_TACTIC,
     available_metrics,
     identity_columns,
@@ -32,6 +34,8 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import NO_SEGMENT, PARTITION_KEYS, Partition
 from sdanalytics.store.backends.base import Storage
+from sdanalytics.store.campaign_join import fill_facts, find_tactics
+from sdanalytics.store.campaign_table import StoredCampaigns
 from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.layout import (
     REPORT_FILENAME,
@@ -74,6 +78,8 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
     segment : str or None
     pool : concurrent.futures.Executor
         Its threads read the files.
+    campaigns : StoredCampaigns
+        Joined to the rows.
 
     Attributes
     ----------
@@ -82,13 +88,19 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
     """
 
     def __init__(
-        self, storage: Storage, record_type: str, segment: str | None, pool: Executor
+        self,
+        storage: Storage,
+        record_type: str,
+        segment: str | None,
+        pool: Executor,
+        campaigns: StoredCampaigns,
     ) -> None:
         schema = view_schema(record_type, segment)
         super().__init__(schema.empty_table())
         self.failure: Exception | None = None
         self._storage = storage
         self._pool = pool
+        self._campaigns = campaigns
         self._view_schema = schema
         is_record_type = pc.field("record_type") == record_type
         is_segment = pc.field("segment") == (segment or NO_SEGMENT)
@@ -121,7 +133,7 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
         all_columns = pa.unify_schemas([_PARTITION_SCHEMA, self._view_schema])
         partitions = matching_partitions(self._storage, all_columns, matches)
         months = _split_into_months(partitions)
-        reader = RowReader(self._storage, schema)
+        reader = RowReader(self._storage, schema, self._campaigns)
         for batches in _prefetch(self._pool, reader.read_batches, months):
             yield from batches
 
@@ -184,7 +196,9 @@ class _FolderSearch:
         guarantees: dict[str, Any] = {}
         for name, value in _parse_folder_values(level, folders):
             is_value = pc.field(level) == value
-            guarantees[name] = guarantee & is_value
+            # The list of campaigns may have the tactic of rows that were stored without one.
+            is_certain = value.as_py() != UNKNOWN_TACTIC
+            guarantees[name] = guarantee & is_value if is_certain else guarantee
         for name in self._select(guarantees):
             subfolder = folders[name]
             yield from self.find(subfolder, deeper_levels, guarantees[name])
@@ -226,10 +240,13 @@ class RowReader:
     storage : Storage
     schema : pyarrow.Schema
         The columns to return: partition keys, stored columns, and nulls for all others.
+    campaigns : StoredCampaigns
+        Joined to the rows.
     """
 
     storage: Storage
     schema: pa.Schema
+    campaigns: StoredCampaigns
 
     def read_batches(self, partitions: Sequence[Partition]) -> list[pa.RecordBatch]:
         """Read all rows of some partitions.
@@ -245,7 +262,7 @@ class RowReader:
         # One column that every file has is read in any case: a table without columns does not
         # know how many rows it has. Rows of unknown tactic are told apart by all of them.
         identity = identity_columns(first.record_type, first.segment)
-        needed = identity if is_unknown else identity[:1]
+        needed = identity if is_unknown or self._has_facts else identity[:1]
         names += [name for name in needed if name not in names]
         from_month = partial(CompactedMonths(self.storage).rows, columns=names)
         from_file = partial(self._read_own_file, columns=names)
@@ -261,6 +278,10 @@ class RowReader:
                 rows = self._with_schema(partition, table)
                 batches += rows.to_batches()
         return batches
+
+    @property
+    def _has_facts(self) -> bool:
+        return not set(CAMPAIGN_FACTS).isdisjoint(self.schema.names)
 
     def _read_own_file(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
         """Read those of the columns that a partition's file has; None without a file."""
@@ -279,20 +300,34 @@ class RowReader:
             ) from None
 
     def _with_schema(self, partition: Partition, table: pa.Table) -> pa.Table:
+        if self._has_facts or partition.tactic == UNKNOWN_TACTIC:
+            table = self._join_campaigns(partition, table)
         columns: list[Any] = []
         for field in self.schema:
             column = _build_column(field, partition, table)
             columns.append(column)
         return pa.Table.from_arrays(columns, schema=self.schema)
 
+    def _join_campaigns(self, partition: Partition, table: pa.Table) -> pa.Table:
+        """Add the facts of campaigns, and the tactics of rows that were stored without one."""
+        campaigns = self.campaigns.find(partition.profile)
+        for name in CAMPAIGN_FACTS:
+            if name in self.schema.names and name not in table.column_names:
+                missing = pa.nulls(table.num_rows, arrow_type(name))
+                table = table.append_column(name, missing)
+        table = fill_facts(table, campaigns)
+        if partition.tactic == UNKNOWN_TACTIC:
+            table = table.append_column("tactic", find_tactics(table, campaigns))
+        return table
+
 
 def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:
+    if field.name in table.column_names:
+        return spell_values(field.name, table.column(field.name))
     if field.name in PARTITION_KEYS:
         key = getattr(partition, field.name)
         value = pa.scalar(key, field.type)
         return pa.repeat(value, table.num_rows)
-    if field.name in table.column_names:
-        return table.column(field.name)
     return pa.nulls(table.num_rows, field.type)
 
 
