@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -25,7 +26,8 @@ from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import CacheError, SDAnalyticsError
 from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.campaign_list import CampaignList
-from sdanalytics.model.metrics import UNKNOWN_TACTIC
+from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.campaign_join import (
     campaign_key,
     count_unknown_rows,
@@ -41,8 +43,10 @@ MAX_LIST_AGE: Final = timedelta(days=1)
 """Age from which on the list is read again when a report is fetched."""
 LIST_TIMEOUT: Final = 300.0
 """Seconds to read the list once all reports have arrived."""
+LIST_MAX_ATTEMPTS: Final = 2
+"""Attempts for a page of it, at most, when it meets 5xx responses or broken connections."""
 LIST_MAX_THROTTLES: Final = 2
-"""429 responses that end the reading of the list once all reports have arrived."""
+"""429 responses to a page that end it."""
 
 
 class CampaignReader:
@@ -77,20 +81,23 @@ class CampaignReader:
         with self._lock:
             tactics = self._stored().find("campaignId", ids, ["tactic"])
             if tactics.column("tactic").null_count:
-                self._request(session, max_throttles=None)
+                self._request(lambda: list_campaigns(session))
                 if self._failure is not None and self._deadline.remaining <= 0:
                     raise timeout_error(self._deadline)  # it is read when the call is repeated
                 tactics = self._stored().find("campaignId", ids, ["tactic"])
         names: list[str] = tactics.column("tactic").fill_null(UNKNOWN_TACTIC).to_pylist()
         return names
 
-    def read_for(self, tables: PartitionTables, *, has_fetched: bool) -> CampaignList:
+    def read_for(
+        self, tables: PartitionTables, query: ReportQuery, *, has_fetched: bool
+    ) -> CampaignList:
         """Return the list for the rows of a call; read it again where that is due.
 
         Parameters
         ----------
         tables : mapping of Partition to pyarrow.Table
             The rows of the call.
+        query : ReportQuery
         has_fetched : bool
             Whether the call has fetched a report. If not, a list that is stored will do.
 
@@ -98,17 +105,23 @@ class CampaignReader:
         ------
         ReportTimeout
             When the call was cancelled.
+        ApiError
+            When rows of one tactic are asked for, and the list that has their tactics could not
+            be read: they would be missing. Its report is stored.
         """
         if self._is_due(self._stored(), tables, has_fetched=has_fetched):
             deadline = Deadline(self._client.clock, min(LIST_TIMEOUT, self._deadline.remaining))
             with self._deadline.on_expiry(deadline.expire):
                 session = open_session(self._client, deadline)
-                request = partial(self._request, session, max_throttles=LIST_MAX_THROTTLES)
-                is_done = run_interruptible(request, deadline)
+                request = partial(list_campaigns, session, LIST_MAX_ATTEMPTS, LIST_MAX_THROTTLES)
+                is_done = run_interruptible(partial(self._request, request), deadline)
             if self._deadline.is_cancelled:
                 raise timeout_error(self._deadline)
             if not is_done:
                 self._failure = timeout_error(deadline)
+        is_divided = query.tactics not in (TACTICS, (EVERY_TACTIC,))
+        if self._failure and is_divided and count_unknown_rows(tables, self._stored()):
+            raise self._failure
         return self._stored()
 
     def warning(self, tables: PartitionTables) -> str | None:
@@ -142,13 +155,13 @@ class CampaignReader:
             self._campaigns = self._metadata.campaign_list(self._key)
         return self._campaigns
 
-    def _request(self, session: ApiSession, *, max_throttles: int | None) -> bool:
+    def _request(self, request: Callable[[], list[dict[str, Any]]]) -> bool:
         """Read the list from the service and store it, once in a call; return True."""
         if self._was_requested:
             return True
         self._was_requested = True
         try:
-            documents = list_campaigns(session, max_throttles)
+            documents = request()
         except Exception as error:  # also of what stands in for the network, such as vcrpy
             logger.info("the list of campaigns could not be read: %s", type(error).__name__)
             self._failure = error

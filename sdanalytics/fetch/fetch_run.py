@@ -194,7 +194,9 @@ class FetchRun:
                 "choose another folder with cache="
             )
         has_fetched = bool(self._fetched)
-        self._campaigns = self._campaign_reader.read_for(self._tables, has_fetched=has_fetched)
+        self._campaigns = self._campaign_reader.read_for(
+            self._tables, self._query, has_fetched=has_fetched
+        )
 
     def _fetch_partitions(
         self, missing: Sequence[Partition], make_progress: ProgressFactory

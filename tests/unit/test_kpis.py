@@ -260,7 +260,7 @@ def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_not_warned")
 def test_without_cost_type_clicks_count_and_a_warning_is_shown_once() -> None:
-    frame = sample_frame("targets", 2, 2)
+    frame = sample_frame("targets", 2, 2).drop(columns="costType")
     with pytest.warns(UserWarning, match="no costType"):
         result = add_kpis(frame)
     assert result["orders"].tolist() == frame["attributedConversions14d"].tolist()
