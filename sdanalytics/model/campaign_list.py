@@ -23,6 +23,7 @@ from sdanalytics.model.dtypes import arrow_type
 from sdanalytics.model.metrics import CAMPAIGN_FACTS, TACTICS
 
 MAX_ID: Final = 2**63 - 1
+_FEW_VALUED: Final = ("costType", "campaignStatus")
 _DIGITS: Final = re.compile("[0-9]{1,19}")
 _SCHEMA: Final = pa.schema(
     [
@@ -68,9 +69,15 @@ class CampaignList:
         values : pyarrow.ChunkedArray
             Their ids or names.
         columns : sequence of str
+            Those of few values (`costType`, `campaignStatus`) are returned as dictionaries.
         """
         positions = self._positions(key, values)
-        return self._campaigns_by(key).select(list(columns)).take(positions)
+        campaigns = self._campaigns_by(key).select(list(columns))
+        for position, name in enumerate(columns):
+            if name in _FEW_VALUED:
+                encoded = campaigns.column(position).dictionary_encode()
+                campaigns = campaigns.set_column(position, name, encoded)
+        return campaigns.take(positions)
 
     def updated(self, documents: Iterable[Mapping[str, Any]], moment: datetime) -> CampaignList:
         """Return the list after the service has listed these campaigns.
@@ -94,12 +101,14 @@ class CampaignList:
         return {"campaigns_read_at": read_at}
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; `from_json` reads them back."""
-        campaigns = self.table.to_pylist()
-        for row in campaigns:
-            row["read_at"] = None if row["read_at"] is None else row["read_at"].isoformat()
+        """Return plain values, column by column; `from_json` reads them back."""
+        columns = {}
+        for name, values in zip(_SCHEMA.names, self.table.columns, strict=True):
+            if name == "read_at":
+                values = values.cast(pa.int64())  # seconds since 1970
+            columns[name] = values.to_pylist()
         read_at = None if self.read_at is None else self.read_at.astimezone(UTC).isoformat()
-        return {"read_at": read_at, "campaigns": campaigns}
+        return {"read_at": read_at, "campaigns": columns}
 
     @classmethod
     def from_json(cls, values: object) -> CampaignList:
@@ -107,20 +116,16 @@ class CampaignList:
 
         Raises
         ------
-        ValueError, TypeError, AttributeError, OverflowError
+        ValueError, TypeError, OverflowError
             When they are anything else.
         """
         if not isinstance(values, dict):
             raise TypeError("a list of campaigns must be an object")
-        campaigns = values.get("campaigns")
-        if not isinstance(campaigns, list):
+        columns = values.get("campaigns")
+        if not isinstance(columns, dict):
             return cls(_read_tactics(values))
-        rows = []
-        for campaign in campaigns:
-            read_at = campaign.get("read_at")
-            moment = None if read_at is None else datetime.fromisoformat(read_at)
-            rows.append({**campaign, "read_at": moment})
-        table = pa.Table.from_pylist(rows, _SCHEMA)
+        arrays = [pa.array(columns.get(field.name), field.type) for field in _SCHEMA]
+        table = pa.Table.from_arrays(arrays, schema=_SCHEMA)
         if table.column("campaignId").null_count:
             raise ValueError("a campaign has no id")
         read_at = values.get("read_at")

@@ -34,6 +34,12 @@ def fill_facts(rows: pa.Table, campaigns: CampaignList) -> pa.Table:
     rows : pyarrow.Table
         With `campaignId` or `campaignName`; of the facts, those of its columns are filled.
     campaigns : CampaignList
+
+    Returns
+    -------
+    pyarrow.Table
+        Facts of few values that no row has had are dictionaries, which become categories as fast
+        as they are.
     """
     names = _incomplete_facts(rows)
     if not names or not campaigns.table.num_rows:
@@ -45,7 +51,7 @@ def fill_facts(rows: pa.Table, campaigns: CampaignList) -> pa.Table:
         own = rows.column(position)
         values = listed.column(name)
         if own.null_count < rows.num_rows:
-            values = pc.coalesce(own, values)
+            values = pc.coalesce(own, values.cast(own.type))
         rows = rows.set_column(position, name, values)
     return rows
 

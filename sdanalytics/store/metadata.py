@@ -65,7 +65,7 @@ class MetadataStore:
         """
         key = ProfileKey(source, profile.profile_id)
         path = profile_path(key)
-        self._write_json(path, profile.to_json())
+        self._write_json(path, profile.to_json(), indent=1)
 
     def validate_profile(self, path: str) -> None:
         """Raise `InvalidFile` when a file is not the profile that belongs at its path."""
@@ -115,7 +115,7 @@ class MetadataStore:
         CacheError
             When the file cannot be written.
         """
-        self._write_json(campaigns_path(key), campaigns.to_json())
+        self._write_json(campaigns_path(key), campaigns.to_json(), indent=None)
 
     def validate_campaign_list(self, path: str) -> None:
         """Raise `InvalidFile` when a file is no list of campaigns, or not at its path."""
@@ -126,11 +126,11 @@ class MetadataStore:
         content = self.storage.read(path)
         try:
             return CampaignList.from_json(json.loads(content))
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InvalidFile(f"not a list of campaigns: {error}") from None
 
-    def _write_json(self, path: str, values: Mapping[str, Any]) -> None:
-        text = json.dumps(values, indent=1)
+    def _write_json(self, path: str, values: Mapping[str, Any], *, indent: int | None) -> None:
+        text = json.dumps(values, indent=indent)
         with self.storage.atomic_write(path) as file:
             file.write(text.encode())
 

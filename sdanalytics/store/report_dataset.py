@@ -323,7 +323,7 @@ class RowReader:
 
 def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:
     if field.name in table.column_names:
-        return spell_values(field.name, table.column(field.name))
+        return spell_values(field.name, table.column(field.name).cast(field.type))
     if field.name in PARTITION_KEYS:
         key = getattr(partition, field.name)
         value = pa.scalar(key, field.type)

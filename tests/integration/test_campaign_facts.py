@@ -471,7 +471,7 @@ def test_views_have_the_facts_of_frames(
 def test_a_damaged_list_is_no_list(box: Box, store: ReportCache, api: str) -> None:
     frame = fetch(box, api, store)
     [file] = (store.path / "campaigns").rglob("*.json")
-    file.write_text('{"read_at": "2026-11-20", "campaigns": [{"campaignId": "x"}]}')
+    file.write_text('{"read_at": "2026-11-20", "campaigns": {"campaignId": ["x"]}}')
     assert store.verify()["path"].tolist() == [str(file)]
     assert store.sql("select count(*) as n from campaign_list")["n"].tolist() == [0]
     pd.testing.assert_frame_equal(fetch(box, api, store), frame)
