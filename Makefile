@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto $(if $(COVERAGE),--cov=sda
 # Without bytecode every process of the tests compiles again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo lab test test-rest test-all test-lowest lint types faults kills stress fuzz notebooks pictures \
+.PHONY: demo lab test test-rest test-all test-lowest lint types audit faults kills stress fuzz notebooks pictures \
 	bench bench-quick package clean
 
 demo: $(VENV)/.demo
@@ -46,6 +46,14 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+# Known vulnerabilities of what users get: the newest versions, and the lowest that pyproject.toml
+# allows. The one that is ignored cannot be reached from Python: Arrow's bindings do not have it.
+AUDIT := $(BIN)/pip-audit --strict --progress-spinner off --disable-pip --no-deps
+audit: $(VENV)/.audit $(LOWEST)/constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/installed.txt
+	$(AUDIT) --requirement $(VENV)/installed.txt
+	$(AUDIT) --ignore-vuln GHSA-rgxp-2hwp-jwgg --requirement $(LOWEST)/constraints.txt
 
 # What docs/reliability.md tells of: minutes each. The first writes docs/faults.md.
 faults: $(VENV)/.test
@@ -107,13 +115,18 @@ $(VENV)/.test: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 # The lowest that have a wheel for this Python; test tools, and what others need, are the latest.
-$(LOWEST)/.test: $(LOWEST)/.created pyproject.toml
+$(LOWEST)/constraints.txt: $(LOWEST)/.created pyproject.toml
 	$(LOWEST)/bin/python -m pip install --quiet uv
 	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --no-deps --only-binary :all: \
-		--all-extras --python $(LOWEST)/bin/python \
-		--output-file $(LOWEST)/constraints.txt pyproject.toml
+		--all-extras --python $(LOWEST)/bin/python --output-file $@ pyproject.toml
+
+$(LOWEST)/.test: $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
 		--constraint $(LOWEST)/constraints.txt --editable '.[all]' --group test
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group audit
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml

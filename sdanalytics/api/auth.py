@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import re
 import threading
@@ -39,6 +38,8 @@ TRY_WITHOUT_ACCOUNT: Final = (
 )
 EXPIRY_MARGIN: Final = 120.0
 """Seconds before its expiry from which on a token is replaced."""
+MAX_LIFETIME: Final = 1e9
+"""Seconds that a token may say it is valid: 30 years."""
 DEFAULT_LIFETIME: Final = 3600.0
 """Seconds that a token is valid if the response does not say."""
 TOKEN_RECHECK_INTERVAL: Final = 0.2
@@ -264,7 +265,7 @@ _find_token_fault: Final = expect_document("a document with a token", _is_token_
 
 def _read_lifetime(seconds: object) -> float:
     """Return the seconds that a token is valid, as its document says or by default."""
-    if isinstance(seconds, int | float) and 0 < seconds < math.inf:
+    if isinstance(seconds, int | float) and 0 < seconds <= MAX_LIFETIME:
         return float(seconds)
     return DEFAULT_LIFETIME
 

@@ -285,7 +285,9 @@ class FetchRun:
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""
         query = self._query
-        self._tables = self._store.partitions.load_days(query, self._entries(), query.columns)
+        self._tables = self._store.partitions.load_days(
+            query, self._partitions, self._entries(), query.columns
+        )
         return [partition for partition in self._partitions if partition not in self._tables]
 
     def _entries(self) -> list[CachedPartition]:

@@ -51,12 +51,15 @@ class Provenance:
         The version of the reporting API.
     refused : tuple of str
         The metrics that the service refused, so that the report was requested without them.
+    unknown_rows : int
+        The rows of the same day and report whose tactic is unknown, stored in a file of their own.
     """
 
     report_id: str
     fetched_at: datetime
     api: str
     refused: tuple[str, ...] = ()
+    unknown_rows: int = 0
 
 
 class Partition(NamedTuple):

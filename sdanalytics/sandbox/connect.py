@@ -8,9 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from sdanalytics._core.hidden_frames import hide_frames
+from sdanalytics._core.temp_folders import PREFIX, mark_in_use, remove_abandoned_folders
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import NotConfigured
@@ -81,6 +82,12 @@ def _start_sandbox(delay: float) -> Sandbox:
 
 @cache
 def _create_cache_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="sdanalytics-sandbox-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    remove_abandoned_folders()
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}sandbox-")
+    atexit.register(_remove_cache_folder, folder, mark_in_use(folder))
     return folder
+
+
+def _remove_cache_folder(folder: str, mark: IO[bytes]) -> None:
+    mark.close()
+    shutil.rmtree(folder, ignore_errors=True)

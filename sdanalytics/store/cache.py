@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
+from sdanalytics._core.temp_folders import PREFIX, mark_in_use, remove_abandoned_folders
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery
@@ -300,9 +301,9 @@ class TemporaryCache(ReportCache):
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="sdanalytics-", ignore_cleanup_errors=True
-        )
+        remove_abandoned_folders()
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+        self._mark = mark_in_use(self._folder.name)
         super().__init__(self._folder.name)
         self._store = Store.open(self.storage, is_temporary=True)
 
@@ -316,6 +317,7 @@ class TemporaryCache(ReportCache):
         traceback: TracebackType | None,
     ) -> None:
         self._store.partitions.close()
+        self._mark.close()
         self._folder.cleanup()
 
 

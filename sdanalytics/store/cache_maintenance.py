@@ -64,7 +64,8 @@ class CacheMaintenance:
         pandas.DataFrame
             `path` and `problem` (str), a row for every invalid file, but one for all copies that
             a program which synchronizes folders has made. Files that other programs leave in
-            folders, such as ``.DS_Store``, are passed over.
+            folders, such as ``.DS_Store``, are passed over. A registry of reports in flight
+            that is no database, or has values that no call has written, is among them.
 
         Raises
         ------
@@ -85,7 +86,8 @@ class CacheMaintenance:
         pandas.DataFrame
             `path`, `problem` and `moved_to` (str), a row for every file that was moved; and for
             every file that was mended where it is, `moved_to` missing: rows of unknown tactic
-            that are also stored under their tactic are removed.
+            that are also stored under their tactic are removed, and entries of the registry of
+            reports in flight that no call has written.
 
         Raises
         ------

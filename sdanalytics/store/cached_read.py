@@ -55,7 +55,7 @@ def read_cached(
     stored_query = replace(query, metrics=columns)
     _ensure_columns(cached, stored_query.stored_columns)
     missing_days = find_missing_days(cached, stored_query.stored_columns)
-    tables = store.partitions.load_days(query, cached, columns)
+    tables = store.partitions.load_days(query, requested, cached, columns)
     store.partitions.maybe_compact(cached)
     missing = len(set(requested).difference(tables))
     messages = [no_list_message(tables, campaigns), settle_tactics(tables, query, campaigns)]

@@ -14,7 +14,7 @@ import msgspec
 from sdanalytics._core.clock import parse_moment
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.store.leases import Lease
-from sdanalytics.store.sqlite_state import Execute
+from sdanalytics.store.process_copy import Execute
 
 CLAIMS_TABLE: Final = "reports"
 CREATE_CLAIMS_TABLE: Final = """
@@ -41,10 +41,12 @@ _COUNT_IN_FLIGHT: Final = (
 )
 _IS_OWN: Final = "select 1 from reports" + _WHERE_PARTITION + " and call = ?"  # noqa: S608
 _WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
+_INSERT: Final = _WRITE.replace("replace", "ignore", 1)
 _DELETE: Final = "delete from reports" + _WHERE_PARTITION + " and call = ?"  # noqa: S608
 _RENEW: Final = "update reports set lease = ? where call = ?"
 _RELEASE_ALL: Final = "update reports set lease = 0 where call = ? and report_id is not null"
 _EXTEND_UNCREATED: Final = "update reports set lease = ? where call = ? and report_id is null"
+_DELETE_PROCESS: Final = "delete from reports where host = ? and pid = ?"
 _PURGE: Final = "delete from reports where asked_at < ? and lease < ?"
 
 MAX_TIMESTAMP: Final = 1e11
@@ -190,6 +192,22 @@ def parse_claims(rows: Iterable[Row]) -> list[Claim]:
     """Parse rows of the table, without those that have a value that no call has written."""
     claims = map(Claim.from_row, rows)
     return [claim for claim in claims if claim is not None]
+
+
+def carry_claims(execute: Execute, execute_other: Execute) -> None:
+    """Make the claims of this process in a second database those that are in the first one.
+
+    A partition that another process has claimed there meanwhile stays that process's.
+    """
+    own = Lease.own(0.0)
+    execute_other(_DELETE_PROCESS, own.host, own.pid)
+    for row in execute(SELECT_ALL_CLAIMS):
+        execute_other(_INSERT, *row)
+
+
+def has_no_claims(execute: Execute) -> bool:
+    """Return whether a database has no claim."""
+    return execute("select 1 from reports limit 1").fetchone() is None
 
 
 def _key_values(partition: Partition) -> tuple[str, ...]:

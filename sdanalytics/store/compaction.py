@@ -47,7 +47,7 @@ from sdanalytics.store.parquet_file import (
     CachedByPartition,
     CachedPartition,
     PartitionFiles,
-    PartitionTables,
+    StoredByPartition,
     matches_checksum,
     read_stored_columns,
     to_catalogue_types,
@@ -127,7 +127,7 @@ class CompactedMonths:
         stamps = self.storage.stat_many(folder, [path])
         return stamps.get(path)
 
-    def rows(self, month: MonthKey, stamps: Stamps, columns: Sequence[str]) -> PartitionTables:
+    def rows(self, month: MonthKey, stamps: Stamps, columns: Sequence[str]) -> StoredByPartition:
         """Read the rows of those partitions that still have these file stamps.
 
         Every table has those of the columns that its partition was stored with. Nothing is

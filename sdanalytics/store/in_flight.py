@@ -40,6 +40,7 @@ The database holds no secret: partitions, columns, report ids, times, and proces
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import sqlite3
 import threading
@@ -64,18 +65,24 @@ from sdanalytics.store.claims_table import (
     SELECT_ALL_CLAIMS,
     Claim,
     ClaimsTable,
+    carry_claims,
+    has_no_claims,
     parse_claims,
 )
 from sdanalytics.store.leases import Lease, LeaseMonitor
 from sdanalytics.store.limiter_table import CREATE_LIMITER_TABLE, LimiterTable
-from sdanalytics.store.sqlite_state import Execute, StateDatabase, query_read_only
+from sdanalytics.store.process_copy import Execute, Schema
+from sdanalytics.store.sqlite_state import StateDatabase, query_read_only
 
 DATABASE_FILENAME: Final = "in-flight.sqlite"
 MAX_RESUME_AGE: Final = timedelta(hours=24)
 """Age beyond which a report is not resumed: the service may have dropped it."""
 
+_SCHEMA: Final = Schema((CREATE_CLAIMS_TABLE, CREATE_LIMITER_TABLE), carry_claims, has_no_claims)
+_running_calls: Final[set[str]] = set()
+"""The calls of this process that have not ended."""
+
 T = TypeVar("T")
-D = TypeVar("D")
 IsAcceptable = Callable[[Partition, datetime], bool]
 """Returns whether a report of a partition that was requested at a time is still new enough."""
 
@@ -98,7 +105,8 @@ class InFlightRegistry:
 
     Notes
     -----
-    Where the database cannot be used every claim is granted (`sdanalytics.store.sqlite_state`).
+    While the database cannot be used, claims are those of this process
+    (`sdanalytics.store.sqlite_state`).
     """
 
     def __init__(
@@ -109,8 +117,7 @@ class InFlightRegistry:
         now: datetime,
         is_acceptable: IsAcceptable,
     ) -> None:
-        tables = (CREATE_CLAIMS_TABLE, CREATE_LIMITER_TABLE)
-        self._database = StateDatabase(state_dir / DATABASE_FILENAME, tables)
+        self._database = StateDatabase(state_dir / DATABASE_FILENAME, _SCHEMA)
         self._limiter = LimiterTable(self._database, profile)
         self._monitor = LeaseMonitor()
         self._api = api
@@ -120,7 +127,8 @@ class InFlightRegistry:
         self._ended = threading.Event()
 
     def __enter__(self) -> InFlightRegistry:
-        self._transaction(self._purge, None, needs_room=True)
+        self._transaction(self._purge, needs_room=True)
+        _running_calls.add(self._call_id)
         self._renewal = threading.Thread(
             target=self._renew_leases, name="sdanalytics lease renewal", daemon=True
         )
@@ -136,13 +144,14 @@ class InFlightRegistry:
         self._ended.set()
         self._database.retire()
         self._renewal.join(1.0)
-        self._transaction(self._give_up_claims, None)
+        self._transaction(self._give_up_claims)
+        _running_calls.discard(self._call_id)
         self._database.close()
 
     def status(self, batch: ReportBatch, now: datetime) -> ClaimStatus:
         """Return the status of a batch; this call claims the reports of it that are orphaned."""
         check = partial(self._check_claims, batch, now)
-        return self._transaction(check, ClaimStatus(unclaimed=batch.partitions))
+        return self._transaction(check)
 
     def claim(self, batch: ReportBatch, now: datetime) -> ClaimStatus:
         """Return the status of a batch, and claim what is unclaimed: to be requested now.
@@ -153,13 +162,12 @@ class InFlightRegistry:
             When the disk is full: the reports could not be stored either.
         """
         check_and_claim = partial(self._claim_unclaimed, batch, now)
-        unclaimed = ClaimStatus(unclaimed=batch.partitions)
-        return self._transaction(check_and_claim, unclaimed, needs_room=True)
+        return self._transaction(check_and_claim, needs_room=True, can_wait=True)
 
     def record(self, batch: ReportBatch, report: ClaimedReport) -> None:
         """Record the report that was created for a batch; the record outlasts a power cut."""
         write_id = partial(self._write_report_id, batch, report)
-        self._transaction(write_id, None, durable=True)
+        self._transaction(write_id, durable=True)
 
     def release(self, partitions: Iterable[Partition]) -> None:
         """Delete claims: the partitions are stored, or their report will never be ready."""
@@ -168,7 +176,7 @@ class InFlightRegistry:
             for partition in partitions:
                 claims.delete(partition, self._call_id)
 
-        self._transaction(delete, None)
+        self._transaction(delete)
 
     def owned(self) -> dict[str, list[Partition]]:
         """Return the partitions of the reports that this call has created or resumed, by id."""
@@ -177,7 +185,7 @@ class InFlightRegistry:
             return claims.created_by(self._call_id)
 
         reports: dict[str, list[Partition]] = {}
-        for claim in self._transaction(select, ()):
+        for claim in self._transaction(select):
             if claim.report_id is not None:
                 partitions = reports.setdefault(claim.report_id, [])
                 partitions.append(claim.partition)
@@ -190,17 +198,19 @@ class InFlightRegistry:
     def _transaction(
         self,
         fn: Callable[[ClaimsTable], T],
-        default: D,
         *,
         durable: bool = False,
         needs_room: bool = False,
-    ) -> T | D:
-        """Run a function on the claims; return the default where there is no database."""
+        can_wait: bool = False,
+    ) -> T:
+        """Run a function on the claims."""
 
         def run(execute: Execute) -> T:
             return fn(ClaimsTable(execute))
 
-        return self._database.transaction(run, default, durable=durable, needs_room=needs_room)
+        return self._database.transaction(
+            run, durable=durable, needs_room=needs_room, can_wait=can_wait
+        )
 
     def _check_claims(self, batch: ReportBatch, now: datetime, claims: ClaimsTable) -> ClaimStatus:
         resumed: dict[ClaimedReport, list[Partition]] = {}
@@ -234,6 +244,8 @@ class InFlightRegistry:
     def _is_claimed_elsewhere(self, claim: Claim) -> bool:
         if claim.call_id == self._call_id:
             return False
+        if claim.call_id in _running_calls and claim.lease.pid == os.getpid():
+            return True  # its lease may have ended while the database was locked
         is_created = claim.report_id is not None
         return self._monitor.is_alive(claim.partition, claim.lease, is_created=is_created)
 
@@ -253,6 +265,8 @@ class InFlightRegistry:
     def _claim_unclaimed(
         self, batch: ReportBatch, now: datetime, claims: ClaimsTable
     ) -> ClaimStatus:
+        if self._ended.is_set():  # while it waited for the database: its call wants none any more
+            return ClaimStatus(claimed_elsewhere=batch.partitions)
         status = self._check_claims(batch, now, claims)
         for partition in status.unclaimed:
             claims.write(self._new_claim(partition, batch.columns, now))
@@ -292,7 +306,7 @@ class InFlightRegistry:
     def _renew_leases(self) -> None:
         while not self._ended.wait(leases.RENEWAL_INTERVAL):
             lease_end = leases.next_lease_end()
-            self._transaction(partial(self._renew, lease_end), None)
+            self._transaction(partial(self._renew, lease_end))
 
     def _renew(self, lease_end: float, claims: ClaimsTable) -> None:
         claims.renew(self._call_id, lease_end)
@@ -352,7 +366,7 @@ def read_all(state_dir: Path) -> list[Claim]:
     path = state_dir / DATABASE_FILENAME
     try:
         rows = query_read_only(path, SELECT_ALL_CLAIMS, table=CLAIMS_TABLE)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise CacheError(
             f"cannot read the in-flight registry {path}: {error}. If it is damaged, delete it: "
             "the reports in flight are then requested again"

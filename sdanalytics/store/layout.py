@@ -13,6 +13,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.model.partition import (
     PARTITION_KEYS,
     Partition,
@@ -116,7 +117,7 @@ def parse_partition_path(path: str) -> Partition:
         When it is not the path of a partition's file.
     """
     keys = _parse_hive_folders(path)
-    if tuple(keys) != PARTITION_KEYS:
+    if tuple(keys) != PARTITION_KEYS or has_lone_surrogate(path):
         raise InvalidFile("foreign: not a file of the store")
     keys["source"] = decode_source(keys["source"])
     try:
@@ -213,7 +214,7 @@ def list_hive_values(storage: Storage, level: str, folder: str) -> dict[str, str
     prefix = f"{level}="
     values: dict[str, str] = {}
     for name in storage.list_folders(folder):
-        if name.startswith(prefix):
+        if name.startswith(prefix) and not has_lone_surrogate(name):
             value = name.removeprefix(prefix)
             values[value] = f"{folder}/{name}"
     return values

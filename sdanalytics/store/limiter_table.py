@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-from sdanalytics._core.limiter_state import CountInFlight, InMemoryLimiterState, LimiterState
+from sdanalytics._core.limiter_state import CountInFlight, LimiterState
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.store.claims_table import ClaimsTable
-from sdanalytics.store.sqlite_state import Execute, StateDatabase
+from sdanalytics.store.process_copy import Execute
+from sdanalytics.store.sqlite_state import StateDatabase
 
 CREATE_LIMITER_TABLE: Final = """
 create table if not exists paces (
@@ -37,7 +38,7 @@ class _Outcome(Generic[T]):
 
 
 class LimiterTable:
-    """A `LimiterStateStore` in a database; in memory where that cannot be used.
+    """A `LimiterStateStore` in a database.
 
     Parameters
     ----------
@@ -48,7 +49,6 @@ class LimiterTable:
     def __init__(self, database: StateDatabase, profile: ProfileKey) -> None:
         self._database = database
         self._profile = profile
-        self._fallback = InMemoryLimiterState()
 
     def update(self, fn: UpdateState[T]) -> T:
         """Run a function that may change the limiter's state, and return its result.
@@ -59,11 +59,9 @@ class LimiterTable:
         """
         look = partial(self._apply, fn)
         change = partial(self._apply_and_save, fn)
-        outcome = self._database.transaction(look, None, exclusive=False)
-        if outcome is None or outcome.has_changed_state:
-            outcome = self._database.transaction(change, None)
-        if outcome is None:  # the database cannot be used
-            return self._fallback.update(fn)
+        outcome = self._database.transaction(look, exclusive=False)
+        if outcome.has_changed_state:
+            outcome = self._database.transaction(change)
         return outcome.result
 
     def _apply(self, fn: UpdateState[T], execute: Execute) -> _Outcome[T]:
@@ -91,7 +89,12 @@ class LimiterTable:
     def _load(self, execute: Execute) -> LimiterState:
         """Load the state; a new one when none is stored, or that of another version."""
         row = execute(_SELECT_STATE, *self._profile).fetchone()
-        if row is not None:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                return LimiterState.from_json(json.loads(row["state"]))
-        return LimiterState()
+        state = None if row is None else parse_state(row["state"])
+        return state or LimiterState()
+
+
+def parse_state(text: str) -> LimiterState | None:
+    """Parse a limiter's state; None if it has a value that no call has written."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return LimiterState.from_json(json.loads(text))
+    return None

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.errors import CacheError
 from sdanalytics.model.frames import frame_from_records
 from sdanalytics.model.identity import find_unidentified_row, required_columns
 from sdanalytics.model.metrics import UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
-from sdanalytics.store.backends.base import FileStamp, Storage
+from sdanalytics.store.backends.base import FileStamp, Storage, readable_name
 from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.layout import (
     CAMPAIGNS,
@@ -29,6 +30,7 @@ from sdanalytics.store.layout import (
 )
 from sdanalytics.store.metadata import MetadataStore
 from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_stored_columns
+from sdanalytics.store.registry_check import find_registry_problem, repair_registry
 from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 
 if TYPE_CHECKING:
@@ -95,7 +97,10 @@ class StoreMaintenance:
         rows: list[tuple[str, str]] = []
         for problem in problems:
             path = self.storage.display_name(problem.path)
-            rows.append((path, problem.message))
+            rows.append((readable_name(path), readable_name(problem.message)))
+        registry = find_registry_problem(self.storage.state_dir)
+        if registry is not None:
+            rows.append((registry.path, registry.message))
         return frame_from_records(rows, _PROBLEM_DTYPES)
 
     def repair(self) -> pd.DataFrame:
@@ -108,10 +113,14 @@ class StoreMaintenance:
         """
         display_name = self.storage.display_name
         rows: list[tuple[str, str, str | None]] = []
+        registry = repair_registry(self.storage.state_dir, QUARANTINE_DIR)
         for problem in self.quarantine():
             moved_to = problem.moved_to
-            aside = None if moved_to is None else display_name(moved_to)
-            rows.append((display_name(problem.path), problem.message, aside))
+            aside = None if moved_to is None else readable_name(display_name(moved_to))
+            path = readable_name(display_name(problem.path))
+            rows.append((path, readable_name(problem.message), aside))
+        if registry is not None:
+            rows.append((registry.path, registry.message, registry.moved_to))
         return frame_from_records(rows, _MOVED_DTYPES)
 
     def find_problems(self) -> Iterator[Problem]:
@@ -182,6 +191,8 @@ class StoreMaintenance:
 
     def _validate(self, path: str) -> None:
         folder, _, _ = path.partition("/")
+        if has_lone_surrogate(path):
+            raise InvalidFile("foreign: its name is no UTF-8")
         if self.storage.is_link_to_folder(path):
             raise InvalidFile("a link to a folder: the store does not follow it")
         if folder == PROFILES:
@@ -207,7 +218,11 @@ class StoreMaintenance:
                     f"not a report: its row {unidentified.row} has no {unidentified.field}; "
                     "earlier releases stored such rows"
                 )
-
+            if cached.unknown_rows and self._unknown_tactic.load(partition) is None:
+                raise InvalidFile(
+                    f"incomplete: {cached.unknown_rows} rows of the same day and report, of "
+                    "unknown tactic, are lost with their file. The day counts as missing"
+                )
         known_rows = self._count_known_rows(partition)
         if known_rows:
             raise InvalidFile(

@@ -22,7 +22,8 @@ from sdanalytics.store.parquet_file import (
     METADATA_KEY,
     CachedPartition,
     ColumnNames,
-    PartitionTables,
+    StoredByPartition,
+    StoredRows,
     open_parquet,
     read_columns,
 )
@@ -56,7 +57,9 @@ class SourceDay(NamedTuple):
     rows: pa.Table
 
 
-def load_days(file: pq.ParquetFile, days: CompactedDays, columns: Sequence[str]) -> PartitionTables:
+def load_days(
+    file: pq.ParquetFile, days: CompactedDays, columns: Sequence[str]
+) -> StoredByPartition:
     """Read columns of a month once, and cut the rows of every day out."""
     column_sets = {day.cached.columns for day in days.values()}
     stored: set[str] = set().union(*column_sets)
@@ -65,11 +68,11 @@ def load_days(file: pq.ParquetFile, days: CompactedDays, columns: Sequence[str])
     rows_by_columns: dict[ColumnNames, pa.Table] = {}
     for column_set in column_sets:
         rows_by_columns[column_set] = _select_columns(rows, column_set)
-    tables: PartitionTables = {}
+    stored_rows: StoredByPartition = {}
     for partition, (cached, start) in days.items():
         month_rows = rows_by_columns[cached.columns]
-        tables[partition] = month_rows.slice(start, cached.rows)
-    return tables
+        stored_rows[partition] = StoredRows(cached, month_rows.slice(start, cached.rows))
+    return stored_rows
 
 
 def _select_columns(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
@@ -148,6 +151,7 @@ def _decode_day(
         api=str(values["api"]),
         checksum=values["checksum"],
         refused=tuple(values.get("refused", ())),
+        unknown_rows=int(values.get("unknown_rows", 0)),
         stamp=FileStamp(path, size, modified, inode),
     )
 
@@ -211,5 +215,6 @@ def _encode_day(day: SourceDay, column_sets: Sequence[ColumnNames]) -> dict[str,
         "api": cached.api,
         "checksum": cached.checksum,
         "refused": cached.refused,
+        "unknown_rows": cached.unknown_rows,
         "stamp": [stamp.inode, stamp.size, stamp.modified],
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO, Annotated, Any, Final
+from typing import IO, Annotated, Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -63,6 +63,8 @@ class CachedPartition:
     refused : tuple of str
         The metrics that the service refused when it was fetched. It lacks them, or has what was
         stored before.
+    unknown_rows : int
+        The rows of its day and report that are stored as of unknown tactic.
     """
 
     partition: Partition
@@ -76,11 +78,14 @@ class CachedPartition:
     checksum: str | None
     stamp: FileStamp | None = None
     refused: ColumnNames = ()
+    unknown_rows: int = 0
 
     @property
     def provenance(self) -> Provenance:
         """The origin of its rows."""
-        return Provenance(self.report_id, self.fetched_at, self.api, self.refused)
+        return Provenance(
+            self.report_id, self.fetched_at, self.api, self.refused, self.unknown_rows
+        )
 
     def has_columns(self, columns: ColumnNames) -> bool:
         """Return whether it has all of these columns."""
@@ -102,10 +107,19 @@ class CachedPartition:
         return tuple(name for name in missing if name in optional)
 
 
+class StoredRows(NamedTuple):
+    """Rows of a stored partition, and its metadata."""
+
+    cached: CachedPartition
+    table: pa.Table
+
+
 CachedByPartition = dict[Partition, CachedPartition]
 """The metadata of stored partitions."""
 PartitionTables = dict[Partition, pa.Table]
 """The rows of stored partitions."""
+StoredByPartition = dict[Partition, StoredRows]
+"""The rows of stored partitions, and their metadata."""
 
 
 # Most partitions of a store have the same columns: the comparison is made once.
@@ -141,9 +155,14 @@ class PartitionFiles:
 
     def load(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
         """Read columns of a partition; None where `lookup` returns None or a page is damaged."""
+        rows = self.read(partition, columns)
+        return None if rows is None else rows.table
+
+    def read(self, partition: Partition, columns: Sequence[str]) -> StoredRows | None:
+        """Read columns of a partition, as `load`, and its metadata."""
         try:
-            with self.open(partition) as (_, file):
-                return read_columns(file, columns)
+            with self.open(partition) as (cached, file):
+                return StoredRows(cached, read_columns(file, columns))
         except CACHE_MISS_ERRORS:
             return None
 
@@ -212,6 +231,7 @@ class _Metadata(msgspec.Struct):
     api: str
     checksum: str | None = None
     refused: tuple[str, ...] = ()
+    unknown_rows: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 def _cached_partition(partition: Partition, path: str, size: int, metadata: Any) -> CachedPartition:
@@ -228,6 +248,7 @@ def _cached_partition(partition: Partition, path: str, size: int, metadata: Any)
             api=values.api,
             checksum=values.checksum,
             refused=values.refused,
+            unknown_rows=values.unknown_rows,
         )
     except ValueError as error:  # as msgspec's errors are
         is_foreign = isinstance(metadata, dict) and not metadata.keys() >= _METADATA_FIELDS
@@ -288,6 +309,8 @@ def write_partition(
     }
     if provenance.refused:
         metadata["refused"] = provenance.refused
+    if provenance.unknown_rows:
+        metadata["unknown_rows"] = provenance.unknown_rows
     json_metadata = json.dumps(metadata).encode()
     table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)

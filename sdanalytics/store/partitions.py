@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC, identity_columns
+from sdanalytics.model.metrics import EVERY_TACTIC, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.compactor import Compactor
+from sdanalytics.store.day_reader import DayReader
 from sdanalytics.store.layout import REPORTS, InvalidFile, parse_partition_path
 from sdanalytics.store.parquet_file import (
     CachedByPartition,
@@ -30,12 +31,12 @@ from sdanalytics.store.parquet_file import (
     ColumnNames,
     PartitionFiles,
     PartitionTables,
+    StoredByPartition,
 )
 from sdanalytics.store.reader import PartitionReader
 from sdanalytics.store.report_writer import ReportWriter, StoreOutcome
 from sdanalytics.store.unknown_tactic import (
     UnknownTacticFiles,
-    drop_matching_rows,
     tables_of_tactics,
     unknown_partition,
 )
@@ -78,9 +79,9 @@ class PartitionStore:
         """Read columns of a partition; None where `lookup` returns None or a page is damaged."""
         return self._files.load(partition, columns)
 
-    def load_many(
+    def read_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
-    ) -> PartitionTables:
+    ) -> StoredByPartition:
         """Read columns of partitions, without those for which `load` returns None.
 
         Columns that a partition lacks because the service refused them are null; so are facts of
@@ -89,39 +90,50 @@ class PartitionStore:
         by_missing: dict[ColumnNames, list[CachedPartition]] = {}
         for entry in cached:
             by_missing.setdefault(entry.null_columns(columns), []).append(entry)
-        tables: PartitionTables = {}
+        stored_rows: StoredByPartition = {}
         for missing, entries in by_missing.items():
             names = [name for name in columns if name not in missing]
-            found = self._reader.load_many(entries, names)
-            for partition, table in found.items():
-                tables[partition] = _with_all_columns(table, columns) if missing else table
-        return tables
+            for partition, rows in self._reader.load_many(entries, names).items():
+                if missing:
+                    rows = rows._replace(table=_with_all_columns(rows.table, columns))
+                stored_rows[partition] = rows
+        return stored_rows
 
     def load_days(
-        self, query: ReportQuery, cached: Collection[CachedPartition], columns: Sequence[str]
+        self,
+        query: ReportQuery,
+        requested: Collection[Partition],
+        cached: Iterable[CachedPartition],
+        columns: Sequence[str],
     ) -> PartitionTables:
-        """Read columns of partitions (see `load_many`), and the days' rows of unknown tactic.
+        """Read columns of partitions, and their days' rows of unknown tactic that count.
 
-        These are read first and counted last: a row that another process moves to its tactic
-        meanwhile is in either place or in both, and counts once. Columns that they lack are null.
-        Those of a query for a single tactic may be of another one.
+        Parameters
+        ----------
+        query : ReportQuery
+            Rows of unknown tactic may be of another tactic than that of a query for a single one.
+        requested : collection of Partition
+            The partitions of the query.
+        cached : iterable of CachedPartition
+            Those of them that were found.
+        columns : sequence of str
+            Null where rows of unknown tactic lack one, where the service refused it, and where
+            a fact of campaigns is not stored.
+
+        Returns
+        -------
+        dict of Partition to pyarrow.Table
+            Without partitions for which `load` returns None, and without those whose rows of
+            unknown tactic are lost (`sdanalytics.store.day_reader`).
         """
-        unknown: PartitionTables = {}
-        if query.tactics != (EVERY_TACTIC,):
-            days = dict.fromkeys(unknown_partition(entry.partition) for entry in cached)
-            for partition, entry in self.lookup_many(days).items():
-                rows = self.load(partition, entry.columns)
-                if rows is not None:
-                    unknown[partition] = rows
-        tables = self.load_many(cached, columns)
-        for partition, rows in unknown.items():
-            identity = identity_columns(partition.record_type, partition.segment)
-            known = tables_of_tactics(partition, tables.get)
-            counted = drop_matching_rows(rows, known, identity)
-            if query.tactics != TACTICS:
-                counted = self._unknown_tactic.drop_known_rows(partition, counted)
-            if counted.num_rows:
-                tables[partition] = _with_all_columns(counted, columns)
+        source = _CachedPartitions(self, cached, columns)
+        if query.tactics == (EVERY_TACTIC,):
+            found = source.read_tactics(requested, beside_unknown=False)
+            return {partition: rows.table for partition, rows in found.items()}
+        tables = DayReader(self._files, source).read(requested)
+        for partition, table in tables.items():
+            if partition.tactic == UNKNOWN_TACTIC:
+                tables[partition] = _with_all_columns(table, columns)
         return tables
 
     def store_report(
@@ -178,7 +190,9 @@ class PartitionStore:
         for partition, table in tables.items():
             is_requested = requested is None or partition in requested
             if is_requested and partition.tactic != UNKNOWN_TACTIC:
-                outcomes[partition] = writer.write(partition, table)
+                rows = tables.get(unknown_partition(partition))
+                unknown_rows = 0 if rows is None else rows.num_rows
+                outcomes[partition] = writer.write(partition, table, unknown_rows=unknown_rows)
         for partition, table in unknown.items():
             if table.num_rows and self.lookup(partition) is None:
                 # Removed with the day by another call, which then met its tactics again.
@@ -232,6 +246,32 @@ class PartitionStore:
     def close(self) -> None:
         """Refuse to store anything from now on: the folder of a temporary store is removed."""
         self._is_closed = True
+
+
+class _CachedPartitions:
+    """The source of the rows of partitions that were looked up."""
+
+    def __init__(
+        self, store: PartitionStore, cached: Iterable[CachedPartition], columns: Sequence[str]
+    ) -> None:
+        self._store = store
+        self._cached = {entry.partition: entry for entry in cached}
+        self._columns = columns
+
+    def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
+        """Read the partitions of unknown tactic that have a file, with all stored columns."""
+        stored_rows: StoredByPartition = {}
+        for entry in self._store.lookup_many(days).values():
+            stored_rows |= self._store.read_many([entry], entry.columns)
+        return stored_rows
+
+    def read_tactics(
+        self, partitions: Collection[Partition], *, beside_unknown: bool
+    ) -> StoredByPartition:
+        """Read the partitions that were found; those that are found now, beside unknown rows."""
+        cached = self._store.lookup_many(partitions) if beside_unknown else self._cached
+        entries = [cached[partition] for partition in partitions if partition in cached]
+        return self._store.read_many(entries, self._columns)
 
 
 def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:

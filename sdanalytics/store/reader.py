@@ -18,7 +18,7 @@ from sdanalytics.store.parquet_file import (
     CachedByPartition,
     CachedPartition,
     PartitionFiles,
-    PartitionTables,
+    StoredByPartition,
 )
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class PartitionReader:
 
     def load_many(
         self, cached: Iterable[CachedPartition], columns: Sequence[str]
-    ) -> PartitionTables:
+    ) -> StoredByPartition:
         """Read columns of partitions, without those that are missing, damaged or foreign."""
         stamped: list[tuple[Partition, FileStamp]] = []
         unstamped: list[Partition] = []
@@ -76,26 +76,21 @@ class PartitionReader:
                 stamped.append((entry.partition, entry.stamp))
         from_month = partial(self._load_month, columns=columns)
         files = PartitionFiles(self.storage)
-        from_file = partial(files.load, columns=columns)
+        from_file = partial(files.read, columns=columns)
         threads = self.storage.max_parallel_reads
         months = group_by_month(stamped)
         found = load_many_from(months, unstamped, from_month, from_file, threads)
-        tables: PartitionTables = {}
-        for partition, table in found.items():
-            if table is not None:
-                tables[partition] = table
-        return tables
+        return {partition: rows for partition, rows in found.items() if rows is not None}
 
     def _load_month(
         self, month: MonthKey, stamps: Stamps, columns: Sequence[str]
-    ) -> PartitionTables:
+    ) -> StoredByPartition:
         """Read those partitions of a compacted month that have all of the columns."""
         months = CompactedMonths(self.storage)
-        tables = months.rows(month, stamps, columns)
-        complete: PartitionTables = {}
-        for partition, table in tables.items():
-            if table.num_columns == len(columns):
-                complete[partition] = table
+        complete: StoredByPartition = {}
+        for partition, rows in months.rows(month, stamps, columns).items():
+            if rows.table.num_columns == len(columns):
+                complete[partition] = rows
         return complete
 
     def stat(self, partitions: Iterable[Partition]) -> StampsByMonth:

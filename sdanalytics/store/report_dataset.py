@@ -8,7 +8,7 @@ tactics, profiles and sources are not even listed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,22 +34,26 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import NO_SEGMENT, PARTITION_KEYS, Partition
 from sdanalytics.store.backends.base import Storage
-from sdanalytics.store.campaign_join import fill_facts, find_tactics
+from sdanalytics.store.campaign_join import campaign_key, fill_facts, find_tactics
 from sdanalytics.store.campaign_table import StoredCampaigns
 from sdanalytics.store.compaction import CompactedMonths
+from sdanalytics.store.day_reader import DayReader
 from sdanalytics.store.layout import (
     REPORT_FILENAME,
     REPORTS,
     InvalidFile,
-    MonthKey,
     decode_source,
     list_hive_values,
     parse_partition_path,
     partition_path,
 )
-from sdanalytics.store.parquet_file import PartitionFiles, read_columns
+from sdanalytics.store.parquet_file import (
+    PartitionFiles,
+    StoredByPartition,
+    StoredRows,
+    read_columns,
+)
 from sdanalytics.store.reader import PartitionReader, load_many_from
-from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,7 +61,7 @@ Batches = Iterator[pa.RecordBatch]
 
 READ_THREADS: Final = 4
 """Threads that read files. Half of their time is Arrow's, which needs no interpreter."""
-_PREFETCHED_MONTHS: Final = 2 * READ_THREADS
+_PREFETCHED_MONTHS: Final = READ_THREADS
 """Months that are read ahead of the one that is consumed."""
 _PARTITION_SCHEMA: Final = pa.schema(
     {**dict.fromkeys(PARTITION_KEYS, pa.string()), "date": pa.date32()}
@@ -131,9 +135,9 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
         if predicate is not None:
             matches = matches & predicate
         all_columns = pa.unify_schemas([_PARTITION_SCHEMA, self._view_schema])
-        partitions = matching_partitions(self._storage, all_columns, matches)
-        months = _split_into_months(partitions)
+        search = _FolderSearch(self._storage, all_columns, matches)
         reader = RowReader(self._storage, schema, self._campaigns)
+        months = _group_by_month_of_days(search.partitions())
         for batches in _prefetch(self._pool, reader.read_batches, months):
             yield from batches
 
@@ -158,32 +162,30 @@ def view_schema(record_type: str, segment: str | None) -> pa.Schema:
     return pa.schema([*keys, *arrow_schema(names)])
 
 
-def matching_partitions(storage: Storage, schema: pa.Schema, predicate: Any) -> Iterator[Partition]:
-    """Yield the partitions that may have rows for which a predicate holds.
+@dataclass(frozen=True)
+class _FolderSearch:
+    """A search for the partitions that may have rows for which a predicate holds.
 
-    Parameters
+    Attributes
     ----------
     storage : Storage
     schema : pyarrow.Schema
         All columns that the predicate may name, the partition keys among them.
     predicate : pyarrow.compute.Expression
     """
-    search = _FolderSearch(storage, schema, predicate)
-    always = pc.scalar(True)
-    for folder in search.find(REPORTS, PARTITION_KEYS, always):
-        with suppress(InvalidFile):
-            yield parse_partition_path(f"{folder}/{REPORT_FILENAME}")
-
-
-@dataclass(frozen=True)
-class _FolderSearch:
-    """A search for the folders that may have rows for which a predicate holds."""
 
     storage: Storage
     schema: pa.Schema
     predicate: Any
 
-    def find(self, folder: str, levels: Sequence[str], guarantee: Any) -> Iterator[str]:
+    def partitions(self) -> Iterator[Partition]:
+        """Yield the partitions, those of a report and profile together."""
+        always = pc.scalar(True)
+        for folder in self._find(REPORTS, PARTITION_KEYS, always):
+            with suppress(InvalidFile):
+                yield parse_partition_path(f"{folder}/{REPORT_FILENAME}")
+
+    def _find(self, folder: str, levels: Sequence[str], guarantee: Any) -> Iterator[str]:
         """Yield the matching folders of the last level below a folder.
 
         `guarantee` is an expression that holds for all rows below the folder.
@@ -201,7 +203,7 @@ class _FolderSearch:
             guarantees[name] = guarantee & is_value if is_certain else guarantee
         for name in self._select(guarantees):
             subfolder = folders[name]
-            yield from self.find(subfolder, deeper_levels, guarantees[name])
+            yield from self._find(subfolder, deeper_levels, guarantees[name])
 
     def _select(self, guarantees: Mapping[str, Any]) -> Iterator[str]:
         """Yield the names of the guarantees that do not rule the predicate out."""
@@ -226,16 +228,24 @@ def _parse_folder_values(level: str, names: Iterable[str]) -> Iterator[tuple[str
             yield name, pa.scalar(value, arrow_type)
 
 
-def _split_into_months(partitions: Iterable[Partition]) -> Iterator[list[Partition]]:
-    for _, month in groupby(partitions, MonthKey.from_partition):
-        yield list(month)
+def _group_by_month_of_days(partitions: Iterable[Partition]) -> Iterator[list[Partition]]:
+    """Yield the partitions of each month of a report, those of all its tactics together."""
+    for _, of_report in groupby(partitions, _report_and_profile):
+        months: dict[tuple[int, int], list[Partition]] = {}
+        for partition in of_report:
+            day = partition.date
+            months.setdefault((day.year, day.month), []).append(partition)
+        yield from months.values()
 
 
-@dataclass(frozen=True)
+def _report_and_profile(partition: Partition) -> tuple[str, str, str, str | None]:
+    return partition.source, partition.profile_id, partition.record_type, partition.segment
+
+
 class RowReader:
     """Reads the rows of partitions of one report.
 
-    Attributes
+    Parameters
     ----------
     storage : Storage
     schema : pyarrow.Schema
@@ -244,81 +254,98 @@ class RowReader:
         Joined to the rows.
     """
 
-    storage: Storage
-    schema: pa.Schema
-    campaigns: StoredCampaigns
+    def __init__(self, storage: Storage, schema: pa.Schema, campaigns: StoredCampaigns) -> None:
+        self._storage = storage
+        self._schema = schema
+        self._campaigns = campaigns
+        self._has_facts = not set(CAMPAIGN_FACTS).isdisjoint(schema.names)
+        self._files = PartitionFiles(storage)
 
     def read_batches(self, partitions: Sequence[Partition]) -> list[pa.RecordBatch]:
-        """Read all rows of some partitions.
+        """Read all rows of some partitions, and the rows of unknown tactic of their days.
 
         Raises
         ------
         CacheError
             When the file of a partition is damaged or foreign.
         """
-        names = list(self.schema.names)
         first = partitions[0]
-        is_unknown = first.tactic == UNKNOWN_TACTIC
-        # One column that every file has is read in any case: a table without columns does not
-        # know how many rows it has. Rows of unknown tactic are told apart by all of them.
         identity = identity_columns(first.record_type, first.segment)
-        needed = identity if is_unknown or self._has_facts else identity[:1]
-        names += [name for name in needed if name not in names]
-        from_month = partial(CompactedMonths(self.storage).rows, columns=names)
-        from_file = partial(self._read_own_file, columns=names)
-        stamps = PartitionReader(self.storage).stat(partitions)
-        tables = load_many_from(stamps, (), from_month, from_file, threads=1)
-        unknown_tactic = UnknownTacticFiles(PartitionFiles(self.storage))
+        names = list(self._schema.names)
+        if self._has_facts:
+            names.append(campaign_key(identity))
+        source = _StoredColumns(self._storage, names, identity)
+        tables = DayReader(self._files, source).read(partitions)
         batches: list[pa.RecordBatch] = []
-        for partition in partitions:
-            table = tables.get(partition)
-            if table is not None:
-                if is_unknown:
-                    table = unknown_tactic.drop_known_rows(partition, table)
-                rows = self._with_schema(partition, table)
-                batches += rows.to_batches()
+        for partition in sorted(tables):
+            rows = self._with_schema(partition, tables[partition])
+            batches += rows.to_batches()
         return batches
-
-    @property
-    def _has_facts(self) -> bool:
-        return not set(CAMPAIGN_FACTS).isdisjoint(self.schema.names)
-
-    def _read_own_file(self, partition: Partition, columns: Sequence[str]) -> pa.Table | None:
-        """Read those of the columns that a partition's file has; None without a file."""
-        try:
-            with PartitionFiles(self.storage).open(partition) as (cached, file):
-                stored = [name for name in columns if name in cached.columns]
-                return read_columns(file, stored)
-        except FileNotFoundError:
-            return None
-        except InvalidFile as error:
-            key = partition_path(partition)
-            path = self.storage.display_name(key)
-            raise CacheError(
-                f"cannot read {path}: {error}. ReportCache.repair() moves it aside, and "
-                "fetch_report fetches the day again"
-            ) from None
 
     def _with_schema(self, partition: Partition, table: pa.Table) -> pa.Table:
         if self._has_facts or partition.tactic == UNKNOWN_TACTIC:
             table = self._join_campaigns(partition, table)
         columns: list[Any] = []
-        for field in self.schema:
+        for field in self._schema:
             column = _build_column(field, partition, table)
             columns.append(column)
-        return pa.Table.from_arrays(columns, schema=self.schema)
+        return pa.Table.from_arrays(columns, schema=self._schema)
 
     def _join_campaigns(self, partition: Partition, table: pa.Table) -> pa.Table:
         """Add the facts of campaigns, and the tactics of rows that were stored without one."""
-        campaigns = self.campaigns.find(partition.profile)
+        campaigns = self._campaigns.find(partition.profile)
         for name in CAMPAIGN_FACTS:
-            if name in self.schema.names and name not in table.column_names:
+            if name in self._schema.names and name not in table.column_names:
                 missing = pa.nulls(table.num_rows, arrow_type(name))
                 table = table.append_column(name, missing)
         table = fill_facts(table, campaigns)
         if partition.tactic == UNKNOWN_TACTIC:
             table = table.append_column("tactic", find_tactics(table, campaigns))
         return table
+
+
+class _StoredColumns:
+    """The source of those of some columns that the files of partitions have."""
+
+    def __init__(self, storage: Storage, columns: Sequence[str], identity: Sequence[str]) -> None:
+        self._storage = storage
+        # One column that every file has is read in any case: a table without columns does not
+        # know how many rows it has.
+        self._columns = [*columns, identity[0]]
+        self._identity = identity
+        self._files = PartitionFiles(storage)
+
+    def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
+        """Read the partitions of unknown tactic that have a file."""
+        return self.read_tactics(days, beside_unknown=True)
+
+    def read_tactics(
+        self, partitions: Collection[Partition], *, beside_unknown: bool
+    ) -> StoredByPartition:
+        """Read the partitions that have a file: always those of this moment."""
+        columns = [*self._columns, *self._identity] if beside_unknown else self._columns
+        names = list(dict.fromkeys(columns))
+        from_month = partial(CompactedMonths(self._storage).rows, columns=names)
+        from_file = partial(self._read_own_file, columns=names)
+        stamps = PartitionReader(self._storage).stat(partitions)
+        found = load_many_from(stamps, (), from_month, from_file, threads=1)
+        return {partition: rows for partition, rows in found.items() if rows is not None}
+
+    def _read_own_file(self, partition: Partition, columns: Sequence[str]) -> StoredRows | None:
+        """Read those of the columns that a partition's file has; None without a file."""
+        try:
+            with self._files.open(partition) as (cached, file):
+                stored = [name for name in cached.columns if name in columns]
+                return StoredRows(cached, read_columns(file, stored))
+        except FileNotFoundError:
+            return None
+        except InvalidFile as error:
+            key = partition_path(partition)
+            path = self._storage.display_name(key)
+            raise CacheError(
+                f"cannot read {path}: {error}. ReportCache.repair() moves it aside, and "
+                "fetch_report fetches the day again"
+            ) from None
 
 
 def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:

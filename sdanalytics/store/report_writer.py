@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -43,13 +44,20 @@ class ReportWriter:
         self._provenance = provenance
         self._now = now
 
-    def write(self, partition: Partition, table: pa.Table) -> StoreOutcome:
-        """Write a partition, unless the stored one has more columns or newer data."""
+    def write(
+        self, partition: Partition, table: pa.Table, *, unknown_rows: int = 0
+    ) -> StoreOutcome:
+        """Write a partition, unless the stored one has more columns or newer data.
+
+        `unknown_rows` is the number of rows of its day that have been written as of unknown
+        tactic.
+        """
+        provenance = replace(self._provenance, unknown_rows=unknown_rows)
         requestable = self._requestable_columns(partition)
         while True:
             previous = self._files.lookup(partition)
             merged = self._merge_kept_columns(previous, table, requestable)
-            stored = self._write_unless_better(partition, merged.table)
+            stored = self._write_unless_better(partition, merged.table, provenance)
             if stored is None:
                 return StoreOutcome(None, merged.ambiguous_rows)
             missing = [name for name in stored.columns if name not in merged.table.column_names]
@@ -60,10 +68,12 @@ class ReportWriter:
             # Another call has stored columns to keep since `previous` was read; or what it has of
             # them is damaged, and lost.
             if stored == previous:
-                self._files.write(partition, merged.table, self._provenance, lambda: False)
+                self._files.write(partition, merged.table, provenance, lambda: False)
                 return StoreOutcome(None, merged.ambiguous_rows)
 
-    def _write_unless_better(self, partition: Partition, table: pa.Table) -> CachedPartition | None:
+    def _write_unless_better(
+        self, partition: Partition, table: pa.Table, provenance: Provenance
+    ) -> CachedPartition | None:
         """Write a table, or return the stored partition that has more columns or newer data."""
         better: CachedPartition | None = None
 
@@ -76,7 +86,7 @@ class ReportWriter:
                 better = stored if is_narrower or self._is_newer(stored) else None
             return better is not None
 
-        self._files.write(partition, table, self._provenance, is_better)
+        self._files.write(partition, table, provenance, is_better)
         return better
 
     def write_unknown(self, unknown: Partition, table: pa.Table, known: Sequence[pa.Table]) -> None:

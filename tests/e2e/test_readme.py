@@ -15,13 +15,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 
 from sdanalytics import ReportCache, sandbox
 from sdanalytics.api import hosts
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
+from tests.support.object_storage import LOGIN, serve_bucket
 from tests.support.samples import sample_frame, store_samples
 
 ROOT = Path(__file__).parents[2]
@@ -57,16 +56,11 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Box]:
 @pytest.fixture
 def _bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Serve a bucket named as in the README."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMOTOLOOPBACK")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    requests.put(f"http://127.0.0.1:{port}/bucket", timeout=10).raise_for_status()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    yield
-    server.stop()
+    for name, value in (LOGIN | {"XDG_STATE_HOME": str(tmp_path / "state")}).items():
+        monkeypatch.setenv(name, value)
+    with serve_bucket() as bucket:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{bucket.host}")
+        yield
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, passed on to Dask

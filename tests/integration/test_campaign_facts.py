@@ -107,7 +107,7 @@ def box(clock: JumpingClock, unlisted: list[int]) -> Iterator[Box]:
 def test_facts_may_be_asked_for_with_any_report(
     box: Box, store: ReportCache, api: str, record_type: str, segment: str | None
 ) -> None:
-    options = {"segment": segment, "metrics": [*FACTS, "clicks"]}
+    options: dict[str, Any] = {"segment": segment, "metrics": [*FACTS, "clicks"]}
     if record_type == "asins":
         options["metrics"] = FACTS
     frame = fetch(box, api, store, record_type, **options)

@@ -183,43 +183,6 @@ def test_claims_that_are_too_old_are_purged(box: Box, store: ReportCache) -> Non
     assert pending(store) == 0
 
 
-def test_calls_work_while_the_registry_is_locked(
-    box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Locks may never be released on network file systems."""
-    fetch_report("campaigns", box.day(9), client=box.client, cache=store)
-    monkeypatch.setattr("sdanalytics.store.sqlite_state.BUSY_TIMEOUT", 0.1)
-    with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
-        other.execute("begin immediate")
-        frame = fetch_report("campaigns", box.day(2), client=box.client, cache=store)
-    assert len(frame) > 0
-    assert f"{DATABASE_FILENAME}: reports in flight are not recorded" in caplog.text
-    assert store.verify().empty
-
-
-def test_a_registry_that_cannot_be_locked_costs_a_process_one_wait(
-    box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """From then on the calls of this machine share another one."""
-    monkeypatch.setattr("sdanalytics.store.sqlite_state.BUSY_TIMEOUT", 1.5)
-    options = {"client": box.client, "cache": store}
-    store.path.mkdir()
-    with contextlib.closing(sqlite3.connect(store.path / DATABASE_FILENAME)) as other:
-        other.execute("begin exclusive")
-        began = time.monotonic()
-        with pytest.raises(ReportTimeout):
-            fetch_report("campaigns", box.day(3), timeout=2, **options)  # type: ignore[arg-type]
-        found_out = time.monotonic()
-        assert found_out - began > 1.5
-        assert len(sda.pending(store)) == 2
-        assert len(fetch_report("campaigns", box.day(3), **options))  # type: ignore[arg-type]
-        assert len(fetch_report("campaigns", box.day(2), **options))  # type: ignore[arg-type]
-        assert time.monotonic() - found_out < 1.5
-        assert sda.pending(store).empty
-    assert box.sandbox.count("request_report") == 2 * 2  # the first two were resumed
-    assert caplog.text.count("not recorded") == 1
-
-
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
 def test_a_damaged_registry_costs_no_report(
     box: Box, store: ReportCache, caplog: pytest.LogCaptureFixture, content: bytes

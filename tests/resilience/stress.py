@@ -14,7 +14,6 @@ import os
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,6 +30,7 @@ import sdanalytics as sda
 from sdanalytics import Client, ReportCache, sandbox
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.sandbox import Sandbox
+from tests.support.object_storage import LOGIN, serve_bucket
 from tests.support.processes import start_process
 
 PROCESSES: Final = 8
@@ -359,33 +359,9 @@ def open_storage(kind: str, folder: Path) -> Iterator[dict[str, str]]:
     if kind == "disk":
         yield state | {"SDANALYTICS_CACHE_DIR": str(folder / "store")}
         return
-    import requests
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
-
-    class Silent(WSGIRequestHandler):
-        def log(self, type: str, message: str, *args: object) -> None:
-            pass
-
-    application = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
-    host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    login = {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    os.environ.update(login)  # of the reader in this process
-    try:
-        requests.put(f"http://{host}/bucket", timeout=10)
-        url = f"s3://bucket/store?region=us-east-1&scheme=http&endpoint_override={host}"
-        yield state | login | {"SDANALYTICS_CACHE_DIR": url}
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_bucket() as bucket:
+        os.environ.update(LOGIN)  # of the reader in this process
+        yield state | LOGIN | {"SDANALYTICS_CACHE_DIR": bucket.url()}
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import sdanalytics as sda
 
 SETUP = """
 import sys
+import time
 from datetime import date, timedelta
 import matplotlib
 matplotlib.use("agg")
@@ -33,12 +35,17 @@ PICK = """
 picker = sda.ReportPicker(client, store)
 picker.fetch()
 while picker.data is None:
-    pass
+    time.sleep(0.001)
 open(output, "w").close()
 """
+WAIT = "job.wait()"
+WAIT_FOR_ITS_END = """
+while job.is_running:
+    time.sleep(0.001)
+"""
 SCRIPTS = {
-    "the callback of a job that was waited for": DRAW_IN_A_CALLBACK + "job.wait()",
-    "the callback of a job that has ended": DRAW_IN_A_CALLBACK + "while job.is_running: pass",
+    "the callback of a job that was waited for": DRAW_IN_A_CALLBACK + WAIT,
+    "the callback of a job that has ended": DRAW_IN_A_CALLBACK + WAIT_FOR_ITS_END,
     "a picker that draws": PICK,
 }
 
@@ -55,6 +62,46 @@ def test_what_was_begun_is_finished(
         run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (run.returncode, run.stderr) == (0, "")
     assert output.exists()
+
+
+THIRTY_AT_ONCE = """
+import os, sys
+import matplotlib
+matplotlib.use("agg")
+import itables.widget, matplotlib.pyplot, pyarrow.pandas_compat, pyarrow.parquet
+import sdanalytics.fetch.entry_points, sdanalytics.plots.trend_lines, sdanalytics.widgets.picker
+setup, folder, *scripts = sys.argv[1:]
+children = []
+for number in range(30):
+    child = os.fork()
+    if child == 0:
+        break
+    children.append(child)
+else:
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    sys.exit(str(codes) if any(codes) else 0)
+sys.argv[1:] = f"{folder}/store-{number}", f"{folder}/{number}.png"
+exec(setup + scripts[number % len(scripts)])
+"""
+"""Thirty interpreters that share their imports, which are most of a script's seconds; each ends as
+any other, with all that Python does then."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_thirty_scripts_at_once_finish_what_they_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sda.sandbox.start(delay=0) as sandbox:
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # a fork copies no thread
+        callbacks = [DRAW_IN_A_CALLBACK + WAIT, DRAW_IN_A_CALLBACK + WAIT_FOR_ITS_END]
+        scripts = [*callbacks, *callbacks, PICK]  # in turn
+        arguments = SETUP.replace("days=6", "days=0"), str(tmp_path), *scripts
+        command = [sys.executable, "-c", THIRTY_AT_ONCE, *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(list(tmp_path.glob("*.png"))) == 30
 
 
 HANG = """

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import fsspec
@@ -18,102 +16,24 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pytest
-import requests
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import WSGIRequestHandler, make_server
-from werkzeug.wrappers import Request, Response
 
 import sdanalytics as sda
 from sdanalytics import ReportCache, fetch_report
 from sdanalytics.model.partition import Partition, Provenance
 from tests.support.box import Box
+from tests.support.object_storage import KEY, LOGIN, SECRET, Bucket, serve_bucket
 from tests.support.stores import partitions_in
 
-KEY, SECRET = "AKIAMOTOLOOPBACK", "a-secret-that-nobody-may-see"
 SLICE = Partition("NA", "1", "campaigns", None, "T00020", date(2026, 11, 1))
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-class Silent(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:
-        pass
-
-
-@dataclass
-class Bucket:
-    """A bucket on a server that fails on demand.
-
-    Attributes
-    ----------
-    fails : callable or None
-        Given method and path with query of a request: the status to answer with, if any.
-    requests : list of str
-        The methods and paths of all requests.
-    """
-
-    host: str
-    fails: Callable[[str, str], int | None] | None = None
-    requests: list[str] = field(default_factory=list)
-
-    def url(self, prefix: str = "bucket/store") -> str:
-        return f"s3://{prefix}?region=us-east-1&scheme=http&endpoint_override={self.host}"
-
-    def store(self) -> ReportCache:
-        return ReportCache(self.url())
-
-    @property
-    def filesystem(self) -> pafs.FileSystem:
-        return pafs.FileSystem.from_uri(self.url())[0]
-
-    def contents(self) -> dict[str, bytes]:
-        """Return all objects by key."""
-        selector = pafs.FileSelector("bucket/store", recursive=True, allow_not_found=True)
-        infos = [info for info in self.filesystem.get_file_info(selector) if info.is_file]
-        return {info.path.removeprefix("bucket/store/"): self._body(info.path) for info in infos}
-
-    def put(self, key: str, body: bytes) -> None:
-        login = f"AWS4-HMAC-SHA256 Credential={KEY}/20261120/us-east-1/s3/aws4_request"
-        url = f"http://{self.host}/bucket/store/{key}"
-        requests.put(url, body, headers={"Authorization": login}, timeout=10).raise_for_status()
-
-    def reports(self) -> list[str]:
-        return sorted(key for key in self.contents() if key.startswith("reports/"))
-
-    def _body(self, path: str) -> bytes:
-        with self.filesystem.open_input_file(path) as file:
-            return bytes(file.read())
-
-
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bucket]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    moto = DomainDispatcherApplication(create_backend_app)
-    running = Bucket("")
-
-    def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""
-        request = environ["REQUEST_METHOD"], environ["PATH_INFO"] + query
-        running.requests.append(" ".join(request))
-        status = running.fails(*request) if running.fails else None
-        if status:
-            Request(environ).get_data()
-            return Response(b"", status)(environ, start)
-        answer: Iterable[bytes] = moto(environ, start)
-        return answer
-
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
-    running.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    requests.post(f"http://{running.host}/moto-api/reset", timeout=10)
-    requests.put(f"http://{running.host}/bucket", timeout=10)
-    yield running
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    for name, value in (LOGIN | {"XDG_STATE_HOME": str(tmp_path / "state")}).items():
+        monkeypatch.setenv(name, value)
+    with serve_bucket() as running:
+        yield running
 
 
 def fetch(box: Box, store: ReportCache | str, *metrics: str) -> pd.DataFrame:
@@ -412,7 +332,7 @@ class TestAtomicWrites:
         put(store, 100)
         key = bucket.reports()[0]
         longer = put(ReportCache(bucket.url("bucket/other")), 5000)
-        body = bucket._body(f"bucket/other/{key}")
+        body = bucket.body(f"bucket/other/{key}")
 
         def replaced(method: str, path: str) -> None:
             if method == "GET" and key in path:

@@ -132,6 +132,11 @@ class Storage(Protocol):
 def storage_error(action: str, name: str, reason: str, advice: str) -> CacheError:
     """Build the error for a file that a backend cannot read or write."""
     return CacheError(
-        f"cannot {action} {name}: {reason}; existing files are untouched. {advice}, "
-        "or choose another location with cache= or SDANALYTICS_CACHE_DIR"
+        f"cannot {action} {readable_name(name)}: {readable_name(reason)}; existing files are "
+        f"untouched. {advice}, or choose another location with cache= or SDANALYTICS_CACHE_DIR"
     )
+
+
+def readable_name(text: str) -> str:
+    """Return a text with numbers for what is no text in file names: it can be encoded."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -18,7 +18,14 @@ import pyarrow as pa
 from sdanalytics._core.clock import Clock
 from sdanalytics.store.backends.base import FileStamp
 from sdanalytics.store.backends.disk_errors import to_cache_error, translate_errors
-from sdanalytics.store.backends.disk_files import create_file, make_folders, put_back, sync_folder
+from sdanalytics.store.backends.disk_files import (
+    create_file,
+    ensure_file,
+    make_folders,
+    open_file,
+    put_back,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -95,6 +102,7 @@ class LocalStorage:
         """
         path = self.display_name(key)
         with translate_errors("read", path, passthrough=FileNotFoundError):
+            ensure_file(path)
             return pa.OSFile(path)
 
     def read(self, key: str) -> bytes:
@@ -102,7 +110,7 @@ class LocalStorage:
         path = self.display_name(key)
         with (
             translate_errors("read", path, passthrough=FileNotFoundError),
-            open(path, "rb") as file,
+            open_file(path) as file,
         ):
             return file.read()
 

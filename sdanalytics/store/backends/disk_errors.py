@@ -79,7 +79,7 @@ def _is_too_long(path: str, error: OSError) -> bool:
 
 
 def _blocking_path(path: str, error: OSError) -> str | None:
-    """Name a folder where a file belongs, or a file where a folder belongs; None for neither."""
+    """Name a folder or a pipe where a file belongs, or a file where a folder belongs."""
     if error.errno in (None, errno.EISDIR):  # Arrow's errors have no number
         return f"the folder {path}"
     if error.errno not in (errno.ENOTDIR, errno.EEXIST):
@@ -89,4 +89,6 @@ def _blocking_path(path: str, error: OSError) -> str | None:
     for candidate in candidates:
         if os.path.isfile(candidate):
             return f"the file {candidate}"
+        if candidate.exists() and not candidate.is_dir():
+            return f"the pipe or device {candidate}"
     return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from typing import IO, Final
 
 _CREATE_ATTEMPTS: Final = 5
@@ -17,6 +19,19 @@ def create_file(path: str) -> IO[bytes]:
         with contextlib.suppress(FileNotFoundError):
             return open(path, "xb")
     return open(path, "xb")
+
+
+def ensure_file(path: str) -> None:
+    """Refuse a pipe, a socket or a device: to open one might never return."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise FileExistsError(errno.EEXIST, "no file", path)
+
+
+def open_file(path: str) -> IO[bytes]:
+    """Open a file to read it."""
+    ensure_file(path)
+    return open(path, "rb")
 
 
 def make_folders(folder: str) -> None:
