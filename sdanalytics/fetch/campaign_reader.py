@@ -29,6 +29,7 @@ from sdanalytics.model.campaign_list import CampaignList
 from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.campaign_join import (
+    assign_tactics,
     campaign_key,
     count_unknown_rows,
     find_campaigns_to_join,
@@ -43,6 +44,8 @@ MAX_LIST_AGE: Final = timedelta(days=1)
 """Age from which on the list is read again when a report is fetched."""
 LIST_TIMEOUT: Final = 300.0
 """Seconds to read the list once all reports have arrived."""
+LIST_TIMEOUT_FROM_CACHE: Final = 15.0
+"""The same if all reports were stored: such a call may have no network."""
 LIST_MAX_ATTEMPTS: Final = 2
 """Attempts for a page of it, at most, when it meets 5xx responses or broken connections."""
 LIST_MAX_THROTTLES: Final = 2
@@ -59,12 +62,16 @@ class CampaignReader:
         Stores the list.
     deadline : Deadline
         Of the call.
+    query : ReportQuery
     """
 
-    def __init__(self, client: Client, metadata: MetadataStore, deadline: Deadline) -> None:
+    def __init__(
+        self, client: Client, metadata: MetadataStore, deadline: Deadline, query: ReportQuery
+    ) -> None:
         self._client = client
         self._metadata = metadata
         self._deadline = deadline
+        self._query = query
         self._key = profile_key(client)
         self._lock = threading.Lock()
         self._campaigns: CampaignList | None = None
@@ -79,25 +86,29 @@ class CampaignReader:
         """
         ids = pa.chunked_array([pa.array(campaign_ids)])
         with self._lock:
-            tactics = self._stored().find("campaignId", ids, ["tactic"])
+            tactics = self.campaigns.find("campaignId", ids, ["tactic"])
             if tactics.column("tactic").null_count:
                 self._request(lambda: list_campaigns(session))
                 if self._failure is not None and self._deadline.remaining <= 0:
                     raise timeout_error(self._deadline)  # it is read when the call is repeated
-                tactics = self._stored().find("campaignId", ids, ["tactic"])
+                tactics = self.campaigns.find("campaignId", ids, ["tactic"])
         names: list[str] = tactics.column("tactic").fill_null(UNKNOWN_TACTIC).to_pylist()
         return names
 
-    def read_for(
-        self, tables: PartitionTables, query: ReportQuery, *, has_fetched: bool
-    ) -> CampaignList:
-        """Return the list for the rows of a call; read it again where that is due.
+    @property
+    def campaigns(self) -> CampaignList:
+        """The list as it was last read, or else as it is stored."""
+        if self._campaigns is None:
+            self._campaigns = self._metadata.campaign_list(self._key)
+        return self._campaigns
+
+    def update(self, tables: PartitionTables, *, has_fetched: bool) -> None:
+        """Read the list again where that is due for the rows of a call.
 
         Parameters
         ----------
         tables : mapping of Partition to pyarrow.Table
             The rows of the call.
-        query : ReportQuery
         has_fetched : bool
             Whether the call has fetched a report. If not, a list that is stored will do.
 
@@ -109,8 +120,9 @@ class CampaignReader:
             When rows of one tactic are asked for, and the list that has their tactics could not
             be read: they would be missing. Its report is stored.
         """
-        if self._is_due(self._stored(), tables, has_fetched=has_fetched):
-            deadline = Deadline(self._client.clock, min(LIST_TIMEOUT, self._deadline.remaining))
+        if self._is_due(self.campaigns, tables, has_fetched=has_fetched):
+            timeout = LIST_TIMEOUT if has_fetched else LIST_TIMEOUT_FROM_CACHE
+            deadline = Deadline(self._client.clock, min(timeout, self._deadline.remaining))
             with self._deadline.on_expiry(deadline.expire):
                 session = open_session(self._client, deadline)
                 request = partial(list_campaigns, session, LIST_MAX_ATTEMPTS, LIST_MAX_THROTTLES)
@@ -119,23 +131,33 @@ class CampaignReader:
                 raise timeout_error(self._deadline)
             if not is_done:
                 self._failure = timeout_error(deadline)
-        is_divided = query.tactics not in (TACTICS, (EVERY_TACTIC,))
-        if self._failure and is_divided and count_unknown_rows(tables, self._stored()):
+        is_divided = self._query.tactics not in (TACTICS, (EVERY_TACTIC,))
+        if self._failure and is_divided and count_unknown_rows(tables, self.campaigns):
             raise self._failure
-        return self._stored()
 
-    def warning(self, tables: PartitionTables) -> str | None:
+    def assign_tactics(self, tables: PartitionTables) -> list[str]:
+        """Move rows of unknown tactic to those that the list has; return the warnings of the list.
+
+        See `sdanalytics.store.campaign_join.assign_tactics`.
+        """
+        warnings = [
+            self._failure_message(tables),
+            assign_tactics(tables, self._query, self.campaigns),
+        ]
+        return [message for message in warnings if message]
+
+    def _failure_message(self, tables: PartitionTables) -> str:
         """Return the warning for rows that lack facts because the list could not be read."""
-        if self._failure is None or _covers(self._stored(), tables):
-            return None
+        if self._failure is None or _covers(self.campaigns, tables):
+            return ""
         reason = type(self._failure).__name__
         if isinstance(self._failure, SDAnalyticsError):  # others may quote what is secret
             reason += f": {self._failure}"
-        unknown = count_unknown_rows(tables, self._stored())
+        unknown = count_unknown_rows(tables, self.campaigns)
         effects = []
-        facts = lacking_facts(tables.values())
-        if facts:
-            effects.append(f"{', '.join(facts)} are missing where the report has none")
+        missing = lacking_facts(tables.values())
+        if missing:
+            effects.append(f"{', '.join(missing)} are missing where the report has none")
         if unknown:
             effects.append(f"the tactic of {format_count(unknown, 'row')} is unknown")
         return (
@@ -149,11 +171,6 @@ class CampaignReader:
         if not has_fetched:
             return False
         return _is_old(stored.read_at, self._client.clock.now()) or not _covers(stored, tables)
-
-    def _stored(self) -> CampaignList:
-        if self._campaigns is None:
-            self._campaigns = self._metadata.campaign_list(self._key)
-        return self._campaigns
 
     def _request(self, request: Callable[[], list[dict[str, Any]]]) -> bool:
         """Read the list from the service and store it, once in a call; return True."""

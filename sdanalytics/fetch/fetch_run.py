@@ -29,13 +29,11 @@ from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
-from sdanalytics.model.campaign_list import NO_CAMPAIGNS
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.cache import internal_store, open_cache
-from sdanalytics.store.campaign_join import settle_tactics
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
@@ -100,8 +98,7 @@ class FetchRun:
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
         self._refused = RefusedColumns(query)
-        self._campaign_reader = CampaignReader(self._client, store.metadata, deadline)
-        self._campaigns = NO_CAMPAIGNS
+        self._campaign_reader = CampaignReader(self._client, store.metadata, deadline, query)
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -131,7 +128,7 @@ class FetchRun:
         """Fetch what is missing into the store, then read everything from it."""
         began = self._client.clock.monotonic()
         missing = self.missing()
-        self._log_start(missing)
+        _log_start(self._query, self._client, missing)
         try:
             self._fetch(missing, make_progress)
         except Exception as error:
@@ -144,18 +141,16 @@ class FetchRun:
 
     def frame(self) -> pd.DataFrame:
         """Return the frame, with its provenance; call it once only."""
-        warning = self._campaign_reader.warning(self._tables)
-        left_out = settle_tactics(self._tables, self._query, self._campaigns)
+        self.warnings += self._campaign_reader.assign_tactics(self._tables)
+        campaigns = self._campaign_reader.campaigns
         notes = inspect_rows(self._tables, self._query, self._profile.currency)
-        for message in [warning, left_out, *notes.messages()]:
-            if message:
-                self.warnings.append(message)
+        self.warnings += notes.messages()
         missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
-        frame = tables_to_frame(self._tables, self._query.columns, self._campaigns)
+        frame = tables_to_frame(self._tables, self._query.columns, campaigns)
         frame.attrs["sdanalytics"] = {
             **self._provenance(),
-            **self._campaigns.to_attrs(),
+            **campaigns.to_attrs(),
             **notes.to_attrs(),
             **view_attribution_note(frame),
             "refused_metrics": list(missing_days),
@@ -166,19 +161,6 @@ class FetchRun:
         message = refusal_message(self._refused.left_out, missing_days)
         if message:
             self.warnings.append(message)
-
-    def _log_start(self, missing: Sequence[Partition]) -> None:
-        total = len(self._query.days)
-        to_fetch = len(unique_days(missing))
-        logger.info(
-            "%s of profile %s (%s): %s, %d from the cache, %d to fetch",
-            self._query,
-            self._client.profile_id,
-            self._client.source,
-            format_count(total, "day"),
-            total - to_fetch,
-            to_fetch,
-        )
 
     def _fetch(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
         self._fetch_partitions(missing, make_progress)
@@ -193,10 +175,7 @@ class FetchRun:
                 f"call has removed it; otherwise check the disk of {self._store.storage.url}, or "
                 "choose another folder with cache="
             )
-        has_fetched = bool(self._fetched)
-        self._campaigns = self._campaign_reader.read_for(
-            self._tables, self._query, has_fetched=has_fetched
-        )
+        self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
 
     def _fetch_partitions(
         self, missing: Sequence[Partition], make_progress: ProgressFactory
@@ -314,6 +293,20 @@ class FetchRun:
             "oldest_fetched_at": oldest.isoformat(),
             **restatement_horizons(stored, self._profile.zone, self._query.record_type),
         }
+
+
+def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition]) -> None:
+    total = len(query.days)
+    to_fetch = len(unique_days(missing))
+    logger.info(
+        "%s of profile %s (%s): %s, %d from the cache, %d to fetch",
+        query,
+        client.profile_id,
+        client.source,
+        format_count(total, "day"),
+        total - to_fetch,
+        to_fetch,
+    )
 
 
 @contextlib.contextmanager

@@ -90,8 +90,8 @@ class CampaignList:
         for document in documents:
             campaign_id = _parse_id(document.get("campaignId"))
             if campaign_id is not None:
-                facts = _parse_facts(document)
-                rows[campaign_id] = {"campaignId": campaign_id, **facts, "read_at": now}
+                row = {"campaignId": campaign_id, **_parse_facts(document), "read_at": now}
+                rows[campaign_id] = row
         by_id = [rows[campaign_id] for campaign_id in sorted(rows)]
         return CampaignList(pa.Table.from_pylist(by_id, _SCHEMA), moment)
 

@@ -8,6 +8,7 @@ word has one spelling in any case.
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 import pyarrow as pa
@@ -15,23 +16,25 @@ import pyarrow.compute as pc
 
 _UPPER_CASE: Final = ("costType", "currency")
 _LOWER_CASE: Final = ("campaignStatus", "adKeywordStatus", "bidOptimization")
+_TO_UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
+_TO_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def spell_word(column: str, word: str) -> str:
     """Return a word as the values of a column are spelled; of other columns, as it is."""
     if column in _UPPER_CASE:
-        return word.upper()
+        return word.translate(_TO_UPPER)
     if column in _LOWER_CASE:
-        return word.lower()
+        return word.translate(_TO_LOWER)
     return word
 
 
 def spell_values(column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values of a column in its one spelling; those of other columns as they are."""
     if column in _UPPER_CASE:
-        return pc.utf8_upper(values)
+        return pc.ascii_upper(values)
     if column in _LOWER_CASE:
-        return pc.utf8_lower(values)
+        return pc.ascii_lower(values)
     return values
 
 

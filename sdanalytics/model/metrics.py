@@ -35,7 +35,8 @@ API_VERSIONS: Final[tuple[Api, ...]] = get_args(Api)
 CAMPAIGN_FACTS: Final = ("costType", "portfolioId", "campaignName", "campaignStatus")
 """Facts of a campaign, which may be asked for with any report: what a report lacks of them is
 joined from the profile's list of campaigns when a frame is made."""
-_DEFAULT_FACTS: Final = ("costType", "campaignName")
+DEFAULT_FACTS: Final = ("costType", "campaignName")
+"""Those that are among the default metrics of every report."""
 
 NON_ADDITIVE: Final = ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency")
 """Metrics that describe the state of a day: values of several rows cannot be added."""
@@ -333,7 +334,7 @@ def default_metrics(
     in_v2 = requestable_metrics(record_type, segment)
     available = set(in_v2 or requestable_metrics(record_type, segment, "v3"))
     available.intersection_update(requestable_metrics(record_type, segment, api))
-    available.update(_DEFAULT_FACTS)
+    available.update(DEFAULT_FACTS)
     available.difference_update(identity_columns(record_type, segment))
     defaults = _DEFAULT_METRICS_BY_TYPE.get(record_type, _DEFAULT_METRICS)
     return tuple(name for name in defaults if name in available)

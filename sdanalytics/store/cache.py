@@ -111,10 +111,7 @@ class ReportCache(CacheMaintenance):
         record_type, start, end, tactic, segment
             As in `fetch_report`.
         metrics : sequence of str, optional
-            By default all that every stored day of the range has, and `costType` and
-            `campaignName` if the store has the profile's list of campaigns. `costType`,
-            `portfolioId`, `campaignName` and `campaignStatus` may be named whether a day is stored
-            with them or not: they are joined from that list.
+            By default all that every stored day has, and `costType` and `campaignName`.
         profile_id, source : optional
             May be left out if the cache has a single profile.
 
@@ -254,12 +251,8 @@ class ReportCache(CacheMaintenance):
             profiles that are stored. Their columns are `source`, `profile_id`, `tactic` (VARCHAR),
             `date` (DATE), the identity columns, then every metric that the report has in either
             version (BIGINT, DOUBLE or VARCHAR); null where a day is stored without it. Only files
-            that may match the query's conditions on these first four columns are read. All have
-            `costType`, `portfolioId`, `campaignName` and `campaignStatus`: the report's, or else
-            those of the list of campaigns. ``campaign_list`` has the lists themselves: `source`,
-            `profile_id` (VARCHAR), `campaignId` (BIGINT), `tactic`, `costType` (VARCHAR),
-            `portfolioId` (BIGINT), `campaignName`, `campaignStatus` (VARCHAR) and `read_at`
-            (TIMESTAMP, UTC: when the service last listed the campaign).
+            that may match the query's conditions on these first four columns are read.
+            ``campaign_list`` has all campaigns (`sdanalytics.store.campaign_table`).
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import DataWarning, InvalidRequest
 from sdanalytics.model.campaign_list import CampaignList
-from sdanalytics.model.metrics import CAMPAIGN_FACTS, CATALOGUE
+from sdanalytics.model.metrics import CATALOGUE, DEFAULT_FACTS
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
-from sdanalytics.store.campaign_join import no_list_message, settle_tactics
+from sdanalytics.store.campaign_join import assign_tactics, no_list_message
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
@@ -58,7 +58,7 @@ def read_cached(
     tables = store.partitions.load_days(query, requested, cached, columns)
     store.partitions.maybe_compact(cached)
     missing = len(set(requested).difference(tables))
-    messages = [no_list_message(tables, campaigns), settle_tactics(tables, query, campaigns)]
+    messages = [no_list_message(tables, campaigns), assign_tactics(tables, query, campaigns)]
     notes = inspect_rows(tables, stored_query, profile.currency if profile else None)
     for message in [*messages, *notes.messages(), refusal_message((), missing_days)]:
         if message:
@@ -111,7 +111,7 @@ def _common_columns(
     for columns, refused in {(entry.columns, entry.refused) for entry in cached}:
         common.intersection_update({*columns, *refused})
     if campaigns.read_at is not None:
-        common.update(set(query.columns).intersection(CAMPAIGN_FACTS))
+        common.update(set(query.columns).intersection(DEFAULT_FACTS))
     ordered = dict.fromkeys(query.columns) | stored
     return tuple(column for column in ordered if column in common)
 

@@ -62,7 +62,7 @@ def find_tactics(rows: pa.Table, campaigns: CampaignList) -> pa.ChunkedArray:
     return listed.column("tactic").fill_null(UNKNOWN_TACTIC)
 
 
-def settle_tactics(tables: PartitionTables, query: ReportQuery, campaigns: CampaignList) -> str:
+def assign_tactics(tables: PartitionTables, query: ReportQuery, campaigns: CampaignList) -> str:
     """Move rows of unknown tactic to their tactic, as far as the list has it.
 
     Parameters
@@ -137,11 +137,11 @@ def lacking_facts(tables: Iterable[pa.Table]) -> list[str]:
 
 def no_list_message(tables: PartitionTables, campaigns: CampaignList) -> str:
     """Return the warning for facts that are missing because no list is stored; or an empty text."""
-    facts = lacking_facts(tables.values())
-    if campaigns.read_at is not None or not facts:
+    missing = lacking_facts(tables.values())
+    if campaigns.read_at is not None or not missing:
         return ""
     return (
-        f"{', '.join(facts)} are missing where the report has none: the store has no list of the "
+        f"{', '.join(missing)} are missing where the report has none: the store has no list of the "
         "profile's campaigns. fetch_report with these metrics reads it, and no report for it"
     )
 

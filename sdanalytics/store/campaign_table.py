@@ -1,4 +1,9 @@
-"""The lists of campaigns of a store as an Arrow dataset: the table `campaign_list` of queries."""
+"""The lists of campaigns of a store as an Arrow dataset: the table ``campaign_list`` of queries.
+
+It has a row for each campaign that the service has listed: `source`, `profile_id` (VARCHAR),
+`campaignId` (BIGINT), `tactic`, `costType` (VARCHAR), `portfolioId` (BIGINT), `campaignName`,
+`campaignStatus` (VARCHAR), and `read_at` (TIMESTAMP, in UTC): when the service last listed it so.
+"""
 
 from __future__ import annotations
 

@@ -18,12 +18,7 @@ import pyarrow.parquet as pq
 from sdanalytics._core.clock import parse_moment
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema, cast_to_catalogue, is_valid_type
-from sdanalytics.model.metrics import (
-    CAMPAIGN_FACTS,
-    CATALOGUE,
-    identity_columns,
-    sort_by_catalogue,
-)
+from sdanalytics.model.metrics import CATALOGUE, identity_columns, sort_by_catalogue
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.registration import is_registered
 from sdanalytics.store.backends.base import FileStamp, Storage
@@ -96,15 +91,6 @@ class CachedPartition:
         if not self.refused:
             return ()
         return tuple(name for name in columns if name in self.refused and name not in self.columns)
-
-    def null_columns(self, columns: Iterable[str]) -> ColumnNames:
-        """Return those of these columns that it lacks and that are null when it is read.
-
-        They are those that the service refused, and facts of campaigns, which are joined.
-        """
-        missing = [name for name in columns if name not in self.columns]
-        optional = {*self.refused, *CAMPAIGN_FACTS}
-        return tuple(name for name in missing if name in optional)
 
 
 class StoredRows(NamedTuple):

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import EVERY_TACTIC, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import CAMPAIGN_FACTS, EVERY_TACTIC, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
@@ -89,7 +89,7 @@ class PartitionStore:
         """
         by_missing: dict[ColumnNames, list[CachedPartition]] = {}
         for entry in cached:
-            by_missing.setdefault(entry.null_columns(columns), []).append(entry)
+            by_missing.setdefault(_null_columns(entry, columns), []).append(entry)
         stored_rows: StoredByPartition = {}
         for missing, entries in by_missing.items():
             names = [name for name in columns if name not in missing]
@@ -272,6 +272,15 @@ class _CachedPartitions:
         cached = self._store.lookup_many(partitions) if beside_unknown else self._cached
         entries = [cached[partition] for partition in partitions if partition in cached]
         return self._store.read_many(entries, self._columns)
+
+
+def _null_columns(entry: CachedPartition, columns: Sequence[str]) -> ColumnNames:
+    """Return the columns that a partition lacks and that are null when it is read.
+
+    They are those that the service refused, and facts of campaigns, which are joined.
+    """
+    optional = {*entry.refused, *CAMPAIGN_FACTS}.difference(entry.columns)
+    return tuple(name for name in columns if name in optional)
 
 
 def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:

@@ -407,6 +407,33 @@ def test_what_stands_in_for_the_network_and_has_no_list_costs_no_report(
     assert frame["clicks"].sum() > 0
 
 
+def test_a_call_from_the_cache_does_not_wait_long_for_a_list(
+    box: Box, store: ReportCache, clock: JumpingClock
+) -> None:
+    fetch(box, "v2", store, metrics=["clicks"])
+    box.sandbox.script_responses("campaigns", ScriptedResponse(429, headers={"Retry-After": "60"}))
+    started = clock.monotonic()
+    with pytest.warns(DataWarning, match="could not be read"):
+        frame = fetch(box, "v2", store, metrics=["costType", "clicks"])
+    assert clock.monotonic() - started < 15
+    assert frame["clicks"].notna().all()
+
+
+def test_a_job_that_is_cancelled_while_the_list_is_read_is_cancelled(store: ReportCache) -> None:
+    with sda.sandbox.start(delay=0) as service:
+        service.script_responses("campaigns", ScriptedResponse(None, delay=1.0))
+        job = sda.submit_report("targets", service.today, client=service.client, cache=store)
+        while not service.count("campaigns"):
+            assert not job.wait(0.01)
+        job.cancel()
+        assert job.wait(30)
+        with pytest.raises(sda.Cancelled):
+            job.result()
+        again = fetch_report("targets", service.today, client=service.client, cache=store)
+        assert again["costType"].notna().all()
+        assert service.count("request_report") == 2
+
+
 # -- kept in the store ---------------------------------------------------------------------
 
 

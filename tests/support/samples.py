@@ -85,7 +85,7 @@ def store_samples(
     campaigns = NO_CAMPAIGNS.updated(documents, NOW)
     metadata.store_campaign_list(ProfileKey(SOURCE, str(profile_id)), campaigns)
     names = default_metrics(record_type) if metrics is None else metrics
-    own = requestable_metrics(record_type)
+    own = requestable_metrics(record_type, api=None)
     columns = [
         name for name in dict.fromkeys([*identity_columns(record_type), *names]) if name in own
     ]
