@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import io
 import os
 import shlex
 import subprocess
@@ -21,6 +22,7 @@ from sdanalytics.errors import (
     MissingDependency,
     SDAnalyticsError,
 )
+from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS
 
 if TYPE_CHECKING:
     # argparse has no public name for it.
@@ -37,6 +39,7 @@ DEFAULT_DELAY: Final = 2.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit code of the process."""
+    _show_any_text()
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
@@ -46,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
+
+
+def _show_any_text() -> None:
+    """Let names in any script be printed, as question marks where the output cannot have them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,6 +89,7 @@ def run_sandbox_command(options: argparse.Namespace) -> None:
         delay=options.delay,
         queue_limit=options.queue_limit,
         rate_limit=options.rate_limit,
+        campaigns=options.campaigns,
     ) as server:
         profiles = ", ".join(map(str, server.profile_ids))
         lines = [f"# The sandbox serves {server.base_url} until Ctrl-C. Profiles: {profiles}."]
@@ -171,6 +182,17 @@ def _add_sandbox_command(commands: Commands) -> None:
     )
     _add_delay_option(parser)
     parser.add_argument(
+        "--campaigns",
+        type=int,
+        default=DEFAULT_CAMPAIGNS,
+        help="campaigns of each advertiser, besides launches (default: %(default)s)",
+    )
+    _add_limit_options(parser)
+    parser.set_defaults(run=run_sandbox_command)
+
+
+def _add_limit_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--queue-limit",
         type=int,
         metavar="REPORTS",
@@ -183,7 +205,6 @@ def _add_sandbox_command(commands: Commands) -> None:
         help="answer 429 above this number of requests a second, for each operation "
         "(default: no limit)",
     )
-    parser.set_defaults(run=run_sandbox_command)
 
 
 def _add_lab_command(commands: Commands) -> None:

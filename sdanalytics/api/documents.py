@@ -18,6 +18,15 @@ def is_valid_text(value: object) -> bool:
     return isinstance(value, str) and not has_lone_surrogate(value)
 
 
+def to_valid_text(value: object) -> object:
+    """Return a value of a document with U+FFFD for each half of a surrogate pair in its texts."""
+    if isinstance(value, dict):
+        return {name: to_valid_text(part) for name, part in value.items()}
+    if isinstance(value, str) and has_lone_surrogate(value):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
 def is_integer(value: object) -> bool:
     """Return whether a value is an integer; a boolean is not."""
     return isinstance(value, int) and not isinstance(value, bool)

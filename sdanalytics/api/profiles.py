@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sdanalytics.api.answers import expect_document
-from sdanalytics.api.documents import text_or_none
+from sdanalytics.api.documents import text_or_none, to_valid_text
 from sdanalytics.api.session import ApiRequest, ApiSession
 from sdanalytics.model.profiles import account_info
 
@@ -50,7 +50,8 @@ def list_profiles(session: ApiSession) -> list[dict[str, Any]]:
     profiles = []
     for document in session.send(request).json():
         if _is_profile(document):
-            profiles.append(document | {"profileId": int(document["profileId"])})
+            numbered = document | {"profileId": int(document["profileId"])}
+            profiles.append({name: to_valid_text(value) for name, value in numbered.items()})
     return profiles
 
 

@@ -18,7 +18,7 @@ from sdanalytics.sandbox.responses import (
     unauthorized,
 )
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, Advertiser
+from sdanalytics.sandbox.simulation.advertisers import Advertiser, list_advertisers
 
 _RATE_WINDOW: Final = 1.0
 """Seconds in which requests are counted."""
@@ -29,6 +29,7 @@ class AccessControl:
 
     def __init__(self, settings: Settings, client: Credentials) -> None:
         self._settings = settings
+        self._advertisers = list_advertisers(settings.campaigns, settings.seed)
         self._client = client
         self._token_expiries: dict[str, float] = {}
         self._recent_calls: dict[tuple[str, int], deque[float]] = {}
@@ -86,7 +87,7 @@ class AccessControl:
             raise bad_request("Scope header is missing")
         advertiser = None
         if scope.isdigit():
-            advertiser = ADVERTISERS.get(int(scope))
+            advertiser = self._advertisers.get(int(scope))
         if advertiser is None:
             raise unauthorized(f"Not authorized to access scope {scope}")
         if advertiser.profile_id in self._settings.unregistered:

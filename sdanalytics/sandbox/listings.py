@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 from sdanalytics.sandbox.access import AccessControl
 from sdanalytics.sandbox.responses import JsonObject, bad_request, json_response
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup, Advertiser
+from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_advertisers
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
 from sdanalytics.sandbox.simulation.identifiers import make_id
 
@@ -37,7 +37,8 @@ class ListOperations:
         _parse_choice(request, "apiProgram", _API_PROGRAMS, "campaign")
         access_level = _parse_choice(request, "accessLevel", _ACCESS_LEVELS, "edit")
         profiles = []
-        for advertiser in ADVERTISERS.values():
+        advertisers = list_advertisers(self._settings.campaigns, self._settings.seed)
+        for advertiser in advertisers.values():
             is_view_only = advertiser.profile_id in self._settings.view_only
             if access_level == "view" or not is_view_only:
                 profiles.append(advertiser.to_document())

@@ -195,7 +195,7 @@ def _signature_error() -> Response:
 def _compress(rows: list[JsonRow]) -> bytes:
     text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
     content = text.encode()
-    return gzip.compress(content, compresslevel=6, mtime=0)
+    return gzip.compress(content, compresslevel=1, mtime=0)
 
 
 EMPTY_PAYLOAD: Final = _compress([])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
+from collections.abc import Sequence
 from datetime import date
 from types import TracebackType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from werkzeug.routing import Map
 
@@ -16,12 +17,17 @@ from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import Api
+from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.sandbox.listener import Listener
 from sdanalytics.sandbox.report_store import ContentHook, Report
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Router
 from sdanalytics.sandbox.scripting import RecordedRequest, ScriptedResponse
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
+from sdanalytics.sandbox.simulation.advertisers import list_advertisers
+from sdanalytics.sandbox.simulation.truth import build_truth
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MAX_PORT: Final = 65535
 
@@ -37,6 +43,7 @@ class Sandbox:
 
     def __init__(self, settings: Settings, port: int = 0) -> None:
         self.settings = settings
+        self._advertisers = list_advertisers(settings.campaigns, settings.seed)
         router = Router(settings)
         self._router = router
         self._api = _open_listener(port, router, router.api_routes)
@@ -68,7 +75,7 @@ class Sandbox:
     @property
     def profile_ids(self) -> list[int]:
         """The profiles: of a seller in the US, a vendor in Germany and a seller in Japan."""
-        return list(ADVERTISERS)
+        return list(self._advertisers)
 
     def client_for(
         self, profile_id: int, clock: Clock | None = None, api: str | None = None
@@ -108,8 +115,56 @@ class Sandbox:
     @property
     def today(self) -> date:
         """Today in the time zone of the first advertiser."""
-        advertiser = ADVERTISERS[self.profile_ids[0]]
+        advertiser = self._advertisers[self.profile_ids[0]]
         return advertiser.today(self.settings.now())
+
+    def truth(
+        self,
+        record_type: str,
+        start: DateLike,
+        end: DateLike | None = None,
+        *,
+        profile_id: int | None = None,
+        segment: str | None = None,
+        metrics: Sequence[str] | None = None,
+        expected: bool = False,
+    ) -> pd.DataFrame:
+        """Return the final numbers of a report, also of days whose orders still arrive.
+
+        A report of days that are at least 60 days old is equal to it.
+
+        Parameters
+        ----------
+        record_type : str
+        start, end : date or str
+            Inclusive days of the profile, future ones too; `end` is `start` by default.
+        profile_id : int, optional
+            Of one of the advertisers; of the first by default.
+        segment : {"matchedTarget"}, optional
+        metrics : sequence of str, optional
+            As in `fetch_report`, with the same default; of either version of the API.
+        expected : bool, optional
+            Whether orders, units and sales are those to be expected of the traffic, as
+            ``float64``, instead of those that were drawn. Orders vary about them as binomial
+            numbers do. Not for `asins`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns, dtypes and order of `fetch_report`'s frames.
+
+        Raises
+        ------
+        InvalidRequest
+            For an invalid parameter, and for a report that the advertiser does not have.
+        """
+        query = ReportQuery.parse(record_type, start, end, metrics=metrics, segment=segment)
+        known = self.profile_ids
+        if profile_id not in (None, *known):
+            ids = ", ".join(map(str, known))
+            raise InvalidRequest(f"profile_id must be one of {ids}, got {profile_id!r}")
+        advertiser = self._advertisers[known[0] if profile_id is None else profile_id]
+        return build_truth(advertiser, query, expected=expected)
 
     @property
     def requests(self) -> list[RecordedRequest]:

@@ -15,6 +15,7 @@ _NUMBERS: Final = (
     "delay", "link_lifetime", "v3_link_lifetime", "token_lifetime", "history_days",
     "v3_history_days",
 )  # fmt: skip
+DEFAULT_CAMPAIGNS: Final = 8
 _OPTIONAL_NUMBERS: Final = ("queue_limit", "rate_limit", "retry_after")
 
 
@@ -55,6 +56,11 @@ class Settings:
         Campaigns that are in reports, but in no list.
     refused_metrics : collection of str
         Metrics and columns that are refused although they are documented, by their names in frames.
+    campaigns : int
+        Campaigns of each advertiser besides its launches. Those beyond the usual eight have names
+        by convention: ``SD | US | 2026 Q4 | Retargeting | Tent 2P | Views 30d``.
+    seed : int
+        Another number draws other days of the same campaigns: other traffic, other orders.
     now : callable
         The current moment, as an aware datetime: it decides what today is and how far
         attribution has matured.
@@ -78,6 +84,8 @@ class Settings:
     page_size: int = 100
     unlisted: Collection[int] = ()
     refused_metrics: Collection[str] = ()
+    campaigns: int = DEFAULT_CAMPAIGNS
+    seed: int = 0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
 
@@ -89,6 +97,8 @@ class Settings:
             if value is not None:
                 _validate_number(name, value)
         _validate_number("page_size", self.page_size, minimum=1)
+        _validate_integer("campaigns", self.campaigns, minimum=1)
+        _validate_integer("seed", self.seed, minimum=0)
 
 
 def _validate_number(name: str, value: object, minimum: int = 0) -> None:
@@ -97,3 +107,9 @@ def _validate_number(name: str, value: object, minimum: int = 0) -> None:
         is_valid = minimum <= value < math.inf
     if not is_valid:
         raise InvalidRequest(f"{name} must be a number of at least {minimum}, got {value!r}")
+
+
+def _validate_integer(name: str, value: object, minimum: int) -> None:
+    is_valid = isinstance(value, int) and not isinstance(value, bool) and value >= minimum
+    if not is_valid:
+        raise InvalidRequest(f"{name} must be a whole number of at least {minimum}, got {value!r}")

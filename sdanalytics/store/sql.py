@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sdanalytics._core.clock import MAX_BLOCKING_WAIT
+from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.errors import InvalidRequest, MissingDependency
 from sdanalytics.model.metrics import MATCHED_TARGET, RECORD_TYPES, segmented_record_types
 from sdanalytics.store.backends.base import Storage
@@ -60,8 +61,8 @@ VIEWS: Final = _name_views()
 def run_query(storage: Storage, query: object, parameters: object = None) -> pd.DataFrame:
     """Run a query on a store and return its result; see `ReportCache.sql`."""
     duckdb = _import_duckdb()
-    if not isinstance(query, str):
-        raise InvalidRequest(f"query must be a string, got {query!r}")
+    if not isinstance(query, str) or has_lone_surrogate(query):
+        raise InvalidRequest(f"query must be a string, of complete characters, got {query!r}")
     values = _to_duckdb_params(parameters)
     with ThreadPoolExecutor(READ_THREADS) as pool, duckdb.connect() as connection:
         datasets = _register_views(connection, storage, pool)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics.api.client import Client, open_session
 from sdanalytics.api.profiles import list_profiles
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
@@ -194,9 +196,12 @@ def _load_profiles(client: Client) -> tuple[dict[str, Profile], str]:
     """Return the profiles of the login by id, and the last problem with them, if any."""
     deadline = Deadline(client.clock, PROFILES_TIMEOUT)
     try:
-        documents = list_profiles(open_session(client, deadline))
+        list_all = partial(list_profiles, open_session(client, deadline))
+        documents = run_interruptible(list_all, deadline)
     except SDAnalyticsError as error:
         return {}, f"the profiles cannot be listed: {error}"
+    if documents is None:
+        return {}, f"the profiles cannot be listed: no answer within {PROFILES_TIMEOUT:.0f} seconds"
     profiles = {}
     problem = ""
     for document in documents:

@@ -25,6 +25,10 @@ def create_table() -> Any:
 @cache  # a class for each picker would stay in memory when the picker is closed
 def _sortable_table_class(base: Any) -> Any:
     class SortableTable(base):  # type: ignore[misc]
+        # As text: anywidget would watch its files, and keep each table with its rows for that.
+        _esm = str(base._esm)
+        _css = str(base._css)
+
         def show_rows(self, rows: pd.DataFrame) -> None:
             displayed = format_for_display(rows)
             date_columns = [i for i, name in enumerate(displayed) if name == "date"]

@@ -303,7 +303,7 @@ def test_a_report_without_a_url_is_an_empty_typed_frame() -> None:
             sda.BadRequest,
             "create_report",
             400,
-            "configuration columns includes invalid values: (promotedSku)",
+            "configuration columns include invalid value: (promotedSku)",
         ),
     ],
     ids=["406", "422", "400"],

@@ -218,8 +218,9 @@ def test_attribution_matures_and_clicks_settle(box: Box) -> None:
     assert conversions[0] < 0.6 * conversions[3]
     assert seen[1]["clicks"] > seen[2]["clicks"]
     assert seen[2]["clicks"] == seen[4]["clicks"]
-    box.clock.pass_time(20 * 86400)
-    assert totals()["viewAttributedConversions14d"] < conversions[-1]
+    box.clock.pass_time(34 * 86400)
+    final = box.sandbox.truth("campaigns", day)["viewAttributedConversions14d"].sum()
+    assert totals()["viewAttributedConversions14d"] == final
 
 
 def test_the_account_has_trends_and_events(box: Box) -> None:
@@ -229,7 +230,7 @@ def test_the_account_has_trends_and_events(box: Box) -> None:
     launches = first_days[first_days.index.str.startswith("Launch")]
     assert (launches > frame["date"].min()).any()
     daily_cost = frame[names == "Backpacks – Competitors"].groupby("date")[["cost"]].sum()["cost"]
-    assert daily_cost.max() > 3 * daily_cost.median() or daily_cost.min() < daily_cost.median() / 3
+    assert daily_cost.max() > 2 * daily_cost.median()
     daily = frame.groupby("date")[["impressions"]].sum().reset_index()
     weekend = daily["date"].dt.day_of_week >= 5
     rhythm = daily["impressions"].groupby(weekend).mean()

@@ -19,6 +19,10 @@ from sdanalytics import InvalidRequest, sandbox
         {"port": 80000},
         {"v3_link_lifetime": -1},
         {"page_size": 0},
+        {"campaigns": 0},
+        {"campaigns": 2.5},
+        {"seed": -1},
+        {"seed": "7"},
     ],
 )
 def test_invalid_settings_are_rejected(invalid: dict[str, Any]) -> None:

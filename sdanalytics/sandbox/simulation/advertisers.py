@@ -6,12 +6,14 @@ Everything follows from the profile and the day, so it is the same on every mach
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache, cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from sdanalytics.sandbox.responses import JsonObject
+from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS
 from sdanalytics.sandbox.simulation.campaigns import (
     LAUNCH_INTERVAL,
     CampaignTemplate,
@@ -19,13 +21,14 @@ from sdanalytics.sandbox.simulation.campaigns import (
     build_permanent_campaigns,
 )
 from sdanalytics.sandbox.simulation.identifiers import make_code, make_id
+from sdanalytics.sandbox.simulation.large_account import build_named_campaigns
 
 _RUNNING_LAUNCHES: Final = 3
 """Launch campaigns that can run on a day: one lasts less than three intervals."""
 _LAUNCHES_OF_A_YEAR: Final = 26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Advertiser:
     """One profile of the sandbox.
 
@@ -37,10 +40,13 @@ class Advertiser:
         Of an amount of money in its currency.
     scale : float
         The value of a dollar in its currency.
+    products : tuple of str
     permanent_campaigns : tuple of CampaignTemplate
     launch_name : str
         Name of a launch campaign, with the fields ``product`` and ``day``.
     launch_products : tuple of str
+    seed : int
+        Another number draws other days of the same campaigns.
     """
 
     profile_id: int
@@ -52,9 +58,11 @@ class Advertiser:
     marketplace: str
     decimals: int
     scale: float
+    products: tuple[str, ...]
     permanent_campaigns: tuple[CampaignTemplate, ...]
     launch_name: str
     launch_products: tuple[str, ...]
+    seed: int = 0
 
     @property
     def zone(self) -> ZoneInfo:
@@ -102,7 +110,7 @@ class Advertiser:
             yield build_launch_campaign(cycle, self.launch_name, self.launch_products, self.scale)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AdGroup:
     """A part of a campaign, with its ads and targets.
 
@@ -118,18 +126,18 @@ class AdGroup:
     campaign: CampaignTemplate
     index: int
 
-    @property
+    @cached_property
     def campaign_id(self) -> int:
         """The campaign's id."""
         profile_id = self.advertiser.profile_id
         return make_id(f"{profile_id}/{self.campaign.name}")
 
-    @property
+    @cached_property
     def id(self) -> int:
         """The ad group's id; the ids of its ads and targets follow it."""
         return make_id(f"{self.campaign_id}/{self.index}")
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The campaign's name and a letter."""
         letter = "ABC"[self.index]
@@ -139,17 +147,6 @@ class AdGroup:
     def products(self) -> tuple[str, ...]:
         """The products that it advertises: its share of the campaign's."""
         return self.campaign.products[self.index :: self.campaign.ad_group_count]
-
-
-def list_ad_groups(advertiser: Advertiser, tactic: str, day: date) -> list[AdGroup]:
-    """Return all ad groups that run on a day under one tactic."""
-    groups = []
-    for campaign in advertiser.running_campaigns(day):
-        if campaign.tactic == tactic:
-            for index in range(campaign.ad_group_count):
-                group = AdGroup(advertiser, campaign, index)
-                groups.append(group)
-    return groups
 
 
 _US_PRODUCTS: Final = (
@@ -181,6 +178,7 @@ _NORTHWIND: Final = Advertiser(
     marketplace="ATVPDKIKX0DER",
     decimals=2,
     scale=1.0,
+    products=_US_PRODUCTS,
     permanent_campaigns=build_permanent_campaigns(
         {
             "retargeting": "Tents – Retargeting",
@@ -208,6 +206,7 @@ _ALPENGLUECK: Final = Advertiser(
     marketplace="A1PA6795UKMFR9",
     decimals=2,
     scale=0.9,
+    products=_GERMAN_PRODUCTS,
     permanent_campaigns=build_permanent_campaigns(
         {
             "retargeting": "Schuhe – Wiederansprache",
@@ -235,6 +234,7 @@ _AOBA: Final = Advertiser(
     marketplace="A1VC38T7YXB528",
     decimals=0,
     scale=110.0,
+    products=_JAPANESE_PRODUCTS,
     permanent_campaigns=build_permanent_campaigns(
         {
             "retargeting": "急須・リターゲティング",
@@ -253,7 +253,36 @@ _AOBA: Final = Advertiser(
     launch_products=("玉露 50g", "ほうじ茶", "茶こし"),
 )
 
-ADVERTISERS: Final[dict[int, Advertiser]] = {
-    advertiser.profile_id: advertiser for advertiser in (_NORTHWIND, _ALPENGLUECK, _AOBA)
-}
+_ADVERTISERS: Final = (_NORTHWIND, _ALPENGLUECK, _AOBA)
+
+
+@cache
+def list_advertisers(campaigns: int = DEFAULT_CAMPAIGNS, seed: int = 0) -> dict[int, Advertiser]:
+    """Return the advertisers by their profile ids.
+
+    Parameters
+    ----------
+    campaigns : int
+        How many each has, besides launches.
+    seed : int
+        Another number draws other days of the same campaigns.
+    """
+    advertisers = {}
+    for advertiser in _ADVERTISERS:
+        first = advertiser.permanent_campaigns[:campaigns]
+        more = build_named_campaigns(
+            campaigns - len(first),
+            advertiser.country,
+            advertiser.products,
+            advertiser.scale,
+        )
+        advertisers[advertiser.profile_id] = replace(
+            advertiser,
+            permanent_campaigns=(*first, *more),
+            seed=seed,
+        )
+    return advertisers
+
+
+ADVERTISERS: Final[dict[int, Advertiser]] = list_advertisers()
 """The advertisers by their profile ids: a seller in the US, a vendor in Germany, one in Japan."""

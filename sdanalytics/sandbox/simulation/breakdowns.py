@@ -1,212 +1,173 @@
-"""Break an ad group's day down into the rows of a report: by ad, target, page or product."""
+"""Break a simulated day down into the rows of a report: which of them there are, and their sums."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
-from itertools import groupby
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from sdanalytics.sandbox.responses import JsonObject
-from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_ad_groups
-from sdanalytics.sandbox.simulation.apportion import (
-    MetricValues,
-    apportion,
-    make_weights,
-    sum_metrics,
-)
-from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku
-from sdanalytics.sandbox.simulation.registered import simulate_registered
-from sdanalytics.sandbox.simulation.traffic import ADDITIVE, simulate_day, simulate_reading
+import numpy as np
 
-_TARGET_ID_OFFSET: Final = 101
-"""From an ad group's id to that of its first target."""
-_AUDIENCE_LOOKBACKS: Final = (7, 30, 90)
-"""Days."""
-_PAGES: Final = 4
-"""Pages on which the ads of an ad group or target are shown."""
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.sandbox.simulation.advertisers import AdGroup
+from sdanalytics.sandbox.simulation.arrays import Integers, sum_groups
+from sdanalytics.sandbox.simulation.cells import Ad, CampaignCells, Target
+from sdanalytics.sandbox.simulation.measures import DayMeasures
+from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
+
+_POSITIONS: Final = {
+    "campaigns": "campaign",
+    "invalidTraffic": "campaign",
+    "adGroups": "group",
+    "productAds": "ad",
+    "targets": "target",
+}
+"""The positions of cells by which a record type tells its rows apart."""
+_HALO_SUFFIX: Final = "14dOtherSKU"
+_LISTED: Final = ("addToList", "addToListFromClicks")
+"""Who buys another product after a click has put it on a list."""
+_WITHOUT_HALO: Final = ("addToListFromViews", "clicks")
 
 
-class ReportRow(NamedTuple):
-    """One row of a report before it is rendered.
+class RowKey(NamedTuple):
+    """The parts of an account that a row tells of; a campaign's row has its first ad group."""
+
+    group: AdGroup
+    ad: Ad
+    target: Target
+    page: str
+    other: str = ""
+
+
+class RowSet(NamedTuple):
+    """Rows of a report, and their metrics by name (money in the currency's smallest unit)."""
+
+    keys: list[RowKey]
+    metrics: dict[str, Any]
+
+    def values(self, name: str) -> list[int]:
+        """Return a metric of each row."""
+        values: list[int] = self.metrics[name].tolist()
+        return values
+
+    @classmethod
+    def add(cls, parts: Sequence[RowSet], rows: Sequence[Sequence[int]]) -> RowSet:
+        """Add up rows of several sets.
+
+        Parameters
+        ----------
+        parts : sequence of RowSet
+            With the same metrics.
+        rows : sequence of sequence of int
+            Of each part and row, the row of the result that it belongs to.
+        """
+        keys: dict[int, RowKey] = {}
+        for part, positions in zip(parts, rows, strict=True):
+            for key, position in zip(part.keys, positions, strict=True):
+                keys.setdefault(position, key)
+        row = np.concatenate([np.array(positions, np.int64) for positions in rows])
+        metrics = {}
+        for name in parts[0].metrics:
+            values = np.concatenate([part.metrics[name] for part in parts])
+            metrics[name] = sum_groups(row, values, len(keys))
+        return cls(list(keys.values()), metrics)
+
+    def select(self, rows: Iterable[int]) -> RowSet:
+        """Return some of the rows, by their positions."""
+        chosen = np.fromiter(rows, np.int64)
+        keys = [self.keys[row] for row in chosen]
+        metrics = {name: values[chosen] for name, values in self.metrics.items()}
+        return RowSet(keys, metrics)
+
+
+@dataclass(frozen=True, eq=False)
+class _Grouping:
+    """The rows of a report before it is known what is in them.
 
     Attributes
     ----------
-    group : AdGroup
-    identity : dict
-        The fields that distinguish it from the ad group's other rows.
-    metrics : dict of str to int
+    row : array of int
+        The row of each cell.
+    keys : list of RowKey
     """
 
-    group: AdGroup
-    identity: JsonObject
-    metrics: MetricValues
-
-
-_Days = list[tuple[AdGroup, MetricValues]]
-"""The metrics of each ad group on one day."""
+    row: Integers
+    keys: list[RowKey]
 
 
 def break_down(
-    advertiser: Advertiser,
-    record_type: str,
-    segment: str | None,
-    day: date,
-    tactic: str,
-    now: datetime,
-) -> list[ReportRow]:
-    """Return the rows of a partition, as the report is known at `now` (aware)."""
-    days = []
-    for group in list_ad_groups(advertiser, tactic, day):
-        metrics = simulate_day(group, day, now)
-        if metrics:
-            days.append((group, metrics))
-    rows = _BREAKDOWNS[record_type](days)
-    if segment:
-        rows = _split_by_matched_target(rows)
+    measures: DayMeasures, record_type: str, segment: str | None, names: Sequence[str]
+) -> RowSet:
+    """Return the rows of a day's report of all tactics.
+
+    Parameters
+    ----------
+    measures : DayMeasures
+        Of the day; a day that has not begun has no rows.
+    record_type : str
+    segment : str or None
+    names : sequence of str
+        The additive metrics to return.
+    """
+    cells = measures.day.cells
+    if measures.age <= 0 or not len(cells):
+        return RowSet([], {name: np.empty(0, np.int64) for name in names})
     if record_type == "asins":
-        return list(rows)
-    return [row for row in rows if row.metrics["impressions"] > 0]
+        return _break_down_halo(measures, names)
+    grouping = _group_cells(cells, record_type, segment)
+    count = len(grouping.keys)
+    metrics = {}
+    for name in names:
+        metrics[name] = sum_groups(grouping.row, measures.by_cell(name), count)
+    impressions = sum_groups(grouping.row, measures.impressions(), count)
+    rows = RowSet(grouping.keys, metrics)
+    if impressions.all():
+        return rows
+    return rows.select(np.flatnonzero(impressions))
 
 
-def _by_campaign(days: _Days) -> Iterator[ReportRow]:
-    for _, campaign_days in groupby(days, key=_campaign_id):
-        groups, metrics = zip(*campaign_days, strict=True)
-        yield ReportRow(groups[0], {}, sum_metrics(metrics))
+@lru_cache(maxsize=128)
+def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) -> _Grouping:
+    positions: Integers = getattr(cells, _POSITIONS[record_type])
+    if segment:
+        # Each part of the account has its own pages: the order is that of the parts.
+        positions = positions * (int(cells.page.max()) + 1) + cells.page
+    _, first, row = np.unique(positions, return_index=True, return_inverse=True)
+    keys = [RowKey(*cells.keys[cell]) for cell in first]
+    return _Grouping(row, keys)
 
 
-def _campaign_id(group_day: tuple[AdGroup, MetricValues]) -> int:
-    group, _ = group_day
-    return group.campaign_id
+def _break_down_halo(measures: DayMeasures, names: Sequence[str]) -> RowSet:
+    """Return the purchases of other products: a row for each ad and product with an order."""
+    cells, orders = measures.day.cells, measures.day.orders
+    width = cells.halo_bounds.shape[1]
+    halo = np.flatnonzero(measures.by_order("viewAttributedConversions30dOtherSKU"))
+    ad = cells.ad[orders.cell[halo]]
+    bought, first, row = np.unique(
+        ad * width + orders.other[halo], return_index=True, return_inverse=True
+    )
+    keys = []
+    for position, order in zip(bought, halo[first], strict=True):
+        key = RowKey(*cells.keys[orders.cell[order]])
+        keys.append(key._replace(other=key.ad.others[position % width]))
+    metrics = {}
+    for name in names:
+        basis, share = _halo_basis(name)
+        sums = sum_groups(row, measures.by_order(basis)[halo], len(keys))
+        metrics[name] = np.round(sums * share).astype(np.int64)
+    return RowSet(keys, metrics)
 
 
-def _by_ad_group(days: _Days) -> Iterator[ReportRow]:
-    for group, metrics in days:
-        yield ReportRow(group, {}, metrics)
-
-
-def _by_product_ad(days: _Days) -> Iterator[ReportRow]:
-    for group, metrics in days:
-        products = group.products
-        weights = make_weights(f"ads/{group.id}", len(products))
-        shares = apportion(metrics, weights)
-        for product, share in zip(products, shares, strict=True):
-            identity = {
-                "adId": group.id + 1 + products.index(product),
-                "asin": make_asin(product),
-                "sku": make_sku(product),
-            }
-            yield ReportRow(group, identity, share)
-
-
-def _by_target(days: _Days) -> Iterator[ReportRow]:
-    for group, metrics in days:
-        targets = _list_targets(group)
-        weights = make_weights(f"targets/{group.id}", len(targets))
-        shares = apportion(metrics, weights)
-        target_id = group.id + _TARGET_ID_OFFSET
-        for target, share in zip(targets, shares, strict=True):
-            identity = {"targetId": target_id} | target
-            yield ReportRow(group, identity, share)
-            target_id += 1
-
-
-def _list_targets(group: AdGroup) -> list[JsonObject]:
-    if group.campaign.tactic == "T00020":
-        return _contextual_targets(group)
-    targets = []
-    for days in _AUDIENCE_LOOKBACKS:
-        expression = f"views=(exactProduct lookback={days})"
-        text = f"viewed in {days} days"
-        target = _make_target(expression, text, "AUDIENCE")
-        targets.append(target)
-    return targets
-
-
-def _contextual_targets(group: AdGroup) -> list[JsonObject]:
-    kind = "TARGETING_EXPRESSION"
-    targets = []
-    for product in group.campaign.products:
-        rival = make_asin(f"rival/{product}")
-        expression = f'asin="{rival}"'
-        target = _make_target(expression, expression, kind)
-        targets.append(target)
-    similar = _make_target("similarProduct", "similar to advertised products", kind)
-    targets.append(similar)
-    return targets
-
-
-def _make_target(expression: str, text: str, kind: str) -> JsonObject:
-    return {
-        "targetingExpression": expression,
-        "targetingText": text,
-        "targetingType": kind,
-    }
-
-
-def _by_purchased_product(days: _Days) -> Iterator[ReportRow]:
-    """Yield the halo: purchases of other products than the advertised one."""
-    for ad in _by_product_ad(days):
-        ad_id = ad.identity["adId"]
-        products = _halo_products(ad.group, ad.identity["asin"])
-        weights = make_weights(f"halo/{ad_id}", len(products))
-        halo = _halo_metrics(ad.metrics)
-        shares = apportion(halo, weights)
-        for product, share in zip(products, shares, strict=True):
-            if any(share.values()):
-                yield _halo_row(ad, product, share)
-
-
-def _halo_row(ad: ReportRow, product: str, share: MetricValues) -> ReportRow:
-    other_asin = make_asin(product)
-    metrics = dict.fromkeys(ADDITIVE, 0)
-    metrics |= share
-    clicks = share["attributedConversions14dOtherSKU"]
-    views = share["viewAttributedConversions14dOtherSKU"]
-    metrics["addToListFromClicks"] = clicks
-    metrics |= simulate_reading(ad.group.advertiser, clicks, views)
-    metrics |= simulate_registered(views, share["viewAttributedSales14dOtherSKU"])
-    return ReportRow(ad.group, ad.identity | {"otherAsin": other_asin}, metrics)
-
-
-def _halo_metrics(metrics: MetricValues) -> MetricValues:
-    return {name: value for name, value in metrics.items() if name.endswith("OtherSKU")}
-
-
-def _halo_products(group: AdGroup, advertised_asin: str) -> list[str]:
-    """Return the other products that customers of an advertised product buy."""
-    advertised = group.campaign.products
-    products = []
-    for product in advertised:
-        if make_asin(product) != advertised_asin:
-            products.append(product)
-    for product in advertised[:2]:
-        products.append(f"{product} accessory")
-    return products
-
-
-def _split_by_matched_target(rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
-    """Split by the page where the ad was clicked; pages without a click have no row."""
-    for row in rows:
-        group = row.group
-        target_id = row.identity.get("targetId", group.id)
-        key = f"pages/{target_id}"
-        weights = make_weights(key, _PAGES)
-        shares = apportion(row.metrics, weights)
-        for number, share in enumerate(shares):
-            if share["clicks"] == 0:
-                continue
-            page = make_asin(f"{key}/{number}")
-            identity = row.identity | {"matchedTarget": page}
-            yield ReportRow(group, identity, share)
-
-
-_Breakdown = Callable[[_Days], Iterator[ReportRow]]
-_BREAKDOWNS: Final[dict[str, _Breakdown]] = {
-    "campaigns": _by_campaign,
-    "adGroups": _by_ad_group,
-    "productAds": _by_product_ad,
-    "targets": _by_target,
-    "asins": _by_purchased_product,
-    "invalidTraffic": _by_campaign,
-}
+def _halo_basis(name: str) -> tuple[str, float]:
+    """Return the metric of orders that a metric of the halo follows from, and its share of it."""
+    orders = f"viewAttributedConversions{_HALO_SUFFIX}"
+    if is_registered_metric(name):
+        is_money = CATALOGUE[name].kind is ColumnKind.MONEY
+        basis = f"viewAttributedSales{_HALO_SUFFIX}" if is_money else orders
+        return basis, registered_share(name)
+    if name in _LISTED:
+        return f"attributedConversions{_HALO_SUFFIX}", 1.0
+    if name in _WITHOUT_HALO:
+        return orders, 0.0
+    return name, 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Final, NamedTuple
 
 ACCOUNT_OPENED: Final = date(2023, 3, 1)
@@ -16,7 +17,7 @@ _LAUNCH_DURATION: Final = 34
 _MAX_AD_GROUPS: Final = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CampaignTemplate:
     """The settings and the expected performance of a campaign.
 
@@ -36,7 +37,7 @@ class CampaignTemplate:
     products : tuple of str
         The advertised products.
     has_incidents : bool
-        Whether it has weeks with a high cost and few sales.
+        Whether it has days, one in thirty, with a high cost and few sales.
     video : bool
     first_day, last_day : datetime.date
     """
@@ -62,6 +63,11 @@ class CampaignTemplate:
         return min(_MAX_AD_GROUPS, len(self.products))
 
     @property
+    def bid_optimization(self) -> str:
+        """The aim of its ad groups' bids."""
+        return "reach" if self.cost_type == "VCPM" else "conversions"
+
+    @property
     def is_permanent(self) -> bool:
         """Whether it is not a launch, which has a first day."""
         return self.first_day == date.min
@@ -79,7 +85,7 @@ class CampaignTemplate:
         return "enabled"
 
 
-class _Shape(NamedTuple):
+class CampaignShape(NamedTuple):
     """A permanent campaign before it is an advertiser's: without names, money in dollars."""
 
     tactic: str
@@ -93,16 +99,97 @@ class _Shape(NamedTuple):
     product_count: int
 
 
-_SHAPES: Final = {
-    "retargeting": _Shape("T00030", "CPC", 180, 42_000, 0.0062, 0.58, 0.094, 41.0, 4),
-    "category": _Shape("T00020", "CPC", 280, 88_000, 0.0041, 0.66, 0.052, 38.0, 4),
-    "competitors": _Shape("T00020", "CPC", 220, 61_000, 0.0038, 0.81, 0.034, 44.0, 3),
-    "reach": _Shape("T00030", "VCPM", 650, 160_000, 0.0016, 5.2, 0.061, 40.0, 5),
-    "own": _Shape("T00020", "CPC", 90, 24_000, 0.0074, 0.39, 0.121, 47.0, 3),
-    "interests": _Shape("T00030", "VCPM", 320, 97_000, 0.0013, 4.4, 0.043, 36.0, 3),
-    "video": _Shape("T00020", "VCPM", 360, 74_000, 0.0029, 6.8, 0.057, 52.0, 2),
-    "accessories": _Shape("T00020", "CPC", 40, 15_000, 0.0055, 0.31, 0.083, 17.0, 3),
+SHAPES: Final = {
+    "retargeting": CampaignShape(
+        tactic="T00030",
+        cost_type="CPC",
+        budget=260,
+        impressions=42_000,
+        ctr=0.0062,
+        price=0.58,
+        cvr=0.094,
+        basket=41.0,
+        product_count=4,
+    ),
+    "category": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=300,
+        impressions=88_000,
+        ctr=0.0041,
+        price=0.66,
+        cvr=0.052,
+        basket=38.0,
+        product_count=4,
+    ),
+    "competitors": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=640,
+        impressions=61_000,
+        ctr=0.0038,
+        price=0.81,
+        cvr=0.022,
+        basket=44.0,
+        product_count=3,
+    ),
+    "reach": CampaignShape(
+        tactic="T00030",
+        cost_type="VCPM",
+        budget=650,
+        impressions=160_000,
+        ctr=0.0016,
+        price=5.2,
+        cvr=0.061,
+        basket=40.0,
+        product_count=5,
+    ),
+    "own": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=120,
+        impressions=24_000,
+        ctr=0.0074,
+        price=0.39,
+        cvr=0.121,
+        basket=47.0,
+        product_count=3,
+    ),
+    "interests": CampaignShape(
+        tactic="T00030",
+        cost_type="VCPM",
+        budget=320,
+        impressions=97_000,
+        ctr=0.0013,
+        price=4.4,
+        cvr=0.050,
+        basket=36.0,
+        product_count=3,
+    ),
+    "video": CampaignShape(
+        tactic="T00020",
+        cost_type="VCPM",
+        budget=400,
+        impressions=67_000,
+        ctr=0.0029,
+        price=6.8,
+        cvr=0.057,
+        basket=52.0,
+        product_count=2,
+    ),
+    "accessories": CampaignShape(
+        tactic="T00020",
+        cost_type="CPC",
+        budget=40,
+        impressions=15_000,
+        ctr=0.0055,
+        price=0.31,
+        cvr=0.083,
+        basket=17.0,
+        product_count=3,
+    ),
 }
+"""The kinds of campaigns that every advertiser has, by keys."""
 
 
 def build_permanent_campaigns(
@@ -113,14 +200,14 @@ def build_permanent_campaigns(
     Parameters
     ----------
     names : mapping of str to str
-        The campaigns' names by the keys of `_SHAPES`.
+        The campaigns' names by the keys of `SHAPES`.
     products : sequence of str
         All products of the advertiser.
     scale : float
         The value of a dollar in its currency.
     """
     campaigns = []
-    for position, (key, shape) in enumerate(_SHAPES.items()):
+    for position, (key, shape) in enumerate(SHAPES.items()):
         campaign = CampaignTemplate(
             name=names[key],
             tactic=shape.tactic,
@@ -131,7 +218,7 @@ def build_permanent_campaigns(
             price=shape.price * scale,
             cvr=shape.cvr,
             basket=shape.basket * scale,
-            products=_rotate_products(products, position * 2, shape.product_count),
+            products=rotate_products(products, position * 2, shape.product_count),
             has_incidents=key == "competitors",
             video=key == "video",
         )
@@ -139,7 +226,7 @@ def build_permanent_campaigns(
     return tuple(campaigns)
 
 
-def _rotate_products(products: Sequence[str], start: int, count: int) -> tuple[str, ...]:
+def rotate_products(products: Sequence[str], start: int, count: int) -> tuple[str, ...]:
     """Return `count` products from `start` on, beginning again after the last."""
     chosen = []
     for position in range(start, start + count):
@@ -148,8 +235,9 @@ def _rotate_products(products: Sequence[str], start: int, count: int) -> tuple[s
     return tuple(chosen)
 
 
+@cache
 def build_launch_campaign(
-    cycle: int, name_format: str, products: Sequence[str], scale: float
+    cycle: int, name_format: str, products: tuple[str, ...], scale: float
 ) -> CampaignTemplate:
     """Build the launch campaign of one product.
 
@@ -159,7 +247,7 @@ def build_launch_campaign(
         Number of the launch: one begins every `LAUNCH_INTERVAL` days.
     name_format : str
         Its name with the fields ``product`` and ``day``.
-    products : sequence of str
+    products : tuple of str
         The products to launch, one after the other.
     scale : float
         The value of a dollar in the advertiser's currency.
@@ -171,7 +259,7 @@ def build_launch_campaign(
         tactic="T00020" if cycle % 2 else "T00030",
         cost_type="CPC",
         budget=round(80 * scale),
-        impressions=26_000,
+        impressions=16_000,
         ctr=0.0065,
         price=0.62 * scale,
         cvr=0.055,

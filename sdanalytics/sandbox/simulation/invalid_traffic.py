@@ -1,62 +1,78 @@
 """Invalid traffic: clicks and impressions of no shopper, which are taken out of the reports.
 
-The gross numbers of a day are known when it ends. What is left of them falls as invalid ones are
-found, clicks within three days: they add up to the gross numbers at any moment.
+The gross numbers of a day are known when it ends. Some invalid clicks are in the reports until they
+are found, within three days; the others, and all invalid impressions, never are.
 """
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sdanalytics.sandbox.simulation.apportion import MetricValues
+import numpy as np
 
-_DAYS_TO_FIND: Final = 3
+from sdanalytics.sandbox.simulation.arrays import Flags, Integers, Numbers
+
+_DAYS_TO_FIND: Final = 3.0
 """Days after which all invalid clicks have been taken out."""
-_FOUND_A_DAY: Final = 0.01
-"""Invalid clicks taken out on each of these days, by valid clicks."""
+LATE_SHARE: Final = 0.03
+"""Invalid clicks that are in reports at first, by valid clicks."""
 
 
-class _InvalidShares(NamedTuple):
-    """Invalid clicks and impressions of a campaign, by its valid ones."""
+class InvalidShares(NamedTuple):
+    """Invalid clicks and impressions of a campaign that are in no report, by its valid ones."""
 
     clicks: float
     impressions: float
 
 
-def invalid_click_factor(age: float) -> float:
-    """Return clicks as reported, by valid ones, `age` days after their day began."""
-    days_left = max(0.0, _DAYS_TO_FIND - age)
-    return 1.0 + _FOUND_A_DAY * days_left
+@dataclass(frozen=True)
+class LateClicks:
+    """Invalid clicks that are in the reports until they are found.
+
+    Attributes
+    ----------
+    cell : array of int
+        The cell of each click.
+    clicked, found : array of float
+        When, in days since the day began.
+    """
+
+    cell: Integers
+    clicked: Numbers
+    found: Numbers
+
+    def have_occurred(self, age: float) -> Flags:
+        """Return which clicks had happened `age` days after the day began."""
+        return self.clicked <= age
+
+    def are_reported(self, age: float) -> Flags:
+        """Return which clicks are in a report `age` days after the day began."""
+        return (self.clicked <= age) & (age < self.found)
 
 
-def gross_traffic(
-    campaign_id: int, clicks: float, impressions: float, reported: MetricValues
-) -> MetricValues:
-    """Return the metrics of the invalid traffic of an ad group's day.
+def draw_late_clicks(counts: Integers, stop: Numbers, generator: np.random.Generator) -> LateClicks:
+    """Draw when invalid clicks happened and when they were found.
 
     Parameters
     ----------
-    campaign_id : int
-    clicks, impressions : float
-        Valid ones.
-    reported : dict of str to int
-        `clicks` and `impressions` as the reports have them at the moment.
+    counts : array of int
+        Of each cell.
+    stop : array of float
+        When the campaign of each cell stopped, as a part of the day.
+    generator : numpy.random.Generator
     """
-    shares = _invalid_shares(campaign_id)
-    gross_clicks = round(clicks * (1.0 + shares.clicks))
-    gross_impressions = round(impressions * (1.0 + shares.impressions))
-    return {
-        "grossClickThroughs": gross_clicks,
-        "grossImpressions": gross_impressions,
-        "invalidClickThroughs": gross_clicks - reported["clicks"],
-        "invalidImpressions": gross_impressions - reported["impressions"],
-    }
+    cell = np.repeat(np.arange(len(counts)), counts)
+    clicked = stop[cell] * generator.random(len(cell))
+    found = clicked + (_DAYS_TO_FIND - clicked) * generator.random(len(cell))
+    return LateClicks(cell, clicked, found)
 
 
-def _invalid_shares(campaign_id: int) -> _InvalidShares:
-    rng = random.Random(f"invalid/{campaign_id}")
-    return _InvalidShares(
-        clicks=rng.uniform(_DAYS_TO_FIND * _FOUND_A_DAY, 0.05),
+def invalid_shares(campaign_name: str) -> InvalidShares:
+    """Return the shares of a campaign, always the same for a name."""
+    rng = random.Random(f"invalid/{campaign_name}")
+    return InvalidShares(
+        clicks=rng.uniform(0.005, 0.02),
         impressions=rng.uniform(0.01, 0.03),
     )

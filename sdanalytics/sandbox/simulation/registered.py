@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import random
-from typing import Final
+from typing import Any, Final
 
-from sdanalytics.model.metrics import ColumnKind
-from sdanalytics.model.registration import list_registered
-from sdanalytics.sandbox.responses import JsonObject
-from sdanalytics.sandbox.simulation.apportion import MetricValues
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 
 _NAMES: Final = ("alpha", "beta", "gamma")
 
 
-def simulate_registered(count: int, money: int) -> MetricValues:
-    """Return the registered metrics that add up: a share, by the name, of a count or an amount."""
-    values: MetricValues = {}
-    for metric in list_registered():
-        if metric.is_summable:
-            total = money if metric.kind is ColumnKind.MONEY else count
-            values[metric.name] = round(total * _share(metric.name))
-    return values
+def is_registered_metric(name: str) -> bool:
+    """Return whether the user registered a metric."""
+    return name in CATALOGUE and CATALOGUE[name].is_registered
 
 
-def registered_money() -> list[str]:
-    """Return the names of the registered metrics that are money."""
-    return [metric.name for metric in list_registered() if metric.kind is ColumnKind.MONEY]
-
-
-def render_registered(metrics: MetricValues) -> JsonObject:
-    """Return the registered metrics that do not add up, by what a row has."""
-    fields: JsonObject = {}
-    clicks = metrics["clicks"]
-    for metric in list_registered():
-        if metric.is_summable:
-            continue
-        if metric.kind is ColumnKind.RATIO:
-            ratio = _share(metric.name) / (1 + clicks)
-            fields[metric.name] = round(ratio, 6)
-        elif metric.kind is ColumnKind.ID:
-            fields[metric.name] = 2**53 + clicks
-        else:
-            fields[metric.name] = _NAMES[clicks % len(_NAMES)]
-    return fields
-
-
-def _share(name: str) -> float:
+def registered_share(name: str) -> float:
+    """Return the part that a registered metric is of clicks, or of the cost if it is money."""
     return random.Random(name).uniform(0.1, 0.5)
+
+
+def make_registered_value(name: str, clicks: int) -> Any:
+    """Return the value of a registered metric that does not add up, by a row's clicks."""
+    kind = CATALOGUE[name].kind
+    if kind is ColumnKind.RATIO:
+        return round(registered_share(name) / (1 + clicks), 6)
+    if kind is ColumnKind.ID:
+        return 2**53 + clicks
+    return _NAMES[clicks % len(_NAMES)]

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
-from typing import Final
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import compress
+from typing import Any, Final, NamedTuple
 
-from sdanalytics.model.metrics import CATALOGUE, TACTICS, V2_NAME_BY_V3_NAME, ColumnKind
+from sdanalytics.model.metrics import TACTICS, V2_NAME_BY_V3_NAME, identity_columns
 from sdanalytics.sandbox.responses import JsonObject
-from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
-from sdanalytics.sandbox.simulation.apportion import MetricValues, sum_metrics
-from sdanalytics.sandbox.simulation.breakdowns import ReportRow, break_down
-from sdanalytics.sandbox.simulation.registered import registered_money, render_registered
-from sdanalytics.sandbox.simulation.traffic import READING_METRICS
+from sdanalytics.sandbox.simulation.advertisers import Advertiser
+from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
+from sdanalytics.sandbox.simulation.fields import (
+    LEFT_OUT,
+    list_labels,
+    list_summands,
+    render_columns,
+)
+from sdanalytics.sandbox.simulation.measures import DayMeasures
+from sdanalytics.sandbox.simulation.simulated_day import simulate_day
 from sdanalytics.sandbox.v3_request import V3Request
 
 JsonRow = JsonObject
 """A row as it is sent: values by the names of their fields."""
-_DatedRow = tuple[date, ReportRow]
+_Columns = dict[str, list[Any]]
+"""The values of all rows by the catalogue's names."""
+_PERIOD_COLUMNS: Final = ("startDate", "endDate", "date")
 
-_MONEY: Final = frozenset(
-    metric.name for metric in CATALOGUE.values() if metric.kind is ColumnKind.MONEY
-)
-_VIDEO: Final = frozenset(name for name in CATALOGUE if name.startswith("video"))
-_TOTALS: Final = {
-    "addToCart": ("addToCartClicks", "addToCartViews"),
-    "addToList": ("addToListFromClicks", "addToListFromViews"),
-    "newToBrandDetailPageViews": (
-        "newToBrandDetailPageViewClicks",
-        "newToBrandDetailPageViewViews",
-    ),
-    **{name: (f"{name}FromClicks", f"{name}FromViews") for name in READING_METRICS},
-}
-"""Metrics after clicks and views together, each with its two parts."""
-_REACH_SHARE: Final = 0.41
-"""People reached, by impressions."""
+
+class _DatedRows(NamedTuple):
+    """The rows of a day, or of several, described as on the last of them."""
+
+    day: date
+    rows: RowSet
 
 
 def render_v2_rows(
@@ -51,12 +49,12 @@ def render_v2_rows(
     Fields are in the order requested. Video metrics are absent for campaigns without video;
     a ratio without a denominator is null; whole amounts have no decimals.
     """
-    names = {name: name for name in metrics}
-    rendered = []
-    for row in break_down(advertiser, record_type, segment, day, tactic, now):
-        values = _render_row(row, day)
-        rendered.append(_select_fields(values, names))
-    return rendered
+    measures = _measure_day(advertiser, day, now)
+    rows = break_down(measures, record_type, segment, list_summands(metrics))
+    rows = _select_tactic(rows, tactic)
+    columns = render_columns(metrics, rows, day, advertiser.decimals)
+    names = dict(zip(metrics, metrics, strict=True))
+    return _to_rows(columns, names)
 
 
 def render_v3_rows(advertiser: Advertiser, request: V3Request, now: datetime) -> list[JsonRow]:
@@ -64,172 +62,103 @@ def render_v3_rows(advertiser: Advertiser, request: V3Request, now: datetime) ->
 
     The numbers are those of the version 2 reports of the same days.
     """
-    dated_rows = _dated_rows(advertiser, request, now)
+    names = {}
+    for column in request.columns:
+        names[column] = V2_NAME_BY_V3_NAME.get(column, column)
+    filters = {}
+    for column, allowed in request.filters.items():
+        filters[V2_NAME_BY_V3_NAME[column]] = allowed
+    fields = {*names.values(), *filters}
+    fields.difference_update(_PERIOD_COLUMNS)
+    parts = _list_days(advertiser, request, list_summands(fields), now)
     if not request.is_daily:
-        dated_rows = _aggregate_days(dated_rows)
-    names = {column: V2_NAME_BY_V3_NAME.get(column, column) for column in request.columns}
-    start, end = request.days[0], request.days[-1]
-    period = {
-        "startDate": start.isoformat(),
-        "endDate": end.isoformat(),
-    }
-    rendered = []
-    for day, row in dated_rows:
-        values = period | _render_row(row, day)
-        values["date"] = day.isoformat()
-        if _passes_filters(values, request.filters):
-            rendered.append(_select_fields(values, names))
+        parts = [_sum_days(parts, identity_columns(request.record_type, request.segment))]
+    rendered: list[JsonRow] = []
+    for day, rows in parts:
+        columns = render_columns(fields, rows, day, advertiser.decimals)
+        columns |= _period_columns(request, day, len(rows.keys))
+        columns = _filter_rows(columns, filters)
+        rendered += _to_rows(columns, names)
     return rendered
 
 
-def _dated_rows(advertiser: Advertiser, request: V3Request, now: datetime) -> Iterator[_DatedRow]:
-    record_type, segment = request.record_type, request.segment
+def _measure_day(advertiser: Advertiser, day: date, now: datetime) -> DayMeasures:
+    """Return the metrics of a day as they are known at a moment (aware)."""
+    midnight = datetime.combine(day, time(), advertiser.zone)
+    age = (now - midnight) / timedelta(days=1)
+    return DayMeasures(simulate_day(advertiser, day), age)
+
+
+def _list_days(
+    advertiser: Advertiser, request: V3Request, summands: Sequence[str], now: datetime
+) -> list[_DatedRows]:
+    """Return the rows of each day and tactic."""
+    parts = []
     for day in request.days:
+        measures = _measure_day(advertiser, day, now)
+        rows = break_down(measures, request.record_type, request.segment, summands)
         for tactic in TACTICS:
-            for row in break_down(advertiser, record_type, segment, day, tactic, now):
-                yield day, row
+            part = _select_tactic(rows, tactic)
+            parts.append(_DatedRows(day, part))
+    return parts
 
 
-def _aggregate_days(dated_rows: Iterable[_DatedRow]) -> Iterator[_DatedRow]:
-    """Sum the rows of all days, described as on the last of them."""
-    sums: dict[tuple[object, ...], _DatedRow] = {}
-    for day, row in dated_rows:
-        key = (row.group.id, *row.identity.values())
-        if key in sums:
-            _, previous = sums[key]
-            row = _add_metrics(row, previous)
-        sums[key] = day, row
-    yield from sums.values()
+def _sum_days(parts: Sequence[_DatedRows], identity: Sequence[str]) -> _DatedRows:
+    """Add up the rows that have the same identity."""
+    positions: dict[tuple[Any, ...], int] = {}
+    summed: list[RowSet] = []
+    rows_of_sums: list[list[int]] = []
+    for day, rows in parts:
+        labels = [list_labels(name, rows.keys, day) for name in identity]
+        sums = []
+        for values in zip(*labels, strict=True):
+            position = positions.setdefault(values, len(positions))
+            sums.append(position)
+        summed.append(rows)
+        rows_of_sums.append(sums)
+    last_day = parts[-1].day
+    return _DatedRows(last_day, RowSet.add(summed, rows_of_sums))
 
 
-def _add_metrics(row: ReportRow, previous: ReportRow) -> ReportRow:
-    metrics = sum_metrics([previous.metrics, row.metrics])
-    return row._replace(metrics=metrics)
+def _select_tactic(rows: RowSet, tactic: str) -> RowSet:
+    chosen = []
+    for row, key in enumerate(rows.keys):
+        if key.group.campaign.tactic == tactic:
+            chosen.append(row)
+    return rows.select(chosen)
 
 
-def _passes_filters(values: JsonRow, filters: Mapping[str, Sequence[str]]) -> bool:
-    for column, allowed in filters.items():
-        name = V2_NAME_BY_V3_NAME[column]
-        if str(values.get(name)) not in allowed:
-            return False
-    return True
+def _period_columns(request: V3Request, day: date, count: int) -> _Columns:
+    period = (request.days[0], request.days[-1], day)
+    columns = {}
+    for name, value in zip(_PERIOD_COLUMNS, period, strict=True):
+        columns[name] = [value.isoformat()] * count
+    return columns
 
 
-def _select_fields(values: JsonRow, names: Mapping[str, str]) -> JsonRow:
-    """Return fields under their names in the report; `names` maps those to the catalogue's."""
-    return {field: values[name] for field, name in names.items() if name in values}
+def _filter_rows(columns: _Columns, filters: Mapping[str, Sequence[str]]) -> _Columns:
+    """Return the rows whose values of some columns are allowed."""
+    for name, allowed in filters.items():
+        is_allowed = [str(value) in allowed for value in columns[name]]
+        columns = {column: list(compress(values, is_allowed)) for column, values in columns.items()}
+    return columns
 
 
-def _render_row(row: ReportRow, day: date) -> JsonRow:
-    """Return all fields that any report has of a row, by the catalogue's names."""
-    dimensions = _dimensions(row.group, day)
-    metrics = _metric_fields(row.group, row.metrics)
-    return row.identity | dimensions | metrics
+def _to_rows(columns: _Columns, names: Mapping[str, str]) -> list[JsonRow]:
+    """Return rows with fields under their names in the report; `names` maps to the columns."""
+    values = [columns[name] for name in names.values()]
+    rows: list[JsonRow] = []
+    for cells in zip(*values, strict=True):
+        row = dict(zip(names, cells, strict=True))
+        if LEFT_OUT in cells:
+            row = _leave_out(row)
+        rows.append(row)
+    return rows
 
 
-def _dimensions(group: AdGroup, day: date) -> JsonRow:
-    campaign = group.campaign
-    state = campaign.state(day)
-    is_vcpm = campaign.cost_type == "VCPM"
-    return {
-        "campaignId": group.campaign_id,
-        "campaignName": campaign.name,
-        "campaignStatus": state,
-        "campaignBudget": campaign.budget,
-        "costType": campaign.cost_type,
-        "currency": group.advertiser.currency,
-        "adGroupId": group.id,
-        "adGroupName": group.name,
-        "bidOptimization": "reach" if is_vcpm else "conversions",
-        "adKeywordStatus": state,
-    }
-
-
-def _metric_fields(group: AdGroup, metrics: MetricValues) -> JsonRow:
-    metrics = metrics | _totals(metrics)
-    decimals = group.advertiser.decimals
-    money = _MONEY.union(registered_money())
-    absent = frozenset() if group.campaign.video else _VIDEO
-    fields: JsonRow = {}
-    for name, value in metrics.items():
-        if name in money:
-            fields[name] = _to_amount(value, decimals)
-        elif name not in absent:
-            fields[name] = value
-    fields |= _ratios(metrics)
-    fields |= _unit_costs(metrics, decimals)
-    fields |= _reach(metrics)
-    fields |= render_registered(metrics)
-    return fields
-
-
-def _totals(metrics: MetricValues) -> MetricValues:
-    """Return metrics after clicks and views together; of searches, those after views only."""
-    totals: MetricValues = {}
-    for name, parts in _TOTALS.items():
-        totals[name] = sum(metrics[part] for part in parts)
-    searches = metrics["viewAttributedBrandedSearches14d"]
-    searches -= metrics["attributedBrandedSearches14d"]
-    totals["brandedSearchesViews"] = max(0, searches)
-    return totals
-
-
-def _ratios(metrics: MetricValues) -> JsonRow:
-    impressions = metrics["impressions"]
-    viewable = metrics["viewImpressions"]
-    searches = metrics["viewAttributedBrandedSearches14d"]
-    pages = metrics["newToBrandDetailPageViews"]
-    return {
-        "vtr": _to_ratio(viewable, impressions),
-        "vctr": _to_ratio(metrics["clicks"], viewable),
-        "addToCartRate": _to_ratio(metrics["addToCart"], impressions),
-        "brandedSearchRate": _to_ratio(searches, impressions),
-        "newToBrandDetailPageViewRate": _to_ratio(pages, impressions),
-        "invalidClickThroughRate": _to_ratio(
-            metrics["invalidClickThroughs"], metrics["grossClickThroughs"]
-        ),
-        "invalidImpressionRate": _to_ratio(
-            metrics["invalidImpressions"], metrics["grossImpressions"]
-        ),
-        "longTermROAS": _to_ratio(metrics["longTermSales"], metrics["cost"]),
-    }
-
-
-def _unit_costs(metrics: MetricValues, decimals: int) -> JsonRow:
-    """Return the cost per event, for the kinds of events that have one; null without an event."""
-    events = {
-        "eCPAddToCart": metrics["addToCart"],
-        "eCPBrandSearch": metrics["viewAttributedBrandedSearches14d"],
-        "newToBrandECPDetailPageView": metrics["newToBrandDetailPageViews"],
-    }
-    costs: JsonRow = {}
-    for name, count in events.items():
-        costs[name] = None
-        if count:
-            cost = round(metrics["cost"] / count)
-            costs[name] = _to_amount(cost, decimals)
-    return costs
-
-
-def _reach(metrics: MetricValues) -> JsonRow:
-    impressions = metrics["impressions"]
-    reach = round(impressions * _REACH_SHARE)
-    frequency = _to_ratio(impressions, reach, digits=4)
-    return {
-        "cumulativeReach": reach,
-        "avgImpressionsFrequency": frequency,
-    }
-
-
-def _to_ratio(numerator: int, denominator: int, digits: int = 6) -> float | None:
-    if denominator == 0:
-        return None
-    return round(numerator / denominator, digits)
-
-
-def _to_amount(value: int, decimals: int) -> int | float:
-    """Return money as the service writes it: whole amounts without decimals."""
-    minor_units: int = 10**decimals
-    if value % minor_units:
-        return value / minor_units
-    return value // minor_units
+def _leave_out(row: JsonRow) -> JsonRow:
+    kept: JsonRow = {}
+    for name, value in row.items():
+        if value is not LEFT_OUT:
+            kept[name] = value
+    return kept

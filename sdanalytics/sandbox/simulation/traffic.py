@@ -1,371 +1,212 @@
-"""The traffic model: the metrics of an ad group's day.
+"""The traffic of a day: impressions, clicks and their cost, drawn for each cell.
 
-Everything follows from the ad group, the day and how long ago it was: the same parameters give the
-same metrics on any machine, except that attribution matures as days pass.
+A campaign stops when its budget is used up. No day costs more than 125 % of the budget, which is
+also what Amazon promises of days that make up for others.
 """
 
 from __future__ import annotations
 
-import math
-import random
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Final, NamedTuple
 
-from sdanalytics.model.metrics import CATALOGUE
-from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
-from sdanalytics.sandbox.simulation.apportion import MetricValues
-from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
-from sdanalytics.sandbox.simulation.invalid_traffic import gross_traffic, invalid_click_factor
-from sdanalytics.sandbox.simulation.registered import simulate_registered
+import numpy as np
 
-ADDITIVE: Final = tuple(metric.name for metric in CATALOGUE.values() if metric.is_summable)
-"""The names of all additive metrics."""
-_ATTRIBUTION_WINDOWS: Final = (1, 7, 14, 30)
-"""Days."""
-_SAME_SKU_SHARE: Final = 0.68
-_NEW_TO_BRAND_SHARE: Final = 0.36
-_ORDERS_PER_EXTRA_UNIT: Final = 6
-"""One order in this number has a second unit."""
-_VIEW_FACTOR: Final = 1.9
-"""Orders of vCPM campaigns after a view or click, by those after a click."""
-_WEEKDAY_FACTORS: Final = (0.94, 0.91, 0.93, 0.97, 1.04, 1.14, 1.12)  # Monday to Sunday
-_AD_GROUP_FACTORS: Final = (0.6, 1.2, 1.2)
-_VIDEO_SHARES: Final = {
-    "videoFirstQuartileViews": 0.52,
-    "videoMidpointViews": 0.38,
-    "videoThirdQuartileViews": 0.29,
-    "videoCompleteViews": 0.22,
-    "videoUnmutes": 0.03,
-}
-"""Of the viewable impressions."""
-_PAGES_OF_A_BORROW: Final = 160
-_ROYALTY_OF_A_BORROW: Final = 1.13
-_ROYALTY_OF_A_PAGE: Final = 0.0043
-"""Dollars."""
-READING_METRICS: Final = (
-    "qualifiedBorrows",
-    "royaltyQualifiedBorrows",
-    "kindleEditionNormalizedPagesRead",
-    "kindleEditionNormalizedPagesRoyalties",
+from sdanalytics.sandbox.simulation.arrays import (
+    Integers,
+    Numbers,
+    sum_groups,
+    take_share,
 )
-"""What books that are borrowed bring, each ``FromClicks``, ``FromViews`` and together."""
+from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
+from sdanalytics.sandbox.simulation.cells import CampaignCells
+from sdanalytics.sandbox.simulation.demand import Demand, draw_demand, saturate
+from sdanalytics.sandbox.simulation.invalid_traffic import (
+    LATE_SHARE,
+    LateClicks,
+    draw_late_clicks,
+    invalid_shares,
+)
+
+_MAX_OVERSPEND: Final = 1.25
+"""Cost of a day, by the budget."""
+_MAX_ORDER_RATE: Final = 0.9
 
 
-class _DayFactors(NamedTuple):
-    """How a day differs from an average one."""
+class Counts(NamedTuple):
+    """Valid impressions, viewable impressions and clicks, and invalid clicks, of each cell."""
 
-    impressions: float = 1.0
-    cost: float = 1.0
-    orders: float = 1.0
+    impressions: Integers
+    viewable: Integers
+    clicks: Integers
+    late_clicks: Integers
 
-
-_USUAL_DAY: Final = _DayFactors()
-_INCIDENT_DAY: Final = _DayFactors(impressions=2.2, cost=1.7, orders=0.12)
-
-
-class _Noise(NamedTuple):
-    """The random factors of a day."""
-
-    volume: float
-    viewability: float
-    ctr: float
-    price: float
-    cvr: float
-    basket: float
+    def take(self, share: Numbers, rounding: Numbers) -> Counts:
+        """Return a share of them (see `take_share`)."""
+        return Counts(*(take_share(counts, share, rounding) for counts in self))
 
 
-class _Traffic(NamedTuple):
-    """An ad group's day before attribution; money in the currency's smallest unit."""
+class Prices(NamedTuple):
+    """The prices in each cell, in the currency's smallest unit; 0 where there is nothing to pay.
 
-    impressions: float
-    viewable: float
-    clicks: float
-    cost: float
-    orders: float
-    basket: float
-
-
-def simulate_day(group: AdGroup, day: date, now: datetime) -> MetricValues:
-    """Return the metrics of an ad group's day as they are known at `now` (aware).
-
-    Today is partial; invalid clicks are removed within three days; conversions arrive
-    over weeks, and some are cancelled after four. A day in the future has no metrics.
+    Attributes
+    ----------
+    click : array of int
+    view : array of float
+        Of a viewable impression.
+    rounding : array of float
+        From 0 to 1: how the cost of views, and shares of counts, are rounded.
     """
-    midnight = datetime.combine(day, time(), group.advertiser.zone)
-    age = (now - midnight) / timedelta(days=1)
-    if age <= 0:
-        return {}
-    traffic = _simulate_traffic(group, day, age)
-    values = dict.fromkeys(ADDITIVE, 0)
-    values |= {
-        "impressions": round(traffic.impressions),
-        "viewImpressions": round(traffic.viewable),
-        "clicks": round(traffic.clicks),
-        "cost": round(traffic.cost),
-    }
-    values |= gross_traffic(
-        group.campaign_id,
-        traffic.clicks / invalid_click_factor(age),
-        traffic.impressions,
-        values,
-    )
-    values |= _click_conversions(traffic, age)
-    values |= _view_conversions(traffic, age, group.campaign)
-    values |= _interest(values, age)
-    values |= simulate_registered(values["clicks"], values["cost"])
-    values |= simulate_reading(
-        group.advertiser,
-        clicks=values["attributedConversions14d"],
-        views=values["viewAttributedConversions14d"],
-    )
-    if group.campaign.video:
-        values |= _video_views(traffic.viewable)
-    return {name: value for name, value in values.items() if name in CATALOGUE}
+
+    click: Integers
+    view: Numbers
+    rounding: Numbers
+
+    def cost(self, viewable: Integers, clicks: Integers) -> Integers:
+        """Return what viewable impressions and clicks of each cell cost."""
+        views = np.floor(viewable * self.view + self.rounding)
+        return clicks * self.click + views.astype(np.int64)
 
 
-def _simulate_traffic(group: AdGroup, day: date, age: float) -> _Traffic:
-    """Draw the day's traffic; `age` is in days."""
-    campaign = group.campaign
-    noise = _draw_noise(group, day)
-    factors = _day_factors(group, day)
+class _Expectation(NamedTuple):
+    """The traffic that each cell expects before the budget ends it."""
 
-    volume = _season(day) * _launch_ramp(campaign, day)
-    volume *= noise.volume
-    volume *= min(age, 1.0)
-    impressions = campaign.impressions / campaign.ad_group_count
-    impressions *= _AD_GROUP_FACTORS[group.index]
-    impressions *= volume
-    impressions *= factors.impressions
-    viewable = impressions * noise.viewability
-    clicks = impressions * campaign.ctr
-    clicks *= noise.ctr
-    clicks *= invalid_click_factor(age)
+    impressions: Numbers
+    viewable_share: Numbers
+    click_rate: Numbers
 
-    minor_units = 10**group.advertiser.decimals
-    charged = clicks if campaign.cost_type == "CPC" else viewable / 1000
-    cost = charged * campaign.price
-    cost *= minor_units
-    cost *= noise.price
-    cost *= factors.cost
-    orders = clicks * campaign.cvr
-    orders *= noise.cvr
-    orders *= factors.orders
-    basket = campaign.basket * minor_units * noise.basket
-    return _Traffic(impressions, viewable, clicks, cost, orders, basket)
+    def cost(self, prices: Prices) -> Numbers:
+        viewable = self.impressions * self.viewable_share
+        return viewable * (self.click_rate * prices.click + prices.view)
 
 
-def _draw_noise(group: AdGroup, day: date) -> _Noise:
-    seed = f"{group.id}/{day.toordinal()}"
-    rng = random.Random(seed)
-    # The order in which random numbers are drawn is part of the data: keep it.
-    return _Noise(
-        volume=rng.lognormvariate(0.0, 0.12),
-        viewability=rng.uniform(0.58, 0.66),
-        ctr=rng.uniform(0.85, 1.15),
-        price=rng.uniform(0.92, 1.08),
-        cvr=rng.uniform(0.75, 1.25),
-        basket=rng.uniform(0.9, 1.1),
-    )
+@dataclass(frozen=True)
+class Traffic:
+    """The traffic of a day; arrays by cell.
+
+    Attributes
+    ----------
+    counts : Counts
+        Of the whole day.
+    prices : Prices
+    late_clicks : LateClicks
+        Invalid ones that are in the reports until they are found.
+    hidden_clicks, hidden_impressions : array of int
+        Invalid ones that are in no report.
+    stop : array of float
+        The part of the day after which the cell's campaign had stopped.
+    order_rate, view_order_rate : array of float
+        Orders by clicks, and orders after a view by viewable impressions without a click.
+    """
+
+    counts: Counts
+    prices: Prices
+    late_clicks: LateClicks
+    hidden_clicks: Integers
+    hidden_impressions: Integers
+    stop: Numbers
+    order_rate: Numbers
+    view_order_rate: Numbers
+
+    def progress(self, age: float) -> Numbers | float:
+        """Return the part of the traffic that had happened at an age in days."""
+        if age >= 1.0:
+            return 1.0
+        return np.minimum(1.0, age / self.stop)
 
 
-def _day_factors(group: AdGroup, day: date) -> _DayFactors:
-    """Return the factors of a day; campaigns with incidents have one on 8 of 21 days."""
-    if not group.campaign.has_incidents:
-        return _USUAL_DAY
-    position = (day.toordinal() + group.campaign_id) % 21
-    is_incident = position < 8
-    return _INCIDENT_DAY if is_incident else _USUAL_DAY
-
-
-def _click_conversions(traffic: _Traffic, age: float) -> MetricValues:
-    return _conversions("attributed", traffic.orders, traffic.clicks, traffic.basket, age)
-
-
-def _view_conversions(traffic: _Traffic, age: float, campaign: CampaignTemplate) -> MetricValues:
-    """Return the conversions after a click or view; only vCPM campaigns have more of them."""
-    factor = _VIEW_FACTOR if campaign.cost_type == "VCPM" else 1.0
-    orders = traffic.orders * factor
-    clicks = traffic.clicks * factor
-    return _conversions("viewAttributed", orders, clicks, traffic.basket, age)
-
-
-def _conversions(
-    prefix: str, orders: float, clicks: float, basket: float, age: float
-) -> MetricValues:
-    """Return the conversion metrics of one kind of attribution.
+def draw_traffic(
+    cells: CampaignCells, day: date, decimals: int, generator: np.random.Generator
+) -> Traffic:
+    """Draw a day's traffic.
 
     Parameters
     ----------
-    prefix : str
-        The first word of the metrics' names.
-    orders, clicks : float
-        Orders once attribution is complete; page views and searches follow from clicks.
-    basket : float
-        Sales of an order.
-    age : float
-        Days since the day began.
+    cells : CampaignCells
+    day : datetime.date
+    decimals : int
+        Of an amount of money.
+    generator : numpy.random.Generator
     """
-    values: MetricValues = {}
-    retained = _retained_share(age)
-    for window in _ATTRIBUTION_WINDOWS:
-        attributed = _attributed_share(min(age, window))
-        count = int(orders * attributed * retained)
-        values |= _window_conversions(prefix, f"{window}d", count, basket)
-    orders_14d = values[f"{prefix}Conversions14d"]
-    sales_14d = values[f"{prefix}Sales14d"]
-    values |= _new_to_brand(prefix, orders_14d, sales_14d)
-    values |= _page_visits(prefix, clicks, age)
-    return values
+    demand = draw_demand(cells.campaigns, day, generator)
+    prices = _draw_prices(cells, demand, decimals, generator)
+    budgets = _by_campaign(cells.campaigns, "budget") * 10**decimals
+    expected = _expect(cells, demand)
+    demanded = np.bincount(cells.campaign, expected.cost(prices), len(cells.campaigns))
+    served = np.minimum(1.0, demand.budget_share * budgets / demanded)
+    expected = expected._replace(impressions=expected.impressions * served[cells.campaign])
+    counts, kept = _stop_at(
+        _MAX_OVERSPEND * budgets, _draw_counts(expected, generator), prices, cells.campaign
+    )
+    served *= kept
+    stop = served[cells.campaign]
+    hidden = _list_invalid_shares(cells.campaigns)[cells.campaign]
+    order_factor = demand.order_rate * saturate(demand.impressions * served)
+    return Traffic(
+        counts=counts,
+        prices=prices,
+        late_clicks=draw_late_clicks(counts.late_clicks, stop, generator),
+        hidden_clicks=generator.poisson(counts.clicks * hidden[:, 0]),
+        hidden_impressions=generator.poisson(counts.impressions * hidden[:, 1]),
+        stop=stop,
+        order_rate=np.minimum(_MAX_ORDER_RATE, cells.order_rate * order_factor[cells.campaign]),
+        view_order_rate=cells.view_order_rate * order_factor[cells.campaign],
+    )
 
 
-def _window_conversions(prefix: str, window: str, count: int, basket: float) -> MetricValues:
-    """Return orders, units and sales within one attribution window, such as ``14d``."""
-    same_sku = round(count * _SAME_SKU_SHARE)
-    other_sku = count - same_sku
-    extra_units = count // _ORDERS_PER_EXTRA_UNIT
-    sales = round(count * basket)
-    same_sku_sales = _prorate(sales, same_sku, count)
-    orders_name = f"{prefix}Conversions{window}"
-    units_name = f"{prefix}UnitsOrdered{window}"
-    sales_name = f"{prefix}Sales{window}"
-    return {
-        orders_name: count,
-        f"{orders_name}SameSKU": same_sku,
-        f"{orders_name}OtherSKU": other_sku,
-        units_name: count + extra_units,
-        f"{units_name}OtherSKU": other_sku + extra_units,
-        sales_name: sales,
-        f"{sales_name}SameSKU": same_sku_sales,
-        f"{sales_name}OtherSKU": sales - same_sku_sales,
-    }
+def _expect(cells: CampaignCells, demand: Demand) -> _Expectation:
+    impressions = _by_campaign(cells.campaigns, "impressions") * demand.impressions
+    return _Expectation(
+        impressions=impressions[cells.campaign] * cells.share,
+        viewable_share=demand.viewable_share[cells.campaign],
+        click_rate=cells.click_rate * demand.click_rate[cells.campaign],
+    )
 
 
-def _new_to_brand(prefix: str, orders: int, sales: int) -> MetricValues:
-    """Return the share of new customers in the orders and sales of 14 days."""
-    new_orders = round(orders * _NEW_TO_BRAND_SHARE)
-    extra_units = new_orders // _ORDERS_PER_EXTRA_UNIT
-    new_sales = _prorate(sales, new_orders, orders)
-    return {
-        f"{prefix}OrdersNewToBrand14d": new_orders,
-        f"{prefix}UnitsOrderedNewToBrand14d": new_orders + extra_units,
-        f"{prefix}SalesNewToBrand14d": new_sales,
-    }
+def _draw_prices(
+    cells: CampaignCells, demand: Demand, decimals: int, generator: np.random.Generator
+) -> Prices:
+    base = _by_campaign(cells.campaigns, "price") * demand.price * 10**decimals
+    price = base[cells.campaign] * cells.price
+    by_click = [campaign.cost_type == "CPC" for campaign in cells.campaigns]
+    is_cpc = np.array(by_click, np.bool_)[cells.campaign]
+    whole = np.floor(price + generator.random(len(cells))).astype(np.int64)
+    return Prices(
+        click=np.where(is_cpc, np.maximum(1, whole), 0),
+        view=np.where(is_cpc, 0.0, price / 1000),
+        rounding=generator.random(len(cells)),
+    )
 
 
-def _page_visits(prefix: str, clicks: float, age: float) -> MetricValues:
-    page_share = _attributed_share(min(3 * age, 30.0))
-    pages = clicks * 1.5 * page_share
-    search_share = _attributed_share(min(age, 14.0))
-    searches = clicks * 0.07 * search_share
-    return {
-        f"{prefix}DetailPageView14d": round(pages),
-        f"{prefix}BrandedSearches14d": round(searches),
-    }
+def _draw_counts(expected: _Expectation, generator: np.random.Generator) -> Counts:
+    impressions = generator.poisson(expected.impressions)
+    viewable = generator.binomial(impressions, expected.viewable_share)
+    clicks = generator.binomial(viewable, np.minimum(1.0, expected.click_rate))
+    return Counts(impressions, viewable, clicks, generator.poisson(clicks * LATE_SHARE))
 
 
-def _prorate(value: int, part: int, whole: int) -> int:
-    """Return the share of a value that belongs to a part of a whole."""
-    if whole == 0:
-        return 0
-    return round(value * part / whole)
+def _stop_at(
+    limits: Numbers, counts: Counts, prices: Prices, campaign: Integers
+) -> tuple[Counts, Numbers]:
+    """Return what is left when campaigns stop at a limit of their cost, and the shares kept."""
+    kept = np.ones(len(limits))
+    left = counts
+    while True:
+        paid = prices.cost(left.viewable, left.clicks + left.late_clicks)
+        costs = sum_groups(campaign, paid, len(limits))
+        is_over = costs > limits
+        if not is_over.any():
+            return left, kept
+        kept[is_over] *= 0.99 * limits[is_over] / costs[is_over]
+        left = counts.take(kept[campaign], prices.rounding)
 
 
-def _interest(values: MetricValues, age: float) -> MetricValues:
-    """Return what shoppers did besides buying, which only version 3 has."""
-    clicks = values["clicks"]
-    viewable = values["viewImpressions"]
-    pages = values["attributedDetailPageView14d"]
-    view_pages = values["viewAttributedDetailPageView14d"] - pages
-    sales = values["viewAttributedSales14d"]
-    new_sales = values["viewAttributedSalesNewToBrand14d"]
-    share = _attributed_share(min(age, 14.0))
-    return {
-        "addToCartClicks": round(clicks * 0.21 * share),
-        "addToCartViews": round(viewable * 0.0006 * share),
-        "addToListFromClicks": round(clicks * 0.04 * share),
-        "addToListFromViews": round(viewable * 0.0001 * share),
-        "newToBrandDetailPageViewClicks": round(pages * 0.7),
-        "newToBrandDetailPageViewViews": round(view_pages * 0.7),
-        "longTermSales": sales + round(new_sales * 0.6),
-        "linkOuts": round(clicks * 0.02),
-    }
+def _list_invalid_shares(campaigns: Sequence[CampaignTemplate]) -> Numbers:
+    """Return the shares of invalid clicks and impressions, a row for each campaign."""
+    shares = [invalid_shares(campaign.name) for campaign in campaigns]
+    return np.array(shares, np.float64).reshape(-1, 2)
 
 
-def simulate_reading(advertiser: Advertiser, clicks: int, views: int) -> MetricValues:
-    """Return what is earned with books that are borrowed, for so many orders of all products.
-
-    Parameters
-    ----------
-    advertiser : Advertiser
-    clicks : int
-        Orders after a click.
-    views : int
-        Orders after a view or a click.
-    """
-    values: MetricValues = {}
-    for suffix, orders in (("FromClicks", clicks), ("FromViews", max(0, views - clicks))):
-        borrows = round(orders * 0.3)
-        pages = borrows * _PAGES_OF_A_BORROW
-        of_borrows = _to_minor_units(borrows * _ROYALTY_OF_A_BORROW, advertiser)
-        of_pages = _to_minor_units(pages * _ROYALTY_OF_A_PAGE, advertiser)
-        for name, value in zip(
-            READING_METRICS, (borrows, of_borrows, pages, of_pages), strict=True
-        ):
-            values[f"{name}{suffix}"] = value
-    return values
-
-
-def _to_minor_units(dollars: float, advertiser: Advertiser) -> int:
-    """Return an amount in the smallest unit of an advertiser's currency."""
-    minor_units: int = 10**advertiser.decimals
-    return round(dollars * advertiser.scale * minor_units)
-
-
-def _video_views(viewable: float) -> MetricValues:
-    return {name: round(viewable * share) for name, share in _VIDEO_SHARES.items()}
-
-
-def _attributed_share(days: float) -> float:
-    """Return the share of conversions that arrive within a number of days of the ad interaction."""
-    early = 0.62 * math.exp(-days / 1.1)
-    late = 0.38 * math.exp(-days / 5.5)
-    return 1.0 - early - late
-
-
-def _retained_share(age: float) -> float:
-    """Return the share of conversions not yet cancelled or returned, `age` days later."""
-    progress = (age - 26.0) / 16.0
-    progress = max(0.0, progress)
-    progress = min(1.0, progress)
-    return 1.0 - 0.03 * progress
-
-
-def _season(day: date) -> float:
-    """Return the factor of the weekday, the time of the year and the week of Black Friday."""
-    weekday = day.weekday()
-    weekly = _WEEKDAY_FACTORS[weekday]
-    return weekly * _yearly_factor(day) * _sale_factor(day)
-
-
-def _yearly_factor(day: date) -> float:
-    """Return the factor of the time of the year: highest in summer."""
-    day_of_year = day.timetuple().tm_yday
-    angle = 2 * math.pi * (day_of_year - 80) / 365
-    return 1.0 + 0.12 * math.sin(angle)
-
-
-def _sale_factor(day: date) -> float:
-    """Return the factor of the days around Black Friday."""
-    black_friday = date(day.year, 11, 29)
-    days = (day - black_friday).days
-    distance = days / 3.0
-    return 1.0 + 0.7 * math.exp(-(distance**2))
-
-
-def _launch_ramp(campaign: CampaignTemplate, day: date) -> float:
-    """Return the factor of a launch, which grows for ten days."""
-    if campaign.is_permanent:
-        return 1.0
-    days = (day - campaign.first_day).days
-    exponent = -(days + 0.6) / 4.0
-    return 1.0 - math.exp(exponent)
+def _by_campaign(campaigns: Sequence[CampaignTemplate], name: str) -> Numbers:
+    return np.array([getattr(campaign, name) for campaign in campaigns], np.float64)

@@ -8,16 +8,17 @@ import os
 import stat
 from typing import IO, Final
 
-_CREATE_ATTEMPTS: Final = 5
+_CREATE_ATTEMPTS: Final = 20
 
 
 def create_file(path: str) -> IO[bytes]:
     """Create a file and its folders; these again, if `LocalStorage.remove` deletes them."""
     folder = os.path.dirname(path)
     for _ in range(_CREATE_ATTEMPTS):
-        make_folders(folder)
         with contextlib.suppress(FileNotFoundError):
+            make_folders(folder)
             return open(path, "xb")
+    make_folders(folder)
     return open(path, "xb")
 
 

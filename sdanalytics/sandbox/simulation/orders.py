@@ -1,0 +1,161 @@
+"""The orders of a day's ads: drawn once, and then known from when they arrive.
+
+An order belongs to the day of the click or view that it followed. It is in every report from the
+moment at which it has arrived until it is cancelled, if it is: so all reports of a moment agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sdanalytics.sandbox.simulation.arrays import Flags, Integers, Numbers
+from sdanalytics.sandbox.simulation.cells import CampaignCells
+from sdanalytics.sandbox.simulation.traffic import Traffic
+
+MAX_AGE: Final = 60.0
+"""Days after which nothing changes any more."""
+_LONGEST_WINDOW: Final = 30.0
+"""Days: an order that follows its click or view later belongs to no ad."""
+_DELAYS: Final = ((0.7, 0.12), (0.2, 3.0), (0.1, 8.0))
+"""Of kinds of shoppers, their share and the mean days from the click or view to the order."""
+_LAGS: Final = ((0.9, 0.2), (0.085, 8.0), (0.015, 25.0))
+"""Of kinds of orders, their share and the mean days from the order until it is reported."""
+_CANCELLED_SHARE: Final = 0.035
+_CANCELLED_BETWEEN: Final = (4.0, 4.0)
+"""The Beta distribution of when, between their arrival and the last day, orders are cancelled."""
+_SECOND_UNIT_SHARE: Final = 1 / 6
+_THIRD_UNIT_SHARE: Final = 1 / 60
+MEAN_UNITS: Final = 1.0 + _SECOND_UNIT_SHARE + _THIRD_UNIT_SHARE
+"""Of an order."""
+_PRICE_SPREAD: Final = 0.25
+"""Standard deviation of the logarithm of what shoppers pay for one product."""
+_NEVER: Final = np.inf
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The orders of a day; one array element each, money in the currency's smallest unit.
+
+    Attributes
+    ----------
+    cell : array of int
+        The cell of the click or view that it followed.
+    is_click : array of bool
+        Whether it followed a click.
+    other : array of int
+        The product, by its position among the ad's others; -1: the advertised one.
+    is_new : array of bool
+        Whether the buyer is new to the brand.
+    units, sales : array of int
+    delay : array of float
+        Days from the click or view to the order.
+    arrived, cancelled : array of float
+        When it is in reports, and when no longer, in days since the day began.
+    """
+
+    cell: Integers
+    is_click: Flags
+    other: Integers
+    is_new: Flags
+    units: Integers
+    sales: Integers
+    delay: Numbers
+    arrived: Numbers
+    cancelled: Numbers
+
+    def are_known(self, age: float) -> Flags:
+        """Return which orders are in a report `age` days after the day began."""
+        return (self.arrived <= age) & (age < self.cancelled)
+
+
+def draw_orders(
+    cells: CampaignCells, traffic: Traffic, decimals: int, generator: np.random.Generator
+) -> Orders:
+    """Draw the orders of a day's clicks and views.
+
+    Parameters
+    ----------
+    cells : CampaignCells
+    traffic : Traffic
+    decimals : int
+        Of an amount of money.
+    generator : numpy.random.Generator
+    """
+    counts = traffic.counts
+    unclicked = counts.viewable - counts.clicks
+    after_click = generator.binomial(counts.clicks, traffic.order_rate)
+    after_view = generator.binomial(unclicked, traffic.view_order_rate)
+    positions = np.arange(len(cells))
+    cell = np.concatenate([np.repeat(positions, after_click), np.repeat(positions, after_view)])
+    count = len(cell)
+    chance = generator.random((4, count))
+    units = 1 + (chance[0] < _SECOND_UNIT_SHARE) + (chance[0] < _THIRD_UNIT_SHARE)
+    ad = cells.ad[cell]
+    other = np.sum(cells.halo_bounds[ad] <= chance[1, :, np.newaxis], axis=1)
+    delay = _draw_waits(_DELAYS, _LONGEST_WINDOW, count, generator)
+    occurred = traffic.stop[cell] * generator.random(count)
+    arrived = occurred + delay
+    arrived += _draw_waits(_LAGS, MAX_AGE, count, generator)
+    # What would arrive too late is told of in the last week in which anything is.
+    arrived = np.where(arrived < MAX_AGE - 1.0, arrived, MAX_AGE - 1.0 - 7.0 * occurred)
+    return Orders(
+        cell=cell,
+        is_click=np.arange(count) < after_click.sum(),
+        other=np.where(chance[2] < cells.halo_share[ad], other, -1),
+        is_new=chance[3] < cells.new_share[cells.campaign[cell]],
+        units=units.astype(np.int64),
+        sales=_draw_sales(cells, cell, units, decimals, generator),
+        delay=delay,
+        arrived=arrived,
+        cancelled=_draw_cancellations(arrived, generator),
+    )
+
+
+def final_share(window: int) -> float:
+    """Return the share of orders that stay in a metric of an attribution window, in days."""
+    arrived = 0.0
+    for share, mean in _DELAYS:
+        arrived += share * np.expm1(-window / mean) / np.expm1(-_LONGEST_WINDOW / mean)
+    return float(arrived * (1.0 - _CANCELLED_SHARE))
+
+
+def _draw_waits(
+    parts: tuple[tuple[float, float], ...],
+    longest: float,
+    count: int,
+    generator: np.random.Generator,
+) -> Numbers:
+    """Draw days from a mixture of exponential distributions that end at the longest wait."""
+    shares, means = np.array(parts).T
+    part = np.searchsorted(np.cumsum(shares)[:-1], generator.random(count), side="right")
+    mean = means[part]
+    reached = 1.0 - np.exp(-longest / mean)
+    days: Numbers = -mean * np.log1p(-generator.random(count) * reached)
+    return days
+
+
+def _draw_cancellations(arrived: Numbers, generator: np.random.Generator) -> Numbers:
+    """Draw when orders are cancelled: most never."""
+    count = len(arrived)
+    cancelled = arrived + (MAX_AGE - arrived) * generator.beta(*_CANCELLED_BETWEEN, count)
+    is_cancelled = generator.random(count) < _CANCELLED_SHARE
+    return np.where(is_cancelled, cancelled, _NEVER)
+
+
+def _draw_sales(
+    cells: CampaignCells,
+    cell: Integers,
+    units: Integers,
+    decimals: int,
+    generator: np.random.Generator,
+) -> Integers:
+    """Draw what is paid for orders, so that an average order is the campaign's basket."""
+    baskets = [campaign.basket for campaign in cells.campaigns]
+    unit_price = np.array(baskets, np.float64)[cells.campaign[cell]] / MEAN_UNITS
+    factor = generator.lognormal(-(_PRICE_SPREAD**2) / 2, _PRICE_SPREAD, len(cell))
+    sales = np.round(unit_price * factor * units * 10**decimals).astype(np.int64)
+    at_least_one: Integers = np.maximum(1, sales)
+    return at_least_one

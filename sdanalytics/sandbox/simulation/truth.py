@@ -1,0 +1,102 @@
+"""The truth about an advertiser: the numbers of a report once nothing changes any more."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.dtypes import arrow_type, table_to_frame
+from sdanalytics.model.metrics import EVERY_TACTIC
+from sdanalytics.model.query import ReportQuery
+from sdanalytics.sandbox.simulation.advertisers import Advertiser
+from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
+from sdanalytics.sandbox.simulation.expectations import ExpectedMeasures
+from sdanalytics.sandbox.simulation.fields import LEFT_OUT, list_summands, render_columns
+from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
+from sdanalytics.sandbox.simulation.orders import MAX_AGE
+from sdanalytics.sandbox.simulation.simulated_day import simulate_day
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HORIZONS: Final = ("restatable_from", "arriving_from", "traffic_restatable_from")
+"""Keys of a frame's metadata: from which day on numbers may change."""
+
+
+def build_truth(advertiser: Advertiser, query: ReportQuery, *, expected: bool) -> pd.DataFrame:
+    """Return the frame that a query gives when all days are old enough to be final.
+
+    Parameters
+    ----------
+    advertiser : Advertiser
+    query : ReportQuery
+    expected : bool
+        Whether conversion metrics are expectations, as ``float64``, instead of what was drawn.
+
+    Raises
+    ------
+    InvalidRequest
+        When the advertiser has no such report.
+    """
+    _check_report(advertiser, query, expected)
+    tables = [_build_day(advertiser, query, day, expected) for day in query.days]
+    order = [(name, "ascending") for name in ("date", "tactic", *query.identity)]
+    table = pa.concat_tables(tables).sort_by(order)
+    expectations = {}
+    if expected:
+        for name in filter(CONVERSION_METRIC.fullmatch, query.columns):
+            expectations[name] = table.column(name).to_numpy()
+            blank = pa.nulls(table.num_rows, arrow_type(name))
+            table = table.set_column(table.column_names.index(name), name, blank)
+    frame = table_to_frame(table)
+    for name, values in expectations.items():
+        frame[name] = values
+    frame.attrs["sdanalytics"] = {
+        "record_type": query.record_type,
+        "segment": query.segment,
+        "profile_id": str(advertiser.profile_id),
+        "currency": advertiser.currency,
+        **dict.fromkeys(_HORIZONS),
+    }
+    return frame
+
+
+def _check_report(advertiser: Advertiser, query: ReportQuery, expected: bool) -> None:
+    if advertiser.account_type != "seller":
+        if query.record_type == "asins":
+            raise InvalidRequest(f"the asins report is for sellers, not for {advertiser.name}")
+        if "sku" in query.columns:
+            raise InvalidRequest(f"sku is for sellers, not for {advertiser.name}; leave it out")
+    if expected and query.record_type == "asins":
+        raise InvalidRequest("expected must be False for asins; other record types have ...SKU")
+
+
+def _build_day(advertiser: Advertiser, query: ReportQuery, day: date, expected: bool) -> pa.Table:
+    """Return the rows of a day with `date` and `tactic` in front, in any order."""
+    simulated = simulate_day(advertiser, day)
+    measures = ExpectedMeasures(simulated) if expected else DayMeasures(simulated, MAX_AGE)
+    summands = list_summands(query.columns)
+    rows = break_down(measures, query.record_type, query.segment, summands)
+    columns: dict[str, pa.Array] = {
+        "date": pa.array([day] * len(rows.keys), pa.date32()).cast(pa.timestamp("s")),
+        "tactic": pa.array(_list_tactics(rows, query)),
+    }
+    rendered = render_columns(query.columns, rows, day, advertiser.decimals)
+    for name, values in rendered.items():
+        is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
+        dtype = pa.float64() if is_expectation else arrow_type(name)
+        columns[name] = pa.array(map(_to_cell, values), dtype)
+    return pa.table(columns)
+
+
+def _list_tactics(rows: RowSet, query: ReportQuery) -> list[str]:
+    if query.tactics == (EVERY_TACTIC,):
+        return [EVERY_TACTIC] * len(rows.keys)
+    return [key.group.campaign.tactic for key in rows.keys]
+
+
+def _to_cell(value: Any) -> Any:
+    return None if value is LEFT_OUT else value
