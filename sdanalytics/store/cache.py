@@ -111,7 +111,7 @@ class ReportCache(CacheMaintenance):
         record_type, start, end, tactic, segment
             As in `fetch_report`.
         metrics : sequence of str, optional
-            By default all that every stored day of the range has.
+            By default all that every stored day has, and `costType` and `campaignName`.
         profile_id, source : optional
             May be left out if the cache has a single profile.
 
@@ -252,6 +252,7 @@ class ReportCache(CacheMaintenance):
             `date` (DATE), the identity columns, then every metric that the report has in either
             version (BIGINT, DOUBLE or VARCHAR); null where a day is stored without it. Only files
             that may match the query's conditions on these first four columns are read.
+            ``campaign_list`` has all campaigns (`sdanalytics.store.campaign_table`).
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 

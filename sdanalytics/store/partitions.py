@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.metrics import EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import CAMPAIGN_FACTS, EVERY_TACTIC, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
@@ -84,11 +84,12 @@ class PartitionStore:
     ) -> StoredByPartition:
         """Read columns of partitions, without those for which `load` returns None.
 
-        Columns that a partition lacks because the service refused them are null.
+        Columns that a partition lacks because the service refused them are null; so are facts of
+        campaigns that it lacks.
         """
         by_missing: dict[ColumnNames, list[CachedPartition]] = {}
         for entry in cached:
-            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+            by_missing.setdefault(_null_columns(entry, columns), []).append(entry)
         stored_rows: StoredByPartition = {}
         for missing, entries in by_missing.items():
             names = [name for name in columns if name not in missing]
@@ -110,13 +111,14 @@ class PartitionStore:
         Parameters
         ----------
         query : ReportQuery
-            Queries for a single tactic get no rows of unknown tactic.
+            Rows of unknown tactic may be of another tactic than that of a query for a single one.
         requested : collection of Partition
             The partitions of the query.
         cached : iterable of CachedPartition
             Those of them that were found.
         columns : sequence of str
-            Null where rows of unknown tactic lack one, and where the service refused it.
+            Null where rows of unknown tactic lack one, where the service refused it, and where
+            a fact of campaigns is not stored.
 
         Returns
         -------
@@ -125,7 +127,7 @@ class PartitionStore:
             unknown tactic are lost (`sdanalytics.store.day_reader`).
         """
         source = _CachedPartitions(self, cached, columns)
-        if query.tactics != TACTICS:
+        if query.tactics == (EVERY_TACTIC,):
             found = source.read_tactics(requested, beside_unknown=False)
             return {partition: rows.table for partition, rows in found.items()}
         tables = DayReader(self._files, source).read(requested)
@@ -270,6 +272,15 @@ class _CachedPartitions:
         cached = self._store.lookup_many(partitions) if beside_unknown else self._cached
         entries = [cached[partition] for partition in partitions if partition in cached]
         return self._store.read_many(entries, self._columns)
+
+
+def _null_columns(entry: CachedPartition, columns: Sequence[str]) -> ColumnNames:
+    """Return the columns that a partition lacks and that are null when it is read.
+
+    They are those that the service refused, and facts of campaigns, which are joined.
+    """
+    optional = {*entry.refused, *CAMPAIGN_FACTS}.difference(entry.columns)
+    return tuple(name for name in columns if name in optional)
 
 
 def _with_all_columns(table: pa.Table, columns: Sequence[str]) -> pa.Table:
