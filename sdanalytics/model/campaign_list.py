@@ -22,6 +22,8 @@ from sdanalytics.model.category_words import spell_word
 from sdanalytics.model.dtypes import arrow_type
 from sdanalytics.model.metrics import CAMPAIGN_FACTS, TACTICS
 
+_Row = dict[str, Any]
+"""The values of a campaign, by column."""
 MAX_ID: Final = 2**63 - 1
 _FEW_VALUED: Final = ("costType", "campaignStatus")
 _DIGITS: Final = re.compile("[0-9]{1,19}")
@@ -85,20 +87,28 @@ class CampaignList:
         Campaigns that are no longer listed stay as they were. Documents without a valid id
         are left out.
         """
-        rows = {row["campaignId"]: row for row in self.table.to_pylist()}
-        now = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+        rows: dict[int, _Row] = {}
+        for row in self.table.to_pylist():
+            rows[row["campaignId"]] = row
+        in_utc = moment.astimezone(UTC)
+        read_at = in_utc.replace(tzinfo=None, microsecond=0)
         for document in documents:
             campaign_id = _parse_id(document.get("campaignId"))
-            if campaign_id is not None:
-                row = {"campaignId": campaign_id, **_parse_facts(document), "read_at": now}
-                rows[campaign_id] = row
-        by_id = [rows[campaign_id] for campaign_id in sorted(rows)]
-        return CampaignList(pa.Table.from_pylist(by_id, _SCHEMA), moment)
+            if campaign_id is None:
+                continue
+            row = _parse_campaign(document)
+            row["campaignId"] = campaign_id
+            row["read_at"] = read_at
+            rows[campaign_id] = row
+        by_id: list[_Row] = []
+        for campaign_id in sorted(rows):
+            by_id.append(rows[campaign_id])
+        table = pa.Table.from_pylist(by_id, _SCHEMA)
+        return CampaignList(table, moment)
 
     def to_attrs(self) -> dict[str, str | None]:
         """Return the entry of the metadata of a frame that has facts of the list."""
-        read_at = None if self.read_at is None else self.read_at.astimezone(UTC).isoformat()
-        return {"campaigns_read_at": read_at}
+        return {"campaigns_read_at": self._read_at_text}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, column by column; `from_json` reads them back."""
@@ -107,8 +117,10 @@ class CampaignList:
             if name == "read_at":
                 values = values.cast(pa.int64())  # seconds since 1970
             columns[name] = values.to_pylist()
-        read_at = None if self.read_at is None else self.read_at.astimezone(UTC).isoformat()
-        return {"read_at": read_at, "campaigns": columns}
+        return {
+            "read_at": self._read_at_text,
+            "campaigns": columns,
+        }
 
     @classmethod
     def from_json(cls, values: object) -> CampaignList:
@@ -123,26 +135,44 @@ class CampaignList:
             raise TypeError("a list of campaigns must be an object")
         columns = values.get("campaigns")
         if not isinstance(columns, dict):
-            return cls(_read_tactics(values))
-        arrays = [pa.array(columns.get(field.name), field.type) for field in _SCHEMA]
+            tactics = _read_tactics(values)
+            return cls(tactics)
+        arrays: list[pa.Array] = []
+        for field in _SCHEMA:
+            array = pa.array(columns.get(field.name), field.type)
+            arrays.append(array)
         table = pa.Table.from_arrays(arrays, schema=_SCHEMA)
-        if table.column("campaignId").null_count:
+        ids = table.column("campaignId")
+        if ids.null_count:
             raise ValueError("a campaign has no id")
-        read_at = values.get("read_at")
-        return cls(table, None if read_at is None else parse_moment(read_at).astimezone(UTC))
+        text = values.get("read_at")
+        if text is None:
+            return cls(table)
+        moment = parse_moment(text)
+        return cls(table, moment.astimezone(UTC))
+
+    @property
+    def _read_at_text(self) -> str | None:
+        if self.read_at is None:
+            return None
+        in_utc = self.read_at.astimezone(UTC)
+        return in_utc.isoformat()
 
     def _positions(self, key: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return the rows of the campaigns with these ids or names, null where there is none."""
-        known = self._campaigns_by(key).column(key)
+        campaigns = self._campaigns_by(key)
+        known = campaigns.column(key)
         return pc.index_in(values, value_set=known, skip_nulls=True)
 
     def _campaigns_by(self, key: str) -> pa.Table:
-        return self.table if key == "campaignId" else self._campaigns_by_name
+        if key == "campaignId":
+            return self.table
+        return self._campaigns_by_name
 
     @cached_property
     def _campaigns_by_name(self) -> pa.Table:
         """The campaigns with one row for each name, without facts that differ among them."""
-        rows: dict[str, dict[str, Any]] = {}
+        rows: dict[str, _Row] = {}
         for row in self.table.to_pylist():
             name = row["campaignName"]
             if name is None:
@@ -151,20 +181,21 @@ class CampaignList:
             for column, value in row.items():
                 if same_name[column] != value:
                     same_name[column] = None
-        return pa.Table.from_pylist(list(rows.values()), _SCHEMA)
+        by_name = list(rows.values())
+        return pa.Table.from_pylist(by_name, _SCHEMA)
 
 
 NO_CAMPAIGNS: Final = CampaignList(_SCHEMA.empty_table())
 """The list of a profile whose campaigns are not known."""
-CAMPAIGN_COLUMNS: Final = tuple(_SCHEMA.names)
-"""The columns of `CampaignList.table`."""
 
 
-def _parse_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_campaign(document: Mapping[str, Any]) -> _Row:
     """Return tactic and facts of a campaign in the service's list; None for what it lacks."""
     tactic = document.get("tactic")
+    if tactic not in TACTICS:
+        tactic = None
     return {
-        "tactic": tactic if tactic in TACTICS else None,
+        "tactic": tactic,
         "costType": _parse_word("costType", document.get("costType")),
         "portfolioId": _parse_id(document.get("portfolioId")),
         "campaignName": _parse_text(document.get("name")),
@@ -174,9 +205,10 @@ def _parse_facts(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse_id(value: object) -> int | None:
     """Return an id, which the service may write as text; None for anything else, and for 0."""
-    if isinstance(value, bool) or not _DIGITS.fullmatch(str(value)):
+    text = str(value)
+    if not _DIGITS.fullmatch(text):
         return None
-    number = int(str(value))
+    number = int(text)
     return number if 0 < number <= MAX_ID else None
 
 
@@ -189,13 +221,16 @@ def _parse_text(value: object) -> str | None:
 
 def _parse_word(column: str, value: object) -> str | None:
     text = _parse_text(value)
-    return None if text is None else spell_word(column, text)
+    if text is None:
+        return None
+    return spell_word(column, text)
 
 
 def _read_tactics(values: Mapping[str, Any]) -> pa.Table:
     """Return the campaigns of which the tactics alone are known, without unknown tactics."""
-    rows = []
+    rows: list[_Row] = []
     for campaign, tactic in values.items():
         if tactic in TACTICS:
-            rows.append({"campaignId": int(campaign), "tactic": tactic})
+            campaign_id = int(campaign)
+            rows.append({"campaignId": campaign_id, "tactic": tactic})
     return pa.Table.from_pylist(rows, _SCHEMA)

@@ -58,8 +58,10 @@ def fill_facts(rows: pa.Table, campaigns: CampaignList) -> pa.Table:
 
 def find_tactics(rows: pa.Table, campaigns: CampaignList) -> pa.ChunkedArray:
     """Return the tactics of rows of unknown tactic by the list; `unknown` where it has none."""
-    listed = campaigns.find("campaignId", rows.column("campaignId"), ["tactic"])
-    return listed.column("tactic").fill_null(UNKNOWN_TACTIC)
+    ids = rows.column("campaignId")
+    listed = campaigns.find("campaignId", ids, ["tactic"])
+    tactics = listed.column("tactic")
+    return tactics.fill_null(UNKNOWN_TACTIC)
 
 
 def assign_tactics(tables: PartitionTables, query: ReportQuery, campaigns: CampaignList) -> str:
@@ -79,16 +81,23 @@ def assign_tactics(tables: PartitionTables, query: ReportQuery, campaigns: Campa
         A warning if rows are left out that may be of the query's tactic; else empty.
     """
     left_out = 0
-    for partition in [key for key in tables if key.tactic == UNKNOWN_TACTIC]:
+    for partition in list(tables):
+        if partition.tactic != UNKNOWN_TACTIC:
+            continue
         rows = tables.pop(partition)
         found = find_tactics(rows, campaigns)
         for tactic in query.tactics:
-            chosen = rows.filter(pc.equal(found, tactic))
-            if chosen.num_rows:
-                target = partition._replace(tactic=tactic)
-                parts = [tables[target], chosen] if target in tables else [chosen]
-                tables[target] = sort_rows(pa.concat_tables(parts), query.identity)
-        unknown = rows.filter(pc.equal(found, UNKNOWN_TACTIC))
+            is_chosen = pc.equal(found, tactic)
+            chosen = rows.filter(is_chosen)
+            if not chosen.num_rows:
+                continue
+            target = partition._replace(tactic=tactic)
+            if target in tables:
+                both = pa.concat_tables([tables[target], chosen])
+                chosen = sort_rows(both, query.identity)
+            tables[target] = chosen
+        is_unknown = pc.equal(found, UNKNOWN_TACTIC)
+        unknown = rows.filter(is_unknown)
         if query.tactics != TACTICS:
             left_out += unknown.num_rows
         elif unknown.num_rows:
@@ -106,8 +115,10 @@ def count_unknown_rows(tables: PartitionTables, campaigns: CampaignList) -> int:
     count = 0
     for partition, rows in tables.items():
         if partition.tactic == UNKNOWN_TACTIC:
-            is_unknown = pc.equal(find_tactics(rows, campaigns), UNKNOWN_TACTIC)
-            count += rows.filter(is_unknown).num_rows
+            tactics = find_tactics(rows, campaigns)
+            is_unknown = pc.equal(tactics, UNKNOWN_TACTIC)
+            unknown = rows.filter(is_unknown)
+            count += unknown.num_rows
     return count
 
 
@@ -116,15 +127,17 @@ def find_campaigns_to_join(tables: PartitionTables) -> pa.ChunkedArray | None:
 
     None if there are none.
     """
-    found = []
+    chunks: list[pa.Array] = []
     for partition, rows in tables.items():
-        if partition.tactic == UNKNOWN_TACTIC or _incomplete_facts(rows):
+        if rows.num_rows and (partition.tactic == UNKNOWN_TACTIC or _incomplete_facts(rows)):
             key = campaign_key(rows.column_names)
-            found.append(rows.column(key))
-    chunks = [chunk for column in found for chunk in column.chunks]
-    if not sum(map(len, chunks)):
+            column = rows.column(key)
+            chunks += column.chunks
+    if not chunks:
         return None
-    return pa.chunked_array([pc.unique(pa.chunked_array(chunks))])
+    together = pa.chunked_array(chunks)
+    campaigns = pc.unique(together)
+    return pa.chunked_array([campaigns])
 
 
 def lacking_facts(tables: Iterable[pa.Table]) -> list[str]:

@@ -83,7 +83,8 @@ class CampaignTable(ds.InMemoryDataset):  # type: ignore[misc]
         for key, campaigns in self._metadata.campaign_lists():
             rows = campaigns.table
             for position, field in enumerate(_PROFILE_SCHEMA):
-                values = pa.repeat(pa.scalar(getattr(key, field.name), field.type), rows.num_rows)
+                value = pa.scalar(getattr(key, field.name), field.type)
+                values = pa.repeat(value, rows.num_rows)
                 rows = rows.add_column(position, field, values)
             tables.append(rows)
         return pa.concat_tables(tables)

@@ -103,9 +103,11 @@ class MetadataStore:
             When a file cannot be read.
         """
         for stamp in self.storage.walk(CAMPAIGNS):
+            path = stamp.key
             with contextlib.suppress(*CACHE_MISS_ERRORS):
-                key = _parse_campaigns_path(stamp.key)
-                yield key, self._read_campaign_list(stamp.key)
+                key = _parse_campaigns_path(path)
+                campaigns = self._read_campaign_list(path)
+                yield key, campaigns
 
     def store_campaign_list(self, key: ProfileKey, campaigns: CampaignList) -> None:
         """Store the list of a profile's campaigns.
