@@ -20,7 +20,10 @@ _NAMED_BY_LAST_DAY: Final = ("W", "ME", "QE", "YE", "BME", "BQE", "BYE")
 def is_named_by_last_day(freq: str) -> bool:
     """Return whether the periods of a frequency are named by their last day."""
     offset = pd.tseries.frequencies.to_offset(freq)
-    return offset is not None and offset.rule_code.partition("-")[0] in _NAMED_BY_LAST_DAY
+    if offset is None:
+        return False
+    name, _, _ = offset.rule_code.partition("-")
+    return name in _NAMED_BY_LAST_DAY
 
 
 def count_days(df: pd.DataFrame, buckets: Buckets, freq: str) -> pd.DataFrame | None:
@@ -44,10 +47,16 @@ def count_days(df: pd.DataFrame, buckets: Buckets, freq: str) -> pd.DataFrame | 
         return None
     weights = None
     if has_days(df):
-        weights = days_by_date(df).set_index("date").loc[buckets.days, DAYS].to_numpy()
-    found = np.bincount(buckets.day_codes, weights=weights, minlength=len(lengths))
+        by_date = days_by_date(df).set_index("date")
+        weights = by_date.loc[buckets.days, DAYS].to_numpy()
+    found = np.bincount(
+        buckets.day_codes,
+        weights=weights,
+        minlength=len(lengths),
+    )
     counts = pd.array(found.astype("int64"), dtype="Int64")
-    return pd.DataFrame({DAYS: counts, IS_WHOLE: found >= lengths})
+    is_whole = found >= lengths
+    return pd.DataFrame({DAYS: counts, IS_WHOLE: is_whole})
 
 
 def has_days(df: pd.DataFrame) -> bool:
@@ -59,12 +68,16 @@ def days_by_date(df: pd.DataFrame) -> pd.DataFrame:
     """Return each date of a frame with the days that its rows are of: 1, except in summaries."""
     if has_days(df):
         dates = df[["date", DAYS]].drop_duplicates("date")
-        return dates.assign(**{DAYS: dates[DAYS].astype("int64")})
-    return pd.DataFrame({"date": df["date"].dropna().unique(), DAYS: 1})
+        return dates.astype({DAYS: "int64"})
+    days = df["date"].dropna().unique()
+    return pd.DataFrame({"date": days, DAYS: 1})
 
 
 def _bucket_lengths(names: pd.DatetimeIndex, freq: str) -> Any:
     """Return the number of days from one bucket to the next."""
     offset = pd.tseries.frequencies.to_offset(freq)
-    neighbours = names - offset if is_named_by_last_day(freq) else names + offset
-    return np.abs((neighbours - names).to_numpy()) / np.timedelta64(1, "D")
+    neighbours = names + offset
+    if is_named_by_last_day(freq):
+        neighbours = names - offset
+    lengths = (neighbours - names).to_numpy()
+    return np.abs(lengths) / np.timedelta64(1, "D")

@@ -30,7 +30,8 @@ def number_values(column: pd.Series[Any]) -> tuple[Any, list[Any]]:
     The values of a category may occur in no row.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(), column.cat.categories.tolist()
+        codes = column.cat.codes.to_numpy()
+        return codes, column.cat.categories.tolist()
     numbers, values = pd.factorize(column)
     return numbers, list(values)
 
@@ -38,10 +39,20 @@ def number_values(column: pd.Series[Any]) -> tuple[Any, list[Any]]:
 def choose(condition: BoolArray, chosen: Any, other: Any) -> Any:
     """Return the values of one array where a condition holds, and else those of another."""
     if chosen.dtype == other.dtype == "Int64":
-        values = [array.to_numpy("int64", na_value=0) for array in (chosen, other)]
+        counts = np.where(
+            condition,
+            chosen.to_numpy("int64", na_value=0),
+            other.to_numpy("int64", na_value=0),
+        )
         is_missing = np.where(condition, chosen.isna(), other.isna())
-        return pd.arrays.IntegerArray(np.where(condition, *values), is_missing)
+        return pd.arrays.IntegerArray(counts, is_missing)
     if chosen.dtype == other.dtype == "float64":
-        amounts = np.where(condition, chosen.to_numpy("float64"), other.to_numpy("float64"))
+        amounts = np.where(
+            condition,
+            chosen.to_numpy("float64"),
+            other.to_numpy("float64"),
+        )
         return pd.arrays.NumpyExtensionArray(amounts)
-    return pd.Series(chosen, copy=False).where(condition, pd.Series(other, copy=False)).array
+    values = pd.Series(chosen, copy=False)
+    others = pd.Series(other, copy=False)
+    return values.where(condition, others).array
