@@ -127,7 +127,7 @@ def break_down(
     return rows.select(np.flatnonzero(impressions))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def _group_cells(cells: Cells, record_type: str, segment: str | None) -> _Grouping:
     positions: Integers = getattr(cells, _POSITIONS[record_type])
     if segment:

@@ -123,7 +123,7 @@ class Cells:
         return len(self.keys)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...]) -> Cells:
     """Return the cells of an advertiser's campaigns, one campaign after the other."""
     parts = [_build_campaign(advertiser, campaign) for campaign in campaigns]
