@@ -23,7 +23,8 @@ _CHECK_INTERVAL: Final = 0.01
 _THREADS: Final[weakref.WeakSet[threading.Thread]] = weakref.WeakSet()
 _waiting: Final[set[int]] = set()
 """The identifiers of the threads that wait for the network."""
-_is_exiting = threading.Event()
+_left_behind: Final[weakref.WeakSet[threading.Thread]] = weakref.WeakSet()
+"""The threads that an interpreter which exits has left, or is about to leave, to the network."""
 
 
 def start_thread(target: Callable[[], object], name: str) -> threading.Thread:
@@ -42,7 +43,7 @@ def waiting_for_network() -> Iterator[None]:
     try:
         yield
     finally:
-        if _is_exiting.is_set() and threading.current_thread().daemon:
+        if threading.current_thread() in _left_behind:
             threading.Event().wait()  # the process ends meanwhile
         _waiting.discard(identifier)
 
@@ -58,7 +59,8 @@ def wait_for_threads(timeout: float = EXIT_TIMEOUT) -> bool:
 
 
 def _end_threads() -> None:
-    _is_exiting.set()
+    # Not those that a later function of `atexit` starts, which waits for what it fetches.
+    _left_behind.update(_THREADS)
     wait_for_threads()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS
+from sdanalytics.analysis.kpi_definitions import KPIS, list_results
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.model.view_attribution import (
     VIEW_ATTRIBUTION_KEY,
@@ -29,13 +29,14 @@ def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
 
 
 def _is_broken(df: pd.DataFrame, name: str) -> bool:
-    results = _results_behind(name)
-    if not results and not is_attributed_to_views(name):
+    results = list_results(name)
+    is_by_view = any(map(is_attributed_to_views, _list_parts(name)))
+    if not results and not is_by_view:
         return False
     metadata = frame_metadata(df)
     is_summed_up = "date" not in df
     if is_summed_up or "costType" not in df:
-        if not _may_be_by_view(df, name, results):
+        if not (is_by_view or _may_be_by_view(df, results)):
             return False
         if VIEW_ATTRIBUTION_KEY in metadata and metadata[VIEW_ATTRIBUTION_KEY] is None:
             return False
@@ -45,20 +46,16 @@ def _is_broken(df: pd.DataFrame, name: str) -> bool:
     return has_vcpm_rows and bool(metadata.get(VIEW_ATTRIBUTION_KEY))
 
 
-def _may_be_by_view(df: pd.DataFrame, name: str, results: list[str]) -> bool:
-    """Return whether a metric may hold results by view, by other columns than the cost type.
+def _may_be_by_view(df: pd.DataFrame, results: list[str]) -> bool:
+    """Return whether results may be by view, by other columns than the cost type.
 
     Results that are computed without a cost type are those by click; those of a summary were
     computed with it.
     """
-    if is_attributed_to_views(name):
-        return True
     return "costType" in df or any(result in df for result in results)
 
 
-def _results_behind(name: str) -> list[str]:
-    """Return the results that a metric or KPI is made of."""
-    parts = [name]
+def _list_parts(name: str) -> list[str]:
     if name in KPIS:
-        parts = [KPIS[name].numerator, KPIS[name].denominator]
-    return [part for part in parts if part in CONVERSION_METRICS]
+        return [KPIS[name].numerator, KPIS[name].denominator]
+    return [name]

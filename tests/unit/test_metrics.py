@@ -427,10 +427,7 @@ class TestListMetrics:
 # -- metrics of version 3 only, in frames and the picker -------------------------------------
 
 
-def test_rates_and_costs_of_version_3_are_computed_from_the_sums(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sdanalytics.analysis.kpis._warned", False)  # whatever ran before
+def test_rates_and_costs_of_version_3_are_computed_from_the_sums() -> None:
     rows = pd.DataFrame(
         {
             "campaignName": ["a", "a"],
