@@ -115,9 +115,10 @@ def test_clicks_fall_by_what_is_found_to_be_invalid(box: Box, store: ReportCache
     assert (old["grossClickThroughs"] == young["grossClickThroughs"]).all()
     assert (old["clicks"] <= young["clicks"]).all()
     assert old["clicks"].sum() < young["clicks"].sum()
-    share = old.groupby("campaignName")["invalidClickThroughRate"].mean()
-    assert share.between(0.01, 0.06).all()
-    assert share.nunique() > 1
+    totals = old[["invalidClickThroughs", "grossClickThroughs"]].sum()
+    assert 0.02 < totals["invalidClickThroughs"] / totals["grossClickThroughs"] < 0.06
+    assert old["invalidClickThroughRate"].between(0.0, 0.15).all()
+    assert old["invalidClickThroughRate"].nunique() > 1
 
 
 def test_a_year_is_one_report_and_the_day_before_it_is_too_old(

@@ -15,7 +15,7 @@ from sdanalytics.sandbox.simulation.cells import CampaignCells, build_cells
 from sdanalytics.sandbox.simulation.orders import Orders, draw_orders
 from sdanalytics.sandbox.simulation.traffic import Traffic, draw_traffic
 
-_CACHED_DAYS: Final = 128
+_CACHED_DAYS: Final = 70
 _BORROW_SHARE: Final = 0.3
 """Of the orders: a book is borrowed besides."""
 INTERESTS: Final = {

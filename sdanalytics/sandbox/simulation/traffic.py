@@ -135,10 +135,9 @@ def draw_traffic(
     expected = _expect(cells, demand)
     demanded = np.bincount(cells.campaign, expected.cost(prices), len(cells.campaigns))
     served = np.minimum(1.0, demand.budget_share * budgets / demanded)
-    expected = expected._replace(impressions=expected.impressions * served[cells.campaign])
-    counts, kept = _stop_at(
-        _MAX_OVERSPEND * budgets, _draw_counts(expected, generator), prices, cells.campaign
-    )
+    impressions = expected.impressions * served[cells.campaign]
+    counts = _draw_counts(expected._replace(impressions=impressions), generator)
+    counts, kept = _stop_at(_MAX_OVERSPEND * budgets, counts, prices, cells.campaign)
     served *= kept
     stop = served[cells.campaign]
     hidden = _list_invalid_shares(cells.campaigns)[cells.campaign]
@@ -167,11 +166,14 @@ def _expect(cells: CampaignCells, demand: Demand) -> _Expectation:
 def _draw_prices(
     cells: CampaignCells, demand: Demand, decimals: int, generator: np.random.Generator
 ) -> Prices:
-    base = _by_campaign(cells.campaigns, "price") * demand.price * 10**decimals
+    base = _by_campaign(cells.campaigns, "price")
+    base *= demand.price
+    base *= 10**decimals
     price = base[cells.campaign] * cells.price
     by_click = [campaign.cost_type == "CPC" for campaign in cells.campaigns]
     is_cpc = np.array(by_click, np.bool_)[cells.campaign]
-    whole = np.floor(price + generator.random(len(cells))).astype(np.int64)
+    rounding = generator.random(len(cells))
+    whole = np.floor(price + rounding).astype(np.int64)
     return Prices(
         click=np.where(is_cpc, np.maximum(1, whole), 0),
         view=np.where(is_cpc, 0.0, price / 1000),
@@ -183,7 +185,8 @@ def _draw_counts(expected: _Expectation, generator: np.random.Generator) -> Coun
     impressions = generator.poisson(expected.impressions)
     viewable = generator.binomial(impressions, expected.viewable_share)
     clicks = generator.binomial(viewable, np.minimum(1.0, expected.click_rate))
-    return Counts(impressions, viewable, clicks, generator.poisson(clicks * LATE_SHARE))
+    late_clicks = generator.poisson(clicks * LATE_SHARE)
+    return Counts(impressions, viewable, clicks, late_clicks)
 
 
 def _stop_at(
