@@ -8,7 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-PACKAGES: Final = ("pandas", "pyarrow", "numpy", "msgspec", "isal", "duckdb", "requests")
+PACKAGES: Final = (
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "msgspec",
+    "isal",
+    "duckdb",
+    "polars",
+    "matplotlib",
+    "requests",
+)
 
 
 def machine() -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sdanalytics.model.metrics import CATALOGUE, ColumnKind, available_metrics, identity_columns
+from sdanalytics.model.metrics import CATALOGUE, ColumnKind, identity_columns, requestable_metrics
 
 RECORD_TYPE: Final = "targets"
 WORK: Final = Path(__file__).parent / ".work"
@@ -29,7 +29,7 @@ CHECKED: Final = (*_IDS, *_COUNTS)
 """Columns whose sums are compared between contestants."""
 _TEXTS: Final = ("campaignName", "adGroupName", "targetingText", "targetingType", "currency")
 _SUMS: Final = tuple(
-    name for name in available_metrics(RECORD_TYPE, None, "v2") if name not in (*CHECKED, *_TEXTS)
+    name for name in requestable_metrics(RECORD_TYPE, None, "v2") if name not in (*CHECKED, *_TEXTS)
 )
 COLUMNS: Final = (*CHECKED, *_TEXTS, *_SUMS)[:40]
 

@@ -19,13 +19,13 @@ from benchmarks.results import Goal, Section
 from benchmarks.trials import Contestant, Outcome, compare
 from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema, arrow_type
-from sdanalytics.model.metrics import CATALOGUE, TACTICS, ColumnKind, available_metrics
+from sdanalytics.model.metrics import CATALOGUE, TACTICS, ColumnKind, requestable_metrics
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.profiles import Profile
 from sdanalytics.store.cache import internal_store
 from sdanalytics.store.concat import concat_partitions
 
-COLUMNS: Final = available_metrics("campaigns", None, "v2")[:40]
+COLUMNS: Final = requestable_metrics("campaigns", None, "v2")[:40]
 METRICS: Final = ("impressions", "clicks", "cost", "attributedConversions14d", "attributedSales14d")
 CHECKED: Final = ("campaignId", "impressions", "clicks", "attributedConversions14d")
 FIRST: Final = date(2025, 1, 1)

@@ -16,6 +16,7 @@ from .errors import CacheError as CacheError
 from .errors import Cancelled as Cancelled
 from .errors import ConnectionFailed as ConnectionFailed
 from .errors import CorruptReport as CorruptReport
+from .errors import CostTypeWarning as CostTypeWarning
 from .errors import DataWarning as DataWarning
 from .errors import DownloadFailed as DownloadFailed
 from .errors import Forbidden as Forbidden

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import io
 import os
 import shlex
 import subprocess
@@ -38,6 +39,7 @@ DEFAULT_DELAY: Final = 2.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit code of the process."""
+    _show_any_text()
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
@@ -47,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
+
+
+def _show_any_text() -> None:
+    """Let names in any script be printed, as question marks where the output cannot have them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def build_parser() -> argparse.ArgumentParser:

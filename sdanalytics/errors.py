@@ -258,8 +258,13 @@ class CorruptReport(SDAnalyticsError):
 class PeriodWarning(SDAnalyticsWarning):
     """Two periods are compared that differ in more than what happened in them.
 
-    Amazon counted the results of one by another model than those of the other.
+    They differ in length, the frame lacks days of one, they overlap or are swapped; or Amazon
+    counted the results of one by another model than those of the other.
     """
+
+
+class CostTypeWarning(SDAnalyticsWarning):
+    """Rows without a cost type count by click, which is too few for vCPM campaigns."""
 
 
 class DataWarning(SDAnalyticsWarning):

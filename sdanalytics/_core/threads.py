@@ -23,13 +23,16 @@ _CHECK_INTERVAL: Final = 0.01
 _THREADS: Final[weakref.WeakSet[threading.Thread]] = weakref.WeakSet()
 _waiting: Final[set[int]] = set()
 """The identifiers of the threads that wait for the network."""
-_is_exiting = threading.Event()
+_left_behind: Final[weakref.WeakSet[threading.Thread]] = weakref.WeakSet()
+"""The threads that an interpreter which exits has left, or is about to leave, to the network."""
 
 
 def start_thread(target: Callable[[], object], name: str) -> threading.Thread:
     """Start a thread that an interpreter which exits waits for, unless it waits for the network."""
     thread = threading.Thread(target=target, name=name, daemon=True)
     _THREADS.add(thread)
+    if threading.current_thread() in _left_behind:
+        _left_behind.add(thread)
     thread.start()
     return thread
 
@@ -42,7 +45,7 @@ def waiting_for_network() -> Iterator[None]:
     try:
         yield
     finally:
-        if _is_exiting.is_set() and threading.current_thread().daemon:
+        if threading.current_thread() in _left_behind:
             threading.Event().wait()  # the process ends meanwhile
         _waiting.discard(identifier)
 
@@ -58,7 +61,8 @@ def wait_for_threads(timeout: float = EXIT_TIMEOUT) -> bool:
 
 
 def _end_threads() -> None:
-    _is_exiting.set()
+    # With those that they start, but not what a later function of `atexit` starts and waits for.
+    _left_behind.update(_THREADS)
     wait_for_threads()
 
 

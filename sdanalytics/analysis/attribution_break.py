@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS
+from sdanalytics.analysis.kpi_definitions import KPIS, list_results
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.model.view_attribution import (
     VIEW_ATTRIBUTION_KEY,
@@ -25,40 +25,44 @@ def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
         From `fetch_report` or `summarize`.
     names : iterable of str
     """
-    return [name for name in dict.fromkeys(names) if _is_broken(df, name)]
+    unique = list(dict.fromkeys(names))
+    concerned = [name for name in unique if _may_be_broken(df, name)]
+    return concerned if concerned and _has_break(df) else []
 
 
-def _is_broken(df: pd.DataFrame, name: str) -> bool:
-    results = _results_behind(name)
-    if not results and not is_attributed_to_views(name):
+def _may_be_broken(df: pd.DataFrame, name: str) -> bool:
+    """Return whether a metric or KPI may be made of results by view, by the columns of a frame."""
+    results = list_results(name)
+    is_by_view = any(map(is_attributed_to_views, _list_parts(name)))
+    if not results and not is_by_view:
         return False
+    is_selected = "date" in df and "costType" in df
+    return is_by_view or is_selected or _may_be_by_view(df, results)
+
+
+def _has_break(df: pd.DataFrame) -> bool:
+    """Return whether results by view of a frame are of both models."""
     metadata = frame_metadata(df)
     is_summed_up = "date" not in df
-    if is_summed_up or "costType" not in df:
-        if not _may_be_by_view(df, name, results):
-            return False
-        if VIEW_ATTRIBUTION_KEY in metadata and metadata[VIEW_ATTRIBUTION_KEY] is None:
-            return False
+    has_none = VIEW_ATTRIBUTION_KEY in metadata and metadata[VIEW_ATTRIBUTION_KEY] is None
+    if has_none and (is_summed_up or "costType" not in df):
+        return False
     if not is_summed_up:
         return spans_change(df)
     has_vcpm_rows = "costType" not in df or bool(find_vcpm_rows(df).any())
     return has_vcpm_rows and bool(metadata.get(VIEW_ATTRIBUTION_KEY))
 
 
-def _may_be_by_view(df: pd.DataFrame, name: str, results: list[str]) -> bool:
-    """Return whether a metric may hold results by view, by other columns than the cost type.
+def _may_be_by_view(df: pd.DataFrame, results: list[str]) -> bool:
+    """Return whether results may be by view, by other columns than the cost type.
 
     Results that are computed without a cost type are those by click; those of a summary were
     computed with it.
     """
-    if is_attributed_to_views(name):
-        return True
     return "costType" in df or any(result in df for result in results)
 
 
-def _results_behind(name: str) -> list[str]:
-    """Return the results that a metric or KPI is made of."""
-    parts = [name]
+def _list_parts(name: str) -> list[str]:
     if name in KPIS:
-        parts = [KPIS[name].numerator, KPIS[name].denominator]
-    return [part for part in parts if part in CONVERSION_METRICS]
+        return [KPIS[name].numerator, KPIS[name].denominator]
+    return [name]

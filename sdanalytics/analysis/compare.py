@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from sdanalytics._core.user_warnings import warn_user
-from sdanalytics.analysis.attribution_break import find_broken_metrics
-from sdanalytics.analysis.kpi_definitions import is_additive, is_numeric_measure
-from sdanalytics.analysis.kpis import safe_divide
-from sdanalytics.analysis.missing_columns import missing_metric_error
-from sdanalytics.analysis.summarize import (
-    custom_metrics,
-    group_rows,
-    label_columns,
-    summarize_rows,
+from sdanalytics.analysis.aggregate import custom_metrics, select_input_columns
+from sdanalytics.analysis.column_arrays import take_arrays, to_floats
+from sdanalytics.analysis.column_order import select_main_measures
+from sdanalytics.analysis.comparison_columns import SIDES
+from sdanalytics.analysis.cost_types import (
+    WITHOUT_COST_TYPE,
+    describe_missing_cost_types,
+    warn_of_missing_cost_types,
 )
+from sdanalytics.analysis.group_labels import label_columns
+from sdanalytics.analysis.group_summary import ROWS_LEFT_OUT, has_measures, summarize_rows
+from sdanalytics.analysis.kpi_definitions import is_additive, is_numeric_measure
+from sdanalytics.analysis.metadata import frame_metadata, update_metadata
+from sdanalytics.analysis.missing_columns import missing_metric_error, no_measures_error
+from sdanalytics.analysis.periods import (
+    describe_period,
+    parse_period,
+    select_period,
+    select_periods,
+    warn_of_broken_metrics,
+    warn_of_periods,
+)
+from sdanalytics.analysis.ratios import divide
+from sdanalytics.analysis.row_groups import IntArray, group_rows
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     ensure_single_currency,
+    has_several_currencies,
     parse_group_keys,
-    validate_columns,
     validate_frame,
     warn_of_unknown_currency,
 )
-from sdanalytics.errors import InvalidRequest, PeriodWarning
-from sdanalytics.model.query import DateLike, parse_day
-from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
+from sdanalytics.model.query import DateLike
+
+_ROW: Final = "_row"
 
 
 def compare(
@@ -37,6 +53,7 @@ def compare(
     *,
     by: str | Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
+    raw: bool = False,
 ) -> pd.DataFrame:
     """Compare two periods: sums and KPIs of both, and the changes between them.
 
@@ -49,21 +66,28 @@ def compare(
     by : str or sequence of str, optional
         As in `summarize`.
     metrics : sequence of str, optional
-        Sums and KPIs to compare; all that both periods have by default.
+        Sums and KPIs to compare; by default KPIs, results and the sums behind them.
+    raw : bool
+        Whether to compare all that both periods have, Amazon's metrics of each kind included.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `by`, then of each metric `<metric>_a`, `<metric>_b`,
-        `<metric>_change` (b - a) and `<metric>_change_share` ((b - a) / abs(a), a fraction,
-        missing where a is 0: above 0 is always more). A group without rows in one period had
-        no activity: its sums are 0 there, its ratios missing.
+        The columns of `by` and the names that describe them, then of each metric `<metric>_a`,
+        `<metric>_b`, `<metric>_change` (b - a) and `<metric>_change_share` ((b - a) / abs(a), a
+        fraction, missing where a is 0: above 0 is always more). A group without rows in one
+        period had no activity: its sums are 0 there, its ratios missing.
+        ``attrs["sdanalytics"]`` has `period_a` and `period_b`: `start`, `end`, `length` in days,
+        and `days`, of how many of these the frame has rows.
 
     Warns
     -----
     PeriodWarning
-        When vCPM results of before and after 2026-01-01 are compared: Amazon attributes views by
-        another model since.
+        When the periods differ in length, overlap, or are swapped, or the frame lacks days of
+        them: they are compared as asked. Also when vCPM results of before and after 2026-01-01
+        are compared: Amazon attributes views by another model since.
+    CostTypeWarning
+        When rows without a cost type are counted by click.
 
     Raises
     ------
@@ -71,93 +95,115 @@ def compare(
         When the frame has no row in a period, or a column is missing.
     """
     df = drop_total_row(validate_frame(df))
+    if not has_measures(df) and metrics is None:
+        raise no_measures_error(df)
     warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
     requested = [metrics] if isinstance(metrics, str) else metrics
-    rows_a = _filter_period(df, period_a, "period_a")
-    rows_b = _filter_period(df, period_b, "period_b")
-    both = pd.concat([rows_a, rows_b])
-    both.attrs = dict(df.attrs)
-    if "currency" not in keys:
-        ensure_single_currency(both, group_rows(both, keys, None))
-    custom = custom_metrics(df, requested or ())
-    summary_a = summarize_rows(rows_a, keys, None, custom)
-    summary_b = summarize_rows(rows_b, keys, None, custom)
-    shared = [str(name) for name in summary_a if name in summary_b and name not in keys]
-    comparable = [name for name in shared if is_numeric_measure(summary_a, name)]
+    periods = parse_period(period_a, "period_a"), parse_period(period_b, "period_b")
+    both = select_periods(df, periods)
+    warn_of_periods(df, *periods)
+    if "currency" not in keys and has_several_currencies(both):
+        ensure_single_currency(both, group_rows(both, keys))
+    notes = {period.name: describe_period(both, period) for period in periods}
     if requested is not None:
-        comparable = _validate_metrics(requested, df, comparable)
-    _warn_of_broken_metrics(both, comparable)
-    joined = _join_periods(summary_a, summary_b, keys, comparable)
-    labels = [name for name in label_columns(keys) if name in shared]
-    result = _attach_labels(joined[keys], summary_a, summary_b, keys, labels)
-    for name in comparable:
-        _add_changes(result, name, joined)
+        both = select_input_columns(both, requested, [*keys, *label_columns(keys), "costType"])
+    custom = custom_metrics(both, requested or ())
+    rows = [select_period(both, period) for period in periods]
+    summaries = [summarize_rows(part, keys, custom=custom) for part in rows]
+    comparable = _select_metrics(df, summaries, keys, requested, raw=raw)
+    note = describe_missing_cost_types(both, comparable)
+    warn_of_missing_cost_types(note)
+    warn_of_broken_metrics(both, comparable)
+    result = _put_side_by_side(*summaries, keys=keys, metrics=comparable)
     result.attrs = dict(df.attrs)
+    update_metadata(result, **notes, **_describe_rows(note, summaries))
     return result
 
 
-def _warn_of_broken_metrics(both: pd.DataFrame, metrics: Sequence[str]) -> None:
-    """Warn when metrics of the rows of both periods are counted by two models."""
-    broken = find_broken_metrics(both, metrics)
-    if broken:
-        names = ", ".join(broken)
-        warn_user(
-            f"from {VIEW_ATTRIBUTION_CHANGED} on Amazon attributes results of vCPM campaigns to "
-            f"views by another model, and the periods have days of both: {names} may differ for "
-            "that reason alone. Results by click (attributed...) can be compared",
-            PeriodWarning,
-        )
+def _describe_rows(
+    note: dict[str, Any] | None, summaries: Sequence[pd.DataFrame]
+) -> dict[str, object]:
+    """Return the entries of the metadata about rows that count otherwise, or not at all."""
+    entries: dict[str, object] = {}
+    if note is not None:
+        entries[WITHOUT_COST_TYPE] = note
+    left_out: Counter[str] = Counter()
+    for summary in summaries:
+        left_out.update(frame_metadata(summary).get(ROWS_LEFT_OUT, {}))
+    if left_out:
+        entries[ROWS_LEFT_OUT] = dict(left_out)
+    return entries
 
 
-def _filter_period(
-    df: pd.DataFrame, period: tuple[DateLike, DateLike], parameter: str
-) -> pd.DataFrame:
-    """Return the rows of a period, both ends included."""
-    is_sequence = isinstance(period, Sequence) and not isinstance(period, str)
-    if not is_sequence or len(period) != 2:
-        raise InvalidRequest(f"{parameter} must be a pair of days (first, last), got {period!r}")
-    first = parse_day(parameter, period[0])
-    last = parse_day(parameter, period[1])
-    validate_columns(df, ["date"])
-    is_begun = df["date"] >= pd.Timestamp(first)
-    is_over = df["date"] > pd.Timestamp(last)
-    rows = df[is_begun & ~is_over]
-    if rows.empty:
-        raise InvalidRequest(f"the frame has no row from {first} to {last} ({parameter})")
-    return rows
-
-
-def _validate_metrics(
-    requested: Sequence[str], df: pd.DataFrame, comparable: Sequence[str]
+def _select_metrics(
+    df: pd.DataFrame,
+    summaries: Sequence[pd.DataFrame],
+    keys: Sequence[str],
+    requested: Sequence[str] | None,
+    *,
+    raw: bool,
 ) -> list[str]:
+    """Return the metrics to compare, of those that both periods have."""
+    first, second = summaries
+    comparable = []
+    for name in map(str, first):
+        if name in second and name not in keys and is_numeric_measure(first, name):
+            comparable.append(name)
+    if requested is None:
+        return comparable if raw else select_main_measures(comparable)
     for name in requested:
         if name not in comparable:
             raise missing_metric_error(df, name)
-    return list(requested)
+    return list(dict.fromkeys(requested))
 
 
-def _join_periods(
+def _put_side_by_side(
     summary_a: pd.DataFrame,
     summary_b: pd.DataFrame,
+    *,
     keys: Sequence[str],
     metrics: Sequence[str],
 ) -> pd.DataFrame:
-    """Return a row per group of either period, with each metric as ``_a`` and ``_b``."""
-    columns = [*keys, *metrics]
-    left, right = summary_a[columns], summary_b[columns]
-    if not keys:
-        return left.add_suffix("_a").join(right.add_suffix("_b"))
-    joined = left.merge(
-        right, on=list(keys), how="outer", suffixes=("_a", "_b"), indicator="_period"
-    )
-    is_absent_a = joined["_period"] == "right_only"
-    is_absent_b = joined["_period"] == "left_only"
+    """Return the groups of either period with their names, both values, and the changes."""
+    groups, rows_a, rows_b = _match_groups(summary_a, summary_b, keys)
+    labels = [name for name in label_columns(keys) if name in summary_a and name in summary_b]
+    groups = _attach_labels(groups, summary_a, summary_b, keys, labels)
+    columns = take_arrays(groups, groups.columns.tolist())
     for name in metrics:
-        if is_additive(name):  # a group without rows had no activity; missing values stay
-            joined[f"{name}_a"] = joined[f"{name}_a"].mask(is_absent_a, 0)
-            joined[f"{name}_b"] = joined[f"{name}_b"].mask(is_absent_b, 0)
-    return joined
+        before, after = _align(summary_a, name, rows_a), _align(summary_b, name, rows_b)
+        change = after - before
+        share = divide(to_floats(change), np.abs(to_floats(before)))
+        values = dict(zip(SIDES, (before, after, change, share), strict=True))
+        columns |= {f"{name}_{side}": value for side, value in values.items()}
+    return pd.DataFrame(columns, index=groups.index)
+
+
+def _match_groups(
+    summary_a: pd.DataFrame, summary_b: pd.DataFrame, keys: Sequence[str]
+) -> tuple[pd.DataFrame, IntArray, IntArray]:
+    """Return the keys of the groups of either period, and their rows in both: -1 for none."""
+    if not keys:
+        only = np.zeros(1, dtype="int64")
+        return pd.DataFrame(index=pd.RangeIndex(1)), only, only
+    numbered = [
+        summary[list(keys)].assign(**{_ROW: np.arange(len(summary))})
+        for summary in (summary_a, summary_b)
+    ]
+    joined = numbered[0].merge(numbered[1], on=list(keys), how="outer", suffixes=("_a", "_b"))
+    rows = [joined[f"{_ROW}{side}"].fillna(-1).to_numpy("int64") for side in ("_a", "_b")]
+    return joined[list(keys)], rows[0], rows[1]
+
+
+def _align(summary: pd.DataFrame, name: str, rows: IntArray) -> Any:
+    """Return a column by groups: without rows there was no activity, and missing values stay."""
+    is_absent = rows < 0
+    if not is_absent.any():
+        return summary[name].array.take(rows)
+    aligned = summary[name].reindex(rows)
+    if is_additive(name):
+        aligned = aligned.mask(is_absent, 0)
+    return aligned.array
 
 
 def _attach_labels(
@@ -174,13 +220,3 @@ def _attach_labels(
     described = pd.concat([summary_a[columns], summary_b[columns]])
     latest = described.drop_duplicates(list(keys), keep="last")
     return groups.merge(latest, on=list(keys), how="left")
-
-
-def _add_changes(result: pd.DataFrame, metric: str, joined: pd.DataFrame) -> None:
-    """Add the columns of a metric: both periods, and the change between them."""
-    before, after = joined[f"{metric}_a"], joined[f"{metric}_b"]
-    change = after - before
-    result[f"{metric}_a"] = before
-    result[f"{metric}_b"] = after
-    result[f"{metric}_change"] = change
-    result[f"{metric}_change_share"] = safe_divide(change, before.abs())

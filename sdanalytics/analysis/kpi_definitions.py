@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,8 +18,15 @@ CONVERSION_METRICS: Final = {
     "ntb_orders": ("attributedOrdersNewToBrand14d", "viewAttributedOrdersNewToBrand14d"),
     "ntb_sales": ("attributedSalesNewToBrand14d", "viewAttributedSalesNewToBrand14d"),
     "page_views": ("attributedDetailPageView14d", "viewAttributedDetailPageView14d"),
+    "halo_orders": ("attributedConversions14dOtherSKU", "viewAttributedConversions14dOtherSKU"),
+    "halo_sales": ("attributedSales14dOtherSKU", "viewAttributedSales14dOtherSKU"),
+    "halo_units": ("attributedUnitsOrdered14dOtherSKU", "viewAttributedUnitsOrdered14dOtherSKU"),
 }
-"""Amazon's metrics behind each result: after a click (CPC), after a view or a click (vCPM)."""
+"""Amazon's metrics behind each result: after a click (CPC), after a view or a click (vCPM).
+
+In version 3 they are `purchasesClicks` and `purchases`, `salesClicks` and `sales`, and so on; those
+of other products than the advertised one (halo) are in the asins report only.
+"""
 
 KpiUnit = Literal["fraction", "ratio", "currency"]
 """A fraction is of 1 and shown as per cent; currency is the profile's."""
@@ -38,6 +46,8 @@ class Kpi:
     unit : {"fraction", "ratio", "currency"}
     meaning : str
     factor : int
+    is_of_vcpm : bool
+        Whether only rows of vCPM campaigns count, so that a frame needs the cost type.
     """
 
     name: str
@@ -47,6 +57,7 @@ class Kpi:
     unit: KpiUnit
     meaning: str
     factor: int = 1
+    is_of_vcpm: bool = False
 
 
 _DEFINITIONS: Final = (
@@ -78,10 +89,20 @@ _DEFINITIONS: Final = (
     Kpi(
         name="cvr",
         label="CVR",
-        numerator="orders",
+        numerator="attributedConversions14d",
         denominator="clicks",
         unit="fraction",
-        meaning="Conversion rate: orders per click",
+        meaning="Conversion rate: orders after a click, per click",
+    ),
+    Kpi(
+        name="purchase_rate",
+        label="purchase rate",
+        numerator="viewAttributedConversions14d",
+        denominator="viewImpressions",
+        unit="ratio",
+        meaning="Orders per 1,000 viewable impressions of vCPM campaigns",
+        factor=1000,
+        is_of_vcpm=True,
     ),
     Kpi(
         name="cpa",
@@ -114,6 +135,22 @@ _DEFINITIONS: Final = (
         denominator="cost",
         unit="ratio",
         meaning="Return on advertising spend",
+    ),
+    Kpi(
+        name="click_roas",
+        label="click ROAS",
+        numerator="attributedSales14d",
+        denominator="cost",
+        unit="ratio",
+        meaning="Return on advertising spend, of sales after a click only",
+    ),
+    Kpi(
+        name="ntb_cpa",
+        label="new-to-brand CPA",
+        numerator="cost",
+        denominator="ntb_orders",
+        unit="currency",
+        meaning="Cost per new-to-brand order",
     ),
     Kpi(
         name="ntb_order_share",
@@ -213,6 +250,25 @@ def metric_unit(name: str) -> str:
     return _UNIT_BY_KIND.get(kind, "")
 
 
+def list_results(name: str) -> list[str]:
+    """Return the results, which depend on the cost type, that a metric or KPI is or is made of."""
+    parts = [name]
+    if name in KPIS:
+        parts = [KPIS[name].numerator, KPIS[name].denominator]
+    return [part for part in parts if part in CONVERSION_METRICS]
+
+
+def list_ratio_parts(names: Iterable[str] = (*AMAZON_RATIOS, *KPIS)) -> set[str]:
+    """Return the columns that ratios are made of; by default of all ratios."""
+    parts: set[str] = set()
+    for name in names:
+        if name in KPIS:
+            parts.update([KPIS[name].numerator, KPIS[name].denominator])
+        elif name in AMAZON_RATIOS:
+            parts.update(AMAZON_RATIOS[name])
+    return parts
+
+
 def is_attributed(name: str) -> bool:
     """Return whether conversions contribute: they change for weeks, traffic settles in days."""
     if name in KPIS:
@@ -228,6 +284,8 @@ def required_metrics(name: str) -> list[str]:
     if name in KPIS:
         kpi = KPIS[name]
         required = required_metrics(kpi.numerator) + required_metrics(kpi.denominator)
+        if kpi.is_of_vcpm:
+            required.insert(0, "costType")
         return list(dict.fromkeys(required))
     if name in CONVERSION_METRICS:
         return ["costType", *CONVERSION_METRICS[name]]

@@ -73,6 +73,15 @@ def no_kpi_error(df: pd.DataFrame) -> InvalidRequest:
     )
 
 
+def no_measures_error(df: pd.DataFrame) -> InvalidRequest:
+    """Return the error for a frame that has nothing to be summed."""
+    names = ", ".join(map(str, df.columns)) or "none"
+    return InvalidRequest(
+        "there is nothing to sum: the frame must have metrics of a report, such as 'impressions', "
+        f"'clicks', 'cost', 'attributedSales14d'; its columns are {names}"
+    )
+
+
 def _measure_names(df: pd.DataFrame) -> list[str]:
     """Return the metrics to suggest: KPIs first, then the frame's, then Amazon's."""
     names = [*KPIS, *CONVERSION_METRICS]

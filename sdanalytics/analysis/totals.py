@@ -8,50 +8,57 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from sdanalytics.analysis.group_labels import label_columns
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
 
 TOTAL_NAME: Final = "total"
 """The name of the total row, unless a group has the same name."""
+LABEL: Final = "label"
+"""The column in front that names the rows of summaries without a text column."""
 
 
 def append_total_row(
-    summary: pd.DataFrame, total: pd.DataFrame, keys: Sequence[str]
+    summary: pd.DataFrame, total: pd.DataFrame, keys: Sequence[str], freq: str | None
 ) -> pd.DataFrame:
-    """Return the summary with a last row for all groups, named in its first text key.
+    """Return the summary with a last row for all groups, named in its first text column.
 
     Parameters
     ----------
     summary, total : pandas.DataFrame
         The groups, and all rows together as one.
     keys : sequence of str
-        The columns that identify the groups.
+        The columns that identify the groups, besides the date.
+    freq : str or None
+        The frequency of the dates, which identify them, too.
     """
-    text_keys = [key for key in keys if _is_text(summary[key])]
-    name = _free_name(summary, text_keys)
-    key_dtypes = {key: _total_key_dtype(summary[key]) for key in keys}
-    rows = summary.astype(key_dtypes)
-    row = total.reindex(columns=summary.columns).astype(rows.dtypes.to_dict())
-    if text_keys:
-        key = text_keys[0]
-        row[key] = pd.Series([name], dtype=rows[key].dtype, index=row.index)
+    identifying = list(keys) if freq is None else ["date", *keys]
+    named = _first_text_column(summary, keys)
+    if named is None:
+        named = LABEL
+        summary = _add_labels(summary, identifying)
+    name = _free_name(summary[named])
+    dtypes = {key: _total_key_dtype(summary[key]) for key in [*identifying, named]}
+    rows = summary.astype(dtypes)
+    row = total.reindex(columns=summary.columns)
+    row[named] = name
+    row = row.astype(rows.dtypes.to_dict())
     result = pd.concat([rows, row], ignore_index=True)
     result.attrs = summary.attrs
-    total_row = {"keys": list(keys), "named": text_keys[:1], "name": name}
+    total_row = {"keys": identifying, "named": named, "name": name}
     update_metadata(result, total=total_row)
     return result
 
 
 def drop_total_row(df: pd.DataFrame) -> pd.DataFrame:
     """Return the frame without the total row of `summarize`, so that nothing counts twice."""
-    metadata = frame_metadata(df)
-    total = metadata.get("total")
+    total = frame_metadata(df).get("total")
     if not isinstance(total, dict) or not set(total["keys"]) <= set(df.columns):
         return df
     is_total = np.ones(len(df), dtype=bool)
+    if total["named"] in df:
+        is_total &= df[total["named"]].astype("str") == total["name"]
     for key in total["keys"]:
-        if key in total["named"]:
-            is_total &= df[key].astype("str") == total["name"]
-        else:
+        if key != total["named"]:
             is_total &= df[key].isna()
     rows: pd.DataFrame = df[~is_total]
     rows.attrs = df.attrs.copy()
@@ -59,12 +66,28 @@ def drop_total_row(df: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _free_name(summary: pd.DataFrame, text_keys: Sequence[str]) -> str:
-    """Return a name for the total that no group has in the first text key."""
+def _first_text_column(summary: pd.DataFrame, keys: Sequence[str]) -> str | None:
+    """Return the first text key, or else the first name that describes an id among the keys."""
+    for name in [*keys, *label_columns(keys)]:
+        if name in summary and _is_text(summary[name]):
+            return name
+    return None
+
+
+def _add_labels(summary: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the summary with the text of its keys in front, one column for all."""
+    labels = summary[keys[0]].astype("str")
+    for key in keys[1:]:
+        labels = labels + ", " + summary[key].astype("str")
+    labelled = summary.copy(deep=False)
+    labelled.insert(0, LABEL, labels)
+    return labelled
+
+
+def _free_name(groups: pd.Series[Any]) -> str:
+    """Return a name for the total that no group has."""
     name = TOTAL_NAME
-    if not text_keys:
-        return name
-    taken = set(summary[text_keys[0]].astype("str"))
+    taken = set(groups.astype("str"))
     while name in taken:
         name = f"{name} of all"
     return name

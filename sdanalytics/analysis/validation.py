@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from sdanalytics._core.user_warnings import warn_user
+from sdanalytics.analysis.column_arrays import number_values
 from sdanalytics.analysis.kpi_definitions import is_additive, is_money, metric_unit
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.missing_columns import missing_column_error
+from sdanalytics.analysis.row_groups import RowGroups, pair_codes
 from sdanalytics.errors import InvalidRequest
 
 _BY_EXPECTED: Final = "by must be the name of a column or a list of names"
@@ -30,10 +33,10 @@ def validate_frame(df: object) -> pd.DataFrame:
         duplicated = df.columns[df.columns.duplicated()].unique()
         names = ", ".join(map(repr, duplicated))
         raise InvalidRequest(f"column names must be unique, the frame repeats {names}")
-    for name in df.columns:
-        if is_additive(str(name)) and not pd.api.types.is_numeric_dtype(df[name]):
+    for name, dtype in zip(df.columns.tolist(), df.dtypes, strict=True):
+        if is_additive(str(name)) and not pd.api.types.is_numeric_dtype(dtype):
             raise InvalidRequest(
-                f"column {name!r} must be numeric, got {df[name].dtype}: convert it with "
+                f"column {name!r} must be numeric, got {dtype}: convert it with "
                 f"df[{name!r}] = pd.to_numeric(df[{name!r}])"
             )
     return df
@@ -88,20 +91,31 @@ def parse_freq(freq: Any) -> str | None:
     return str(offset.freqstr)
 
 
-def ensure_single_currency(df: pd.DataFrame, groups: Any) -> None:
+def ensure_single_currency(df: pd.DataFrame, groups: RowGroups) -> None:
     """Raise `InvalidRequest` when a group of rows has money in several currencies."""
-    if "currency" not in df:
+    if not has_several_currencies(df):
         return
-    if not any(is_money(str(name)) for name in df.columns):
+    if not any(is_money(str(name)) for name in df.columns.tolist()):
         return
-    is_mixed = groups["currency"].nunique() > 1
-    if is_mixed.any():
-        codes = df["currency"].dropna().astype("str").unique()
-        currencies = ", ".join(sorted(codes))
+    numbers, words = number_values(df["currency"])
+    is_known = numbers >= 0
+    pairs = pair_codes(groups.codes[is_known], groups.count, numbers[is_known], len(words))
+    if len(np.unique(pairs.left)) < len(pairs.left):
+        currencies = ", ".join(sorted(df["currency"].dropna().astype("str").unique()))
         raise InvalidRequest(
             f"money in several currencies ({currencies}) cannot be added or compared: take one "
             "at a time (df[df['currency'] == 'USD']), or summarize with 'currency' in by="
         )
+
+
+def has_several_currencies(df: pd.DataFrame) -> bool:
+    """Return whether rows of a frame say that their money is of different currencies."""
+    if "currency" not in df:
+        return False
+    numbers, words = number_values(df["currency"])
+    if len(words) < 2:
+        return False
+    return len(np.unique(numbers[numbers >= 0])) > 1
 
 
 def warn_of_unknown_currency(df: pd.DataFrame) -> None:
@@ -112,7 +126,7 @@ def warn_of_unknown_currency(df: pd.DataFrame) -> None:
     is_report = "tactic" in df
     if not is_report or "currency" in frame_metadata(df):
         return
-    if not any(is_money(str(name)) for name in df.columns):
+    if not any(is_money(str(name)) for name in df.columns.tolist()):
         return
     if "currency" not in df or df["currency"].isna().any():
         warn_user(

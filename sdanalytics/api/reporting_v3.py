@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sdanalytics.api.answers import expect_document, expect_report, expect_report_id
+from sdanalytics.api.answers import expect_report, expect_report_id
 from sdanalytics.api.documents import is_valid_text, quote_path_segment, read_report_id
 from sdanalytics.api.session import JSON_TYPE, ApiRequest, ApiSession
 
-PAGE_SIZE: Final = 100
-"""Campaigns per page of the list."""
 _REPORTS_PATH: Final = "/reporting/reports"
 _CREATE_TYPE: Final = "application/vnd.createasyncreportrequest.v3+json"
 # Errors are JSON of no particular type.
@@ -22,7 +20,7 @@ _ACCEPTED_TYPES: Final = {
 
 
 class ReportingV3:
-    """Version 3: reports of up to 31 days and all tactics, and the list of campaigns.
+    """Version 3: reports of up to 31 days and all tactics.
 
     Parameters
     ----------
@@ -69,38 +67,9 @@ class ReportingV3:
         accept = _ACCEPTED_TYPES["DELETE"]
         self._session.send(ApiRequest("delete_report", "DELETE", path, accept=accept))
 
-    def campaigns(self) -> Iterator[dict[str, Any]]:
-        """List all campaigns, archived ones too: ``GET /sd/campaigns``, page by page."""
-        start = 0
-        seen: set[str] = set()
-        while True:
-            path = f"/sd/campaigns?startIndex={start}&count={PAGE_SIZE}"
-            path += "&stateFilter=enabled,paused,archived"
-            page = self._get_campaign_page(path)
-            ids = {str(campaign["campaignId"]) for campaign in page}
-            if ids <= seen:  # the last page, or a service that ignores startIndex
-                return
-            yield from page
-            seen |= ids
-            start += len(page)
-
-    def _get_campaign_page(self, path: str) -> list[dict[str, Any]]:
-        find_fault = expect_document("a list of campaigns", _is_campaign_page)
-        request = ApiRequest("campaigns", "GET", path, find_fault=find_fault)
-        page: list[dict[str, Any]] = self._session.send(request).json()
-        return page
-
     def _send_for_report(self, request: ApiRequest) -> dict[str, Any]:
         document: dict[str, Any] = self._session.send(request).json()
         return document | {"reportId": read_report_id(document)}
-
-
-def _is_campaign_page(documents: object) -> bool:
-    return isinstance(documents, list) and all(map(_is_campaign, documents))
-
-
-def _is_campaign(document: object) -> bool:
-    return isinstance(document, dict) and "campaignId" in document
 
 
 def _is_report_document(document: object) -> bool:

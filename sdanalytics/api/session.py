@@ -28,7 +28,7 @@ from sdanalytics.api.error_mapping import (
     to_unexpected_answer,
 )
 from sdanalytics.api.rate_limit import RateLimiter
-from sdanalytics.api.retry import rate_limited_error, send_with_retry
+from sdanalytics.api.retry import MAX_ATTEMPTS, rate_limited_error, send_with_retry
 from sdanalytics.api.service_clock import ServiceClock
 from sdanalytics.api.shared_tokens import SHARED_TOKENS
 from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
@@ -65,6 +65,10 @@ class ApiRequest:
         Whether it is about the client's profile.
     idempotent : bool
         Whether a create may be sent again when it is unknown if the first one arrived.
+    max_attempts : int
+        Attempts, at most, when it meets broken connections, faults or 5xx responses.
+    max_throttles : int or None
+        429 responses within a call that end it; None: as many as the deadline allows.
     find_fault : callable
         What is wrong with a response below 400 (`sdanalytics.api.answers`).
     """
@@ -77,6 +81,8 @@ class ApiRequest:
     accept: str = JSON_TYPE
     needs_profile_scope: bool = True
     idempotent: bool = False
+    max_attempts: int = MAX_ATTEMPTS
+    max_throttles: int | None = None
     find_fault: FindFault = find_redirect
 
     @property
@@ -289,6 +295,7 @@ class ApiSession:
             find_fault=request.find_fault,
             is_create=request.is_create,
             non_idempotent=request.is_create and not request.idempotent,
+            max_attempts=request.max_attempts,
             max_throttles=self._max_throttles(request),
         )
 
@@ -308,7 +315,7 @@ class ApiSession:
         """Return how many 429 are waited out; within a call, a create never waits."""
         if self._deadline is None:
             return OPERATION_MAX_THROTTLES
-        return 1 if request.is_create else None
+        return 1 if request.is_create else request.max_throttles
 
     def _get_from_storage(self, url: str, report_id: str) -> Response:
         deadline = self._operation_deadline()

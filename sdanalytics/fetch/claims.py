@@ -18,7 +18,7 @@ from sdanalytics.errors import BadRequest, CorruptReport, InvalidReport, RateLim
 from sdanalytics.fetch.protocols.base import ReportProtocol
 from sdanalytics.fetch.refused_columns import ColumnsRefused, RefusedColumns
 from sdanalytics.fetch.wording import unique_days
-from sdanalytics.model.metrics import sort_by_catalogue
+from sdanalytics.model.metrics import CAMPAIGN_FACTS, sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.claim_status import ClaimedReport, ClaimStatus
@@ -227,7 +227,7 @@ class Claims:
             return False
         for name in columns:
             is_left_out = name in entry.refused and not self._needs.refused.is_required(name)
-            if name not in entry.columns and not is_left_out:
+            if name not in entry.columns and name not in CAMPAIGN_FACTS and not is_left_out:
                 return False
         return previous is None or entry.report_id != previous.report_id
 

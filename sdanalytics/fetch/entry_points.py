@@ -54,9 +54,12 @@ def fetch_report(
         that one day.
     metrics : sequence of str, optional
         Amazon's version 2 names, in both versions of the API; metrics that only version 3 has,
-        by their names there (`list_metrics`). By default names, state, currency, impressions,
-        clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`); one of these
-        that the service refuses is left out with a `DataWarning`, and missing in the frame.
+        by their names there (`list_metrics`). By default names, state, cost type, currency,
+        impressions, clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`);
+        one of these that the service refuses is left out with a `DataWarning`, and missing in the
+        frame. `costType`, `portfolioId`, `campaignName` and `campaignStatus` may be named with any
+        record type: what a report lacks of them is joined from the profile's list of campaigns,
+        without another report; if that list cannot be read, they are missing, with a `DataWarning`.
     tactic : {"T00020", "T00030"} or a sequence of them, optional
         Contextual, audiences; both by default. `invalidTraffic` has none to select.
     segment : {"matchedTarget"}, optional

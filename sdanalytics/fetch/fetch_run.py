@@ -16,6 +16,7 @@ from sdanalytics.api.client import Client, open_session, profile_key
 from sdanalytics.api.profiles import list_profiles
 from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
+from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
 from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
@@ -97,6 +98,7 @@ class FetchRun:
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
         self._refused = RefusedColumns(query)
+        self._campaign_reader = CampaignReader(self._client, store.metadata, deadline, query)
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -126,7 +128,7 @@ class FetchRun:
         """Fetch what is missing into the store, then read everything from it."""
         began = self._client.clock.monotonic()
         missing = self.missing()
-        self._log_start(missing)
+        _log_start(self._query, self._client, missing)
         try:
             self._fetch(missing, make_progress)
         except Exception as error:
@@ -139,13 +141,16 @@ class FetchRun:
 
     def frame(self) -> pd.DataFrame:
         """Return the frame, with its provenance; call it once only."""
+        self.warnings += self._campaign_reader.assign_tactics(self._tables)
+        campaigns = self._campaign_reader.campaigns
         notes = inspect_rows(self._tables, self._query, self._profile.currency)
         self.warnings += notes.messages()
-        missing_days = find_missing_days(self._entries(), self._query.metrics)
+        missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
-        frame = tables_to_frame(self._tables, self._query.columns)
+        frame = tables_to_frame(self._tables, self._query.columns, campaigns)
         frame.attrs["sdanalytics"] = {
             **self._provenance(),
+            **campaigns.to_attrs(),
             **notes.to_attrs(),
             **view_attribution_note(frame),
             "refused_metrics": list(missing_days),
@@ -156,19 +161,6 @@ class FetchRun:
         message = refusal_message(self._refused.left_out, missing_days)
         if message:
             self.warnings.append(message)
-
-    def _log_start(self, missing: Sequence[Partition]) -> None:
-        total = len(self._query.days)
-        to_fetch = len(unique_days(missing))
-        logger.info(
-            "%s of profile %s (%s): %s, %d from the cache, %d to fetch",
-            self._query,
-            self._client.profile_id,
-            self._client.source,
-            format_count(total, "day"),
-            total - to_fetch,
-            to_fetch,
-        )
 
     def _fetch(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
         self._fetch_partitions(missing, make_progress)
@@ -183,6 +175,7 @@ class FetchRun:
                 f"call has removed it; otherwise check the disk of {self._store.storage.url}, or "
                 "choose another folder with cache="
             )
+        self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
 
     def _fetch_partitions(
         self, missing: Sequence[Partition], make_progress: ProgressFactory
@@ -263,7 +256,7 @@ class FetchRun:
         return self._protocol(
             self._client,
             self._deadline,
-            self._store.metadata,
+            self._campaign_reader,
             self._policy.oldest_available,
             limiter_state,
         )
@@ -300,6 +293,20 @@ class FetchRun:
             "oldest_fetched_at": oldest.isoformat(),
             **restatement_horizons(stored, self._profile.zone, self._query.record_type),
         }
+
+
+def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition]) -> None:
+    total = len(query.days)
+    to_fetch = len(unique_days(missing))
+    logger.info(
+        "%s of profile %s (%s): %s, %d from the cache, %d to fetch",
+        query,
+        client.profile_id,
+        client.source,
+        format_count(total, "day"),
+        total - to_fetch,
+        to_fetch,
+    )
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextvars
 import logging
+import os
 import threading
 import time
 import weakref
@@ -64,7 +65,7 @@ class ReportJob:
         self._began = self._finished = self._deadline.clock.monotonic()
         self._tracker: FetchTracker | None = None
         self._frame: pd.DataFrame | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._is_cancelled = False
         self._warnings: list[str] = []
         self._displays: list[NotebookDisplay] = []
@@ -223,7 +224,7 @@ class ReportJob:
     def _run(self) -> None:
         try:
             self._frame = self._fetch()
-        except Exception as error:
+        except BaseException as error:  # whatever it is: others would wait for ever
             logger.debug("%s: failed", self.query, exc_info=True)
             self._error = self._cancelled_error() if self._is_cancelled else error
         finally:
@@ -233,7 +234,7 @@ class ReportJob:
         for callback in self._callbacks:
             try:
                 callback(self)
-            except Exception:
+            except BaseException:  # sys.exit(), too, which would end this thread alone
                 logger.exception("a callback of %r failed", self)
         self._concluded.set()
         _RUNNING.discard(self)
@@ -244,6 +245,19 @@ class ReportJob:
             run.fetch(self._make_progress)
             return run.frame()
 
+    def _end_in_fork(self) -> None:
+        """End it in a forked process, which has a copy of it, but not its thread."""
+        if self._frame is None and self._error is None:
+            self._error = Cancelled(
+                f"the job for {self.query} runs in the process that was forked, not in this one: "
+                "wait for it there, or call fetch_report here"
+            )
+        self._lock = threading.Lock()  # the thread may have held it, and those of the events
+        self._ended = threading.Event()
+        self._concluded = threading.Event()
+        self._ended.set()
+        self._concluded.set()
+
     def _cancelled_error(self) -> Cancelled:
         return Cancelled(
             f"the job for {self.query} was cancelled; what had arrived is stored, and reports in "
@@ -251,7 +265,7 @@ class ReportJob:
         )
 
 
-def _format_error(error: Exception) -> str:
+def _format_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -268,4 +282,12 @@ def _shutdown_jobs() -> None:
             job._concluded.wait()
 
 
+def _forget_jobs() -> None:
+    for job in list(_RUNNING):
+        job._end_in_fork()
+    _RUNNING.clear()
+
+
 atexit.register(_shutdown_jobs)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_jobs)

@@ -110,7 +110,13 @@ def validate_client(client: object) -> None:
 def validate_timeout(timeout: object) -> None:
     """Raise `InvalidRequest` unless it is a positive number of seconds."""
     is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
-    if not is_number or not float(timeout) > 0:  # type: ignore[arg-type]  # it is a number
+    try:
+        is_positive = is_number and float(timeout) > 0  # type: ignore[arg-type]  # it is a number
+    except OverflowError:
+        raise InvalidRequest(
+            "timeout must be a number of seconds or None, got one of more than 300 digits"
+        ) from None
+    if not is_positive:
         raise InvalidRequest(f"timeout must be a positive number of seconds, got {timeout!r}")
 
 

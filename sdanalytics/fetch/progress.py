@@ -96,4 +96,7 @@ class Progress:
 
 def is_interactive() -> bool:
     """Return whether there is a terminal or a notebook to draw on."""
-    return is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    if is_notebook():
+        return True
+    is_open = sys.stderr is not None and not sys.stderr.closed
+    return is_open and sys.stderr.isatty()

@@ -9,7 +9,7 @@ from functools import cached_property
 from sdanalytics.fetch.plan import PlannedPartition
 from sdanalytics.fetch.protocols import AnyProtocol
 from sdanalytics.model.literals import Refresh
-from sdanalytics.model.metrics import available_metrics, sort_by_catalogue
+from sdanalytics.model.metrics import requestable_metrics, sort_by_catalogue
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
@@ -89,9 +89,10 @@ class RefreshPolicy:
         """Return whether a cached partition has all columns of the call.
 
         Default metrics that this version of the API refused when it was fetched are not asked for
-        again until it is fetched for another reason: they count as there, and missing.
+        again until it is fetched for another reason: they count as there, and missing. Facts of
+        campaigns need not be stored.
         """
-        columns = self.query.columns
+        columns = self.query.stored_columns
         if entry.has_columns(columns):
             return True
         if not self.query.has_default_metrics or entry.api != self.protocol.name:
@@ -102,20 +103,21 @@ class RefreshPolicy:
         """Return whether the user named a metric that was refused: what is stored is older."""
         if self.query.has_default_metrics or entry.api != self.protocol.name:
             return False
-        return not set(entry.refused).isdisjoint(self.query.metrics)
+        named = set(self.query.metrics).intersection(self.query.stored_columns)
+        return not named.isdisjoint(entry.refused)
 
     def columns_to_request(self, entry: CachedPartition | None) -> tuple[str, ...]:
         """Return the columns to request, stored ones included, because the file is replaced.
 
-        Columns that only the other version of the API has are retained from the file.
+        Columns that only the other version of the API has are retained from the file; facts of
+        campaigns that the report lacks are not requested.
         """
         query = self.query
+        available = requestable_metrics(query.record_type, query.segment, self.protocol.name)
         columns = set(query.columns)
         if entry is not None:
-            available = available_metrics(query.record_type, query.segment, self.protocol.name)
-            for name in entry.columns:
-                if name in available:
-                    columns.add(name)
+            columns.update(entry.columns)
+        columns.intersection_update(available)
         return sort_by_catalogue(columns)
 
     def plan_partition(
@@ -151,7 +153,7 @@ class RefreshPolicy:
         """Return why the stored partition does not serve the call."""
         if entry is None:
             return "not stored"
-        missing = [name for name in self.query.columns if name not in entry.columns]
+        missing = [name for name in self.query.stored_columns if name not in entry.columns]
         if missing:
             return f"stored without {', '.join(missing)}"
         if self._names_refused_metric(entry):

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NoReturn
 
 from sdanalytics.errors import ApiError, SDAnalyticsError
+from sdanalytics.model.metrics import CAMPAIGN_FACTS
 from sdanalytics.model.query import ReportQuery
 
 _ADVICE_METRIC: Final = "leave it out of metrics="
@@ -46,10 +47,14 @@ class RefusedColumns:
         self._left_out |= self._names
 
     def is_required(self, name: str) -> bool:
-        """Return whether a column must not be left out: it was named, or identifies rows."""
+        """Return whether a column must not be left out: it was named, or identifies rows.
+
+        A fact of the campaign may be: the list of campaigns has it, too.
+        """
         if name in self._query.identity:
             return True
-        return name in self._query.metrics and not self._query.has_default_metrics
+        is_named = name in self._query.metrics and not self._query.has_default_metrics
+        return is_named and name not in CAMPAIGN_FACTS
 
     def ensure_none_required(self) -> None:
         """Raise the error of a column that was refused before and must not be left out."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
+from sdanalytics.model.category_words import spell_word
 from sdanalytics.model.metrics import CATALOGUE, EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC, ColumnKind
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def table_to_frame(table: pa.Table) -> pd.DataFrame:
         ``float64`` (NaN where missing), few-valued text as ``category``, other text as
         ``str``; whatever the data, also without rows. The categories of `tactic`,
         `costType`, `campaignStatus` and `bidOptimization` are all that the service
-        documents; those of `currency` and `targetingType` are the values that occur.
+        documents; those of `currency` and `targetingType` are the values that occur. Their
+        words have one spelling (`sdanalytics.model.category_words`).
     """
     import pandas as pd
 
@@ -129,7 +131,7 @@ def _to_pandas_array(
     if name == "date":
         return values.to_pandas().astype("datetime64[s]").array
     if name == "tactic":
-        return _categorical_array(values, fixed_categories[name])
+        return _categorical_array(name, values, fixed_categories[name])
     kind = CATALOGUE[name].kind
     if kind.is_integer:
         return _integer_array(values)
@@ -137,7 +139,7 @@ def _to_pandas_array(
         return _float_array(values)
     if kind is ColumnKind.TEXT:
         return _text_array(values)
-    return _categorical_array(values, fixed_categories.get(name, ()))
+    return _categorical_array(name, values, fixed_categories.get(name, ()))
 
 
 def _single_chunk(values: pa.ChunkedArray) -> pa.Array:
@@ -188,14 +190,19 @@ def _text_array(values: pa.ChunkedArray) -> Any:
     return pd.array(_single_chunk(texts), dtype="str")
 
 
-def _categorical_array(values: pa.ChunkedArray, fixed_categories: Sequence[str]) -> Any:
-    """Return a categorical array; its categories are the fixed ones and the values that occur."""
+def _categorical_array(
+    column: str, values: pa.ChunkedArray, fixed_categories: Sequence[str]
+) -> Any:
+    """Return a categorical array; its categories are the fixed ones and the values that occur.
+
+    Words of fixed categories have one spelling, whatever was stored.
+    """
     import pandas as pd
 
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
     encoded = _single_chunk(values.unify_dictionaries())
-    names = encoded.dictionary.to_pylist()
+    names = [spell_word(column, name) for name in encoded.dictionary.to_pylist()]
     categories = sorted({*fixed_categories, *names})
     code_type = np.min_scalar_type(-len(categories) - 1)
     indices = encoded.indices.fill_null(-1)

@@ -61,9 +61,10 @@ def list_metrics(
         have it); `dtype` of the column; `unit`; `meaning` (all str); `is_summable`, whether
         rows can be added (bool); `changed` (datetime64[s]), the day from which Amazon counts it
         by another model, so that numbers from before and after cannot be compared: 2026-01-01
-        for results attributed to views, missing for all others; `v2` and `v3`, whether that
-        version has it in such a report (bool); `reports` (str), all that have it, in version
-        `api` or in either, separated by commas.
+        for results attributed to views, missing for all others; `v2` and `v3`, whether it
+        may be asked for with such a report in that version (bool); `reports` (str), all that it may
+        be asked for with, in version `api` or in either, separated by commas. Facts of the campaign
+        (`costType`, `portfolioId`, `campaignName`, `campaignStatus`) may be with all.
 
     Raises
     ------
@@ -110,7 +111,7 @@ def _describe_metric(metric: Metric, requested: set[str], api: str | None) -> tu
         metric.meaning,
         metric.is_summable,
         day_of_change(metric.name),
-        bool(requested & metric.reports),
-        bool(requested & metric.v3_reports),
+        bool(requested & metric.available_in("v2")),
+        bool(requested & metric.available_in("v3")),
         ", ".join(reports_with(metric, api)),
     )

@@ -32,6 +32,12 @@ MATCHED_TARGET: Final = "matchedTarget"
 API_VERSIONS: Final[tuple[Api, ...]] = get_args(Api)
 """Versions of the reporting API."""
 
+CAMPAIGN_FACTS: Final = ("costType", "portfolioId", "campaignName", "campaignStatus")
+"""Facts of a campaign, which may be asked for with any report: what a report lacks of them is
+joined from the profile's list of campaigns when a frame is made."""
+DEFAULT_FACTS: Final = ("costType", "campaignName")
+"""Those that are among the default metrics of every report."""
+
 NON_ADDITIVE: Final = ("campaignBudget", "cumulativeReach", "avgImpressionsFrequency")
 """Metrics that describe the state of a day: values of several rows cannot be added."""
 
@@ -82,6 +88,7 @@ _DEFAULT_METRICS: Final = (
 )
 _INVALID_TRAFFIC_METRICS: Final = (
     "campaignStatus",
+    "costType",
     "impressions",
     "grossImpressions",
     "invalidImpressions",
@@ -156,7 +163,7 @@ class Metric:
         ``count``, ``currency`` (the profile's), ``ratio``, ``identifier``, ``text``, ...
     meaning : str
     reports, v3_reports : frozenset of str
-        The reports that have it in version 2 and in version 3: ``campaigns``, ...,
+        The reports of the service that have it in version 2 and in version 3: ``campaigns``, ...,
         ``campaigns+matchedTarget``, ...
     is_registered : bool
         Whether the user registered it, because it is newer than this release.
@@ -176,11 +183,22 @@ class Metric:
         """Whether values of several rows can be added: no rates, costs per action or reach."""
         return self.unit in ("count", "currency") and self.name not in NON_ADDITIVE
 
-    def available_in(self, api: str | None) -> frozenset[str]:
-        """Return the reports that have it in a version; None: in either."""
+    @property
+    def is_campaign_fact(self) -> bool:
+        """Whether it is a fact of the campaign, which is joined to reports that lack it."""
+        return self.name in CAMPAIGN_FACTS
+
+    def requestable_in(self, api: str | None) -> frozenset[str]:
+        """Return the reports of the service that have it in a version; None: in either."""
         if api is None:
             return self.reports | self.v3_reports
         return self.v3_reports if api == "v3" else self.reports
+
+    def available_in(self, api: str | None) -> frozenset[str]:
+        """Return the reports that it may be asked for with in a version; None: in either."""
+        if self.is_campaign_fact:
+            return frozenset(REPORT_NAMES if api != "v2" else _V2_REPORT_NAMES)
+        return self.requestable_in(api)
 
 
 def _load_catalogue() -> GrowingMapping[str, Metric]:
@@ -241,6 +259,7 @@ def _map_v3_names() -> GrowingMapping[str, str]:
 
 REPORT_NAMES: Final = _list_report_names()
 """Every report: ``campaigns``, ..., ``campaigns+matchedTarget``, ..."""
+_V2_REPORT_NAMES: Final = frozenset().union(*(metric.reports for metric in CATALOGUE.values()))
 V2_NAME_BY_V3_NAME: Final = _map_v3_names()
 """The name in the catalogue of every version 3 name."""
 
@@ -253,7 +272,9 @@ def validate_api(api: object) -> Api | None:
 def available_metrics(
     record_type: str, segment: str | None = None, api: str | None = "v2"
 ) -> tuple[str, ...]:
-    """Return all metrics that a report has, in the catalogue's order.
+    """Return all metrics that may be asked for with a report, in the catalogue's order.
+
+    They are those that the report has, and the facts of its campaigns (`CAMPAIGN_FACTS`).
 
     Parameters
     ----------
@@ -267,6 +288,24 @@ def available_metrics(
     names = []
     for metric in CATALOGUE.values():
         if report in metric.available_in(api):
+            names.append(metric.name)
+    return tuple(names)
+
+
+def requestable_metrics(
+    record_type: str, segment: str | None = None, api: str | None = "v2"
+) -> tuple[str, ...]:
+    """Return all metrics that a report of the service has, in the catalogue's order.
+
+    Parameters
+    ----------
+    record_type, segment, api
+        As those of `available_metrics`.
+    """
+    report = report_name(record_type, segment)
+    names = []
+    for metric in CATALOGUE.values():
+        if report in metric.requestable_in(api):
             names.append(metric.name)
     return tuple(names)
 
@@ -286,17 +325,19 @@ def default_metrics(
     14-day results (detail page views, orders, units, sales, new-to-brand) by click and by
     view and click, as far as the report has them. `asins` has the purchases of other
     products of the brand instead. `sku` is never among them: only sellers have it.
-    `invalidTraffic` has all its metrics.
+    `invalidTraffic` has all its metrics. `costType` and `campaignName` are among those of all.
 
     In version 3 these are the ones of version 2 that it has, and no others, so that days stored
     through version 2 serve the same call.
     """
-    in_v2 = available_metrics(record_type, segment)
-    requestable = set(in_v2 or available_metrics(record_type, segment, "v3"))
-    requestable &= set(available_metrics(record_type, segment, api))
-    requestable -= set(identity_columns(record_type, segment))
+    api = validate_api(api)
+    in_v2 = requestable_metrics(record_type, segment)
+    available = set(in_v2 or requestable_metrics(record_type, segment, "v3"))
+    available.intersection_update(requestable_metrics(record_type, segment, api))
+    available.update(DEFAULT_FACTS)
+    available.difference_update(identity_columns(record_type, segment))
     defaults = _DEFAULT_METRICS_BY_TYPE.get(record_type, _DEFAULT_METRICS)
-    return tuple(name for name in defaults if name in requestable)
+    return tuple(name for name in defaults if name in available)
 
 
 def sort_by_catalogue(names: Iterable[str]) -> tuple[str, ...]:
@@ -306,7 +347,7 @@ def sort_by_catalogue(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def reports_with(metric: Metric, api: str | None) -> list[str]:
-    """Return the reports that have a metric in a version (None: in either), in order."""
+    """Return the reports that a metric may be asked for with in a version (None: in either)."""
     available = metric.available_in(api)
     return [report for report in REPORT_NAMES if report in available]
 

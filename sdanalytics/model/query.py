@@ -13,6 +13,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType, Segment
 from sdanalytics.model.metric_validation import validate_metrics, validate_segment
 from sdanalytics.model.metrics import (
+    CAMPAIGN_FACTS,
     EVERY_TACTIC,
     TACTICS,
     default_metrics,
@@ -126,6 +127,16 @@ class ReportQuery:
         """The columns of the frame after `date` and `tactic`."""
         columns = (*self.identity, *self.metrics)
         return tuple(dict.fromkeys(columns))
+
+    @cached_property
+    def stored_columns(self) -> tuple[str, ...]:
+        """The columns that a stored day must have: all but facts of campaigns, which are joined."""
+        identity = self.identity
+        names = []
+        for name in self.columns:
+            if name in identity or name not in CAMPAIGN_FACTS:
+                names.append(name)
+        return tuple(names)
 
     @property
     def days(self) -> list[date]:

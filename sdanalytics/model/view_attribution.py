@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from sdanalytics.model.category_words import spell_word
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,7 +21,7 @@ VIEW_ATTRIBUTION_KEY: Final = "view_attribution_changed"
 """The entry of a frame's metadata: that day, if the frame has vCPM results from before and from
 after; else None."""
 _PREFIX: Final = "viewAttributed"
-_VCPM: Final = ("VCPM", "vcpm")
+_VCPM: Final = "VCPM"
 
 
 def is_attributed_to_views(name: str) -> bool:
@@ -33,8 +35,13 @@ def day_of_change(name: str) -> date | None:
 
 
 def find_vcpm_rows(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether each row is of a vCPM campaign, of a frame with `costType`."""
-    return frame["costType"].isin(_VCPM)
+    """Return whether each row is of a vCPM campaign, of a frame with `costType`.
+
+    The frame may be a user's own, with the word in any case.
+    """
+    cost_types = frame["costType"]
+    words = cost_types.dropna().unique()
+    return cost_types.isin([word for word in words if spell_word("costType", str(word)) == _VCPM])
 
 
 def spans_change(frame: pd.DataFrame) -> bool:

@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
+from sdanalytics.analysis.aggregate import aggregate
 from sdanalytics.analysis.kpi_definitions import metric_unit
 from sdanalytics.analysis.metadata import frame_metadata
-from sdanalytics.analysis.summarize import aggregate
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.attribution_caption import caption_broken_metrics
+from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.heatmap import (
     add_color_bar,
     color_limits,
@@ -78,7 +78,7 @@ def calendar(
         _label_weeks(ax, weeks, is_horizontal=is_horizontal)
         style_cells(ax)
         hatch_open_days(ax, data, metric, weeks, is_horizontal=is_horizontal)
-        caption_broken_metrics(ax, data, [metric])
+        caption_data(ax, data, [metric])
         add_color_bar(ax, image, data, metric)
         return ax
 

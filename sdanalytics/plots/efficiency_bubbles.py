@@ -12,8 +12,8 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
 
 from sdanalytics.analysis.kpi_definitions import metric_unit
-from sdanalytics.plots.attribution_caption import caption_broken_metrics
 from sdanalytics.plots.bubble_labels import label_bubbles
+from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.metric_labels import axis_title, metric_label
 from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.number_format import format_number, format_number_axis
@@ -95,7 +95,7 @@ def efficiency(
             targets = targets or default_targets(bubbles.costs, bubbles.returns)
             draw_targets(ax, targets)
         _add_size_caption(ax, bubbles.sizes, size)
-        caption_broken_metrics(ax, data, [metric, size])
+        caption_data(ax, data, [metric, size])
         label_bubbles(ax, points, short_labels(bubbles.names[:n]))
         return ax
 

@@ -14,9 +14,9 @@ from matplotlib.container import BarContainer
 from matplotlib.patches import Patch
 
 from sdanalytics.analysis.kpi_definitions import required_metrics
-from sdanalytics.analysis.kpis import add_conversions
+from sdanalytics.analysis.results import add_conversions
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.attribution_caption import caption_broken_metrics
+from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray, prepare
 from sdanalytics.plots.style import (
@@ -79,13 +79,13 @@ def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
         _write_counts(ax, bars, totals)
         _write_rates(ax, counts)
         _format_funnel_axes(ax, counts)
-        caption_broken_metrics(ax, data, counts)
+        caption_data(ax, data, counts)
         return ax
 
 
 def funnel_data(data: pd.DataFrame) -> dict[str, float]:
     """Sum each stage that the frame has; NaN where all values are missing."""
-    rows = add_conversions(prepare(data, []))
+    rows = add_conversions(prepare(data, list(STAGES)))
     counts = {}
     for stage in STAGES:
         if stage in rows:

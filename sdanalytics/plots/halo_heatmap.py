@@ -9,11 +9,12 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.axes import Axes
 
+from sdanalytics.analysis.aggregate import aggregate
+from sdanalytics.analysis.condense import condense
 from sdanalytics.analysis.kpi_definitions import metric_unit
-from sdanalytics.analysis.summarize import aggregate
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.attribution_caption import caption_broken_metrics
+from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.heatmap import (
     add_color_bar,
     color_limits,
@@ -35,7 +36,7 @@ _PURCHASED_COLUMN: Final = "_purchased_group"
 
 def halo(
     data: pd.DataFrame,
-    metric: str = "attributedSales14dOtherSKU",
+    metric: str = "halo_sales",
     *,
     n: int = 8,
     ax: Axes | None = None,
@@ -48,7 +49,7 @@ def halo(
     data : pandas.DataFrame
         An ``asins`` report.
     metric : str
-        The metric of the cells.
+        The metric of the cells; by default sales by cost type, as `add_kpis` has them.
     n : int
         The maximum number of rows and of columns: those of the largest ASINs. The others are
         added up in one more row and column.
@@ -76,7 +77,7 @@ def halo(
         image = draw_heatmap(ax, cells, limits, kwargs)
         write_cells(ax, cells, metric_unit(metric), image)
         _format_halo_axes(ax, cells)
-        caption_broken_metrics(ax, data, [metric])
+        caption_data(ax, data, [metric])
         add_color_bar(ax, image, data, metric)
         return ax
 
@@ -106,6 +107,7 @@ def halo_data(data: pd.DataFrame, metric: str, n: int) -> HaloData:
             "fetch_report('asins', ...)"
         )
     validate_columns(data, ["asin"])
+    data = condense(data, [metric], ["asin", "otherAsin"])
     advertised = top_n_with_other(data, "asin", metric, n)
     purchased = top_n_with_other(advertised.rows, "otherAsin", metric, n, _PURCHASED_COLUMN)
     totals = aggregate(purchased.rows, [metric], [GROUP_COLUMN, _PURCHASED_COLUMN])

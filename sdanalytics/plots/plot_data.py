@@ -11,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sdanalytics.analysis.aggregate import aggregate
+from sdanalytics.analysis.cost_types import (
+    describe_missing_cost_types,
+    warn_of_missing_cost_types,
+)
 from sdanalytics.analysis.kpi_definitions import is_made_of_money
-from sdanalytics.analysis.summarize import aggregate
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     validate_columns,
@@ -62,6 +66,7 @@ def prepare(data: object, metrics: Sequence[Any], by: object = None, n: object =
     _validate_group_count(n)
     if any(map(is_made_of_money, metrics)):
         warn_of_unknown_currency(frame)
+    warn_of_missing_cost_types(describe_missing_cost_types(frame, metrics))
     return frame
 
 
@@ -146,11 +151,10 @@ def top_n_with_other(
     groups = factorize(data, by, column)
     totals = _sorted_totals(groups.rows, [ranking_metric], column)
     ranked_codes = totals[column].tolist()
-    rank_by_code = {}
-    for rank, code in enumerate(ranked_codes):
-        rank_by_code[code] = min(rank, n)
+    rank_by_code = np.zeros(len(groups.names), dtype="int64")
+    rank_by_code[ranked_codes] = np.minimum(np.arange(len(ranked_codes)), n)
     rows = groups.rows.copy(deep=False)
-    rows[column] = rows[column].map(rank_by_code)
+    rows[column] = rank_by_code[rows[column]]
     names = groups.names_by_code(ranked_codes[:n])
     other_count = len(ranked_codes) - n
     if other_count > 0:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from sdanalytics.analysis.buckets import is_named_by_last_day
 from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.plots.date_axis import to_date_number
@@ -33,8 +34,6 @@ _HATCH_STYLE: Final[Style] = {
     "edgecolor": (1, 1, 1, 0.45),
     "linewidth": 0,
 }
-_NAMED_BY_LAST_DAY: Final = ("W", "ME", "QE", "YE", "BME", "BQE", "BYE")
-"""Frequencies of pandas: their periods are named by the last day, all others by the first."""
 
 
 class _Shade(NamedTuple):
@@ -130,8 +129,7 @@ def _last_days(days: pd.DatetimeIndex, freq: str | None) -> pd.DatetimeIndex:
     offset = pd.tseries.frequencies.to_offset(freq)
     if offset is None:
         return days
-    period_name = offset.rule_code.partition("-")[0]
-    if period_name in _NAMED_BY_LAST_DAY:
+    if is_named_by_last_day(freq):
         return days
     next_periods = days + offset
     return pd.DatetimeIndex(next_periods - pd.Timedelta(days=1))

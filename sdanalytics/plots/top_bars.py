@@ -15,7 +15,7 @@ from matplotlib.container import BarContainer
 from matplotlib.patches import Patch
 
 from sdanalytics.analysis.kpi_definitions import metric_unit
-from sdanalytics.plots.attribution_caption import caption_broken_metrics
+from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.heatmap import add_color_bar, color_limits
 from sdanalytics.plots.metric_labels import axis_title
 from sdanalytics.plots.name_labels import short_labels
@@ -112,7 +112,7 @@ def top(
         _format_top_axes(ax, data, metric, table)
         if dot is not None:
             _draw_secondary_axis(ax, data, dot, table)
-        caption_broken_metrics(ax, data, metrics)
+        caption_data(ax, data, metrics)
         return ax
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import AMAZON_RATIOS, KPIS, is_additive, is_catalogued
-from sdanalytics.analysis.summarize import aggregate
-from sdanalytics.analysis.validation import validate_columns
+from sdanalytics.analysis.aggregate import aggregate
+from sdanalytics.analysis.buckets import IS_WHOLE
+from sdanalytics.analysis.condense import condense
+from sdanalytics.analysis.kpi_definitions import (
+    AMAZON_RATIOS,
+    KPIS,
+    is_additive,
+    is_catalogued,
+    is_made_of_money,
+    is_money,
+    required_metrics,
+)
+from sdanalytics.analysis.validation import has_several_currencies, validate_columns
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import (
@@ -19,6 +29,8 @@ from sdanalytics.plots.plot_data import (
     prepare,
     top_n_with_other,
 )
+
+_RANKING_COUNTS: Final = ("orders", "clicks", "impressions")
 
 
 @dataclass(frozen=True)
@@ -33,28 +45,41 @@ class TrendData:
         For KPIs, as booleans: days with a numerator above 0 and a denominator of 0.
     names : list
         The names of the groups.
+    part_buckets : pandas.DatetimeIndex
+        The weeks, months and the like of which the data do not have all days.
     """
 
     values: pd.DataFrame
     undefined_ratio: pd.DataFrame | None
     names: list[Any]
+    part_buckets: pd.DatetimeIndex
 
 
 def trend_data(data: pd.DataFrame, metric: str, by: str | None, n: int) -> TrendData:
     """Compute a metric by day, and by the largest values of a column."""
     data = prepare(data, [metric], by, n)
     validate_columns(data, ["date"])
+    part_buckets = _find_part_buckets(data)
     groups = _group_rows(data, metric, by, n)
     if metric not in KPIS:
-        (values,) = _values_by_day(groups.rows, [metric])
-        return TrendData(values, None, groups.names)
+        (values,) = _values_by_day(groups.rows, metric, [metric])
+        return TrendData(values, None, groups.names, part_buckets)
     numerator = KPIS[metric].numerator
-    values, numerators = _values_by_day(groups.rows, [metric, numerator])
+    values, numerators = _values_by_day(groups.rows, metric, [metric, numerator])
     return TrendData(
         values=values,
         undefined_ratio=_find_undefined(values, numerators),
         names=groups.names,
+        part_buckets=part_buckets,
     )
+
+
+def _find_part_buckets(data: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return the dates of a summary that stand for more days than it is of."""
+    if IS_WHOLE not in data:
+        return pd.DatetimeIndex([])
+    is_part = data[IS_WHOLE].astype("boolean").eq(False).fillna(False)
+    return pd.DatetimeIndex(data["date"][is_part].unique())
 
 
 def _find_undefined(ratios: pd.DataFrame, numerators: pd.DataFrame) -> pd.DataFrame:
@@ -65,17 +90,25 @@ def _find_undefined(ratios: pd.DataFrame, numerators: pd.DataFrame) -> pd.DataFr
 
 def _group_rows(data: pd.DataFrame, metric: str, by: str | None, n: int) -> GroupedRows:
     if by is None:
-        one_group = data.assign(**{GROUP_COLUMN: 0})
+        rows = condense(data, _list_drawn(metric), ["date"])
+        one_group = rows.assign(**{GROUP_COLUMN: 0})
         return GroupedRows(one_group, [metric_label(metric)])
     if by == "date":
         raise InvalidRequest(
             "by must be a column other than 'date': a trend is over the dates already"
         )
     ranking_metric = _ranking_metric(data, metric)
-    groups = top_n_with_other(data, by, ranking_metric, n)
-    if _has_total(metric) or ranking_metric != metric:
-        return groups
-    return drop_other(groups, n)
+    rows = condense(data, [*_list_drawn(metric), ranking_metric], ["date", by])
+    groups = top_n_with_other(rows, by, ranking_metric, n)
+    is_mixed = has_several_currencies(data) and is_made_of_money(metric)
+    if is_mixed or not (_has_total(metric) or ranking_metric != metric):
+        return drop_other(groups, n)
+    return groups
+
+
+def _list_drawn(metric: str) -> list[str]:
+    """Return a metric, and the numerator that tells whether a missing ratio is undefined."""
+    return [metric, KPIS[metric].numerator] if metric in KPIS else [metric]
 
 
 def _has_total(metric: str) -> bool:
@@ -84,29 +117,31 @@ def _has_total(metric: str) -> bool:
 
 
 def _ranking_metric(data: pd.DataFrame, metric: str) -> str:
-    """Return the metric that ranks the groups: cost for ratios, or else their denominator."""
-    if metric not in KPIS and metric not in AMAZON_RATIOS:
-        return metric
-    if "cost" in data and not _has_several_currencies(data):
-        return "cost"
+    """Return the metric that ranks the groups: cost for ratios, or else their denominator.
+
+    Amounts of several currencies rank nothing: then it is the first of the counts that there is.
+    """
     if metric in KPIS:
-        return KPIS[metric].denominator
-    _, denominator = AMAZON_RATIOS[metric]
-    return denominator
+        denominator = KPIS[metric].denominator
+    elif metric in AMAZON_RATIOS:
+        _, denominator = AMAZON_RATIOS[metric]
+    else:
+        return metric
+    if not has_several_currencies(data):
+        return "cost" if "cost" in data else denominator
+    for count in (denominator, *_RANKING_COUNTS):
+        is_there = count in data or set(required_metrics(count)) <= set(data.columns)
+        if is_there and not is_money(count):
+            return count
+    return metric
 
 
-def _has_several_currencies(data: pd.DataFrame) -> bool:
-    if "currency" not in data:
-        return False
-    return data["currency"].nunique() > 1
-
-
-def _values_by_day(rows: pd.DataFrame, metrics: list[str]) -> list[pd.DataFrame]:
-    """Return a table for each metric: one row per day, one column per group."""
-    totals = aggregate(rows, metrics, ["date", GROUP_COLUMN])
+def _values_by_day(rows: pd.DataFrame, metric: str, columns: list[str]) -> list[pd.DataFrame]:
+    """Return tables of columns of a metric's summary: one row per day, one column per group."""
+    totals = aggregate(rows, [metric], ["date", GROUP_COLUMN])
     tables = []
-    for metric in metrics:
-        table = totals.pivot(index="date", columns=GROUP_COLUMN, values=metric)
+    for column in columns:
+        table = totals.pivot(index="date", columns=GROUP_COLUMN, values=column)
         table = table.sort_index(axis=1)
         tables.append(_insert_missing_days(table))
     return tables

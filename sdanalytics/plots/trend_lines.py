@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
-from sdanalytics.plots.attribution_caption import caption_broken_metrics
+from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.date_axis import format_date_axis
 from sdanalytics.plots.legends import add_line_legend
 from sdanalytics.plots.metric_labels import axis_title
@@ -23,6 +23,7 @@ from sdanalytics.plots.style import (
     PALETTE,
     Style,
     add_caption,
+    background,
     draw_empty,
     ensure_axes,
     merge_artist_kwargs,
@@ -35,6 +36,8 @@ _ROWS_WITHOUT_LEGEND: Final = 9
 """The height of the axes, in rows of the legend."""
 _DASHES: Final = ("-", "--", ":")
 """Line styles: each is used with all colours before the next one."""
+_HOLLOW_SIZE: Final = 22
+"""The area of hollow points, in square points."""
 _MARK_HEIGHT: Final = 0.985
 """The position of marks of undefined ratios, as a share of the axes."""
 
@@ -53,7 +56,8 @@ def trend(
     Parameters
     ----------
     data : pandas.DataFrame
-        With a column `date`. Days without rows are a gap in the line.
+        With a column `date`. Days without rows are a gap in the line; the points of weeks and
+        months of which the summary does not have all days are hollow.
     metric : str
         A metric or KPI.
     by : str, optional
@@ -84,9 +88,10 @@ def trend(
         if values.isna().all(axis=None):
             return draw_empty(ax, has_rows=not values.empty)
         _draw_lines(ax, lines, n, kwargs)
+        _hollow_part_buckets(ax, lines, n)
         _format_trend_axes(ax, data, metric)
         shade_restatable(ax, data, metric, pd.DatetimeIndex(values.index))
-        caption_broken_metrics(ax, data, [metric])
+        caption_data(ax, data, [metric])
         if lines.undefined_ratio is not None:
             _mark_undefined_ratios(ax, lines.undefined_ratio, metric, n)
         if by is not None:
@@ -103,6 +108,25 @@ def _draw_lines(ax: Axes, lines: TrendData, n: int, kwargs: Style) -> None:
         line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
         values = to_float_array(lines.values[column])
         ax.plot(days, values, **line_kwargs)
+
+
+def _hollow_part_buckets(ax: Axes, lines: TrendData, n: int) -> None:
+    """Make the points hollow that stand for a part of their week or month only."""
+    is_part = lines.values.index.isin(lines.part_buckets)
+    if not is_part.any():
+        return
+    days = lines.values.index[is_part]
+    for rank, column in enumerate(lines.values):
+        values = to_float_array(lines.values[column])
+        ax.scatter(
+            days,
+            values[is_part],
+            s=_HOLLOW_SIZE,
+            facecolor=background(ax),
+            edgecolor=_line_style(rank, n)["color"],
+            zorder=2.2,  # above the lines
+        )
+    add_caption(ax, "hollow: not all days")
 
 
 def _line_style(rank: int, n: int) -> Style:

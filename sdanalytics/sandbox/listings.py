@@ -13,6 +13,7 @@ from sdanalytics.sandbox.responses import JsonObject, bad_request, json_response
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_advertisers
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
+from sdanalytics.sandbox.simulation.identifiers import make_id
 
 _API_PROGRAMS: Final = (
     "billing", "campaign", "paymentMethod", "store", "report", "account", "posts",
@@ -59,15 +60,20 @@ class ListOperations:
     ) -> Iterator[JsonObject]:
         today = advertiser.today(self._settings.now())
         for campaign in advertiser.started_by(today):
-            document = _campaign_document(advertiser, campaign, today)
+            document = describe_campaign(advertiser, campaign, today)
             is_listed = document["campaignId"] not in self._settings.unlisted
             if is_listed and document["state"] in states:
                 yield document
 
 
-def _campaign_document(
+def describe_campaign(
     advertiser: Advertiser, campaign: CampaignTemplate, today: date
 ) -> JsonObject:
+    """Return the document of a campaign; launches are in no portfolio."""
+    portfolio = {}
+    if campaign.is_permanent:
+        key = f"{advertiser.profile_id}/portfolio/{campaign.tactic}"
+        portfolio["portfolioId"] = make_id(key)
     first_ad_group = AdGroup(advertiser, campaign, 0)
     start_date = max(campaign.first_day, ACCOUNT_OPENED)
     return {
@@ -79,6 +85,7 @@ def _campaign_document(
         "budget": campaign.budget,
         "budgetType": "daily",
         "startDate": start_date.strftime("%Y%m%d"),
+        **portfolio,
     }
 
 

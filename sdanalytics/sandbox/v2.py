@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
     TACTICS,
-    available_metrics,
+    requestable_metrics,
     segmented_record_types,
 )
 from sdanalytics.sandbox.access import AccessControl
@@ -102,7 +102,7 @@ class OperationsV2:
         if segment is not None:
             _check_segment(segment, record_type)
         metrics = str(body["metrics"]).split(",")
-        available = set(available_metrics(record_type, segment))
+        available = set(requestable_metrics(record_type, segment))
         _check_metrics(metrics, available.difference(self._settings.refused_metrics))
         if "sku" in metrics and not is_seller:
             raise bad_request("sku is not supported for vendors")

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sdanalytics.model.metrics import (
     CATALOGUE,
     MATCHED_TARGET,
-    available_metrics,
+    requestable_metrics,
     segmented_record_types,
 )
 from sdanalytics.sandbox.responses import JsonObject, bad_request
@@ -184,7 +184,7 @@ def _available_columns(report_type: _ReportType, advertiser: Advertiser) -> set[
     """Return the columns of a report; vendors have neither purchased products nor SKUs."""
     record_type, segment = report_type
     columns = set()
-    for name in available_metrics(record_type, segment, api="v3"):
+    for name in requestable_metrics(record_type, segment, api="v3"):
         metric = CATALOGUE[name]
         columns.add(str(metric.v3_name))
     if advertiser.account_type == "seller":

@@ -220,6 +220,7 @@ class ReportCache(CacheReads, CacheMaintenance):
             `date` (DATE), the identity columns, then every metric that the report has in either
             version (BIGINT, DOUBLE or VARCHAR); null where a day is stored without it. Only files
             that may match the query's conditions on these first four columns are read.
+            ``campaign_list`` has all campaigns (`sdanalytics.store.campaign_table`).
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.
 

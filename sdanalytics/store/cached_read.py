@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import DataWarning, InvalidRequest
-from sdanalytics.model.metrics import CATALOGUE
+from sdanalytics.model.campaign_list import CampaignList
+from sdanalytics.model.metrics import CATALOGUE, DEFAULT_FACTS
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
+from sdanalytics.store.campaign_join import assign_tactics, no_list_message
 from sdanalytics.store.concat import tables_to_frame
 from sdanalytics.store.freshness import restatement_horizons
 from sdanalytics.store.history_read import PartitionsAsOf, find_versions
@@ -55,32 +57,34 @@ def read_cached(
     requested = query.partitions(*key)
     stored: PartitionStore | PartitionsAsOf = store.partitions
     if as_of is not None:
-        stored = PartitionsAsOf(store, find_versions(store, query, key), as_of)
+        stored = PartitionsAsOf(find_versions(store, query, key), as_of)
     found = stored.lookup_many(requested)
     cached = list(found.values())
+    campaigns = store.metadata.campaign_list(key)
     columns = query.columns
     if all_columns:
-        columns = _common_columns(cached, query)
+        columns = _common_columns(cached, query, campaigns)
     profile = store.metadata.profile(key)
-    _ensure_columns(cached, columns)
-    missing_days = find_missing_days(cached, columns)
+    stored_query = replace(query, metrics=columns)
+    _ensure_columns(cached, stored_query.stored_columns)
+    missing_days = find_missing_days(cached, stored_query.stored_columns)
     tables = stored.load_days(query, requested, cached, columns)
     if as_of is None:
         store.partitions.maybe_compact(cached)
     missing = len(set(requested).difference(tables))
-    notes = inspect_rows(
-        tables, replace(query, metrics=columns), profile.currency if profile else None
-    )
-    for message in [*notes.messages(), refusal_message((), missing_days)]:
+    messages = [no_list_message(tables, campaigns), assign_tactics(tables, query, campaigns)]
+    notes = inspect_rows(tables, stored_query, profile.currency if profile else None)
+    for message in [*messages, *notes.messages(), refusal_message((), missing_days)]:
         if message:
             warn_user(message, DataWarning)
-    frame = tables_to_frame(tables, columns)
+    frame = tables_to_frame(tables, columns, campaigns)
     frame.attrs["sdanalytics"] = {
         "record_type": query.record_type,
         "segment": query.segment,
         "source": key.source,
         "profile_id": key.profile_id,
         **_profile_attrs(profile, cached, missing, query.record_type),
+        **campaigns.to_attrs(),
         **notes.to_attrs(),
         **view_attribution_note(frame),
         "refused_metrics": list(missing_days),
@@ -103,11 +107,14 @@ def _profile_attrs(
     }
 
 
-def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> ColumnNames:
+def _common_columns(
+    cached: Sequence[CachedPartition], query: ReportQuery, campaigns: CampaignList
+) -> ColumnNames:
     """Return the columns that all partitions have, in the order of a query without `metrics`.
 
     A metric that the service refused for some of them counts if others have it. Columns of metrics
-    that another process registered are left out.
+    that another process registered are left out. All have the default facts of campaigns if
+    the store has the profile's list.
     """
     if not cached:
         return query.columns
@@ -117,6 +124,8 @@ def _common_columns(cached: Sequence[CachedPartition], query: ReportQuery) -> Co
     common = set(stored).intersection(CATALOGUE)
     for columns, refused in {(entry.columns, entry.refused) for entry in cached}:
         common.intersection_update({*columns, *refused})
+    if campaigns.read_at is not None:
+        common.update(set(query.columns).intersection(DEFAULT_FACTS))
     ordered = dict.fromkeys(query.columns) | stored
     return tuple(column for column in ordered if column in common)
 

@@ -9,28 +9,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from sdanalytics.model.campaign_list import NO_CAMPAIGNS, CampaignList
 from sdanalytics.model.dtypes import arrow_schema, table_to_frame
 from sdanalytics.model.partition import Partition
+from sdanalytics.store.campaign_join import fill_facts
 from sdanalytics.store.parquet_file import PartitionTables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def tables_to_frame(tables: PartitionTables, columns: Sequence[str]) -> pd.DataFrame:
-    """Concatenate the tables of partitions into a frame.
+def tables_to_frame(
+    tables: PartitionTables, columns: Sequence[str], campaigns: CampaignList = NO_CAMPAIGNS
+) -> pd.DataFrame:
+    """Concatenate the tables of partitions into a frame, with the facts of their campaigns.
 
     `tables` is emptied, so that its memory is freed column by column: the data are never in
     memory twice.
     """
-    return table_to_frame(_release(tables, columns))
+    return table_to_frame(_release(tables, columns, campaigns))
 
 
-def _release(tables: PartitionTables, columns: Sequence[str]) -> pa.Table:
+def _release(tables: PartitionTables, columns: Sequence[str], campaigns: CampaignList) -> pa.Table:
     """Concatenate tables, and leave the only reference to them to the caller."""
     table = concat_partitions(tables, columns)
     tables.clear()
-    return table
+    return fill_facts(table, campaigns)
 
 
 def concat_partitions(tables: PartitionTables, columns: Sequence[str]) -> pa.Table:

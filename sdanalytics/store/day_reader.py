@@ -15,12 +15,11 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-from sdanalytics.model.metrics import TACTICS, UNKNOWN_TACTIC, identity_columns
+from sdanalytics.model.metrics import EVERY_TACTIC, UNKNOWN_TACTIC, identity_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.concat import select_or_null
 from sdanalytics.store.parquet_file import (
-    PartitionFiles,
     PartitionTables,
     StoredByPartition,
     StoredRows,
@@ -38,6 +37,9 @@ incomplete for longer was left by one that was killed."""
 
 class PartitionSource(Protocol):
     """A source of the rows of partitions."""
+
+    def load_identity(self, partition: Partition) -> pa.Table | None:
+        """Read the identity columns of a tactic that was not asked for; None without a file."""
 
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
         """Read the partitions of unknown tactic that have a file, with identity columns."""
@@ -61,13 +63,10 @@ class DayReader:
 
     Parameters
     ----------
-    files : PartitionFiles
-        The files of tactics that are not read, but may have a row of unknown tactic.
     source : PartitionSource
     """
 
-    def __init__(self, files: PartitionFiles, source: PartitionSource) -> None:
-        self._files = files
+    def __init__(self, source: PartitionSource) -> None:
         self._source = source
         self._requested: set[Partition] = set()
 
@@ -138,27 +137,26 @@ class DayReader:
         def find(partition: Partition) -> pa.Table | None:
             if partition in self._requested:
                 return tables.get(partition)
-            return self._files.load(partition, identity)
+            return self._source.load_identity(partition)
 
         known = tables_of_tactics(day, find)
         return drop_matching_rows(rows, known, identity)
 
 
 def read_query_days(
-    files: PartitionFiles,
     source: PartitionSource,
     query: ReportQuery,
     requested: Collection[Partition],
     columns: Sequence[str],
 ) -> PartitionTables:
-    """Read columns of a query's partitions, and the rows of unknown tactic if it has all tactics.
+    """Read columns of a query's partitions, and the days' rows of unknown tactic that count.
 
-    Columns that these lack are null.
+    Columns that these lack are null. Reports without tactics have no such rows.
     """
-    if query.tactics != TACTICS:
+    if query.tactics == (EVERY_TACTIC,):
         found = source.read_tactics(requested, beside_unknown=False)
         return {partition: rows.table for partition, rows in found.items()}
-    tables = DayReader(files, source).read(requested)
+    tables = DayReader(source).read(requested)
     for partition, table in tables.items():
         if partition.tactic == UNKNOWN_TACTIC:
             tables[partition] = select_or_null(table, columns)

@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from sdanalytics.errors import InvalidRequest
+from sdanalytics._core.user_warnings import warn_user
+from sdanalytics.errors import DataWarning, InvalidRequest
+from sdanalytics.model.campaign_list import CampaignList
 from sdanalytics.model.dtypes import table_to_frame
 from sdanalytics.model.metrics import (
+    EVERY_TACTIC,
     TACTICS,
     UNKNOWN_TACTIC,
     available_metrics,
@@ -20,6 +23,7 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import Partition, ProfileKey
 from sdanalytics.model.query import ReportQuery
+from sdanalytics.store.campaign_join import assign_tactics, fill_facts
 from sdanalytics.store.concat import concat_partitions, select_or_null
 from sdanalytics.store.day_reader import read_query_days
 from sdanalytics.store.freshness import age_in_days
@@ -28,7 +32,6 @@ from sdanalytics.store.parquet_file import (
     CachedByPartition,
     CachedPartition,
     ColumnNames,
-    PartitionFiles,
     PartitionTables,
     StoredByPartition,
     StoredRows,
@@ -74,8 +77,12 @@ def parse_moment_of_read(moment: object) -> datetime:
 def find_versions(store: Store, query: ReportQuery, key: ProfileKey) -> VersionsByPartition:
     """Read all versions of a query's partitions, and of their days' rows of unknown tactic."""
     partitions = list(query.partitions(*key))
-    if query.tactics == TACTICS:
-        partitions += dict.fromkeys(map(unknown_partition, partitions))
+    if query.tactics != (EVERY_TACTIC,):
+        # Rows of unknown tactic are compared with all tactics of their day.
+        days = list(dict.fromkeys(map(unknown_partition, partitions)))
+        for tactic in (*TACTICS, UNKNOWN_TACTIC):
+            of_tactic = [day._replace(tactic=tactic) for day in days]
+            partitions += [day for day in of_tactic if day not in partitions]
     archive = HistoryArchive(store.storage)
     with parallel_map(store.storage.max_parallel_reads) as pmap:
         versions = pmap(archive.versions, partitions)
@@ -88,14 +95,12 @@ class PartitionsAsOf:
 
     Parameters
     ----------
-    store : Store
     versions : dict of Partition to list of StoredRows
     moment : datetime.datetime
         Aware.
     """
 
-    def __init__(self, store: Store, versions: VersionsByPartition, moment: datetime) -> None:
-        self._files = PartitionFiles(store.storage)
+    def __init__(self, versions: VersionsByPartition, moment: datetime) -> None:
         self._latest = {
             partition: rows
             for partition, of_partition in versions.items()
@@ -120,7 +125,12 @@ class PartitionsAsOf:
     ) -> PartitionTables:
         """Read partitions as `PartitionStore.load_days` does, as they were at the moment."""
         self._columns = tuple(columns)
-        return read_query_days(self._files, self, query, requested, columns)
+        return read_query_days(self, query, requested, columns)
+
+    def load_identity(self, partition: Partition) -> pa.Table | None:
+        """Return the rows of a partition that was not asked for."""
+        rows = self._latest.get(partition)
+        return None if rows is None else rows.table
 
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
         """Return the rows of unknown tactic of days."""
@@ -148,8 +158,11 @@ def read_history(
     columns = [*identity, *(name for name in metrics if name not in identity)]
     profile = store.metadata.profile(key)
     zone = profile.zone if profile else ZoneInfo("UTC")
+    campaigns = store.metadata.campaign_list(key)
     tables: PartitionTables = {}
     for partition, of_partition in versions.items():
+        if partition.tactic not in (*query.tactics, UNKNOWN_TACTIC):
+            continue
         parts: list[pa.Table] = []
         for rows in of_partition:
             table = _observed_columns(_drop_known_rows(rows, versions), columns, identity)
@@ -157,7 +170,12 @@ def read_history(
             age = age_in_days(partition.date, moment, zone) - 1
             parts.append(_with_moment(table, moment, age, len(identity)))
         tables[partition] = pa.concat_tables(parts)
-    frame = _versions_to_frame(tables, columns, len(identity))
+    message = assign_tactics(tables, query, campaigns)
+    if message:
+        warn_user(message, DataWarning)
+    by_moment = [(name, "ascending") for name in (_FETCHED_AT, *identity)]
+    tables = {partition: table.sort_by(by_moment) for partition, table in tables.items()}
+    frame = _versions_to_frame(tables, columns, len(identity), campaigns)
     frame.attrs["sdanalytics"] = {
         "record_type": query.record_type,
         "segment": query.segment,
@@ -224,7 +242,7 @@ def _with_moment(table: pa.Table, moment: datetime, age: int, position: int) -> 
 
 
 def _versions_to_frame(
-    tables: PartitionTables, columns: Sequence[str], position: int
+    tables: PartitionTables, columns: Sequence[str], position: int, campaigns: CampaignList
 ) -> pd.DataFrame:
     """Turn the versions of partitions into a frame, with the moments behind the identity."""
     import pandas as pd
@@ -236,7 +254,7 @@ def _versions_to_frame(
         moments = table.column(_FETCHED_AT).to_pandas().array
         ages = table.column(_AGE).to_numpy()
         table = table.drop_columns([_FETCHED_AT, _AGE])
-    frame = table_to_frame(table)
+    frame = table_to_frame(fill_facts(table, campaigns))
     after_identity = len(("date", "tactic")) + position
     frame.insert(after_identity, _FETCHED_AT, moments)
     frame.insert(after_identity + 1, _AGE, pd.array(ages, dtype="Int64"))

@@ -27,7 +27,7 @@ REPORTS: Final = "reports"
 PROFILES: Final = "profiles"
 """The folder of the profiles."""
 CAMPAIGNS: Final = "campaigns"
-"""The folder of the tactics of campaigns."""
+"""The folder of the lists of campaigns."""
 COMPACTED_DIR: Final = "months"
 """The folder of the compacted months."""
 HISTORY: Final = "history"
@@ -102,8 +102,8 @@ def profile_path(key: ProfileKey) -> str:
     return f"{PROFILES}/{folders}.json"
 
 
-def tactics_path(key: ProfileKey) -> str:
-    """Return the path of the file with the tactics of a profile's campaigns."""
+def campaigns_path(key: ProfileKey) -> str:
+    """Return the path of the list of a profile's campaigns."""
     folders = _profile_folders(key)
     return f"{CAMPAIGNS}/{folders}.json"
 

@@ -206,7 +206,7 @@ class StoreMaintenance:
         if folder == PROFILES:
             MetadataStore(self.storage).validate_profile(path)
         elif folder == CAMPAIGNS:
-            MetadataStore(self.storage).validate_campaign_tactics(path)
+            MetadataStore(self.storage).validate_campaign_list(path)
         elif folder == COMPACTED_DIR:
             CompactedMonths(self.storage).validate(path)
         elif folder == HISTORY:

@@ -92,41 +92,25 @@ class _RowMatcher:
 
     def match_single_rows(self, groups: _Groups) -> None:
         """Match the groups that have one row left in both tables."""
-        rows, older_rows = self._left()
-        counts, older_counts = self._count_left(groups)
-        is_single = (counts == 1) & (older_counts == 1)
-        self._match_in_order(
-            rows[is_single[groups.rows[rows]]],
-            older_rows[is_single[groups.older_rows[older_rows]]],
-            groups,
-        )
+        self._match_groups(self._find_single(groups), groups, groups)
 
     def match_equal_rows(self, equal: _Groups, within: _Groups) -> None:
         """Match rows by `equal` in those groups of `within` that are the same rows, reordered."""
         rows, older_rows = self._left()
-        counts, older_counts = self._count_left(equal)
-        is_single = (counts == 1) & (older_counts == 1)
+        is_single = self._find_single(equal)
         has_match = is_single[equal.rows[rows]]
         older_has_match = is_single[equal.older_rows[older_rows]]
+        unmatched = rows[~has_match]
+        older_unmatched = older_rows[~older_has_match]
         is_reordered = np.ones(within.group_count, np.bool_)
-        is_reordered[within.rows[rows[~has_match]]] = False
-        is_reordered[within.older_rows[older_rows[~older_has_match]]] = False
-        self._match_in_order(
-            rows[is_reordered[within.rows[rows]]],
-            older_rows[is_reordered[within.older_rows[older_rows]]],
-            equal,
-        )
+        is_reordered[within.rows[unmatched]] = False
+        is_reordered[within.older_rows[older_unmatched]] = False
+        self._match_groups(is_reordered, within, equal)
 
     def match_by_place(self, groups: _Groups) -> None:
         """Match the first row of a group with the first, and so on, where both have as many."""
-        rows, older_rows = self._left()
         counts, older_counts = self._count_left(groups)
-        is_same_count = counts == older_counts
-        self._match_in_order(
-            rows[is_same_count[groups.rows[rows]]],
-            older_rows[is_same_count[groups.older_rows[older_rows]]],
-            groups,
-        )
+        self._match_groups(counts == older_counts, groups, groups)
 
     def is_finished(self, groups: _Groups) -> bool:
         """Return whether no group has rows left in both tables."""
@@ -149,12 +133,26 @@ class _RowMatcher:
         older_counts = np.bincount(groups.older_rows[older_rows], minlength=groups.group_count)
         return counts, older_counts
 
-    def _match_in_order(self, rows: Array, older_rows: Array, groups: _Groups) -> None:
-        """Match as many rows of each group, in the order in which they are in their tables."""
-        order = np.argsort(groups.rows[rows], kind="stable")
-        older_order = np.argsort(groups.older_rows[older_rows], kind="stable")
-        matched = older_rows[older_order]
-        self.matches[rows[order]] = matched
+    def _find_single(self, groups: _Groups) -> Array:
+        """Return for each group whether it has one row left in both tables."""
+        counts, older_counts = self._count_left(groups)
+        is_single: Array = (counts == 1) & (older_counts == 1)
+        return is_single
+
+    def _match_groups(self, is_matched: Array, groups: _Groups, order: _Groups) -> None:
+        """Match the rows left in some groups, in the order of other groups.
+
+        Within these they are matched in the order in which they are in their tables.
+        """
+        rows, older_rows = self._left()
+        has_group = is_matched[groups.rows[rows]]
+        older_has_group = is_matched[groups.older_rows[older_rows]]
+        rows = rows[has_group]
+        older_rows = older_rows[older_has_group]
+        positions = np.argsort(order.rows[rows], kind="stable")
+        older_positions = np.argsort(order.older_rows[older_rows], kind="stable")
+        matched = older_rows[older_positions]
+        self.matches[rows[positions]] = matched
         self._is_taken[matched] = True
 
 

@@ -1,41 +1,40 @@
-"""Profiles and campaign tactics, so that stored days are served without the network.
+"""Profiles and lists of campaigns, so that stored days are served without the network.
 
 ::
 
     <root>/profiles/source=NA/profile_id=123.json
     <root>/campaigns/source=NA/profile_id=123.json
 
-A profile's file has its currency and time zone. That of its campaigns has their tactics, which
-version 3's reports do not name.
+A profile's file has its currency and time zone. That of its campaigns has the facts of each that
+reports lack, and when the list was read from the service; in files of earlier releases, their
+tactics alone. Those releases take a file of this one for a list without campaigns.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sdanalytics.model.metrics import TACTICS
+from sdanalytics.model.campaign_list import NO_CAMPAIGNS, CampaignList
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
 from sdanalytics.store.backends.base import Storage
 from sdanalytics.store.layout import (
     CACHE_MISS_ERRORS,
+    CAMPAIGNS,
     InvalidFile,
+    campaigns_path,
     decode_source,
     profile_path,
-    tactics_path,
 )
-
-TacticByCampaign = dict[int, str]
-"""The tactics of campaigns, by campaign id."""
 
 
 @dataclass(frozen=True)
 class MetadataStore:
-    """The profiles and campaign tactics of a store.
+    """The profiles and lists of campaigns of a store.
 
     Attributes
     ----------
@@ -66,7 +65,7 @@ class MetadataStore:
         """
         key = ProfileKey(source, profile.profile_id)
         path = profile_path(key)
-        self._write_json(path, profile.to_json())
+        self._write_json(path, profile.to_json(), indent=1)
 
     def validate_profile(self, path: str) -> None:
         """Raise `InvalidFile` when a file is not the profile that belongs at its path."""
@@ -83,8 +82,8 @@ class MetadataStore:
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidFile(f"not a valid profile: {error}") from None
 
-    def campaign_tactics(self, key: ProfileKey) -> TacticByCampaign:
-        """Read the tactics of a profile's campaigns by id; none if missing, damaged or foreign.
+    def campaign_list(self, key: ProfileKey) -> CampaignList:
+        """Read the list of a profile's campaigns; an empty one if missing, damaged or foreign.
 
         Raises
         ------
@@ -92,38 +91,48 @@ class MetadataStore:
             When the file cannot be read.
         """
         with contextlib.suppress(*CACHE_MISS_ERRORS):
-            return self._read_campaign_tactics(tactics_path(key))
-        return {}
+            return self._read_campaign_list(campaigns_path(key))
+        return NO_CAMPAIGNS
 
-    def store_campaign_tactics(self, key: ProfileKey, tactics: Mapping[int, str]) -> None:
-        """Store the tactics of a profile's campaigns.
+    def campaign_lists(self) -> Iterator[tuple[ProfileKey, CampaignList]]:
+        """Yield the lists of all profiles, without those that are damaged or foreign.
+
+        Raises
+        ------
+        CacheError
+            When a file cannot be read.
+        """
+        for stamp in self.storage.walk(CAMPAIGNS):
+            path = stamp.key
+            with contextlib.suppress(*CACHE_MISS_ERRORS):
+                key = _parse_campaigns_path(path)
+                campaigns = self._read_campaign_list(path)
+                yield key, campaigns
+
+    def store_campaign_list(self, key: ProfileKey, campaigns: CampaignList) -> None:
+        """Store the list of a profile's campaigns.
 
         Raises
         ------
         CacheError
             When the file cannot be written.
         """
-        path = tactics_path(key)
-        by_campaign = sorted(tactics.items())
-        self._write_json(path, dict(by_campaign))
+        self._write_json(campaigns_path(key), campaigns.to_json(), indent=None)
 
-    def validate_campaign_tactics(self, path: str) -> None:
-        """Raise `InvalidFile` when a file does not hold tactics, or not at its path."""
-        parent, _, filename = path.rpartition("/")
-        profile_id = filename.removeprefix("profile_id=").removesuffix(".json")
-        if path != tactics_path(ProfileKey(_parse_source(parent), profile_id)):
-            raise InvalidFile("foreign: not a file of the store")
-        self._read_campaign_tactics(path)
+    def validate_campaign_list(self, path: str) -> None:
+        """Raise `InvalidFile` when a file is no list of campaigns, or not at its path."""
+        _parse_campaigns_path(path)
+        self._read_campaign_list(path)
 
-    def _read_campaign_tactics(self, path: str) -> TacticByCampaign:
+    def _read_campaign_list(self, path: str) -> CampaignList:
         content = self.storage.read(path)
         try:
-            return _parse_tactic_by_campaign(json.loads(content))
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise InvalidFile(f"not the tactics of campaigns: {error}") from None
+            return CampaignList.from_json(json.loads(content))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise InvalidFile(f"not a list of campaigns: {error}") from None
 
-    def _write_json(self, path: str, values: Mapping[Any, str]) -> None:
-        text = json.dumps(values, indent=1)
+    def _write_json(self, path: str, values: Mapping[str, Any], *, indent: int | None) -> None:
+        text = json.dumps(values, indent=indent)
         with self.storage.atomic_write(path) as file:
             file.write(text.encode())
 
@@ -134,10 +143,11 @@ def _parse_source(folder: str) -> str:
     return decode_source(name.removeprefix("source="))
 
 
-def _parse_tactic_by_campaign(stored: Mapping[str, str]) -> TacticByCampaign:
-    """Return the tactics by campaign id, without those that are unknown."""
-    tactics: TacticByCampaign = {}
-    for campaign, tactic in stored.items():
-        if tactic in TACTICS:
-            tactics[int(campaign)] = tactic
-    return tactics
+def _parse_campaigns_path(path: str) -> ProfileKey:
+    """Return the profile whose campaigns a file lists; `InvalidFile` for any other path."""
+    parent, _, filename = path.rpartition("/")
+    profile_id = filename.removeprefix("profile_id=").removesuffix(".json")
+    key = ProfileKey(_parse_source(parent), profile_id)
+    if path != campaigns_path(key):
+        raise InvalidFile("foreign: not a file of the store")
+    return key

@@ -172,7 +172,7 @@ class PartitionFiles:
         unregistered = [name for name in table.column_names if name not in CATALOGUE]
         names = dict.fromkeys([*identity, *sort_by_catalogue(table.column_names), *unregistered])
         ordered = table.select(list(names))
-        table = _sort_rows(ordered, identity)
+        table = sort_rows(ordered, identity)
         path = partition_path(partition)
         with self.storage.atomic_write(path, skip_if) as file:
             write_partition(file, partition, table, provenance)
@@ -302,7 +302,7 @@ def write_partition(
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
-def _sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
+def sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
     """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
     names = list(by)
     keys = [(name, "ascending") for name in names]

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from sdanalytics.errors import CacheError
-from sdanalytics.model.metrics import EVERY_TACTIC, UNKNOWN_TACTIC
+from sdanalytics.model.metrics import CAMPAIGN_FACTS, EVERY_TACTIC, UNKNOWN_TACTIC, identity_columns
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.backends.base import Storage
@@ -90,11 +90,12 @@ class PartitionStore:
     ) -> StoredByPartition:
         """Read columns of partitions, without those for which `load` returns None.
 
-        Columns that a partition lacks because the service refused them are null.
+        Columns that a partition lacks because the service refused them are null; so are facts of
+        campaigns that it lacks.
         """
         by_missing: dict[ColumnNames, list[CachedPartition]] = {}
         for entry in cached:
-            by_missing.setdefault(entry.missing_columns(columns), []).append(entry)
+            by_missing.setdefault(_null_columns(entry, columns), []).append(entry)
         stored_rows: StoredByPartition = {}
         for missing, entries in by_missing.items():
             names = [name for name in columns if name not in missing]
@@ -116,13 +117,14 @@ class PartitionStore:
         Parameters
         ----------
         query : ReportQuery
-            Queries for a single tactic get no rows of unknown tactic.
+            Rows of unknown tactic may be of another tactic than that of a query for a single one.
         requested : collection of Partition
             The partitions of the query.
         cached : iterable of CachedPartition
             Those of them that were found.
         columns : sequence of str
-            Null where rows of unknown tactic lack one, and where the service refused it.
+            Null where rows of unknown tactic lack one, where the service refused it, and where
+            a fact of campaigns is not stored.
 
         Returns
         -------
@@ -131,7 +133,7 @@ class PartitionStore:
             unknown tactic are lost (`sdanalytics.store.day_reader`).
         """
         source = _CachedPartitions(self, cached, columns)
-        return read_query_days(self._files, source, query, requested, columns)
+        return read_query_days(source, query, requested, columns)
 
     def store_report(
         self,
@@ -255,6 +257,11 @@ class _CachedPartitions:
         self._cached = {entry.partition: entry for entry in cached}
         self._columns = columns
 
+    def load_identity(self, partition: Partition) -> pa.Table | None:
+        """Read the identity columns of a partition, as it is stored now."""
+        identity = identity_columns(partition.record_type, partition.segment)
+        return self._store.load(partition, identity)
+
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
         """Read the partitions of unknown tactic that have a file, with all stored columns."""
         stored_rows: StoredByPartition = {}
@@ -269,3 +276,12 @@ class _CachedPartitions:
         cached = self._store.lookup_many(partitions) if beside_unknown else self._cached
         entries = [cached[partition] for partition in partitions if partition in cached]
         return self._store.read_many(entries, self._columns)
+
+
+def _null_columns(entry: CachedPartition, columns: Sequence[str]) -> ColumnNames:
+    """Return the columns that a partition lacks and that are null when it is read.
+
+    They are those that the service refused, and facts of campaigns, which are joined.
+    """
+    optional = {*entry.refused, *CAMPAIGN_FACTS}.difference(entry.columns)
+    return tuple(name for name in columns if name in optional)

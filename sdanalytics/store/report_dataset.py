@@ -23,8 +23,10 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pf
 
 from sdanalytics.errors import CacheError
-from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.category_words import spell_values
+from sdanalytics.model.dtypes import arrow_schema, arrow_type
 from sdanalytics.model.metrics import (
+    CAMPAIGN_FACTS,
     UNKNOWN_TACTIC,
     available_metrics,
     identity_columns,
@@ -32,6 +34,8 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import NO_SEGMENT, PARTITION_KEYS, Partition
 from sdanalytics.store.backends.base import Storage
+from sdanalytics.store.campaign_join import campaign_key, fill_facts, find_tactics
+from sdanalytics.store.campaign_table import StoredCampaigns
 from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.day_reader import DayReader
 from sdanalytics.store.layout import (
@@ -78,6 +82,8 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
     segment : str or None
     pool : concurrent.futures.Executor
         Its threads read the files.
+    campaigns : StoredCampaigns
+        Joined to the rows.
 
     Attributes
     ----------
@@ -86,13 +92,19 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
     """
 
     def __init__(
-        self, storage: Storage, record_type: str, segment: str | None, pool: Executor
+        self,
+        storage: Storage,
+        record_type: str,
+        segment: str | None,
+        pool: Executor,
+        campaigns: StoredCampaigns,
     ) -> None:
         schema = view_schema(record_type, segment)
         super().__init__(schema.empty_table())
         self.failure: Exception | None = None
         self._storage = storage
         self._pool = pool
+        self._campaigns = campaigns
         self._view_schema = schema
         is_record_type = pc.field("record_type") == record_type
         is_segment = pc.field("segment") == (segment or NO_SEGMENT)
@@ -124,8 +136,7 @@ class ReportDataset(ds.InMemoryDataset):  # type: ignore[misc]
             matches = matches & predicate
         all_columns = pa.unify_schemas([_PARTITION_SCHEMA, self._view_schema])
         search = _FolderSearch(self._storage, all_columns, matches)
-        is_unknown = pc.field("tactic") == UNKNOWN_TACTIC
-        reader = RowReader(self._storage, schema, with_unknown=search.may_match(is_unknown))
+        reader = RowReader(self._storage, schema, self._campaigns)
         months = _group_by_month_of_days(search.partitions())
         for batches in _prefetch(self._pool, reader.read_batches, months):
             yield from batches
@@ -174,10 +185,6 @@ class _FolderSearch:
             with suppress(InvalidFile):
                 yield parse_partition_path(f"{folder}/{REPORT_FILENAME}")
 
-    def may_match(self, guarantee: Any) -> bool:
-        """Return whether the predicate may hold for rows for which an expression holds."""
-        return any(self._select({"rows": guarantee}))
-
     def _find(self, folder: str, levels: Sequence[str], guarantee: Any) -> Iterator[str]:
         """Yield the matching folders of the last level below a folder.
 
@@ -191,7 +198,9 @@ class _FolderSearch:
         guarantees: dict[str, Any] = {}
         for name, value in _parse_folder_values(level, folders):
             is_value = pc.field(level) == value
-            guarantees[name] = guarantee & is_value
+            # The list of campaigns may have the tactic of rows that were stored without one.
+            is_certain = value.as_py() != UNKNOWN_TACTIC
+            guarantees[name] = guarantee & is_value if is_certain else guarantee
         for name in self._select(guarantees):
             subfolder = folders[name]
             yield from self._find(subfolder, deeper_levels, guarantees[name])
@@ -241,15 +250,15 @@ class RowReader:
     storage : Storage
     schema : pyarrow.Schema
         The columns to return: partition keys, stored columns, and nulls for all others.
-    with_unknown : bool
-        Whether to read rows of unknown tactic.
+    campaigns : StoredCampaigns
+        Joined to the rows.
     """
 
-    def __init__(self, storage: Storage, schema: pa.Schema, *, with_unknown: bool) -> None:
+    def __init__(self, storage: Storage, schema: pa.Schema, campaigns: StoredCampaigns) -> None:
         self._storage = storage
         self._schema = schema
-        self._with_unknown = with_unknown
-        self._files = PartitionFiles(storage)
+        self._campaigns = campaigns
+        self._has_facts = not set(CAMPAIGN_FACTS).isdisjoint(schema.names)
 
     def read_batches(self, partitions: Sequence[Partition]) -> list[pa.RecordBatch]:
         """Read all rows of some partitions, and the rows of unknown tactic of their days.
@@ -261,12 +270,11 @@ class RowReader:
         """
         first = partitions[0]
         identity = identity_columns(first.record_type, first.segment)
-        source = _StoredColumns(self._storage, self._schema.names, identity)
-        if self._with_unknown:
-            tables = DayReader(self._files, source).read(partitions)
-        else:
-            found = source.read_tactics(partitions, beside_unknown=False)
-            tables = {partition: rows.table for partition, rows in found.items()}
+        names = list(self._schema.names)
+        if self._has_facts:
+            names.append(campaign_key(identity))
+        source = _StoredColumns(self._storage, names, identity)
+        tables = DayReader(source).read(partitions)
         batches: list[pa.RecordBatch] = []
         for partition in sorted(tables):
             rows = self._with_schema(partition, tables[partition])
@@ -274,11 +282,25 @@ class RowReader:
         return batches
 
     def _with_schema(self, partition: Partition, table: pa.Table) -> pa.Table:
+        if self._has_facts or partition.tactic == UNKNOWN_TACTIC:
+            table = self._join_campaigns(partition, table)
         columns: list[Any] = []
         for field in self._schema:
             column = _build_column(field, partition, table)
             columns.append(column)
         return pa.Table.from_arrays(columns, schema=self._schema)
+
+    def _join_campaigns(self, partition: Partition, table: pa.Table) -> pa.Table:
+        """Add the facts of campaigns, and the tactics of rows that were stored without one."""
+        campaigns = self._campaigns.find(partition.profile)
+        for name in CAMPAIGN_FACTS:
+            if name in self._schema.names and name not in table.column_names:
+                missing = pa.nulls(table.num_rows, arrow_type(name))
+                table = table.append_column(name, missing)
+        table = fill_facts(table, campaigns)
+        if partition.tactic == UNKNOWN_TACTIC:
+            table = table.append_column("tactic", find_tactics(table, campaigns))
+        return table
 
 
 class _StoredColumns:
@@ -291,6 +313,10 @@ class _StoredColumns:
         self._columns = [*columns, identity[0]]
         self._identity = identity
         self._files = PartitionFiles(storage)
+
+    def load_identity(self, partition: Partition) -> pa.Table | None:
+        """Read the identity columns of a partition, as it is stored now."""
+        return self._files.load(partition, self._identity)
 
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
         """Read the partitions of unknown tactic that have a file."""
@@ -326,12 +352,12 @@ class _StoredColumns:
 
 
 def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:
+    if field.name in table.column_names:
+        return spell_values(field.name, table.column(field.name).cast(field.type))
     if field.name in PARTITION_KEYS:
         key = getattr(partition, field.name)
         value = pa.scalar(key, field.type)
         return pa.repeat(value, table.num_rows)
-    if field.name in table.column_names:
-        return table.column(field.name)
     return pa.nulls(table.num_rows, field.type)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from sdanalytics.model.identity import distinguishing_columns
-from sdanalytics.model.metrics import available_metrics, identity_columns
+from sdanalytics.model.metrics import identity_columns, requestable_metrics
 from sdanalytics.model.partition import Partition, Provenance
 from sdanalytics.store.freshness import CLOCK_SKEW_TOLERANCE
 from sdanalytics.store.history_archive import HistoryArchive
@@ -123,7 +123,7 @@ class ReportWriter:
     def _requestable_columns(self, partition: Partition) -> frozenset[str]:
         """Return the columns that a request of this version can have."""
         api = self._provenance.api
-        available = available_metrics(partition.record_type, partition.segment, api)
+        available = requestable_metrics(partition.record_type, partition.segment, api)
         return frozenset(available).difference(self._provenance.refused)
 
     def _merge_kept_columns(

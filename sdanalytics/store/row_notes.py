@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from sdanalytics.model.category_words import spell_word
 from sdanalytics.model.identity import count_alike_rows
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.parquet_file import PartitionTables
@@ -90,4 +91,5 @@ def inspect_rows(tables: PartitionTables, query: ReportQuery, currency: str | No
 def _find_currencies(tables: PartitionTables) -> Iterator[str]:
     for table in tables.values():
         if "currency" in table.column_names:
-            yield from pc.unique(table.column("currency").drop_null()).to_pylist()
+            for word in pc.unique(table.column("currency").drop_null()).to_pylist():
+                yield spell_word("currency", word)

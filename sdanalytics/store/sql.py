@@ -16,6 +16,7 @@ from sdanalytics._core.suggest import has_lone_surrogate
 from sdanalytics.errors import InvalidRequest, MissingDependency
 from sdanalytics.model.metrics import MATCHED_TARGET, RECORD_TYPES, segmented_record_types
 from sdanalytics.store.backends.base import Storage
+from sdanalytics.store.campaign_table import CAMPAIGN_TABLE, CampaignTable, StoredCampaigns
 from sdanalytics.store.report_dataset import READ_THREADS, ReportDataset
 
 if TYPE_CHECKING:
@@ -123,13 +124,14 @@ def _to_duckdb_value(value: object) -> object:
 
 def _register_views(
     connection: Any, storage: Storage, pool: ThreadPoolExecutor
-) -> list[ReportDataset]:
-    datasets: list[ReportDataset] = []
+) -> list[ReportDataset | CampaignTable]:
+    campaigns = StoredCampaigns(storage)
+    datasets: dict[str, ReportDataset | CampaignTable] = {CAMPAIGN_TABLE: CampaignTable(storage)}
     for name, view in VIEWS.items():
-        dataset = ReportDataset(storage, view.record_type, view.segment, pool)
+        datasets[name] = ReportDataset(storage, view.record_type, view.segment, pool, campaigns)
+    for name, dataset in datasets.items():
         connection.register(name, dataset)
-        datasets.append(dataset)
-    return datasets
+    return list(datasets.values())
 
 
 def _validate_statement(connection: Any, query: str) -> None:
@@ -162,7 +164,7 @@ def _run_interruptible(connection: Any, fn: Callable[[], T]) -> T:
                 wait([future], MAX_BLOCKING_WAIT)
 
 
-def _first_failure(datasets: Iterable[ReportDataset]) -> Exception | None:
+def _first_failure(datasets: Iterable[ReportDataset | CampaignTable]) -> Exception | None:
     """Return the error of the store that made a query fail, if one did."""
     for dataset in datasets:
         if dataset.failure is not None:

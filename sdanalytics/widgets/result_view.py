@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import io
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import ipywidgets as ipw
 import pandas as pd
 
 from sdanalytics import plots
+from sdanalytics.analysis.group_summary import has_measures
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS, is_numeric_measure
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.summarize import summarize
@@ -35,6 +37,8 @@ PREFERRED_METRICS: Final = (
     "orders",
     "acos",
     "roas",
+    "halo_sales",
+    "halo_orders",
     "impressions",
     "clicks",
     "ctr",
@@ -164,15 +168,17 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         if self._is_suspended or self._data is None:
             return
         rows = self._data
+        notes: list[str] = []
         if self.table_of.value == "summary":
             metrics = [name for _, name in self.plot_metric.options]
-            rows = _summary_table(rows, self._by, metrics)
+            with _collect_warnings() as notes:
+                rows = _summary_table(rows, self._by, metrics)
         self.table.show_rows(rows.head(MAX_TABLE_ROWS))
         count = len(rows)
         size = f"{count:,} rows, {len(rows.columns)} columns"
         if count > MAX_TABLE_ROWS:
             size = f"the first {MAX_TABLE_ROWS:,} of {size}"
-        self._table_size.value = text_html(size)
+        self._table_size.value = text_html(size) + "".join(map(status_html, notes))
 
 
 def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> str:
@@ -183,8 +189,7 @@ def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> st
     figure = Figure(figsize=_FIGURE_SIZE, layout="constrained")
     png = io.BytesIO()
     draw = getattr(plots, plot)
-    with _drawing_lock, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    with _collect_warnings() as notes:
         draw(data, ax=figure.subplots(), **options)
         figure.savefig(png, format="png", dpi=_IMAGE_DPI)
     description = [plot]
@@ -198,14 +203,24 @@ def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> st
         f'<img alt="{alternative_text}" style="width: {width}px; max-width: 100%" '
         f'src="data:image/png;base64,{content}">'
     )
-    for warning in caught:
-        image += status_html(str(warning.message))
-    return image
+    return image + "".join(map(status_html, notes))
+
+
+@contextlib.contextmanager
+def _collect_warnings() -> Iterator[list[str]]:
+    """Yield a list that has the texts of the warnings afterwards, to show them in the widget."""
+    texts: list[str] = []
+    with _drawing_lock, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield texts
+        texts += dict.fromkeys(str(warning.message) for warning in caught)
 
 
 def _summary_table(data: pd.DataFrame, by: str | None, metrics: list[str]) -> pd.DataFrame:
     """Return a summary with the metrics in the order of the menu, the largest rows first."""
     columns = list(metrics)
+    if not columns:
+        return data
     if by is not None:
         columns.insert(0, by)
     summary = summarize(data, by)
@@ -229,8 +244,9 @@ def _available_plots(data: pd.DataFrame, metrics: list[str]) -> list[str]:
 
 def _drawable_metrics(data: pd.DataFrame) -> list[str]:
     """Return the metrics that can be drawn: preferred ones, results and KPIs, then Amazon's."""
-    with _drawing_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    if not has_measures(data):
+        return []
+    with _collect_warnings():  # the figure and the table show them
         summary = summarize(data.head(1))
     drawable = []
     for name in map(str, summary.columns):

@@ -131,7 +131,7 @@ def test_frames_without_anything_odd_say_so(box: Box, store: ReportCache) -> Non
 
 @pytest.mark.parametrize(
     ("currencies", "others"),
-    [(["EUR"], ["EUR"]), (["USD", "EUR", None], ["EUR"]), (["usd", "USD"], ["usd"])],
+    [(["EUR"], ["EUR"]), (["USD", "EUR", None], ["EUR"]), (["eur", "usd"], ["EUR"])],
 )
 @pytest.mark.parametrize("api", ["v2", "v3"])
 def test_another_currency_is_said(

@@ -17,8 +17,8 @@ from sdanalytics.model.metrics import (
     CATALOGUE,
     TACTICS,
     ColumnKind,
-    available_metrics,
     identity_columns,
+    requestable_metrics,
 )
 from sdanalytics.model.record_types import list_record_types
 from tests.support.box import Box
@@ -56,7 +56,7 @@ def test_every_cell_is_what_the_service_sent(
     advertiser: int,
 ) -> None:
     client = box.client_for(advertiser)
-    metrics = list(available_metrics(record_type, segment))
+    metrics = list(requestable_metrics(record_type, segment))
     keys = list(identity_columns(record_type, segment))
     expected_columns = ["date", "tactic", *dict.fromkeys(keys + metrics)]
 

@@ -132,6 +132,22 @@ class TestSubmit:
         job.add_done_callback(lambda job: seen.append("at once"))
         assert seen == ["done", "at once"]
 
+    @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+    def test_a_callback_that_would_end_the_program_holds_up_nobody(
+        self, box: Box, caplog: pytest.LogCaptureFixture, end: type[BaseException]
+    ) -> None:
+        seen: list[str] = []
+
+        def end_the_program(job: sda.ReportJob) -> None:
+            raise end
+
+        job = submit("campaigns", box.day(1), client=box.client, cache=False)
+        job.add_done_callback(end_the_program)
+        job.add_done_callback(lambda job: seen.append(job.status().state))
+        assert job.wait(SECONDS)
+        assert seen == ["done"]
+        assert "a callback of" in caplog.text
+
     def test_its_html_is_escaped_and_has_a_bar(self, box: Box) -> None:
         refusal = ScriptedResponse(400, '{"code": "<b>", "details": "<script>"}')
         box.sandbox.script_responses("request_report", *[refusal] * 2)

@@ -22,6 +22,8 @@ from tests.support.stores import partitions_in
 NAME, SALES, RATE, KIND = "storePageVisits", "storeSales", "storeRate", "storeKind"
 REGISTERED = [NAME, SALES, RATE, KIND]
 METRICS = ["clicks", "cost", *REGISTERED]
+COLUMNS = ["date", "tactic", "campaignId", "campaignName", "costType", "clicks", "cost"]
+"""Those of a stored day where no metric is registered."""
 pytestmark = pytest.mark.off_contract  # the description has no columns of tomorrow
 
 
@@ -87,7 +89,7 @@ def test_a_store_is_read_where_its_metrics_are_not_registered(box: Box, store: R
     frame = fetch(box, store)
     with another_process():
         unregistered = read(box, store, None)
-        assert list(unregistered.columns) == ["date", "tactic", "campaignId", "clicks", "cost"]
+        assert list(unregistered.columns) == COLUMNS
         pd.testing.assert_series_equal(unregistered["cost"], frame["cost"])
         assert store.verify().empty
         assert store.repair().empty
@@ -216,7 +218,7 @@ def test_a_spawned_process_knows_none_and_reads_the_store(box: Box, store: Repor
         [sys.executable, "-c", script, str(store.path), box.day(9), box.day(3)],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    expected = ["date", "tactic", "campaignId", "clicks", "cost"]
+    expected = COLUMNS
     assert done.stdout.strip() == f"{expected} {frame['cost'].sum()}"
 
 

@@ -17,7 +17,7 @@ import requests
 
 from sdanalytics import Forbidden, ReportCache, fetch_report, sandbox
 from sdanalytics.model.literals import RecordType
-from sdanalytics.model.metrics import available_metrics
+from sdanalytics.model.metrics import requestable_metrics
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
 from tests.support.caller import token
@@ -188,7 +188,7 @@ def test_halo_sales_are_the_rest_of_all_sales(box: Box, store: ReportCache) -> N
 
 def test_metrics_have_plausible_relative_sizes(box: Box) -> None:
     frame = fetch_report(
-        "campaigns", box.day(20), box.day(1), metrics=available_metrics("campaigns"),
+        "campaigns", box.day(20), box.day(1), metrics=requestable_metrics("campaigns"),
         client=box.client, cache=False,
     )  # fmt: skip
     assert (frame["clicks"] <= frame["viewImpressions"]).all()

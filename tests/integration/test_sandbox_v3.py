@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from sdanalytics import sandbox
-from sdanalytics.model.metrics import CATALOGUE, TACTICS, available_metrics, identity_columns
+from sdanalytics.model.metrics import CATALOGUE, TACTICS, identity_columns, requestable_metrics
 from sdanalytics.sandbox import ScriptedResponse
 from tests.support.box import Box
 from tests.support.caller import Caller, Rows, report_body, unpack
@@ -21,7 +21,7 @@ from tests.support.rows import REPORTS
 
 
 def columns_of(record_type: str, segment: str | None) -> list[str]:
-    names = available_metrics(record_type, segment, api="v3")
+    names = requestable_metrics(record_type, segment, api="v3")
     return ["date", *(str(CATALOGUE[name].v3_name) for name in names)]
 
 
@@ -369,8 +369,8 @@ def at_once(clock: JumpingClock) -> Iterator[Caller]:
 def test_both_versions_have_the_same_numbers_for_35_days(
     at_once: Caller, record_type: str, segment: str | None
 ) -> None:
-    both = set(available_metrics(record_type, segment)) & set(
-        available_metrics(record_type, segment, api="v3")
+    both = set(requestable_metrics(record_type, segment)) & set(
+        requestable_metrics(record_type, segment, api="v3")
     )
     common = {str(CATALOGUE[name].v3_name) for name in both}
     keys = [

@@ -11,7 +11,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics import Client, ReportCache, fetch_report, sandbox
-from sdanalytics.model.metrics import available_metrics
+from sdanalytics.model.metrics import requestable_metrics
 from sdanalytics.model.partition import report_name
 from sdanalytics.sandbox import Report, ScriptedResponse
 from tests.support.box import Box
@@ -48,8 +48,8 @@ def through(box: Box, api: str, advertiser: int = 0) -> Client:
 
 def common(record_type: str, segment: str | None) -> list[str]:
     """Return the metrics that both versions have."""
-    v3 = available_metrics(record_type, segment, "v3")
-    return [name for name in available_metrics(record_type, segment, "v2") if name in v3]
+    v3 = requestable_metrics(record_type, segment, "v3")
+    return [name for name in requestable_metrics(record_type, segment, "v2") if name in v3]
 
 
 def fetch(box: Box, api: str, first: int, last: int, **options: Any) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def test_metrics_of_version_3_only_can_be_fetched(box: Box) -> None:
     own = ["addToCart", "addToCartRate", "detailPageViewsClicks", "newToBrandDetailPageViews"]
     own = [
         name
-        for name in available_metrics("campaigns", None, "v3")
+        for name in requestable_metrics("campaigns", None, "v3")
         if name not in common("campaigns", None)
     ]
     frame = fetch(box, "v3", 2, 1, metrics=["cost", *own])
@@ -263,9 +263,14 @@ def test_rows_of_unlisted_campaigns_have_unknown_tactic(
     read = store.read("campaigns", box.day(2), box.day(1), metrics=["cost"])
     pd.testing.assert_frame_equal(read, v3)
     assert set(store.coverage(now=box.clock.now())["tactic"]) == {"T00020", "T00030"}
-    # A call for one tactic returns no rows of unknown tactic.
-    frame = fetch(box, "v3", 2, 1, metrics=["cost"], cache=store, tactic="T00020")
+    # A call for one tactic returns no rows of unknown tactic, and says so.
+    days = (box.day(2), box.day(1))
+    with pytest.warns(sda.DataWarning, match=f"{len(unknown)} rows .* left out"):
+        frame = fetch(box, "v3", 2, 1, metrics=["cost"], cache=store, tactic="T00020")
     assert set(frame["tactic"]) == {"T00020"}
+    with pytest.warns(sda.DataWarning, match=f"{len(unknown)} rows .* left out"):
+        read = store.read("campaigns", *days, metrics=["cost"], tactic="T00020")
+    pd.testing.assert_frame_equal(read, frame)
 
 
 def test_a_row_counts_once_when_its_tactic_becomes_known(

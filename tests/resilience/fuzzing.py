@@ -44,7 +44,7 @@ from sdanalytics.model.metrics import (
     CATALOGUE,
     MATCHED_TARGET,
     ColumnKind,
-    available_metrics,
+    requestable_metrics,
 )
 from sdanalytics.model.record_types import list_record_types
 from sdanalytics.parsing import payload
@@ -316,7 +316,7 @@ def payload_case(seed: int, number: int) -> PayloadCase:
 
 def random_rows(rng: random.Random) -> tuple[tuple[str, ...], list[AnyRow]]:
     record_type, segment = rng.choice(list_record_types("v2")), rng.choice((None, MATCHED_TARGET))
-    available = available_metrics(record_type, segment) or available_metrics(record_type, None)
+    available = requestable_metrics(record_type, segment) or requestable_metrics(record_type, None)
     columns = tuple(rng.sample(available, min(len(available), rng.choice((1, 3, 8, 40)))))
     names = [*columns, *rng.sample(sorted(CATALOGUE), 3)]
     rows: list[AnyRow] = [random_row(rng, names) for _ in range(rng.choice((0, 1, 2, 3, 5, 12)))]

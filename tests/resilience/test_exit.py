@@ -50,18 +50,25 @@ SCRIPTS = {
 }
 
 
+def run_script(
+    script: str, folder: Path, monkeypatch: pytest.MonkeyPatch, delay: float = 0
+) -> tuple[int, str]:
+    """Run a script against a sandbox, and return its exit code and what it wrote to stderr."""
+    with sda.sandbox.start(delay=delay) as sandbox:
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        arguments = str(folder / "store"), str(folder / "figure.png")
+        command = [sys.executable, "-c", script, *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return run.returncode, run.stderr
+
+
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_what_was_begun_is_finished(
     script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output = tmp_path / "figure.png"
-    with sda.sandbox.start(delay=0) as sandbox:
-        for name, value in sandbox.environment.items():
-            monkeypatch.setenv(name, value)
-        command = [sys.executable, "-c", SETUP + script, str(tmp_path / "store"), str(output)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert output.exists()
+    assert run_script(SETUP + script, tmp_path, monkeypatch) == (0, "")
+    assert (tmp_path / "figure.png").exists()
 
 
 THIRTY_AT_ONCE = """
@@ -104,7 +111,67 @@ def test_thirty_scripts_at_once_finish_what_they_began(
     assert len(list(tmp_path.glob("*.png"))) == 30
 
 
+FORK = """
+import os, threading, warnings
+warnings.simplefilter("ignore")  # of a fork beside threads
+begun, forked = threading.Event(), threading.Event()
+def conclude(job):
+    begun.set()
+    forked.wait()
+    open(output, "w").close()
+
+job = sda.submit_report("campaigns", *days, client=client, cache=store)
+job.add_done_callback(conclude)
+if when == "while a callback runs":
+    begun.wait()
+child = os.fork()
+if child == 0:
+    try:
+        sys.exit(3 if len(job.result()) else 4)
+    except sda.Cancelled:
+        sys.exit(5)
+forked.set()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+@pytest.mark.parametrize(("when", "code"), [("while it runs", 5), ("while a callback runs", 3)])
+def test_a_forked_process_does_not_wait_for_the_jobs_of_its_parent(
+    when: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the result of a job that has ended; no other job will end there."""
+    script = f"{SETUP}\nwhen = {when!r}\n{FORK}"
+    assert run_script(script, tmp_path, monkeypatch, delay=1) == (code, "")
+    assert (tmp_path / "figure.png").exists()
+
+
+FETCH_AT_EXIT = """
+import atexit, warnings
+warnings.simplefilter("ignore", ResourceWarning)  # connections that nobody closes after that
+atexit.register(lambda: conclude())  # before the library is imported, so that it is called last
+"""
+CONCLUDE = """
+def conclude():
+    frame = sda.fetch_report("campaigns", *days, client=client, cache=store)
+    frame.to_csv(output)
+
+sda.fetch_report("campaigns", days[0], client=client, cache=store)
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python starts no thread then")
+def test_a_function_that_is_called_at_exit_may_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = FETCH_AT_EXIT + SETUP + CONCLUDE
+    assert run_script(script, tmp_path, monkeypatch) == (0, "")
+    assert (tmp_path / "figure.png").exists()
+
+
 HANG = """
+import warnings
+warnings.simplefilter("ignore", ResourceWarning)  # connections that are left as they are
 job = sda.submit_report("campaigns", *days, client=client, cache=store)
 while sda.pending(store)["report_id"].isna().all():
     pass

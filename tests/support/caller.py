@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import requests
 
-from sdanalytics.model.metrics import available_metrics
+from sdanalytics.model.metrics import requestable_metrics
 from tests.support.box import Box
 from tests.support.contract import CREATE_TYPE, response_errors
 
@@ -85,7 +85,7 @@ class Caller:
         body = {
             "reportDate": day.strftime("%Y%m%d"),
             "tactic": tactic,
-            "metrics": ",".join(available_metrics(record_type, segment)),
+            "metrics": ",".join(requestable_metrics(record_type, segment)),
         }
         body |= {"segment": segment} if segment else {}
         report = self.call("POST", f"/sd/{record_type}/report", json=body).json()

@@ -20,6 +20,13 @@ REPORTS = [(record_type, None) for record_type in list_record_types("v2")] + [
 """All reports of version 2, by record type and segment."""
 
 
+def small(**columns: list[Any]) -> pd.DataFrame:
+    """Return the frame of a report with few rows, of one day unless it has a column of dates."""
+    count = len(next(iter(columns.values())))
+    dates = pd.to_datetime(columns.pop("date", ["2026-11-02"] * count)).astype("datetime64[s]")
+    return pd.DataFrame({"date": dates} | columns)
+
+
 def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a frame as plain values, with None for missing ones."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")

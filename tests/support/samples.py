@@ -15,11 +15,18 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 
 from sdanalytics import ReportCache
+from sdanalytics.model.campaign_list import NO_CAMPAIGNS
 from sdanalytics.model.literals import RecordType
-from sdanalytics.model.metrics import TACTICS, default_metrics, identity_columns
-from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.model.metrics import (
+    TACTICS,
+    default_metrics,
+    identity_columns,
+    requestable_metrics,
+)
+from sdanalytics.model.partition import Partition, ProfileKey, Provenance
 from sdanalytics.model.profiles import Profile
 from sdanalytics.parsing.payload import read_payload
+from sdanalytics.sandbox.listings import describe_campaign
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
 from sdanalytics.sandbox.simulation.report_rows import render_v2_rows
 from sdanalytics.store.cache import internal_store
@@ -71,9 +78,17 @@ def store_samples(
     """Store a report of the days from `first` to `last` days ago."""
     advertiser = ADVERTISERS[profile_id]
     profile = Profile.from_api(advertiser.to_document())
-    internal_store(store).metadata.store_profile(SOURCE, profile)
+    metadata = internal_store(store).metadata
+    metadata.store_profile(SOURCE, profile)
+    today = advertiser.today(NOW)
+    documents = [describe_campaign(advertiser, c, today) for c in advertiser.started_by(today)]
+    campaigns = NO_CAMPAIGNS.updated(documents, NOW)
+    metadata.store_campaign_list(ProfileKey(SOURCE, str(profile_id)), campaigns)
     names = default_metrics(record_type) if metrics is None else metrics
-    columns = list(dict.fromkeys([*identity_columns(record_type), *names]))
+    own = requestable_metrics(record_type, api=None)
+    columns = [
+        name for name in dict.fromkeys([*identity_columns(record_type), *names]) if name in own
+    ]
     for ago in range(first, last - 1, -1):
         for tactic in TACTICS:
             rows = render_v2_rows(advertiser, record_type, day(ago), tactic, columns, None, NOW)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 
 import pytest
 
@@ -26,6 +28,18 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     for command in ("demo", "sandbox", "lab"):
         assert f"\n    {command} " in shown
+
+
+def test_names_are_printed_where_the_output_cannot_have_their_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printed = io.BytesIO()
+    output = io.TextIOWrapper(printed, encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr("sdanalytics.demo.run_demo", lambda *_: print("青葉商店, Alpenglück"))  # noqa: T201
+    assert cli.main(["demo"]) == 0
+    output.flush()
+    assert printed.getvalue().split() == [b"????,", b"Alpengl?ck"]
 
 
 ACCOUNT = {

@@ -15,12 +15,13 @@ from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, summariz
 from sdanalytics.analysis.kpi_definitions import KPIS
 from sdanalytics.model.metrics import available_metrics, default_metrics, identity_columns
 from sdanalytics.model.partition import Partition
+from tests.support.rows import small
 from tests.support.samples import JAPAN, SOURCE, US, day, sample_frame, store_payload, store_samples
 
 NAMES = [
     "orders", "sales", "units", "ntb_orders", "ntb_sales", "page_views",
-    "ctr", "cpc", "vcpm", "cvr", "cpa", "aov", "acos", "roas",
-    "ntb_order_share", "ntb_sales_share",
+    "ctr", "cpc", "vcpm", "cvr", "purchase_rate", "cpa", "aov", "acos", "roas", "click_roas",
+    "ntb_cpa", "ntb_order_share", "ntb_sales_share",
 ]  # fmt: skip
 
 SQL = """
@@ -40,7 +41,11 @@ SQL = """
     )
     select {key} as key, sum(orders) as orders, sum(sales) as sales, sum(units) as units,
         sum(clicks) / sum(impressions) as ctr, sum(cost) / sum(clicks) as cpc,
-        1000 * sum(cost) / sum(viewImpressions) as vcpm, sum(orders) / sum(clicks) as cvr,
+        1000 * sum(cost) / sum(viewImpressions) as vcpm,
+        sum(attributedConversions14d) / sum(clicks) as cvr,
+        1000 * sum(viewAttributedConversions14d) filter (costType = 'VCPM')
+            / sum(viewImpressions) filter (costType = 'VCPM') as purchase_rate,
+        sum(attributedSales14d) / sum(cost) as click_roas, sum(cost) / sum(ntb_orders) as ntb_cpa,
         sum(cost) / sum(orders) as cpa, sum(sales) / sum(orders) as aov,
         sum(ntb_orders) as ntb_orders, sum(ntb_sales) as ntb_sales, sum(page_views) as page_views,
         sum(cost) / sum(sales) as acos, sum(sales) / sum(cost) as roas,
@@ -61,13 +66,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> ReportCache:
     store = ReportCache(tmp_path_factory.mktemp("store"))
     store_samples(store, "campaigns", 14, 1)
     return store
-
-
-def small(**columns: list[Any]) -> pd.DataFrame:
-    """Return the frame of a report with few rows."""
-    count = len(next(iter(columns.values())))
-    defaults = {"date": pd.to_datetime(["2026-11-02"] * count).astype("datetime64[s]")}
-    return pd.DataFrame(defaults | columns)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +114,11 @@ def test_kpis_equal_those_computed_by_hand() -> None:
     assert result["roas"].tolist()[:2] == [10.0, 12.5]
     assert result["vcpm"].tolist()[:2] == [10.0, 8.0]
     assert result["cpa"].tolist()[:2] == [2.5, 2.0]
-    assert result["cvr"].tolist()[:2] == [0.2, 1.0]
-    assert result.loc[2, list(KPIS)[:8]].isna().all()
+    assert result["cvr"].tolist()[:2] == [0.2, 0.25]
+    assert result["purchase_rate"].isna().tolist() == [True, False, True]
+    assert result["purchase_rate"].tolist()[1] == 4.0
+    assert result["click_roas"].tolist()[:2] == [10.0, 2.5]
+    assert result.loc[2, [name for name in KPIS if name in result]].isna().all()
     assert "units" not in result
     assert "ntb_order_share" not in result
 
@@ -245,29 +246,12 @@ def test_a_group_missing_in_one_period_had_no_activity() -> None:
     frame = small(campaignName=["a", "b"], clicks=[4, 6], impressions=[10, 20])
     frame["date"] = pd.to_datetime(["2026-11-01", "2026-11-08"]).astype("datetime64[s]")
     frame = frame.astype({"clicks": "Int64"})
-    periods = ("2026-11-01", "2026-11-07"), ("2026-11-08", "2026-11-14")
+    periods = ("2026-11-01", "2026-11-01"), ("2026-11-08", "2026-11-08")
     changes = compare(frame, *periods, by="campaignName", metrics=["clicks", "ctr"])
     assert changes["clicks_a"].tolist() == [4, 0]
     assert changes["clicks_b"].tolist() == [0, 6]
     assert changes["clicks_change_share"].isna().tolist() == [False, True]
     assert changes["ctr_b"].isna().tolist() == [True, False]
-
-
-@pytest.fixture
-def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdanalytics.analysis.kpis._warned", False)
-
-
-@pytest.mark.usefixtures("_not_warned")
-def test_without_cost_type_clicks_count_and_a_warning_is_shown_once() -> None:
-    frame = sample_frame("targets", 2, 2)
-    with pytest.warns(UserWarning, match="no costType"):
-        result = add_kpis(frame)
-    assert result["orders"].tolist() == frame["attributedConversions14d"].tolist()
-    add_kpis(frame)  # a second warning would be an error here
-    summary = summarize(frame, "campaignName")
-    twice = summarize(summary)
-    assert twice["orders"].tolist() == [summary["orders"].sum()]
 
 
 def test_a_summary_can_be_summarized_again(frame: pd.DataFrame) -> None:
@@ -279,6 +263,7 @@ def test_a_summary_can_be_summarized_again(frame: pd.DataFrame) -> None:
 
 
 DAYS = ("2026-11-10", "2026-11-12")
+LATER = ("2026-11-13", "2026-11-15")
 
 
 @pytest.mark.parametrize(
@@ -299,11 +284,14 @@ DAYS = ("2026-11-10", "2026-11-12")
             lambda df: compare(df.assign(date=df["date"].dt.tz_localize("UTC")), DAYS, DAYS),
             "must have no time zone",
         ),
-        (lambda df: compare(df, DAYS, DAYS, metrics=["campaignName"]), "not numeric and cannot be"),
+        (
+            lambda df: compare(df, DAYS, LATER, metrics=["campaignName"]),
+            "not numeric and cannot be",
+        ),
         (lambda df: add_kpis(df[["date", "campaignName"]]), "'costType'"),
         (lambda df: compare(df, ("2020-01-01", "2020-01-02"), DAYS), "period_a"),
         (lambda df: compare(df, "2026-11-10", DAYS), "pair of days (first, last), got"),  # type: ignore[arg-type]
-        (lambda df: compare(df, DAYS, DAYS, metrics=["acoss"]), "did you mean 'acos'"),
+        (lambda df: compare(df, DAYS, LATER, metrics=["acoss"]), "did you mean 'acos'"),
     ],
 )
 def test_kpis_that_cannot_be_computed_are_errors(
@@ -346,7 +334,10 @@ def test_latest_values_do_not_depend_on_the_order_of_rows(frame: pd.DataFrame) -
 def test_results_can_be_processed_again(frame: pd.DataFrame) -> None:
     daily = summarize(frame, freq="D")
     once, twice = summarize(frame), summarize(daily)
+    assert "purchase_rate" not in twice  # of vCPM campaigns, which a sum of all days is not
     for name in NAMES:
+        if name == "purchase_rate":
+            continue
         assert twice[name].iloc[0] == pytest.approx(once[name].iloc[0]), name
 
 

@@ -103,13 +103,24 @@ def test_a_frequency_that_pandas_does_not_know_is_named() -> None:
         sda.summarize(sample_frame("campaigns", 14, 1), freq=object())  # type: ignore[arg-type]
 
 
+def test_figures_of_merged_frames_say_that_ages_are_not_known() -> None:
+    targets = sample_frame("campaigns", 14, 1)
+    costs = pd.DataFrame({"campaignId": targets["campaignId"].unique(), "margin": 0.3})
+    merged = targets.merge(costs, on="campaignId")
+    assert merged.attrs == {}
+    for frame in (merged, pd.concat([targets.head(50), merged.tail(50)])):
+        for draw in (sda.plots.trend, sda.plots.calendar):
+            assert "restatable days are not known" in draw(frame, "sales").get_xlabel()
+    assert "not known" not in sda.plots.trend(targets, "sales").get_xlabel()
+    plt.close("all")
+
+
 def test_warnings_point_at_the_line_of_the_user() -> None:
     targets = sample_frame("targets", 2, 2).drop(columns="costType", errors="ignore")
     namespace = {"sda": sda, "targets": targets}
     code = compile("\n\nsda.plots.top(targets, 'orders', by='tactic')", "user.py", "exec")
-    with warnings.catch_warnings(record=True) as caught, pytest.MonkeyPatch.context() as patch:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        patch.setattr("sdanalytics.analysis.kpis._warned", False)
         exec(code, namespace)
     plt.close("all")
     assert [(warning.filename, warning.lineno) for warning in caught] == [("user.py", 3)]

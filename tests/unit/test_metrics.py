@@ -15,6 +15,7 @@ from sdanalytics.model.dtypes import arrow_schema, table_to_frame
 from sdanalytics.model.literals import Api, RecordType, Segment
 from sdanalytics.model.metric_list import list_metrics
 from sdanalytics.model.metrics import (
+    CAMPAIGN_FACTS,
     CATALOGUE,
     RECORD_TYPES,
     V2_NAME_BY_V3_NAME,
@@ -22,6 +23,7 @@ from sdanalytics.model.metrics import (
     available_metrics,
     default_metrics,
     identity_columns,
+    requestable_metrics,
     segmented_record_types,
     sort_by_catalogue,
 )
@@ -113,10 +115,29 @@ def test_reports_have_the_metrics_of_the_references(
     report: tuple[str, str | None], counts: tuple[int, int, int]
 ) -> None:
     versions = ("v2", "v3", None)
-    assert tuple(len(available_metrics(*report, api)) for api in versions) == counts
-    either = set(available_metrics(*report, "v2")) | set(available_metrics(*report, "v3"))
-    assert available_metrics(*report, None) == sort_by_catalogue(either)
-    assert available_metrics(*report) == available_metrics(*report, "v2")
+    assert tuple(len(requestable_metrics(*report, api)) for api in versions) == counts
+    either = set(requestable_metrics(*report, "v2")) | set(requestable_metrics(*report, "v3"))
+    assert requestable_metrics(*report, None) == sort_by_catalogue(either)
+    assert requestable_metrics(*report) == requestable_metrics(*report, "v2")
+
+
+@pytest.mark.parametrize("report", [*COUNTS, ("invalidTraffic", None)], ids=str)
+def test_facts_of_campaigns_may_be_asked_for_with_any_report(
+    report: tuple[str, str | None],
+) -> None:
+    for api in ("v2", "v3", None):
+        if api == "v2" and report[0] in ONLY_IN_VERSION_3:
+            assert available_metrics(*report, api) == ()
+            continue
+        own = requestable_metrics(*report, api)
+        assert available_metrics(*report, api) == sort_by_catalogue({*own, *CAMPAIGN_FACTS})
+        columns = {*identity_columns(*report), *default_metrics(*report, api)}
+        assert {"costType", "campaignName"} <= columns
+        query = ReportQuery.parse(
+            report[0], "2026-11-01", metrics=CAMPAIGN_FACTS, segment=report[1], api=api
+        )
+        assert query.metrics == CAMPAIGN_FACTS
+        assert query.stored_columns == identity_columns(*report)
 
 
 def test_all_reports_are_in_the_catalogue() -> None:
@@ -126,13 +147,14 @@ def test_all_reports_are_in_the_catalogue() -> None:
     assert [*in_both, *ONLY_IN_VERSION_3] == list(RECORD_TYPES)
     every = {name for report in COUNTS for name in available_metrics(*report, None)}
     assert every | set(OF_INVALID_TRAFFIC) == set(CATALOGUE)
+    assert [name for name in every if not CATALOGUE[name].requestable_in(None)] == ["portfolioId"]
 
 
 def test_names_of_version_2_stay_and_those_of_version_3_come_last() -> None:
     names = list(CATALOGUE)
     assert len(OF_VERSION_2) == 88
     assert set(names[:88]) == OF_VERSION_2
-    assert names[88:] == [*OF_VERSION_3, *OF_INVALID_TRAFFIC]
+    assert names[88:] == [*OF_VERSION_3, *OF_INVALID_TRAFFIC, "portfolioId"]
     assert all(CATALOGUE[name].reports for name in OF_VERSION_2)
     assert not any(CATALOGUE[name].reports for name in OF_VERSION_3)
     assert "attributedSales7d" not in available_metrics("adGroups", "matchedTarget")
@@ -191,7 +213,7 @@ def test_version_3_names_are_unambiguous() -> None:
 def test_only_windows_and_targeting_type_lack_a_version_3_name() -> None:
     lost = {name for name, metric in CATALOGUE.items() if metric.v3_name is None}
     windows = {name for name in OF_VERSION_2 if re.search(r"[a-zA-Z](1|7|30)d", name)}
-    assert lost == windows | {"targetingType"}
+    assert lost == windows | {"targetingType", "portfolioId"}
 
 
 @pytest.mark.parametrize("report", COUNTS, ids=str)
@@ -211,7 +233,7 @@ def test_version_3_defaults_are_the_version_2_defaults_it_has() -> None:
         ("targets", None): {"targetingType"},
         ("targets", "matchedTarget"): {"targetingType"},
         ("campaigns", "matchedTarget"): {
-            "campaignBudget", "campaignStatus", "costType", "viewAttributedSalesNewToBrand14d",
+            "campaignBudget", "campaignStatus", "viewAttributedSalesNewToBrand14d",
         },
     }  # fmt: skip
     for report in COUNTS:
@@ -306,7 +328,8 @@ def test_missing_metrics_are_rejected_with_an_alternative(
 
 
 def test_missing_attribution_windows_name_the_available_one() -> None:
-    lost = [m for m in CATALOGUE.values() if not m.v3_name and m.name != "targetingType"]
+    others = ("targetingType", "portfolioId")
+    lost = [m for m in CATALOGUE.values() if not m.v3_name and m.name not in others]
     assert len(lost) == 33
     for metric in lost:
         for record_type in set(RECORD_TYPES) & metric.reports:
@@ -352,8 +375,9 @@ class TestListMetrics:
             "reports": "str",
         }  # fmt: skip
         assert listed.index.equals(pd.RangeIndex(len(CATALOGUE)))
-        assert (listed["v2"].sum(), listed["v3"].sum()) == (88, 86 + len(OF_INVALID_TRAFFIC))
-        assert (listed["v3_name"].isna() == ~listed["v3"]).all()
+        assert (listed["v2"].sum(), listed["v3"].sum()) == (89, 87 + len(OF_INVALID_TRAFFIC))
+        named = listed[listed["metric"] != "portfolioId"]
+        assert (named["v3_name"].isna() == ~named["v3"]).all()
         assert listed.drop(columns=["v3_name", "changed"]).notna().all(axis=None)
 
     def test_results_attributed_to_views_are_marked(self) -> None:
@@ -427,10 +451,7 @@ class TestListMetrics:
 # -- metrics of version 3 only, in frames and the picker -------------------------------------
 
 
-def test_rates_and_costs_of_version_3_are_computed_from_the_sums(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sdanalytics.analysis.kpis._warned", False)  # whatever ran before
+def test_rates_and_costs_of_version_3_are_computed_from_the_sums() -> None:
     rows = pd.DataFrame(
         {
             "campaignName": ["a", "a"],

@@ -34,7 +34,8 @@ def _close_figures() -> Iterator[None]:
 
 
 def three_weeks(record_type: RecordType, profile_id: int = US) -> pd.DataFrame:
-    return sample_frame(record_type, 21, 1, profile_id=profile_id)
+    frame = sample_frame(record_type, 21, 1, profile_id=profile_id)
+    return frame if "costType" in frame else frame.assign(costType="CPC")
 
 
 @pytest.fixture

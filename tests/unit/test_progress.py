@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from datetime import date
 
 import pytest
 
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
-from sdanalytics.fetch.progress import Progress
+from sdanalytics.fetch.progress import Progress, is_interactive
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
@@ -30,3 +32,10 @@ def test_the_bar_waits_a_second_before_it_appears(
     shown = "targets: 1 of 4 days"
     details = "1 report downloading, 1 day from the cache"
     assert re.search(f"{shown}.*{details}", capsys.readouterr().err)
+
+
+def test_a_closed_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    assert not is_interactive()

@@ -66,6 +66,7 @@ GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
         ({"refresh": "yes"}, "auto, never, always"),
         ({"timeout": 0}, "timeout must be a positive number of seconds, got 0"),
         ({"timeout": float("nan")}, "timeout must be a positive number of seconds, got nan"),
+        ({"timeout": 10**400}, "got one of more than 300 digits"),
         ({"timeout": "5"}, "timeout must be a positive number of seconds, got '5'"),
         ({"cache": True}, "cache must be a ReportCache, a path, None or False, got True"),
     ],

@@ -18,6 +18,7 @@ from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.protocols.refusals import refused_names
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
+from sdanalytics.model.category_words import spell_words
 from sdanalytics.model.identity import required_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.record_types import list_record_types
@@ -58,7 +59,7 @@ class ProtocolV2:
         self,
         client: Client,
         deadline: Deadline,
-        store: object,
+        campaigns: object,
         oldest: date,
         limiter_state: LimiterStateStore | None,
     ) -> None:
@@ -145,7 +146,8 @@ class ProtocolV2:
         [partition] = batch.partitions
         required = required_columns(partition.record_type, partition.segment)
         max_bytes = self._session.max_report_bytes
-        return {partition: read_payload(payload, columns, max_bytes, required=required)}
+        rows = read_payload(payload, columns, max_bytes, required=required)
+        return {partition: spell_words(rows)}
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Return False: version 2 cannot cancel a report."""

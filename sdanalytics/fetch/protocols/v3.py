@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -23,6 +23,7 @@ from sdanalytics.errors import (
     NotReady,
     ReportTooOld,
 )
+from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.error_policy import MAX_YOUNG_AGE
 from sdanalytics.fetch.polling import backoff_intervals
 from sdanalytics.fetch.protocols.base import ColumnsByPartition, StillNamed
@@ -32,7 +33,6 @@ from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v3_payload import (
     Array,
     DownloadedReport,
-    parse_campaign_tactics,
     read_rows,
     split_rows,
 )
@@ -47,8 +47,8 @@ from sdanalytics.fetch.protocols.v3_request import (
     request_body,
 )
 from sdanalytics.model.identity import required_columns
-from sdanalytics.model.metrics import CATALOGUE, UNKNOWN_TACTIC
-from sdanalytics.model.partition import Partition, ProfileKey
+from sdanalytics.model.metrics import CATALOGUE
+from sdanalytics.model.partition import Partition
 from sdanalytics.model.record_types import history_days
 from sdanalytics.model.report_batch import ReportBatch
 
@@ -75,16 +75,6 @@ STATUSES: Final[Mapping[str, ReportStatus]] = {
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class CampaignTacticStore(Protocol):
-    """Stores the tactics of campaigns by campaign id."""
-
-    def campaign_tactics(self, key: ProfileKey) -> Mapping[int, str]:
-        """Return those that are stored."""
-
-    def store_campaign_tactics(self, key: ProfileKey, tactics: Mapping[int, str]) -> None:
-        """Store them."""
-
-
 class ProtocolV3:
     """Converts partitions to reports of version 3, and payloads to partitions.
 
@@ -105,15 +95,14 @@ class ProtocolV3:
         self,
         client: Client,
         deadline: Deadline,
-        store: CampaignTacticStore,
+        campaigns: CampaignReader,
         oldest: date,
         limiter_state: LimiterStateStore | None,
     ) -> None:
         self._session = open_session(client, deadline, limiter_state)
         self._reporting = ReportingV3(self._session)
-        self._store = store
+        self._campaigns = campaigns
         self._oldest = oldest
-        self._campaigns_loaded = False
         self._clock = client.clock
         self._pending = PendingReports(client.clock.monotonic())
         self._cancelled: set[str] = set()
@@ -261,16 +250,8 @@ class ProtocolV3:
         return now - first_named_at < MAX_YOUNG_AGE
 
     def _lookup_tactics(self, campaign_ids: Array) -> list[str]:
-        """Return the tactic of each campaign; load the list of campaigns when one is unknown."""
-        key = self._session.key
-        known = self._store.campaign_tactics(key)
-        ids = campaign_ids.tolist()
-        if not self._campaigns_loaded and not set(ids) <= set(known):
-            listed = parse_campaign_tactics(self._reporting.campaigns())
-            known = {**known, **listed}
-            self._store.store_campaign_tactics(key, known)
-            self._campaigns_loaded = True
-        return [known.get(campaign_id, UNKNOWN_TACTIC) for campaign_id in ids]
+        """Return the tactic of each campaign, by the list of campaigns."""
+        return self._campaigns.lookup_tactics(campaign_ids, self._session)
 
 
 def _status(report: Mapping[str, Any]) -> ReportStatus | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,30 +9,21 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sdanalytics.errors import CorruptReport
+from sdanalytics.model.category_words import spell_words
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.metrics import CATALOGUE, EVERY_TACTIC, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.partition import Partition
 from sdanalytics.parsing.payload import read_payload
 
-Normalizer = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 MAX_SHOWN_CHARACTERS: Final = 40
 """Characters of a value that an error message shows, at most."""
 ALL_TACTICS: Final = (*TACTICS, UNKNOWN_TACTIC, EVERY_TACTIC)
 """The tactics of partitions, in the order of their numbers."""
-VALUE_NORMALIZERS: Final[Mapping[str, Normalizer]] = {
-    "campaignStatus": pc.utf8_lower,
-    "bidOptimization": pc.utf8_lower,
-    "costType": pc.utf8_upper,
-}
-"""Version 2 spells the values of these columns in another case."""
-
 Array = np.ndarray[Any, Any]
 TacticLookup = Callable[[Array], list[str]]
 """Returns the tactic of each of these campaign ids."""
-_CAMPAIGN_ID: Final = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ class DownloadedReport:
 def read_rows(
     payload: DownloadedReport, columns: Sequence[str], required: Sequence[str], max_bytes: int
 ) -> pa.Table:
-    """Parse a payload into a table with `date`, the columns, and values as in version 2.
+    """Parse a payload into a table with `date` and the columns, words spelled as in version 2.
 
     Each row must have a value of the required columns, those that identify it.
     """
@@ -80,7 +70,7 @@ def read_rows(
         return arrow_schema(names).empty_table()
     v3_names = {name: str(CATALOGUE[name].v3_name) for name in columns}
     rows = read_payload(payload.body, names, max_bytes, v3_names, required=required)
-    return _normalize_values(rows)
+    return spell_words(rows)
 
 
 def split_rows(
@@ -101,17 +91,6 @@ def split_rows(
         else:
             tables[partition] = rows.take(found).select(list(columns))
     return tables
-
-
-def parse_campaign_tactics(campaigns: Iterable[Mapping[str, Any]]) -> dict[int, str]:
-    """Return the tactics of campaigns by id; documents that cannot be read are left out."""
-    tactics = {}
-    for campaign in campaigns:
-        campaign_id = str(campaign.get("campaignId"))
-        tactic = campaign.get("tactic")
-        if _CAMPAIGN_ID.fullmatch(campaign_id) and tactic in TACTICS:
-            tactics[int(campaign_id)] = str(tactic)
-    return tactics
 
 
 def _row_indices_by_partition(
@@ -167,13 +146,3 @@ def _invalid_day_error(row: int, text: object, payload: DownloadedReport) -> Cor
         field="date",
         row=row,
     )
-
-
-def _normalize_values(rows: pa.Table) -> pa.Table:
-    """Spell values as version 2 does."""
-    for name, normalize in VALUE_NORMALIZERS.items():
-        index = rows.schema.get_field_index(name)
-        if index >= 0:
-            values = normalize(rows.column(index))
-            rows = rows.set_column(index, name, values)
-    return rows

@@ -24,7 +24,7 @@ def make_generator(key: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=words))
 
 
-def sum_by_group(groups: Integers, values: Values, count: int) -> Values:
+def sum_groups(groups: Integers, values: Values, count: int) -> Values:
     """Return the sum of the values of each group; of whole ones exactly, up to 2**53.
 
     Parameters

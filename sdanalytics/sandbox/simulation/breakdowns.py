@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 from sdanalytics.sandbox.simulation.advertisers import AdGroup
-from sdanalytics.sandbox.simulation.arrays import Integers, sum_by_group
-from sdanalytics.sandbox.simulation.cells import Ad, Cells, Target
+from sdanalytics.sandbox.simulation.arrays import Integers, sum_groups
+from sdanalytics.sandbox.simulation.cells import Ad, CampaignCells, Target
 from sdanalytics.sandbox.simulation.measures import DayMeasures
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
 
@@ -66,18 +67,20 @@ class RowSet(NamedTuple):
         for part, positions in zip(parts, rows, strict=True):
             for key, position in zip(part.keys, positions, strict=True):
                 keys.setdefault(position, key)
-        row = np.concatenate([np.array(positions, np.int64) for positions in rows])
+        row = np.array(list(chain.from_iterable(rows)), np.int64)
         metrics = {}
         for name in parts[0].metrics:
             values = np.concatenate([part.metrics[name] for part in parts])
-            metrics[name] = sum_by_group(row, values, len(keys))
+            metrics[name] = sum_groups(row, values, len(keys))
         return cls(list(keys.values()), metrics)
 
     def select(self, rows: Iterable[int]) -> RowSet:
         """Return some of the rows, by their positions."""
         chosen = np.fromiter(rows, np.int64)
         keys = [self.keys[row] for row in chosen]
-        metrics = {name: values[chosen] for name, values in self.metrics.items()}
+        metrics = {}
+        for name, values in self.metrics.items():
+            metrics[name] = values[chosen]
         return RowSet(keys, metrics)
 
 
@@ -112,27 +115,29 @@ def break_down(
     """
     cells = measures.day.cells
     if measures.age <= 0 or not len(cells):
-        return RowSet([], {name: np.empty(0, np.int64) for name in names})
+        return RowSet([], dict.fromkeys(names, np.empty(0, np.int64)))
     if record_type == "asins":
         return _break_down_halo(measures, names)
     grouping = _group_cells(cells, record_type, segment)
     count = len(grouping.keys)
     metrics = {}
     for name in names:
-        metrics[name] = sum_by_group(grouping.row, measures.by_cell(name), count)
-    impressions = sum_by_group(grouping.row, measures.impressions(), count)
+        metrics[name] = sum_groups(grouping.row, measures.by_cell(name), count)
+    impressions = sum_groups(grouping.row, measures.impressions(), count)
     rows = RowSet(grouping.keys, metrics)
     if impressions.all():
         return rows
     return rows.select(np.flatnonzero(impressions))
 
 
-@lru_cache(maxsize=128)
-def _group_cells(cells: Cells, record_type: str, segment: str | None) -> _Grouping:
+@lru_cache(maxsize=32)
+def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) -> _Grouping:
     positions: Integers = getattr(cells, _POSITIONS[record_type])
     if segment:
         # Each part of the account has its own pages: the order is that of the parts.
-        positions = positions * (int(cells.page.max()) + 1) + cells.page
+        page_count = int(cells.page.max()) + 1
+        positions = positions * page_count
+        positions += cells.page
     _, first, row = np.unique(positions, return_index=True, return_inverse=True)
     keys = [RowKey(*cells.keys[cell]) for cell in first]
     return _Grouping(row, keys)
@@ -150,11 +155,12 @@ def _break_down_halo(measures: DayMeasures, names: Sequence[str]) -> RowSet:
     keys = []
     for position, order in zip(bought, halo[first], strict=True):
         key = RowKey(*cells.keys[orders.cell[order]])
-        keys.append(key._replace(other=key.ad.others[position % width]))
+        other = key.ad.others[position % width]
+        keys.append(key._replace(other=other))
     metrics = {}
     for name in names:
         basis, share = _halo_basis(name)
-        sums = sum_by_group(row, measures.by_order(basis)[halo], len(keys))
+        sums = sum_groups(row, measures.by_order(basis)[halo], len(keys))
         metrics[name] = np.round(sums * share).astype(np.int64)
     return RowSet(keys, metrics)
 

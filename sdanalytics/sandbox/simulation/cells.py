@@ -75,7 +75,7 @@ class CellKey(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class CampaignCells:
     """Cells of one or more campaigns, in the order of reports.
 
     Attributes
@@ -123,11 +123,11 @@ class Cells:
         return len(self.keys)
 
 
-@lru_cache(maxsize=64)
-def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...]) -> Cells:
+@lru_cache(maxsize=16)
+def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...]) -> CampaignCells:
     """Return the cells of an advertiser's campaigns, one campaign after the other."""
     parts = [_build_campaign(advertiser, campaign) for campaign in campaigns]
-    return Cells(
+    return CampaignCells(
         campaigns=list(campaigns),
         ads=[ad for part in parts for ad in part.ads],
         keys=[key for part in parts for key in part.keys],
@@ -147,38 +147,39 @@ def build_cells(advertiser: Advertiser, campaigns: tuple[CampaignTemplate, ...])
     )
 
 
-def _join(parts: Sequence[Cells], name: str) -> Numbers:
-    arrays = [getattr(part, name) for part in parts]
-    return np.concatenate(arrays) if arrays else np.empty(0)
+def _join(parts: Sequence[CampaignCells], name: str) -> Numbers:
+    arrays = [np.empty(0)]
+    for part in parts:
+        arrays.append(getattr(part, name))
+    return np.concatenate(arrays)
 
 
-def _join_positions(parts: Sequence[Cells], name: str) -> Integers:
+def _join_positions(parts: Sequence[CampaignCells], name: str) -> Integers:
     """Join positions so that those of different campaigns differ."""
-    arrays = []
+    arrays = [np.empty(0, np.int64)]
     first = 0
     for part in parts:
         positions = getattr(part, name)
         arrays.append(positions + first)
         first += int(positions.max()) + 1
-    return np.concatenate(arrays) if arrays else np.empty(0, np.int64)
+    return np.concatenate(arrays)
 
 
-def _join_bounds(parts: Sequence[Cells]) -> Numbers:
+def _join_bounds(parts: Sequence[CampaignCells]) -> Numbers:
     """Join tables of cumulative shares, which differ in width: 1 is the end of each."""
     width = max((part.halo_bounds.shape[1] for part in parts), default=0)
-    bounds = np.ones((sum(len(part.ads) for part in parts), width))
-    first = 0
+    tables = [np.empty((0, width))]
     for part in parts:
         rows, columns = part.halo_bounds.shape
-        bounds[first : first + rows, :columns] = part.halo_bounds
-        first += rows
-    return bounds
+        table = np.ones((rows, width))
+        table[:, :columns] = part.halo_bounds
+        tables.append(table)
+    return np.concatenate(tables)
 
 
 @cache
-def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> Cells:
+def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> CampaignCells:
     groups = [AdGroup(advertiser, campaign, n) for n in range(campaign.ad_group_count)]
-    generator = make_generator(f"rates/{groups[0].campaign_id}")
     pages = _list_pages(groups[0])
     ads: list[Ad] = []
     targets: list[Target] = []
@@ -187,7 +188,8 @@ def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> Cells
     shares: list[float] = []
     group_weights = _to_shares(_AD_GROUP_WEIGHTS[: len(groups)])
     for group, group_share in zip(groups, group_weights, strict=True):
-        own_ads, own_targets = list(_list_ads(group)), list(_list_targets(group))
+        own_ads = list(_list_ads(group))
+        own_targets = list(_list_targets(group))
         for ad, target, page, share in _combine(group, own_ads, own_targets):
             keys.append(CellKey(group, ad, target, pages[page]))
             ad_position = len(ads) + own_ads.index(ad)
@@ -197,8 +199,8 @@ def _build_campaign(advertiser: Advertiser, campaign: CampaignTemplate) -> Cells
         ads += own_ads
         targets += own_targets
     columns = np.array(positions, np.int64).T
-    rates = _draw_rates(campaign, columns, np.array(shares), generator)
-    return Cells(
+    rates = _draw_rates(groups[0], columns, np.array(shares))
+    return CampaignCells(
         campaigns=[campaign],
         ads=ads,
         keys=keys,
@@ -229,28 +231,26 @@ def _combine(
             yield ad, target, page, ad_share * share
 
 
-def _draw_rates(
-    campaign: CampaignTemplate,
-    columns: Integers,
-    share: Numbers,
-    generator: np.random.Generator,
-) -> dict[str, Numbers]:
-    """Draw what the cells expect, so that the whole campaign has the rates of its template."""
+def _draw_rates(group: AdGroup, columns: Integers, share: Numbers) -> dict[str, Numbers]:
+    """Draw what the cells expect, so that a group's campaign has the rates of its template."""
+    campaign = group.campaign
+    generator = make_generator(f"rates/{group.campaign_id}")
     _, ad, target, _ = columns
-    ad_count, target_count = int(ad.max()) + 1, int(target.max()) + 1
+    ad_count = int(ad.max()) + 1
+    target_count = int(target.max()) + 1
     ctr = _draw_factors(generator, _TARGET_CTR_SHAPE, target_count)[target]
     ctr *= _draw_factors(generator, _AD_CTR_SHAPE, ad_count)[ad]
-    click_rate = campaign.ctr / VIEWABLE_SHARE * ctr / np.sum(ctr * share)
+    clicks_by_views = campaign.ctr / VIEWABLE_SHARE
+    click_rate = clicks_by_views * ctr / np.sum(ctr * share)
     cvr = _draw_factors(generator, _TARGET_SHAPE, target_count)
     is_waste = generator.random(target_count) < _WASTE_SHARE
     cvr[is_waste] = _WASTE_FACTOR
-    cell_cvr = cvr[target] * _draw_factors(generator, _AD_SHAPE, ad_count)[ad]
-    clicks = click_rate * share
-    order_rate = campaign.cvr * cell_cvr * np.sum(clicks) / np.sum(cell_cvr * clicks)
+    order_rate = cvr[target]
+    order_rate *= _draw_factors(generator, _AD_SHAPE, ad_count)[ad]
+    order_rate *= campaign.cvr / np.average(order_rate, weights=click_rate * share)
     order_rate = np.minimum(order_rate, _MAX_RATE)
     view_order_rate = np.zeros(len(share))
     if campaign.cost_type == "VCPM":
-        clicks_by_views = campaign.ctr / VIEWABLE_SHARE
         view_order_rate = (VIEW_FACTOR - 1.0) * order_rate * clicks_by_views
     new_share = _NEW_TO_BRAND_SHARES[campaign.tactic]
     return {
@@ -280,16 +280,25 @@ def _halo_bounds(ads: Sequence[Ad]) -> Numbers:
     bounds = np.ones((len(ads), width))
     for row, ad in enumerate(ads):
         shares = make_shares(f"halo/{ad.id}", len(ad.others))
-        bounds[row, : len(shares) - 1] = np.cumsum(shares)[:-1]
+        sums = np.cumsum(shares[:-1])
+        bounds[row, : len(sums)] = sums
     return bounds
 
 
 def _list_ads(group: AdGroup) -> Iterator[Ad]:
     advertised = group.campaign.products
-    for position, product in enumerate(group.products):
-        others = [make_asin(other) for other in advertised if other != product]
-        others += [make_asin(f"{other} accessory") for other in advertised[:2]]
-        yield Ad(group.id + 1 + position, make_asin(product), make_sku(product), tuple(others))
+    accessories = [f"{product} accessory" for product in advertised[:2]]
+    for position, product in enumerate(group.products, 1):
+        others = []
+        for other in (*advertised, *accessories):
+            if other != product:
+                others.append(make_asin(other))
+        yield Ad(
+            id=group.id + position,
+            asin=make_asin(product),
+            sku=make_sku(product),
+            others=tuple(others),
+        )
 
 
 def _list_targets(group: AdGroup) -> Iterator[Target]:
@@ -306,7 +315,8 @@ def _list_targets(group: AdGroup) -> Iterator[Target]:
     kind = "TARGETING_EXPRESSION"
     products = group.campaign.products
     for number, product in enumerate(products):
-        expression = f'asin="{_make_rival(product)}"'
+        rival = _make_rival(product)
+        expression = f'asin="{rival}"'
         yield Target(target_id + number, expression, expression, kind, (number,))
     count = len(products)
     pages = tuple(range(count, count + _SIMILAR_PAGES))
@@ -320,7 +330,8 @@ def _list_pages(group: AdGroup) -> list[str]:
     if group.campaign.tactic == "T00020":
         pages += [_make_rival(product) for product in group.campaign.products]
     for number in range(_SIMILAR_PAGES):
-        pages.append(make_asin(f"pages/{group.campaign_id}/{number}"))
+        page = make_asin(f"pages/{group.campaign_id}/{number}")
+        pages.append(page)
     return pages
 
 

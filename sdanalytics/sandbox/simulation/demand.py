@@ -14,13 +14,39 @@ from sdanalytics.sandbox.simulation.arrays import Numbers, make_generator
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
 from sdanalytics.sandbox.simulation.cells import VIEWABLE_SHARE
 
-_WEEKDAY_FACTORS: Final = (0.94, 0.91, 0.93, 0.97, 1.04, 1.14, 1.12)  # Monday to Sunday
+_WEEKDAY_FACTORS: Final = (
+    0.94,  # Monday
+    0.91,
+    0.93,
+    0.97,
+    1.04,
+    1.14,
+    1.12,  # Sunday
+)
 _INCIDENT_PERIOD: Final = 28
 """Days with one incident among them."""
 _INCIDENT_POSITIONS: Final = range(8, 20)
 """Days of a period on which its incident may begin, so that two are some days apart."""
-_LONG_INCIDENT_SHARE: Final = 0.25
+_LONG_INCIDENT_SHARE: Final = 0.1
 """Of the incidents: they last two days, the others one."""
+_INCIDENT_FACTORS: Final = {
+    "impressions": 2.2,
+    "price": 1.7,
+    "order_rate": 0.12,
+}
+_SALE_FACTORS: Final = {
+    "impressions": 0.7,
+    "order_rate": 0.3,
+}
+"""More by these parts on the best day of the sale."""
+_NOISE: Final = {
+    "impressions": 0.12,
+    "click_rate": 0.06,
+    "price": 0.05,
+    "order_rate": 0.04,
+}
+"""Standard deviations of the logarithms of the factors by which a campaign's days differ."""
+_VIEWABLE_SPREAD: Final = 0.04
 _SATURATION: Final = 0.5
 """How soon more impressions bring no more orders: by this share of the usual impressions."""
 _BUDGET_SWING: Final = 0.2
@@ -54,19 +80,28 @@ def draw_demand(
 ) -> Demand:
     """Draw the factors of a day."""
     count = len(campaigns)
+    factors = {}
+    for name, spread in _NOISE.items():
+        factors[name] = generator.lognormal(0.0, spread, count)
     sale = _sale_strength(day)
-    is_incident = np.array([has_incident(campaign, day) for campaign in campaigns], np.bool_)
-    ramps = np.array([_launch_ramp(campaign, day) for campaign in campaigns])
-    season = _WEEKDAY_FACTORS[day.weekday()] * _yearly_factor(day) * (1.0 + 0.7 * sale)
-    swing = generator.uniform(1.0 - _BUDGET_SWING, 1.0 + _BUDGET_SWING, count)
-    noise = generator.lognormal(0.0, [[0.12], [0.06], [0.05], [0.04]], (4, count))
+    for name, more in _SALE_FACTORS.items():
+        factors[name] *= 1.0 + more * sale
+    incidents = [has_incident(campaign, day) for campaign in campaigns]
+    is_incident = np.array(incidents, np.bool_)
+    for name, factor in _INCIDENT_FACTORS.items():
+        factors[name] *= np.where(is_incident, factor, 1.0)
+    ramps = [_launch_ramp(campaign, day) for campaign in campaigns]
+    factors["impressions"] *= np.array(ramps)
+    factors["impressions"] *= _WEEKDAY_FACTORS[day.weekday()]
+    factors["impressions"] *= _yearly_factor(day)
+    lowest_share = VIEWABLE_SHARE - _VIEWABLE_SPREAD
+    highest_share = VIEWABLE_SHARE + _VIEWABLE_SPREAD
+    lowest_limit = 1.0 - _BUDGET_SWING
+    highest_limit = 1.0 + _BUDGET_SWING
     return Demand(
-        impressions=season * ramps * noise[0] * np.where(is_incident, 2.2, 1.0),
-        click_rate=noise[1],
-        price=noise[2] * np.where(is_incident, 1.7, 1.0),
-        order_rate=noise[3] * (1.0 + 0.3 * sale) * np.where(is_incident, 0.12, 1.0),
-        viewable_share=generator.uniform(VIEWABLE_SHARE - 0.04, VIEWABLE_SHARE + 0.04, count),
-        budget_share=swing,
+        **factors,
+        viewable_share=generator.uniform(lowest_share, highest_share, count),
+        budget_share=generator.uniform(lowest_limit, highest_limit, count),
     )
 
 

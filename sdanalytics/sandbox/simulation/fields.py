@@ -69,7 +69,9 @@ def render_columns(
     columns = {}
     for name in names:
         values = _render_metric(name, rows, decimals)
-        columns[name] = list_labels(name, rows.keys, day) if values is None else values
+        if values is None:
+            values = list_labels(name, rows.keys, day)
+        columns[name] = values
     return columns
 
 
@@ -111,7 +113,9 @@ def _render_metric(name: str, rows: RowSet, decimals: int) -> list[Any] | None:
         values = rows.values(name)
         if CATALOGUE[name].kind is ColumnKind.MONEY:
             return [_to_amount(value, decimals) for value in values]
-        return _hide_video(values, rows.keys) if name.startswith("video") else values
+        if name.startswith("video"):
+            return _hide_video(values, rows.keys)
+        return values
     if is_registered_metric(name):
         return [make_registered_value(name, clicks) for clicks in rows.values("clicks")]
     return None
@@ -120,7 +124,8 @@ def _render_metric(name: str, rows: RowSet, decimals: int) -> list[Any] | None:
 def _hide_video(values: Sequence[int], keys: Iterable[RowKey]) -> list[Any]:
     shown: list[Any] = []
     for value, key in zip(values, keys, strict=True):
-        shown.append(value if key.group.campaign.video else LEFT_OUT)
+        campaign = key.group.campaign
+        shown.append(value if campaign.video else LEFT_OUT)
     return shown
 
 
@@ -135,7 +140,10 @@ def _render_unit_costs(
     """Return the cost per event; None without an event."""
     rendered: list[int | float | None] = []
     for cost, count in zip(costs, events, strict=True):
-        rendered.append(_to_amount(round(cost / count), decimals) if count else None)
+        amount = None
+        if count:
+            amount = _to_amount(round(cost / count), decimals)
+        rendered.append(amount)
     return rendered
 
 

@@ -14,7 +14,7 @@ from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 from sdanalytics.sandbox.simulation.arrays import (
     Flags,
     Integers,
-    sum_by_group,
+    sum_groups,
     take_share,
 )
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
@@ -103,7 +103,7 @@ class DayMeasures:
             basis = "cost" if CATALOGUE[name].kind is ColumnKind.MONEY else "clicks"
             return self._share(self.by_cell(basis), registered_share(name))
         orders = self.day.orders
-        return sum_by_group(orders.cell, self.by_order(name), len(self.day.cells))
+        return sum_groups(orders.cell, self.by_order(name), len(self.day.cells))
 
     def by_order(self, name: str) -> Integers:
         """Return the part of a metric of each order; 0 for orders that do not count."""
@@ -121,7 +121,7 @@ class DayMeasures:
         later = np.round(orders.sales * orders.is_new * _LONG_TERM_SHARE).astype(np.int64)
         sales = self.by_order("viewAttributedSales14d")
         values = np.where(sales > 0, sales + later, 0)
-        return sum_by_group(orders.cell, values, len(self.day.cells))
+        return sum_groups(orders.cell, values, len(self.day.cells))
 
     def clicks(self) -> Integers:
         """Return the valid clicks, and those that have not been found invalid yet."""

@@ -6,23 +6,33 @@ moment at which it has arrived until it is cancelled, if it is: so all reports o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from sdanalytics.sandbox.simulation.arrays import Flags, Integers, Numbers
-from sdanalytics.sandbox.simulation.cells import Cells
+from sdanalytics.sandbox.simulation.cells import CampaignCells
 from sdanalytics.sandbox.simulation.traffic import Traffic
 
 MAX_AGE: Final = 60.0
 """Days after which nothing changes any more."""
 _LONGEST_WINDOW: Final = 30.0
 """Days: an order that follows its click or view later belongs to no ad."""
-_DELAYS: Final = ((0.7, 0.12), (0.2, 3.0), (0.1, 8.0))
-"""Of kinds of shoppers, their share and the mean days from the click or view to the order."""
-_LAGS: Final = ((0.9, 0.2), (0.085, 8.0), (0.015, 25.0))
-"""Of kinds of orders, their share and the mean days from the order until it is reported."""
+_DELAYS: Final = {
+    0.12: 0.7,
+    3.0: 0.2,
+    8.0: 0.1,
+}
+"""Mean days from the click or view to the order, each with the share of shoppers who take them."""
+_LAGS: Final = {
+    0.2: 0.9,
+    8.0: 0.085,
+    25.0: 0.015,
+}
+"""Mean days from the order until it is reported, each with the share of orders that take them."""
+_LAST_REPORTED: Final = MAX_AGE - 1.0
 _CANCELLED_SHARE: Final = 0.035
 _CANCELLED_BETWEEN: Final = (4.0, 4.0)
 """The Beta distribution of when, between their arrival and the last day, orders are cancelled."""
@@ -72,13 +82,13 @@ class Orders:
 
 
 def draw_orders(
-    cells: Cells, traffic: Traffic, decimals: int, generator: np.random.Generator
+    cells: CampaignCells, traffic: Traffic, decimals: int, generator: np.random.Generator
 ) -> Orders:
     """Draw the orders of a day's clicks and views.
 
     Parameters
     ----------
-    cells : Cells
+    cells : CampaignCells
     traffic : Traffic
     decimals : int
         Of an amount of money.
@@ -89,24 +99,24 @@ def draw_orders(
     after_click = generator.binomial(counts.clicks, traffic.order_rate)
     after_view = generator.binomial(unclicked, traffic.view_order_rate)
     positions = np.arange(len(cells))
-    cell = np.concatenate([np.repeat(positions, after_click), np.repeat(positions, after_view)])
+    clicked = np.repeat(positions, after_click)
+    viewed = np.repeat(positions, after_view)
+    cell = np.concatenate([clicked, viewed])
     count = len(cell)
-    chance = generator.random((4, count))
-    units = 1 + (chance[0] < _SECOND_UNIT_SHARE) + (chance[0] < _THIRD_UNIT_SHARE)
-    ad = cells.ad[cell]
-    other = np.sum(cells.halo_bounds[ad] <= chance[1, :, np.newaxis], axis=1)
+    units = _draw_units(count, generator)
     delay = _draw_waits(_DELAYS, _LONGEST_WINDOW, count, generator)
     occurred = traffic.stop[cell] * generator.random(count)
     arrived = occurred + delay
     arrived += _draw_waits(_LAGS, MAX_AGE, count, generator)
     # What would arrive too late is told of in the last week in which anything is.
-    arrived = np.where(arrived < MAX_AGE - 1.0, arrived, MAX_AGE - 1.0 - 7.0 * occurred)
+    last_week = _LAST_REPORTED - 7.0 * occurred
+    arrived = np.where(arrived < _LAST_REPORTED, arrived, last_week)
     return Orders(
         cell=cell,
-        is_click=np.arange(count) < after_click.sum(),
-        other=np.where(chance[2] < cells.halo_share[ad], other, -1),
-        is_new=chance[3] < cells.new_share[cells.campaign[cell]],
-        units=units.astype(np.int64),
+        is_click=np.arange(count) < len(clicked),
+        other=_draw_products(cells, cell, generator),
+        is_new=generator.random(count) < cells.new_share[cells.campaign[cell]],
+        units=units,
         sales=_draw_sales(cells, cell, units, decimals, generator),
         delay=delay,
         arrived=arrived,
@@ -114,39 +124,65 @@ def draw_orders(
     )
 
 
+def _draw_units(count: int, generator: np.random.Generator) -> Integers:
+    chance = generator.random(count)
+    units = np.ones(count, np.int64)
+    units += chance < _SECOND_UNIT_SHARE
+    units += chance < _THIRD_UNIT_SHARE
+    return units
+
+
+def _draw_products(
+    cells: CampaignCells, cell: Integers, generator: np.random.Generator
+) -> Integers:
+    """Draw which of the ad's other products each order is of; -1: of none."""
+    ad = cells.ad[cell]
+    chance = generator.random((len(cell), 1))
+    is_beyond = cells.halo_bounds[ad] <= chance
+    other: Integers = is_beyond.sum(axis=1)
+    is_own = generator.random(len(cell)) >= cells.halo_share[ad]
+    other[is_own] = -1
+    return other
+
+
 def final_share(window: int) -> float:
     """Return the share of orders that stay in a metric of an attribution window, in days."""
     arrived = 0.0
-    for share, mean in _DELAYS:
-        arrived += share * np.expm1(-window / mean) / np.expm1(-_LONGEST_WINDOW / mean)
+    for mean, share in _DELAYS.items():
+        reached = np.expm1(-window / mean)
+        reached /= np.expm1(-_LONGEST_WINDOW / mean)
+        arrived += share * reached
     return float(arrived * (1.0 - _CANCELLED_SHARE))
 
 
 def _draw_waits(
-    parts: tuple[tuple[float, float], ...],
+    parts: Mapping[float, float],
     longest: float,
     count: int,
     generator: np.random.Generator,
 ) -> Numbers:
     """Draw days from a mixture of exponential distributions that end at the longest wait."""
-    shares, means = np.array(parts).T
-    part = np.searchsorted(np.cumsum(shares)[:-1], generator.random(count), side="right")
+    means = np.array(list(parts))
+    bounds = np.cumsum(list(parts.values()))
+    part = np.searchsorted(bounds[:-1], generator.random(count), side="right")
     mean = means[part]
-    reached = 1.0 - np.exp(-longest / mean)
-    days: Numbers = -mean * np.log1p(-generator.random(count) * reached)
+    reached = -np.expm1(-longest / mean)
+    chance = reached * generator.random(count)
+    days: Numbers = -mean * np.log1p(-chance)
     return days
 
 
 def _draw_cancellations(arrived: Numbers, generator: np.random.Generator) -> Numbers:
     """Draw when orders are cancelled: most never."""
     count = len(arrived)
-    cancelled = arrived + (MAX_AGE - arrived) * generator.beta(*_CANCELLED_BETWEEN, count)
+    left = MAX_AGE - arrived
+    left *= generator.beta(*_CANCELLED_BETWEEN, count)
     is_cancelled = generator.random(count) < _CANCELLED_SHARE
-    return np.where(is_cancelled, cancelled, _NEVER)
+    return np.where(is_cancelled, arrived + left, _NEVER)
 
 
 def _draw_sales(
-    cells: Cells,
+    cells: CampaignCells,
     cell: Integers,
     units: Integers,
     decimals: int,
@@ -154,8 +190,11 @@ def _draw_sales(
 ) -> Integers:
     """Draw what is paid for orders, so that an average order is the campaign's basket."""
     baskets = [campaign.basket for campaign in cells.campaigns]
-    unit_price = np.array(baskets, np.float64)[cells.campaign[cell]] / MEAN_UNITS
-    factor = generator.lognormal(-(_PRICE_SPREAD**2) / 2, _PRICE_SPREAD, len(cell))
-    sales = np.round(unit_price * factor * units * 10**decimals).astype(np.int64)
-    at_least_one: Integers = np.maximum(1, sales)
-    return at_least_one
+    price = np.array(baskets, np.float64)[cells.campaign[cell]]
+    price *= 10**decimals
+    price /= MEAN_UNITS
+    # The mean of the factors is 1.
+    log_mean = -(_PRICE_SPREAD**2) / 2
+    price *= generator.lognormal(log_mean, _PRICE_SPREAD, len(cell))
+    sales = np.maximum(1.0, np.round(price * units))
+    return sales.astype(np.int64)

@@ -72,7 +72,7 @@ def render_v3_rows(advertiser: Advertiser, request: V3Request, now: datetime) ->
     fields.difference_update(_PERIOD_COLUMNS)
     parts = _list_days(advertiser, request, list_summands(fields), now)
     if not request.is_daily:
-        parts = [_add_days(parts, identity_columns(request.record_type, request.segment))]
+        parts = [_sum_days(parts, identity_columns(request.record_type, request.segment))]
     rendered: list[JsonRow] = []
     for day, rows in parts:
         columns = render_columns(fields, rows, day, advertiser.decimals)
@@ -103,7 +103,7 @@ def _list_days(
     return parts
 
 
-def _add_days(parts: Sequence[_DatedRows], identity: Sequence[str]) -> _DatedRows:
+def _sum_days(parts: Sequence[_DatedRows], identity: Sequence[str]) -> _DatedRows:
     """Add up the rows that have the same identity."""
     positions: dict[tuple[Any, ...], int] = {}
     summed: list[RowSet] = []

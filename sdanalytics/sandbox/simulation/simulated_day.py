@@ -11,11 +11,11 @@ import numpy as np
 
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.arrays import Flags, Integers, make_generator
-from sdanalytics.sandbox.simulation.cells import Cells, build_cells
+from sdanalytics.sandbox.simulation.cells import CampaignCells, build_cells
 from sdanalytics.sandbox.simulation.orders import Orders, draw_orders
 from sdanalytics.sandbox.simulation.traffic import Traffic, draw_traffic
 
-_CACHED_DAYS: Final = 128
+_CACHED_DAYS: Final = 70
 _BORROW_SHARE: Final = 0.3
 """Of the orders: a book is borrowed besides."""
 INTERESTS: Final = {
@@ -41,13 +41,13 @@ class SimulatedDay:
     ----------
     advertiser : Advertiser
     day : datetime.date
-    cells : Cells
+    cells : CampaignCells
         Of the campaigns that run.
     """
 
     advertiser: Advertiser
     day: date
-    cells: Cells
+    cells: CampaignCells
 
     @cached_property
     def traffic(self) -> Traffic:

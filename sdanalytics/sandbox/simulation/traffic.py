@@ -16,11 +16,11 @@ import numpy as np
 from sdanalytics.sandbox.simulation.arrays import (
     Integers,
     Numbers,
-    sum_by_group,
+    sum_groups,
     take_share,
 )
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
-from sdanalytics.sandbox.simulation.cells import Cells
+from sdanalytics.sandbox.simulation.cells import CampaignCells
 from sdanalytics.sandbox.simulation.demand import Demand, draw_demand, saturate
 from sdanalytics.sandbox.simulation.invalid_traffic import (
     LATE_SHARE,
@@ -116,12 +116,14 @@ class Traffic:
         return np.minimum(1.0, age / self.stop)
 
 
-def draw_traffic(cells: Cells, day: date, decimals: int, generator: np.random.Generator) -> Traffic:
+def draw_traffic(
+    cells: CampaignCells, day: date, decimals: int, generator: np.random.Generator
+) -> Traffic:
     """Draw a day's traffic.
 
     Parameters
     ----------
-    cells : Cells
+    cells : CampaignCells
     day : datetime.date
     decimals : int
         Of an amount of money.
@@ -133,10 +135,9 @@ def draw_traffic(cells: Cells, day: date, decimals: int, generator: np.random.Ge
     expected = _expect(cells, demand)
     demanded = np.bincount(cells.campaign, expected.cost(prices), len(cells.campaigns))
     served = np.minimum(1.0, demand.budget_share * budgets / demanded)
-    expected = expected._replace(impressions=expected.impressions * served[cells.campaign])
-    counts, kept = _stop_at(
-        _MAX_OVERSPEND * budgets, _draw_counts(expected, generator), prices, cells.campaign
-    )
+    impressions = expected.impressions * served[cells.campaign]
+    counts = _draw_counts(expected._replace(impressions=impressions), generator)
+    counts, kept = _stop_at(_MAX_OVERSPEND * budgets, counts, prices, cells.campaign)
     served *= kept
     stop = served[cells.campaign]
     hidden = _list_invalid_shares(cells.campaigns)[cells.campaign]
@@ -153,7 +154,7 @@ def draw_traffic(cells: Cells, day: date, decimals: int, generator: np.random.Ge
     )
 
 
-def _expect(cells: Cells, demand: Demand) -> _Expectation:
+def _expect(cells: CampaignCells, demand: Demand) -> _Expectation:
     impressions = _by_campaign(cells.campaigns, "impressions") * demand.impressions
     return _Expectation(
         impressions=impressions[cells.campaign] * cells.share,
@@ -163,13 +164,16 @@ def _expect(cells: Cells, demand: Demand) -> _Expectation:
 
 
 def _draw_prices(
-    cells: Cells, demand: Demand, decimals: int, generator: np.random.Generator
+    cells: CampaignCells, demand: Demand, decimals: int, generator: np.random.Generator
 ) -> Prices:
-    base = _by_campaign(cells.campaigns, "price") * demand.price * 10**decimals
+    base = _by_campaign(cells.campaigns, "price")
+    base *= demand.price
+    base *= 10**decimals
     price = base[cells.campaign] * cells.price
     by_click = [campaign.cost_type == "CPC" for campaign in cells.campaigns]
     is_cpc = np.array(by_click, np.bool_)[cells.campaign]
-    whole = np.floor(price + generator.random(len(cells))).astype(np.int64)
+    rounding = generator.random(len(cells))
+    whole = np.floor(price + rounding).astype(np.int64)
     return Prices(
         click=np.where(is_cpc, np.maximum(1, whole), 0),
         view=np.where(is_cpc, 0.0, price / 1000),
@@ -181,7 +185,8 @@ def _draw_counts(expected: _Expectation, generator: np.random.Generator) -> Coun
     impressions = generator.poisson(expected.impressions)
     viewable = generator.binomial(impressions, expected.viewable_share)
     clicks = generator.binomial(viewable, np.minimum(1.0, expected.click_rate))
-    return Counts(impressions, viewable, clicks, generator.poisson(clicks * LATE_SHARE))
+    late_clicks = generator.poisson(clicks * LATE_SHARE)
+    return Counts(impressions, viewable, clicks, late_clicks)
 
 
 def _stop_at(
@@ -192,7 +197,7 @@ def _stop_at(
     left = counts
     while True:
         paid = prices.cost(left.viewable, left.clicks + left.late_clicks)
-        costs = sum_by_group(campaign, paid, len(limits))
+        costs = sum_groups(campaign, paid, len(limits))
         is_over = costs > limits
         if not is_over.any():
             return left, kept

@@ -50,7 +50,8 @@ def build_truth(advertiser: Advertiser, query: ReportQuery, *, expected: bool) -
         for name in filter(CONVERSION_METRIC.fullmatch, query.columns):
             expectations[name] = table.column(name).to_numpy()
             blank = pa.nulls(table.num_rows, arrow_type(name))
-            table = table.set_column(table.column_names.index(name), name, blank)
+            position = table.column_names.index(name)
+            table = table.set_column(position, name, blank)
     frame = table_to_frame(table)
     for name, values in expectations.items():
         frame[name] = values
@@ -77,13 +78,15 @@ def _check_report(advertiser: Advertiser, query: ReportQuery, expected: bool) ->
 def _build_day(advertiser: Advertiser, query: ReportQuery, day: date, expected: bool) -> pa.Table:
     """Return the rows of a day with `date` and `tactic` in front, in any order."""
     simulated = simulate_day(advertiser, day)
-    measures = ExpectedMeasures(simulated) if expected else DayMeasures(simulated, MAX_AGE)
+    measures = DayMeasures(simulated, MAX_AGE)
+    if expected:
+        measures = ExpectedMeasures(simulated)
     summands = list_summands(query.columns)
     rows = break_down(measures, query.record_type, query.segment, summands)
-    columns: dict[str, pa.Array] = {
-        "date": pa.array([day] * len(rows.keys), pa.date32()).cast(pa.timestamp("s")),
-        "tactic": pa.array(_list_tactics(rows, query)),
-    }
+    days = pa.array([day] * len(rows.keys), pa.date32())
+    columns: dict[str, pa.Array] = {}
+    columns["date"] = days.cast(pa.timestamp("s"))
+    columns["tactic"] = pa.array(_list_tactics(rows, query))
     rendered = render_columns(query.columns, rows, day, advertiser.decimals)
     for name, values in rendered.items():
         is_expectation = expected and CONVERSION_METRIC.fullmatch(name)

@@ -45,16 +45,19 @@ VERSIONS: Final = {
             "get_report_status": "`GET /v2/reports/{reportId}`",
             "download_report": "`GET /v2/reports/{reportId}/download`",
             "storage": "the presigned address that it redirects to",
+            "campaigns": "`GET /sd/campaigns`",
         },
         before={
             "profiles": ("token", 1),
             "request_report": ("profiles", 1),
             "get_report_status": ("request_report", 1),
             "download_report": ("get_report_status", 2),
+            "campaigns": ("download_report", 1),
         },
         days=(2, 2),
         call="the campaigns of one day: two reports, one for each tactic (one report "
-        "where connections are refused)",
+        "where connections are refused); where the list of campaigns fails, with their portfolios, "
+        "which it alone has",
         creates="More than one is right where a report was lost with the only answer that named "
         "it, is gone, was not built, or cannot be read.",
     ),
@@ -76,7 +79,7 @@ VERSIONS: Final = {
         },
         days=(4, 2),
         call="the campaigns of three days: one report, and the list of campaigns that "
-        "has their tactics",
+        "has their tactics; where it fails, with their portfolios, which it alone has",
         creates="More than one is right where a report is gone, was not built, or cannot be read. "
         "A report whose id was lost with the answer that named it is found again while it is "
         "built (425): it is adopted. A report that another call had requested is not counted.",

@@ -33,7 +33,9 @@ good*). The other version has [a page of its own]({other}).
 
 A call requests {call}. *Creates*: the largest number of times that the service made one of
 them, in that call and (+) after the fault had ended and the call was repeated, which always gives
-the right data. {creates} *Requests* are those of the operation that arrived. *Time* is of a clock
+the right data. {creates} *Without the list*: the rows are right and a warning says that the list
+of campaigns could not be read; what it alone has is missing, the tactics of version 3 too, until
+the next call. *Requests* are those of the operation that arrived. *Time* is of a clock
 that jumps over all waits; silence takes none of it (it is borne for 60 seconds, 10 at storage).
 `-`: does not apply.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
@@ -15,7 +16,7 @@ import sdanalytics as sda
 from sdanalytics import ReportCache, SDAnalyticsError, fetch_report
 from sdanalytics.model.metrics import TACTICS
 from tests.resilience.faults.cells import Cell
-from tests.resilience.faults.expectations import RIGHT
+from tests.resilience.faults.expectations import RIGHT, WITHOUT_LIST
 from tests.resilience.faults.injection import (
     LATE,
     METRICS,
@@ -33,6 +34,8 @@ BUILDING: Final = 1.5
 """Simulated seconds that a report takes: it is ready at the second poll, not at the first."""
 OUTLASTING: Final = 60.0
 """The same where a version 3 create is retried several times."""
+THROTTLED: Final = 1300.0
+"""Simulated seconds after which no 429 applies any more."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +84,36 @@ class _Trial:
         single_report = self._cell.fault == CONNECTION_REFUSED and self._cell.api == "v2"
         tactics = TACTICS[:1] if single_report else TACTICS
         first, last = map(self._box.day, self._cell.version.days)
+        listed = ("portfolioId",) if self._cell.operation == "campaigns" else ()
         try:
-            frame = fetch_report(
-                "campaigns", first, last, metrics=METRICS, tactic=tactics,
-                client=self._client, cache=self._store,
-                timeout=None if self._cell.fault == LATE else TIMEOUT,
-            )  # fmt: skip
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                frame = fetch_report(
+                    "campaigns", first, last, metrics=(*METRICS, *listed), tactic=tactics,
+                    client=self._client, cache=self._store,
+                    timeout=None if self._cell.fault == LATE else TIMEOUT,
+                )  # fmt: skip
         except SDAnalyticsError as error:
             return _error_name(error)
         entries = self._store.entries()
+        entries = entries[entries["tactic"] != "unknown"]
         days = [str(day.date()) for day in pd.date_range(first, last)]
         partitions = zip(entries["date"].astype(str), entries["tactic"], strict=True)
         assert sorted(partitions) == sorted(product(days, tactics))
-        assert frame_rows(frame) == sent_rows(self._box.sandbox, entries, ("campaignId", *METRICS))
+        expected = sent_rows(self._box.sandbox, entries, ("campaignId", *METRICS))
         assert self._store.verify().empty
-        return RIGHT
+        if not caught:
+            assert frame_rows(frame.drop(columns=list(listed))) == expected
+            assert all(frame[name].notna().any() for name in listed)
+            return RIGHT
+        [warning] = caught
+        assert "the list of campaigns could not be read" in str(warning.message)
+        assert frame[list(listed)].isna().all(axis=None)
+        if self._cell.api == "v3":
+            expected = [row | {"tactic": "unknown"} for row in expected]
+            expected.sort(key=lambda row: (row["date"], row["campaignId"]))
+        assert frame_rows(frame.drop(columns=list(listed))) == expected
+        return WITHOUT_LIST
 
     def _creates(self) -> int:
         """Return the largest number of reports of one tactic that the call created."""
@@ -113,6 +131,8 @@ class _Trial:
                 report.status = "SUCCESS" if report.api == "v2" else "COMPLETED"
         if self._cell.fault == CONNECTION_REFUSED:
             self._box.sandbox.resume_listening()
+        if self._cell.operation == "campaigns" and self._cell.fault.startswith("429"):
+            self._box.clock.pass_time(THROTTLED)  # calls do not wait for the list until then
 
 
 def _error_name(error: SDAnalyticsError) -> str:

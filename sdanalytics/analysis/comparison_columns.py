@@ -1,0 +1,45 @@
+"""Columns that `compare` makes, of which those of ratios must not be added up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from sdanalytics.analysis.kpi_definitions import AMAZON_RATIOS, KPIS
+from sdanalytics.analysis.row_groups import group_rows
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.metrics import NON_ADDITIVE
+
+CHANGE_SHARE: Final = "change_share"
+SIDES: Final = ("a", "b", "change", CHANGE_SHARE)
+"""The ends of the names of the columns of a metric."""
+
+
+def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequence[str]) -> None:
+    """Raise `InvalidRequest` when changes of ratios would be added up over rows.
+
+    A change of a ratio, such as `acos_change`, can be drawn and ranked as it is, where each group
+    is one row; the sum of those of several rows means nothing.
+    """
+    refused = [name for name in names if name in df and _is_of_ratio(name)]
+    if not refused or len(df) == group_rows(df, keys).count:
+        return
+    raise InvalidRequest(
+        f"{refused[0]} must not be added up: it is of a ratio, and a group has several rows here. "
+        "Compare by what is to be shown, compare(df, period_a, period_b, by=...), and show that"
+    )
+
+
+def _is_of_ratio(name: str) -> bool:
+    """Return whether a column of a comparison is of a ratio, or of another metric not added."""
+    for side in SIDES:
+        metric = name.removesuffix(f"_{side}")
+        if metric == name:
+            continue
+        if side == CHANGE_SHARE or metric in KPIS or metric in AMAZON_RATIOS:
+            return True
+        if metric in NON_ADDITIVE:
+            return True
+    return False

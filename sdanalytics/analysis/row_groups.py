@@ -1,0 +1,139 @@
+"""The groups of a frame's rows: their keys, and the number of each row's group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+_MAX_TABLE_SHARE: Final = 4
+"""Pairs of numbers are counted in a table of up to this many times the rows; sorted beyond it."""
+_MIN_TABLE_SIZE: Final = 100_000
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """The groups of rows.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray of int64
+        The number of each row's group.
+    keys : pandas.DataFrame
+        One row per group, sorted, missing values last; without columns if all rows are one group.
+    """
+
+    codes: IntArray
+    keys: pd.DataFrame
+
+    @property
+    def count(self) -> int:
+        """The number of groups; none is without rows."""
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class CodePairs:
+    """Pairs of two numbers, those that occur, numbered in order.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray of int64
+        The number of each row's pair.
+    left, right : numpy.ndarray of int64
+        The two numbers of each pair.
+    """
+
+    codes: IntArray
+    left: IntArray
+    right: IntArray
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Weeks, months and the like that rows are grouped by.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray of int64
+        The number of each row's bucket.
+    names : pandas.DatetimeIndex
+        The days that name the buckets, as pandas names them.
+    days : pandas.DatetimeIndex
+        The days that the rows have.
+    day_codes : numpy.ndarray of int64
+        The number of the bucket of each of these days.
+    """
+
+    codes: IntArray
+    names: pd.DatetimeIndex
+    days: pd.DatetimeIndex
+    day_codes: IntArray
+
+
+def find_buckets(dates: pd.Series[Any], freq: str) -> Buckets:
+    """Return the buckets of dates, none of which is missing, by a frequency of pandas."""
+    row_codes, values = pd.factorize(dates, sort=True)
+    days = pd.DatetimeIndex(values)
+    by_bucket = pd.Series(1, index=days).groupby(pd.Grouper(freq=freq))
+    sizes = by_bucket.size()
+    sizes = sizes[sizes > 0]
+    day_codes = np.repeat(np.arange(len(sizes), dtype="int64"), sizes.to_numpy())
+    names = pd.DatetimeIndex(sizes.index).as_unit(days.unit)
+    return Buckets(day_codes[row_codes], names, days, day_codes)
+
+
+def group_rows(df: pd.DataFrame, keys: Sequence[str], buckets: Buckets | None = None) -> RowGroups:
+    """Group rows by time and columns; without either, all rows are one group.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+    keys : sequence of str
+    buckets : Buckets or None
+        Of its dates.
+    """
+    columns: dict[str, tuple[IntArray, Any]] = {}
+    if buckets is not None:
+        columns["date"] = buckets.codes, buckets.names
+    for name in keys:
+        codes, values = pd.factorize(df[name], sort=True, use_na_sentinel=False)
+        columns[name] = codes.astype("int64", copy=False), values
+    codes = np.zeros(len(df), dtype="int64")
+    key_codes: dict[str, IntArray] = {}
+    count = min(len(df), 1)
+    for name, (numbers, values) in columns.items():
+        if not key_codes:  # of the first key each value is a group
+            codes, count = numbers, len(values)
+            key_codes[name] = np.arange(count)
+            continue
+        pairs = pair_codes(codes, count, numbers, len(values))
+        codes = pairs.codes
+        key_codes = {key: earlier[pairs.left] for key, earlier in key_codes.items()}
+        key_codes[name] = pairs.right
+        count = len(pairs.left)
+    group_keys = {name: columns[name][1].take(chosen) for name, chosen in key_codes.items()}
+    return RowGroups(codes, pd.DataFrame(group_keys, index=pd.RangeIndex(count)))
+
+
+def pair_codes(left: IntArray, left_count: int, right: IntArray, right_count: int) -> CodePairs:
+    """Number the pairs of two numbers of each row, each from 0 to below its count."""
+    combined = left * right_count + right
+    size = left_count * right_count
+    if size > max(_MAX_TABLE_SHARE * len(combined), _MIN_TABLE_SIZE):
+        found, codes = np.unique(combined, return_inverse=True)
+    else:
+        is_found = np.zeros(size, dtype="bool")
+        is_found[combined] = True
+        found = np.flatnonzero(is_found)
+        numbers = np.cumsum(is_found, dtype="int64") - 1
+        codes = numbers[combined]
+    left_codes, right_codes = np.divmod(found, max(right_count, 1))
+    return CodePairs(codes, left_codes, right_codes)
