@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -60,11 +60,12 @@ class ReportWriter:
             stored = self._write_unless_better(partition, merged.table, provenance)
             if stored is None:
                 return StoreOutcome(None, merged.ambiguous_rows)
-            missing = [name for name in stored.columns if name not in merged.table.column_names]
-            refetch_with = tuple(name for name in missing if name in requestable)
-            if refetch_with or self._is_newer(stored):
+            refetch_with = _find_missing_columns(stored, merged.table, requestable)
+            if refetch_with:
+                return StoreOutcome(refetch_with)
+            if self._is_newer(stored):
                 is_complete = stored.has_columns(tuple(table.column_names))
-                return StoreOutcome(None if is_complete and not refetch_with else refetch_with)
+                return StoreOutcome(None if is_complete else ())
             # Another call has stored columns to keep since `previous` was read; or what it has of
             # them is damaged, and lost.
             if stored == previous:
@@ -80,10 +81,12 @@ class ReportWriter:
         # Called last, while no other thread of this process replaces the file.
         def is_better() -> bool:
             nonlocal better
+            better = None
             stored = self._files.lookup(partition)
             if stored is not None:
-                is_narrower = not set(stored.columns) <= set(table.column_names)
-                better = stored if is_narrower or self._is_newer(stored) else None
+                has_all_columns = set(stored.columns) <= set(table.column_names)
+                if not has_all_columns or self._is_newer(stored):
+                    better = stored
             return better is not None
 
         self._files.write(partition, table, provenance, is_better)
@@ -97,35 +100,40 @@ class ReportWriter:
         """
         identity = identity_columns(unknown.record_type, unknown.segment)
         previous = self._files.lookup(unknown)
-        older = None if previous is None else self._files.load(unknown, previous.columns)
+        older = None
+        if previous is not None:
+            older = self._files.load(unknown, previous.columns)
         if older is None:
             if not table.num_rows:
                 return  # an empty file would say nothing, and replace nothing
         else:
-            shared = [name for name in older.column_names if name in table.column_names]
+            shared = _select_names(older.column_names, table.column_names)
             keys = distinguishing_columns(unknown.record_type, unknown.segment, shared)
-            moving = drop_matching_rows(
-                select_matching_rows(older, known, identity), [table], identity
-            )
-            table = merge_columns(table, older, keys).table
-            table = pa.concat_tables([table, moving], promote_options="default")
+            known_now = select_matching_rows(older, known, identity)
+            moving = drop_matching_rows(known_now, [table], identity)
+            merged = merge_columns(table, older, keys)
+            table = pa.concat_tables([merged.table, moving], promote_options="default")
 
         def keep_stored() -> bool:
             stored = self._files.lookup(unknown)
-            return stored is not None and self._is_newer(stored)
+            if stored is None:
+                return False
+            return self._is_newer(stored)
 
         self._files.write(unknown, table, self._provenance, keep_stored)
 
     def _is_newer(self, stored: CachedPartition) -> bool:
         """Return whether stored data are newer than the report, by a clock that was not ahead."""
-        is_possible = stored.fetched_at <= self._now + CLOCK_SKEW_TOLERANCE
+        latest_possible = self._now + CLOCK_SKEW_TOLERANCE
+        is_possible = stored.fetched_at <= latest_possible
         return is_possible and stored.fetched_at > self._provenance.fetched_at
 
     def _requestable_columns(self, partition: Partition) -> frozenset[str]:
         """Return the columns that a request of this version can have."""
         api = self._provenance.api
         available = requestable_metrics(partition.record_type, partition.segment, api)
-        return frozenset(available).difference(self._provenance.refused)
+        columns = frozenset(available)
+        return columns.difference(self._provenance.refused)
 
     def _merge_kept_columns(
         self, previous: CachedPartition | None, table: pa.Table, requestable: frozenset[str]
@@ -138,9 +146,25 @@ class ReportWriter:
         if not kept:
             return MergedTable(table, 0)
         partition = previous.partition
-        shared = [name for name in previous.columns if name in table.column_names]
+        shared = _select_names(previous.columns, table.column_names)
         older = self._files.load(partition, [*shared, *kept])
         if older is None:
             return MergedTable(table, 0)
         keys = distinguishing_columns(partition.record_type, partition.segment, shared)
         return merge_columns(table, older, keys)
+
+
+def _find_missing_columns(
+    stored: CachedPartition, table: pa.Table, requestable: Collection[str]
+) -> ColumnNames:
+    """Return the stored columns that a table lacks and that a request can have."""
+    missing = []
+    for name in _select_names(stored.columns, requestable):
+        if name not in table.column_names:
+            missing.append(name)
+    return tuple(missing)
+
+
+def _select_names(names: Iterable[str], wanted: Collection[str]) -> list[str]:
+    """Return the names that are wanted, in their order."""
+    return [name for name in names if name in wanted]
