@@ -75,18 +75,24 @@ def sum_cells(df: pd.DataFrame, groups: RowGroups, names: Sequence[str]) -> Cell
         Numeric columns.
     """
     columns = take_arrays(df, names)
-    codes, groups_of_cells = groups.codes, np.arange(groups.count)
+    codes = groups.codes
+    groups_of_cells = np.arange(groups.count)
     cost_types = np.full(groups.count, _NO_COST_TYPE)
     if "costType" in df:
-        pairs = pair_codes(codes, groups.count, _number_cost_types(df), _NO_COST_TYPE + 1)
-        codes, groups_of_cells, cost_types = pairs.codes, pairs.left, pairs.right
+        row_cost_types = _number_cost_types(df)
+        pairs = pair_codes(codes, groups.count, row_cost_types, _NO_COST_TYPE + 1)
+        codes = pairs.codes
+        groups_of_cells = pairs.left
+        cost_types = pairs.right
     for name, column in columns.items():
         is_missing = column.isna()
         if name not in _selective_columns() or not is_missing.any():
             continue
-        pairs = pair_codes(codes, len(cost_types), is_missing.astype("int64"), 2)
+        lack_codes = is_missing.astype("int64")
+        pairs = pair_codes(codes, len(cost_types), lack_codes, 2)
         codes = pairs.codes
-        groups_of_cells, cost_types = groups_of_cells[pairs.left], cost_types[pairs.left]
+        groups_of_cells = groups_of_cells[pairs.left]
+        cost_types = cost_types[pairs.left]
     count = len(cost_types)
     return Cells(
         sums=sum_by_group(columns, codes, count),
@@ -100,7 +106,8 @@ def sum_cells(df: pd.DataFrame, groups: RowGroups, names: Sequence[str]) -> Cell
 def _number_cost_types(df: pd.DataFrame) -> IntArray:
     """Return the number of each row's cost type; any that is not vCPM counts as CPC."""
     cost_types = read_cost_types(df)
-    numbers = _VCPM * cost_types.is_vcpm.astype("int64")
+    is_vcpm = cost_types.is_vcpm.astype("int64")
+    numbers = _VCPM * is_vcpm
     numbers[cost_types.is_missing] = _NO_COST_TYPE
     return numbers
 
@@ -108,5 +115,7 @@ def _number_cost_types(df: pd.DataFrame) -> IntArray:
 @cache
 def _selective_columns() -> frozenset[str]:
     """Return the columns of which rows with and without a value are not in one cell."""
-    behind_results = [name for pair in CONVERSION_METRICS.values() for name in pair]
-    return frozenset([*list_ratio_parts(), *behind_results])
+    columns = set(list_ratio_parts())
+    for metrics_behind_result in CONVERSION_METRICS.values():
+        columns.update(metrics_behind_result)
+    return frozenset(columns)

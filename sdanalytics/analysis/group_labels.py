@@ -61,57 +61,78 @@ class LatestRows:
 
     def take(self, name: str) -> Any:
         """Return the latest value of a column in each group; missing if it has none."""
-        values = self._df[name].array
+        column = self._df[name]
+        values = column.array
         is_known = ~values.isna()
-        if is_known.all():
-            if self._latest is None:
-                self._latest = self._find(None)
-            return values.take(self._latest, allow_fill=True)
-        return values.take(self._find(is_known), allow_fill=True)
+        rows = self._find_any() if is_known.all() else self._find(is_known)
+        return values.take(rows, allow_fill=True)
+
+    def _find_any(self) -> IntArray:
+        """Return the latest row of each group, found once for all columns without gaps."""
+        if self._latest is None:
+            self._latest = self._find(None)
+        return self._latest
 
     def _find(self, is_known: Any) -> IntArray:
         rows = np.arange(len(self._df))
         if self._order is not None:
             rows = rows[self._order]
         if is_known is not None:
-            rows = rows[is_known[rows]]
+            is_known_by_date = is_known[rows]
+            rows = rows[is_known_by_date]
+        codes = self._groups.codes[rows]
         latest = np.full(self._groups.count, -1)
-        latest[self._groups.codes[rows]] = rows  # of several rows the last one stays
+        latest[codes] = rows  # of several rows the last one stays
         return latest
 
 
 def _sort_by_date(df: pd.DataFrame) -> Any:
     """Return the order of the rows by date; None if they have it."""
-    if "date" not in df or df["date"].is_monotonic_increasing:
+    if "date" not in df:
         return None
-    return df["date"].argsort(kind="stable").to_numpy()
+    dates = df["date"]
+    if dates.is_monotonic_increasing:
+        return None
+    order = dates.argsort(kind="stable")
+    return order.to_numpy()
 
 
 def _is_label(name: str) -> bool:
     if name == "tactic":
         return True
-    return name in CATALOGUE and CATALOGUE[name].kind in _LABEL_KINDS
+    metric = CATALOGUE.get(name)
+    if metric is None:
+        return False
+    return metric.kind in _LABEL_KINDS
 
 
 def _is_constant(column: pd.Series[Any], groups: RowGroups) -> bool:
     """Return whether a column has one value in each group, not counting missing ones."""
-    sample = RowGroups(groups.codes[:_SAMPLE], groups.keys)
-    return _has_one_value(column.iloc[:_SAMPLE], sample) and _has_one_value(column, groups)
+    sample_codes = groups.codes[:_SAMPLE]
+    sample_groups = RowGroups(sample_codes, groups.keys)
+    sample = column.iloc[:_SAMPLE]
+    if not _has_one_value(sample, sample_groups):
+        return False
+    return _has_one_value(column, groups)
 
 
 def _has_one_value(column: pd.Series[Any], groups: RowGroups) -> bool:
     values, is_known = _read_values(column)
     codes = groups.codes
     if not is_known.all():
-        values, codes = values[is_known], codes[is_known]
+        values = values[is_known]
+        codes = codes[is_known]
     one_value = np.zeros(groups.count, dtype=values.dtype)
     one_value[codes] = values
-    return bool((values == one_value[codes]).all())
+    is_same = values == one_value[codes]
+    return bool(is_same.all())
 
 
 def _read_values(column: pd.Series[Any]) -> tuple[Any, Any]:
     """Return numbers that stand for the values of a column, and which of them are known."""
     if column.dtype == "Int64":
-        return column.to_numpy("int64", na_value=0), column.notna().to_numpy()
+        numbers = column.to_numpy("int64", na_value=0)
+        is_known = column.notna()
+        return numbers, is_known.to_numpy()
     numbers, _ = number_values(column)
     return numbers, numbers >= 0

@@ -44,19 +44,26 @@ def sum_by_group(columns: Columns, codes: IntArray, count: int) -> dict[str, Any
         if sums[name] is None:
             others[name] = column
     if others:
-        summed = pd.DataFrame(others, copy=False).groupby(codes, sort=True).sum(min_count=1)
-        sums |= {name: summed[name].array for name in others}
+        frame = pd.DataFrame(others, copy=False)
+        by_group = frame.groupby(codes, sort=True)
+        summed = by_group.sum(min_count=1)
+        for name in others:
+            sums[name] = summed[name].array
     return sums
 
 
 def _sum_counts(column: Any, codes: IntArray, count: int) -> Any:
     """Return sums of whole numbers; None if they may be too large for this fast way."""
     values = column.to_numpy("int64", na_value=0)
-    largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
+    highest = int(values.max(initial=0))
+    lowest = int(values.min(initial=0))
+    largest = max(highest, -lowest)
     if largest * len(values) > _MAX_EXACT:
         return None
-    totals = np.bincount(codes, weights=values, minlength=count).astype("int64")
-    return pd.arrays.IntegerArray(totals, _lack_values(column.isna(), codes, count))
+    totals = np.bincount(codes, weights=values, minlength=count)
+    counts = totals.astype("int64")
+    is_missing = _lack_values(column.isna(), codes, count)
+    return pd.arrays.IntegerArray(counts, is_missing)
 
 
 def _sum_amounts(column: Any, codes: IntArray, count: int) -> Any:
@@ -65,17 +72,24 @@ def _sum_amounts(column: Any, codes: IntArray, count: int) -> Any:
     values = column.to_numpy(dtype="float64")
     if is_missing.any():
         values = np.where(is_missing, 0.0, values)
-    largest = max(values.max(initial=0.0), -values.min(initial=0.0))
+    highest = values.max(initial=0.0)
+    lowest = values.min(initial=0.0)
+    largest = max(highest, -lowest)
     if not math.isfinite(largest):
         return None
-    exponent = math.frexp(largest)[1] + (len(values) + 2).bit_length()
+    _, exponent_of_largest = math.frexp(largest)
+    term_count = len(values) + 2
+    exponent = exponent_of_largest + term_count.bit_length()
     if exponent > _MAX_EXPONENT:
         return None
     unit = math.ldexp(1.0, exponent)
     rounded = (values + unit) - unit
-    totals = np.bincount(codes, weights=rounded, minlength=count).astype("float64", copy=False)
-    totals += np.bincount(codes, weights=values - rounded, minlength=count)
-    totals[_lack_values(is_missing, codes, count)] = np.nan
+    rest = values - rounded
+    totals = np.bincount(codes, weights=rounded, minlength=count)
+    totals = totals.astype("float64", copy=False)
+    totals += np.bincount(codes, weights=rest, minlength=count)
+    lacks_values = _lack_values(is_missing, codes, count)
+    totals[lacks_values] = np.nan
     return pd.arrays.NumpyExtensionArray(totals)
 
 
@@ -83,6 +97,7 @@ def _lack_values(is_missing: BoolArray, codes: IntArray, count: int) -> BoolArra
     """Return whether all values of a group are missing."""
     if not is_missing.any():
         return np.zeros(count, dtype="bool")
-    known = np.bincount(codes[~is_missing], minlength=count)
+    known_codes = codes[~is_missing]
+    known = np.bincount(known_codes, minlength=count)
     lacks: BoolArray = known == 0
     return lacks

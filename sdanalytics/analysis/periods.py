@@ -34,14 +34,14 @@ class Period:
     @property
     def length(self) -> int:
         """The number of its days."""
-        return (self.last - self.first).days + 1
+        difference = self.last - self.first
+        return difference.days + 1
 
     def find_rows(self, dates: pd.Series[Any]) -> BoolArray:
         """Return whether each date is in the period."""
         days = dates.to_numpy()
-        is_inside: BoolArray = (days >= np.datetime64(self.first)) & (
-            days <= np.datetime64(self.last)
-        )
+        is_inside: BoolArray = days >= np.datetime64(self.first)
+        is_inside &= days <= np.datetime64(self.last)
         return is_inside
 
 
@@ -56,7 +56,8 @@ def parse_period(period: tuple[DateLike, DateLike], name: str) -> Period:
     is_sequence = isinstance(period, Sequence) and not isinstance(period, str)
     if not is_sequence or len(period) != 2:
         raise InvalidRequest(f"{name} must be a pair of days (first, last), got {period!r}")
-    first, last = parse_day(name, period[0]), parse_day(name, period[1])
+    first = parse_day(name, period[0])
+    last = parse_day(name, period[1])
     if last < first:
         raise InvalidRequest(
             f"{name} must end on or after its first day, got {first} to {last}: swap the two"
@@ -80,7 +81,8 @@ def select_periods(df: pd.DataFrame, periods: Sequence[Period]) -> pd.DataFrame:
 
 def select_period(df: pd.DataFrame, period: Period) -> pd.DataFrame:
     """Return the rows of a period."""
-    return _take_rows(df, period.find_rows(df["date"]))
+    is_inside = period.find_rows(df["date"])
+    return _take_rows(df, is_inside)
 
 
 def _take_rows(df: pd.DataFrame, is_selected: BoolArray) -> pd.DataFrame:
@@ -94,11 +96,14 @@ def _take_rows(df: pd.DataFrame, is_selected: BoolArray) -> pd.DataFrame:
 
 def describe_period(df: pd.DataFrame, period: Period) -> dict[str, Any]:
     """Return a period for the metadata: its ends, its days, and those that the frame has."""
+    rows = select_period(df, period)
+    by_date = days_by_date(rows)
+    days = by_date[DAYS].sum()
     return {
         "start": period.first.isoformat(),
         "end": period.last.isoformat(),
         "length": period.length,
-        "days": int(days_by_date(select_period(df, period))[DAYS].sum()),
+        "days": int(days),
     }
 
 
@@ -107,20 +112,24 @@ def warn_of_periods(df: pd.DataFrame, period_a: Period, period_b: Period) -> Non
     reasons = []
     if period_a.length != period_b.length:
         reasons.append(f"they have {period_a.length} and {period_b.length} days")
-    if period_a.first <= period_b.last and period_b.first <= period_a.last:
+    is_backwards = period_b.last < period_a.first
+    is_forwards = period_a.last < period_b.first
+    if not is_backwards and not is_forwards:
         reasons.append("they overlap")
-    elif period_b.last < period_a.first:
+    elif is_backwards:
         reasons.append("period_b is before period_a, so that changes go back in time")
     for period in (period_a, period_b):
         missing = _find_missing_days(df, period)
         if missing:
+            days = _word_days(missing)
             reasons.append(
                 f"the frame lacks {len(missing)} of the {period.length} days of {period.name} "
-                f"({_word_days(missing)})"
+                f"({days})"
             )
     if reasons:
+        all_reasons = "; ".join(reasons)
         warn_user(
-            f"the periods are compared as asked, but {'; '.join(reasons)}",
+            f"the periods are compared as asked, but {all_reasons}",
             PeriodWarning,
             each_time=True,
         )
@@ -143,27 +152,41 @@ def warn_of_broken_metrics(both: pd.DataFrame, metrics: Sequence[str]) -> None:
 def _find_missing_days(df: pd.DataFrame, period: Period) -> list[date]:
     """Return the days of a period that no row of the frame is of."""
     found = _days_with_rows(df)
-    days = [period.first + timedelta(number) for number in range(period.length)]
-    return [day for day in days if day not in found]
+    missing = []
+    for number in range(period.length):
+        day = period.first + timedelta(number)
+        if day not in found:
+            missing.append(day)
+    return missing
 
 
 def _days_with_rows(df: pd.DataFrame) -> set[date]:
     """Return the days of a frame; of a summary by longer buckets all days of each."""
-    dates = pd.DatetimeIndex(df["date"].dropna().unique())
-    freq = frame_metadata(df).get("freq")
+    known_dates = df["date"].dropna()
+    dates = pd.DatetimeIndex(known_dates.unique())
+    metadata = frame_metadata(df)
+    freq = metadata.get("freq")
     offset = pd.tseries.frequencies.to_offset(freq)
     found = set(dates.date)
     if offset is None or DAYS not in df:
         return found
+    is_last_day = is_named_by_last_day(str(freq))
     for day in dates:
-        first, end = day, day + offset
-        if is_named_by_last_day(str(freq)):
-            first, end = day - offset + timedelta(1), day + timedelta(1)
-        found.update(pd.date_range(first, end, inclusive="left").date)
+        if is_last_day:
+            first = day - offset + timedelta(1)
+            end = day + timedelta(1)
+        else:
+            first = day
+            end = day + offset
+        bucket = pd.date_range(first, end, inclusive="left")
+        found.update(bucket.date)
     return found
 
 
 def _word_days(days: Sequence[date]) -> str:
     """Return the first of some days as text."""
-    named = ", ".join(map(str, days[:_MAX_NAMED_DAYS]))
-    return named if len(days) <= _MAX_NAMED_DAYS else f"{named}, ..."
+    first_days = map(str, days[:_MAX_NAMED_DAYS])
+    named = ", ".join(first_days)
+    if len(days) > _MAX_NAMED_DAYS:
+        return f"{named}, ..."
+    return named

@@ -56,33 +56,48 @@ def find_ratios(columns: Collection[str], names: Iterable[str] = ()) -> Iterator
 
 def divide_rows(df: pd.DataFrame, ratio: Ratio, is_vcpm: BoolArray) -> Any:
     """Return a ratio row by row."""
-    dividend, divisor = to_floats(df[ratio.numerator].array), to_floats(df[ratio.denominator].array)
+    numerator = df[ratio.numerator]
+    denominator = df[ratio.denominator]
+    dividend = to_floats(numerator.array)
+    divisor = to_floats(denominator.array)
     quotient = ratio.factor * divide(dividend, divisor)
-    return np.where(is_vcpm, quotient, np.nan) if ratio.is_of_vcpm else quotient
+    if ratio.is_of_vcpm:
+        return np.where(is_vcpm, quotient, np.nan)
+    return quotient
 
 
 def divide_sums(cells: Cells, ratios: Sequence[Ratio]) -> RatioSums:
     """Return ratios of the sums of groups, each of the rows that have both parts."""
-    parts = {}
-    for ratio in ratios:
-        for name in (ratio.numerator, ratio.denominator):
-            if name not in parts:
-                parts[name] = to_floats(cells.sums[name])
+    parts = _read_parts(cells, ratios)
     values: dict[str, Any] = {}
     left_out: dict[str, int] = {}
     for ratio in ratios:
-        dividend, divisor = parts[ratio.numerator], parts[ratio.denominator]
-        lacks_dividend, lacks_divisor = np.isnan(dividend), np.isnan(divisor)
+        dividend = parts[ratio.numerator]
+        divisor = parts[ratio.denominator]
+        lacks_dividend = np.isnan(dividend)
+        lacks_divisor = np.isnan(divisor)
         is_used = ~(lacks_dividend | lacks_divisor)
         lacks_one = lacks_dividend != lacks_divisor
         if ratio.is_of_vcpm:
             is_used &= cells.is_vcpm
             lacks_one &= cells.is_vcpm
         if lacks_one.any():
-            left_out[ratio.name] = int(cells.row_counts[lacks_one].sum())
-        sums = [_sum_used(part, is_used, cells) for part in (dividend, divisor)]
-        values[ratio.name] = ratio.factor * divide(*sums)
+            row_counts = cells.row_counts[lacks_one]
+            left_out[ratio.name] = int(row_counts.sum())
+        dividend_sums = _sum_used(dividend, is_used, cells)
+        divisor_sums = _sum_used(divisor, is_used, cells)
+        values[ratio.name] = ratio.factor * divide(dividend_sums, divisor_sums)
     return RatioSums(values, left_out)
+
+
+def _read_parts(cells: Cells, ratios: Sequence[Ratio]) -> dict[str, Any]:
+    """Return the sums of cells that ratios need as float64, each once."""
+    parts: dict[str, Any] = {}
+    for ratio in ratios:
+        for name in (ratio.numerator, ratio.denominator):
+            if name not in parts:
+                parts[name] = to_floats(cells.sums[name])
+    return parts
 
 
 def _sum_used(part: Any, is_used: BoolArray, cells: Cells) -> Any:

@@ -82,12 +82,20 @@ def find_buckets(dates: pd.Series[Any], freq: str) -> Buckets:
     """Return the buckets of dates, none of which is missing, by a frequency of pandas."""
     row_codes, values = pd.factorize(dates, sort=True)
     days = pd.DatetimeIndex(values)
-    by_bucket = pd.Series(1, index=days).groupby(pd.Grouper(freq=freq))
+    grouper = pd.Grouper(freq=freq)
+    one_per_day = pd.Series(1, index=days)
+    by_bucket = one_per_day.groupby(grouper)
     sizes = by_bucket.size()
     sizes = sizes[sizes > 0]
-    day_codes = np.repeat(np.arange(len(sizes), dtype="int64"), sizes.to_numpy())
-    names = pd.DatetimeIndex(sizes.index).as_unit(days.unit)
-    return Buckets(day_codes[row_codes], names, days, day_codes)
+    numbers = np.arange(len(sizes), dtype="int64")
+    day_codes = np.repeat(numbers, sizes.to_numpy())
+    names = pd.DatetimeIndex(sizes.index)
+    return Buckets(
+        codes=day_codes[row_codes],
+        names=names.as_unit(days.unit),
+        days=days,
+        day_codes=day_codes,
+    )
 
 
 def group_rows(df: pd.DataFrame, keys: Sequence[str], buckets: Buckets | None = None) -> RowGroups:
@@ -105,29 +113,38 @@ def group_rows(df: pd.DataFrame, keys: Sequence[str], buckets: Buckets | None = 
         columns["date"] = buckets.codes, buckets.names
     for name in keys:
         codes, values = pd.factorize(df[name], sort=True, use_na_sentinel=False)
-        columns[name] = codes.astype("int64", copy=False), values
+        numbers = codes.astype("int64", copy=False)
+        columns[name] = numbers, values
     codes = np.zeros(len(df), dtype="int64")
     key_codes: dict[str, IntArray] = {}
     count = min(len(df), 1)
     for name, (numbers, values) in columns.items():
         if not key_codes:  # of the first key each value is a group
-            codes, count = numbers, len(values)
+            codes = numbers
+            count = len(values)
             key_codes[name] = np.arange(count)
             continue
         pairs = pair_codes(codes, count, numbers, len(values))
         codes = pairs.codes
-        key_codes = {key: earlier[pairs.left] for key, earlier in key_codes.items()}
+        for key, earlier in key_codes.items():
+            key_codes[key] = earlier[pairs.left]
         key_codes[name] = pairs.right
         count = len(pairs.left)
-    group_keys = {name: columns[name][1].take(chosen) for name, chosen in key_codes.items()}
-    return RowGroups(codes, pd.DataFrame(group_keys, index=pd.RangeIndex(count)))
+    group_keys = {}
+    for name, chosen in key_codes.items():
+        _, values = columns[name]
+        group_keys[name] = values.take(chosen)
+    index = pd.RangeIndex(count)
+    return RowGroups(codes, pd.DataFrame(group_keys, index=index))
 
 
 def pair_codes(left: IntArray, left_count: int, right: IntArray, right_count: int) -> CodePairs:
     """Number the pairs of two numbers of each row, each from 0 to below its count."""
     combined = left * right_count + right
     size = left_count * right_count
-    if size > max(_MAX_TABLE_SHARE * len(combined), _MIN_TABLE_SIZE):
+    largest_for_rows = _MAX_TABLE_SHARE * len(combined)
+    max_size = max(largest_for_rows, _MIN_TABLE_SIZE)
+    if size > max_size:
         found, codes = np.unique(combined, return_inverse=True)
     else:
         is_found = np.zeros(size, dtype="bool")
@@ -135,5 +152,6 @@ def pair_codes(left: IntArray, left_count: int, right: IntArray, right_count: in
         found = np.flatnonzero(is_found)
         numbers = np.cumsum(is_found, dtype="int64") - 1
         codes = numbers[combined]
-    left_codes, right_codes = np.divmod(found, max(right_count, 1))
+    divisor = max(right_count, 1)
+    left_codes, right_codes = np.divmod(found, divisor)
     return CodePairs(codes, left_codes, right_codes)

@@ -31,17 +31,22 @@ def append_total_row(
     freq : str or None
         The frequency of the dates, which identify them, too.
     """
-    identifying = list(keys) if freq is None else ["date", *keys]
+    identifying = list(keys)
+    if freq is not None:
+        identifying.insert(0, "date")
     named = _first_text_column(summary, keys)
     if named is None:
         named = LABEL
         summary = _add_labels(summary, identifying)
     name = _free_name(summary[named])
-    dtypes = {key: _total_key_dtype(summary[key]) for key in [*identifying, named]}
+    dtypes = {}
+    for key in [*identifying, named]:
+        dtypes[key] = _total_key_dtype(summary[key])
     rows = summary.astype(dtypes)
     row = total.reindex(columns=summary.columns)
     row[named] = name
-    row = row.astype(rows.dtypes.to_dict())
+    row_dtypes = rows.dtypes.to_dict()
+    row = row.astype(row_dtypes)
     result = pd.concat([rows, row], ignore_index=True)
     result.attrs = summary.attrs
     total_row = {"keys": identifying, "named": named, "name": name}
@@ -51,14 +56,20 @@ def append_total_row(
 
 def drop_total_row(df: pd.DataFrame) -> pd.DataFrame:
     """Return the frame without the total row of `summarize`, so that nothing counts twice."""
-    total = frame_metadata(df).get("total")
-    if not isinstance(total, dict) or not set(total["keys"]) <= set(df.columns):
+    metadata = frame_metadata(df)
+    total = metadata.get("total")
+    if not isinstance(total, dict):
+        return df
+    keys = total["keys"]
+    if not set(keys) <= set(df.columns):
         return df
     is_total = np.ones(len(df), dtype=bool)
-    if total["named"] in df:
-        is_total &= df[total["named"]].astype("str") == total["name"]
-    for key in total["keys"]:
-        if key != total["named"]:
+    named = total["named"]
+    if named in df:
+        names = df[named].astype("str")
+        is_total &= names == total["name"]
+    for key in keys:
+        if key != named:
             is_total &= df[key].isna()
     rows: pd.DataFrame = df[~is_total]
     rows.attrs = df.attrs.copy()
@@ -68,7 +79,8 @@ def drop_total_row(df: pd.DataFrame) -> pd.DataFrame:
 
 def _first_text_column(summary: pd.DataFrame, keys: Sequence[str]) -> str | None:
     """Return the first text key, or else the first name that describes an id among the keys."""
-    for name in [*keys, *label_columns(keys)]:
+    names = [*keys, *label_columns(keys)]
+    for name in names:
         if name in summary and _is_text(summary[name]):
             return name
     return None
@@ -78,7 +90,8 @@ def _add_labels(summary: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the summary with the text of its keys in front, one column for all."""
     labels = summary[keys[0]].astype("str")
     for key in keys[1:]:
-        labels = labels + ", " + summary[key].astype("str")
+        values = summary[key].astype("str")
+        labels = labels + ", " + values
     labelled = summary.copy(deep=False)
     labelled.insert(0, LABEL, labels)
     return labelled
@@ -95,7 +108,8 @@ def _free_name(groups: pd.Series[Any]) -> str:
 
 def _is_text(key: pd.Series[Any]) -> bool:
     is_time = pd.api.types.is_datetime64_any_dtype(key)
-    return not is_time and not pd.api.types.is_numeric_dtype(key)
+    is_number = pd.api.types.is_numeric_dtype(key)
+    return not is_time and not is_number
 
 
 def _total_key_dtype(key: pd.Series[Any]) -> Any:

@@ -53,8 +53,10 @@ def is_valid_type(stored: pa.DataType, column: str) -> bool:
     if metric is None or metric.is_registered:
         return stored in _ARROW_TYPES
     expected = arrow_type(column)
+    if stored == expected:
+        return True
     is_count_of_money = stored == pa.int64() and expected == pa.float64()
-    return bool(stored == expected or is_count_of_money)
+    return bool(is_count_of_money)
 
 
 def cast_to_catalogue(table: pa.Table) -> pa.Table:
@@ -66,8 +68,12 @@ def cast_to_catalogue(table: pa.Table) -> pa.Table:
         When a value does not fit: a metric was stored as money and is registered as a count.
     """
     for position, field in enumerate(table.schema):
-        if field.name in CATALOGUE and field.type != arrow_type(field.name):
-            values = table.column(position).cast(arrow_type(field.name))
+        if field.name not in CATALOGUE:
+            continue
+        expected = arrow_type(field.name)
+        if field.type != expected:
+            column = table.column(position)
+            values = column.cast(expected)
             table = table.set_column(position, field.name, values)
     return table
 
@@ -98,7 +104,9 @@ def table_to_frame(table: pa.Table) -> pd.DataFrame:
 
     arrow_columns = dict(zip(table.column_names, table.columns, strict=True))
     names = table.column_names
-    tactics = (*TACTICS, UNKNOWN_TACTIC) if "campaignId" in names else (EVERY_TACTIC,)
+    tactics: tuple[str, ...] = (EVERY_TACTIC,)
+    if "campaignId" in names:
+        tactics = (*TACTICS, UNKNOWN_TACTIC)
     fixed_categories = {**_FIXED_CATEGORIES, "tactic": tactics}
     del table  # the memory of a column is released as soon as the frame has it
     columns = {}
@@ -129,7 +137,9 @@ def _to_pandas_array(
     name: str, values: pa.ChunkedArray, fixed_categories: Mapping[str, Sequence[str]]
 ) -> Any:
     if name == "date":
-        return values.to_pandas().astype("datetime64[s]").array
+        dates = values.to_pandas()
+        dates = dates.astype("datetime64[s]")
+        return dates.array
     if name == "tactic":
         return _categorical_array(name, values, fixed_categories[name])
     kind = CATALOGUE[name].kind
@@ -139,7 +149,8 @@ def _to_pandas_array(
         return _float_array(values)
     if kind is ColumnKind.TEXT:
         return _text_array(values)
-    return _categorical_array(name, values, fixed_categories.get(name, ()))
+    fixed = fixed_categories.get(name, ())
+    return _categorical_array(name, values, fixed)
 
 
 def _single_chunk(values: pa.ChunkedArray) -> pa.Array:
@@ -180,14 +191,17 @@ def _writable_memory(values: pa.Array, dtype: str) -> Any:
         count=len(values),
         offset=8 * values.offset,
     )
-    return numbers if numbers.flags.writeable else numbers.copy()
+    if numbers.flags.writeable:
+        return numbers
+    return numbers.copy()
 
 
 def _text_array(values: pa.ChunkedArray) -> Any:
     import pandas as pd
 
     texts = values.cast(pa.large_string())
-    return pd.array(_single_chunk(texts), dtype="str")
+    array = _single_chunk(texts)
+    return pd.array(array, dtype="str")
 
 
 def _categorical_array(
@@ -201,20 +215,30 @@ def _categorical_array(
 
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
-    encoded = _single_chunk(values.unify_dictionaries())
-    names = [spell_word(column, name) for name in encoded.dictionary.to_pylist()]
+    unified = values.unify_dictionaries()
+    encoded = _single_chunk(unified)
+    names = []
+    for stored_name in encoded.dictionary.to_pylist():
+        name = spell_word(column, stored_name)
+        names.append(name)
     categories = sorted({*fixed_categories, *names})
     code_type = np.min_scalar_type(-len(categories) - 1)
     indices = encoded.indices.fill_null(-1)
-    # A copy, so that the frame may write to it.
-    codes = indices.to_numpy(zero_copy_only=False).astype(code_type)
+    numbers = indices.to_numpy(zero_copy_only=False)
+    codes = numbers.astype(code_type)  # a copy, so that the frame may write to it
     if names != categories[: len(names)]:
-        positions = {name: position for position, name in enumerate(categories)}
-        code_by_index = [positions[name] for name in names]
-        code_by_index.append(-1)  # the index -1 stands for a null, and picks the last one
-        codes = np.array(code_by_index, code_type)[codes]
+        new_codes = _number_names(names, categories, code_type)
+        codes = new_codes[codes]
     dtype = _categorical_dtype(tuple(categories))
     return pd.Categorical.from_codes(codes, dtype=dtype)
+
+
+def _number_names(names: Sequence[str], categories: Sequence[str], code_type: Any) -> Any:
+    """Return the position of each name among the categories, and -1 at the end for nulls."""
+    positions = {name: position for position, name in enumerate(categories)}
+    codes = [positions[name] for name in names]
+    codes.append(-1)  # the index -1 stands for a null, and picks the last one
+    return np.array(codes, code_type)
 
 
 @lru_cache(maxsize=256)

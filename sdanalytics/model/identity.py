@@ -26,26 +26,34 @@ class UnidentifiedRow(NamedTuple):
 
 def required_columns(record_type: str, segment: str | None = None) -> tuple[str, ...]:
     """Return the identity columns that every row must have a value of."""
-    columns = identity_columns(record_type, segment)
-    return tuple(name for name in columns if name not in _MAY_BE_MISSING)
+    required = []
+    for name in identity_columns(record_type, segment):
+        if name not in _MAY_BE_MISSING:
+            required.append(name)
+    return tuple(required)
 
 
 def distinguishing_columns(
     record_type: str, segment: str | None, columns: Collection[str]
 ) -> tuple[str, ...]:
     """Return the identity columns, and what else of these columns tells rows apart."""
-    others = _DISTINGUISHED_BY.get(record_type, ())
-    found = tuple(name for name in others if name in columns)
-    return identity_columns(record_type, segment) + found
+    distinguishing = list(identity_columns(record_type, segment))
+    for name in _DISTINGUISHED_BY.get(record_type, ()):
+        if name in columns:
+            distinguishing.append(name)
+    return tuple(distinguishing)
 
 
 def find_unidentified_row(table: pa.Table, required: Iterable[str]) -> UnidentifiedRow | None:
     """Return the first row without a value of a required column; None if all have them."""
     found: list[UnidentifiedRow] = []
     for name in required:
-        rows = np.flatnonzero(_lacks_value(table.column(name)))
+        column = table.column(name)
+        lacks_value = _lacks_value(column)
+        rows = np.flatnonzero(lacks_value)
         if len(rows):
-            found.append(UnidentifiedRow(int(rows[0]), name))
+            first = int(rows[0])
+            found.append(UnidentifiedRow(first, name))
     return min(found, key=lambda unidentified: unidentified.row, default=None)
 
 
@@ -59,17 +67,22 @@ def count_alike_rows(table: pa.Table, record_type: str, segment: str | None = No
     record_type : str
     segment : str, optional
     """
-    if not _has_equal_neighbours(table, identity_columns(record_type, segment)):
+    identity = identity_columns(record_type, segment)
+    if not _has_equal_neighbours(table, identity):
         return 0
-    names = list(distinguishing_columns(record_type, segment, table.column_names))
-    distinct = table.select(names).group_by(names, use_threads=False).aggregate([])
+    distinguishing = distinguishing_columns(record_type, segment, table.column_names)
+    names = list(distinguishing)
+    keys = table.select(names)
+    grouped = keys.group_by(names, use_threads=False)
+    distinct = grouped.aggregate([])
     return int(table.num_rows - distinct.num_rows)
 
 
 def _lacks_value(column: pa.ChunkedArray) -> Any:
     lacks = column.is_null()
     if pa.types.is_string(column.type):
-        lacks = pc.or_kleene(lacks, pc.equal(column, ""))
+        is_empty = pc.equal(column, "")
+        lacks = pc.or_kleene(lacks, is_empty)
     return lacks.to_numpy()
 
 
@@ -79,10 +92,13 @@ def _has_equal_neighbours(table: pa.Table, keys: Iterable[str]) -> bool:
     are_alike = np.ones(count, np.bool_)
     for name in keys:
         column = table.column(name)
-        earlier, later = column.slice(0, count), column.slice(1)
-        equal = pc.equal(earlier, later).fill_null(False)
+        earlier = column.slice(0, count)
+        later = column.slice(1)
+        equal = pc.equal(earlier, later)
+        both_equal = equal.fill_null(False)
         both_null = pc.and_(earlier.is_null(), later.is_null())
-        are_alike &= pc.or_(equal, both_null).to_numpy()
+        same = pc.or_(both_equal, both_null)
+        are_alike &= same.to_numpy()
         if not are_alike.any():
             return False
     return True

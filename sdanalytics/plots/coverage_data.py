@@ -75,7 +75,10 @@ def _coverage_frame(data: object) -> pd.DataFrame:
 
 
 def _validate_coverage_columns(frame: pd.DataFrame) -> None:
-    missing = [name for name in _REQUIRED_COLUMNS if name not in frame]
+    missing = []
+    for name in _REQUIRED_COLUMNS:
+        if name not in frame:
+            missing.append(name)
     if missing:
         names = ", ".join(missing)
         raise InvalidRequest(f"the frame has no column {names}; {_HINT}")
@@ -90,7 +93,8 @@ def _parse_cells(frame: pd.DataFrame) -> pd.DataFrame:
     cells["date"] = frame["date"]
     cells["state"] = states.map(_CODE_BY_STATE)
     cells["is_due"] = frame["is_due"]
-    is_incomplete = cells.isna().any(axis=None)
+    is_missing = cells.isna()
+    is_incomplete = is_missing.any(axis=None)
     is_repeated = cells.duplicated([*SERIES_KEYS, "date"])
     if is_incomplete or is_repeated.any():
         states_text = ", ".join(COVERAGE_STATES)
@@ -114,7 +118,8 @@ def _pivot_days(cells: pd.DataFrame, series: pd.DataFrame, column: str) -> pd.Da
 
 def _find_group_starts(series: pd.DataFrame) -> pd.Series[bool]:
     """Find the rows with another source or profile than the row before."""
-    profiles = series[_varying_keys(series)]
+    keys = _varying_keys(series)
+    profiles = series[keys]
     is_different = profiles != profiles.shift()
     return is_different.any(axis="columns")
 
@@ -125,13 +130,20 @@ def _series_names(series: pd.DataFrame, is_group_start: pd.Series[bool]) -> list
     suffixes = "+" + segments
     suffixes = suffixes.where(segments != "", "")
     reports = series["record_type"] + suffixes
-    names = reports + " " + series["tactic"]
+    tactics = " " + series["tactic"]
+    names = reports + tactics
     for key in _varying_keys(series):
-        longer_names = series[key] + " " + names
+        prefixes = series[key] + " "
+        longer_names = prefixes + names
         names = names.where(~is_group_start, longer_names)
     return names.tolist()
 
 
 def _varying_keys(series: pd.DataFrame) -> list[str]:
     """Return the keys of a profile that differ between rows."""
-    return [key for key in _PROFILE_KEYS if series[key].nunique() > 1]
+    keys = []
+    for key in _PROFILE_KEYS:
+        count = series[key].nunique()
+        if count > 1:
+            keys.append(key)
+    return keys

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,8 @@ def find_registry_problem(state_dir: Path) -> RegistryProblem | None:
     """Return the problem of a registry; None when it has none, or cannot be read now."""
     path = state_dir / DATABASE_FILENAME
     with contextlib.suppress(OSError):
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             return RegistryProblem(str(path), f"no file, which is in the way. {_ADVICE}", {})
         try:
             return _inspect(path)
@@ -70,24 +71,42 @@ def repair_registry(state_dir: Path, quarantine: str) -> RegistryProblem | None:
     if problem is None:
         return None
     if problem.odd_rows:
-        is_mended = _delete_rows(state_dir / DATABASE_FILENAME, problem.odd_rows)
+        path = state_dir / DATABASE_FILENAME
+        is_mended = _delete_rows(path, problem.odd_rows)
         return problem if is_mended else None
     storage = LocalStorage(state_dir)
-    moved_to = f"{quarantine}/{DATABASE_FILENAME}.{secrets.token_hex(6)}"
-    names = [f"{DATABASE_FILENAME}{suffix}" for suffix in ("", *_BESIDE)]
-    stamps = storage.stat_many("", names)
-    for name, suffix in zip(names, ("", *_BESIDE), strict=True):
-        is_moved = name in stamps and storage.move(stamps[name], f"{moved_to}{suffix}")
-        if not suffix and not is_moved:  # another process has put a new one there
-            return None
-    return RegistryProblem(problem.path, problem.message, {}, storage.display_name(moved_to))
+    unique = secrets.token_hex(6)
+    moved_to = f"{quarantine}/{DATABASE_FILENAME}.{unique}"
+    if not _move_database(storage, moved_to):  # another process has put a new one there
+        return None
+    return replace(problem, moved_to=storage.display_name(moved_to))
+
+
+def _move_database(storage: LocalStorage, destination: str) -> bool:
+    """Move a registry, then the files beside it; return whether the registry was still there.
+
+    If it was not, the files beside it stay.
+    """
+    suffix_by_name = {DATABASE_FILENAME: ""}
+    for suffix in _BESIDE:
+        suffix_by_name[f"{DATABASE_FILENAME}{suffix}"] = suffix
+    stamps = storage.stat_many("", list(suffix_by_name))
+    for name, suffix in suffix_by_name.items():
+        is_moved = False
+        if name in stamps:
+            is_moved = storage.move(stamps[name], f"{destination}{suffix}")
+        if name == DATABASE_FILENAME and not is_moved:
+            return False
+    return True
 
 
 def _inspect(path: Path) -> RegistryProblem | None:
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=LOCK_TIMEOUT, uri=True)
+    read_only = f"{path.as_uri()}?mode=ro"
+    connection = sqlite3.connect(read_only, timeout=LOCK_TIMEOUT, uri=True)
     with contextlib.closing(connection):
         connection.row_factory = sqlite3.Row
-        [(result,)] = connection.execute("pragma quick_check(1)").fetchall()
+        rows = connection.execute("pragma quick_check(1)")
+        [(result,)] = rows.fetchall()
         if result != "ok":
             return RegistryProblem(str(path), f"damaged: {result}. {_ADVICE}", {})
         if not _has_expected_tables(connection):
@@ -110,13 +129,15 @@ def _has_expected_tables(connection: sqlite3.Connection) -> bool:
         expected.execute(CREATE_LIMITER_TABLE)
         for table in _TABLES:
             found = _column_names(connection, table)
-            if found and found != _column_names(expected, table):
+            written = _column_names(expected, table)
+            if found and found != written:
                 return False
     return True
 
 
 def _column_names(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [row[1] for row in connection.execute(f"pragma table_info({table})")]
+    rows = connection.execute(f"pragma table_info({table})")
+    return [name for _, name, *_ in rows]
 
 
 def _find_odd_rows(connection: sqlite3.Connection) -> dict[str, list[int]]:
@@ -125,18 +146,23 @@ def _find_odd_rows(connection: sqlite3.Connection) -> dict[str, list[int]]:
         if not _column_names(connection, table):  # another process is just creating it
             continue
         rows = connection.execute(f"select rowid as place, * from {table}")  # noqa: S608
-        numbers = [row["place"] for row in rows if not is_sound(row)]
+        numbers = []
+        for row in rows:
+            if not is_sound(row):
+                numbers.append(row["place"])
         if numbers:
             odd[table] = numbers
     return odd
 
 
 def _is_claim(row: sqlite3.Row) -> bool:
-    return Claim.from_row(row) is not None
+    claim = Claim.from_row(row)
+    return claim is not None
 
 
 def _is_limiter_state(row: sqlite3.Row) -> bool:
-    return parse_state(row["state"]) is not None
+    state = parse_state(row["state"])
+    return state is not None
 
 
 def _delete_rows(path: Path, odd_rows: dict[str, list[int]]) -> bool:
@@ -147,8 +173,11 @@ def _delete_rows(path: Path, odd_rows: dict[str, list[int]]) -> bool:
         try:
             with connection:
                 connection.execute("begin immediate")
-                for table, numbers in _find_odd_rows(connection).items():
-                    _delete(connection, table, set(numbers).intersection(odd_rows.get(table, ())))
+                still_odd = _find_odd_rows(connection)
+                for table, numbers in still_odd.items():
+                    reported = odd_rows.get(table, ())
+                    both = set(numbers).intersection(reported)
+                    _delete(connection, table, both)
         except sqlite3.DatabaseError as error:
             if is_busy(error):
                 return False
@@ -158,4 +187,5 @@ def _delete_rows(path: Path, odd_rows: dict[str, list[int]]) -> bool:
 
 def _delete(connection: sqlite3.Connection, table: str, numbers: Iterable[int]) -> None:
     statement = f"delete from {table} where rowid = ?"  # noqa: S608
-    connection.executemany(statement, [(number,) for number in numbers])
+    parameters = [(number,) for number in numbers]
+    connection.executemany(statement, parameters)

@@ -200,7 +200,9 @@ class _FolderSearch:
             is_value = pc.field(level) == value
             # The list of campaigns may have the tactic of rows that were stored without one.
             is_certain = value.as_py() != UNKNOWN_TACTIC
-            guarantees[name] = guarantee & is_value if is_certain else guarantee
+            guarantees[name] = guarantee
+            if is_certain:
+                guarantees[name] = guarantee & is_value
         for name in self._select(guarantees):
             subfolder = folders[name]
             yield from self._find(subfolder, deeper_levels, guarantees[name])
@@ -234,7 +236,9 @@ def _group_by_month_of_days(partitions: Iterable[Partition]) -> Iterator[list[Pa
         months: dict[tuple[int, int], list[Partition]] = {}
         for partition in of_report:
             day = partition.date
-            months.setdefault((day.year, day.month), []).append(partition)
+            month = (day.year, day.month)
+            of_month = months.setdefault(month, [])
+            of_month.append(partition)
         yield from months.values()
 
 
@@ -274,7 +278,8 @@ class RowReader:
         if self._has_facts:
             names.append(campaign_key(identity))
         source = _StoredColumns(self._storage, names, identity)
-        tables = DayReader(source).read(partitions)
+        reader = DayReader(source)
+        tables = reader.read(partitions)
         batches: list[pa.RecordBatch] = []
         for partition in sorted(tables):
             rows = self._with_schema(partition, tables[partition])
@@ -294,12 +299,14 @@ class RowReader:
         """Add the facts of campaigns, and the tactics of rows that were stored without one."""
         campaigns = self._campaigns.find(partition.profile)
         for name in CAMPAIGN_FACTS:
-            if name in self._schema.names and name not in table.column_names:
+            is_wanted = name in self._schema.names
+            if is_wanted and name not in table.column_names:
                 missing = pa.nulls(table.num_rows, arrow_type(name))
                 table = table.append_column(name, missing)
         table = fill_facts(table, campaigns)
         if partition.tactic == UNKNOWN_TACTIC:
-            table = table.append_column("tactic", find_tactics(table, campaigns))
+            tactics = find_tactics(table, campaigns)
+            table = table.append_column("tactic", tactics)
         return table
 
 
@@ -326,11 +333,15 @@ class _StoredColumns:
         self, partitions: Collection[Partition], *, beside_unknown: bool
     ) -> StoredByPartition:
         """Read the partitions that have a file: always those of this moment."""
-        columns = [*self._columns, *self._identity] if beside_unknown else self._columns
+        columns = list(self._columns)
+        if beside_unknown:
+            columns += self._identity
         names = list(dict.fromkeys(columns))
-        from_month = partial(CompactedMonths(self._storage).rows, columns=names)
+        months = CompactedMonths(self._storage)
+        from_month = partial(months.rows, columns=names)
         from_file = partial(self._read_own_file, columns=names)
-        stamps = PartitionReader(self._storage).stat(partitions)
+        reader = PartitionReader(self._storage)
+        stamps = reader.stat(partitions)
         found = load_many_from(stamps, (), from_month, from_file, threads=1)
         return {partition: rows for partition, rows in found.items() if rows is not None}
 
@@ -353,7 +364,9 @@ class _StoredColumns:
 
 def _build_column(field: pa.Field, partition: Partition, table: pa.Table) -> Any:
     if field.name in table.column_names:
-        return spell_values(field.name, table.column(field.name).cast(field.type))
+        column = table.column(field.name)
+        values = column.cast(field.type)
+        return spell_values(field.name, values)
     if field.name in PARTITION_KEYS:
         key = getattr(partition, field.name)
         value = pa.scalar(key, field.type)
@@ -368,6 +381,8 @@ def _prefetch(pool: Executor, fn: Callable[[T], R], items: Iterable[T]) -> Itera
         future = pool.submit(fn, item)
         running.append(future)
         if len(running) > _PREFETCHED_MONTHS:
-            yield running.popleft().result()
+            first = running.popleft()
+            yield first.result()
     while running:
-        yield running.popleft().result()
+        first = running.popleft()
+        yield first.result()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -67,13 +67,12 @@ class ReportWriter:
             merged = self._merge_kept_columns(previous, table, requestable)
             if previous is not None:
                 # Columns that no request can have and that are missing all the same are damaged.
-                missing = [
-                    name for name in previous.columns if name not in merged.table.column_names
-                ]
-                refetch_with = tuple(name for name in missing if name in requestable)
-                if refetch_with or self._is_newer(previous):
+                refetch_with = _find_missing_columns(previous, merged.table, requestable)
+                if refetch_with:
+                    return StoreOutcome(refetch_with)
+                if self._is_newer(previous):
                     is_complete = previous.has_columns(tuple(table.column_names))
-                    return StoreOutcome(None if is_complete and not refetch_with else refetch_with)
+                    return StoreOutcome(None if is_complete else ())
             if self._replace(partition, previous, merged.table, provenance):
                 return StoreOutcome(None, merged.ambiguous_rows)
 
@@ -117,14 +116,16 @@ class ReportWriter:
 
     def _is_newer(self, stored: CachedPartition) -> bool:
         """Return whether stored data are newer than the report, by a clock that was not ahead."""
-        is_possible = stored.fetched_at <= self._now + CLOCK_SKEW_TOLERANCE
+        latest_possible = self._now + CLOCK_SKEW_TOLERANCE
+        is_possible = stored.fetched_at <= latest_possible
         return is_possible and stored.fetched_at > self._provenance.fetched_at
 
     def _requestable_columns(self, partition: Partition) -> frozenset[str]:
         """Return the columns that a request of this version can have."""
         api = self._provenance.api
         available = requestable_metrics(partition.record_type, partition.segment, api)
-        return frozenset(available).difference(self._provenance.refused)
+        columns = frozenset(available)
+        return columns.difference(self._provenance.refused)
 
     def _merge_kept_columns(
         self, previous: CachedPartition | None, table: pa.Table, requestable: frozenset[str]
@@ -137,7 +138,7 @@ class ReportWriter:
         if not kept:
             return MergedTable(table, 0)
         partition = previous.partition
-        shared = [name for name in previous.columns if name in table.column_names]
+        shared = _select_names(previous.columns, table.column_names)
         older = self._files.load(partition, [*shared, *kept])
         if older is None:
             return MergedTable(table, 0)
@@ -150,8 +151,25 @@ def _keep_rows(
 ) -> pa.Table:
     """Add the older columns to rows of unknown tactic, and rows that leave with their tactic."""
     identity = identity_columns(unknown.record_type, unknown.segment)
-    shared = [name for name in older.column_names if name in table.column_names]
+    shared = _select_names(older.column_names, table.column_names)
     keys = distinguishing_columns(unknown.record_type, unknown.segment, shared)
-    leaving = drop_matching_rows(select_matching_rows(older, known, identity), [table], identity)
-    widened = merge_columns(table, older, keys).table
-    return pa.concat_tables([widened, leaving], promote_options="default")
+    known_now = select_matching_rows(older, known, identity)
+    leaving = drop_matching_rows(known_now, [table], identity)
+    merged = merge_columns(table, older, keys)
+    return pa.concat_tables([merged.table, leaving], promote_options="default")
+
+
+def _find_missing_columns(
+    stored: CachedPartition, table: pa.Table, requestable: Collection[str]
+) -> ColumnNames:
+    """Return the stored columns that a table lacks and that a request can have."""
+    missing = []
+    for name in _select_names(stored.columns, requestable):
+        if name not in table.column_names:
+            missing.append(name)
+    return tuple(missing)
+
+
+def _select_names(names: Iterable[str], wanted: Collection[str]) -> list[str]:
+    """Return the names that are wanted, in their order."""
+    return [name for name in names if name in wanted]

@@ -63,7 +63,6 @@ def _bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-@pytest.mark.filterwarnings("ignore::sdanalytics.CostTypeWarning")  # asins may have no costType
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, passed on to Dask
 @pytest.mark.usefixtures("account", "_bucket")
 def test_python_blocks_run_from_top_to_bottom() -> None:

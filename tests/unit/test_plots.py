@@ -34,8 +34,7 @@ def _close_figures() -> Iterator[None]:
 
 
 def three_weeks(record_type: RecordType, profile_id: int = US) -> pd.DataFrame:
-    frame = sample_frame(record_type, 21, 1, profile_id=profile_id)
-    return frame if "costType" in frame else frame.assign(costType="CPC")
+    return sample_frame(record_type, 21, 1, profile_id=profile_id)
 
 
 @pytest.fixture

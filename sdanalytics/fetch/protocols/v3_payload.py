@@ -44,12 +44,14 @@ class DownloadedReport:
     @property
     def start(self) -> str:
         """The first day of the report, as the service spells it."""
-        return str(self.document.get("startDate"))
+        first = self.document.get("startDate")
+        return str(first)
 
     @property
     def end(self) -> str:
         """The last day of the report, likewise."""
-        return str(self.document.get("endDate"))
+        last = self.document.get("endDate")
+        return str(last)
 
     def parse_day(self, text: str) -> date:
         """Return a day of the report; ValueError or TypeError for anything else."""
@@ -67,8 +69,12 @@ def read_rows(
     """
     names = ["date", *columns]
     if payload.body is None:
-        return arrow_schema(names).empty_table()
-    v3_names = {name: str(CATALOGUE[name].v3_name) for name in columns}
+        schema = arrow_schema(names)
+        return schema.empty_table()
+    v3_names = {}
+    for name in columns:
+        metric = CATALOGUE[name]
+        v3_names[name] = str(metric.v3_name)
     rows = read_payload(payload.body, names, max_bytes, v3_names, required=required)
     return spell_words(rows)
 
@@ -82,14 +88,17 @@ def split_rows(
 ) -> dict[Partition, pa.Table]:
     """Return the rows of each partition; those of other days are left out."""
     indices = _row_indices_by_partition(rows, payload, lookup_tactics)
-    empty = arrow_schema(columns).empty_table()
+    schema = arrow_schema(columns)
+    empty = schema.empty_table()
     tables = {}
     for partition in partitions:
-        found = indices.get((partition.date, partition.tactic))
+        key = (partition.date, partition.tactic)
+        found = indices.get(key)
         if found is None:
             tables[partition] = empty
         else:
-            tables[partition] = rows.take(found).select(list(columns))
+            table = rows.take(found)
+            tables[partition] = table.select(list(columns))
     return tables
 
 
@@ -104,42 +113,55 @@ def _row_indices_by_partition(
     # One number for each day and tactic; a stable sort leaves the rows of each in order.
     keys = day_indices * len(ALL_TACTICS) + tactic_indices
     order = np.argsort(keys, kind="stable")
-    found_keys, starts = np.unique(keys[order], return_index=True)
+    sorted_keys = keys[order]
+    found_keys, starts = np.unique(sorted_keys, return_index=True)
     indices = {}
     groups = np.split(order, starts[1:])
     for key, group in zip(found_keys, groups, strict=True):
         day_index, tactic_index = divmod(int(key), len(ALL_TACTICS))
-        indices[days[day_index], ALL_TACTICS[tactic_index]] = group
+        day = days[day_index]
+        tactic = ALL_TACTICS[tactic_index]
+        indices[day, tactic] = group
     return indices
 
 
 def _tactic_indices(rows: pa.Table, lookup_tactics: TacticLookup) -> Array:
     """Return for each row the index of its tactic."""
     if "campaignId" not in rows.column_names:
-        return np.full(rows.num_rows, ALL_TACTICS.index(EVERY_TACTIC))
-    campaigns = rows.column("campaignId").to_numpy()
-    unique_ids, positions = np.unique(campaigns, return_inverse=True)
-    tactics = lookup_tactics(unique_ids)
-    indices = np.array([ALL_TACTICS.index(tactic) for tactic in tactics])
-    return indices[positions]
+        index = ALL_TACTICS.index(EVERY_TACTIC)
+        return np.full(rows.num_rows, index)
+    campaigns = rows.column("campaignId")
+    campaign_ids = campaigns.to_numpy()
+    unique_ids, positions = np.unique(campaign_ids, return_inverse=True)
+    indices = []
+    for tactic in lookup_tactics(unique_ids):
+        index = ALL_TACTICS.index(tactic)
+        indices.append(index)
+    index_by_position = np.array(indices)
+    return index_by_position[positions]
 
 
 def _encode_days(texts: pa.ChunkedArray, payload: DownloadedReport) -> tuple[list[date], Array]:
     """Return the days that occur, and for each row the index of its day."""
-    encoded = texts.combine_chunks().dictionary_encode(null_encoding="encode")
+    array = texts.combine_chunks()
+    encoded = array.dictionary_encode(null_encoding="encode")
     indices = encoded.indices.to_numpy()
     days = []
-    for index, text in enumerate(encoded.dictionary.to_pylist()):
+    unique_texts = encoded.dictionary.to_pylist()
+    for index, text in enumerate(unique_texts):
         try:
-            days.append(payload.parse_day(text))
+            day = payload.parse_day(text)
+            days.append(day)
         except (ValueError, TypeError):
-            row = int(np.argmax(indices == index))
+            has_text = indices == index
+            row = int(np.argmax(has_text))
             raise _invalid_day_error(row, text, payload) from None
     return days, indices
 
 
 def _invalid_day_error(row: int, text: object, payload: DownloadedReport) -> CorruptReport:
-    shown = str(text)[:MAX_SHOWN_CHARACTERS]
+    whole = str(text)
+    shown = whole[:MAX_SHOWN_CHARACTERS]
     return CorruptReport(
         f"field 'date' of row {row} must be a day from {payload.start} to {payload.end}, "
         f"got {shown!r}. Nothing of this report is stored",

@@ -46,21 +46,26 @@ def batch_partitions(needs: ColumnsByPartition, oldest: date) -> list[ReportBatc
     """
     by_report: dict[ReportKey, dict[date, list[Partition]]] = {}
     for partition in needs:
-        by_day = by_report.setdefault(_report_key(partition), {})
-        by_day.setdefault(partition.date, []).append(partition)
+        key = _report_key(partition)
+        by_day = by_report.setdefault(key, {})
+        of_day = by_day.setdefault(partition.date, [])
+        of_day.append(partition)
     batches = []
     for key in sorted(by_report):
         by_day = by_report[key]
         _, _, record_type, _ = key
         max_days = MAX_DAYS_BY_RECORD_TYPE.get(record_type, MAX_REPORT_DAYS)
-        for window in _split_into_windows(sorted(by_day, reverse=True), oldest, max_days):
-            batches.append(_make_batch([by_day[day] for day in window], needs))
+        days = sorted(by_day, reverse=True)
+        for window in _split_into_windows(days, oldest, max_days):
+            of_window = [by_day[day] for day in window]
+            batches.append(_make_batch(of_window, needs))
     return sorted(batches, key=newest_day, reverse=True)
 
 
 def newest_day(batch: ReportBatch) -> date:
     """Return the last day of a batch."""
-    return unique_days(batch.partitions)[-1]
+    days = unique_days(batch.partitions)
+    return days[-1]
 
 
 def partitions_of_days(partitions: Iterable[Partition]) -> list[Partition]:
@@ -72,7 +77,8 @@ def partitions_of_days(partitions: Iterable[Partition]) -> list[Partition]:
     for partition in partitions:
         if partition.tactic in TACTICS:
             for tactic in (*TACTICS, UNKNOWN_TACTIC):
-                found.add(partition._replace(tactic=tactic))
+                other = partition._replace(tactic=tactic)
+                found.add(other)
     return sorted(found)
 
 
@@ -85,7 +91,8 @@ def request_body(batch: ReportBatch) -> dict[str, Any]:
         group = MATCHED_TARGET
     columns = ["date"]
     for name in batch.columns:
-        columns.append(str(CATALOGUE[name].v3_name))
+        metric = CATALOGUE[name]
+        columns.append(str(metric.v3_name))
     return {
         "startDate": days[0].isoformat(),
         "endDate": days[-1].isoformat(),
@@ -114,11 +121,13 @@ def check_is_requested(report: JsonObject, body: JsonObject) -> None:
         When the service has left out days or columns, or has built another report: rows that
         are missing would be taken for days without activity.
     """
-    first, last = report.get("startDate"), report.get("endDate")
-    if not (str(first) <= body["startDate"] and body["endDate"] <= str(last)):
-        raise _other_report_error(
-            f"has the days {first} to {last}", f"{body['startDate']} to {body['endDate']}"
-        )
+    first = report.get("startDate")
+    last = report.get("endDate")
+    first_wanted = body["startDate"]
+    last_wanted = body["endDate"]
+    if first_wanted < str(first) or last_wanted > str(last):
+        difference = f"has the days {first} to {last}"
+        raise _other_report_error(difference, f"{first_wanted} to {last_wanted}")
     configuration = report.get("configuration")
     if not isinstance(configuration, dict):  # nothing to compare with
         return
@@ -126,18 +135,22 @@ def check_is_requested(report: JsonObject, body: JsonObject) -> None:
     for name in ("adProduct", "reportTypeId", "groupBy", "timeUnit", "format"):
         value = configuration.get(name)
         if value is not None and value != wanted[name]:
-            raise _other_report_error(f"has the {name} {value!r}", repr(wanted[name]))
+            difference = f"has the {name} {value!r}"
+            raise _other_report_error(difference, repr(wanted[name]))
     columns = configuration.get("columns")
     if isinstance(columns, list):
         missing = [name for name in wanted["columns"] if name not in columns]
         if missing:
-            raise _other_report_error("lacks columns", ", ".join(missing))
+            names = ", ".join(missing)
+            raise _other_report_error("lacks columns", names)
 
 
 def announces_rows(report: JsonObject) -> bool:
     """Return whether a report has a size of more than that of an empty payload."""
     size = report.get("fileSize")
-    return isinstance(size, int | float) and size > MAX_EMPTY_BYTES
+    if not isinstance(size, int | float):
+        return False
+    return size > MAX_EMPTY_BYTES
 
 
 def _other_report_error(difference: str, wanted: str) -> CorruptReport:
@@ -189,8 +202,11 @@ def _make_batch(by_day: Iterable[Sequence[Partition]], needs: ColumnsByPartition
     columns: dict[str, None] = {}
     for partitions in by_day:
         for partition in partitions:
-            columns.update(dict.fromkeys(needs[partition]))
-        for tactic in list_tactics(partitions[0].record_type):
-            expanded.append(partitions[0]._replace(tactic=tactic))
+            needed = dict.fromkeys(needs[partition])
+            columns.update(needed)
+        first = partitions[0]
+        for tactic in list_tactics(first.record_type):
+            with_tactic = first._replace(tactic=tactic)
+            expanded.append(with_tactic)
     by_date = sorted(expanded, key=lambda partition: partition.date)
     return ReportBatch(tuple(by_date), tuple(columns))
