@@ -124,8 +124,8 @@ def _has_one_value(column: pd.Series[Any], groups: RowGroups) -> bool:
         codes = codes[is_known]
     one_value = np.zeros(groups.count, dtype=values.dtype)
     one_value[codes] = values
-    is_same = values == one_value[codes]
-    return bool(is_same.all())
+    are_equal = values == one_value[codes]
+    return bool(are_equal.all())
 
 
 def _read_values(column: pd.Series[Any]) -> tuple[Any, Any]:

@@ -299,8 +299,8 @@ class RowReader:
         """Add the facts of campaigns, and the tactics of rows that were stored without one."""
         campaigns = self._campaigns.find(partition.profile)
         for name in CAMPAIGN_FACTS:
-            is_wanted = name in self._schema.names
-            if is_wanted and name not in table.column_names:
+            is_requested = name in self._schema.names
+            if is_requested and name not in table.column_names:
                 missing = pa.nulls(table.num_rows, arrow_type(name))
                 table = table.append_column(name, missing)
         table = fill_facts(table, campaigns)
