@@ -55,9 +55,7 @@ def read_cached(
         When a stored day lacks a column.
     """
     requested = query.partitions(*key)
-    stored: PartitionStore | PartitionsAsOf = store.partitions
-    if as_of is not None:
-        stored = PartitionsAsOf(find_versions(store, query, key), as_of)
+    stored = _open_partitions(store, query, key, as_of)
     found = stored.lookup_many(requested)
     cached = list(found.values())
     campaigns = store.metadata.campaign_list(key)
@@ -90,6 +88,16 @@ def read_cached(
         "refused_metrics": list(missing_days),
     }
     return frame
+
+
+def _open_partitions(
+    store: Store, query: ReportQuery, key: ProfileKey, as_of: datetime | None
+) -> PartitionStore | PartitionsAsOf:
+    """Return the partitions to read: as they are, or as they were at a moment."""
+    if as_of is None:
+        return store.partitions
+    versions = find_versions(store, query, key)
+    return PartitionsAsOf(versions, as_of)
 
 
 def _profile_attrs(
