@@ -58,7 +58,8 @@ class HistoryArchive:
         while True:
             stamp = self._stat(path)
             earlier = self._read_or_quarantine(partition, stamp)
-            if version_key(rows.cached) in map(_key_of_rows, earlier):
+            kept = [version_key(version.cached) for version in earlier]
+            if version_key(rows.cached) in kept:
                 return
             was_changed = False
 
@@ -83,8 +84,11 @@ class HistoryArchive:
         except (FileNotFoundError, InvalidFile):
             earlier = []
         current = self._read_current(partition)
-        by_key = {_key_of_rows(rows): rows for rows in [*current, *earlier]}
-        return sorted(by_key.values(), key=lambda rows: rows.cached.fetched_at)
+        versions: dict[VersionKey, StoredRows] = {}
+        for rows in [*current, *earlier]:
+            key = version_key(rows.cached)
+            versions[key] = rows
+        return sorted(versions.values(), key=lambda rows: rows.cached.fetched_at)
 
     def _read_current(self, partition: Partition) -> list[StoredRows]:
         files = PartitionFiles(self.storage)
@@ -103,7 +107,8 @@ class HistoryArchive:
         except FileNotFoundError:
             return []
         except InvalidFile:
-            self.storage.move(stamp, f"{QUARANTINE_DIR}/{stamp.key}.{secrets.token_hex(6)}")
+            suffix = secrets.token_hex(6)
+            self.storage.move(stamp, f"{QUARANTINE_DIR}/{stamp.key}.{suffix}")
             return []
 
     def _stat(self, path: str) -> FileStamp | None:
@@ -114,7 +119,3 @@ class HistoryArchive:
 def version_key(cached: CachedPartition) -> VersionKey:
     """Return what a version is known by."""
     return cached.report_id, cached.fetched_at
-
-
-def _key_of_rows(rows: StoredRows) -> VersionKey:
-    return version_key(rows.cached)

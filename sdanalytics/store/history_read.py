@@ -101,20 +101,21 @@ class PartitionsAsOf:
     """
 
     def __init__(self, versions: VersionsByPartition, moment: datetime) -> None:
-        self._latest = {
-            partition: rows
-            for partition, of_partition in versions.items()
-            if (rows := _latest(of_partition, moment)) is not None
-        }
+        self._latest: StoredByPartition = {}
+        for partition, of_partition in versions.items():
+            rows = _latest(of_partition, moment)
+            if rows is not None:
+                self._latest[partition] = rows
         self._columns: ColumnNames = ()
 
     def lookup_many(self, partitions: Iterable[Partition]) -> CachedByPartition:
         """Return the metadata of the partitions that were stored."""
-        return {
-            partition: self._latest[partition].cached
-            for partition in partitions
-            if partition in self._latest
-        }
+        found: CachedByPartition = {}
+        for partition in partitions:
+            rows = self._latest.get(partition)
+            if rows is not None:
+                found[partition] = rows.cached
+        return found
 
     def load_days(
         self,
@@ -134,7 +135,12 @@ class PartitionsAsOf:
 
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
         """Return the rows of unknown tactic of days."""
-        return {day: self._latest[day] for day in days if day in self._latest}
+        found: StoredByPartition = {}
+        for day in days:
+            rows = self._latest.get(day)
+            if rows is not None:
+                found[day] = rows
+        return found
 
     def read_tactics(
         self, partitions: Collection[Partition], *, beside_unknown: bool
@@ -161,20 +167,15 @@ def read_history(
     campaigns = store.metadata.campaign_list(key)
     tables: PartitionTables = {}
     for partition, of_partition in versions.items():
-        if partition.tactic not in (*query.tactics, UNKNOWN_TACTIC):
-            continue
-        parts: list[pa.Table] = []
-        for rows in of_partition:
-            table = _observed_columns(_drop_known_rows(rows, versions), columns, identity)
-            moment = rows.cached.fetched_at
-            age = age_in_days(partition.date, moment, zone) - 1
-            parts.append(_with_moment(table, moment, age, len(identity)))
-        tables[partition] = pa.concat_tables(parts)
+        if partition.tactic in (*query.tactics, UNKNOWN_TACTIC):
+            counted = [_drop_known_rows(rows, versions) for rows in of_partition]
+            tables[partition] = _combine_versions(counted, columns, identity, zone)
     message = assign_tactics(tables, query, campaigns)
     if message:
         warn_user(message, DataWarning)
     by_moment = [(name, "ascending") for name in (_FETCHED_AT, *identity)]
-    tables = {partition: table.sort_by(by_moment) for partition, table in tables.items()}
+    for partition, table in tables.items():
+        tables[partition] = table.sort_by(by_moment)
     frame = _versions_to_frame(tables, columns, len(identity), campaigns)
     frame.attrs["sdanalytics"] = {
         "record_type": query.record_type,
@@ -187,10 +188,27 @@ def read_history(
     return frame
 
 
+def _combine_versions(
+    versions: Iterable[StoredRows], columns: Sequence[str], identity: Sequence[str], zone: ZoneInfo
+) -> pa.Table:
+    """Return the rows of all versions of a partition, each with its moment and age."""
+    parts: list[pa.Table] = []
+    for rows in versions:
+        table = _observed_columns(rows, columns, identity)
+        moment = rows.cached.fetched_at
+        age = age_in_days(rows.cached.partition.date, moment, zone) - 1
+        dated = _with_moment(table, moment, age, len(identity))
+        parts.append(dated)
+    return pa.concat_tables(parts)
+
+
 def _latest(versions: Iterable[StoredRows], moment: datetime) -> StoredRows | None:
     """Return the last of the versions that were fetched up to a moment."""
-    known = [rows for rows in versions if rows.cached.fetched_at <= moment]
-    return known[-1] if known else None
+    latest: StoredRows | None = None
+    for rows in versions:
+        if rows.cached.fetched_at <= moment:
+            latest = rows
+    return latest
 
 
 def _list_metrics(versions: VersionsByPartition, identity: Collection[str]) -> ColumnNames:
@@ -235,8 +253,10 @@ def _observed_columns(
 def _with_moment(table: pa.Table, moment: datetime, age: int, position: int) -> pa.Table:
     """Add the moment of a version and its age to its rows."""
     count = table.num_rows
-    fetched_at = pa.repeat(pa.scalar(moment, pa.timestamp("us", "UTC")), count)
-    ages = pa.repeat(pa.scalar(age, pa.int64()), count)
+    moment_scalar = pa.scalar(moment, pa.timestamp("us", "UTC"))
+    fetched_at = pa.repeat(moment_scalar, count)
+    age_scalar = pa.scalar(age, pa.int64())
+    ages = pa.repeat(age_scalar, count)
     table = table.add_column(position, _FETCHED_AT, fetched_at)
     return table.add_column(position + 1, _AGE, ages)
 
