@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto $(if $(COVERAGE),--cov=sda
 # Without bytecode every process of the tests compiles again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo lab test test-rest test-all test-lowest lint types audit faults kills stress fuzz notebooks pictures \
+.PHONY: demo lab test test-e2e test-rest test-all test-lowest lint types audit faults kills stress fuzz notebooks pictures \
 	bench bench-quick package clean
 
 demo: $(VENV)/.demo
@@ -24,6 +24,9 @@ lab: $(VENV)/.lab
 test: $(VENV)/.test
 	rm -f .coverage
 	$(PYTEST) tests/unit tests/integration
+
+test-e2e: $(VENV)/.test
+	$(PYTEST) tests/e2e
 
 test-rest: $(VENV)/.test
 	$(PYTEST) $(if $(COVERAGE),--cov-fail-under=$(COVERAGE_FLOOR)) tests/resilience tests/e2e

@@ -13,7 +13,6 @@ from sdanalytics.sandbox.responses import JsonObject, bad_request, json_response
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_advertisers
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
-from sdanalytics.sandbox.simulation.identifiers import make_id
 
 _API_PROGRAMS: Final = (
     "billing", "campaign", "paymentMethod", "store", "report", "account", "posts",
@@ -69,12 +68,11 @@ class ListOperations:
 def describe_campaign(
     advertiser: Advertiser, campaign: CampaignTemplate, today: date
 ) -> JsonObject:
-    """Return the document of a campaign; launches are in no portfolio."""
-    portfolio = {}
-    if campaign.is_permanent:
-        key = f"{advertiser.profile_id}/portfolio/{campaign.tactic}"
-        portfolio["portfolioId"] = make_id(key)
+    """Return the document of a campaign."""
     first_ad_group = AdGroup(advertiser, campaign, 0)
+    portfolio = {}
+    if first_ad_group.portfolio_id is not None:
+        portfolio["portfolioId"] = first_ad_group.portfolio_id
     start_date = max(campaign.first_day, ACCOUNT_OPENED)
     return {
         "campaignId": first_ad_group.campaign_id,

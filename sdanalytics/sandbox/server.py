@@ -164,7 +164,7 @@ class Sandbox:
             ids = ", ".join(map(str, known))
             raise InvalidRequest(f"profile_id must be one of {ids}, got {profile_id!r}")
         advertiser = self._advertisers[known[0] if profile_id is None else profile_id]
-        return build_truth(advertiser, query, expected=expected)
+        return build_truth(advertiser, query, self.today, expected=expected)
 
     @property
     def requests(self) -> list[RecordedRequest]:

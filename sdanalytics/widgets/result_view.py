@@ -246,8 +246,10 @@ def _drawable_metrics(data: pd.DataFrame) -> list[str]:
     """Return the metrics that can be drawn: preferred ones, results and KPIs, then Amazon's."""
     if not has_measures(data):
         return []
+    # Which results there are depends on the cost type: a row of each is enough.
+    sample = data.drop_duplicates("costType") if "costType" in data else data.head(1)
     with _collect_warnings():  # the figure and the table show them
-        summary = summarize(data.head(1))
+        summary = summarize(sample)
     drawable = []
     for name in map(str, summary.columns):
         if is_numeric_measure(summary, name) and name not in NON_ADDITIVE:

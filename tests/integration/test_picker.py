@@ -365,6 +365,15 @@ class TestResult:
         assert picker.result.plot_by.value == "tactic"
         assert picker.result.plot_metric.value == "halo_sales"
 
+    def test_results_that_one_cost_type_lacks_are_left_out(self, picker: Any) -> None:
+        picker.record_type.value = "productAds"
+        picker.metrics.value = ["cost", "clicks", "costType", "attributedUnitsOrdered14d"]
+        assert set(fetched(picker)["costType"].dropna()) == {"CPC", "VCPM"}
+        menu = [name for _, name in picker.result.plot_metric.options]
+        assert "cpc" in menu
+        assert "units" not in menu
+        assert "cpc" in picker.result.table.df
+
     def test_an_impossible_plot_is_explained(self, picker: Any) -> None:
         picker.metrics.value = ("campaignName", "campaignStatus")
         fetched(picker)

@@ -58,7 +58,9 @@ def test_a_report_of_old_days_is_the_truth(
     box: Box, store: ReportCache, record_type: RecordType, segment: Any, api: Any
 ) -> None:
     days = old_days(box, api)
-    metrics = available_metrics(record_type, segment, api)
+    metrics = list(available_metrics(record_type, segment, api))
+    if (record_type, segment, api) == ("campaigns", "matchedTarget", "v3"):
+        metrics.remove("campaignStatus")  # of the list in version 3, of the day in version 2
     client = box.client_for(0, api)
     query: dict[str, Any] = {"segment": segment, "metrics": metrics}
     frame = fetch_report(record_type, *days, client=client, cache=store, **query)

@@ -60,13 +60,16 @@ class Judge:
         foreign = merged[merged["tactic_expected"].isna()]
         if len(foreign):
             return f"rows that the service does not have: {_first_keys(foreign)}"
-        is_unknown = (merged["tactic"] == UNKNOWN) & merged["campaignId"].isin(self._unlisted)
+        is_unlisted = merged["campaignId"].isin(self._unlisted)
+        is_unknown = (merged["tactic"] == UNKNOWN) & is_unlisted
         misplaced = merged[(merged["tactic"] != merged["tactic_expected"]) & ~is_unknown]
         if len(misplaced):
             return f"rows of another tactic: {_first_keys(misplaced)}"
         for name in names:
             is_missing = merged[name].isna()
-            is_wrong = ~is_missing & (merged[name] != merged[f"{name}_expected"])
+            if name == "campaignName":  # of the list, where a day is stored without it
+                is_missing &= ~is_unlisted
+            is_wrong = merged[name].notna() & (merged[name] != merged[f"{name}_expected"])
             if is_wrong.any():
                 return f"{name} is of another row: {_first_keys(merged[is_wrong])}"
             if is_missing.any() and not sparse:

@@ -133,6 +133,13 @@ class AdGroup:
         return make_id(f"{profile_id}/{self.campaign.name}")
 
     @cached_property
+    def portfolio_id(self) -> int | None:
+        """The id of the campaign's portfolio; launches are in none."""
+        if not self.campaign.is_permanent:
+            return None
+        return make_id(f"{self.advertiser.profile_id}/portfolio/{self.campaign.tactic}")
+
+    @cached_property
     def id(self) -> int:
         """The ad group's id; the ids of its ads and targets follow it."""
         return make_id(f"{self.campaign_id}/{self.index}")

@@ -38,6 +38,7 @@ _LABELS: Final = {
     "campaignId": "group.campaign_id",
     "campaignName": "group.campaign.name",
     "campaignBudget": "group.campaign.budget",
+    "portfolioId": "group.portfolio_id",
     "costType": "group.campaign.cost_type",
     "currency": "group.advertiser.currency",
     "adGroupId": "group.id",

@@ -9,12 +9,17 @@ import pyarrow as pa
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.dtypes import arrow_type, table_to_frame
-from sdanalytics.model.metrics import EVERY_TACTIC
+from sdanalytics.model.metrics import CAMPAIGN_FACTS, EVERY_TACTIC, requestable_metrics
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
 from sdanalytics.sandbox.simulation.expectations import ExpectedMeasures
-from sdanalytics.sandbox.simulation.fields import LEFT_OUT, list_summands, render_columns
+from sdanalytics.sandbox.simulation.fields import (
+    LEFT_OUT,
+    list_labels,
+    list_summands,
+    render_columns,
+)
 from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
 from sdanalytics.sandbox.simulation.orders import MAX_AGE
 from sdanalytics.sandbox.simulation.simulated_day import simulate_day
@@ -26,13 +31,17 @@ _HORIZONS: Final = ("restatable_from", "arriving_from", "traffic_restatable_from
 """Keys of a frame's metadata: from which day on numbers may change."""
 
 
-def build_truth(advertiser: Advertiser, query: ReportQuery, *, expected: bool) -> pd.DataFrame:
+def build_truth(
+    advertiser: Advertiser, query: ReportQuery, today: date, *, expected: bool
+) -> pd.DataFrame:
     """Return the frame that a query gives when all days are old enough to be final.
 
     Parameters
     ----------
     advertiser : Advertiser
     query : ReportQuery
+    today : datetime.date
+        The day of the list of campaigns, which has the facts of campaigns that the report lacks.
     expected : bool
         Whether conversion metrics are expectations, as ``float64``, instead of what was drawn.
 
@@ -42,7 +51,10 @@ def build_truth(advertiser: Advertiser, query: ReportQuery, *, expected: bool) -
         When the advertiser has no such report.
     """
     _check_report(advertiser, query, expected)
-    tables = [_build_day(advertiser, query, day, expected) for day in query.days]
+    tables: list[pa.Table] = []
+    for day in query.days:
+        rows = _build_day(advertiser, query, day, today, expected)
+        tables.append(rows)
     order = [(name, "ascending") for name in ("date", "tactic", *query.identity)]
     table = pa.concat_tables(tables).sort_by(order)
     expectations = {}
@@ -75,7 +87,9 @@ def _check_report(advertiser: Advertiser, query: ReportQuery, expected: bool) ->
         raise InvalidRequest("expected must be False for asins; other record types have ...SKU")
 
 
-def _build_day(advertiser: Advertiser, query: ReportQuery, day: date, expected: bool) -> pa.Table:
+def _build_day(
+    advertiser: Advertiser, query: ReportQuery, day: date, today: date, expected: bool
+) -> pa.Table:
     """Return the rows of a day with `date` and `tactic` in front, in any order."""
     simulated = simulate_day(advertiser, day)
     measures = DayMeasures(simulated, MAX_AGE)
@@ -88,6 +102,9 @@ def _build_day(advertiser: Advertiser, query: ReportQuery, day: date, expected: 
     columns["date"] = days.cast(pa.timestamp("s"))
     columns["tactic"] = pa.array(_list_tactics(rows, query))
     rendered = render_columns(query.columns, rows, day, advertiser.decimals)
+    reported = requestable_metrics(query.record_type, query.segment, api=None)
+    for name in set(CAMPAIGN_FACTS).intersection(rendered).difference(reported):
+        rendered[name] = list_labels(name, rows.keys, today)
     for name, values in rendered.items():
         is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
         dtype = pa.float64() if is_expectation else arrow_type(name)
