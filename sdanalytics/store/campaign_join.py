@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from sdanalytics.model.campaign_list import CampaignList
 from sdanalytics.model.metrics import CAMPAIGN_FACTS, TACTICS, UNKNOWN_TACTIC
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.parquet_file import PartitionTables, sort_rows
+from sdanalytics.store.merge import sort_rows
+from sdanalytics.store.parquet_file import PartitionTables
 
 
 def campaign_key(columns: Collection[str]) -> str:

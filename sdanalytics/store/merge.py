@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Array = np.ndarray[Any, Any]
 UNMATCHED = -1
@@ -75,6 +76,14 @@ def anti_join_rows(table: pa.Table, known: pa.Table, keys: Sequence[str]) -> pa.
     """Drop the rows of a table that another one has, by their identity columns."""
     groups = _group_by_values(table, known, keys)
     return table.filter(pa.array(~np.isin(groups.rows, groups.older_rows)))
+
+
+def sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
+    """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
+    names = list(by)
+    keys = [(name, "ascending") for name in names]
+    order = pc.sort_indices(table.select(names), keys)
+    return table.take(order)
 
 
 class _RowMatcher:

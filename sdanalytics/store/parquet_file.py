@@ -12,7 +12,6 @@ from typing import IO, Annotated, Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdanalytics._core.clock import parse_moment
@@ -24,6 +23,7 @@ from sdanalytics.model.registration import is_registered
 from sdanalytics.store.backends.base import FileStamp, Storage
 from sdanalytics.store.checksum import table_checksum
 from sdanalytics.store.layout import CACHE_MISS_ERRORS, InvalidFile, partition_path
+from sdanalytics.store.merge import sort_rows
 
 ColumnNames = tuple[str, ...]
 
@@ -158,9 +158,11 @@ class PartitionFiles:
         table: pa.Table,
         provenance: Provenance,
         skip_if: Callable[[], object],
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
         """Replace the file of a partition atomically, its rows and columns sorted.
 
+        `prepare` is called once the new file is written, and before it replaces the existing one.
         `skip_if` is called last: when it returns true the existing file stays.
 
         Raises
@@ -176,6 +178,7 @@ class PartitionFiles:
         path = partition_path(partition)
         with self.storage.atomic_write(path, skip_if) as file:
             write_partition(file, partition, table, provenance)
+            prepare()
 
     @contextlib.contextmanager
     def open(self, partition: Partition) -> Iterator[tuple[CachedPartition, pq.ParquetFile]]:
@@ -300,14 +303,6 @@ def write_partition(
     json_metadata = json.dumps(metadata).encode()
     table = table.replace_schema_metadata({METADATA_KEY: json_metadata})
     pq.write_table(table, file, compression="zstd", write_page_checksum=True)
-
-
-def sort_rows(table: pa.Table, by: Sequence[str]) -> pa.Table:
-    """Sort rows, missing values last; unlike `Table.sort_by`, without copying the table first."""
-    names = list(by)
-    keys = [(name, "ascending") for name in names]
-    order = pc.sort_indices(table.select(names), keys)
-    return table.take(order)
 
 
 def _partition_metadata(partition: Partition) -> dict[str, str | None]:

@@ -101,9 +101,11 @@ class ReportWriter:
         provenance: Provenance,
     ) -> bool:
         """Replace a stored partition, and keep what it had; False when it is another one by now."""
-        if previous is not None and self._archive is not None:
-            self._archive.keep(previous)
         was_replaced = False
+
+        def keep_previous() -> None:
+            if previous is not None and self._archive is not None:
+                self._archive.keep(previous)
 
         # Called last, while no other thread of this process replaces the file.
         def is_replaced() -> bool:
@@ -111,7 +113,7 @@ class ReportWriter:
             was_replaced = self._files.lookup(partition) != previous
             return was_replaced
 
-        self._files.write(partition, table, provenance, is_replaced)
+        self._files.write(partition, table, provenance, is_replaced, keep_previous)
         return not was_replaced
 
     def _is_newer(self, stored: CachedPartition) -> bool:

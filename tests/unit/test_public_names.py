@@ -28,8 +28,8 @@ def test_type_hints_are_shipped() -> None:
 
 def test_tab_completion_shows_the_documented_methods_only(store: ReportCache) -> None:
     assert {name for name in dir(store) if not name.startswith("_")} == {
-        "url", "path", "storage", "entries", "coverage", "pending", "read", "sql", "remove",
-        "verify", "repair", "compact",
+        "url", "path", "storage", "entries", "coverage", "pending", "read", "history", "sql",
+        "remove", "verify", "repair", "compact",
     }  # fmt: skip
     for name in dir(TemporaryCache):
         assert name.startswith("_") or getattr(ReportCache, name).__doc__, name
