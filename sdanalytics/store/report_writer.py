@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from sdanalytics.errors import CacheError
 from sdanalytics.model.identity import distinguishing_columns
 from sdanalytics.model.metrics import identity_columns, requestable_metrics
 from sdanalytics.model.partition import Partition, Provenance
@@ -104,8 +105,14 @@ class ReportWriter:
         was_replaced = False
 
         def keep_previous() -> None:
-            if previous is not None and self._archive is not None:
+            if previous is None or self._archive is None:
+                return
+            try:
                 self._archive.keep(previous)
+            except CacheError as error:
+                raise CacheError(
+                    f"cannot write {previous.path}: what it has cannot be kept: {error}"
+                ) from None
 
         # Called last, while no other thread of this process replaces the file.
         def is_replaced() -> bool:

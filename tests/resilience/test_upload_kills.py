@@ -105,10 +105,12 @@ def assert_same(found: pd.DataFrame, seed: int) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("folder", ["reports", "history"])
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_a_report_is_stored_whole_or_as_before(
-    service: Sandbox, bucket: Bucket, moment: Moment
+    service: Sandbox, bucket: Bucket, moment: Moment, folder: str
 ) -> None:
+    is_stored = moment.is_complete and folder == "reports"  # the history comes first
     day = str(service.today)
     service.set_content(lambda report: payload(1))
     refresh(day)
@@ -116,7 +118,7 @@ def test_a_report_is_stored_whole_or_as_before(
     service.set_content(lambda report: payload(2))
 
     def kill(method: str, path: str) -> int | None:
-        if method != moment.method or moment.query not in path:
+        if method != moment.method or moment.query not in path or f"/{folder}/" not in path:
             return None
         process.kill()
         wait([process.sentinel])
@@ -130,12 +132,12 @@ def test_a_report_is_stored_whole_or_as_before(
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     bucket.answers = bucket.fails = None
-    assert_same(stored_rows(bucket), 2 if moment.is_complete else 1)
+    assert_same(stored_rows(bucket), 2 if is_stored else 1)
     assert bucket.unfinished_uploads() == (0 if moment.is_complete else 1)
     assert sda.ReportCache().verify().empty
 
     assert_same(refresh(day), 2)
     assert_same(stored_rows(bucket), 2)
     # A report that is stored is not resumed.
-    assert service.count("request_report") == (3 if moment.is_complete else 2)
+    assert service.count("request_report") == (3 if is_stored else 2)
     assert sda.ReportCache().repair().empty
