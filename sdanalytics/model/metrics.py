@@ -9,7 +9,7 @@ everywhere. Metrics that are newer than the table are added by `sdanalytics.mode
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
@@ -285,11 +285,7 @@ def available_metrics(
     """
     api = validate_api(api)
     report = report_name(record_type, segment)
-    names = []
-    for metric in CATALOGUE.values():
-        if report in metric.available_in(api):
-            names.append(metric.name)
-    return tuple(names)
+    return _list_metric_names(lambda metric: report in metric.available_in(api))
 
 
 def requestable_metrics(
@@ -303,9 +299,14 @@ def requestable_metrics(
         As those of `available_metrics`.
     """
     report = report_name(record_type, segment)
+    return _list_metric_names(lambda metric: report in metric.requestable_in(api))
+
+
+def _list_metric_names(is_selected: Callable[[Metric], bool]) -> tuple[str, ...]:
+    """Return the names of metrics, in the catalogue's order."""
     names = []
     for metric in CATALOGUE.values():
-        if report in metric.requestable_in(api):
+        if is_selected(metric):
             names.append(metric.name)
     return tuple(names)
 

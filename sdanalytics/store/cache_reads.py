@@ -41,7 +41,7 @@ class CacheReads:
         record_type, start, end, tactic, segment
             As in `fetch_report`.
         metrics : sequence of str, optional
-            By default all that every stored day of the range has.
+            By default all that every stored day has, and `costType` and `campaignName`.
         profile_id, source : optional
             May be left out if the cache has a single profile.
         as_of : datetime or str, optional

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from sdanalytics.errors import CacheError
 from sdanalytics.model.partition import Partition
-from sdanalytics.store.backends.base import FileStamp, Storage
+from sdanalytics.store.backends.base import FileStamp, Storage, read_stamp
 from sdanalytics.store.checksum import table_checksum
 from sdanalytics.store.layout import (
     CACHE_MISS_ERRORS,
@@ -109,7 +109,7 @@ class CompactedMonths:
     def entries(self, month: MonthKey, stamps: Stamps) -> CachedByPartition:
         """Read the metadata of those partitions that still have these file stamps."""
         try:
-            stamp = self._stat(month)
+            stamp = read_stamp(self.storage, month.path)
             if stamp is None:
                 return {}
             days = read_days(self.storage, month, stamp)
@@ -120,12 +120,6 @@ class CompactedMonths:
         for partition, day in valid.items():
             cached[partition] = day.cached
         return cached
-
-    def _stat(self, month: MonthKey) -> FileStamp | None:
-        path = month.path
-        folder, _, _ = path.rpartition("/")
-        stamps = self.storage.stat_many(folder, [path])
-        return stamps.get(path)
 
     def rows(self, month: MonthKey, stamps: Stamps, columns: Sequence[str]) -> StoredByPartition:
         """Read the rows of those partitions that still have these file stamps.
@@ -182,8 +176,7 @@ class CompactedMonths:
         """Return whether rows are those of the partition's own file, if that has not changed."""
         partition = cached.partition
         path = partition_path(partition)
-        folder, _, _ = path.rpartition("/")
-        if self.storage.stat_many(folder, [path]).get(path) != cached.stamp:
+        if read_stamp(self.storage, path) != cached.stamp:
             return True  # out of date: it is not read
         try:
             with PartitionFiles(self.storage).open(partition) as (_, file):

@@ -64,26 +64,22 @@ class DayReader:
     Parameters
     ----------
     source : PartitionSource
+    partitions : collection of Partition
+        Those to read, of any tactic: those of unknown tactic only name a day.
     """
 
-    def __init__(self, source: PartitionSource) -> None:
+    def __init__(self, source: PartitionSource, partitions: Collection[Partition]) -> None:
         self._source = source
-        self._requested: set[Partition] = set()
+        self._requested = dict.fromkeys(partitions)
 
-    def read(self, partitions: Collection[Partition]) -> PartitionTables:
-        """Read partitions of tactics, and the rows of unknown tactic of all days that count.
+    def read(self) -> PartitionTables:
+        """Read the partitions, and the rows of unknown tactic of all days that count.
 
         Partitions that have no file are left out; so are those whose rows of unknown tactic are
         lost.
-
-        Parameters
-        ----------
-        partitions : collection of Partition
-            Of any tactic: those of unknown tactic only name a day.
         """
         tables: PartitionTables = {}
-        self._requested = set(partitions)
-        to_read = partitions
+        to_read: Collection[Partition] = self._requested
         for attempt in range(MAX_ATTEMPTS):
             unknown, found = self._read_files(to_read, again=attempt > 0)
             torn = [key for key, rows in found.items() if _is_torn(rows, unknown)]
@@ -151,15 +147,17 @@ def read_query_days(
 ) -> PartitionTables:
     """Read columns of a query's partitions, and the days' rows of unknown tactic that count.
 
-    Columns that these lack are null. Reports without tactics have no such rows.
+    Columns that rows lack are null. Reports without tactics have no rows of unknown tactic.
     """
     if query.tactics == (EVERY_TACTIC,):
         found = source.read_tactics(requested, beside_unknown=False)
-        return {partition: rows.table for partition, rows in found.items()}
-    tables = DayReader(source).read(requested)
+        tables = {partition: rows.table for partition, rows in found.items()}
+    else:
+        tables = DayReader(source, requested).read()
+    names = list(columns)
     for partition, table in tables.items():
-        if partition.tactic == UNKNOWN_TACTIC:
-            tables[partition] = select_or_null(table, columns)
+        if table.column_names != names:
+            tables[partition] = select_or_null(table, names)
     return tables
 
 

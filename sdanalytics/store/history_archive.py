@@ -7,15 +7,14 @@ version is known by its report and the moment it was fetched: one that is in bot
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sdanalytics.model.partition import Partition
-from sdanalytics.store.backends.base import FileStamp, Storage
+from sdanalytics.store.backends.base import FileStamp, Storage, read_stamp
 from sdanalytics.store.history_file import read_versions, write_versions
-from sdanalytics.store.layout import QUARANTINE_DIR, InvalidFile, history_path
+from sdanalytics.store.layout import InvalidFile, history_path, quarantine_path
 from sdanalytics.store.parquet_file import (
     CachedPartition,
     PartitionFiles,
@@ -40,9 +39,10 @@ class HistoryArchive:
 
     def keep(self, cached: CachedPartition) -> None:
         """Make sure that a stored version is in the history, if it can be read."""
-        rows = PartitionFiles(self.storage).read(cached.partition, cached.columns)
-        is_stored = rows is not None and version_key(rows.cached) == version_key(cached)
-        if rows is not None and is_stored and matches_checksum(rows.table, rows.cached):
+        rows = PartitionFiles(self.storage).read(cached.partition)
+        if rows is None or version_key(rows.cached) != version_key(cached):
+            return
+        if matches_checksum(rows.table, rows.cached):
             self.keep_rows(rows)
 
     def keep_rows(self, rows: StoredRows) -> None:
@@ -56,7 +56,7 @@ class HistoryArchive:
         partition = rows.cached.partition
         path = history_path(partition)
         while True:
-            stamp = self._stat(path)
+            stamp = read_stamp(self.storage, path)
             earlier = self._read_or_quarantine(partition, stamp)
             kept = [version_key(version.cached) for version in earlier]
             if version_key(rows.cached) in kept:
@@ -66,7 +66,7 @@ class HistoryArchive:
             # Another process may have kept another version meanwhile.
             def is_changed(expected: FileStamp | None = stamp) -> bool:
                 nonlocal was_changed
-                was_changed = self._stat(path) != expected
+                was_changed = read_stamp(self.storage, path) != expected
                 return was_changed
 
             with self.storage.atomic_write(path, is_changed) as file:
@@ -83,18 +83,13 @@ class HistoryArchive:
             earlier = read_versions(self.storage, partition)
         except (FileNotFoundError, InvalidFile):
             earlier = []
-        current = self._read_current(partition)
         versions: dict[VersionKey, StoredRows] = {}
-        for rows in [*current, *earlier]:
-            key = version_key(rows.cached)
-            versions[key] = rows
+        current = PartitionFiles(self.storage).read(partition)
+        if current is not None:
+            versions[version_key(current.cached)] = current
+        for rows in earlier:
+            versions[version_key(rows.cached)] = rows
         return sorted(versions.values(), key=lambda rows: rows.cached.fetched_at)
-
-    def _read_current(self, partition: Partition) -> list[StoredRows]:
-        files = PartitionFiles(self.storage)
-        cached = files.lookup(partition)
-        rows = None if cached is None else files.read(partition, cached.columns)
-        return [] if rows is None else [rows]
 
     def _read_or_quarantine(
         self, partition: Partition, stamp: FileStamp | None
@@ -107,13 +102,8 @@ class HistoryArchive:
         except FileNotFoundError:
             return []
         except InvalidFile:
-            suffix = secrets.token_hex(6)
-            self.storage.move(stamp, f"{QUARANTINE_DIR}/{stamp.key}.{suffix}")
+            self.storage.move(stamp, quarantine_path(stamp.key))
             return []
-
-    def _stat(self, path: str) -> FileStamp | None:
-        folder, _, _ = path.rpartition("/")
-        return self.storage.stat_many(folder, [path]).get(path)
 
 
 def version_key(cached: CachedPartition) -> VersionKey:

@@ -81,8 +81,8 @@ def find_versions(store: Store, query: ReportQuery, key: ProfileKey) -> Versions
         # Rows of unknown tactic are compared with all tactics of their day.
         days = list(dict.fromkeys(map(unknown_partition, partitions)))
         for tactic in (*TACTICS, UNKNOWN_TACTIC):
-            of_tactic = [day._replace(tactic=tactic) for day in days]
-            partitions += [day for day in of_tactic if day not in partitions]
+            partitions += [day._replace(tactic=tactic) for day in days]
+        partitions = list(dict.fromkeys(partitions))
     archive = HistoryArchive(store.storage)
     with parallel_map(store.storage.max_parallel_reads) as pmap:
         versions = pmap(archive.versions, partitions)
@@ -106,15 +106,12 @@ class PartitionsAsOf:
             rows = _latest(of_partition, moment)
             if rows is not None:
                 self._latest[partition] = rows
-        self._columns: ColumnNames = ()
 
     def lookup_many(self, partitions: Iterable[Partition]) -> CachedByPartition:
         """Return the metadata of the partitions that were stored."""
         found: CachedByPartition = {}
-        for partition in partitions:
-            rows = self._latest.get(partition)
-            if rows is not None:
-                found[partition] = rows.cached
+        for partition, rows in self._select(partitions).items():
+            found[partition] = rows.cached
         return found
 
     def load_days(
@@ -125,7 +122,6 @@ class PartitionsAsOf:
         columns: Sequence[str],
     ) -> PartitionTables:
         """Read partitions as `PartitionStore.load_days` does, as they were at the moment."""
-        self._columns = tuple(columns)
         return read_query_days(self, query, requested, columns)
 
     def load_identity(self, partition: Partition) -> pa.Table | None:
@@ -134,23 +130,22 @@ class PartitionsAsOf:
         return None if rows is None else rows.table
 
     def read_unknown(self, days: Collection[Partition]) -> StoredByPartition:
-        """Return the rows of unknown tactic of days."""
-        found: StoredByPartition = {}
-        for day in days:
-            rows = self._latest.get(day)
-            if rows is not None:
-                found[day] = rows
-        return found
+        """Return the rows of unknown tactic of days, with all stored columns."""
+        return self._select(days)
 
     def read_tactics(
         self, partitions: Collection[Partition], *, beside_unknown: bool
     ) -> StoredByPartition:
-        """Return the rows of partitions, null where the service refused a column."""
+        """Return the rows of partitions, with all stored columns."""
+        return self._select(partitions)
+
+    def _select(self, partitions: Iterable[Partition]) -> StoredByPartition:
+        """Return the rows of those partitions that were stored."""
         found: StoredByPartition = {}
         for partition in partitions:
             rows = self._latest.get(partition)
             if rows is not None:
-                found[partition] = rows._replace(table=select_or_null(rows.table, self._columns))
+                found[partition] = rows
         return found
 
 

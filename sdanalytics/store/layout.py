@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -117,6 +118,12 @@ def profile_reports_path(key: ProfileKey) -> str:
 def _profile_folders(key: ProfileKey) -> str:
     source = encode_source(key.source)
     return f"source={source}/profile_id={key.profile_id}"
+
+
+def quarantine_path(path: str) -> str:
+    """Return a path that is not in use, to move an invalid file to."""
+    unique = secrets.token_hex(6)
+    return f"{QUARANTINE_DIR}/{path}.{unique}"
 
 
 def parse_partition_path(path: str) -> Partition:

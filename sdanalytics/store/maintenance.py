@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -33,6 +32,7 @@ from sdanalytics.store.layout import (
     parse_history_path,
     parse_partition_path,
     partition_path,
+    quarantine_path,
 )
 from sdanalytics.store.metadata import MetadataStore
 from sdanalytics.store.parquet_file import PartitionFiles, matches_checksum, read_stored_columns
@@ -120,7 +120,7 @@ class StoreMaintenance:
         """
         display_name = self.storage.display_name
         rows: list[tuple[str, str, str | None]] = []
-        registry = repair_registry(self.storage.state_dir, QUARANTINE_DIR)
+        registry = repair_registry(self.storage.state_dir)
         for problem in self.quarantine():
             moved_to = problem.moved_to
             aside = None if moved_to is None else readable_name(display_name(moved_to))
@@ -266,7 +266,7 @@ class StoreMaintenance:
             message = self._find_problem(path)
             if message is None:
                 return []
-            moved_to = f"{QUARANTINE_DIR}/{path}.{secrets.token_hex(6)}"
+            moved_to = quarantine_path(path)
             if not self.storage.move(problem.stamp, moved_to):
                 return []
         return [Problem(problem.stamp, message, moved_to)]

@@ -144,11 +144,12 @@ class PartitionFiles:
         rows = self.read(partition, columns)
         return None if rows is None else rows.table
 
-    def read(self, partition: Partition, columns: Sequence[str]) -> StoredRows | None:
-        """Read columns of a partition, as `load`, and its metadata."""
+    def read(self, partition: Partition, columns: Sequence[str] | None = None) -> StoredRows | None:
+        """Read columns of a partition, by default all, as `load`, and its metadata."""
         try:
             with self.open(partition) as (cached, file):
-                return StoredRows(cached, read_columns(file, columns))
+                names = cached.columns if columns is None else columns
+                return StoredRows(cached, read_columns(file, names))
         except CACHE_MISS_ERRORS:
             return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import sqlite3
 import stat
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Final
 from sdanalytics.store.backends.disk import LocalStorage
 from sdanalytics.store.claims_table import CREATE_CLAIMS_TABLE, Claim
 from sdanalytics.store.in_flight import DATABASE_FILENAME
+from sdanalytics.store.layout import quarantine_path
 from sdanalytics.store.limiter_table import CREATE_LIMITER_TABLE, parse_state
 from sdanalytics.store.lock_errors import is_busy, is_damaged
 from sdanalytics.store.sqlite_state import LOCK_TIMEOUT
@@ -59,7 +59,7 @@ def find_registry_problem(state_dir: Path) -> RegistryProblem | None:
     return None
 
 
-def repair_registry(state_dir: Path, quarantine: str) -> RegistryProblem | None:
+def repair_registry(state_dir: Path) -> RegistryProblem | None:
     """Remove rows with odd values, or move an unusable registry to a folder beside it.
 
     Raises
@@ -75,8 +75,7 @@ def repair_registry(state_dir: Path, quarantine: str) -> RegistryProblem | None:
         is_mended = _delete_rows(path, problem.odd_rows)
         return problem if is_mended else None
     storage = LocalStorage(state_dir)
-    unique = secrets.token_hex(6)
-    moved_to = f"{quarantine}/{DATABASE_FILENAME}.{unique}"
+    moved_to = quarantine_path(DATABASE_FILENAME)
     if not _move_database(storage, moved_to):  # another process has put a new one there
         return None
     return replace(problem, moved_to=storage.display_name(moved_to))

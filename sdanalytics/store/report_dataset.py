@@ -278,8 +278,8 @@ class RowReader:
         if self._has_facts:
             names.append(campaign_key(identity))
         source = _StoredColumns(self._storage, names, identity)
-        reader = DayReader(source)
-        tables = reader.read(partitions)
+        reader = DayReader(source, partitions)
+        tables = reader.read()
         batches: list[pa.RecordBatch] = []
         for partition in sorted(tables):
             rows = self._with_schema(partition, tables[partition])

@@ -25,7 +25,6 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.merge import anti_join_rows
 from sdanalytics.store.parquet_file import (
-    CachedPartition,
     PartitionFiles,
     StoredRows,
     matches_checksum,
@@ -33,22 +32,22 @@ from sdanalytics.store.parquet_file import (
 
 
 class UnknownRows(NamedTuple):
-    """The rows of a file of unknown tactic that count.
+    """The rows of a file of unknown tactic, and those of them that count.
 
     Attributes
     ----------
-    cached : CachedPartition
-    table : pyarrow.Table
+    stored : StoredRows
         With all stored columns.
+    counted : pyarrow.Table
     """
 
-    cached: CachedPartition
-    table: pa.Table
+    stored: StoredRows
+    counted: pa.Table
 
     @property
     def known_count(self) -> int:
         """The number of rows of the file that a stored tactic has, and that do not count."""
-        return self.cached.rows - int(self.table.num_rows)
+        return int(self.stored.table.num_rows - self.counted.num_rows)
 
 
 @dataclass(frozen=True)
@@ -66,18 +65,16 @@ class UnknownTacticFiles:
     archive: HistoryArchive | None
 
     def load(self, day: Partition) -> UnknownRows | None:
-        """Read the rows of unknown tactic of a partition's day that count.
+        """Read the rows of unknown tactic of a partition's day.
 
         None without a file, and for a damaged one: it must not become a valid one by rewriting it.
         """
         unknown = unknown_partition(day)
-        cached = self.files.lookup(unknown)
-        if cached is None:
+        stored = self.files.read(unknown)
+        if stored is None or not matches_checksum(stored.table, stored.cached):
             return None
-        rows = self.files.load(unknown, cached.columns)
-        if rows is None or not matches_checksum(rows, cached):
-            return None
-        return UnknownRows(cached, self.drop_known_rows(unknown, rows))
+        counted = self.drop_known_rows(unknown, stored.table)
+        return UnknownRows(stored, counted)
 
     def remove_known_rows(self, day: Partition) -> bool:
         """Rewrite the file of unknown tactic of a partition's day without rows that do not count.
@@ -92,14 +89,14 @@ class UnknownTacticFiles:
         rows = self.load(day)
         if rows is None or not rows.known_count:
             return False
-        unknown = rows.cached.partition
-        self._keep_history(rows.cached)
+        cached = rows.stored.cached
+        self._keep_history(rows)
 
         # Whoever has replaced the file meanwhile removes such rows as well.
         def is_replaced() -> bool:
-            return self.files.lookup(unknown) != rows.cached
+            return self.files.lookup(cached.partition) != cached
 
-        self.files.write(unknown, rows.table, rows.cached.provenance, is_replaced)
+        self.files.write(cached.partition, rows.counted, cached.provenance, is_replaced)
         return True
 
     def drop_known_rows(
@@ -128,19 +125,18 @@ class UnknownTacticFiles:
 
         return drop_matching_rows(rows, tables_of_tactics(day, find), identity)
 
-    def _keep_history(self, cached: CachedPartition) -> None:
-        """Keep the rows of a file, without those that a tactic had before."""
+    def _keep_history(self, rows: UnknownRows) -> None:
+        """Keep the rows of a file, without those that a tactic had before, if others became known.
+
+        Of a file that was replaced meanwhile, this is an earlier version, which was kept.
+        """
         if self.archive is None:
             return
-        stored = self.files.read(cached.partition, cached.columns)
-        if stored is None or stored.cached != cached:
-            return
-        until = cached.fetched_at
-        rows = self.drop_known_rows(cached.partition, stored.table, until=until)
-        became_known = rows.num_rows - self.drop_known_rows(cached.partition, rows).num_rows
-        if became_known:
-            kept = replace(cached, rows=rows.num_rows)
-            self.archive.keep_rows(StoredRows(kept, rows))
+        cached, table = rows.stored
+        unknown_then = self.drop_known_rows(cached.partition, table, until=cached.fetched_at)
+        if unknown_then.num_rows > rows.counted.num_rows:
+            kept = replace(cached, rows=unknown_then.num_rows)
+            self.archive.keep_rows(StoredRows(kept, unknown_then))
 
 
 def unknown_partition(day: Partition) -> Partition:

@@ -129,6 +129,13 @@ class Storage(Protocol):
         """Make sure that files can be stored."""
 
 
+def read_stamp(storage: Storage, key: str) -> FileStamp | None:
+    """Return the stamp of a file; None if there is none."""
+    folder, _, _ = key.rpartition("/")
+    stamps = storage.stat_many(folder, [key])
+    return stamps.get(key)
+
+
 def storage_error(action: str, name: str, reason: str, advice: str) -> CacheError:
     """Build the error for a file that a backend cannot read or write."""
     return CacheError(
