@@ -11,7 +11,7 @@ import pytest
 from sdanalytics.analysis.chain_ladder import estimate_development, find_steps, keep_recent_steps
 from sdanalytics.analysis.maturity_curve import estimate_maturity
 
-# A triangle of the Reinsurance Association of America (1991) that the literature uses as an example,
+# A triangle of the Reinsurance Association of America (1991), an example in much of the literature,
 # and the standard errors by Mack's method that the package `chainladder` (0.10.1) gives for it.
 TRIANGLE = [
     [5012, 8269, 10907, 11805, 13539, 16181, 18009, 18608, 18662, 18834],
