@@ -35,8 +35,15 @@ def make_curve(error: float = 0.0, *, shares: Any = SHARES, **facts: Any) -> pd.
                 "days": 56, "method": "vintages",
             }))  # fmt: skip
     curve = pd.concat(parts, ignore_index=True).astype({"age": "Int64", "days": "Int64"})
-    dispersion = {"orders": 1.0, "units": 1.0, "sales": 60.0, "ntb_orders": 1.0}
-    maturity = {"by": ["costType"], "dispersion": dispersion, "as_of": "2026-11-28T09:00:00+00:00"}
+    dispersion = dict.fromkeys(("impressions", "clicks", "cost"), 0.0)
+    dispersion |= {"orders": 1.0, "units": 1.0, "sales": 45.0, "ntb_orders": 1.0}
+    own = (1 - SHARES) / SHARES
+    maturity = {
+        "by": ["costType"],
+        "dispersion": dispersion,
+        "own_variance": {metric: (phi * own).tolist() for metric, phi in dispersion.items()},
+        "as_of": "2026-11-28T09:00:00+00:00",
+    }
     curve.attrs["sdanalytics"] = {**FACTS, **facts, "maturity": maturity}
     return curve
 
@@ -127,7 +134,6 @@ def test_intervals_hold_the_truth_as_often_as_they_say(error: float) -> None:
         orders = [int(is_kept.sum()) for is_kept in kept]
         sales = [float(value[is_kept].sum()) for value, is_kept in zip(values, kept, strict=True)]
         curve = make_curve(error, shares=wrong)
-        curve.attrs["sdanalytics"]["maturity"]["dispersion"]["sales"] = 45.0
         row = sda.summarize(make_frame(orders, sales), final=curve).iloc[0]
         truth = {"orders": final_orders.sum(), "sales": sum(map(np.sum, values))}
         truth["acos"] = days * COST_PER_DAY / truth["sales"]
@@ -178,6 +184,16 @@ def test_days_fetched_at_several_moments_have_their_own_ages() -> None:
     frame.attrs["sdanalytics"]["fetched_on"] = runs
     rows = sda.forecast_final(frame, make_curve())
     assert rows["maturity"].tolist() == pytest.approx([SHARES[2], SHARES[1], SHARES[2]])
+
+
+def test_a_campaign_without_orders_may_still_get_some() -> None:
+    row = sda.summarize(make_frame([0] * 3, [0.0] * 3), final=make_curve()).iloc[0]
+    assert row["orders_final"] == row["orders_final_low"] == 0
+    assert 0.3 < row["orders_final_high"] < 3
+    assert 0 == row["roas_final_low"] < row["roas_final_high"]
+    assert math.isnan(row["acos_final"])
+    old = sda.summarize(make_frame([0], [0.0], first_age=AGES), final=make_curve()).iloc[0]
+    assert old["orders_final_high"] == 0
 
 
 def test_shares_above_one_lower_the_numbers() -> None:

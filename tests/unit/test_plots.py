@@ -259,7 +259,8 @@ class TestTop:
 
     def test_draws_changes_between_periods(self, campaigns: pd.DataFrame) -> None:
         days = sorted(campaigns["date"].unique())
-        sides = compare(campaigns, (days[0], days[6]), (days[7], days[13]), by="campaignName")
+        weeks = (days[0], days[6]), (days[7], days[13])
+        sides = compare(campaigns, *weeks, by="campaignName", metrics=["cost"])
         axes = plots.top(sides, "cost_change", by="campaignName", n=3)
         widths = [bar.get_width() for bar in axes.patches]
         assert widths == pytest.approx(sides["cost_change"].nlargest(3).tolist())
