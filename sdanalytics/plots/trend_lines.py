@@ -20,12 +20,12 @@ from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.restatement import shade_restatable
 from sdanalytics.plots.style import (
     OTHER_COLOR,
-    PALETTE,
     Style,
     add_caption,
     background,
     draw_empty,
     ensure_axes,
+    line_style,
     merge_artist_kwargs,
     style_axes,
 )
@@ -34,8 +34,6 @@ from sdanalytics.plots.trend_data import TrendData, trend_data
 _LEGEND_COLUMNS: Final = 2
 _ROWS_WITHOUT_LEGEND: Final = 9
 """The height of the axes, in rows of the legend."""
-_DASHES: Final = ("-", "--", ":")
-"""Line styles: each is used with all colours before the next one."""
 _HOLLOW_SIZE: Final = 22
 """The area of hollow points, in square points."""
 _MARK_HEIGHT: Final = 0.985
@@ -131,18 +129,10 @@ def _hollow_part_buckets(ax: Axes, lines: TrendData, n: int) -> None:
 
 def _line_style(rank: int, n: int) -> Style:
     """Return the style of a line; the one after the n largest is that of all others."""
-    color = OTHER_COLOR
-    dashes = "-"
+    style: Style = {"color": OTHER_COLOR, "linestyle": "-"}
     if rank != n:
-        dash_number, color_number = divmod(rank, len(PALETTE))
-        color = PALETTE[color_number]
-        dashes = _DASHES[dash_number % len(_DASHES)]
-    return {
-        "color": color,
-        "linestyle": dashes,
-        "marker": "o",
-        "markersize": 3,
-    }
+        style = line_style(rank)
+    return style | {"marker": "o", "markersize": 3}
 
 
 def _format_trend_axes(ax: Axes, data: pd.DataFrame, metric: str) -> None:
