@@ -17,7 +17,7 @@ from sdanalytics.analysis.chain_ladder import (
     find_steps,
     keep_recent_steps,
 )
-from sdanalytics.analysis.summarize import summarize
+from sdanalytics.analysis.group_summary import summarize_rows
 
 MATURITY_METRICS: Final = (
     "orders",
@@ -85,7 +85,7 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     ended = history[(history["age"] >= 0) & (history["age"] <= FINAL_AGE)]
     complete = _select_complete_versions(ended)
     keys = [*by, "date", "age"]
-    sums = summarize(complete, keys)
+    sums = summarize_rows(complete, keys)
     metrics = tuple(name for name in MATURITY_METRICS if name in sums)
     days = np.sort(complete["date"].unique())
     group_keys = sums[list(by)]
