@@ -20,6 +20,7 @@ from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.number_format import format_number_axis
 from sdanalytics.plots.style import (
+    MAX_BANDS,
     OTHER_COLOR,
     Style,
     add_caption,
@@ -33,8 +34,6 @@ from sdanalytics.plots.style import (
 
 MAX_NAMED_LINES: Final = 10
 """More lines are thin, grey and without names."""
-MAX_BANDS: Final = 4
-"""Bands of more lines would hide one another."""
 _MAX_BEYOND: Final = 0.3
 """The part of bands that is shown beyond all lines: that of the first age may reach far."""
 _MARGIN: Final = 0.05

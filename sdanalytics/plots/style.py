@@ -33,6 +33,8 @@ PALETTE: Final = (
 OTHER_COLOR: Final = "#9A9A9A"
 _DASHES: Final = ("-", "--", ":")
 """Line styles: each is used with all colours before the next one."""
+MAX_BANDS: Final = 4
+"""Bands of more lines would hide one another."""
 _BAND_OPACITY: Final = 0.22
 CAPTION_COLORS: Final = ("#5F5F5F", "#B8B8B8")
 """The colours of notes: on a light and on a dark background."""

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tests.support.samples import SOURCE, US
+
 AGES = np.arange(42)
 METHODS = ["vintages", "cross-section"]
 FloatArray = npt.NDArray[np.float64]
@@ -26,7 +28,7 @@ def make_curve(
     method: str = "vintages",
     error: float = 0.1,
 ) -> pd.DataFrame:
-    """Return a curve as `maturity` does, of shares by group and metric."""
+    """Return a curve as `maturity` does, of the samples' profile: shares by group and metric."""
     frames = []
     for group, metrics in groups.items():
         for metric, known in metrics.items():
@@ -49,10 +51,14 @@ def make_curve(
     keys = [] if by is None else [by]
     curve.attrs["sdanalytics"] = {
         "record_type": "campaigns",
-        "source": "NA",
-        "profile_id": "1",
+        "source": SOURCE,
+        "profile_id": str(US),
         "currency": "USD",
         "timezone": "America/Los_Angeles",
-        "maturity": {"by": keys, "dispersion": {}, "as_of": "2026-11-20T17:00:00+00:00"},
+        "maturity": {
+            "by": keys,
+            "dispersion": dict.fromkeys(curve["metric"].tolist(), 1.0),
+            "as_of": "2026-11-20T17:00:00+00:00",
+        },
     }
     return curve
