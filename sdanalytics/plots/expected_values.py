@@ -10,7 +10,6 @@ from sdanalytics.analysis.final_columns import FINAL_SUFFIXES, summarize_final
 from sdanalytics.analysis.group_summary import summarize_rows
 from sdanalytics.analysis.row_ages import find_row_ages
 from sdanalytics.analysis.share_table import ShareTable
-from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.plot_data import GROUP_COLUMN
 
@@ -32,20 +31,6 @@ class ExpectedValues:
     expected: pd.DataFrame
     low: pd.DataFrame
     high: pd.DataFrame
-
-
-def list_columns_to_keep(data: pd.DataFrame, curve: ShareTable) -> list[str]:
-    """Return the columns by which rows must be apart, so that a curve can be applied.
-
-    Raises
-    ------
-    InvalidRequest
-        When the frame lacks one, is not of days, or does not tell when they were fetched.
-    """
-    find_row_ages(data)
-    names = curve.keys.columns.tolist()
-    validate_columns(data, names)
-    return names
 
 
 def expect_values(

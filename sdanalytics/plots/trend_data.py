@@ -22,7 +22,7 @@ from sdanalytics.analysis.kpi_definitions import (
 )
 from sdanalytics.analysis.validation import has_several_currencies, validate_columns
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.expected_values import ExpectedValues, expect_values, list_columns_to_keep
+from sdanalytics.plots.expected_values import ExpectedValues, expect_values
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import (
     GROUP_COLUMN,
@@ -67,7 +67,7 @@ def trend_data(
     data = prepare(data, [metric], by, n)
     validate_columns(data, ["date"])
     curve = resolve_curve(final, data)
-    kept = [] if curve is None else list_columns_to_keep(data, curve)
+    kept = [] if curve is None else curve.keys.columns.tolist()
     groups = _group_rows(data, metric, by, n, kept)
     undefined_ratio = None
     if metric in KPIS:
