@@ -64,7 +64,7 @@ def summarize_final(
     for part in (final_rows.reported, final_rows.expected):
         summaries.append(summarize_rows(part, keys, buckets, with_labels=False))
     reported, expected = summaries
-    columns = {MATURITY_COLUMN: _divide_orders(reported, expected)}
+    columns = {MATURITY_COLUMN: divide_orders(reported, expected)}
     wanted = [name for name in names if name in expected]
     columns |= bound_finals(final_rows, expected[wanted], groups, level)
     return pd.DataFrame(columns, index=expected.index)
@@ -93,7 +93,7 @@ def select_immature(names: Iterable[Hashable]) -> list[str]:
     return [name for name in map(str, names) if name in known and is_attributed(name)]
 
 
-def _divide_orders(reported: pd.DataFrame, expected: pd.DataFrame) -> Any:
+def divide_orders(reported: pd.DataFrame, expected: pd.DataFrame) -> Any:
     """Return the share of the expected orders that has been reported."""
     for name in _MATURITY_METRICS:
         if name in expected:

@@ -7,7 +7,9 @@ from typing import TypeAlias
 import pandas as pd
 
 from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.row_ages import ensure_ages_known
 from sdanalytics.analysis.share_table import ShareTable, parse_curve
+from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
 
 FinalLike: TypeAlias = pd.DataFrame | bool | None
@@ -20,14 +22,18 @@ def resolve_curve(final: FinalLike, df: pd.DataFrame) -> ShareTable | None:
     Raises
     ------
     InvalidRequest
-        When it is no curve, or one of another report, profile or currency than the frame; with
+        When it is no curve, or one of another report, profile or currency than the frame; when
+        the frame does not tell how old its days were, or lacks columns that the curve is by; with
         True also when the default cache has no history of them.
     """
     if final is None or final is False:
         return None
+    ensure_ages_known(df)
     if final is True:
         final = load_default_curve(df)
-    return parse_curve(final, df)
+    table = parse_curve(final, df)
+    validate_columns(df, table.keys.columns)
+    return table
 
 
 def load_default_curve(df: pd.DataFrame) -> pd.DataFrame:

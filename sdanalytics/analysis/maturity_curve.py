@@ -89,7 +89,7 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     metrics = tuple(name for name in MATURITY_METRICS if name in sums)
     days = np.sort(complete["date"].unique())
     group_keys = sums[list(by)]
-    groups = group_keys.drop_duplicates(ignore_index=True)
+    groups = group_keys.drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
     group_index = _positions(group_keys, groups)
     day_index = np.searchsorted(days, sums["date"].to_numpy())
     ages = sums["age"].to_numpy(dtype=int)

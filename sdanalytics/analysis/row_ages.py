@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -22,40 +22,43 @@ SETTLED_AGE: Final = 1_000
 def find_row_ages(df: pd.DataFrame) -> IntArray:
     """Return the age of each row's day when it was fetched.
 
+    Parameters
+    ----------
+    df : pandas.DataFrame
+        One that `ensure_ages_known` accepts.
+
     Returns
     -------
     numpy.ndarray of int64
         The whole days from the end of the day to the date on which it was fetched; -1 for a day
         that had not ended, `SETTLED_AGE` for days without a known date of fetch, and without a day.
-
-    Raises
-    ------
-    InvalidRequest
-        When the frame has no days, or has lost the metadata that tells when they were fetched.
     """
-    validate_columns(df, ["date"])
-    metadata = frame_metadata(df)
-    _ensure_days(metadata)
-    if FETCHED_ON not in metadata:
-        raise InvalidRequest(
-            "the frame does not tell when its days were fetched: it has lost its metadata (as in "
-            "pandas' concat and merge, or in CSV). Copy it from the frame that was fetched: "
-            "df.attrs = fetched.attrs"
-        )
     codes, days = pd.factorize(df["date"])
-    ages = _find_ages(pd.DatetimeIndex(days), metadata[FETCHED_ON])
+    runs = frame_metadata(df)[FETCHED_ON]
+    ages = _find_ages(pd.DatetimeIndex(days), runs)
     # The last entry is that of the code -1, which missing days have.
     ages = np.append(ages, SETTLED_AGE)
     return ages[codes]
 
 
-def _ensure_days(metadata: dict[str, Any]) -> None:
-    """Raise `InvalidRequest` for a summary by weeks, months and the like."""
+def ensure_ages_known(df: pd.DataFrame) -> None:
+    """Raise `InvalidRequest` when a frame does not tell how old its days were.
+
+    It must have a row for each day, and the metadata that tells when they were fetched.
+    """
+    metadata = frame_metadata(df)
     freq = metadata.get("freq")
     if freq not in (None, "D"):
         raise InvalidRequest(
-            f"the rows must be of single days, got a summary by {freq!r}: pass final= to "
-            "summarize itself, with the frame that was fetched"
+            f"the rows must be of single days, got a summary by {freq!r}: pass the frame that "
+            "was fetched, with freq= and final= together"
+        )
+    validate_columns(df, ["date"])
+    if FETCHED_ON not in metadata:
+        raise InvalidRequest(
+            "the frame does not tell when its days were fetched: it has lost its metadata (as in "
+            "pandas' concat and merge, or in CSV). Copy it from the frame that was fetched: "
+            "df.attrs = fetched.attrs"
         )
 
 
