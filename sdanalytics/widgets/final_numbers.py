@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from sdanalytics.analysis.final_columns import select_immature
 from sdanalytics.analysis.group_summary import has_measures
 from sdanalytics.analysis.maturity import maturity
 from sdanalytics.analysis.metadata import frame_metadata
@@ -37,7 +38,7 @@ def load_curve(cache: CacheOption, data: pd.DataFrame) -> pd.DataFrame | None:
     metadata = frame_metadata(data)
     with collect_warnings():  # they are about the store, not about the frame
         try:
-            return maturity(
+            curve = maturity(
                 cache,
                 record_type=metadata["record_type"],
                 by="costType" if "costType" in data else None,
@@ -46,6 +47,8 @@ def load_curve(cache: CacheOption, data: pd.DataFrame) -> pd.DataFrame | None:
             )
         except SDAnalyticsError:
             return None
+    rests_on_days = curve["days"].gt(0).any()
+    return curve if rests_on_days else None
 
 
 def list_final_metrics(data: pd.DataFrame, curve: pd.DataFrame | None) -> list[str]:
@@ -61,8 +64,10 @@ def list_final_metrics(data: pd.DataFrame, curve: pd.DataFrame | None) -> list[s
     return names
 
 
-def describe_finals(curve: pd.DataFrame | None, *, is_used: bool) -> str:
-    """Say whether results are final numbers, and what these rest on."""
+def describe_finals(metrics: Sequence[str], curve: pd.DataFrame | None, *, is_used: bool) -> str:
+    """Say whether results are final numbers, and what these rest on; nothing without results."""
+    if not select_immature(metrics):
+        return ""
     if curve is None:
         return NO_CURVE_TEXT
     if not is_used:

@@ -170,7 +170,8 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
     def _draw_all(self, _: Any = None) -> None:
         if self._is_suspended:
             return
-        note = describe_finals(self._curve, is_used=self._final is not None)
+        metrics = [name for _, name in self.plot_metric.options]
+        note = describe_finals(metrics, self._curve, is_used=self._final is not None)
         self.final_note.value = text_html(note)
         self._draw_figure()
         self._fill_table()

@@ -498,6 +498,7 @@ class TestFinalNumbers:
         fetched(picker)
         assert picture(picker)[0] == "trend, metric cost, by campaignName"
         assert picker.result.use_final.disabled
+        assert not visible_text(picker.result.final_note)
         picker.close()
 
     def test_without_a_history_it_says_that_more_may_come(self, box: Box) -> None:
