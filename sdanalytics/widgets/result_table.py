@@ -57,7 +57,7 @@ def format_for_display(rows: pd.DataFrame) -> pd.DataFrame:
         elif not is_numeric_measure(rows, name):
             text = values.astype("str")
             displayed[name] = text.where(values.notna(), "")
-        elif metric_unit(name.removesuffix("_final")) == "fraction":
+        elif metric_unit(name) == "fraction":
             displayed[f"{name} %"] = 100 * values.astype("float64")
         else:
             displayed[name] = values.astype("float64")

@@ -142,6 +142,21 @@ def test_a_band_without_end_does_not_flatten_the_lines(
     assert axes.get_ylim()[0] == 0
 
 
+def test_final_numbers_of_a_summary_are_drawn_in_their_units(
+    frame: pd.DataFrame, curve: pd.DataFrame
+) -> None:
+    summary = summarize(frame, "campaignName", final=curve)
+    largest = summary.nlargest(5, "cost")
+    axes = plots.top(summary, "cost", dot="acos_final", n=5)
+    above = next(a for a in axes.figure.axes if a is not axes)
+    assert above.get_xlabel().endswith("ACOS final")
+    assert above.xaxis.get_major_formatter()(0.25, 0) == "25%"
+    heights = plots.efficiency(summary, "sales_final", acos=0.3)
+    assert heights.get_ylabel() == "sales final (USD)"
+    offsets = np.asarray(heights.collections[0].get_offsets())
+    np.testing.assert_allclose(offsets[:5, 1], largest["sales_final"].to_numpy())
+
+
 def test_no_curve_is_the_trend_as_ever(frame: pd.DataFrame) -> None:
     for nothing in (None, False):
         axes = plots.trend(frame, "sales", final=nothing)
