@@ -5,6 +5,7 @@ from . import sandbox as sandbox
 from ._version import __version__ as __version__
 from .analysis.compare import compare as compare
 from .analysis.kpis import add_kpis as add_kpis
+from .analysis.maturity import maturity as maturity
 from .analysis.summarize import summarize as summarize
 from .api.auth import Credentials as Credentials
 from .api.client import Client as Client

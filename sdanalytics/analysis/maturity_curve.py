@@ -42,6 +42,9 @@ _BLOCK_DAYS: Final = 14
 _SCORE_OF_80_PERCENT: Final = 1.2815515655446004
 """Of the standard normal distribution: 80 % of it lie within."""
 
+_MAX_ERROR: Final = 3.0
+"""Of the logarithm of a share: a larger one says no more than that nothing is known."""
+
 
 @dataclass(frozen=True)
 class Vintages:
@@ -121,8 +124,18 @@ def estimate_maturity(history: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     pooled, log_variances = _draw_to_whole(own, whole)
     heterogeneity = _measure_heterogeneity(vintages.numbers.sum(axis=0), steps, whole)
     errors = np.sqrt(log_variances * heterogeneity[:, None])
-    shares = pooled.shares
-    return _tabulate(vintages, shares, errors, pooled.days)
+    curve = _tabulate(vintages, pooled.shares, errors, pooled.days)
+    curve.attrs["dispersion"] = _measure_dispersion(vintages, whole)
+    return curve
+
+
+def _measure_dispersion(vintages: Vintages, whole: Development) -> dict[str, float]:
+    """Measure the variance of what a day still adds, by its expectation, for each metric."""
+    shares = whole.shares[..., 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dispersion = whole.own_variances[..., 0] * shares / np.abs(1 - shares)
+    known = np.nan_to_num(dispersion, nan=0.0, posinf=0.0)
+    return dict(zip(vintages.metrics, known.tolist(), strict=True))
 
 
 def _draw_to_whole(own: Development, whole: Development) -> tuple[Development, Array]:
@@ -180,9 +193,10 @@ def _tabulate(vintages: Vintages, shares: Array, errors: Array, days: Array) -> 
     """Return a row for each group, metric and age."""
     ages = np.arange(LAST_AGE + 1)
     groups, metrics = len(vintages.groups), len(vintages.metrics)
-    factor = np.exp(_SCORE_OF_80_PERCENT * errors)
+    factor = np.exp(_SCORE_OF_80_PERCENT * np.minimum(errors, _MAX_ERROR))
     repeated = vintages.groups.loc[np.repeat(np.arange(groups), metrics * len(ages))]
     frame = repeated.reset_index(drop=True)
+    frame.attrs = {}
     metric_names = np.repeat(np.array(vintages.metrics, dtype=object), len(ages))
     frame["metric"] = pd.array(np.tile(metric_names, groups), dtype="str")
     frame["age"] = pd.array(np.tile(ages, groups * metrics), dtype="Int64")
@@ -207,7 +221,9 @@ def _select_complete_versions(history: pd.DataFrame) -> pd.DataFrame:
     at_age = at_age.merge(tactics, on="date")
     complete = at_age.loc[at_age["tactic"] == at_age["all_tactics"], ["date", "age"]]
     chosen = last.merge(complete, on=["date", "age"])
-    return history.merge(chosen, on=[*keys, "fetched_at"])
+    merged = history.merge(chosen, on=[*keys, "fetched_at"])
+    merged.attrs = dict(history.attrs)
+    return merged
 
 
 def _positions(keys: pd.DataFrame, groups: pd.DataFrame) -> Array:

@@ -59,7 +59,7 @@ def parse_group_keys(df: pd.DataFrame, by: object) -> list[str]:
     InvalidRequest
         When `by` is neither a name nor a list of names, or a column is missing or holds amounts.
     """
-    names = _as_key_list(by)
+    names = parse_key_list(by)
     validate_columns(df, names)
     for name in names:
         if is_additive(name) or metric_unit(name):
@@ -136,7 +136,14 @@ def warn_of_unknown_currency(df: pd.DataFrame) -> None:
         )
 
 
-def _as_key_list(by: object) -> list[str]:
+def parse_key_list(by: object) -> list[str]:
+    """Return the names that `by` lists.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is neither a name nor a list of names.
+    """
     if by is None:
         return []
     if isinstance(by, str):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -21,10 +22,13 @@ from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.in_flight import read_all
 from sdanalytics.store.layout import (
     REPORTS,
+    InvalidFile,
     decode_source,
     is_litter,
     list_hive_values,
+    parse_partition_path,
     profile_reports_path,
+    record_type_path,
 )
 from sdanalytics.store.metadata import MetadataStore
 from sdanalytics.store.parquet_file import CachedPartition
@@ -155,6 +159,17 @@ class Inventory:
             "profile_id= and source= must name one profile; "
             f"{self.partitions.storage.url} has {_format_profiles(known)}"
         )
+
+    def list_days(self, key: ProfileKey, record_type: str) -> list[date]:
+        """List the days of a report of a profile that have a file, in order."""
+        folder = record_type_path(key, record_type)
+        days: set[date] = set()
+        for path, *_ in self.partitions.storage.walk(folder):
+            with contextlib.suppress(InvalidFile):
+                partition = parse_partition_path(path)
+                if partition.segment is None:
+                    days.add(partition.date)
+        return sorted(days)
 
     def _profiles(self) -> Iterator[ProfileKey]:
         """Yield the profiles that have a folder."""

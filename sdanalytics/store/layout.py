@@ -115,6 +115,11 @@ def profile_reports_path(key: ProfileKey) -> str:
     return f"{REPORTS}/{folders}"
 
 
+def record_type_path(key: ProfileKey, record_type: str) -> str:
+    """Return the folder of all partitions of a record type of a profile."""
+    return f"{profile_reports_path(key)}/record_type={record_type}"
+
+
 def _profile_folders(key: ProfileKey) -> str:
     source = encode_source(key.source)
     return f"source={source}/profile_id={key.profile_id}"

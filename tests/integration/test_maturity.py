@@ -1,0 +1,61 @@
+"""Maturity curves of a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import sdanalytics as sda
+from sdanalytics import InvalidRequest, ReportCache
+from tests.support.box import Box
+from tests.support.clock import JumpingClock
+
+
+def fetch_daily(box: Box, clock: JumpingClock, store: ReportCache, mornings: int) -> None:
+    client = box.client_for(0, "v3")
+    for _ in range(mornings):
+        days = box.day(20), box.day(1)
+        sda.fetch_report("campaigns", *days, client=client, cache=store)
+        clock.pass_time(24 * 3600 - 60)
+
+
+def test_a_curve_says_what_it_is(box: Box, clock: JumpingClock, store: ReportCache) -> None:
+    fetch_daily(box, clock, store, 4)
+    curve = sda.maturity(store)
+    assert list(curve.columns) == [
+        "costType", "metric", "age", "share", "share_low", "share_high", "days", "method",
+    ]  # fmt: skip
+    assert set(curve["costType"]) == {"CPC", "VCPM"}
+    assert sorted(curve["age"].unique()) == list(range(42))
+    metadata = curve.attrs["sdanalytics"]
+    assert metadata["record_type"] == "campaigns"
+    assert metadata["currency"] == "USD"
+    assert metadata["maturity"]["by"] == ["costType"]
+    assert set(metadata["maturity"]["dispersion"]) == set(curve["metric"])
+    newest = store.history("campaigns", box.day(20), box.day(1))["fetched_at"].max()
+    assert metadata["maturity"]["as_of"] == newest.isoformat()
+    whole = sda.maturity(store, by=None)
+    assert len(whole) == len(curve) / 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "guess"}, "method must be one of auto, vintages, cross-section"),
+        ({"record_type": "campaign"}, "did you mean 'campaigns'"),
+        ({"record_type": "asins"}, "use 'campaigns'"),
+        ({"by": "campignName"}, "did you mean 'campaignName'"),
+        ({"by": "clicks"}, "by must be one of tactic, campaignId"),
+        ({"by": 5}, "by must be the name of a column or a list of names"),
+        ({"cache": False}, "cache must be a store"),
+        ({"start": "2026-02-30"}, "start"),
+        ({}, "nothing is stored.*fetch_report fills it"),
+    ],
+)
+def test_bad_input_is_an_error_that_says_what_to_do(
+    store: ReportCache, options: dict[str, Any], message: str
+) -> None:
+    options.setdefault("cache", store)
+    with pytest.raises(InvalidRequest, match=message):
+        sda.maturity(**options)
