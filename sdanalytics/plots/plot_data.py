@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
@@ -17,6 +16,7 @@ from sdanalytics.analysis.cost_types import (
     warn_of_missing_cost_types,
 )
 from sdanalytics.analysis.kpi_definitions import is_made_of_money
+from sdanalytics.analysis.row_groups import FloatArray as FloatArray
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     validate_columns,
@@ -24,8 +24,6 @@ from sdanalytics.analysis.validation import (
     warn_of_unknown_currency,
 )
 from sdanalytics.errors import InvalidRequest
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 GROUP_COLUMN: Final = "_group"
 """The column with the number of each row's group."""
