@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import select_input_columns
+from sdanalytics.analysis.attribution_break import find_broken_metrics
 from sdanalytics.analysis.cost_types import (
     WITHOUT_COST_TYPE,
     describe_missing_cost_types,
@@ -168,6 +169,7 @@ def _describe_result(
         "by": list(keys),
         "total_a": explanation.total_a,
         "total_b": explanation.total_b,
+        "is_broken": bool(find_broken_metrics(rows, [metric])),
     }
     entries: dict[str, Any] = {EXPLAINED: explained}
     if explanation.left_out:

@@ -5,5 +5,6 @@ from .funnel_bars import funnel as funnel
 from .halo_heatmap import halo as halo
 from .top_bars import top as top
 from .trend_lines import trend as trend
+from .waterfall_bars import waterfall as waterfall
 
 __all__: list[str]
