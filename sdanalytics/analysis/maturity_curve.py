@@ -17,7 +17,7 @@ from sdanalytics.analysis.chain_ladder import (
     find_steps,
     keep_recent_steps,
 )
-from sdanalytics.analysis.summarize import summarize
+from sdanalytics.analysis.group_summary import summarize_rows
 
 MATURITY_METRICS: Final = (
     "orders",
@@ -85,11 +85,11 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     ended = history[(history["age"] >= 0) & (history["age"] <= FINAL_AGE)]
     complete = _select_complete_versions(ended)
     keys = [*by, "date", "age"]
-    sums = summarize(complete, keys)
+    sums = summarize_rows(complete, keys)
     metrics = tuple(name for name in MATURITY_METRICS if name in sums)
     days = np.sort(complete["date"].unique())
     group_keys = sums[list(by)]
-    groups = group_keys.drop_duplicates(ignore_index=True)
+    groups = group_keys.drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
     group_index = _positions(group_keys, groups)
     day_index = np.searchsorted(days, sums["date"].to_numpy())
     ages = sums["age"].to_numpy(dtype=int)

@@ -1,0 +1,183 @@
+"""`FinalRows`: rows with the sums that they are expected to have when they are final.
+
+The expected final sum of a row is its sum by the share of final sums that is known at its age (the
+chain ladder; see `maturity`). Two errors are apart, because sums of rows make only one of them
+smaller (T. Mack, ASTIN Bulletin 23, 1993):
+
+- The error of the shares is common to all rows: of rows of two ages, the covariance of the
+  logarithms is the variance at the higher age, since the lower one has all its steps, and more.
+- What a row still adds varies by itself. With increments that are over-dispersed Poisson
+  (P. England and R. Verrall, British Actuarial Journal 8, 2002), a final sum F that is known to a
+  share s has the variance dispersion * F * (1 - s) / s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sdanalytics.analysis.column_arrays import to_floats
+from sdanalytics.analysis.cost_types import read_cost_types
+from sdanalytics.analysis.results import add_conversions
+from sdanalytics.analysis.row_ages import find_row_ages
+from sdanalytics.analysis.row_groups import BoolArray, IntArray
+from sdanalytics.analysis.share_table import ShareTable, find_curve_metric
+
+
+class SumErrors(NamedTuple):
+    """The relative variances of the final sums of groups, each of shape (groups,).
+
+    Attributes
+    ----------
+    common : numpy.ndarray of float64
+        By the errors of the shares, which all rows have in common.
+    own : numpy.ndarray of float64
+        By what the rows themselves still add.
+    """
+
+    common: Any
+    own: Any
+
+
+@dataclass(frozen=True)
+class FinalRows:
+    """Rows as they were reported, and as they are expected to be when final.
+
+    Attributes
+    ----------
+    reported, expected : pandas.DataFrame
+        With their results.
+    table : ShareTable
+    groups : numpy.ndarray of int64
+        The group of the curve of each row.
+    ages : numpy.ndarray of int64
+    """
+
+    reported: pd.DataFrame
+    expected: pd.DataFrame
+    table: ShareTable
+    groups: IntArray
+    ages: IntArray
+
+    @property
+    def is_vcpm(self) -> BoolArray:
+        """Whether each row is of a vCPM campaign."""
+        return read_cost_types(self.reported).is_vcpm
+
+    def estimate_errors(
+        self, name: str, codes: IntArray, count: int, is_used: BoolArray | None = None
+    ) -> SumErrors:
+        """Estimate the errors of the final sums of a column.
+
+        Parameters
+        ----------
+        name : str
+        codes : numpy.ndarray of int64
+            The group of each row.
+        count : int
+            The number of groups.
+        is_used : numpy.ndarray of bool, optional
+            The rows that count; by default all.
+        """
+        metric = find_curve_metric(name)
+        array = self.expected[name].array
+        finals = np.nan_to_num(to_floats(array))
+        if is_used is not None:
+            finals = np.where(is_used, finals, 0.0)
+        sums = np.bincount(codes, weights=finals, minlength=count)
+        shares = self.table.shares[metric]
+        rows = np.flatnonzero(_find_young(self.ages, shares))
+        young = _YoungRows(
+            codes=codes[rows],
+            groups=self.groups[rows],
+            ages=self.ages[rows],
+            finals=np.abs(finals[rows]),
+        )
+        dispersion = self.table.dispersion.get(metric, 1.0)
+        own = dispersion * young.own_terms(shares)
+        common = young.common_terms(self.table.variances[metric])
+        return SumErrors(
+            common=_sum_relative(common, young.codes, sums),
+            own=_sum_relative(own, young.codes, sums),
+        )
+
+
+class _YoungRows(NamedTuple):
+    """Rows of which numbers still change: their group, that of their curve, age and final sum."""
+
+    codes: IntArray
+    groups: IntArray
+    ages: IntArray
+    finals: Any
+
+    def own_terms(self, shares: Any) -> Any:
+        """Return the variance of each row's final sum for a dispersion of 1."""
+        share = shares[self.groups, self.ages]
+        return self.finals * np.abs(1 - share) / share
+
+    def common_terms(self, variances: Any) -> Any:
+        """Return the variance of sums by common errors, as terms of their rows.
+
+        Of rows i and j of a group, with ages a(i) <= a(j), the covariance is F(i) F(j) v(a(j)):
+        each row has its own variance, and twice the covariance with those that are younger.
+        """
+        order = np.lexsort((self.ages, self.groups, self.codes))
+        finals = self.finals[order]
+        before = np.cumsum(finals) - finals
+        starts = np.flatnonzero(self._begin_curves(order))
+        lengths = np.diff(starts, append=len(order))
+        younger = before - np.repeat(before[starts], lengths)
+        variance = variances[self.groups, self.ages]
+        terms = np.empty(len(order))
+        terms[order] = finals * variance[order] * (2 * younger + finals)
+        return terms
+
+    def _begin_curves(self, order: IntArray) -> BoolArray:
+        """Return whether each of the ordered rows is the first of its group and curve."""
+        is_first = np.zeros(len(order), dtype="bool")
+        is_first[:1] = True
+        for numbers in (self.codes, self.groups):
+            steps = np.diff(numbers[order])
+            is_first[1:] |= steps != 0
+        return is_first
+
+
+def _sum_relative(terms: Any, codes: IntArray, sums: Any) -> Any:
+    """Return the sums of variances by the squares of sums; 0 where nothing is expected."""
+    totals = np.bincount(codes, weights=terms, minlength=len(sums))
+    squares = np.square(sums)
+    relative = np.zeros(len(sums))
+    np.divide(totals, squares, out=relative, where=squares > 0)
+    return relative
+
+
+def expect_final_rows(rows: pd.DataFrame, table: ShareTable) -> FinalRows:
+    """Return rows with what each sum is expected to be when it is final.
+
+    Sums without a curve stay as they are; so do those of days that had not ended, of which
+    nobody knows how much of the day they are of, and of days beyond the ages of the curve.
+    """
+    ages = find_row_ages(rows)
+    groups = table.find_groups(rows)
+    reported = add_conversions(rows)
+    finals: dict[str, Any] = {}
+    for name in reported.columns.tolist():
+        metric = find_curve_metric(name)
+        if metric not in table.shares:
+            continue
+        shares = table.shares[metric]
+        young = np.flatnonzero(_find_young(ages, shares))
+        values = to_floats(reported[name].array).copy()
+        values[young] /= shares[groups[young], ages[young]]
+        finals[name] = values
+    return FinalRows(reported, reported.assign(**finals), table, groups, ages)
+
+
+def _find_young(ages: IntArray, shares: Any) -> BoolArray:
+    """Return whether a row has an age of the curve."""
+    _, known_ages = shares.shape
+    is_young: BoolArray = (ages >= 0) & (ages < known_ages)
+    return is_young
