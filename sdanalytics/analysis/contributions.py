@@ -68,7 +68,9 @@ class RatioContributions(NamedTuple):
 
 def subtract_sums(before: GroupSums, after: GroupSums) -> FloatArray:
     """Return the contributions to the change of a sum; a missing value is nothing."""
-    added: FloatArray = np.nan_to_num(after.numerators) - np.nan_to_num(before.numerators)
+    numerators_a = np.nan_to_num(before.numerators)
+    numerators_b = np.nan_to_num(after.numerators)
+    added: FloatArray = numerators_b - numerators_a
     return added
 
 
@@ -87,7 +89,8 @@ def split_ratio_change(before: GroupSums, after: GroupSums) -> RatioContribution
     mean_size = (before.size + after.size) / 2
     added_numerators = after.numerators - before.numerators
     added_denominators = after.denominators - before.denominators
-    contribution = (added_numerators - mean_total * added_denominators) / mean_size
+    expected = mean_total * added_denominators
+    contribution = (added_numerators - expected) / mean_size
     mean_denominators = (before.denominators + after.denominators) / 2
     has_both_ratios = before.denominators * after.denominators > 0
     added_ratios = after.values - before.values

@@ -37,10 +37,15 @@ def ensure_known_sums(metric: str, total_a: float, total_b: float) -> None:
     """Raise `InvalidRequest` when a period has no value of a sum."""
     for period, total in (("period_a", total_a), ("period_b", total_b)):
         if math.isnan(total):
-            raise InvalidRequest(
-                f"{metric} has no value in any row of {period}: fetch these days again, or explain "
-                "another metric"
-            )
+            raise no_values_error(metric, period)
+
+
+def no_values_error(metric: str, rows: str) -> InvalidRequest:
+    """Return the error for a metric that is missing in all of some rows."""
+    return InvalidRequest(
+        f"{metric} has no value in any row of {rows}: fetch these days again, or explain another "
+        "metric"
+    )
 
 
 def ensure_denominators(ratio: Ratio, total_a: float, total_b: float) -> None:

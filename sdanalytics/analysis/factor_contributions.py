@@ -13,20 +13,21 @@ import pandas as pd
 from sdanalytics.analysis.cells import COST_TYPE_WORDS
 from sdanalytics.analysis.column_arrays import to_floats
 from sdanalytics.analysis.cost_types import can_select_results
-from sdanalytics.analysis.explanation import Explanation, ensure_denominators
+from sdanalytics.analysis.explanation import Explanation, ensure_denominators, no_values_error
 from sdanalytics.analysis.factors import SHARE, Factor, list_factors, list_needed_columns
 from sdanalytics.analysis.group_summary import sum_measures
 from sdanalytics.analysis.log_mean_split import Product, split_product_change
 from sdanalytics.analysis.missing_columns import missing_metric_error
 from sdanalytics.analysis.ratios import Ratio, look_up_ratio, sum_complete_rows
-from sdanalytics.analysis.row_groups import FloatArray, group_rows
+from sdanalytics.analysis.row_groups import group_rows
 from sdanalytics.errors import InvalidRequest
 
+_VCPM: Final = "VCPM"
 _ADVICE: Final = "Explain it by a column (by='campaignName')"
 
 
 @dataclass(frozen=True)
-class _PeriodSums:
+class _SumsByCostType:
     """The sums of a period.
 
     Attributes
@@ -40,6 +41,10 @@ class _PeriodSums:
     by_cost_type: dict[str, dict[str, float]]
     left_out: int
 
+    def has(self, cost_type: str) -> bool:
+        """Return whether any row is of a cost type."""
+        return cost_type in self.by_cost_type
+
     def get(self, cost_type: str, column: str) -> float:
         """Return a sum: 0 of a cost type that no row has."""
         sums = self.by_cost_type.get(cost_type, {})
@@ -47,7 +52,17 @@ class _PeriodSums:
 
     def add_up(self, column: str) -> float:
         """Return the sum over all cost types."""
-        return math.fsum(self.get(cost_type, column) for cost_type in self.by_cost_type)
+        values = [self.get(cost_type, column) for cost_type in self.by_cost_type]
+        return math.fsum(values)
+
+
+def ensure_cost_types(parts: Sequence[pd.DataFrame], metric: str) -> None:
+    """Raise `InvalidRequest` for a summary of results whose cost types are not known any more."""
+    if not all(map(can_select_results, parts)):
+        raise InvalidRequest(
+            f"the factors of {metric} depend on the cost type, which this summary has lost: "
+            "summarize with 'costType' in by=, or explain the rows that it is of"
+        )
 
 
 def explain_by_factors(parts: Sequence[pd.DataFrame], metric: str) -> Explanation:
@@ -60,90 +75,79 @@ def explain_by_factors(parts: Sequence[pd.DataFrame], metric: str) -> Explanatio
     metric : str
         A metric that has factors.
     """
-    before, after = (_sum_by_cost_type(part, metric) for part in parts)
+    part_a, part_b = parts
+    before = _sum_by_cost_type(part_a, metric)
+    after = _sum_by_cost_type(part_b, metric)
     ratio = look_up_ratio(metric)
-    numerator = metric if ratio is None else ratio.numerator
-    sizes = _add_up_denominators(ratio, before, after)
-    cost_types = _list_cost_types(before, after)
+    if ratio is not None:
+        size_a = before.add_up(ratio.denominator)
+        size_b = after.add_up(ratio.denominator)
+        ensure_denominators(ratio, size_a, size_b)
     tables = []
-    values = []
-    for cost_type in cost_types:
+    values_a = []
+    values_b = []
+    for cost_type in COST_TYPE_WORDS:
+        if not before.has(cost_type) and not after.has(cost_type):
+            continue
         factors = list(list_factors(metric, cost_type))
         if ratio is not None:
-            factors.insert(0, Factor(SHARE, ratio.denominator))
-        products = []
-        for sums, size in zip((before, after), sizes, strict=True):
-            _ensure_not_negative(sums, cost_type)
-            product = Product(
-                value=sums.get(cost_type, numerator) / size,
-                factors=_evaluate(sums, cost_type, factors, size),
-            )
-            products.append(product)
-        tables.append(_tabulate(metric, cost_type, factors, products))
-        values.append([product.value for product in products])
-    total_a, total_b = map(math.fsum, zip(*values, strict=True))
-    table = _join_shares(pd.concat(tables, ignore_index=True))
-    return Explanation(table, total_a, total_b, before.left_out + after.left_out)
+            share = Factor(SHARE, ratio.denominator)
+            factors.insert(0, share)
+        product_a = _multiply(before, cost_type, factors, ratio or metric)
+        product_b = _multiply(after, cost_type, factors, ratio or metric)
+        table = _split_cost_type(metric, cost_type, factors, [product_a, product_b])
+        tables.append(table)
+        values_a.append(product_a.value)
+        values_b.append(product_b.value)
+    all_factors = pd.concat(tables, ignore_index=True)
+    return Explanation(
+        table=_join_shares(all_factors),
+        total_a=math.fsum(values_a),
+        total_b=math.fsum(values_b),
+        left_out=before.left_out + after.left_out,
+    )
 
 
-def _add_up_denominators(
-    ratio: Ratio | None, before: _PeriodSums, after: _PeriodSums
-) -> tuple[float, float]:
-    """Return a ratio's denominators in both periods; 1 for a sum."""
-    if ratio is None:
-        return 1.0, 1.0
-    size_a = before.add_up(ratio.denominator)
-    size_b = after.add_up(ratio.denominator)
-    ensure_denominators(ratio, size_a, size_b)
-    return size_a, size_b
-
-
-def _list_cost_types(before: _PeriodSums, after: _PeriodSums) -> list[str]:
-    found = {*before.by_cost_type, *after.by_cost_type}
-    return [cost_type for cost_type in COST_TYPE_WORDS if cost_type in found]
-
-
-def _sum_by_cost_type(rows: pd.DataFrame, metric: str) -> _PeriodSums:
-    if not can_select_results(rows):
-        raise InvalidRequest(
-            f"the factors of {metric} depend on the cost type, which this summary has lost: "
-            "summarize with 'costType' in by=, or explain the rows that it is of"
-        )
-    cells = sum_measures(rows, group_rows(rows, []))
+def _sum_by_cost_type(rows: pd.DataFrame, metric: str) -> _SumsByCostType:
+    groups = group_rows(rows, [])
+    cells = sum_measures(rows, groups)
+    is_vcpm = cells.is_vcpm
     by_cost_type = {}
     left_out = 0
-    is_vcpm = cells.is_vcpm
-    for cost_type, is_counted in zip(COST_TYPE_WORDS, (~is_vcpm, is_vcpm), strict=True):
+    for cost_type in COST_TYPE_WORDS:
+        is_counted = is_vcpm if cost_type == _VCPM else ~is_vcpm
         if not is_counted.any():
             continue
         names = list_needed_columns(metric, cost_type)
+        columns = []
         for name in names:
             if name not in cells.sums:
                 raise missing_metric_error(rows, name)
-        columns = [to_floats(cells.sums[name]) for name in names]
+            column = to_floats(cells.sums[name])
+            if np.isnan(column[is_counted]).all():
+                raise no_values_error(name, f"{cost_type} campaigns in one of the periods")
+            columns.append(column)
         complete = sum_complete_rows(cells, columns, is_counted)
         sums = [float(by_group[0]) for by_group in complete.sums]
         by_cost_type[cost_type] = dict(zip(names, sums, strict=True))
         left_out += complete.left_out
-    return _PeriodSums(by_cost_type, left_out)
+    return _SumsByCostType(by_cost_type, left_out)
 
 
-def _ensure_not_negative(sums: _PeriodSums, cost_type: str) -> None:
-    for column, value in sums.by_cost_type.get(cost_type, {}).items():
-        if value < 0:
-            raise InvalidRequest(
-                f"a factor must not be below 0, but {column} of {cost_type} campaigns is "
-                f"{value:,.2f} in one of the periods. {_ADVICE}"
-            )
-
-
-def _evaluate(
-    sums: _PeriodSums, cost_type: str, factors: Sequence[Factor], size: float
-) -> FloatArray:
-    """Return the values of factors in a period, missing where a denominator is 0.
-
-    `size` is the denominator of the metric, over all cost types.
-    """
+def _multiply(
+    sums: _SumsByCostType,
+    cost_type: str,
+    factors: Sequence[Factor],
+    measure: Ratio | str,
+) -> Product:
+    """Return what a cost type adds to a metric in a period, and its factors."""
+    size = 1.0
+    column = measure
+    if isinstance(measure, Ratio):
+        size = sums.add_up(measure.denominator)
+        column = measure.numerator
+    for name in sums.by_cost_type.get(cost_type, {}):
+        _ensure_not_negative(sums, cost_type, name)
     values = np.full(len(factors), np.nan)
     for number, factor in enumerate(factors):
         numerator = sums.get(cost_type, factor.numerator)
@@ -154,22 +158,42 @@ def _evaluate(
             denominator = sums.get(cost_type, factor.denominator)
         if denominator:
             values[number] = factor.scale * numerator / denominator
-    return values
+    return Product(sums.get(cost_type, str(column)) / size, values)
 
 
-def _tabulate(
-    metric: str, cost_type: str, factors: Sequence[Factor], products: Sequence[Product]
+def _ensure_not_negative(sums: _SumsByCostType, cost_type: str, column: str) -> None:
+    value = sums.get(cost_type, column)
+    if value < 0:
+        raise InvalidRequest(
+            f"a factor must not be below 0, but {column} of {cost_type} campaigns is "
+            f"{value:,.2f} in one of the periods. {_ADVICE}"
+        )
+
+
+def _split_cost_type(
+    metric: str,
+    cost_type: str,
+    factors: Sequence[Factor],
+    products: Sequence[Product],
 ) -> pd.DataFrame:
     """Return the contributions of the factors of a cost type."""
     before, after = products
-    powers = np.array([factor.power for factor in factors])
-    contributions = split_product_change(before, after, powers)
+    names = [factor.name for factor in factors]
+    powers = [factor.power for factor in factors]
+    contributions = split_product_change(before, after, np.array(powers))
     if contributions is None:
-        raise _undefined_factors_error(metric, cost_type, factors, products)
+        has_values = (before.factors > 0) & (after.factors > 0)
+        without_value = np.array(names)[~has_values]
+        listed = ", ".join(without_value)
+        raise InvalidRequest(
+            f"the factors of {metric} cannot be told apart for {cost_type} campaigns: {listed} "
+            f"must be above 0 in both periods. {_ADVICE}"
+        )
+    cost_types = [cost_type] * len(factors)
     return pd.DataFrame(
         {
-            "costType": pd.Categorical([cost_type] * len(factors), COST_TYPE_WORDS),
-            "factor": pd.array([factor.name for factor in factors], dtype="str"),
+            "costType": pd.Categorical(cost_types, COST_TYPE_WORDS),
+            "factor": pd.array(names, dtype="str"),
             "value_a": before.factors,
             "value_b": after.factors,
             "contribution": contributions,
@@ -183,21 +207,10 @@ def _join_shares(table: pd.DataFrame) -> pd.DataFrame:
     factors = table[~is_share]
     if is_share.sum() < 2:
         return factors
-    contribution = table["contribution"][is_share].sum()
-    shares = pd.DataFrame({"factor": [SHARE], "contribution": [contribution]})
-    return pd.concat([factors, shares.reindex(columns=table.columns).astype(table.dtypes)])
-
-
-def _undefined_factors_error(
-    metric: str, cost_type: str, factors: Sequence[Factor], products: Sequence[Product]
-) -> InvalidRequest:
-    names = []
-    for number, factor in enumerate(factors):
-        values = [product.factors[number] for product in products]
-        if not min(values) > 0:  # nor is a missing one
-            names.append(factor.name)
-    listed = ", ".join(names)
-    return InvalidRequest(
-        f"the factors of {metric} cannot be told apart for {cost_type} campaigns: {listed} must be "
-        f"above 0 in both periods. {_ADVICE}"
-    )
+    shares = table[is_share]
+    row = {
+        "factor": [SHARE],
+        "contribution": [shares["contribution"].sum()],
+    }
+    joined = pd.DataFrame(row).reindex(columns=table.columns)
+    return pd.concat([factors, joined.astype(table.dtypes)])

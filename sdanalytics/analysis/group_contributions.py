@@ -19,11 +19,17 @@ from sdanalytics.analysis.explanation import (
 from sdanalytics.analysis.group_labels import describe_groups, label_columns
 from sdanalytics.analysis.group_summary import sum_measures
 from sdanalytics.analysis.missing_columns import missing_metric_error
-from sdanalytics.analysis.ratios import Ratio, has_parts, look_up_ratio, sum_complete_rows
+from sdanalytics.analysis.ratios import (
+    CompleteSums,
+    Ratio,
+    has_parts,
+    look_up_ratio,
+    sum_complete_rows,
+)
 from sdanalytics.analysis.row_groups import FloatArray, IntArray, RowGroups, group_rows
 
 
-class _PeriodSums(NamedTuple):
+class _PeriodResult(NamedTuple):
     """The sums of a period, and how many rows are not in them."""
 
     sums: GroupSums
@@ -31,7 +37,9 @@ class _PeriodSums(NamedTuple):
 
 
 def explain_by_groups(
-    parts: Sequence[pd.DataFrame], keys: Sequence[str], metric: str
+    parts: Sequence[pd.DataFrame],
+    keys: Sequence[str],
+    metric: str,
 ) -> Explanation:
     """Return the contributions of the groups of either period.
 
@@ -43,74 +51,102 @@ def explain_by_groups(
         Columns to group by.
     metric : str
     """
-    first, second = parts
-    rows = pd.concat([first, second], ignore_index=True)
+    part_a, part_b = parts
+    rows = pd.concat([part_a, part_b], ignore_index=True)
     groups = group_rows(rows, keys)
-    codes_by_period = groups.codes[: len(first)], groups.codes[len(first) :]
-    ratio = look_up_ratio(metric)
-    sides = []
-    for part, codes in zip(parts, codes_by_period, strict=True):
-        side = _sum_period(part, codes, groups.count, ratio or metric)
-        sides.append(side)
-    before, after = (side.sums for side in sides)
-    columns = _describe(rows, groups, keys)
-    columns |= {f"{metric}_a": before.values, f"{metric}_b": after.values}
-    if ratio is None:
-        ensure_known_sums(metric, before.total, after.total)
-        columns["contribution"] = subtract_sums(before, after)
-    else:
-        ensure_denominators(ratio, before.size, after.size)
-        columns |= split_ratio_change(before, after)._asdict()
+    codes_a = groups.codes[: len(part_a)]
+    codes_b = groups.codes[len(part_a) :]
+    result_a = _sum_period(part_a, codes_a, groups.count, metric)
+    result_b = _sum_period(part_b, codes_b, groups.count, metric)
+    before = result_a.sums
+    after = result_b.sums
+    columns = _describe_keys(rows, groups, keys)
+    columns[f"{metric}_a"] = before.values
+    columns[f"{metric}_b"] = after.values
+    columns |= _split_change(metric, before, after)
     return Explanation(
         table=pd.DataFrame(columns),
         total_a=before.total,
         total_b=after.total,
-        left_out=sum(side.left_out for side in sides),
+        left_out=result_a.left_out + result_b.left_out,
     )
 
 
-def _describe(rows: pd.DataFrame, groups: RowGroups, keys: Sequence[str]) -> dict[str, Any]:
+def _split_change(metric: str, before: GroupSums, after: GroupSums) -> dict[str, FloatArray]:
+    """Return the contributions by column: of a ratio with their parts."""
+    ratio = look_up_ratio(metric)
+    if ratio is None:
+        ensure_known_sums(metric, before.total, after.total)
+        return {"contribution": subtract_sums(before, after)}
+    ensure_denominators(ratio, before.size, after.size)
+    contributions = split_ratio_change(before, after)
+    return contributions._asdict()
+
+
+def _describe_keys(
+    rows: pd.DataFrame,
+    groups: RowGroups,
+    keys: Sequence[str],
+) -> dict[str, Any]:
     """Return the keys of groups, and the latest names of those that are ids."""
-    names = [name for name in label_columns(keys) if name in rows and name not in keys]
-    dates = [name for name in ("date",) if name in rows]
-    labels = describe_groups(rows[[*dates, *names]], groups, keys)
-    columns: dict[str, Any] = {key: groups.keys[key].array for key in keys}
+    columns: dict[str, Any] = {}
+    for key in keys:
+        columns[key] = groups.keys[key].array
+    names = ["date"]
+    for name in label_columns(keys):
+        if name in rows and name not in keys:
+            names.append(name)
+    labels = describe_groups(rows[names], groups, keys)
     return columns | labels
 
 
 def _sum_period(
-    rows: pd.DataFrame, codes: IntArray, count: int, measure: Ratio | str
-) -> _PeriodSums:
+    rows: pd.DataFrame,
+    codes: IntArray,
+    count: int,
+    metric: str,
+) -> _PeriodResult:
     """Return the sums behind a metric in a period; groups without rows had no activity: 0."""
     local_codes, present = pd.factorize(codes)
-    local_keys = pd.DataFrame(index=pd.RangeIndex(len(present)))
-    groups = RowGroups(local_codes, local_keys)
-    if isinstance(measure, str):
-        values = _sum_metric(rows, groups, measure)
-        return _PeriodSums(GroupSums(_spread(values, present, count), None), 0)
-    cells = sum_measures(rows, groups)
-    if not has_parts({*cells.sums, *rows.columns}, measure):
-        raise missing_metric_error(rows, measure.name)
-    parts = [to_floats(cells.sums[name]) for name in (measure.numerator, measure.denominator)]
-    is_counted = cells.is_vcpm if measure.is_of_vcpm else None
-    complete = sum_complete_rows(cells, parts, is_counted)
-    numerators, denominators = complete.sums
+    index = pd.RangeIndex(len(present))
+    groups = RowGroups(local_codes, pd.DataFrame(index=index))
+    ratio = look_up_ratio(metric)
+    if ratio is None:
+        values = _sum_metric(rows, groups, metric)
+        numerators = _spread(values, present, count)
+        return _PeriodResult(GroupSums(numerators, None), left_out=0)
+    complete = _sum_parts(rows, groups, ratio)
+    dividends, divisors = complete.sums
     sums = GroupSums(
-        numerators=_spread(measure.factor * numerators, present, count),
-        denominators=_spread(denominators, present, count),
+        numerators=_spread(ratio.factor * dividends, present, count),
+        denominators=_spread(divisors, present, count),
     )
-    return _PeriodSums(sums, complete.left_out)
+    return _PeriodResult(sums, complete.left_out)
 
 
-def _sum_metric(rows: pd.DataFrame, groups: RowGroups, metric: str) -> Any:
-    cells = sum_measures(rows, groups, custom_metrics(rows, [metric]))
+def _sum_metric(rows: pd.DataFrame, groups: RowGroups, metric: str) -> FloatArray:
+    custom = custom_metrics(rows, [metric])
+    cells = sum_measures(rows, groups, custom)
     if metric not in cells.sums:
         raise missing_metric_error(rows, metric)
     sums = cells.add_up()
-    return to_floats(sums[metric])
+    values: FloatArray = to_floats(sums[metric])
+    return values
 
 
-def _spread(values: Any, present: IntArray, count: int) -> FloatArray:
+def _sum_parts(rows: pd.DataFrame, groups: RowGroups, ratio: Ratio) -> CompleteSums:
+    """Return the numerators and denominators of a ratio by group."""
+    cells = sum_measures(rows, groups)
+    columns = {*cells.sums, *rows.columns}
+    if not has_parts(columns, ratio):
+        raise missing_metric_error(rows, ratio.name)
+    dividends = to_floats(cells.sums[ratio.numerator])
+    divisors = to_floats(cells.sums[ratio.denominator])
+    is_counted = cells.is_vcpm if ratio.is_of_vcpm else None
+    return sum_complete_rows(cells, [dividends, divisors], is_counted)
+
+
+def _spread(values: FloatArray, present: IntArray, count: int) -> FloatArray:
     """Return values of the groups that are present as values of all groups, 0 elsewhere."""
     spread = np.zeros(count)
     spread[present] = values

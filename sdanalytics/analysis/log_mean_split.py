@@ -30,7 +30,11 @@ class Product(NamedTuple):
     factors: FloatArray
 
 
-def split_product_change(before: Product, after: Product, powers: IntArray) -> FloatArray | None:
+def split_product_change(
+    before: Product,
+    after: Product,
+    powers: IntArray,
+) -> FloatArray | None:
     """Return the contributions of factors to the change of a product; None if there are none.
 
     Where the product is 0 in one period (a cost type begins, or had no orders), logarithms have no
@@ -57,18 +61,25 @@ def split_product_change(before: Product, after: Product, powers: IntArray) -> F
     if change == 0:
         return contributions
     empty = after if before.value > 0 else before
-    is_cause = (empty.factors == 0) & (powers > 0)
+    is_zero = empty.factors == 0
+    is_cause = is_zero & (powers > 0)
     if not is_cause.any():
         return None
-    contributions[is_cause.argmax()] = change
+    first = is_cause.argmax()
+    contributions[first] = change
     return contributions
 
 
-def _split_between(before: Product, after: Product, powers: IntArray) -> FloatArray | None:
-    both = np.array([before.factors, after.factors])
-    has_values = np.isfinite(both) & (both > 0)
-    if not has_values.all():
-        return None
+def _split_between(
+    before: Product,
+    after: Product,
+    powers: IntArray,
+) -> FloatArray | None:
+    """Return the contributions to the change between two products above 0."""
+    for factors in (before.factors, after.factors):
+        is_positive = np.isfinite(factors) & (factors > 0)
+        if not is_positive.all():
+            return None
     weight = compute_log_mean(after.value, before.value)
     growth: FloatArray = np.log(after.factors / before.factors)
     growth *= powers

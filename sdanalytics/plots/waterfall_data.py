@@ -88,18 +88,18 @@ def read_waterfall(data: object, n: int) -> Waterfall:
     """
     explanation = _validate_explanation(data)
     explained = frame_metadata(explanation)[EXPLAINED]
-    total_a, total_b = explained["total_a"], explained["total_b"]
-    sizes = explanation[_CONTRIBUTION].abs()
-    order = (-sizes).argsort(kind="stable")
-    largest = explanation.take(order.to_numpy()[:n])
+    total_a = explained["total_a"]
+    total_b = explained["total_b"]
+    largest = _take_largest(explanation, n)
     steps = to_float_array(largest[_CONTRIBUTION]).tolist()
     names = _name_rows(largest, explained["by"])
     rest = total_b - total_a - sum(steps)
     other_count = len(explanation) - len(largest)
+    largest_total = max(abs(total_a), abs(total_b))
     if other_count:
         names.append(other_label(other_count))
         steps.append(rest)
-    elif abs(rest) > _ROUNDING * max(abs(total_a), abs(total_b)):
+    elif abs(rest) > _ROUNDING * largest_total:
         names.append("rest")
         steps.append(rest)
     levels = np.cumsum([total_a, *steps])
@@ -111,6 +111,14 @@ def read_waterfall(data: object, n: int) -> Waterfall:
         starts=np.array([0.0, *levels[:-1], 0.0]),
         ends=np.array([*levels, total_b]),
     )
+
+
+def _take_largest(explanation: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Return the n largest contributions, whatever their sign; all, if one would be left."""
+    values = to_float_array(explanation[_CONTRIBUTION])
+    order = np.argsort(-np.abs(values), kind="stable")
+    count = len(order) if len(order) == n + 1 else n
+    return explanation.iloc[order[:count]]
 
 
 def _validate_explanation(data: object) -> pd.DataFrame:
@@ -135,9 +143,11 @@ def _name_rows(rows: pd.DataFrame, keys: Sequence[str]) -> list[str]:
         name = _NAMES_BY_ID.get(key, key)
         columns.append(name if name in rows else key)
     names = []
-    for values in rows[columns].itertuples(index=False):
-        words = [str(display_name(value)) for value in values]
-        names.append(", ".join(words))
+    named = rows[columns]
+    for values in named.itertuples(index=False):
+        words = map(str, map(display_name, values))
+        name = ", ".join(words)
+        names.append(name)
     return names
 
 
@@ -191,9 +201,12 @@ def list_cautions(explanation: pd.DataFrame) -> list[str]:
     note = metadata.get(WITHOUT_COST_TYPE)
     if note is not None:
         cautions.append(f"{word_missing_cost_types(note)}: counted by click")
-    arriving_from = metadata.get(CONVERSIONS_ARRIVING_FROM)
-    if arriving_from and is_attributed(explained["metric"]):
+    if explained["is_final"]:
+        cautions.append("expected final numbers")
+        return cautions
+    first_arriving = metadata.get(CONVERSIONS_ARRIVING_FROM)
+    if first_arriving and is_attributed(explained["metric"]):
         last_days = [metadata[period]["end"] for period in PERIODS]
-        if max(last_days) >= arriving_from:
+        if max(last_days) >= first_arriving:
             cautions.append("orders still arriving")
     return cautions
