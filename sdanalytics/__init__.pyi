@@ -4,6 +4,7 @@ from . import plots as plots
 from . import sandbox as sandbox
 from ._version import __version__ as __version__
 from .analysis.compare import compare as compare
+from .analysis.explain import explain as explain
 from .analysis.forecast_final import forecast_final as forecast_final
 from .analysis.kpis import add_kpis as add_kpis
 from .analysis.maturity import maturity as maturity

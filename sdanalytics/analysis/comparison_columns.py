@@ -39,7 +39,7 @@ def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequenc
         return
     raise InvalidRequest(
         f"{refused[0]} must not be added up: it is of a ratio, and a group has several rows here. "
-        "Compare by what is to be shown, compare(df, period_a, period_b, by=...), and show that"
+        "explain(df, period_a, period_b, metric=..., by=...) has contributions that add up"
     )
 
 

@@ -6,5 +6,6 @@ from .halo_heatmap import halo as halo
 from .maturity_lines import maturity as maturity
 from .top_bars import top as top
 from .trend_lines import trend as trend
+from .waterfall_bars import waterfall as waterfall
 
 __all__: list[str]

@@ -23,11 +23,16 @@ def axis_title(data: pd.DataFrame, metric: str) -> str:
     label = metric_label(metric)
     if metric_unit(metric) != "currency":
         return label
-    # A code has letters only: matplotlib takes a $ for the beginning of a formula.
-    currency = re.sub(r"\W", "", frame_currency(data) or "")
+    currency = drawable_currency(data)
     if not currency:
         return label
     return f"{label} ({currency})"
+
+
+def drawable_currency(data: pd.DataFrame) -> str:
+    """Return the code of a frame's currency as it can be drawn; empty if it is unknown."""
+    # A code has letters only: matplotlib takes a $ for the beginning of a formula.
+    return re.sub(r"\W", "", frame_currency(data) or "")
 
 
 def frame_currency(data: pd.DataFrame) -> str | None:
