@@ -27,12 +27,21 @@ def make_curve(
     *,
     method: str = "vintages",
     error: float = 0.1,
+    dispersion: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return a curve as `maturity` does, of the samples' profile: shares by group and metric."""
+    """Return a curve as `maturity` does, of the samples' profile: shares by group and metric.
+
+    What days still add is over-dispersed Poisson, of dispersion 1 by default.
+    """
     frames = []
+    dispersions: dict[str, float] = {}
+    own_variances: dict[str, list[float]] = {}
     for group, metrics in groups.items():
         for metric, known in metrics.items():
             margin = 1 + error * np.exp(-AGES / 6)
+            phi = 1.0 if dispersion is None else dispersion.get(metric, 1.0)
+            dispersions[metric] = phi
+            own_variances[metric] = (phi * np.abs(1 - known) / known).tolist()
             frame = pd.DataFrame(
                 {
                     "metric": pd.array([metric] * len(AGES), dtype="str"),
@@ -57,7 +66,8 @@ def make_curve(
         "timezone": "America/Los_Angeles",
         "maturity": {
             "by": keys,
-            "dispersion": dict.fromkeys(curve["metric"].tolist(), 1.0),
+            "dispersion": dispersions,
+            "own_variance": own_variances,
             "as_of": "2026-11-20T17:00:00+00:00",
         },
     }
