@@ -141,7 +141,7 @@ class _RoomyLocator(MaxNLocator):
         axis: Any = self.axis
         room = int(_TICK_ROOM * axis.get_tick_space())
         interval_count = min(max(room, 1), _MAX_TICK_INTERVALS)
-        self.set_params(nbins=interval_count)
+        self.set_params(nbins=interval_count, min_n_ticks=min(interval_count, 2))
         return super().__call__()
 
 

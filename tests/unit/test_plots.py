@@ -79,7 +79,9 @@ def render(axes: Any) -> None:
 
 
 class TestNamespace:
-    FIGURES: ClassVar = ["calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend"]
+    FIGURES: ClassVar = [
+        "calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend", "waterfall",
+    ]  # fmt: skip
 
     def test_has_the_figures_and_nothing_else(self) -> None:
         assert dir(plots) == self.FIGURES
