@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +42,7 @@ from sdanalytics.analysis.periods import (
 )
 from sdanalytics.analysis.ratios import divide
 from sdanalytics.analysis.row_groups import IntArray, group_rows
+from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     ensure_single_currency,
@@ -129,10 +130,7 @@ def compare(
         ensure_single_currency(both, group_rows(both, keys))
     notes = {period.name: describe_period(both, period) for period in periods}
     if requested is not None:
-        kept = [*keys, *label_columns(keys), "costType"]
-        if curve is not None:
-            kept += curve.keys.columns.tolist()
-        both = select_input_columns(both, requested, kept)
+        both = _drop_unneeded(both, requested, keys, curve)
     custom = custom_metrics(both, requested or ())
     rows = [select_period(both, period) for period in periods]
     summaries = [summarize_rows(part, keys, custom=custom) for part in rows]
@@ -140,16 +138,38 @@ def compare(
     note = describe_missing_cost_types(both, comparable)
     warn_of_missing_cost_types(note)
     warn_of_broken_metrics(both, comparable)
-    finals: list[pd.DataFrame] = []
     if curve is None:
         warn_of_immature_results(df, periods, comparable)
-    else:
-        immature = select_immature(comparable)
-        finals = [summarize_final(part, immature, keys, curve) for part in rows]
+    finals = _summarize_finals(rows, comparable, keys, curve)
     result = _put_side_by_side(summaries, finals, keys=keys, metrics=comparable)
     result.attrs = dict(df.attrs)
     update_metadata(result, **notes, **_describe_rows(note, summaries))
     return result
+
+
+def _drop_unneeded(
+    df: pd.DataFrame, requested: Sequence[str], keys: Sequence[str], curve: ShareTable | None
+) -> pd.DataFrame:
+    """Drop the columns that neither the requested metrics nor their final numbers need."""
+    kept = [*keys, *label_columns(keys), "costType"]
+    needed = list(requested)
+    if curve is not None:
+        kept += curve.keys.columns.tolist()
+        needed.append("orders")  # whose share that has come is maturity
+    return select_input_columns(df, needed, kept)
+
+
+def _summarize_finals(
+    parts: Iterable[pd.DataFrame],
+    metrics: Iterable[str],
+    keys: Sequence[str],
+    curve: ShareTable | None,
+) -> list[pd.DataFrame]:
+    """Return the final numbers of both periods; none without a curve."""
+    if curve is None:
+        return []
+    immature = select_immature(metrics)
+    return [summarize_final(part, immature, keys, curve) for part in parts]
 
 
 def _describe_rows(
@@ -203,12 +223,12 @@ def _put_side_by_side(
     groups = _attach_labels(groups, summary_a, summary_b, keys, labels)
     columns = take_arrays(groups, groups.columns.tolist())
     for number, final in enumerate(finals):
-        column = _align(final[MATURITY_COLUMN], (rows_a, rows_b)[number], is_sum=False)
+        column = _align(final[MATURITY_COLUMN], (rows_a, rows_b)[number])
         columns[f"{MATURITY_COLUMN}_{SIDES[number]}"] = column
     for name in metrics:
-        is_sum = is_additive(name)
-        before = _align(summary_a[name], rows_a, is_sum=is_sum)
-        after = _align(summary_b[name], rows_b, is_sum=is_sum)
+        absent = _value_without_rows(name)
+        before = _align(summary_a[name], rows_a, absent)
+        after = _align(summary_b[name], rows_b, absent)
         change = after - before
         share = divide(to_floats(change), np.abs(to_floats(before)))
         values = dict(zip(SIDES, (before, after, change, share), strict=True))
@@ -222,11 +242,12 @@ def _compare_final(
     name: str, finals: Sequence[pd.DataFrame], rows: Sequence[IntArray]
 ) -> dict[str, Any]:
     """Return the final numbers of a metric in both periods, by groups."""
+    absent = _value_without_rows(name)
     sides = []
     for final, positions in zip(finals, rows, strict=True):
         bounded = []
         for suffix in FINAL_SUFFIXES:
-            aligned = _align(final[f"{name}{suffix}"], positions, is_sum=is_additive(name))
+            aligned = _align(final[f"{name}{suffix}"], positions, absent)
             bounded.append(to_floats(aligned))
         sides.append(tuple(bounded))
     return compare_finals(*sides)
@@ -248,15 +269,20 @@ def _match_groups(
     return joined[list(keys)], rows[0], rows[1]
 
 
-def _align(column: pd.Series[Any], rows: IntArray, *, is_sum: bool) -> Any:
-    """Return a column by groups: without rows there was no activity, and missing values stay."""
+def _align(column: pd.Series[Any], rows: IntArray, absent: float | None = None) -> Any:
+    """Return a column by groups, with a value for those without rows; missing values stay."""
     is_absent = rows < 0
     if not is_absent.any():
         return column.array.take(rows)
     aligned = column.reindex(rows)
-    if is_sum:
-        aligned = aligned.mask(is_absent, 0)
+    if absent is not None:
+        aligned = aligned.mask(is_absent, absent)
     return aligned.array
+
+
+def _value_without_rows(name: str) -> float | None:
+    """Return the value of a metric where there was no activity: 0 for sums, none for ratios."""
+    return 0 if is_additive(name) else None
 
 
 def _attach_labels(

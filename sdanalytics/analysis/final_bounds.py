@@ -20,6 +20,7 @@ import pandas as pd
 from sdanalytics.analysis.column_arrays import to_floats
 from sdanalytics.analysis.final_rows import FinalRows, SumErrors
 from sdanalytics.analysis.kpi_definitions import KPIS, Kpi
+from sdanalytics.analysis.ratios import divide
 from sdanalytics.analysis.row_groups import RowGroups
 from sdanalytics.analysis.share_table import TRAFFIC, find_curve_metric, score
 
@@ -47,49 +48,73 @@ def bound_finals(
     estimator = _ErrorEstimator(rows, groups)
     columns: dict[str, Any] = {}
     for name in expected.columns.tolist():
-        deviation = estimator.find_deviation(name)
-        if deviation is None:
+        variance = estimator.find_variance(name)
+        if variance is None:
             continue
         center = to_floats(expected[name].array)
-        reach = np.exp(score(level) * deviation)
-        # The center is the mean; the median of a log-normal distribution is below it.
-        median = center / np.exp(deviation**2 / 2)
-        bounds = np.stack([median / reach, median * reach])
+        low, high = _find_bounds(center, variance, score(level))
         columns[f"{name}_final"] = center
-        columns[f"{name}_final_low"] = bounds.min(axis=0)  # that of negative sales is the other
-        columns[f"{name}_final_high"] = bounds.max(axis=0)
+        columns[f"{name}_final_low"] = low
+        columns[f"{name}_final_high"] = high
     return columns
 
 
+def _find_bounds(center: Any, variance: Any, reach: float) -> tuple[Any, Any]:
+    """Return the bounds of log-normal numbers by their means and variances.
+
+    A number whose mean is 0 is 0 or above: it has an upper bound only.
+    """
+    relative = divide(variance, np.square(center))
+    squares = np.log1p(relative)
+    # The median of a log-normal distribution is below its mean.
+    median = center * np.exp(-squares / 2)
+    factor = np.exp(reach * np.sqrt(squares))
+    ends = np.stack([median / factor, median * factor])
+    highest = reach * np.sqrt(variance)
+    low = np.where(center == 0, 0.0, ends.min(axis=0))  # that of negative sales is the other one
+    high = np.where(center == 0, highest, ends.max(axis=0))
+    return low, high
+
+
 class _ErrorEstimator:
-    """The standard deviations of the logarithms of final numbers, by group."""
+    """The variances of final numbers, by group."""
 
     def __init__(self, rows: FinalRows, groups: RowGroups) -> None:
         self._rows = rows
         self._groups = groups
         self._errors: dict[tuple[str, bool], SumErrors] = {}
 
-    def find_deviation(self, name: str) -> Any:
-        """Return the deviation of a sum or KPI; None if it has no curve."""
+    def find_variance(self, name: str) -> Any:
+        """Return the variance of a sum or KPI; None if it has no curve."""
         parts = [name]
         if name in KPIS:
             parts = [KPIS[name].numerator, KPIS[name].denominator]
         if not all(find_curve_metric(part) in self._rows.table.shares for part in parts):
             return None
         if name in KPIS:
-            return np.sqrt(np.log1p(self._ratio_variance(KPIS[name])))
+            return self._ratio_variance(KPIS[name])
         errors = self._estimate(name, is_of_vcpm=False)
-        return np.sqrt(np.log1p(errors.common + errors.own))
+        return errors.common + errors.own
 
     def _ratio_variance(self, kpi: Kpi) -> Any:
-        """Return the relative variance of a ratio."""
+        """Return the variance of a ratio, by the relative variances of its parts."""
         numerator = self._estimate(kpi.numerator, is_of_vcpm=kpi.is_of_vcpm)
         denominator = self._estimate(kpi.denominator, is_of_vcpm=kpi.is_of_vcpm)
+        # By the denominator's square: the numerator may be 0.
+        ratio = divide(numerator.sums, denominator.sums)
+        squares = np.square(denominator.sums)
+        numerator_common = divide(numerator.common, squares)
+        numerator_own = divide(numerator.own, squares)
+        denominator_common = np.square(ratio) * divide(denominator.common, squares)
+        denominator_own = np.square(ratio) * divide(denominator.own, squares)
         if _is_traffic(kpi.numerator) or _is_traffic(kpi.denominator):
-            common = numerator.common + denominator.common
-            return common + numerator.own + denominator.own
-        difference = np.sqrt(numerator.common) - np.sqrt(denominator.common)
-        return np.square(difference) + np.abs(numerator.own - denominator.own)
+            common = numerator_common + denominator_common
+            own = numerator_own + denominator_own
+        else:
+            difference = np.sqrt(numerator_common) - np.sqrt(denominator_common)
+            common = np.square(difference)
+            own = np.abs(numerator_own - denominator_own)
+        return kpi.factor**2 * (common + own)
 
     def _estimate(self, name: str, *, is_of_vcpm: bool) -> SumErrors:
         key = name, is_of_vcpm

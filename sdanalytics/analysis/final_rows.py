@@ -6,15 +6,14 @@ smaller (T. Mack, ASTIN Bulletin 23, 1993):
 
 - The error of the shares is common to all rows: of rows of two ages, the covariance of the
   logarithms is the variance at the higher age, since the lower one has all its steps, and more.
-- What a row still adds varies by itself. With increments that are over-dispersed Poisson
-  (P. England and R. Verrall, British Actuarial Journal 8, 2002), a final sum F that is known to a
-  share s has the variance dispersion * F * (1 - s) / s.
+- What a row still adds varies by itself, as Mack estimates it from days that went the same way:
+  the variance of a final sum is proportional to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,18 +25,24 @@ from sdanalytics.analysis.row_ages import find_row_ages
 from sdanalytics.analysis.row_groups import BoolArray, IntArray
 from sdanalytics.analysis.share_table import ShareTable, find_curve_metric
 
+_PRIOR: Final = 0.5
+"""Orders that a group counts as having more than it has, for the errors."""
+
 
 class SumErrors(NamedTuple):
-    """The relative variances of the final sums of groups, each of shape (groups,).
+    """The final sums of groups and their variances, each of shape (groups,).
 
     Attributes
     ----------
+    sums : numpy.ndarray of float64
     common : numpy.ndarray of float64
-        By the errors of the shares, which all rows have in common.
+        The variances by the errors of the shares, which all rows have in common.
     own : numpy.ndarray of float64
-        By what the rows themselves still add.
+        The variances by what the rows themselves still add. A group counts as if it had half an
+        order more (Jeffreys' prior of a Poisson rate): one without orders may still get some.
     """
 
+    sums: Any
     common: Any
     own: Any
 
@@ -96,13 +101,13 @@ class FinalRows:
             ages=self.ages[rows],
             finals=np.abs(finals[rows]),
         )
-        dispersion = self.table.dispersion.get(metric, 1.0)
-        own = dispersion * young.own_terms(shares)
+        own = young.finals * self.table.own_variances[metric][young.ages]
+        own_sums = np.bincount(young.codes, weights=own, minlength=count)
+        prior = _PRIOR * self.table.dispersion[metric]
+        own_sums = own_sums + prior * young.mean_own_variance(self.table, metric, count)
         common = young.common_terms(self.table.variances[metric])
-        return SumErrors(
-            common=_sum_relative(common, young.codes, sums),
-            own=_sum_relative(own, young.codes, sums),
-        )
+        common_sums = np.bincount(young.codes, weights=common, minlength=count)
+        return SumErrors(sums, common_sums, own_sums)
 
 
 class _YoungRows(NamedTuple):
@@ -113,10 +118,13 @@ class _YoungRows(NamedTuple):
     ages: IntArray
     finals: Any
 
-    def own_terms(self, shares: Any) -> Any:
-        """Return the variance of each row's final sum for a dispersion of 1."""
-        share = shares[self.groups, self.ages]
-        return self.finals * np.abs(1 - share) / share
+    def mean_own_variance(self, table: ShareTable, metric: str, count: int) -> Any:
+        """Return the variance that one reported unit means for the final sum of each group."""
+        share = table.shares[metric][self.groups, self.ages]
+        terms = table.own_variances[metric][self.ages] / share
+        sums = np.bincount(self.codes, weights=terms, minlength=count)
+        rows = np.bincount(self.codes, minlength=count)
+        return sums / np.maximum(rows, 1)
 
     def common_terms(self, variances: Any) -> Any:
         """Return the variance of sums by common errors, as terms of their rows.
@@ -143,15 +151,6 @@ class _YoungRows(NamedTuple):
             steps = np.diff(numbers[order])
             is_first[1:] |= steps != 0
         return is_first
-
-
-def _sum_relative(terms: Any, codes: IntArray, sums: Any) -> Any:
-    """Return the sums of variances by the squares of sums; 0 where nothing is expected."""
-    totals = np.bincount(codes, weights=terms, minlength=len(sums))
-    squares = np.square(sums)
-    relative = np.zeros(len(sums))
-    np.divide(totals, squares, out=relative, where=squares > 0)
-    return relative
 
 
 def expect_final_rows(rows: pd.DataFrame, table: ShareTable) -> FinalRows:

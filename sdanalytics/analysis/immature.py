@@ -25,10 +25,11 @@ def warn_of_immature_results(
     df: pd.DataFrame, periods: Sequence[Period], metrics: Iterable[str]
 ) -> None:
     """Warn when conversions of a period's days were still arriving when they were fetched."""
-    arriving_from = frame_metadata(df).get(_ARRIVING_FROM)
-    if not arriving_from or not any(map(is_attributed, metrics)):
+    metadata = frame_metadata(df)
+    first_day = metadata.get(_ARRIVING_FROM)
+    if not first_day or not any(map(is_attributed, metrics)):
         return
-    first = date.fromisoformat(arriving_from)
+    first = date.fromisoformat(first_day)
     immature = [period for period in periods if period.last >= first]
     if not immature:
         return
@@ -55,5 +56,5 @@ def _word_shares(df: pd.DataFrame, periods: Sequence[Period]) -> str:
         finals = summarize_final(select_period(df, period), ["orders"], [], table)
         share = float(finals[MATURITY_COLUMN].iloc[0])
         shares.append(f"{share:.0%} of the orders of {period.name}")
-    come = " and ".join(shares)
-    return f": about {come} have come. final=True compares what they are expected to be"
+    both = " and ".join(shares)
+    return f": about {both} have come. final=True compares what they are expected to be"

@@ -166,10 +166,11 @@ def _describe_curve(curve: pd.DataFrame, history: pd.DataFrame, keys: Sequence[s
     kept: dict[str, Any] = {}
     for name in ("record_type", "source", "profile_id", "currency", "timezone"):
         kept[name] = origin[name]
-    estimated = curve.attrs.pop("dispersion")
     newest = history["fetched_at"].max()
-    update_metadata(
-        curve,
-        **kept,
-        maturity={"by": list(keys), "dispersion": estimated, "as_of": newest.isoformat()},
-    )
+    about = {
+        "by": list(keys),
+        "dispersion": curve.attrs.pop("dispersion"),
+        "own_variance": curve.attrs.pop("own_variance"),
+        "as_of": newest.isoformat(),
+    }
+    update_metadata(curve, **kept, maturity=about)

@@ -126,6 +126,10 @@ def estimate_maturity(history: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     errors = np.sqrt(log_variances * heterogeneity[:, None])
     curve = _tabulate(vintages, pooled.shares, errors, pooled.days)
     curve.attrs["dispersion"] = _measure_dispersion(vintages, whole)
+    own_variance: dict[str, list[float]] = {}
+    for metric, values in zip(vintages.metrics, whole.own_variances, strict=True):
+        own_variance[metric] = np.nan_to_num(values[: LAST_AGE + 1]).tolist()
+    curve.attrs["own_variance"] = own_variance
     return curve
 
 

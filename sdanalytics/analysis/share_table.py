@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Final
@@ -39,6 +39,8 @@ class ShareTable:
     shares, variances : dict of str to numpy.ndarray of float64, shape (groups + 1, ages)
         By metric, the shares, and the variances of their logarithms, which do not rise with age.
         The last row is of rows of no group.
+    own_variances : dict of str to numpy.ndarray of float64, shape (ages,)
+        By metric, the variance of a day's final sum by its own draws, by that sum.
     dispersion : dict of str to float
         By metric, the variance of what a day still adds by its expectation, in units of the metric.
     """
@@ -46,6 +48,7 @@ class ShareTable:
     keys: pd.DataFrame
     shares: dict[str, Any]
     variances: dict[str, Any]
+    own_variances: dict[str, Any]
     dispersion: dict[str, float]
 
     def find_groups(self, rows: pd.DataFrame) -> IntArray:
@@ -79,7 +82,7 @@ def parse_curve(curve: object, df: pd.DataFrame) -> ShareTable:
             "metadata (attrs): call maturity again"
         )
     _ensure_same_facts(curve, df)
-    return _make_table(curve, about["by"], about["dispersion"])
+    return _make_table(curve, about)
 
 
 def find_curve_metric(name: str) -> str:
@@ -119,11 +122,10 @@ def _word_arguments(metadata: Mapping[str, Any]) -> str:
     return ", ".join(arguments)
 
 
-def _make_table(
-    curve: pd.DataFrame, by: Sequence[str], dispersion: Mapping[str, float]
-) -> ShareTable:
+def _make_table(curve: pd.DataFrame, about: Mapping[str, Any]) -> ShareTable:
+    by = list(about["by"])
     validate_columns(curve, by)
-    texts = curve[list(by)].astype("str")
+    texts = curve[by].astype("str")
     groups = group_rows(texts, by)
     log_bounds = np.log(curve[["share_low", "share_high"]].to_numpy())
     low, high = log_bounds.T
@@ -139,7 +141,10 @@ def _make_table(
         squares[groups.codes[rows], ages[rows]] = np.square(deviations[rows])
         shares[metric] = _append_mean(known)
         variances[metric] = _append_mean(_never_rise(squares))
-    return ShareTable(groups.keys, shares, variances, dict(dispersion))
+    own_variances = {}
+    for metric, values in about["own_variance"].items():
+        own_variances[metric] = np.asarray(values, dtype="float64")
+    return ShareTable(groups.keys, shares, variances, own_variances, dict(about["dispersion"]))
 
 
 def _never_rise(values: Any) -> Any:

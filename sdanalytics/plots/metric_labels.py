@@ -6,15 +6,16 @@ import re
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit, remove_final_suffix
 from sdanalytics.analysis.metadata import frame_metadata
 
 
 def metric_label(metric: str) -> str:
     """Return a metric's name: Amazon's as it is, a KPI's in its usual spelling."""
-    if metric in KPIS:
-        return KPIS[metric].label
-    return metric
+    base = remove_final_suffix(metric)
+    label = KPIS[base].label if base in KPIS else base
+    suffix = metric.removeprefix(base)
+    return label + suffix.replace("_", " ")
 
 
 def axis_title(data: pd.DataFrame, metric: str) -> str:

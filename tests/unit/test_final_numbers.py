@@ -10,35 +10,38 @@ import pandas as pd
 import pytest
 
 import sdanalytics as sda
+from tests.support.curves import AGES, make_curve
+from tests.support.samples import SOURCE, US
 
-AGES = 42
-SHARES = 1 - 0.4 * np.exp(-np.arange(AGES) / 3)
+SHARES = 1 - 0.4 * np.exp(-AGES / 3)
 """The share of orders that is known at each age."""
-FACTS = {"record_type": "campaigns", "source": "NA", "profile_id": "1", "currency": "USD"}
+PAST_CURVE = len(AGES)
+FACTS = {"record_type": "campaigns", "source": SOURCE, "profile_id": str(US), "currency": "USD"}
 LAST_DAY = pd.Timestamp("2026-11-27")
-RESULTS = ("orders", "units", "sales", "ntb_orders")
 COST_PER_DAY = 200.0
+MEAN_VALUE = 30.0
+DISPERSION_OF_SALES = 45.0
+"""Of order values with a gamma distribution of shape 2: the mean of their squares by the mean."""
 SCORE = 1.2815515655446004  # of the standard normal distribution at 90 %
 
 
-def make_curve(error: float = 0.0, *, shares: Any = SHARES, **facts: Any) -> pd.DataFrame:
-    """Return a curve of both cost types; `error` is of the logarithms of shares at age 0."""
-    parts = []
-    errors = error * np.sqrt(1 - np.arange(AGES) / AGES)
-    traffic = dict.fromkeys(("impressions", "clicks", "cost"), np.ones(AGES))
-    for cost_type in ("CPC", "VCPM"):
-        for metric, share in (dict.fromkeys(RESULTS, shares) | traffic).items():
-            spread = np.exp(SCORE * (errors if metric in RESULTS else 0 * errors))
-            parts.append(pd.DataFrame({
-                "costType": cost_type, "metric": metric, "age": np.arange(AGES), "share": share,
-                "share_low": share / spread, "share_high": share * spread,
-                "days": 56, "method": "vintages",
-            }))  # fmt: skip
-    curve = pd.concat(parts, ignore_index=True).astype({"age": "Int64", "days": "Int64"})
-    dispersion = {"orders": 1.0, "units": 1.0, "sales": 60.0, "ntb_orders": 1.0}
-    maturity = {"by": ["costType"], "dispersion": dispersion, "as_of": "2026-11-28T09:00:00+00:00"}
-    curve.attrs["sdanalytics"] = {**FACTS, **facts, "maturity": maturity}
+def curve_with(error: float = 0.0, *, shares: Any = SHARES, **facts: Any) -> pd.DataFrame:
+    """Return a curve of both cost types; `error` widens the bounds of the shares of results."""
+    results = dict.fromkeys(("orders", "units", "sales", "ntb_orders"), shares)
+    traffic = dict.fromkeys(("impressions", "clicks", "cost"), np.ones(len(AGES)))
+    groups = dict.fromkeys(("CPC", "VCPM"), results | traffic)
+    curve = make_curve(groups, error=error, dispersion={"sales": DISPERSION_OF_SALES})
+    is_traffic = curve["metric"].isin(list(traffic))
+    curve.loc[is_traffic, ["share_low", "share_high"]] = 1.0
+    curve.attrs["sdanalytics"].update(facts)
     return curve
+
+
+def log_errors(curve: pd.DataFrame) -> Any:
+    """Return the variances of the logarithms of the shares of orders, by age."""
+    rows = curve[(curve["metric"] == "orders") & (curve["costType"] == "CPC")]
+    bounds = rows[["share_low", "share_high"]].to_numpy()
+    return (np.log(bounds[:, 1] / bounds[:, 0]) / (2 * SCORE)) ** 2
 
 
 def make_frame(orders: Any, sales: Any, *, first_age: int = 0, campaigns: int = 1) -> pd.DataFrame:
@@ -72,7 +75,7 @@ def known_share(days: int, first_age: int = 0) -> Any:
 def test_each_day_is_divided_by_its_share() -> None:
     frame = make_frame([50, 40, 30], [500.0, 400.0, 300.0])
     shares = known_share(3)
-    row = sda.summarize(frame, final=make_curve()).iloc[0]
+    row = sda.summarize(frame, final=curve_with()).iloc[0]
     orders = float((np.array([50, 40, 30]) / shares).sum())
     assert row["orders_final"] == pytest.approx(orders)
     assert row["sales_final"] == pytest.approx(10 * orders)
@@ -81,7 +84,7 @@ def test_each_day_is_divided_by_its_share() -> None:
     assert row["aov_final"] == pytest.approx(10)
     assert row["cvr_final"] == pytest.approx(orders / 300)
     assert row["orders_final_low"] < row["orders_final"] < row["orders_final_high"]
-    columns = list(sda.summarize(frame, final=make_curve()))
+    columns = list(sda.summarize(frame, final=curve_with()))
     position = columns.index("sales")
     assert columns[position + 1 : position + 4] == [
         "sales_final", "sales_final_low", "sales_final_high",
@@ -93,7 +96,7 @@ def test_rows_days_weeks_groups_and_the_total_agree() -> None:
     generator = np.random.default_rng(1)
     orders = generator.poisson(20, (3, 21))
     frame = make_frame(orders, 9.5 * orders, campaigns=3)
-    curve = make_curve(0.05)
+    curve = curve_with(0.05)
     rows = sda.forecast_final(frame, curve)
     expected = float(rows["sales_final"].sum())
     whole = sda.summarize(frame, final=curve).iloc[0]
@@ -115,19 +118,18 @@ def test_intervals_hold_the_truth_as_often_as_they_say(error: float) -> None:
     generator = np.random.default_rng(5)
     held: dict[str, list[bool]] = {name: [] for name in ("orders", "sales", "acos", "aov")}
     days, per_day = 14, 30
-    variances = error**2 * (1 - np.arange(AGES + 1) / AGES)
+    variances = log_errors(curve_with(error))
     for _ in range(400):
-        steps = generator.normal(0, np.sqrt(np.abs(np.diff(variances))))
+        # Errors of the factors: independent, and each is part of the shares of all lower ages.
+        steps = generator.normal(0, np.sqrt(np.maximum(-np.diff(variances, append=0), 0)))
         wrong = SHARES * np.exp(np.cumsum(steps[::-1])[::-1])
         final_orders = generator.poisson(per_day, days)
-        values = [generator.gamma(2, 15, count) for count in final_orders]
-        # Half of the variance is in the number of orders: sum(value^2) / sum(value) = 45.
+        values = [generator.gamma(2, MEAN_VALUE / 2, count) for count in final_orders]
         kept = [generator.random(count) < share
                 for count, share in zip(final_orders, known_share(days), strict=True)]  # fmt: skip
         orders = [int(is_kept.sum()) for is_kept in kept]
         sales = [float(value[is_kept].sum()) for value, is_kept in zip(values, kept, strict=True)]
-        curve = make_curve(error, shares=wrong)
-        curve.attrs["sdanalytics"]["maturity"]["dispersion"]["sales"] = 45.0
+        curve = curve_with(error, shares=wrong)
         row = sda.summarize(make_frame(orders, sales), final=curve).iloc[0]
         truth = {"orders": final_orders.sum(), "sales": sum(map(np.sum, values))}
         truth["acos"] = days * COST_PER_DAY / truth["sales"]
@@ -140,32 +142,41 @@ def test_intervals_hold_the_truth_as_often_as_they_say(error: float) -> None:
 
 
 def test_errors_of_days_average_out_and_those_of_shares_do_not() -> None:
-    def widths(error: float, first_age: int) -> tuple[float, float]:
-        frame = make_frame([25] * 10, [250.0] * 10, first_age=first_age)
-        curve = make_curve(error)
+    frame = make_frame([25] * 10, [250.0] * 10)
+
+    def find_widths(curve: pd.DataFrame) -> tuple[float, float]:
+        """Return the sum of the widths of the rows' intervals, and the width for all rows."""
         rows, whole = sda.forecast_final(frame, curve), sda.summarize(frame, final=curve)
         ends = ["orders_final_low", "orders_final_high"]
         summed, together = (part[ends].sum().diff().iloc[-1] for part in (rows, whole))
         return float(summed), float(together)
 
-    # Shares of days of age 20 to 29 are nearly 1: all that is left is the error of the shares.
-    summed, together = widths(0.2, 20)
-    assert together == pytest.approx(summed, rel=0.05)
-    summed, together = widths(0.0, 0)
+    summed, together = find_widths(curve_with(0.0))
     assert together < 0.5 * summed
+    curve = curve_with(0.2)
+    maturity = curve.attrs["sdanalytics"]["maturity"]
+    maturity["own_variance"]["orders"] = [0.0] * len(AGES)
+    summed, together = find_widths(curve)
+    assert together > 0.8 * summed
+    # By the definition: what a share lacks, those of lower ages lack, too.
+    finals = 25 / SHARES[:10]
+    variances = log_errors(curve)
+    older = np.maximum.outer(np.arange(10), np.arange(10))
+    error = float(np.sqrt(finals @ variances[older] @ finals))
+    assert together == pytest.approx(2 * SCORE * error, rel=0.01)
 
 
 def test_today_is_not_taken_for_a_whole_day() -> None:
     frame = make_frame([10, 5], [100.0, 50.0], first_age=-1)
-    rows = sda.forecast_final(frame, make_curve())
+    rows = sda.forecast_final(frame, curve_with())
     assert rows["orders_final"].iloc[1] == 5
     assert rows["orders_final"].iloc[0] == pytest.approx(10 / SHARES[0])
     assert rows["maturity"].iloc[1] == 1
 
 
 def test_old_days_stay_as_they_are() -> None:
-    frame = make_frame([10], [100.0], first_age=AGES)
-    row = sda.summarize(frame, final=make_curve(0.1)).iloc[0]
+    frame = make_frame([10], [100.0], first_age=PAST_CURVE)
+    row = sda.summarize(frame, final=curve_with(0.1)).iloc[0]
     assert row["orders_final"] == row["orders_final_low"] == row["orders_final_high"] == 10
     assert row["maturity"] == 1
 
@@ -176,24 +187,34 @@ def test_days_fetched_at_several_moments_have_their_own_ages() -> None:
     runs = [[days[0], days[1], str((LAST_DAY + pd.Timedelta(days=1)).date())]]
     runs += [[days[2], days[2], str((LAST_DAY + pd.Timedelta(days=3)).date())]]
     frame.attrs["sdanalytics"]["fetched_on"] = runs
-    rows = sda.forecast_final(frame, make_curve())
+    rows = sda.forecast_final(frame, curve_with())
     assert rows["maturity"].tolist() == pytest.approx([SHARES[2], SHARES[1], SHARES[2]])
 
 
+def test_a_campaign_without_orders_may_still_get_some() -> None:
+    row = sda.summarize(make_frame([0] * 3, [0.0] * 3), final=curve_with()).iloc[0]
+    assert row["orders_final"] == row["orders_final_low"] == 0
+    assert 0.3 < row["orders_final_high"] < 3
+    assert 0 == row["roas_final_low"] < row["roas_final_high"]
+    assert math.isnan(row["acos_final"])
+    old = sda.summarize(make_frame([0], [0.0], first_age=PAST_CURVE), final=curve_with()).iloc[0]
+    assert old["orders_final_high"] == 0
+
+
 def test_shares_above_one_lower_the_numbers() -> None:
-    curve = make_curve(shares=np.full(AGES, 1.25))
+    curve = curve_with(shares=np.full(len(AGES), 1.25))
     row = sda.summarize(make_frame([100], [1000.0]), final=curve).iloc[0]
     assert row["orders_final"] == pytest.approx(80)
     assert row["orders_final_low"] < 80 < row["orders_final_high"]
 
 
 def test_negative_sales_have_ordered_bounds() -> None:
-    row = sda.summarize(make_frame([10], [-100.0]), final=make_curve(0.1)).iloc[0]
+    row = sda.summarize(make_frame([10], [-100.0]), final=curve_with(0.1)).iloc[0]
     assert row["sales_final_low"] < row["sales_final"] < row["sales_final_high"] < 0
 
 
 def test_groups_that_the_curve_does_not_know_take_the_mean_of_those_it_does() -> None:
-    curve = make_curve()
+    curve = curve_with()
     is_vcpm = curve["costType"] == "VCPM"
     curve.loc[is_vcpm, ["share", "share_low", "share_high"]] = 1.0
     frame = make_frame([60], [600.0]).assign(costType=None)
@@ -208,7 +229,7 @@ def test_periods_are_compared_by_their_final_numbers() -> None:
     frame = make_frame(reported, reported * 10.0)
     periods = ("2026-11-14", "2026-11-20"), ("2026-11-21", "2026-11-27")
     metrics = ["sales", "roas"]
-    row = sda.compare(frame, *periods, metrics=metrics, final=make_curve(0.02)).iloc[0]
+    row = sda.compare(frame, *periods, metrics=metrics, final=curve_with(0.02)).iloc[0]
     assert row["sales_change_share"] < 0
     assert row["sales_final_change_share"] == pytest.approx(0.1, abs=0.01)
     assert row["sales_final_a"] == pytest.approx(7000, rel=0.01)
@@ -221,7 +242,7 @@ def test_periods_are_compared_by_their_final_numbers() -> None:
     ]
     half = (row["sales_final_change_high"] - row["sales_final_change_low"]) / 2
     assert half == pytest.approx(math.hypot(*halves), rel=0.02)
-    by_campaign = sda.compare(frame, *periods, by="campaignId", metrics=metrics, final=make_curve())
+    by_campaign = sda.compare(frame, *periods, by="campaignId", metrics=metrics, final=curve_with())
     assert by_campaign["sales_final_b"].iloc[0] == pytest.approx(7700, rel=0.01)
 
 
@@ -230,7 +251,7 @@ def test_a_group_without_rows_in_a_period_had_no_sales() -> None:
     is_early = frame["date"] < "2026-11-21"
     frame = frame[is_early | (frame["campaignId"] == 0)]
     periods = ("2026-11-14", "2026-11-20"), ("2026-11-21", "2026-11-27")
-    changes = sda.compare(frame, *periods, by="campaignId", final=make_curve())
+    changes = sda.compare(frame, *periods, by="campaignId", final=curve_with())
     ended = changes.iloc[1]
     assert ended["sales_final_b"] == ended["sales_final_high_b"] == 0
     assert ended["sales_final_change"] == -ended["sales_final_a"]
@@ -245,27 +266,27 @@ def test_comparing_young_results_without_a_curve_warns() -> None:
     old = ("2026-10-31", "2026-11-06"), ("2026-11-07", "2026-11-13")
     sda.compare(frame, *old)
     sda.compare(frame, *young, metrics=["cost", "clicks", "cpc"])
-    sda.compare(frame, *young, final=make_curve())
+    sda.compare(frame, *young, final=curve_with())
 
 
 @pytest.mark.parametrize(
     ("facts", "fact"),
     [
-        ({"profile_id": "2"}, "profile_id '1'"),
+        ({"profile_id": "2"}, f"profile_id '{US}'"),
         ({"currency": "EUR"}, "currency 'USD'"),
         ({"record_type": "targets"}, "record_type 'campaigns'"),
-        ({"source": "EU"}, "source 'NA'"),
+        ({"source": "EU"}, f"source '{SOURCE}'"),
     ],
 )
 def test_a_curve_of_something_else_is_refused(facts: dict[str, Any], fact: str) -> None:
     frame = make_frame([10], [100.0])
     with pytest.raises(sda.InvalidRequest, match=f"must be of the frame's {fact}"):
-        sda.summarize(frame, final=make_curve(**facts))
+        sda.summarize(frame, final=curve_with(**facts))
 
 
 def test_what_is_no_curve_is_refused() -> None:
     frame = make_frame([10], [100.0])
-    curve = make_curve()
+    curve = curve_with()
     without_metadata = pd.DataFrame(curve.to_dict("list"))
     for wrong in (5, "curve", frame):
         with pytest.raises(sda.InvalidRequest, match="final must be a curve of maturity"):
@@ -284,7 +305,7 @@ def test_what_is_no_curve_is_refused() -> None:
 
 def test_a_frame_that_does_not_tell_its_ages_is_refused() -> None:
     frame = make_frame([10] * 7, [100.0] * 7)
-    curve = make_curve()
+    curve = curve_with()
     lost = pd.DataFrame(frame.to_dict("list"))
     with pytest.raises(sda.InvalidRequest, match=r"lost its metadata.*df\.attrs ="):
         sda.summarize(lost.assign(currency="USD"), final=curve)
