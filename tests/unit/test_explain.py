@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import sdanalytics as sda
 from sdanalytics import InvalidRequest
 from tests.support.rows import small
-from tests.unit.test_final_numbers import make_curve, make_frame
+from tests.unit.test_final_numbers import SHARES, curve_with, make_frame
 
 A, B = ("2026-10-05", "2026-10-11"), ("2026-10-12", "2026-10-18")
 SUMS = ("cost", "clicks", "orders", "sales", "viewImpressions")
@@ -344,14 +344,13 @@ def test_factors_add_up_to_the_change(rows: list[Any], metric: str, has_begun: b
 
 
 def test_final_numbers_tell_immaturity_from_a_fall() -> None:
-    shares = 1 - 0.4 * np.exp(-np.arange(14) / 3)[::-1]
-    reported = np.array([[100.0] * 14, [50.0] * 7 + [80.0] * 7]) * shares
+    reported = np.array([[100.0] * 14, [50.0] * 7 + [80.0] * 7]) * SHARES[13::-1]
     frame = make_frame(np.round(reported * 10), reported * 100, campaigns=2)
     young = ("2026-11-14", "2026-11-20"), ("2026-11-21", "2026-11-27")
     with pytest.warns(sda.ImmatureWarning):
         naive = sda.explain(frame, *young, metric="sales", by="campaignId")
     assert naive.set_index("campaignId")["contribution"][0] < -5000
-    curve = make_curve(shares=1 - 0.4 * np.exp(-np.arange(42) / 3))
+    curve = curve_with()
     for metric in ("sales", "roas"):
         final = sda.explain(frame, *young, metric=metric, by="campaignId", final=curve)
         changes = sda.compare(frame, *young, metrics=[metric], final=curve).iloc[0]
