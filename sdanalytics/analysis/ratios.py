@@ -124,18 +124,26 @@ def sum_complete_rows(
     is_counted : numpy.ndarray of bool, optional
         The cells to add up; all by default.
     """
-    lacks = [np.isnan(column) for column in columns]
-    is_used = ~np.logical_or.reduce(lacks)
-    lacks_some = ~is_used & ~np.logical_and.reduce(lacks)
+    lacks = np.isnan(columns)
+    lacks_any = lacks.any(axis=0)
+    lacks_all = lacks.all(axis=0)
+    is_used = ~lacks_any
+    is_left_out = lacks_any & ~lacks_all
     if is_counted is not None:
         is_used &= is_counted
-        lacks_some &= is_counted
-    row_counts = cells.row_counts[lacks_some]
+        is_left_out &= is_counted
     sums = []
     for column in columns:
         weights = np.where(is_used, column, 0.0)
-        sums.append(np.bincount(cells.codes, weights=weights, minlength=cells.count))
-    return CompleteSums(sums, int(row_counts.sum()))
+        totals = np.bincount(
+            cells.codes,
+            weights=weights,
+            minlength=cells.count,
+        )
+        sums.append(totals)
+    row_counts = cells.row_counts[is_left_out]
+    left_out = row_counts.sum()
+    return CompleteSums(sums, int(left_out))
 
 
 def _read_parts(cells: Cells, ratios: Sequence[Ratio]) -> dict[str, Any]:

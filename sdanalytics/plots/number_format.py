@@ -68,19 +68,25 @@ class StepFormat:
             self._suffix = "%"
             self._step_suffix = " pp"
         elif unit == "currency" and currency:
-            self._suffix = self._step_suffix = f"{letter} {currency}"
+            self._suffix = f"{letter} {currency}"
+            self._step_suffix = self._suffix
         else:
-            self._suffix = self._step_suffix = letter
+            self._suffix = letter
+            self._step_suffix = letter
         self._divisor = divisor
         self._decimals = _step_decimals(largest_step / divisor)
 
     def format_total(self, value: float) -> str:
         """Format a total."""
-        return f"{value / self._divisor:,.{self._decimals}f}{self._suffix}"
+        scaled = value / self._divisor
+        number = f"{scaled:,.{self._decimals}f}"
+        return number + self._suffix
 
     def format_step(self, value: float) -> str:
         """Format a step, with its sign."""
-        return f"{value / self._divisor:+,.{self._decimals}f}{self._step_suffix}"
+        scaled = value / self._divisor
+        number = f"{scaled:+,.{self._decimals}f}"
+        return number + self._step_suffix
 
 
 def _step_decimals(largest_step: float) -> int:
@@ -89,7 +95,8 @@ def _step_decimals(largest_step: float) -> int:
         return 0
     exponent = math.floor(math.log10(largest_step))
     digits = 2 if exponent < 0 else 3
-    return min(max(digits - 1 - exponent, 0), _MAX_DECIMALS)
+    decimals = digits - 1 - exponent
+    return min(max(decimals, 0), _MAX_DECIMALS)
 
 
 def _large_unit(size: float) -> tuple[float, str]:
@@ -141,7 +148,11 @@ class _RoomyLocator(MaxNLocator):
         axis: Any = self.axis
         room = int(_TICK_ROOM * axis.get_tick_space())
         interval_count = min(max(room, 1), _MAX_TICK_INTERVALS)
-        self.set_params(nbins=interval_count)
+        min_tick_count = min(interval_count, 2)
+        self.set_params(
+            nbins=interval_count,
+            min_n_ticks=min_tick_count,
+        )
         return super().__call__()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -91,9 +91,10 @@ def read_waterfall(data: object, n: int) -> Waterfall:
     total_a = explained["total_a"]
     total_b = explained["total_b"]
     largest = _take_largest(explanation, n)
-    steps = to_float_array(largest[_CONTRIBUTION]).tolist()
+    contributions = to_float_array(largest[_CONTRIBUTION])
+    steps = contributions.tolist()
     names = _name_rows(largest, explained["by"])
-    rest = total_b - total_a - sum(steps)
+    rest = total_b - total_a - contributions.sum()
     other_count = len(explanation) - len(largest)
     largest_total = max(abs(total_a), abs(total_b))
     if other_count:
@@ -104,12 +105,14 @@ def read_waterfall(data: object, n: int) -> Waterfall:
         steps.append(rest)
     levels = np.cumsum([total_a, *steps])
     first, last = _name_periods(explanation)
+    starts = [0.0, *levels[:-1], 0.0]
+    ends = [*levels, total_b]
     return Waterfall(
         metric=explained["metric"],
         unit=explained["unit"],
         names=[first, *names, last],
-        starts=np.array([0.0, *levels[:-1], 0.0]),
-        ends=np.array([*levels, total_b]),
+        starts=np.array(starts),
+        ends=np.array(ends),
     )
 
 
@@ -167,26 +170,32 @@ def _name_factors(rows: pd.DataFrame) -> list[str]:
 def _name_periods(explanation: pd.DataFrame) -> list[str]:
     """Return the days of both periods as names, with years where they are of two."""
     metadata = frame_metadata(explanation)
-    periods = []
-    years = set()
+    ends = []
     for name in PERIODS:
-        period: dict[str, Any] = metadata[name]
+        period = metadata[name]
         first = date.fromisoformat(period["start"])
         last = date.fromisoformat(period["end"])
-        periods.append((first, last))
-        years.update([first.year, last.year])
-    has_years = len(years) > 1
-    return [_format_period(first, last, has_years=has_years) for first, last in periods]
+        ends.append((first, last))
+    (first_of_all, _), (_, last_of_all) = ends
+    has_years = first_of_all.year != last_of_all.year
+    names = []
+    for first, last in ends:
+        name = _format_period(first, last, has_years=has_years)
+        names.append(name)
+    return names
 
 
 def _format_period(first: date, last: date, *, has_years: bool) -> str:
-    end = f"{last.day} {last:%b %Y}" if has_years else f"{last.day} {last:%b}"
+    end = f"{last.day} {last:%b}"
+    if has_years:
+        end = f"{end} {last.year}"
     if first == last:
         return end
-    if (first.year, first.month) == (last.year, last.month):
+    is_same_year = first.year == last.year
+    if is_same_year and first.month == last.month:
         return f"{first.day}–{end}"
     start = f"{first.day} {first:%b}"
-    if first.year != last.year:
+    if not is_same_year:
         start = f"{start} {first.year}"
     return f"{start} – {end}"
 
