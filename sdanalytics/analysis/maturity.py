@@ -11,13 +11,20 @@ import pandas as pd
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.analysis.kpi_definitions import is_additive, metric_unit, required_metrics
 from sdanalytics.analysis.maturity_curve import (
-    FINAL_AGE,
-    MATURITY_METRICS,
+    LAST_AGE,
     RECENT_DAYS,
-    estimate_maturity,
+    CurveEstimate,
+    estimate_from_vintages,
+    tabulate,
 )
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
 from sdanalytics.analysis.validation import parse_key_list
+from sdanalytics.analysis.vintages import (
+    FINAL_AGE,
+    MATURITY_METRICS,
+    Vintages,
+    collect_vintages,
+)
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import available_metrics, identity_columns
@@ -80,10 +87,12 @@ def maturity(
         raise InvalidRequest("cache must be a store, got False: a curve comes from its history")
     with open_cache(cache) as opened:
         history = _read_recent_history(opened, report, metrics, start, end, profile_id, source)
-    curve = estimate_maturity(history, keys)
-    if chosen == "cross-section" or curve.empty:
+    if chosen == "cross-section":
         raise InvalidRequest("method must be vintages: cross-section is not there yet")
-    _describe_curve(curve, history, keys)
+    vintages = collect_vintages(history, keys)
+    estimate = estimate_from_vintages(vintages)
+    curve = tabulate(vintages, estimate)
+    _describe_curve(curve, history, keys, vintages, estimate)
     return curve
 
 
@@ -160,17 +169,24 @@ def _describe_lack_of_days(cache: ReportCache, record_type: str, stored: Sequenc
     )
 
 
-def _describe_curve(curve: pd.DataFrame, history: pd.DataFrame, keys: Sequence[str]) -> None:
-    """Record in a curve's metadata where it comes from."""
+def _describe_curve(
+    curve: pd.DataFrame,
+    history: pd.DataFrame,
+    keys: Sequence[str],
+    vintages: Vintages,
+    estimate: CurveEstimate,
+) -> None:
+    """Record in a curve's metadata where it comes from, and the errors of single days."""
     origin = frame_metadata(history)
     kept: dict[str, Any] = {}
     for name in ("record_type", "source", "profile_id", "currency", "timezone"):
         kept[name] = origin[name]
     newest = history["fetched_at"].max()
-    about = {
+    own_variances = estimate.own_variances[:, : LAST_AGE + 1].tolist()
+    details = {
         "by": list(keys),
-        "dispersion": curve.attrs.pop("dispersion"),
-        "own_variance": curve.attrs.pop("own_variance"),
+        "dispersion": dict(zip(vintages.metrics, estimate.dispersion.tolist(), strict=True)),
+        "own_variance": dict(zip(vintages.metrics, own_variances, strict=True)),
         "as_of": newest.isoformat(),
     }
-    update_metadata(curve, **kept, maturity=about)
+    update_metadata(curve, **kept, maturity=details)

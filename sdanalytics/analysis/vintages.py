@@ -1,0 +1,110 @@
+"""Vintages: the numbers of days as they were known at each age."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sdanalytics.analysis.chain_ladder import Array
+from sdanalytics.analysis.summarize import summarize
+
+MATURITY_METRICS: Final = (
+    "orders",
+    "units",
+    "sales",
+    "ntb_orders",
+    "ntb_sales",
+    "page_views",
+    "clicks",
+    "impressions",
+    "cost",
+)
+"""The metrics that curves are of."""
+FINAL_AGE: Final = 60
+"""Days after which Amazon changes nothing any more (`sdanalytics.store.freshness`)."""
+
+
+@dataclass(frozen=True)
+class Vintages:
+    """The numbers of days as they were known at each age.
+
+    Attributes
+    ----------
+    groups : pandas.DataFrame
+        The keys of each group.
+    metrics : tuple of str
+    days : numpy.ndarray of datetime64
+        In the order of the calendar.
+    day, age : numpy.ndarray of int, shape (versions,)
+        The position of the day of each version, and its age; sorted by both.
+    numbers : numpy.ndarray of float, shape (groups, metrics, versions)
+    """
+
+    groups: pd.DataFrame
+    metrics: tuple[str, ...]
+    days: Array
+    day: Array
+    age: Array
+    numbers: Array
+
+
+def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
+    """Collect the versions of days by age.
+
+    A version counts if it has all tactics of its day: of an age with several, the last. Versions
+    of days that had not ended are left out.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        As `ReportCache.history` returns it.
+    by : sequence of str
+        The columns whose values make groups.
+    """
+    ended = history[(history["age"] >= 0) & (history["age"] <= FINAL_AGE)]
+    complete = _select_complete_versions(ended)
+    sums = summarize(complete, [*by, "date", "age"])
+    metrics = []
+    for name in MATURITY_METRICS:
+        if name in sums and sums[name].notna().any():
+            metrics.append(name)
+    versions = sums[["date", "age"]].drop_duplicates().sort_values(["date", "age"])
+    days, day = np.unique(versions["date"], return_inverse=True)
+    keys = sums[list(by)]
+    groups = keys.drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
+    numbers = np.zeros((len(groups), len(metrics), len(versions)))
+    group = _find_positions(keys, groups)
+    version = _find_positions(sums[["date", "age"]], versions)
+    for position, name in enumerate(metrics):
+        values = sums[name].to_numpy(dtype=float, na_value=0.0)
+        numbers[group, position, version] = values
+    age = versions["age"].to_numpy(dtype=int)
+    return Vintages(groups, tuple(metrics), days, day, age, numbers)
+
+
+def _select_complete_versions(history: pd.DataFrame) -> pd.DataFrame:
+    """Select the last version of each day, tactic and age, if all tactics of the day have one."""
+    keys = ["date", "tactic", "age"]
+    versions = history[[*keys, "fetched_at"]].drop_duplicates()
+    last = versions.groupby(keys, observed=True, as_index=False)["fetched_at"].max()
+    known = last[last["tactic"] != "unknown"]
+    tactics = known.groupby("date")["tactic"].nunique().rename("all_tactics")
+    at_age = known.groupby(["date", "age"], as_index=False)["tactic"].nunique()
+    at_age = at_age.merge(tactics, on="date")
+    complete = at_age.loc[at_age["tactic"] == at_age["all_tactics"], ["date", "age"]]
+    chosen = last.merge(complete, on=["date", "age"])
+    merged = history.merge(chosen, on=[*keys, "fetched_at"])
+    merged.attrs = dict(history.attrs)
+    return merged
+
+
+def _find_positions(keys: pd.DataFrame, groups: pd.DataFrame) -> Array:
+    """Return the position of each row's keys among the groups."""
+    if not len(groups.columns):
+        return np.zeros(len(keys), dtype=int)
+    numbered = groups.assign(position=np.arange(len(groups)))
+    return keys.merge(numbered, how="left")["position"].to_numpy(dtype=int)
