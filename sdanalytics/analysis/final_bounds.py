@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.column_arrays import to_floats
-from sdanalytics.analysis.final_rows import FinalRows, SumErrors
+from sdanalytics.analysis.final_errors import FinalErrors, SumErrors
+from sdanalytics.analysis.final_rows import FinalRows
 from sdanalytics.analysis.kpi_definitions import KPIS, Kpi
 from sdanalytics.analysis.ratios import divide
 from sdanalytics.analysis.row_groups import RowGroups
@@ -45,7 +46,7 @@ def bound_finals(
     dict of str to numpy.ndarray of float64
         ``<name>_final``, ``<name>_final_low`` and ``<name>_final_high`` of each column.
     """
-    estimator = _ErrorEstimator(rows, groups)
+    estimator = _VarianceEstimator(rows, groups)
     columns: dict[str, Any] = {}
     for name in expected.columns.tolist():
         variance = estimator.find_variance(name)
@@ -76,12 +77,12 @@ def _find_bounds(center: Any, variance: Any, reach: float) -> tuple[Any, Any]:
     return low, high
 
 
-class _ErrorEstimator:
+class _VarianceEstimator:
     """The variances of final numbers, by group."""
 
     def __init__(self, rows: FinalRows, groups: RowGroups) -> None:
         self._rows = rows
-        self._groups = groups
+        self._final_errors = FinalErrors(rows, groups)
         self._errors: dict[tuple[str, bool], SumErrors] = {}
 
     def find_variance(self, name: str) -> Any:
@@ -120,10 +121,7 @@ class _ErrorEstimator:
         key = name, is_of_vcpm
         if key not in self._errors:
             is_used = self._rows.is_vcpm if is_of_vcpm else None
-            groups = self._groups
-            self._errors[key] = self._rows.estimate_errors(
-                name, groups.codes, groups.count, is_used
-            )
+            self._errors[key] = self._final_errors.estimate(name, is_used)
         return self._errors[key]
 
 

@@ -51,15 +51,23 @@ class ShareTable:
     own_variances: dict[str, Any]
     dispersion: dict[str, float]
 
+    @property
+    def age_count(self) -> int:
+        """The number of ages, from 0 on."""
+        shares = next(iter(self.shares.values()))
+        return int(shares.shape[1])
+
     def find_groups(self, rows: pd.DataFrame) -> IntArray:
         """Return the number of each row's group; the one behind the last for rows of none."""
         names = self.keys.columns.tolist()
         if not names:
             return np.zeros(len(rows), dtype="int64")
-        texts = rows[names].astype("str")
+        groups = group_rows(rows, names)
+        texts = groups.keys.astype("str")
         numbered = self.keys.assign(_group=np.arange(len(self.keys)))
         found = texts.merge(numbered, on=names, how="left")["_group"]
-        return found.fillna(len(self.keys)).to_numpy("int64")
+        numbers = found.fillna(len(self.keys)).to_numpy("int64")
+        return numbers[groups.codes]
 
 
 def parse_curve(curve: object, df: pd.DataFrame) -> ShareTable:

@@ -46,7 +46,7 @@ def history(store: ReportCache, **options: Any) -> list[tuple[Any, ...]]:
 
 
 def files(store: ReportCache) -> list[str]:
-    return [path.name for path in sorted((store.path / "history").rglob("*.parquet"))]
+    return [path.name for path in sorted((store.path / "history").rglob("day.history*"))]
 
 
 def same(frame: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -105,8 +105,35 @@ def test_versions_are_kept_with_their_own_rows_and_columns(store: ReportCache) -
         "date", "tactic", "campaignId", "fetched_at", "age", "clicks", "impressions",
     ]  # fmt: skip
     assert frame["impressions"].tolist() == [pd.NA, pd.NA, 200, 300, 301]
-    assert files(store) == ["history.parquet"]
+    assert files(store) == ["day.history"]
     assert store.verify().empty
+
+
+EXTREMES = [0, 1, -1, 2**63 - 1, -(2**63), 2**53 + 1, None, None, 7]
+FRACTIONS = [0.0, -0.0, 0.1, -1e308, 5e-324, float("inf"), None, 3.5, None]
+TEXTS = ["", "a", None, "a", "\u20ac", "a", None, None, "b" * 300]
+
+
+def test_any_values_come_back_exactly(store: ReportCache) -> None:
+    """Each version has them in another order: numbers are stored by their differences."""
+    metrics = ["clicks", "cost", "adGroupName"]
+    columns = ["campaignId", "adGroupId", *metrics]
+    ids = list(range(1, 1 + len(EXTREMES)))
+    expected: dict[datetime, pd.DataFrame] = {}
+    for hour in range(4):
+        moment = NOW + timedelta(hours=hour)
+        rotated = [[*values[hour:], *values[:hour]] for values in (EXTREMES, FRACTIONS, TEXTS)]
+        values = dict(zip(columns, [ids, ids, *rotated], strict=True))
+        table = pa.table(values, schema=arrow_schema(columns))
+        report = {DAY._replace(record_type="adGroups"): table}
+        origin = Provenance(f"report {hour}", moment, "v3")
+        partitions_in(store).store_report(report, origin, now=NOW + timedelta(days=9))
+        expected[moment] = store.read("adGroups", DAY.date, metrics=metrics)
+    assert files(store) == ["day.history"]
+    for moment, frame in expected.items():
+        found = store.read("adGroups", DAY.date, metrics=metrics, as_of=moment)
+        same(found, frame)
+        assert found["cost"].to_numpy().tobytes() == frame["cost"].to_numpy().tobytes()
 
 
 def test_what_is_declined_is_no_version(store: ReportCache) -> None:
@@ -230,7 +257,7 @@ def test_a_store_without_history_keeps_none(store: ReportCache) -> None:
 def test_a_damaged_history_is_told_and_set_aside(store: ReportCache) -> None:
     put(store, {"T00020": {1: 10}}, 0)
     put(store, {"T00020": {1: 11}}, 1)
-    [path] = (store.path / "history").rglob("*.parquet")
+    [path] = (store.path / "history").rglob("day.history*")
     content = bytearray(path.read_bytes())
     content[10:40] = bytes(30)
     path.write_bytes(content)
@@ -238,7 +265,7 @@ def test_a_damaged_history_is_told_and_set_aside(store: ReportCache) -> None:
     assert history(store) == [(1, "T00020", 1, 11)]
     put(store, {"T00020": {1: 12}}, 2)  # does not overwrite it
     assert history(store) == [(1, "T00020", 1, 11), (2, "T00020", 1, 12)]
-    [aside] = (store.path / "damaged").rglob("history.parquet.*")
+    [aside] = (store.path / "damaged").rglob("day.history.*")
     assert aside.read_bytes() == content
     path.write_bytes(content)
     assert store.repair()["path"].tolist() == [str(path)]
