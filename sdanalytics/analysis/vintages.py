@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.chain_ladder import Array
-from sdanalytics.analysis.summarize import summarize
+from sdanalytics.analysis.group_summary import summarize_rows
 
 MATURITY_METRICS: Final = (
     "orders",
@@ -67,7 +67,7 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     """
     ended = history[(history["age"] >= 0) & (history["age"] <= FINAL_AGE)]
     complete = _select_complete_versions(ended)
-    sums = summarize(complete, [*by, "date", "age"])
+    sums = summarize_rows(complete, [*by, "date", "age"])
     metrics = []
     for name in MATURITY_METRICS:
         if name in sums and sums[name].notna().any():
