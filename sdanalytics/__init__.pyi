@@ -4,6 +4,8 @@ from . import plots as plots
 from . import sandbox as sandbox
 from ._version import __version__ as __version__
 from .analysis.compare import compare as compare
+from .analysis.explain import explain as explain
+from .analysis.forecast_final import forecast_final as forecast_final
 from .analysis.kpis import add_kpis as add_kpis
 from .analysis.maturity import maturity as maturity
 from .analysis.summarize import summarize as summarize
@@ -21,6 +23,7 @@ from .errors import CostTypeWarning as CostTypeWarning
 from .errors import DataWarning as DataWarning
 from .errors import DownloadFailed as DownloadFailed
 from .errors import Forbidden as Forbidden
+from .errors import ImmatureWarning as ImmatureWarning
 from .errors import InvalidReport as InvalidReport
 from .errors import InvalidRequest as InvalidRequest
 from .errors import MissingDependency as MissingDependency

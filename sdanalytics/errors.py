@@ -263,6 +263,10 @@ class PeriodWarning(SDAnalyticsWarning):
     """
 
 
+class ImmatureWarning(SDAnalyticsWarning):
+    """Periods are compared of which conversions are still arriving: they will rise."""
+
+
 class CostTypeWarning(SDAnalyticsWarning):
     """Rows without a cost type count by click, which is too few for vCPM campaigns."""
 

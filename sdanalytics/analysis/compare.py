@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,8 +18,17 @@ from sdanalytics.analysis.cost_types import (
     describe_missing_cost_types,
     warn_of_missing_cost_types,
 )
+from sdanalytics.analysis.final_changes import compare_finals
+from sdanalytics.analysis.final_columns import (
+    FINAL_SUFFIXES,
+    MATURITY_COLUMN,
+    select_immature,
+    summarize_final,
+)
+from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.group_labels import label_columns
 from sdanalytics.analysis.group_summary import ROWS_LEFT_OUT, has_measures, summarize_rows
+from sdanalytics.analysis.immature import warn_of_immature_results
 from sdanalytics.analysis.kpi_definitions import is_additive, is_numeric_measure
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
 from sdanalytics.analysis.missing_columns import missing_metric_error, no_measures_error
@@ -33,6 +42,7 @@ from sdanalytics.analysis.periods import (
 )
 from sdanalytics.analysis.ratios import divide
 from sdanalytics.analysis.row_groups import IntArray, group_rows
+from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     ensure_single_currency,
@@ -53,6 +63,7 @@ def compare(
     *,
     by: str | Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
+    final: FinalLike = None,
     raw: bool = False,
 ) -> pd.DataFrame:
     """Compare two periods: sums and KPIs of both, and the changes between them.
@@ -67,6 +78,9 @@ def compare(
         As in `summarize`.
     metrics : sequence of str, optional
         Sums and KPIs to compare; by default KPIs, results and the sums behind them.
+    final : pandas.DataFrame or bool, optional
+        As in `summarize`: a curve of `maturity`, or True. Young days have a part of their
+        conversions only, so that without it the later period seems to be the worse one.
     raw : bool
         Whether to compare all that both periods have, Amazon's metrics of each kind included.
 
@@ -77,6 +91,10 @@ def compare(
         `<metric>_b`, `<metric>_change` (b - a) and `<metric>_change_share` ((b - a) / abs(a), a
         fraction, missing where a is 0: above 0 is always more). A group without rows in one
         period had no activity: its sums are 0 there, its ratios missing.
+        With `final`, of results and their KPIs also `<metric>_final_a` and `<metric>_final_b`
+        with `_final_low_a`, `_final_high_a` and so on, `<metric>_final_change`, its bounds
+        `<metric>_final_change_low` and `..._high`, and `<metric>_final_change_share`; `maturity_a`
+        and `maturity_b`; bounds are of 80 %.
         ``attrs["sdanalytics"]`` has `period_a` and `period_b`: `start`, `end`, `length` in days,
         and `days`, of how many of these the frame has rows.
 
@@ -86,13 +104,17 @@ def compare(
         When the periods differ in length, overlap, or are swapped, or the frame lacks days of
         them: they are compared as asked. Also when vCPM results of before and after 2026-01-01
         are compared: Amazon attributes views by another model since.
+    ImmatureWarning
+        When conversions of a period were still arriving when they were fetched, without `final`;
+        it tells which share has come, if the default cache has a history of the report.
     CostTypeWarning
         When rows without a cost type are counted by click.
 
     Raises
     ------
     InvalidRequest
-        When the frame has no row in a period, or a column is missing.
+        When the frame has no row in a period, or a column is missing; with `final` as in
+        `summarize`.
     """
     df = drop_total_row(validate_frame(df))
     if not has_measures(df) and metrics is None:
@@ -101,13 +123,14 @@ def compare(
     keys = parse_group_keys(df, by)
     requested = [metrics] if isinstance(metrics, str) else metrics
     periods = parse_period(period_a, "period_a"), parse_period(period_b, "period_b")
+    curve = resolve_curve(final, df)
     both = select_periods(df, periods)
     warn_of_periods(df, *periods)
     if "currency" not in keys and has_several_currencies(both):
         ensure_single_currency(both, group_rows(both, keys))
     notes = {period.name: describe_period(both, period) for period in periods}
     if requested is not None:
-        both = select_input_columns(both, requested, [*keys, *label_columns(keys), "costType"])
+        both = _drop_unneeded(both, requested, keys, curve)
     custom = custom_metrics(both, requested or ())
     rows = [select_period(both, period) for period in periods]
     summaries = [summarize_rows(part, keys, custom=custom) for part in rows]
@@ -115,10 +138,38 @@ def compare(
     note = describe_missing_cost_types(both, comparable)
     warn_of_missing_cost_types(note)
     warn_of_broken_metrics(both, comparable)
-    result = _put_side_by_side(*summaries, keys=keys, metrics=comparable)
+    if curve is None:
+        warn_of_immature_results(df, periods, comparable)
+    finals = _summarize_finals(rows, comparable, keys, curve)
+    result = _put_side_by_side(summaries, finals, keys=keys, metrics=comparable)
     result.attrs = dict(df.attrs)
     update_metadata(result, **notes, **_describe_rows(note, summaries))
     return result
+
+
+def _drop_unneeded(
+    df: pd.DataFrame, requested: Sequence[str], keys: Sequence[str], curve: ShareTable | None
+) -> pd.DataFrame:
+    """Drop the columns that neither the requested metrics nor their final numbers need."""
+    kept = [*keys, *label_columns(keys), "costType"]
+    needed = list(requested)
+    if curve is not None:
+        kept += curve.keys.columns.tolist()
+        needed.append("orders")  # whose share that has come is maturity
+    return select_input_columns(df, needed, kept)
+
+
+def _summarize_finals(
+    parts: Iterable[pd.DataFrame],
+    metrics: Iterable[str],
+    keys: Sequence[str],
+    curve: ShareTable | None,
+) -> list[pd.DataFrame]:
+    """Return the final numbers of both periods; none without a curve."""
+    if curve is None:
+        return []
+    immature = select_immature(metrics)
+    return [summarize_final(part, immature, keys, curve) for part in parts]
 
 
 def _describe_rows(
@@ -159,24 +210,47 @@ def _select_metrics(
 
 
 def _put_side_by_side(
-    summary_a: pd.DataFrame,
-    summary_b: pd.DataFrame,
+    summaries: Sequence[pd.DataFrame],
+    finals: Sequence[pd.DataFrame],
     *,
     keys: Sequence[str],
     metrics: Sequence[str],
 ) -> pd.DataFrame:
     """Return the groups of either period with their names, both values, and the changes."""
+    summary_a, summary_b = summaries
     groups, rows_a, rows_b = _match_groups(summary_a, summary_b, keys)
     labels = [name for name in label_columns(keys) if name in summary_a and name in summary_b]
     groups = _attach_labels(groups, summary_a, summary_b, keys, labels)
     columns = take_arrays(groups, groups.columns.tolist())
+    for number, final in enumerate(finals):
+        column = _align(final[MATURITY_COLUMN], (rows_a, rows_b)[number])
+        columns[f"{MATURITY_COLUMN}_{SIDES[number]}"] = column
     for name in metrics:
-        before, after = _align(summary_a, name, rows_a), _align(summary_b, name, rows_b)
+        absent = _value_without_rows(name)
+        before = _align(summary_a[name], rows_a, absent)
+        after = _align(summary_b[name], rows_b, absent)
         change = after - before
         share = divide(to_floats(change), np.abs(to_floats(before)))
         values = dict(zip(SIDES, (before, after, change, share), strict=True))
+        if finals and f"{name}_final" in finals[0]:
+            values |= _compare_final(name, finals, (rows_a, rows_b))
         columns |= {f"{name}_{side}": value for side, value in values.items()}
     return pd.DataFrame(columns, index=groups.index)
+
+
+def _compare_final(
+    name: str, finals: Sequence[pd.DataFrame], rows: Sequence[IntArray]
+) -> dict[str, Any]:
+    """Return the final numbers of a metric in both periods, by groups."""
+    absent = _value_without_rows(name)
+    sides = []
+    for final, positions in zip(finals, rows, strict=True):
+        bounded = []
+        for suffix in FINAL_SUFFIXES:
+            aligned = _align(final[f"{name}{suffix}"], positions, absent)
+            bounded.append(to_floats(aligned))
+        sides.append(tuple(bounded))
+    return compare_finals(*sides)
 
 
 def _match_groups(
@@ -195,15 +269,20 @@ def _match_groups(
     return joined[list(keys)], rows[0], rows[1]
 
 
-def _align(summary: pd.DataFrame, name: str, rows: IntArray) -> Any:
-    """Return a column by groups: without rows there was no activity, and missing values stay."""
+def _align(column: pd.Series[Any], rows: IntArray, absent: float | None = None) -> Any:
+    """Return a column by groups, with a value for those without rows; missing values stay."""
     is_absent = rows < 0
     if not is_absent.any():
-        return summary[name].array.take(rows)
-    aligned = summary[name].reindex(rows)
-    if is_additive(name):
-        aligned = aligned.mask(is_absent, 0)
+        return column.array.take(rows)
+    aligned = column.reindex(rows)
+    if absent is not None:
+        aligned = aligned.mask(is_absent, absent)
     return aligned.array
+
+
+def _value_without_rows(name: str) -> float | None:
+    """Return the value of a metric where there was no activity: 0 for sums, none for ratios."""
+    return 0 if is_additive(name) else None
 
 
 def _attach_labels(

@@ -15,6 +15,17 @@ from sdanalytics.model.metrics import NON_ADDITIVE
 CHANGE_SHARE: Final = "change_share"
 SIDES: Final = ("a", "b", "change", CHANGE_SHARE)
 """The ends of the names of the columns of a metric."""
+_BOUNDS: Final = (
+    "_final_low",
+    "_final_high",
+    "_low_a",
+    "_low_b",
+    "_high_a",
+    "_high_b",
+    "_change_low",
+    "_change_high",
+)
+"""The ends of the names of bounds of final numbers, which sums do not keep."""
 
 
 def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequence[str]) -> None:
@@ -28,15 +39,17 @@ def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequenc
         return
     raise InvalidRequest(
         f"{refused[0]} must not be added up: it is of a ratio, and a group has several rows here. "
-        "Compare by what is to be shown, compare(df, period_a, period_b, by=...), and show that"
+        "explain(df, period_a, period_b, metric=..., by=...) has contributions that add up"
     )
 
 
 def _is_of_ratio(name: str) -> bool:
-    """Return whether a column of a comparison is of a ratio, or of another metric not added."""
+    """Return whether a column is of a ratio, of another metric not added, or a bound."""
+    if any(name.endswith(end) for end in _BOUNDS):
+        return True
     for side in SIDES:
-        metric = name.removesuffix(f"_{side}")
-        if metric == name:
+        metric = name.removesuffix(f"_{side}").removesuffix("_final")
+        if name == metric:
             continue
         if side == CHANGE_SHARE or metric in KPIS or metric in AMAZON_RATIOS:
             return True

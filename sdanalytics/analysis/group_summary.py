@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sdanalytics.analysis.cells import sum_cells
+from sdanalytics.analysis.cells import Cells, sum_cells
 from sdanalytics.analysis.column_order import sort_measures
 from sdanalytics.analysis.cost_types import can_select_results
 from sdanalytics.analysis.group_labels import LatestRows, describe_groups
@@ -54,10 +54,7 @@ def summarize_rows(
     columns: dict[str, Any] = {name: groups.keys[name].array for name in groups.keys.columns}
     if with_labels:
         columns |= describe_groups(df, groups, keys)
-    summed = [name for name in names if is_additive(name) or name in custom]
-    cells = sum_cells(df, groups, summed)
-    if can_select_results(df):
-        cells.sums.update(select_results(cells.sums, cells.is_vcpm))
+    cells = sum_measures(df, groups, custom)
     ratios = divide_sums(cells, list(find_ratios([*cells.sums, *names], names)))
     measures = cells.add_up() | _take_snapshots(df, groups) | ratios.values
     columns |= {name: measures[name] for name in sort_measures(measures)}
@@ -66,6 +63,24 @@ def summarize_rows(
     if ratios.left_out:
         update_metadata(result, **{ROWS_LEFT_OUT: ratios.left_out})
     return result
+
+
+def sum_measures(df: pd.DataFrame, groups: RowGroups, custom: Sequence[str] = ()) -> Cells:
+    """Sum all columns that add up, and the results that they allow, by group and cost type.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+    groups : RowGroups
+        Of its rows.
+    custom : sequence of str
+        Columns of the user's own that are summed, too.
+    """
+    summed = [name for name in df.columns.tolist() if is_additive(name) or name in custom]
+    cells = sum_cells(df, groups, summed)
+    if can_select_results(df):
+        cells.sums.update(select_results(cells.sums, cells.is_vcpm))
+    return cells
 
 
 def has_measures(df: pd.DataFrame) -> bool:

@@ -28,6 +28,9 @@ In version 3 they are `purchasesClicks` and `purchases`, `salesClicks` and `sale
 of other products than the advertised one (halo) are in the asins report only.
 """
 
+_FINAL_BOUNDS: Final = ("", "_low", "_high")
+"""The ends of the names of expected final numbers and their bounds, behind `_final`."""
+
 KpiUnit = Literal["fraction", "ratio", "currency"]
 """A fraction is of 1 and shown as per cent; currency is the profile's."""
 
@@ -235,7 +238,11 @@ def is_made_of_money(name: str) -> bool:
 
 
 def metric_unit(name: str) -> str:
-    """Return ``count``, ``currency``, ``fraction`` or ``ratio``; empty for any other column."""
+    """Return ``count``, ``currency``, ``fraction`` or ``ratio``; empty for any other column.
+
+    Final numbers and their bounds have the unit of what they are of.
+    """
+    name = remove_final_suffix(name)
     if name in KPIS:
         return KPIS[name].unit
     if name in CONVERSION_METRICS:
@@ -248,6 +255,12 @@ def metric_unit(name: str) -> str:
         return ""
     kind = CATALOGUE[name].kind
     return _UNIT_BY_KIND.get(kind, "")
+
+
+def remove_final_suffix(name: str) -> str:
+    """Return the metric that a column of final numbers is of; any other name as it is."""
+    metric, suffix, bound = name.rpartition("_final")
+    return metric if suffix and bound in _FINAL_BOUNDS else name
 
 
 def list_results(name: str) -> list[str]:

@@ -57,15 +57,21 @@ def add_kpis(df: pd.DataFrame) -> pd.DataFrame:
         When no KPI can be computed; the message names the `metrics=` to fetch.
     """
     validate_frame(df)
-    result = add_conversions(df)
-    ratios = list(find_ratios(result.columns))
-    if not ratios and not has_results(result):
+    results = add_conversions(df)
+    if not has_results(results) and not list(find_ratios(results.columns)):
         raise no_kpi_error(df)
     note = describe_missing_cost_types(df)
     warn_of_missing_cost_types(note)
-    is_vcpm = read_cost_types(df).is_vcpm
-    quotients = {ratio.name: divide_rows(result, ratio, is_vcpm) for ratio in ratios}
-    result = result.assign(**quotients)
+    with_ratios = add_ratios(results)
     if note is not None:
-        update_metadata(result, **{WITHOUT_COST_TYPE: note})
-    return result
+        update_metadata(with_ratios, **{WITHOUT_COST_TYPE: note})
+    return with_ratios
+
+
+def add_ratios(results: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that have their results with the ratios that their columns allow."""
+    is_vcpm = read_cost_types(results).is_vcpm
+    quotients = {}
+    for ratio in find_ratios(results.columns):
+        quotients[ratio.name] = divide_rows(results, ratio, is_vcpm)
+    return results.assign(**quotients)

@@ -40,18 +40,48 @@ class RatioSums(NamedTuple):
     left_out: dict[str, int]
 
 
+class CompleteSums(NamedTuple):
+    """Sums of several columns over the rows that have all of them.
+
+    Attributes
+    ----------
+    sums : list of numpy.ndarray of float64
+        Of each column, by group; 0 where no row has all.
+    left_out : int
+        How many rows have some of the columns and lack another.
+    """
+
+    sums: list[Any]
+    left_out: int
+
+
+def look_up_ratio(name: str) -> Ratio | None:
+    """Return the KPI or Amazon's ratio of a name; None if it is neither."""
+    if name in KPIS:
+        kpi = KPIS[name]
+        return Ratio(name, kpi.numerator, kpi.denominator, kpi.factor, kpi.is_of_vcpm)
+    if name in AMAZON_RATIOS:
+        numerator, denominator = AMAZON_RATIOS[name]
+        return Ratio(name, numerator, denominator)
+    return None
+
+
 def find_ratios(columns: Collection[str], names: Iterable[str] = ()) -> Iterator[Ratio]:
     """Yield the ratios that columns allow: Amazon's among the names, and all KPIs."""
     wanted = set(names)
-    for name, (numerator, denominator) in AMAZON_RATIOS.items():
-        if name in wanted and numerator in columns and denominator in columns:
-            yield Ratio(name, numerator, denominator)
-    for kpi in KPIS.values():
-        needed = [kpi.numerator, kpi.denominator]
-        if kpi.is_of_vcpm:
-            needed.append("costType")
-        if all(name in columns for name in needed):
-            yield Ratio(kpi.name, kpi.numerator, kpi.denominator, kpi.factor, kpi.is_of_vcpm)
+    offered = [name for name in AMAZON_RATIOS if name in wanted]
+    for name in [*offered, *KPIS]:
+        ratio = look_up_ratio(name)
+        if ratio is not None and has_parts(columns, ratio):
+            yield ratio
+
+
+def has_parts(columns: Collection[str], ratio: Ratio) -> bool:
+    """Return whether columns allow a ratio: its parts, and the cost type if that decides."""
+    needed = [ratio.numerator, ratio.denominator]
+    if ratio.is_of_vcpm:
+        needed.append("costType")
+    return all(name in columns for name in needed)
 
 
 def divide_rows(df: pd.DataFrame, ratio: Ratio, is_vcpm: BoolArray) -> Any:
@@ -72,22 +102,48 @@ def divide_sums(cells: Cells, ratios: Sequence[Ratio]) -> RatioSums:
     values: dict[str, Any] = {}
     left_out: dict[str, int] = {}
     for ratio in ratios:
-        dividend = parts[ratio.numerator]
-        divisor = parts[ratio.denominator]
-        lacks_dividend = np.isnan(dividend)
-        lacks_divisor = np.isnan(divisor)
-        is_used = ~(lacks_dividend | lacks_divisor)
-        lacks_one = lacks_dividend != lacks_divisor
-        if ratio.is_of_vcpm:
-            is_used &= cells.is_vcpm
-            lacks_one &= cells.is_vcpm
-        if lacks_one.any():
-            row_counts = cells.row_counts[lacks_one]
-            left_out[ratio.name] = int(row_counts.sum())
-        dividend_sums = _sum_used(dividend, is_used, cells)
-        divisor_sums = _sum_used(divisor, is_used, cells)
-        values[ratio.name] = ratio.factor * divide(dividend_sums, divisor_sums)
+        used = [parts[ratio.numerator], parts[ratio.denominator]]
+        is_counted = cells.is_vcpm if ratio.is_of_vcpm else None
+        complete = sum_complete_rows(cells, used, is_counted)
+        if complete.left_out:
+            left_out[ratio.name] = complete.left_out
+        values[ratio.name] = ratio.factor * divide(*complete.sums)
     return RatioSums(values, left_out)
+
+
+def sum_complete_rows(
+    cells: Cells, columns: Sequence[Any], is_counted: BoolArray | None = None
+) -> CompleteSums:
+    """Add up columns by group, over the rows that have all of them.
+
+    Parameters
+    ----------
+    cells : Cells
+    columns : sequence of numpy.ndarray of float64
+        Sums of the cells, NaN where missing.
+    is_counted : numpy.ndarray of bool, optional
+        The cells to add up; all by default.
+    """
+    lacks = np.isnan(columns)
+    lacks_any = lacks.any(axis=0)
+    lacks_all = lacks.all(axis=0)
+    is_used = ~lacks_any
+    is_left_out = lacks_any & ~lacks_all
+    if is_counted is not None:
+        is_used &= is_counted
+        is_left_out &= is_counted
+    sums = []
+    for column in columns:
+        weights = np.where(is_used, column, 0.0)
+        totals = np.bincount(
+            cells.codes,
+            weights=weights,
+            minlength=cells.count,
+        )
+        sums.append(totals)
+    row_counts = cells.row_counts[is_left_out]
+    left_out = row_counts.sum()
+    return CompleteSums(sums, int(left_out))
 
 
 def _read_parts(cells: Cells, ratios: Sequence[Ratio]) -> dict[str, Any]:
@@ -98,11 +154,6 @@ def _read_parts(cells: Cells, ratios: Sequence[Ratio]) -> dict[str, Any]:
             if name not in parts:
                 parts[name] = to_floats(cells.sums[name])
     return parts
-
-
-def _sum_used(part: Any, is_used: BoolArray, cells: Cells) -> Any:
-    weights = np.where(is_used, part, 0.0)
-    return np.bincount(cells.codes, weights=weights, minlength=cells.count)
 
 
 def divide(dividend: Any, divisor: Any) -> Any:

@@ -12,6 +12,7 @@ import pandas as pd
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _MAX_TABLE_SHARE: Final = 4
 """Pairs of numbers are counted in a table of up to this many times the rows; sorted beyond it."""

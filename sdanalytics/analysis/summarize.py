@@ -14,10 +14,17 @@ from sdanalytics.analysis.cost_types import (
     describe_missing_cost_types,
     warn_of_missing_cost_types,
 )
+from sdanalytics.analysis.final_columns import (
+    add_final_columns,
+    select_immature,
+    summarize_final,
+)
+from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.group_summary import has_measures, summarize_rows
 from sdanalytics.analysis.metadata import update_metadata
 from sdanalytics.analysis.missing_columns import no_measures_error
 from sdanalytics.analysis.row_groups import Buckets, find_buckets
+from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.totals import append_total_row, drop_total_row
 from sdanalytics.analysis.validation import (
     parse_freq,
@@ -37,6 +44,7 @@ def summarize(
     freq: Freq | None = None,
     *,
     total: bool = False,
+    final: FinalLike = None,
 ) -> pd.DataFrame:
     """Sum by columns and time, then compute ratios of the sums.
 
@@ -52,6 +60,10 @@ def summarize(
     total : bool
         Whether to append a row over all groups, called ``total`` in the first text column; where
         there is none, in a column `label` in front, which has the keys of all rows as text.
+    final : pandas.DataFrame or bool, optional
+        A curve of `maturity`, of the frame's report and profile; True: that of the default cache.
+        Adds final numbers: what results and their KPIs are expected to be when no more
+        conversions arrive.
 
     Returns
     -------
@@ -67,6 +79,13 @@ def summarize(
           no group has more than one row a day; otherwise left out, because budgets change and
           several campaigns may reach the same people.
 
+        With `final`, beside each result and KPI of it (float64) `<name>_final`, `<name>_final_low`
+        and `<name>_final_high`, an interval of 80 %, and `maturity`: the share of the final orders
+        that has come. Sums are of each day's number by the share that is known at its age; the
+        errors of shares are common to all days, those of days are not
+        (`sdanalytics.analysis.final_rows`). Ratios are of final sums, and their bounds of both
+        parts together. A day that had not ended when it was fetched counts as reported.
+
     Warns
     -----
     CostTypeWarning
@@ -77,12 +96,14 @@ def summarize(
     ------
     InvalidRequest
         When a column of `by` is missing, a group has several currencies, or the frame has no
-        metric.
+        metric; with `final`, when the frame does not tell when its days were fetched, or the curve
+        is of something else.
     """
     df = drop_total_row(validate_frame(df))
     warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
     period = parse_freq(freq)
+    curve = resolve_curve(final, df)
     buckets = None
     if period is not None:
         validate_columns(df, ["date"])
@@ -96,11 +117,29 @@ def summarize(
     result = summarize_rows(df, keys, buckets)
     if buckets is not None:
         result = _add_days(result, df, buckets, str(period))
+    if curve is not None:
+        result = _add_finals(result, df, keys, curve, period)
     notes = {} if note is None else {WITHOUT_COST_TYPE: note}
     update_metadata(result, summarized_by=keys, freq=period, **notes)
     if total and (keys or period) and len(result):
-        result = append_total_row(result, _summarize_all(df, result), keys, period)
+        row = _summarize_all(df, result)
+        if curve is not None:
+            row = _add_finals(row, df, [], curve)
+        result = append_total_row(result, row, keys, period)
     return result
+
+
+def _add_finals(
+    summary: pd.DataFrame,
+    df: pd.DataFrame,
+    keys: Sequence[str],
+    curve: ShareTable,
+    freq: str | None = None,
+) -> pd.DataFrame:
+    """Add the final numbers of each group, beside what was reported."""
+    names = select_immature(summary)
+    finals = summarize_final(df, names, keys, curve, freq=freq)
+    return add_final_columns(summary, finals)
 
 
 def _add_days(summary: pd.DataFrame, df: pd.DataFrame, buckets: Buckets, freq: str) -> pd.DataFrame:

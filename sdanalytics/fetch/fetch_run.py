@@ -35,7 +35,7 @@ from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.cache import internal_store, open_cache
 from sdanalytics.store.concat import tables_to_frame
-from sdanalytics.store.freshness import restatement_horizons
+from sdanalytics.store.fetch_dates import describe_ages
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
 from sdanalytics.store.refused_metrics import MissingDays, find_missing_days, refusal_message
@@ -291,7 +291,7 @@ class FetchRun:
             "days_fetched": days_fetched,
             "days_from_cache": len(self._query.days) - days_fetched,
             "oldest_fetched_at": oldest.isoformat(),
-            **restatement_horizons(stored, self._profile.zone, self._query.record_type),
+            **describe_ages(stored, self._profile.zone, self._query.record_type),
         }
 
 

@@ -16,9 +16,9 @@ _DISTANCE_BELOW: Final = 40
 """Points from the axes to the legend below: room for the dates and a caption."""
 
 
-def add_line_legend(ax: Axes) -> None:
+def add_line_legend(ax: Axes, *, inside: bool = False) -> None:
     """Name the lines: below the axes if the layout makes room there, else inside."""
-    if _has_layout(ax):
+    if _has_layout(ax) and not inside:
         options = _options_below(ax)
         options |= {"loc": "upper left", "bbox_to_anchor": (0, 0), "ncols": 2}
     else:

@@ -6,15 +6,16 @@ import re
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit, remove_final_suffix
 from sdanalytics.analysis.metadata import frame_metadata
 
 
 def metric_label(metric: str) -> str:
     """Return a metric's name: Amazon's as it is, a KPI's in its usual spelling."""
-    if metric in KPIS:
-        return KPIS[metric].label
-    return metric
+    base = remove_final_suffix(metric)
+    label = KPIS[base].label if base in KPIS else base
+    suffix = metric.removeprefix(base)
+    return label + suffix.replace("_", " ")
 
 
 def axis_title(data: pd.DataFrame, metric: str) -> str:
@@ -22,11 +23,16 @@ def axis_title(data: pd.DataFrame, metric: str) -> str:
     label = metric_label(metric)
     if metric_unit(metric) != "currency":
         return label
-    # A code has letters only: matplotlib takes a $ for the beginning of a formula.
-    currency = re.sub(r"\W", "", frame_currency(data) or "")
+    currency = drawable_currency(data)
     if not currency:
         return label
     return f"{label} ({currency})"
+
+
+def drawable_currency(data: pd.DataFrame) -> str:
+    """Return the code of a frame's currency as it can be drawn; empty if it is unknown."""
+    # A code has letters only: matplotlib takes a $ for the beginning of a formula.
+    return re.sub(r"\W", "", frame_currency(data) or "")
 
 
 def frame_currency(data: pd.DataFrame) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axis import Axis
 from matplotlib.ticker import Formatter, MaxNLocator
@@ -16,6 +17,8 @@ _MAX_READABLE: Final = 1e18
 _MAX_DECIMALS: Final = 6
 _TICK_STEPS: Final = (1, 2, 2.5, 5, 10)
 _MAX_TICK_INTERVALS: Final = 5
+_TICK_ROOM: Final = 0.6
+"""Ticks that have room where matplotlib counts one: it counts with labels of three letters."""
 
 
 def format_number(value: float, unit: str = "", *, short: bool = False) -> str:
@@ -39,6 +42,61 @@ def format_number(value: float, unit: str = "", *, short: bool = False) -> str:
     is_whole = size >= 10 or value == int(value)
     decimals = 0 if is_whole else 2
     return f"{value:,.{decimals}f}"
+
+
+class StepFormat:
+    """Totals, and the steps between them, with the same decimals: a reader can add them up.
+
+    Parameters
+    ----------
+    unit : str
+        As of `metric_unit`: fractions are shown as per cent, their steps in percentage points.
+    largest_total, largest_step : float
+        Sizes, which decide the decimals.
+    currency : str
+        The code that money is written with.
+    """
+
+    def __init__(
+        self, unit: str, largest_total: float, largest_step: float, currency: str = ""
+    ) -> None:
+        self._suffix = ""
+        self._step_suffix = ""
+        divisor, letter = _large_unit(largest_total)
+        if unit == "fraction":
+            divisor = 0.01
+            self._suffix = "%"
+            self._step_suffix = " pp"
+        elif unit == "currency" and currency:
+            self._suffix = f"{letter} {currency}"
+            self._step_suffix = self._suffix
+        else:
+            self._suffix = letter
+            self._step_suffix = letter
+        self._divisor = divisor
+        self._decimals = _step_decimals(largest_step / divisor)
+
+    def format_total(self, value: float) -> str:
+        """Format a total."""
+        scaled = value / self._divisor
+        number = f"{scaled:,.{self._decimals}f}"
+        return number + self._suffix
+
+    def format_step(self, value: float) -> str:
+        """Format a step, with its sign."""
+        scaled = value / self._divisor
+        number = f"{scaled:+,.{self._decimals}f}"
+        return number + self._step_suffix
+
+
+def _step_decimals(largest_step: float) -> int:
+    """Return the decimals that show two digits of the largest step, and three from 1 on."""
+    if largest_step <= 0 or not math.isfinite(largest_step):
+        return 0
+    exponent = math.floor(math.log10(largest_step))
+    digits = 2 if exponent < 0 else 3
+    decimals = digits - 1 - exponent
+    return min(max(decimals, 0), _MAX_DECIMALS)
 
 
 def _large_unit(size: float) -> tuple[float, str]:
@@ -79,7 +137,23 @@ def format_number_axis(axis: Axis, unit: str) -> None:
 def number_locator(unit: str) -> MaxNLocator:
     """Return a locator of few round ticks, for counts at whole numbers."""
     is_count = unit == "count"
-    return MaxNLocator(_MAX_TICK_INTERVALS, steps=_TICK_STEPS, integer=is_count)
+    return _RoomyLocator(_MAX_TICK_INTERVALS, steps=_TICK_STEPS, integer=is_count)
+
+
+class _RoomyLocator(MaxNLocator):
+    """Few round ticks, and fewer still on an axis that is too short for their labels."""
+
+    def __call__(self) -> Any:
+        """Return the ticks, for the size that the axis has when it is drawn."""
+        axis: Any = self.axis
+        room = int(_TICK_ROOM * axis.get_tick_space())
+        interval_count = min(max(room, 1), _MAX_TICK_INTERVALS)
+        min_tick_count = min(interval_count, 2)
+        self.set_params(
+            nbins=interval_count,
+            min_n_ticks=min_tick_count,
+        )
+        return super().__call__()
 
 
 class NumberFormatter(Formatter):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
@@ -17,6 +16,7 @@ from sdanalytics.analysis.cost_types import (
     warn_of_missing_cost_types,
 )
 from sdanalytics.analysis.kpi_definitions import is_made_of_money
+from sdanalytics.analysis.row_groups import FloatArray as FloatArray
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     validate_columns,
@@ -24,8 +24,6 @@ from sdanalytics.analysis.validation import (
     warn_of_unknown_currency,
 )
 from sdanalytics.errors import InvalidRequest
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 GROUP_COLUMN: Final = "_group"
 """The column with the number of each row's group."""
@@ -63,7 +61,7 @@ def prepare(data: object, metrics: Sequence[Any], by: object = None, n: object =
         _validate_metric_name(name)
     if by is not None:
         _validate_group_column(frame, by)
-    _validate_group_count(n)
+    validate_group_count(n)
     if any(map(is_made_of_money, metrics)):
         warn_of_unknown_currency(frame)
     warn_of_missing_cost_types(describe_missing_cost_types(frame, metrics))
@@ -81,7 +79,8 @@ def _validate_group_column(frame: pd.DataFrame, by: object) -> None:
     validate_columns(frame, [by])
 
 
-def _validate_group_count(n: object) -> None:
+def validate_group_count(n: object) -> None:
+    """Raise `InvalidRequest` when `n` is no whole number above 0."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise InvalidRequest(f"n must be a whole number above 0, got {n!r}")
 
@@ -130,13 +129,14 @@ def factorize(data: pd.DataFrame, by: str, column: str) -> GroupedRows:
     text that is drawn for them could be the name of a campaign.
     """
     codes, values = pd.factorize(data[by], use_na_sentinel=False)
-    names = [_display_name(value) for value in values.tolist()]
+    names = [display_name(value) for value in values.tolist()]
     rows = data.copy(deep=False)
     rows[column] = codes
     return GroupedRows(rows, names)
 
 
-def _display_name(value: Any) -> Any:
+def display_name(value: Any) -> Any:
+    """Return a value as a figure names it: days as text, and missing values."""
     if pd.isna(value):
         return _NO_NAME
     if isinstance(value, datetime):
@@ -158,11 +158,12 @@ def top_n_with_other(
     names = groups.names_by_code(ranked_codes[:n])
     other_count = len(ranked_codes) - n
     if other_count > 0:
-        names.append(_other_label(other_count))
+        names.append(other_label(other_count))
     return GroupedRows(rows, names)
 
 
-def _other_label(count: int) -> str:
+def other_label(count: int) -> str:
+    """Return the name of all groups that are not drawn one by one."""
     if count == 1:
         return "1 other"
     return f"{count} others"

@@ -31,6 +31,11 @@ PALETTE: Final = (
 )
 """Okabe and Ito's colours, which any colour vision can distinguish."""
 OTHER_COLOR: Final = "#9A9A9A"
+_DASHES: Final = ("-", "--", ":")
+"""Line styles: each is used with all colours before the next one."""
+MAX_BANDS: Final = 4
+"""Bands of more lines would hide one another."""
+_BAND_OPACITY: Final = 0.22
 CAPTION_COLORS: Final = ("#5F5F5F", "#B8B8B8")
 """The colours of notes: on a light and on a dark background."""
 SEQUENTIAL_CMAP: Final = "Blues"
@@ -89,6 +94,20 @@ def merge_artist_kwargs(style: Style, overrides: Style, artist: type[Artist]) ->
     The artist's class knows which spellings are aliases, such as ``lw`` of ``linewidth``.
     """
     return style | normalize_kwargs(overrides, artist)
+
+
+def line_style(rank: int) -> Style:
+    """Return the colour and dashes of a line by its rank."""
+    dash_number, color_number = divmod(rank, len(PALETTE))
+    return {
+        "color": PALETTE[color_number],
+        "linestyle": _DASHES[dash_number % len(_DASHES)],
+    }
+
+
+def draw_interval(ax: Axes, x: Any, low: Any, high: Any, color: Any) -> None:
+    """Draw the interval around a line as a band of its colour, below the lines."""
+    ax.fill_between(x, low, high, color=color, alpha=_BAND_OPACITY, linewidth=0, zorder=1)
 
 
 def style_axes(ax: Axes) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from sdanalytics.analysis.aggregate import aggregate
 from sdanalytics.analysis.buckets import IS_WHOLE
 from sdanalytics.analysis.condense import condense
+from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.kpi_definitions import (
     AMAZON_RATIOS,
     KPIS,
@@ -21,6 +22,7 @@ from sdanalytics.analysis.kpi_definitions import (
 )
 from sdanalytics.analysis.validation import has_several_currencies, validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.expected_values import ExpectedValues, expect_values
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import (
     GROUP_COLUMN,
@@ -47,30 +49,42 @@ class TrendData:
         The names of the groups.
     part_buckets : pandas.DatetimeIndex
         The weeks, months and the like of which the data do not have all days.
+    final : ExpectedValues or None
+        What the values are expected to become.
     """
 
     values: pd.DataFrame
     undefined_ratio: pd.DataFrame | None
     names: list[Any]
     part_buckets: pd.DatetimeIndex
+    final: ExpectedValues | None
 
 
-def trend_data(data: pd.DataFrame, metric: str, by: str | None, n: int) -> TrendData:
+def trend_data(
+    data: pd.DataFrame, metric: str, by: str | None, n: int, final: FinalLike = None
+) -> TrendData:
     """Compute a metric by day, and by the largest values of a column."""
     data = prepare(data, [metric], by, n)
     validate_columns(data, ["date"])
-    part_buckets = _find_part_buckets(data)
-    groups = _group_rows(data, metric, by, n)
-    if metric not in KPIS:
+    curve = resolve_curve(final, data)
+    kept = [] if curve is None else curve.keys.columns.tolist()
+    groups = _group_rows(data, metric, by, n, kept)
+    undefined_ratio = None
+    if metric in KPIS:
+        numerator = KPIS[metric].numerator
+        values, numerators = _values_by_day(groups.rows, metric, [metric, numerator])
+        undefined_ratio = _find_undefined(values, numerators)
+    else:
         (values,) = _values_by_day(groups.rows, metric, [metric])
-        return TrendData(values, None, groups.names, part_buckets)
-    numerator = KPIS[metric].numerator
-    values, numerators = _values_by_day(groups.rows, metric, [metric, numerator])
+    final_values = None
+    if curve is not None:
+        final_values = expect_values(groups.rows, metric, curve, values.index)
     return TrendData(
         values=values,
-        undefined_ratio=_find_undefined(values, numerators),
+        undefined_ratio=undefined_ratio,
         names=groups.names,
-        part_buckets=part_buckets,
+        part_buckets=_find_part_buckets(data),
+        final=final_values,
     )
 
 
@@ -88,9 +102,12 @@ def _find_undefined(ratios: pd.DataFrame, numerators: pd.DataFrame) -> pd.DataFr
     return ratios.isna() & has_numerator.astype("bool")
 
 
-def _group_rows(data: pd.DataFrame, metric: str, by: str | None, n: int) -> GroupedRows:
+def _group_rows(
+    data: pd.DataFrame, metric: str, by: str | None, n: int, kept: list[str]
+) -> GroupedRows:
+    """Number the rows by line; the columns to keep are those of the curve's groups."""
     if by is None:
-        rows = condense(data, _list_drawn(metric), ["date"])
+        rows = condense(data, _list_drawn(metric), ["date", *kept])
         one_group = rows.assign(**{GROUP_COLUMN: 0})
         return GroupedRows(one_group, [metric_label(metric)])
     if by == "date":
@@ -98,7 +115,8 @@ def _group_rows(data: pd.DataFrame, metric: str, by: str | None, n: int) -> Grou
             "by must be a column other than 'date': a trend is over the dates already"
         )
     ranking_metric = _ranking_metric(data, metric)
-    rows = condense(data, [*_list_drawn(metric), ranking_metric], ["date", by])
+    keys = dict.fromkeys(["date", by, *kept])
+    rows = condense(data, [*_list_drawn(metric), ranking_metric], list(keys))
     groups = top_n_with_other(rows, by, ranking_metric, n)
     is_mixed = has_several_currencies(data) and is_made_of_money(metric)
     if is_mixed or not (_has_total(metric) or ranking_metric != metric):

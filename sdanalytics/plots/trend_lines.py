@@ -9,9 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from sdanalytics.analysis.final_curve import FinalLike
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.date_axis import format_date_axis
+from sdanalytics.plots.expected_lines import (
+    draw_expected_bands,
+    draw_reported_lines,
+    limit_to_lines,
+)
 from sdanalytics.plots.legends import add_line_legend
 from sdanalytics.plots.metric_labels import axis_title
 from sdanalytics.plots.name_labels import short_labels
@@ -20,12 +26,12 @@ from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.restatement import shade_restatable
 from sdanalytics.plots.style import (
     OTHER_COLOR,
-    PALETTE,
     Style,
     add_caption,
     background,
     draw_empty,
     ensure_axes,
+    line_style,
     merge_artist_kwargs,
     style_axes,
 )
@@ -34,8 +40,6 @@ from sdanalytics.plots.trend_data import TrendData, trend_data
 _LEGEND_COLUMNS: Final = 2
 _ROWS_WITHOUT_LEGEND: Final = 9
 """The height of the axes, in rows of the legend."""
-_DASHES: Final = ("-", "--", ":")
-"""Line styles: each is used with all colours before the next one."""
 _HOLLOW_SIZE: Final = 22
 """The area of hollow points, in square points."""
 _MARK_HEIGHT: Final = 0.985
@@ -48,10 +52,14 @@ def trend(
     *,
     by: str | None = None,
     n: int = 5,
+    final: FinalLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
     """Draw a metric over time; days that Amazon may still restate are lighter.
+
+    With `final`, what the metric is expected to be when it is final is drawn, with an interval of
+    80 % (for up to four lines), and what is reported so far dotted.
 
     Parameters
     ----------
@@ -65,6 +73,10 @@ def trend(
         cost), and one for all others together.
     n : int
         The maximum number of lines, not counting the one for the others.
+    final : pandas.DataFrame or bool, optional
+        A curve of `maturity`, of the frame's report and profile; True: that of the default cache.
+        Needs a frame of days that tells when they were fetched. Days that had not ended
+        then have no expected value.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -79,9 +91,10 @@ def trend(
     ------
     InvalidRequest
         When the frame does not have the columns for the metric; the message says which
-        `metrics=` to fetch.
+        `metrics=` to fetch. With `final`, when the metric has no final numbers, the curve is of
+        something else, or the frame is not of days.
     """
-    lines = trend_data(data, metric, by, n)
+    lines = trend_data(data, metric, by, n, final)
     values = lines.values
     legend_rows = len(lines.names) // _LEGEND_COLUMNS
     with ensure_axes(ax, rows=legend_rows + _ROWS_WITHOUT_LEGEND) as ax:
@@ -90,7 +103,8 @@ def trend(
         _draw_lines(ax, lines, n, kwargs)
         _hollow_part_buckets(ax, lines, n)
         _format_trend_axes(ax, data, metric)
-        shade_restatable(ax, data, metric, pd.DatetimeIndex(values.index))
+        if lines.final is None:
+            shade_restatable(ax, data, metric, pd.DatetimeIndex(values.index))
         caption_data(ax, data, [metric])
         if lines.undefined_ratio is not None:
             _mark_undefined_ratios(ax, lines.undefined_ratio, metric, n)
@@ -101,13 +115,20 @@ def trend(
 
 def _draw_lines(ax: Axes, lines: TrendData, n: int, kwargs: Style) -> None:
     labels = short_labels(lines.names)
-    days = lines.values.index
-    for rank, column in enumerate(lines.values):
+    table = lines.values if lines.final is None else lines.final.expected
+    days = table.index
+    colors = []
+    for rank, column in enumerate(table):
         style = _line_style(rank, n)
         style["label"] = labels[rank]
         line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
-        values = to_float_array(lines.values[column])
-        ax.plot(days, values, **line_kwargs)
+        values = to_float_array(table[column])
+        (line,) = ax.plot(days, values, **line_kwargs)
+        colors.append(line.get_color())
+    if lines.final is not None:
+        draw_reported_lines(ax, lines.values, colors)
+        draw_expected_bands(ax, lines.final, colors)
+        limit_to_lines(ax, [lines.values, lines.final.expected])
 
 
 def _hollow_part_buckets(ax: Axes, lines: TrendData, n: int) -> None:
@@ -131,18 +152,10 @@ def _hollow_part_buckets(ax: Axes, lines: TrendData, n: int) -> None:
 
 def _line_style(rank: int, n: int) -> Style:
     """Return the style of a line; the one after the n largest is that of all others."""
-    color = OTHER_COLOR
-    dashes = "-"
+    style: Style = {"color": OTHER_COLOR, "linestyle": "-"}
     if rank != n:
-        dash_number, color_number = divmod(rank, len(PALETTE))
-        color = PALETTE[color_number]
-        dashes = _DASHES[dash_number % len(_DASHES)]
-    return {
-        "color": color,
-        "linestyle": dashes,
-        "marker": "o",
-        "markersize": 3,
-    }
+        style = line_style(rank)
+    return style | {"marker": "o", "markersize": 3}
 
 
 def _format_trend_axes(ax: Axes, data: pd.DataFrame, metric: str) -> None:

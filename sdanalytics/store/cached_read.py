@@ -17,7 +17,7 @@ from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.campaign_join import assign_tactics, no_list_message
 from sdanalytics.store.concat import tables_to_frame
-from sdanalytics.store.freshness import restatement_horizons
+from sdanalytics.store.fetch_dates import describe_ages
 from sdanalytics.store.history_read import PartitionsAsOf, find_versions
 from sdanalytics.store.parquet_file import CachedPartition, ColumnNames
 from sdanalytics.store.partitions import PartitionStore
@@ -107,11 +107,11 @@ def _profile_attrs(
     if profile is None:
         return {"currency": None, "slices_missing": missing}
     stored = [(entry.partition.date, entry.fetched_at) for entry in cached]
-    horizons = restatement_horizons(stored, profile.zone, record_type)
+    ages = describe_ages(stored, profile.zone, record_type)
     return {
         "currency": profile.currency,
         "slices_missing": missing,
-        **horizons,
+        **ages,
     }
 
 

@@ -16,6 +16,13 @@ Amazon restates what it has reported, and its documents give several numbers:
 A day is final once it was looked at from day 56 on and is more than 60 days old. What the
 service no longer retains cannot be requested again, final or not.
 
+Days and weeks are those of a user who calls every morning, or every Monday: a call may be somewhat
+earlier than the one before, and is the next one all the same. So what is fetched once a day is
+fresh for 21 hours, and what is fetched once a week for six and a half days, in any time zone and
+when clocks are changed. Calls every hour fetch 7 % more days by that than by 24 hours and seven
+days. The next midnight of the profile would be no such limit: where the mornings of a user are the
+midnights of a profile (Berlin and Los Angeles), it may lie after both calls.
+
 The report of invalid traffic has no conversions: most of such traffic is taken out within 5 days,
 the rest within 30. Then its days are final.
 """
@@ -65,14 +72,17 @@ class RefreshSchedule:
         return None
 
 
+_TWICE_A_DAY: Final = timedelta(hours=12)
+_DAILY: Final = timedelta(hours=21)
+_WEEKLY: Final = timedelta(days=6, hours=12)
 _CONVERSIONS: Final = RefreshSchedule(
-    times_to_live={3: timedelta(hours=12), 14: timedelta(days=1), 42: timedelta(days=7)},
+    times_to_live={3: _TWICE_A_DAY, 14: _DAILY, 42: _WEEKLY},
     last_look=56,
     settled=60,
     horizons={"restatable_from": 55, "arriving_from": 14, "traffic_restatable_from": 3},
 )
 _INVALID_TRAFFIC: Final = RefreshSchedule(
-    times_to_live={5: timedelta(hours=12), 14: timedelta(days=1), 30: timedelta(days=7)},
+    times_to_live={5: _TWICE_A_DAY, 14: _DAILY, 30: _WEEKLY},
     last_look=31,
     settled=30,
     horizons={"restatable_from": 30, "traffic_restatable_from": 30},

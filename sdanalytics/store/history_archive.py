@@ -7,13 +7,18 @@ version is known by its report and the moment it was fetched: one that is in bot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage, read_stamp
-from sdanalytics.store.history_file import read_versions, write_versions
+from sdanalytics.store.history_file import (
+    DayHistory,
+    VersionKey,
+    read_history_file,
+    read_versions,
+    version_key,
+    write_history_file,
+)
 from sdanalytics.store.layout import InvalidFile, history_path, quarantine_path
 from sdanalytics.store.parquet_file import (
     CachedPartition,
@@ -21,9 +26,6 @@ from sdanalytics.store.parquet_file import (
     StoredRows,
     matches_checksum,
 )
-
-VersionKey = tuple[str, datetime]
-"""What a version is known by: the report, and the moment it was fetched."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ class HistoryArchive:
         while True:
             stamp = read_stamp(self.storage, path)
             earlier = self._read_or_quarantine(partition, stamp)
-            kept = [version_key(version.cached) for version in earlier]
-            if version_key(rows.cached) in kept:
+            if earlier.has_version(version_key(rows.cached)):
                 return
+            history = earlier.add(rows)
             was_changed = False
 
             # Another process may have kept another version meanwhile.
@@ -70,7 +72,7 @@ class HistoryArchive:
                 return was_changed
 
             with self.storage.atomic_write(path, is_changed) as file:
-                write_versions(file, partition, [*earlier, rows])
+                write_history_file(file, history)
             if not was_changed:
                 return
 
@@ -91,21 +93,13 @@ class HistoryArchive:
             versions[version_key(rows.cached)] = rows
         return sorted(versions.values(), key=lambda rows: rows.cached.fetched_at)
 
-    def _read_or_quarantine(
-        self, partition: Partition, stamp: FileStamp | None
-    ) -> Sequence[StoredRows]:
+    def _read_or_quarantine(self, partition: Partition, stamp: FileStamp | None) -> DayHistory:
         """Read what the history has; a damaged file is moved aside, not overwritten."""
-        if stamp is None:
-            return []
-        try:
-            return read_versions(self.storage, partition)
-        except FileNotFoundError:
-            return []
-        except InvalidFile:
-            self.storage.move(stamp, quarantine_path(stamp.key))
-            return []
-
-
-def version_key(cached: CachedPartition) -> VersionKey:
-    """Return what a version is known by."""
-    return cached.report_id, cached.fetched_at
+        if stamp is not None:
+            try:
+                return read_history_file(self.storage, partition)
+            except FileNotFoundError:
+                pass
+            except InvalidFile:
+                self.storage.move(stamp, quarantine_path(stamp.key))
+        return DayHistory(partition)

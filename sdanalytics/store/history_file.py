@@ -3,44 +3,44 @@
 ::
 
     <root>/history/source=NA/profile_id=123/record_type=campaigns/segment=none/
-        tactic=T00020/date=2026-11-01/history.parquet
+        tactic=T00020/date=2026-11-01/day.history
 
-Rows are sorted by identity, then by version: a value that did not change costs next to nothing. The
-column ``version`` is the position of a row's version in the file's metadata.
+Rows are sorted by identity, then by version: a value that did not change costs next to nothing
+(`sdanalytics.store.history_encoding`). The column ``version`` is the position of a row's version in
+the file's metadata.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, Annotated, Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sdanalytics._core.clock import parse_moment
 from sdanalytics.model.metrics import identity_columns
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import Storage
-from sdanalytics.store.checksum import table_checksum
+from sdanalytics.store.history_encoding import is_undamaged, pack_table, unpack_table
 from sdanalytics.store.layout import InvalidFile, history_path
 from sdanalytics.store.parquet_file import (
     METADATA_KEY,
     CachedPartition,
     ColumnNames,
     StoredRows,
-    open_parquet,
-    read_stored_columns,
     to_catalogue_types,
 )
 
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _VERSION: Final = "version"
 """The column with the position of a row's version."""
-_COMPRESSION_LEVEL: Final = 9
-"""Of zstd: files are read rarely, and are many."""
+
+VersionKey = tuple[str, datetime]
+"""What a version is known by: the report, and the moment it was fetched."""
 
 
 class _Version(msgspec.Struct, omit_defaults=True):
@@ -49,7 +49,7 @@ class _Version(msgspec.Struct, omit_defaults=True):
     report_id: str
     fetched_at: str
     api: str
-    columns: int  # the position of its set of columns
+    columns: ColumnNames
     rows: Annotated[int, msgspec.Meta(ge=0)]
     refused: tuple[str, ...] = ()
     unknown_rows: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -60,39 +60,108 @@ class _HistoryMetadata(msgspec.Struct):
 
     schema: int
     request: dict[str, str]
-    columns: list[ColumnNames]
     versions: list[_Version]
-    checksum: str
+
+
+@dataclass(frozen=True)
+class DayHistory:
+    """The versions that a partition had before, in the order in which they were kept.
+
+    Attributes
+    ----------
+    partition : Partition
+    versions : tuple of CachedPartition
+    rows : pyarrow.Table
+        Of all versions, sorted by identity and version.
+    """
+
+    partition: Partition
+    versions: tuple[CachedPartition, ...] = ()
+    rows: pa.Table = field(default_factory=lambda: pa.table({_VERSION: pa.array([], pa.int64())}))
+
+    def has_version(self, key: VersionKey) -> bool:
+        """Return whether it has a version, by what that is known by."""
+        return key in map(version_key, self.versions)
+
+    def add(self, version: StoredRows) -> DayHistory:
+        """Return the history with one more version."""
+        table = version.table
+        position = pa.scalar(len(self.versions), pa.int64())
+        positions = pa.repeat(position, table.num_rows)
+        added = table.append_column(_VERSION, positions)
+        # Metrics that two processes have registered as different kinds become numbers of both.
+        rows = pa.concat_tables([self.rows, added], promote_options="permissive")
+        day = self.partition
+        identity = identity_columns(day.record_type, day.segment)
+        keys = [(name, "ascending") for name in (*identity, _VERSION)]
+        order = pc.sort_indices(rows, keys)
+        versions = (*self.versions, version.cached)
+        return DayHistory(day, versions, rows.take(order))
+
+    def split(self) -> Iterator[StoredRows]:
+        """Yield the rows of each version, in the types of the catalogue.
+
+        Raises
+        ------
+        InvalidFile
+            When rows are missing.
+        """
+        positions = self.rows.column(_VERSION)
+        for position, version in enumerate(self.versions):
+            is_of_version = pc.equal(positions, position)
+            rows = self.rows.filter(is_of_version)
+            if rows.num_rows != version.rows:
+                raise InvalidFile(
+                    f"damaged: a version has {rows.num_rows} rows, not {version.rows}"
+                )
+            selected = rows.select(list(version.columns))
+            yield StoredRows(version, to_catalogue_types(selected))
+
+
+def version_key(cached: CachedPartition) -> VersionKey:
+    """Return what a version is known by."""
+    return cached.report_id, cached.fetched_at
 
 
 def read_versions(storage: Storage, partition: Partition) -> list[StoredRows]:
-    """Read the versions that a partition had before, in the order in which they were kept.
+    """Read the versions of a partition's history file; errors are as of `read_history_file`."""
+    history = read_history_file(storage, partition)
+    return list(history.split())
+
+
+def read_history_file(storage: Storage, partition: Partition) -> DayHistory:
+    """Read the history file of a partition.
 
     Raises
     ------
     InvalidFile
-        When the file is damaged, foreign, or of another partition.
+        When it is damaged, foreign, or of another partition.
     FileNotFoundError
         When there is none.
     CacheError
         When it cannot be opened: it may be intact.
     """
     path = history_path(partition)
-    with storage.open(path) as raw:
-        file, encoded = open_parquet(raw)
-        metadata = _decode(encoded, partition)
-        table = read_stored_columns(file, file.schema_arrow.names)
-        size = raw.size()
-    if table_checksum(table) != metadata.checksum:
-        raise InvalidFile("damaged: its rows differ from those that were stored")
+    content = storage.read(path)
+    if not is_undamaged(content):
+        content = storage.read(path)  # another machine may have replaced it meanwhile
+    if not is_undamaged(content):
+        raise InvalidFile("damaged: its content differs from what was stored")
+    rows = unpack_table(content)
+    metadata = _decode_metadata(rows.schema.metadata or {}, partition)
     display_path = storage.display_name(path)
-    return list(_split_versions(table, partition, metadata, display_path, size))
+    size = len(content)
+    versions: list[CachedPartition] = []
+    for version in metadata.versions:
+        cached = _decode_version(version, partition, display_path, size)
+        versions.append(cached)
+    return DayHistory(partition, tuple(versions), rows.replace_schema_metadata(None))
 
 
-def _decode(encoded: bytes, partition: Partition) -> _HistoryMetadata:
+def _decode_metadata(stored: Mapping[bytes, bytes], partition: Partition) -> _HistoryMetadata:
     try:
-        metadata = msgspec.json.decode(encoded, type=_HistoryMetadata)
-    except ValueError as error:  # as msgspec's errors are
+        metadata = msgspec.json.decode(stored[METADATA_KEY], type=_HistoryMetadata)
+    except (KeyError, ValueError) as error:  # as msgspec's errors are
         raise InvalidFile(
             f"foreign: its metadata is not that of a history file ({error})"
         ) from None
@@ -103,82 +172,48 @@ def _decode(encoded: bytes, partition: Partition) -> _HistoryMetadata:
     return metadata
 
 
-def _split_versions(
-    table: pa.Table, partition: Partition, metadata: _HistoryMetadata, path: str, size: int
-) -> Iterable[StoredRows]:
-    """Yield the rows of each version, in the types of the catalogue."""
-    versions = table.column(_VERSION)
-    for position, version in enumerate(metadata.versions):
-        try:
-            columns = metadata.columns[version.columns]
-            rows = table.filter(pc.equal(versions, position)).select(list(columns))
-            fetched_at = parse_moment(version.fetched_at)
-        except (LookupError, ValueError) as error:
-            raise InvalidFile(f"damaged: {error}") from None
-        if rows.num_rows != version.rows:
-            raise InvalidFile(f"damaged: a version has {rows.num_rows} rows, not {version.rows}")
-        cached = CachedPartition(
-            partition=partition,
-            path=path,
-            size=size,
-            columns=columns,
-            rows=version.rows,
-            fetched_at=fetched_at,
-            report_id=version.report_id,
-            api=version.api,
-            checksum=None,
-            refused=version.refused,
-            unknown_rows=version.unknown_rows,
-        )
-        yield StoredRows(cached, to_catalogue_types(rows))
+def _decode_version(
+    version: _Version, partition: Partition, path: str, size: int
+) -> CachedPartition:
+    try:
+        fetched_at = parse_moment(version.fetched_at)
+    except ValueError as error:
+        raise InvalidFile(f"damaged: {error}") from None
+    return CachedPartition(
+        partition=partition,
+        path=path,
+        size=size,
+        columns=version.columns,
+        rows=version.rows,
+        fetched_at=fetched_at,
+        report_id=version.report_id,
+        api=version.api,
+        checksum=None,
+        refused=version.refused,
+        unknown_rows=version.unknown_rows,
+    )
 
 
-def write_versions(file: IO[bytes], partition: Partition, versions: Sequence[StoredRows]) -> None:
-    """Write the versions of a partition as one file."""
-    column_sets = list(dict.fromkeys(version.cached.columns for version in versions))
-    table = _merge_versions(partition, versions)
+def write_history_file(file: IO[bytes], history: DayHistory) -> None:
+    """Write the history file of a partition."""
     metadata = _HistoryMetadata(
         schema=_SCHEMA_VERSION,
-        request=partition.to_keys(),
-        columns=column_sets,
-        versions=[_encode(version.cached, column_sets) for version in versions],
-        checksum=table_checksum(table),
+        request=history.partition.to_keys(),
+        versions=[_encode_version(version) for version in history.versions],
     )
-    with pq.ParquetWriter(
-        file,
-        table.schema,
-        compression="zstd",
-        compression_level=_COMPRESSION_LEVEL,
-        use_dictionary=False,  # larger than zstd alone, since equal values are neighbours
-        write_statistics=False,
-        write_page_checksum=True,
-        store_schema=False,
-    ) as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({METADATA_KEY: msgspec.json.encode(metadata)})
+    encoded = msgspec.json.encode(metadata)
+    table = history.rows.replace_schema_metadata({METADATA_KEY: encoded})
+    content = pack_table(table)
+    file.write(content)
 
 
-def _encode(cached: CachedPartition, column_sets: Sequence[ColumnNames]) -> _Version:
+def _encode_version(cached: CachedPartition) -> _Version:
     return _Version(
         report_id=cached.report_id,
         fetched_at=cached.fetched_at.astimezone(UTC).isoformat(),
         api=cached.api,
-        columns=column_sets.index(cached.columns),
+        columns=cached.columns,
         rows=cached.rows,
         refused=cached.refused,
         unknown_rows=cached.unknown_rows,
     )
-
-
-def _merge_versions(partition: Partition, versions: Sequence[StoredRows]) -> pa.Table:
-    """Put the rows of all versions into one table, sorted by identity and version."""
-    tables: list[pa.Table] = []
-    for position, version in enumerate(versions):
-        positions = pa.repeat(pa.scalar(position, pa.int64()), version.table.num_rows)
-        tables.append(version.table.append_column(_VERSION, positions))
-    # Metrics that two processes have registered as different kinds become numbers of both.
-    table = pa.concat_tables(tables, promote_options="permissive")
-    identity = identity_columns(partition.record_type, partition.segment)
-    keys = [(name, "ascending") for name in (*identity, _VERSION)]
-    names = dict.fromkeys([*identity, _VERSION, *table.column_names])
-    return table.select(list(names)).take(pc.sort_indices(table, keys))

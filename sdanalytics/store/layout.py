@@ -36,11 +36,11 @@ HISTORY: Final = "history"
 QUARANTINE_DIR: Final = "damaged"
 """The folder that invalid files are moved to."""
 REPORT_FILENAME: Final = "report.parquet"
-HISTORY_FILENAME: Final = "history.parquet"
+HISTORY_FILENAME: Final = "day.history"
 _LITTER: Final = re.compile(r"[._].*|Thumbs\.db|desktop\.ini|.*\.crc", re.IGNORECASE)
 """Names of files and folders that other programs leave: Finder, Explorer, Hadoop."""
 _CONFLICT_COPY: Final = re.compile(
-    r"(report|history|profile_id=\d+|\d{4}-\d{2})[\W_].*\.(parquet|json|month)"
+    r"(report|day|profile_id=\d+|\d{4}-\d{2})[\W_].*\.(parquet|history|json|month)"
 )
 """Names that programs give the copy of a file that two machines have changed, such as
 ``report (1).parquet``."""

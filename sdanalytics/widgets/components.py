@@ -40,6 +40,17 @@ def date_picker(label: str, tooltip: str) -> ipw.DatePicker:
     )
 
 
+def checkbox(label: str, tooltip: str) -> ipw.Checkbox:
+    """Create a checkbox that is ticked."""
+    return ipw.Checkbox(
+        value=True,
+        description=label,
+        tooltip=tooltip,
+        indent=False,
+        layout={"width": "10em"},
+    )
+
+
 def button(label: str, tooltip: str, *, style: str = "", width: str = "auto") -> ipw.Button:
     """Create a button with a tooltip."""
     return ipw.Button(

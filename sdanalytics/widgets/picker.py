@@ -274,7 +274,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
             self.data = frame
             self._fetched_query = job.query
             self.status.value = status_html("Drawing ...")
-            self.result.show(frame)
+            curve = self._model.find_curve(frame)
+            self.result.show(frame, curve)
             outcome = status_html(frame_text(frame))
         self._on_selection()
         self.status.value = outcome

@@ -7,6 +7,8 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
+import pandas as pd
+
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics.api.client import Client, open_session
@@ -25,6 +27,7 @@ from sdanalytics.widgets.code_generation import (
     client_expression,
     fetch_report_code,
 )
+from sdanalytics.widgets.final_numbers import load_curve
 from sdanalytics.widgets.messages import availability_text
 
 MAX_SELECTED_DAYS: Final = 366
@@ -153,6 +156,10 @@ class PickerModel:
             As `build_query`.
         """
         return submit_report(**self._call_arguments(selection))
+
+    def find_curve(self, data: pd.DataFrame) -> pd.DataFrame | None:
+        """Return the curve of the cache for a frame that was fetched, or None."""
+        return load_curve(self._cache, data)
 
     def generate_code(self, selection: PickerSelection) -> str:
         """Return Python that gives the frame of a selection."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import html
 import io
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import ipywidgets as ipw
@@ -23,7 +20,16 @@ from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
 from sdanalytics.plots.metric_labels import metric_label
-from sdanalytics.widgets.components import alert_html, dropdown, hbox, status_html, text_html
+from sdanalytics.widgets.caught_warnings import collect_warnings
+from sdanalytics.widgets.components import (
+    alert_html,
+    checkbox,
+    dropdown,
+    hbox,
+    status_html,
+    text_html,
+)
+from sdanalytics.widgets.final_numbers import describe_finals, list_final_metrics, place_finals
 from sdanalytics.widgets.result_table import create_table
 
 MAX_TABLE_ROWS: Final = 1000
@@ -55,9 +61,6 @@ _FIGURE_SIZE: Final = (8.0, 4.6)
 _IMAGE_DPI: Final = 144
 _CSS_PIXELS_PER_INCH: Final = 100
 
-# Warnings filters belong to the process, so that one figure is drawn at a time.
-_drawing_lock: Final = threading.Lock()
-
 
 class ResultView(ipw.VBox):  # type: ignore[misc]
     """A figure and a table of a frame.
@@ -68,6 +71,10 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         The figure (one of `sdanalytics.plots`), its metric, and the column to group by.
     table_of : ipywidgets.Dropdown
         ``"summary"`` by `plot_by`, or ``"rows"`` as they were fetched.
+    use_final : ipywidgets.Checkbox
+        Whether results are told as they will be when final; without a curve it is disabled.
+    final_note : ipywidgets.HTML
+        Whether they are, and what that rests on.
     heading : ipywidgets.HTML
         Which report is shown, and whether the selection has changed since.
     figure : ipywidgets.HTML
@@ -76,11 +83,15 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._data: pd.DataFrame | None = None
+        self._curve: pd.DataFrame | None = None
+        self._final_metrics: list[str] = []
         self._is_suspended = False
         self.plot = dropdown("Plot", [], "The figure", "14em")
         self.plot_metric = dropdown("of", [], "The metric of the figure", "26em")
         self.plot_by = dropdown("by", [NO_GROUPING], "What figure and table group by", "22em")
         self.table_of = dropdown("Table", ["summary", "rows"], "What the table shows", "14em")
+        self.use_final = checkbox("Final numbers", "Results as they will be when final")
+        self.final_note = ipw.HTML()
         self.heading = ipw.HTML()
         self.figure = ipw.HTML(layout={"width": "100%"})
         self.table = create_table()
@@ -89,6 +100,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             [
                 self.heading,
                 hbox(self.plot, self.plot_metric, self.plot_by),
+                hbox(self.use_final, self.final_note),
                 self.figure,
                 hbox(self.table_of, self._table_size),
                 self.table,
@@ -98,17 +110,31 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self.plot.observe(self._draw_figure, "value")
         self.plot_metric.observe(self._draw_figure, "value")
         self.plot_by.observe(self._draw_all, "value")
+        self.use_final.observe(self._draw_all, "value")
         self.table_of.observe(self._fill_table, "value")
 
-    def show(self, data: pd.DataFrame) -> None:
-        """Show a frame; menus retain their selection where it applies."""
+    def show(self, data: pd.DataFrame, curve: pd.DataFrame | None = None) -> None:
+        """Show a frame; menus retain their selection where it applies.
+
+        Parameters
+        ----------
+        data : pandas.DataFrame
+            From `fetch_report`.
+        curve : pandas.DataFrame, optional
+            Its curve of `maturity`: results are told as they will be when final.
+        """
         self._data = data
-        metrics = _drawable_metrics(data)
+        sample = _take_sample(data)
+        metrics = _drawable_metrics(sample)
+        self._final_metrics = list_final_metrics(sample, curve)
+        self._curve = curve if self._final_metrics else None
         labelled_metrics = [(metric_label(name), name) for name in metrics]
         self._is_suspended = True
         _set_options(self.plot, _available_plots(data, metrics))
         _set_options(self.plot_metric, labelled_metrics)
         _set_options(self.plot_by, [*_group_columns(data), NO_GROUPING])
+        self.use_final.value = self.use_final.value or self.use_final.disabled
+        self.use_final.disabled = self._curve is None
         self._is_suspended = False
         self.layout.display = None
         self._draw_all()
@@ -136,7 +162,17 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         column: str = self.plot_by.value
         return None if column == NO_GROUPING else column
 
+    @property
+    def _final(self) -> pd.DataFrame | None:
+        """The curve, if final numbers are wanted."""
+        return self._curve if self.use_final.value else None
+
     def _draw_all(self, _: Any = None) -> None:
+        if self._is_suspended:
+            return
+        metrics = [name for _, name in self.plot_metric.options]
+        note = describe_finals(metrics, self._curve, is_used=self._final is not None)
+        self.final_note.value = text_html(note)
         self._draw_figure()
         self._fill_table()
 
@@ -157,11 +193,13 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             self.figure.value = alert_html(str(error))
 
     def _plot_options(self, plot: str) -> dict[str, Any]:
-        options = {}
+        options: dict[str, Any] = {}
         if plot in PLOTS_WITH_METRIC:
             options["metric"] = self.plot_metric.value
         if plot == "trend" or plot in PLOTS_WITH_GROUP:
             options["by"] = self._by
+        if plot == "trend" and self.plot_metric.value in self._final_metrics:
+            options["final"] = self._final
         return options
 
     def _fill_table(self, _: Any = None) -> None:
@@ -171,8 +209,8 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         notes: list[str] = []
         if self.table_of.value == "summary":
             metrics = [name for _, name in self.plot_metric.options]
-            with _collect_warnings() as notes:
-                rows = _summary_table(rows, self._by, metrics)
+            with collect_warnings() as notes:
+                rows = _summary_table(rows, self._by, metrics, self._final)
         self.table.show_rows(rows.head(MAX_TABLE_ROWS))
         count = len(rows)
         size = f"{count:,} rows, {len(rows.columns)} columns"
@@ -189,12 +227,14 @@ def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> st
     figure = Figure(figsize=_FIGURE_SIZE, layout="constrained")
     png = io.BytesIO()
     draw = getattr(plots, plot)
-    with _collect_warnings() as notes:
+    with collect_warnings() as notes:
         draw(data, ax=figure.subplots(), **options)
         figure.savefig(png, format="png", dpi=_IMAGE_DPI)
     description = [plot]
     for name, value in options.items():
-        if value:
+        if isinstance(value, pd.DataFrame):
+            description.append(f"{name} numbers")
+        elif value:
             description.append(f"{name} {value}")
     alternative_text = html.escape(", ".join(description))
     content = base64.b64encode(png.getvalue()).decode()
@@ -206,24 +246,16 @@ def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> st
     return image + "".join(map(status_html, notes))
 
 
-@contextlib.contextmanager
-def _collect_warnings() -> Iterator[list[str]]:
-    """Yield a list that has the texts of the warnings afterwards, to show them in the widget."""
-    texts: list[str] = []
-    with _drawing_lock, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield texts
-        texts += dict.fromkeys(str(warning.message) for warning in caught)
-
-
-def _summary_table(data: pd.DataFrame, by: str | None, metrics: list[str]) -> pd.DataFrame:
+def _summary_table(
+    data: pd.DataFrame, by: str | None, metrics: list[str], final: pd.DataFrame | None
+) -> pd.DataFrame:
     """Return a summary with the metrics in the order of the menu, the largest rows first."""
-    columns = list(metrics)
-    if not columns:
+    if not metrics:
         return data
+    summary = summarize(data, by, final=final)
+    columns = place_finals(summary, metrics)
     if by is not None:
         columns.insert(0, by)
-    summary = summarize(data, by)
     return summary[columns].sort_values(metrics[:1], ascending=False)
 
 
@@ -242,13 +274,16 @@ def _available_plots(data: pd.DataFrame, metrics: list[str]) -> list[str]:
     return available
 
 
-def _drawable_metrics(data: pd.DataFrame) -> list[str]:
+def _take_sample(data: pd.DataFrame) -> pd.DataFrame:
+    """Return a row of each cost type: it decides which results there are."""
+    return data.drop_duplicates("costType") if "costType" in data else data.head(1)
+
+
+def _drawable_metrics(sample: pd.DataFrame) -> list[str]:
     """Return the metrics that can be drawn: preferred ones, results and KPIs, then Amazon's."""
-    if not has_measures(data):
+    if not has_measures(sample):
         return []
-    # Which results there are depends on the cost type: a row of each is enough.
-    sample = data.drop_duplicates("costType") if "costType" in data else data.head(1)
-    with _collect_warnings():  # the figure and the table show them
+    with collect_warnings():  # the figure and the table show them
         summary = summarize(sample)
     drawable = []
     for name in map(str, summary.columns):

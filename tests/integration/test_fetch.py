@@ -183,6 +183,8 @@ def test_the_frame_has_its_provenance(box: Box, store: ReportCache) -> None:
     assert provenance["oldest_fetched_at"] < box.clock.now().isoformat()
     recent = fetch_report("campaigns", box.day(57), box.day(54), client=box.client, cache=store)
     assert recent.attrs["sdanalytics"]["restatable_from"] == box.day(55)
+    today = box.day(0)
+    assert recent.attrs["sdanalytics"]["fetched_on"] == [[box.day(57), box.day(54), today]]
 
 
 def test_figures_mark_restatable_days_of_fetched_and_of_stored_frames(

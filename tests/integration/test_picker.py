@@ -22,6 +22,7 @@ from sdanalytics import InvalidRequest, ReportCache, ReportPicker, fetch_report,
 from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import Sandbox, ScriptedResponse
 from tests.support.box import Box
+from tests.support.clock import JumpingClock
 
 SECONDS = 60.0
 
@@ -453,6 +454,60 @@ class TestResult:
         assert len(fetched(picker)) == 0
         assert visible_text(picker.status).startswith("0 rows")
         picture(picker)
+
+
+class TestFinalNumbers:
+    @pytest.fixture
+    def grown(self, box: Box, clock: JumpingClock, store: ReportCache) -> ReportCache:
+        """Return a store whose user has fetched on some mornings."""
+        for _ in range(4):
+            days = box.day(60), box.day(1)
+            fetch_report("campaigns", *days, client=box.client_for(0, "v3"), cache=store)
+            clock.pass_time(24 * 3600 - 60)
+        return store
+
+    def test_results_are_final_where_the_store_has_a_history(
+        self, box: Box, grown: ReportCache
+    ) -> None:
+        picker: Any = ReportPicker(box.client_for(0, "v3"), cache=grown)
+        data = fetched(picker)
+        result = picker.result
+        assert "Results as expected when final" in visible_text(result.final_note)
+        result.plot_metric.value = "sales"
+        assert picture(picker)[0] == "trend, metric sales, by campaignName, final numbers"
+        expected = sda.summarize(data, "campaignName", final=sda.maturity(grown))
+        shown = result.table.df
+        by_cost = expected.sort_values("cost", ascending=False)
+        assert shown["sales_final"].tolist() == pytest.approx(by_cost["sales_final"].tolist())
+        assert shown["acos_final %"].tolist() == pytest.approx(
+            (100 * by_cost["acos_final"]).tolist()
+        )
+        result.use_final.value = False
+        assert picture(picker)[0] == "trend, metric sales, by campaignName"
+        assert "sales_final" not in result.table.df
+        assert visible_text(result.final_note).startswith("Results as reported so far")
+        fetched(picker)
+        assert not result.use_final.value  # it stays as the user has it
+        picker.close()
+
+    def test_figures_of_what_settles_in_days_are_as_ever(
+        self, box: Box, grown: ReportCache
+    ) -> None:
+        picker: Any = ReportPicker(box.client_for(0, "v3"), cache=grown)
+        picker.metrics.value = ("campaignName", "cost", "clicks")
+        fetched(picker)
+        assert picture(picker)[0] == "trend, metric cost, by campaignName"
+        assert picker.result.use_final.disabled
+        assert not visible_text(picker.result.final_note)
+        picker.close()
+
+    def test_without_a_history_it_says_that_more_may_come(self, box: Box) -> None:
+        picker: Any = ReportPicker(box.client, cache=False)
+        fetched(picker)
+        assert picker.result.use_final.disabled
+        assert "more may come" in visible_text(picker.result.final_note)
+        assert "final" not in picture(picker)[0]
+        picker.close()
 
 
 def test_its_repr_is_one_line(box: Box, picker: Any) -> None:

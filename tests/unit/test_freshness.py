@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -26,7 +29,7 @@ def is_fresh(
 
 @pytest.mark.parametrize(
     ("age", "hours"),
-    [(-1, 12), (0, 12), (3, 12), (4, 24), (14, 24), (15, 168), (42, 168), (43, None), (400, None)],
+    [(-1, 12), (0, 12), (3, 12), (4, 21), (14, 21), (15, 156), (42, 156), (43, None), (400, None)],
 )
 def test_older_days_stay_fresh_longer(age: int, hours: int | None) -> None:
     assert refresh_schedule("campaigns").time_to_live(age) == (
@@ -36,7 +39,7 @@ def test_older_days_stay_fresh_longer(age: int, hours: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("age", "fresh_after", "stale_after"),
-    [(0, 11.9, 12), (3, 11.9, 12), (4, 23.9, 24), (14, 23.9, 24), (15, 167.9, 168), (42, 167, 168)],
+    [(0, 11.9, 12), (3, 11.9, 12), (4, 20.9, 21), (14, 20.9, 21), (15, 155.9, 156), (42, 155, 156)],
 )
 def test_a_day_is_stale_after_its_time_to_live(
     age: int, fresh_after: float, stale_after: float
@@ -181,3 +184,73 @@ def test_a_day_expires_at_midnight_in_the_time_zone_of_the_profile(
     fetched = end - timedelta(days=history_days)
     assert not is_fresh(old, fetched, end - timedelta(seconds=1), zone, history_days)
     assert is_fresh(old, fetched, end, zone, history_days)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize("profile", ["Europe/Berlin", "America/Los_Angeles", "Asia/Tokyo"])
+@pytest.mark.parametrize("changes", [date(2026, 3, 29), date(2026, 10, 25), date(2026, 6, 1)])
+@pytest.mark.parametrize(("age", "days"), [(2, 1), (5, 1), (13, 1), (20, 7), (40, 7)])
+def test_a_call_somewhat_earlier_than_the_last_one_is_the_next_all_the_same(
+    profile: str, changes: date, age: int, days: int
+) -> None:
+    """Also where clocks are changed between the two, and where midnight is (9:00 in Berlin)."""
+    then = datetime.combine(changes - timedelta(1), time(9), BERLIN)
+    now = then + timedelta(days) - timedelta(minutes=5)  # by the clock on the wall
+    day = then.date() - timedelta(age)
+    zone = ZoneInfo(profile)
+    assert not is_fresh(day, then.astimezone(UTC), now.astimezone(UTC), zone, 65)
+    policy = FreshnessPolicy(then + timedelta(minutes=10), zone, 65)
+    assert policy.is_fresh(day, then)
+
+
+@pytest.mark.parametrize("age", [0, 3, 4, 10, 14, 20])
+def test_a_call_after_midnight_is_no_other_than_the_one_before_it(age: int) -> None:
+    midnight = datetime.combine(DAY + timedelta(age), time(), LOS_ANGELES)
+    before, after = midnight - timedelta(minutes=5), midnight + timedelta(minutes=5)
+    assert is_fresh(DAY, before, after, LOS_ANGELES, 65)
+    assert not is_fresh(DAY, before, before + timedelta(7), LOS_ANGELES, 65)
+
+
+def looks_by_day(calls: Iterable[datetime], zone: ZoneInfo) -> dict[date, list[int]]:
+    """Return the ages at which each day is fetched by calls for the last 60 days before today."""
+    fetched: dict[date, datetime] = {}
+    ages: dict[date, list[int]] = defaultdict(list)
+    for now in calls:
+        policy = FreshnessPolicy(now, zone, 65)
+        for age in range(1, 61):
+            day = policy.today - timedelta(age)
+            if day not in fetched or not policy.is_fresh(day, fetched[day]):
+                fetched[day] = now + timedelta(seconds=20)  # a report is requested after the call
+                ages[day].append(age)
+    return ages
+
+
+FIRST_CALL = date(2026, 1, 20)
+
+
+def test_a_call_each_morning_has_each_of_the_first_14_days_and_one_near_day_60() -> None:
+    """Each look is a version of the history; there are no more than the policy has ages for."""
+    number = random.Random(18)
+    calls = []
+    for count in range(120):
+        morning = datetime.combine(FIRST_CALL + timedelta(count), time(9), BERLIN)
+        calls.append(morning + timedelta(minutes=number.uniform(-45, 45)))
+    ages = looks_by_day(calls, BERLIN)
+    for ago in range(60):
+        # `ReportCache.history` counts from the end of the day: 1 is its age 0, and 56 its 55.
+        looks = ages[FIRST_CALL + timedelta(ago)]
+        assert looks == [*range(1, 16), 22, 29, 36, 43, 56]
+
+
+def test_calls_every_hour_fetch_hardly_more_than_by_whole_days() -> None:
+    start = datetime.combine(FIRST_CALL, time(9), BERLIN).astimezone(UTC)
+    hourly = (start + timedelta(hours=count) for count in range(24 * 75))
+    ages = looks_by_day(hourly, BERLIN)
+    for ago in range(14):
+        looks = ages[FIRST_CALL + timedelta(ago)]
+        # Twice a day for 3 days, daily for 11, weekly for 4 weeks, then twice: and 10 % more.
+        assert len(looks) <= 1.1 * (2 * 3 + 11 + 4 + 2)
+        assert {*range(1, 15)} <= {*looks}
+        assert looks[-1] == 56

@@ -147,7 +147,7 @@ def test_changes_of_ratios_are_ranked_but_not_added_up(frame: pd.DataFrame) -> N
     widths = [bar.get_width() for bar in axes.patches]
     assert widths == sorted(changes["acos_change"], reverse=True)
     for metric in ("acos_change", "acos_b", "cost_change_share", "ctr_change"):
-        with pytest.raises(InvalidRequest, match=f"{metric} must not be added up.*compare"):
+        with pytest.raises(InvalidRequest, match=f"{metric} must not be added up.*explain"):
             plots.top(changes, metric, by="country")
         with pytest.raises(InvalidRequest, match="must not be added up"):
             plots.top(changes, "cost_change", by="country", hue=metric)

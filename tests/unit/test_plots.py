@@ -79,7 +79,10 @@ def render(axes: Any) -> None:
 
 
 class TestNamespace:
-    FIGURES: ClassVar = ["calendar", "coverage", "efficiency", "funnel", "halo", "top", "trend"]
+    FIGURES: ClassVar = [
+        "calendar", "coverage", "efficiency", "funnel", "halo", "maturity", "top", "trend",
+        "waterfall",
+    ]  # fmt: skip
 
     def test_has_the_figures_and_nothing_else(self) -> None:
         assert dir(plots) == self.FIGURES
@@ -259,7 +262,8 @@ class TestTop:
 
     def test_draws_changes_between_periods(self, campaigns: pd.DataFrame) -> None:
         days = sorted(campaigns["date"].unique())
-        sides = compare(campaigns, (days[0], days[6]), (days[7], days[13]), by="campaignName")
+        weeks = (days[0], days[6]), (days[7], days[13])
+        sides = compare(campaigns, *weeks, by="campaignName", metrics=["cost"])
         axes = plots.top(sides, "cost_change", by="campaignName", n=3)
         widths = [bar.get_width() for bar in axes.patches]
         assert widths == pytest.approx(sides["cost_change"].nlargest(3).tolist())

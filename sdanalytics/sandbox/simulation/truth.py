@@ -73,6 +73,7 @@ def build_truth(
         "profile_id": str(advertiser.profile_id),
         "currency": advertiser.currency,
         **dict.fromkeys(_HORIZONS),
+        "fetched_on": [],
     }
     return frame
 

@@ -37,7 +37,7 @@ REFUSAL_PATIENCE: Final = 1.0
 REFUSAL_INTERVAL: Final = 0.05
 MIN_FREE_BYTES: Final = 1 << 19
 """Bytes that must be free before reports are requested: for a report, and the registry."""
-_FILE_SUFFIXES: Final = (".parquet", ".json")
+_FILE_SUFFIXES: Final = (".parquet", ".history", ".json")
 """Suffixes of files; a folder with such a name blocks a file."""
 _TEMP_FILE: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 """Names of unfinished files. They begin with a dot and have another suffix than reports, so that

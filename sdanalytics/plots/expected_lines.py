@@ -1,0 +1,56 @@
+"""Drawing what numbers will become: reported and expected lines, and the interval of the latter."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from sdanalytics.plots.expected_values import ExpectedValues
+from sdanalytics.plots.plot_data import to_float_array
+from sdanalytics.plots.style import MAX_BANDS, Style, add_caption, draw_interval
+
+_MAX_BEYOND: Final = 0.3
+"""The part of bands that is shown beyond all lines, as a share of the highest point."""
+_REPORTED_STYLE: Final[Style] = {
+    "linestyle": ":",
+    "linewidth": 1.2,
+    "marker": "",
+    "zorder": 1.9,  # below the expected lines
+}
+
+
+def draw_reported_lines(ax: Axes, values: pd.DataFrame, colors: list[Any]) -> None:
+    """Draw the reported values of lines, dotted in their colours."""
+    for color, column in zip(colors, values, strict=True):
+        reported = to_float_array(values[column])
+        ax.plot(values.index, reported, color=color, **_REPORTED_STYLE)
+
+
+def draw_expected_bands(ax: Axes, values: ExpectedValues, colors: list[Any]) -> None:
+    """Draw the intervals of a few lines, and say what lines and bands are."""
+    caption = "dotted: reported; line: expected when final"
+    count = len(values.expected.columns)
+    if count <= MAX_BANDS:
+        days = values.expected.index
+        for color, column in zip(colors, values.expected, strict=True):
+            low = to_float_array(values.low[column])
+            high = to_float_array(values.high[column])
+            draw_interval(ax, days, low, high, color)
+        caption = f"{caption}, 80% band"
+    add_caption(ax, caption)
+
+
+def limit_to_lines(ax: Axes, tables: list[pd.DataFrame]) -> None:
+    """Keep bands that reach far from flattening the lines."""
+    values = to_float_array(pd.concat(tables))
+    highest = np.nanmax(values)
+    lowest = np.nanmin(values)
+    bottom, top = ax.get_ylim()
+    room = _MAX_BEYOND * max(abs(highest), abs(lowest))
+    if top > highest + room:
+        ax.set_ylim(top=highest + room)
+    if bottom < lowest - room:
+        ax.set_ylim(bottom=lowest - room)
