@@ -24,7 +24,9 @@ from sdanalytics.analysis.chain_ladder import (
     sum_variances,
 )
 from sdanalytics.analysis.graduation import build_precision, build_prior, measure_spread
+from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
 from sdanalytics.analysis.vintages import FINAL_AGE, Vintages
+from sdanalytics.errors import InvalidRequest
 
 LAST_AGE: Final = 41
 """The last age of a curve."""
@@ -47,6 +49,9 @@ class CurveEstimate:
 
     Attributes
     ----------
+    groups : pandas.DataFrame
+        The keys of each group.
+    metrics : tuple of str
     shares : numpy.ndarray of float, shape (groups, metrics, ages)
     share_variances : numpy.ndarray of float, shape (groups, metrics, ages)
         Of the logarithms of shares; common to all days.
@@ -58,6 +63,8 @@ class CurveEstimate:
         One of `METHODS`.
     """
 
+    groups: pd.DataFrame
+    metrics: tuple[str, ...]
     shares: Array
     share_variances: Array
     own_variances: Array
@@ -72,6 +79,12 @@ class CurveEstimate:
         is_growing = added > _LEAST_SPREAD
         return divide_or_zero(self.own_variances[:, 0], np.where(is_growing, added, 0.0))
 
+    def measure_young_error(self) -> float:
+        """Return the mean error of the logarithms of shares of the last two weeks' results."""
+        is_result = np.isin(self.metrics, list(CONVERSION_METRICS))
+        young = self.share_variances[:, is_result, :_FORTNIGHT]
+        return float(np.sqrt(young).mean())
+
 
 def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
     """Estimate the share of final numbers that is known at each age, from vintages.
@@ -81,8 +94,18 @@ def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
     credibility: H. Buehlmann and E. Straub, "Glaubwuerdigkeit fuer Schadensaetze", Mitteilungen der
     Vereinigung schweizerischer Versicherungsmathematiker 70 (1970), 111-133. Errors are those of
     the growth, widened by as much as fortnights disagree more than chance explains.
+
+    Raises
+    ------
+    InvalidRequest
+        When no day has two versions.
     """
     steps = keep_recent_steps(find_steps(vintages.day, vintages.age), RECENT_DAYS)
+    if not len(steps.version):
+        raise InvalidRequest(
+            "vintages must be several: no day is stored in two versions of different ages. Fetch "
+            "the same days again, best every morning; or take method='cross-section'"
+        )
     spans = find_spans(steps, FINAL_AGE)
     before = vintages.numbers[..., steps.version]
     after = vintages.numbers[..., steps.version + 1]
@@ -100,6 +123,8 @@ def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
     common = drawn @ whole.covariance @ np.swapaxes(drawn, -1, -2)
     covariance = own.covariance + common + drift[:, None, None] * np.linalg.inv(unit_precision)
     return CurveEstimate(
+        groups=vintages.groups,
+        metrics=vintages.metrics,
         shares=own.shares,
         share_variances=sum_variances(covariance),
         own_variances=sum_to_last(variances),
@@ -121,13 +146,13 @@ def _measure_drift(
     return measure_spread(observed, weights, spans)
 
 
-def tabulate(vintages: Vintages, estimate: CurveEstimate) -> pd.DataFrame:
+def tabulate(estimate: CurveEstimate) -> pd.DataFrame:
     """Return a row for each group, metric and age up to `LAST_AGE`."""
     ages = np.arange(LAST_AGE + 1)
-    groups, metrics = len(vintages.groups), len(vintages.metrics)
+    groups, metrics = len(estimate.groups), len(estimate.metrics)
     positions = np.repeat(np.arange(groups), metrics * len(ages))
-    frame = vintages.groups.take(positions).reset_index(drop=True)
-    names = np.repeat(np.array(vintages.metrics, dtype=object), len(ages))
+    frame = estimate.groups.take(positions).reset_index(drop=True)
+    names = np.repeat(np.array(estimate.metrics, dtype=object), len(ages))
     frame["metric"] = pd.array(np.tile(names, groups), dtype="str")
     frame["age"] = pd.array(np.tile(ages, groups * metrics), dtype="Int64")
     errors = np.minimum(np.sqrt(estimate.share_variances), _MAX_ERROR)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.chain_ladder import Array
-from sdanalytics.analysis.summarize import summarize
+from sdanalytics.analysis.group_summary import summarize_rows
 
 MATURITY_METRICS: Final = (
     "orders",
@@ -65,29 +65,37 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     by : sequence of str
         The columns whose values make groups.
     """
-    ended = history[(history["age"] >= 0) & (history["age"] <= FINAL_AGE)]
-    complete = _select_complete_versions(ended)
-    sums = summarize(complete, [*by, "date", "age"])
-    metrics = []
-    for name in MATURITY_METRICS:
-        if name in sums and sums[name].notna().any():
-            metrics.append(name)
-    versions = sums[["date", "age"]].drop_duplicates().sort_values(["date", "age"])
+    sums = summarize_rows(select_complete_versions(history), [*by, "date", "age"])
+    metrics = list_curve_metrics(sums)
+    versions = find_groups(sums, ["date", "age"])
     days, day = np.unique(versions["date"], return_inverse=True)
-    keys = sums[list(by)]
-    groups = keys.drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
+    groups = find_groups(sums, by)
+    group = find_positions(sums, groups)
+    version = find_positions(sums, versions)
     numbers = np.zeros((len(groups), len(metrics), len(versions)))
-    group = _find_positions(keys, groups)
-    version = _find_positions(sums[["date", "age"]], versions)
     for position, name in enumerate(metrics):
         values = sums[name].to_numpy(dtype=float, na_value=0.0)
         numbers[group, position, version] = values
     age = versions["age"].to_numpy(dtype=int)
-    return Vintages(groups, tuple(metrics), days, day, age, numbers)
+    return Vintages(groups, metrics, days, day, age, numbers)
 
 
-def _select_complete_versions(history: pd.DataFrame) -> pd.DataFrame:
-    """Select the last version of each day, tactic and age, if all tactics of the day have one."""
+def list_curve_metrics(sums: pd.DataFrame) -> tuple[str, ...]:
+    """Return the metrics of curves that a frame has values of."""
+    metrics = []
+    for name in MATURITY_METRICS:
+        if name in sums and sums[name].notna().any():
+            metrics.append(name)
+    return tuple(metrics)
+
+
+def select_complete_versions(history: pd.DataFrame) -> pd.DataFrame:
+    """Select the last version of each day, tactic and age, if all tactics of the day have one.
+
+    Versions of days that had not ended are left out; all that are final have the age `FINAL_AGE`.
+    """
+    history = history[history["age"] >= 0]
+    history = history.assign(age=history["age"].clip(upper=FINAL_AGE))
     keys = ["date", "tactic", "age"]
     versions = history[[*keys, "fetched_at"]].drop_duplicates()
     last = versions.groupby(keys, observed=True, as_index=False)["fetched_at"].max()
@@ -102,9 +110,18 @@ def _select_complete_versions(history: pd.DataFrame) -> pd.DataFrame:
     return merged
 
 
-def _find_positions(keys: pd.DataFrame, groups: pd.DataFrame) -> Array:
+def find_groups(keys: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return the groups of rows, sorted; one without columns if `by` is empty."""
+    if not by:
+        return pd.DataFrame(index=[0])
+    names = list(by)
+    return keys[names].drop_duplicates().sort_values(names, ignore_index=True)
+
+
+def find_positions(keys: pd.DataFrame, groups: pd.DataFrame) -> Array:
     """Return the position of each row's keys among the groups."""
     if not len(groups.columns):
         return np.zeros(len(keys), dtype=int)
+    names = list(groups.columns)
     numbered = groups.assign(position=np.arange(len(groups)))
-    return keys.merge(numbered, how="left")["position"].to_numpy(dtype=int)
+    return keys[names].merge(numbered, how="left")["position"].to_numpy(dtype=int)

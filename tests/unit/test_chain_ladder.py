@@ -73,7 +73,7 @@ def simulate_history(seed: int, *, weekly: bool) -> pd.DataFrame:
 
 def estimate_curve(history: pd.DataFrame) -> pd.DataFrame:
     vintages = collect_vintages(history, ["costType"])
-    return tabulate(vintages, estimate_from_vintages(vintages))
+    return tabulate(estimate_from_vintages(vintages))
 
 
 @pytest.mark.filterwarnings("ignore")  # of the judge
