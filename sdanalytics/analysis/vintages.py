@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.chain_ladder import Array
-from sdanalytics.analysis.summarize import summarize
+from sdanalytics.analysis.group_summary import summarize_rows
 
 MATURITY_METRICS: Final = (
     "orders",
@@ -65,7 +65,9 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     by : sequence of str
         The columns whose values make groups.
     """
-    sums = summarize(select_complete_versions(history), [*by, "date", "age"])
+    sums = summarize_rows(
+        select_complete_versions(history), [*by, "date", "age"], with_labels=False
+    )
     metrics = list_curve_metrics(sums)
     versions = find_groups(sums, ["date", "age"])
     days, day = np.unique(versions["date"], return_inverse=True)
