@@ -201,7 +201,7 @@ def history_file(store: ReportCache) -> Path:
 
 def writable_but(store: ReportCache, modes: Mapping[Path, int]) -> AbstractContextManager[None]:
     """Allow anybody to write to all folders, except for some paths."""
-    return allowed(dict.fromkeys(folders(store), 0o777) | modes)
+    return allowed({**dict.fromkeys(folders(store), 0o777), **modes})
 
 
 def no_writing_of_history(store: ReportCache) -> AbstractContextManager[None]:
