@@ -56,7 +56,7 @@ _SCORING_STEPS: Final = 10
 
 @dataclass(frozen=True)
 class Levels:
-    """What days have of results, and what is expected of them.
+    """The results of days, and those expected of them.
 
     Attributes
     ----------
