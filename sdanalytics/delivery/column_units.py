@@ -46,6 +46,9 @@ _OTHER_MEANINGS: Final = {
     "date": "day in the time zone of the profile; of weeks and longer the day that names them",
     "days": "days of which there are rows",
     "is_whole": "whether there are rows of all days",
+    "profile_id": "the profile: an advertiser in a marketplace",
+    "accountName": "the account of the profile",
+    "countryCode": "the marketplace of the profile",
     "tactic": "T00020: contextual targeting, T00030: audiences",
     MATURITY_COLUMN: "share of the final orders that had come when the days were fetched",
 }
