@@ -1,7 +1,7 @@
 """The chain ladder: how numbers develop with age, estimated from how earlier days developed.
 
 The number of day d as known at age k is C(d, k). Its expected next value is f(k) C(d, k), and the
-variance of that is s2(k) C(d, k); days are independent. Then
+variance of that is in proportion to C(d, k); days are independent. Then
 
     f(k) = sum over days of C(d, k + 1) / sum over days of C(d, k)
 
@@ -10,15 +10,13 @@ is the best linear unbiased estimate, and the errors of forecasts follow: T. Mac
 Bulletin 23 (1993), 213-225. Factors may be below 1: conversions are cancelled, and invalid traffic
 is taken out.
 
-Days that were fetched at irregular ages have steps of several ages. What such a step adds is
-distributed over its ages as the factors say, and the factors are estimated again, until they
-stay: the EM algorithm (Dempster, Laird and Rubin 1977) for the over-dispersed Poisson model of
-increments, whose estimates on complete triangles are those of the chain ladder (P. England and
-R. Verrall, "Stochastic claims reserving in general insurance", British Actuarial Journal 8 (2002),
-443-518).
+Days that were fetched at irregular ages have steps over several ages, whose factors are products.
+Their logarithms, the growth g(k) = ln f(k), are sums, so that they are found by generalized least
+squares (scoring steps of the quasi-likelihood; P. McCullagh and J. Nelder, "Generalized Linear
+Models", 2nd ed., 1989, ch. 9). On steps from each age to the next these are the chain ladder's
+estimates, and Mack's errors. What such steps leave open is filled in by a `Prior`.
 
-It fails where the delay itself changes with the calendar, as in a sales event: `heterogeneity`
-measures that, and widens errors.
+It fails where the delay itself changes with the calendar, as in a sales event.
 """
 
 from __future__ import annotations
@@ -30,10 +28,16 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-_MAX_ITERATIONS: Final = 300
-_TOLERANCE: Final = 1e-8
-"""Of factors, from one iteration to the next."""
-_VARIANCE_ITERATIONS: Final = 30
+_ROUNDS: Final = 3
+"""Rounds of estimating growth by the variances, and variances by the growth."""
+_MAX_SCORING_STEPS: Final = 20
+_TOLERANCE: Final = 1e-7
+"""Of growth, from one scoring step to the next."""
+_VARIANCE_STEPS: Final = 30
+_LEAST_VARIANCE: Final = 1e-7
+"""Impressions hardly change: a variance of 0 would be an infinite weight."""
+_LEAST_SHARE: Final = 0.001
+"""Of a step's growth that any of its ages is first assumed to have a part of."""
 
 
 @dataclass(frozen=True)
@@ -42,88 +46,114 @@ class Steps:
 
     Attributes
     ----------
+    version : numpy.ndarray of int, shape (steps,)
+        The position of the version before the step; that after it is the next.
     day, start, end : numpy.ndarray of int, shape (steps,)
         The position of the day, and the ages before and after the step.
-    covered : numpy.ndarray of bool, shape (steps, ages - 1)
-        Whether a step leads from an age to the next one.
     """
 
+    version: Array
     day: Array
     start: Array
     end: Array
-    covered: Array
 
 
 @dataclass(frozen=True)
-class Development:
-    """The development of numbers by age.
+class Spans:
+    """The ages of steps: those that lead from the same age to the same age are one span.
 
     Attributes
     ----------
-    factors : numpy.ndarray of float, shape (..., ages - 1)
-        The number at the next age by that at each age.
-    variances : numpy.ndarray of float, shape (..., ages - 1)
-        Mack's s2: the variance that a step adds, by the number before it.
-    exposures : numpy.ndarray of float, shape (..., ages - 1)
-        The sum of the numbers that each factor rests on.
-    days : numpy.ndarray of int, shape (ages - 1,)
-        The days that each factor rests on.
+    position : numpy.ndarray of int, shape (steps,)
+        The span of each step.
+    start : numpy.ndarray of int, shape (spans,)
+        The age before.
+    covered : numpy.ndarray of float, shape (spans, ages - 1)
+        1 where a span leads from an age to the next one, else 0.
+    counts : numpy.ndarray of int, shape (spans,)
+        How many steps each is.
     """
 
-    factors: Array
-    variances: Array
-    exposures: Array
-    days: Array
+    position: Array
+    start: Array
+    covered: Array
+    counts: Array
+
+    @property
+    def days(self) -> Array:
+        """The steps that lead over each age, shape (ages - 1,)."""
+        days: Array = self.counts @ self.covered
+        return days.astype(int)
+
+    def add_up(self, values: Array) -> Array:
+        """Add up the values of steps, shape (..., spans)."""
+        spans = np.arange(len(self.counts))
+        is_part = self.position[:, None] == spans
+        sums: Array = values @ is_part
+        return sums
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The growth that is expected before any number is seen, as a normal distribution.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray of float, shape (..., ages - 1)
+    precision : numpy.ndarray of float, shape (..., ages - 1, ages - 1)
+        The inverse of the covariance; 0: nothing is known.
+    """
+
+    mean: Array
+    precision: Array
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The growth of numbers by age: the logarithms of the factors.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray of float, shape (..., ages - 1)
+    covariance : numpy.ndarray of float, shape (..., ages - 1, ages - 1)
+        Of the estimate.
+    """
+
+    mean: Array
+    covariance: Array
 
     @property
     def shares(self) -> Array:
         """The share of the last age's number that is known at each age, shape (..., ages)."""
-        to_last = np.cumprod(self.factors[..., ::-1], axis=-1)[..., ::-1]
-        last = np.ones((*self.factors.shape[:-1], 1))
-        with np.errstate(divide="ignore"):
-            return np.concatenate([1 / to_last, last], axis=-1)
+        to_last = sum_to_last(self.mean)
+        shares: Array = np.exp(-to_last)
+        return shares
 
     @property
-    def parameter_variances(self) -> Array:
-        """The variance of the logarithm of each share by the errors of factors, shape (..., ages).
+    def share_variances(self) -> Array:
+        """The variance of the logarithm of each share, shape (..., ages).
 
-        Common to all days: sums of days do not make it smaller.
+        It is common to all days: sums of days do not make it smaller.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = self.variances / (self.factors**2 * self.exposures)
-        return _sum_to_last(np.nan_to_num(terms, nan=0.0, posinf=0.0))
-
-    @property
-    def own_variances(self) -> Array:
-        """The variance of a day's last number, by that number, from its own draws.
-
-        Of shape (..., ages), by the age at which the day is known.
-        """
-        shares = self.shares[..., :-1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = self.variances / (self.factors**2 * shares)
-        return _sum_to_last(np.nan_to_num(terms, nan=0.0, posinf=0.0))
+        return sum_variances(self.covariance)
 
 
-def find_steps(is_observed: Array) -> Steps:
-    """Find the steps of days between the ages at which they were fetched.
+def find_steps(day: Array, age: Array) -> Steps:
+    """Find the steps between the versions of days.
 
     Parameters
     ----------
-    is_observed : numpy.ndarray of bool, shape (days, ages)
+    day, age : numpy.ndarray of int, shape (versions,)
+        The position of each version's day, and its age; sorted by day and age.
     """
-    days: list[int] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for day, row in enumerate(is_observed):
-        ages = np.flatnonzero(row)
-        days += [day] * max(0, len(ages) - 1)
-        starts += ages[:-1].tolist()
-        ends += ages[1:].tolist()
-    day_array, start, end = (np.array(values, dtype=int) for values in (days, starts, ends))
-    ages = np.arange(is_observed.shape[1] - 1)
-    covered = (start[:, None] <= ages) & (ages < end[:, None])
-    return Steps(day_array, start, end, covered)
+    is_same_day = np.diff(day) == 0
+    version = np.flatnonzero(is_same_day)
+    return Steps(
+        version=version,
+        day=day[version],
+        start=age[version],
+        end=age[version + 1],
+    )
 
 
 def keep_recent_steps(steps: Steps, window: int) -> Steps:
@@ -136,128 +166,199 @@ def keep_recent_steps(steps: Steps, window: int) -> Steps:
     window : int
         The number of days that a factor rests on at most.
     """
+    last_age = steps.end.max(initial=0)
+    covered = _find_covered_ages(steps.start, steps.end, last_age)
     # From the most recent day on, how many steps lead over each age.
     order = np.argsort(-steps.day, kind="stable")
-    ranks = np.cumsum(steps.covered[order], axis=0)
-    is_recent = steps.covered[order] & (ranks <= window)
-    kept = np.sort(order[is_recent.any(axis=1)])
-    return Steps(steps.day[kept], steps.start[kept], steps.end[kept], steps.covered[kept])
+    covered = covered[order]
+    ranks = np.cumsum(covered, axis=0)
+    is_recent = covered & (ranks <= window)
+    is_kept = is_recent.any(axis=1)
+    kept = np.sort(order[is_kept])
+    return Steps(
+        version=steps.version[kept],
+        day=steps.day[kept],
+        start=steps.start[kept],
+        end=steps.end[kept],
+    )
 
 
-def estimate_development(numbers: Array, steps: Steps) -> Development:
-    """Estimate factors and their variances.
+def _find_covered_ages(start: Array, end: Array, last_age: int) -> Array:
+    """Return which ages lead to the next one within each step, shape (steps, last_age)."""
+    ages = np.arange(last_age)
+    has_begun = start[:, None] <= ages
+    goes_on = ages < end[:, None]
+    covered: Array = has_begun & goes_on
+    return covered
+
+
+def find_spans(steps: Steps, last_age: int) -> Spans:
+    """Return the spans of steps.
 
     Parameters
     ----------
-    numbers : numpy.ndarray of float, shape (..., days, ages)
-        Cumulative: of each day as it was known at each age. Only those before and after a
-        step are read.
     steps : Steps
+    last_age : int
+        The age at which numbers are final.
+    """
+    pairs = np.stack([steps.start, steps.end])
+    spans, positions, counts = np.unique(
+        pairs,
+        axis=1,
+        return_inverse=True,
+        return_counts=True,
+    )
+    start, end = spans
+    covered = _find_covered_ages(start, end, last_age)
+    return Spans(
+        position=positions.reshape(-1),
+        start=start,
+        covered=covered.astype(float),
+        counts=counts,
+    )
+
+
+def estimate_growth(
+    before: Array, after: Array, spans: Spans, variances: Array, prior: Prior
+) -> Growth:
+    """Estimate the growth by age from sums of steps.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray of float, shape (..., spans)
+        The sums of the numbers before and after the steps of each span.
+    spans : Spans
+    variances : numpy.ndarray of float, shape (..., ages - 1)
+        What each age adds to the variance of a day's last number, by that number.
+    prior : Prior
+    """
+    mean = np.broadcast_to(prior.mean, variances.shape)
+    assumed = _apply(prior.precision, prior.mean)
+    for _ in range(_MAX_SCORING_STEPS):
+        previous = mean
+        observed, weights = linearize(before, after, spans, variances, mean)
+        weighted = spans.covered.T * weights[..., None, :]
+        information = weighted @ spans.covered + prior.precision
+        target = _apply(weighted, observed) + assumed
+        solution = np.linalg.solve(information, target[..., None])
+        mean = solution[..., 0]
+        if np.allclose(mean, previous, rtol=0, atol=_TOLERANCE):
+            break
+    return Growth(mean, np.linalg.inv(information))
+
+
+def _apply(matrices: Array, vectors: Array) -> Array:
+    """Multiply matrices by vectors, one by one."""
+    columns = vectors[..., None]
+    products: Array = matrices @ columns
+    return products[..., 0]
+
+
+def linearize(
+    before: Array, after: Array, spans: Spans, variances: Array, growth: Array
+) -> tuple[Array, Array]:
+    """Return the growth that was observed over each span, and its weight, shape (..., spans).
+
+    The weight is the inverse of its variance.
+    """
+    expected_growth = growth @ spans.covered.T
+    expected = before * np.exp(expected_growth)
+    to_last = sum_to_last(growth)
+    final = before * np.exp(to_last[..., spans.start])
+    least = np.maximum(variances, _LEAST_VARIANCE)
+    spread = least @ spans.covered.T
+    surplus = divide_or_zero(after - expected, expected)
+    return expected_growth + surplus, final / spread
+
+
+def estimate_development(
+    before: Array, after: Array, spans: Spans, prior: Prior
+) -> tuple[Growth, Array]:
+    """Estimate the growth by age and the variances that go with it, from steps.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray of float, shape (..., steps)
+        The numbers before and after each step.
+    spans : Spans
+    prior : Prior
 
     Returns
     -------
-    Development
-        Ages that no step leads over have the factor 1 and the variance 0.
+    growth : Growth
+    variances : numpy.ndarray of float, shape (..., ages - 1)
+        What each age adds to the variance of a day's last number, by that number. It is Mack's
+        s2(k) / (f(k)**2 share(k)).
     """
-    before = numbers[..., steps.day, steps.start]
-    after = numbers[..., steps.day, steps.end]
-    # All that happens to steps of the same ages is linear: their sums are enough.
-    spans, span_index = _group_by_ages(steps)
-    covered = steps.covered[spans]
-    sums = _sum_by(before, span_index), _sum_by(after, span_index)
-    factors = np.ones((*numbers.shape[:-2], steps.covered.shape[1]))
-    is_single = bool((covered.sum(axis=1) == 1).all())
-    for _ in range(1 if is_single else _MAX_ITERATIONS):
-        previous = factors
-        paths = _impute_paths(*sums, factors, covered)
-        factors, exposures = _divide_sums(paths, covered)
-        if np.allclose(factors, previous, rtol=0, atol=_TOLERANCE):
-            break
-    expected = before * _step_factors(factors, covered).prod(axis=-1)[..., span_index]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.where(before > 0, (after - expected) ** 2 / before, 0.0)
-    days = steps.covered.sum(axis=0)
-    variances = _estimate_variances(_sum_by(squares, span_index), covered, days)
-    return Development(factors, variances, exposures, days)
+    sums = spans.add_up(before), spans.add_up(after)
+    ages = spans.covered.shape[1]
+    variances = np.ones((*before.shape[:-1], ages))
+    for _ in range(_ROUNDS):
+        growth = estimate_growth(*sums, spans, variances, prior)
+        variances = _estimate_variances(before, after, spans, growth)
+    return estimate_growth(*sums, spans, variances, prior), variances
 
 
-def _group_by_ages(steps: Steps) -> tuple[Array, Array]:
-    """Return a step of each pair of ages, and for each step the position of its pair."""
-    pairs = np.stack([steps.start, steps.end], axis=1)
-    _, firsts, positions = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-    return firsts, positions.reshape(-1)
+def _estimate_variances(before: Array, after: Array, spans: Spans, growth: Growth) -> Array:
+    """Estimate what each age adds to the variance of a day's last number, by that number.
 
-
-def _sum_by(values: Array, positions: Array) -> Array:
-    """Sum the values of steps by their position, shape (..., positions)."""
-    count = int(positions.max(initial=-1)) + 1
-    sums: Array = values @ (positions[:, None] == np.arange(count))
-    return sums
-
-
-def _step_factors(factors: Array, covered: Array) -> Array:
-    return np.where(covered, factors[..., None, :], 1.0)
-
-
-def _impute_paths(before: Array, after: Array, factors: Array, covered: Array) -> Array:
-    """Return the numbers on the way of each step, shape (..., steps, ages).
-
-    The difference between the number after a step and the one expected there is distributed over
-    its ages in proportion to what they are expected to add.
+    A residual of a longer step is distributed over its ages, at first as over-dispersed Poisson
+    increments have it (P. England and R. Verrall, "Stochastic claims reserving in general
+    insurance", British Actuarial Journal 8 (2002), 443-518), then by the estimates, until they
+    agree with the residuals. An age with one step, or none, has what is assumed at first.
     """
-    growth = np.cumprod(_step_factors(factors, covered), axis=-1)
-    growth = _prepend(growth, np.ones_like(before))
-    added = np.abs(np.diff(growth, axis=-1))
-    total = added.sum(axis=-1, keepdims=True)
-    even = covered / np.maximum(covered.sum(axis=-1), 1)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weights = np.where(total > 0, added / total, even)
-    surplus = after - before * growth[..., -1]
-    correction = np.cumsum(weights * surplus[..., None], axis=-1)
-    return before[..., None] * growth + _prepend(correction, np.zeros_like(before))
-
-
-def _divide_sums(paths: Array, covered: Array) -> tuple[Array, Array]:
-    """Return the factor of each age, and the sum of numbers that it rests on."""
-    before = np.where(covered, paths[..., :-1], 0.0).sum(axis=-2)
-    after = np.where(covered, paths[..., 1:], 0.0).sum(axis=-2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factors = np.where((before > 0) & (after > 0), after / before, 1.0)
-    return factors, before
-
-
-def _estimate_variances(squares: Array, covered: Array, days: Array) -> Array:
-    """Estimate Mack's s2 of each age; a residual of a longer step is distributed over its ages."""
-    degrees = np.maximum(days - 1, 1)
-    variances = np.ones((*squares.shape[:-1], len(days)))
-    is_single = bool((covered.sum(axis=1) == 1).all())
-    for _ in range(1 if is_single else _VARIANCE_ITERATIONS):
-        weights = np.where(covered, variances[..., None, :], 0.0)
-        total = weights.sum(axis=-1, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            parts = np.where(total > 0, weights / total, 0.0) * squares[..., None]
-        variances = parts.sum(axis=-2) / degrees
-    return _extrapolate_variances(variances, days)
-
-
-def _extrapolate_variances(variances: Array, days: Array) -> Array:
-    """Assume Mack's variance for ages of which there is one day: they go on to fall, or stay."""
-    variances = np.where(days > 1, variances, 0.0)
-    for age in np.flatnonzero(days == 1):
-        if age >= 2:
-            first, second = variances[..., age - 2], variances[..., age - 1]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                falling = np.where(first > 0, second**2 / first, second)
-            variances[..., age] = np.minimum(falling, np.minimum(first, second))
+    shares = growth.shares[..., :-1]
+    growth_of_spans = growth.mean @ spans.covered.T
+    growth_of_steps = growth_of_spans[..., spans.position]
+    expected = before * np.exp(growth_of_steps)
+    starts = spans.start[spans.position]
+    final = before / shares[..., starts]
+    residual = divide_or_zero(after - expected, expected)
+    squares = spans.add_up(final * residual**2)
+    variances = _assume_variances(growth.mean, shares)
+    explained = (variances @ spans.covered.T) * spans.counts
+    total = explained.sum(axis=-1, keepdims=True)
+    variances *= squares.sum(axis=-1, keepdims=True) / total
+    freedom = spans.days - 1
+    known = np.maximum(freedom, 1)
+    for _ in range(_VARIANCE_STEPS):
+        spread = variances @ spans.covered.T
+        by_span = squares / np.maximum(spread, _LEAST_VARIANCE)
+        ratio = by_span @ spans.covered / known
+        variances *= np.where(freedom > 0, ratio, 1.0)
     return variances
 
 
-def _prepend(values: Array, first: Array) -> Array:
-    return np.concatenate([first[..., None], values], axis=-1)
+def _assume_variances(growth: Array, shares: Array) -> Array:
+    """Return variances in the proportions of over-dispersed Poisson increments."""
+    size = np.abs(growth)
+    total = size.sum(axis=-1, keepdims=True)
+    least = _LEAST_SHARE * total + _LEAST_VARIANCE
+    variances: Array = (size + least) / shares
+    return variances
 
 
-def _sum_to_last(terms: Array) -> Array:
+def divide_or_zero(numerator: Array, denominator: Array) -> Array:
+    """Divide arrays; 0 where the denominator is not above 0."""
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    zeros = np.zeros(shape)
+    quotient: Array = np.divide(numerator, denominator, out=zeros, where=denominator > 0)
+    return quotient
+
+
+def sum_to_last(terms: Array) -> Array:
     """Return the sums from each age to the last, and 0 for the last."""
-    sums = np.cumsum(terms[..., ::-1], axis=-1)[..., ::-1]
-    last = np.zeros((*terms.shape[:-1], 1))
-    return np.concatenate([sums, last], axis=-1)
+    from_last = np.flip(terms, axis=-1)
+    sums = np.cumsum(from_last, axis=-1)
+    nothing = np.zeros_like(terms[..., :1])
+    with_last = np.concatenate([nothing, sums], axis=-1)
+    return np.flip(with_last, axis=-1)
+
+
+def sum_variances(covariance: Array) -> Array:
+    """Return the variances of the sums from each age to the last, and 0 for the last."""
+    of_rows = sum_to_last(covariance)
+    columns = np.swapaxes(of_rows, -1, -2)
+    of_both = sum_to_last(columns)
+    variances: Array = np.diagonal(of_both, axis1=-2, axis2=-1)
+    return variances

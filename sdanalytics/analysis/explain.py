@@ -17,13 +17,14 @@ from sdanalytics.analysis.cost_types import (
 from sdanalytics.analysis.explanation import EXPLAINED, Explanation
 from sdanalytics.analysis.factor_contributions import ensure_cost_types, explain_by_factors
 from sdanalytics.analysis.factors import list_factor_columns
+from sdanalytics.analysis.final_columns import select_immature
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.final_rows import expect_final_rows
 from sdanalytics.analysis.group_contributions import explain_by_groups
 from sdanalytics.analysis.group_labels import label_columns
 from sdanalytics.analysis.group_summary import ROWS_LEFT_OUT
 from sdanalytics.analysis.immature import warn_of_immature_results
-from sdanalytics.analysis.kpi_definitions import is_attributed, is_made_of_money, metric_unit
+from sdanalytics.analysis.kpi_definitions import is_made_of_money, metric_unit
 from sdanalytics.analysis.metadata import update_metadata
 from sdanalytics.analysis.periods import (
     describe_period,
@@ -33,8 +34,9 @@ from sdanalytics.analysis.periods import (
     warn_of_broken_metrics,
     warn_of_periods,
 )
+from sdanalytics.analysis.ratios import look_up_ratio
 from sdanalytics.analysis.row_groups import group_rows
-from sdanalytics.analysis.share_table import ShareTable
+from sdanalytics.analysis.share_table import ShareTable, find_curve_metric
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.analysis.validation import (
     ensure_single_currency,
@@ -70,8 +72,8 @@ def explain(
         The columns whose values are made answerable; None: the factors of the metric.
     final : pandas.DataFrame or bool, optional
         As in `compare`: explains the change of what the metric is expected to be, so that
-        conversions that are still arriving are not told as a fall of every group. For metrics
-        that no conversions are part of, it changes nothing.
+        conversions that are still arriving are not told as a fall of every group. Metrics that
+        have no final numbers in `summarize` are explained as they were reported.
 
     Returns
     -------
@@ -128,7 +130,7 @@ def explain(
     warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
     periods = parse_period(period_a, "period_a"), parse_period(period_b, "period_b")
-    curve = resolve_curve(final, df) if is_attributed(metric) else None
+    curve = _select_curve(resolve_curve(final, df), metric)
     both = select_periods(df, periods)
     warn_of_periods(df, *periods)
     used = [metric] if keys else [metric, *list_factor_columns(metric)]
@@ -154,6 +156,20 @@ def explain(
         entries[WITHOUT_COST_TYPE] = note
     update_metadata(result, **entries)
     return result
+
+
+def _select_curve(curve: ShareTable | None, metric: str) -> ShareTable | None:
+    """Return the curve if it makes final numbers of a metric, as `summarize` has them."""
+    if curve is None or not select_immature([metric]):
+        return None
+    ratio = look_up_ratio(metric)
+    parts = [metric]
+    if ratio is not None:
+        parts = [ratio.numerator, ratio.denominator]
+    for part in parts:
+        if find_curve_metric(part) not in curve.shares:
+            return None
+    return curve
 
 
 def _explain_parts(

@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pandas as pd
 
 from sdanalytics._core.suggest import validate_choice
-from sdanalytics.analysis.kpi_definitions import is_additive, metric_unit, required_metrics
+from sdanalytics.analysis.cross_section import estimate_from_snapshot
+from sdanalytics.analysis.kpi_definitions import (
+    CONVERSION_METRICS,
+    is_additive,
+    metric_unit,
+    required_metrics,
+)
 from sdanalytics.analysis.maturity_curve import (
-    FINAL_AGE,
-    MATURITY_METRICS,
+    LAST_AGE,
     RECENT_DAYS,
-    estimate_maturity,
+    CurveEstimate,
+    estimate_from_vintages,
+    tabulate,
 )
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
+from sdanalytics.analysis.snapshot import collect_snapshot
 from sdanalytics.analysis.validation import parse_key_list
+from sdanalytics.analysis.vintages import FINAL_AGE, MATURITY_METRICS, collect_vintages
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import available_metrics, identity_columns
@@ -80,11 +89,38 @@ def maturity(
         raise InvalidRequest("cache must be a store, got False: a curve comes from its history")
     with open_cache(cache) as opened:
         history = _read_recent_history(opened, report, metrics, start, end, profile_id, source)
-    curve = estimate_maturity(history, keys)
-    if chosen == "cross-section" or curve.empty:
-        raise InvalidRequest("method must be vintages: cross-section is not there yet")
-    _describe_curve(curve, history, keys)
+    estimate = _estimate_curve(history, keys, chosen)
+    curve = tabulate(estimate)
+    _describe_curve(curve, history, keys, estimate)
     return curve
+
+
+def _estimate_curve(
+    history: pd.DataFrame, keys: Sequence[str], method: MaturityMethod
+) -> CurveEstimate:
+    """Estimate a curve; with ``"auto"``, by the method that knows young days better."""
+    if method == "vintages":
+        return _estimate_vintages(history, keys)
+    if method == "cross-section":
+        return _estimate_cross_section(history, keys)
+    estimates: list[CurveEstimate] = []
+    reasons: list[str] = []
+    for estimate in (_estimate_vintages, _estimate_cross_section):
+        try:
+            estimates.append(estimate(history, keys))
+        except InvalidRequest as error:
+            reasons.append(str(error))
+    if not estimates:
+        raise InvalidRequest("; ".join(reasons))
+    return min(estimates, key=CurveEstimate.measure_young_error)
+
+
+def _estimate_vintages(history: pd.DataFrame, keys: Sequence[str]) -> CurveEstimate:
+    return estimate_from_vintages(collect_vintages(history, keys))
+
+
+def _estimate_cross_section(history: pd.DataFrame, keys: Sequence[str]) -> CurveEstimate:
+    return estimate_from_snapshot(collect_snapshot(history, keys))
 
 
 def _parse_curve_keys(by: object, record_type: str) -> list[str]:
@@ -105,17 +141,17 @@ def _is_key(name: str) -> bool:
 def _list_needed_metrics(record_type: str, keys: Sequence[str]) -> list[str]:
     """Return the columns to read."""
     available = available_metrics(record_type, api=None)
-    needed = ["costType", *keys]
+    results = [name for name in MATURITY_METRICS if name in CONVERSION_METRICS]
+    if not any(CONVERSION_METRICS[name][0] in available for name in results):
+        names = ", ".join(results)
+        raise InvalidRequest(
+            f"record_type must be a report with {names}, and {record_type} has none of them: "
+            "use 'campaigns', whose curve holds for their products"
+        )
+    needed = ["costType", "viewImpressions", *keys]
     for name in MATURITY_METRICS:
         needed += required_metrics(name)
-    metrics = [name for name in dict.fromkeys(needed) if name in available]
-    if not any(is_additive(name) for name in metrics):
-        names = ", ".join(MATURITY_METRICS)
-        raise InvalidRequest(
-            f"record_type must have one of {names}, and {record_type} has none: "
-            "use 'campaigns', whose curves hold for its products too"
-        )
-    return metrics
+    return [name for name in dict.fromkeys(needed) if name in available]
 
 
 def _read_recent_history(
@@ -160,17 +196,23 @@ def _describe_lack_of_days(cache: ReportCache, record_type: str, stored: Sequenc
     )
 
 
-def _describe_curve(curve: pd.DataFrame, history: pd.DataFrame, keys: Sequence[str]) -> None:
-    """Record in a curve's metadata where it comes from."""
+def _describe_curve(
+    curve: pd.DataFrame,
+    history: pd.DataFrame,
+    keys: Sequence[str],
+    estimate: CurveEstimate,
+) -> None:
+    """Record in a curve's metadata where it comes from, and the errors of single days."""
     origin = frame_metadata(history)
     kept: dict[str, Any] = {}
     for name in ("record_type", "source", "profile_id", "currency", "timezone"):
         kept[name] = origin[name]
     newest = history["fetched_at"].max()
-    about = {
+    own_variances = estimate.own_variances[:, : LAST_AGE + 1].tolist()
+    details = {
         "by": list(keys),
-        "dispersion": curve.attrs.pop("dispersion"),
-        "own_variance": curve.attrs.pop("own_variance"),
+        "dispersion": dict(zip(estimate.metrics, estimate.dispersion.tolist(), strict=True)),
+        "own_variance": dict(zip(estimate.metrics, own_variances, strict=True)),
         "as_of": newest.isoformat(),
     }
-    update_metadata(curve, **kept, maturity=about)
+    update_metadata(curve, **kept, maturity=details)

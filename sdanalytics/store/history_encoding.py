@@ -19,7 +19,7 @@ from sdanalytics.store.layout import InvalidFile
 
 _Bits = np.ndarray[Any, np.dtype[np.int64]]
 _COMPRESSION: Final = "zstd"
-_COMPRESSION_LEVEL: Final = 3
+_COMPRESSION_LEVEL: Final = 7
 _DIGEST_SIZE: Final = 16
 """Bytes."""
 

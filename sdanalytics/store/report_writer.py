@@ -111,7 +111,8 @@ class ReportWriter:
                 self._archive.keep(previous)
             except CacheError as error:
                 raise CacheError(
-                    f"cannot write {previous.path}: what it has cannot be kept: {error}"
+                    f"cannot write {previous.path}: what it has cannot be kept: {error}. "
+                    "ReportCache(path, history=False) keeps nothing"
                 ) from None
 
         # Called last, while no other thread of this process replaces the file.

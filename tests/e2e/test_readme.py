@@ -64,6 +64,7 @@ def _bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, passed on to Dask
+@pytest.mark.filterwarnings("ignore::sdanalytics.ImmatureWarning")  # its days are young
 @pytest.mark.usefixtures("account", "_bucket")
 def test_python_blocks_run_from_top_to_bottom() -> None:
     names: dict[str, Any] = {}

@@ -195,6 +195,78 @@ def test_a_failed_write_is_reported_and_loses_nothing(
     assert partitions_in(store).load(SLICE, ["campaignId", "clicks"]) == newer
 
 
+def history_file(store: ReportCache) -> Path:
+    return next((store.path / "history").rglob("day.history"))
+
+
+def writable_but(store: ReportCache, modes: Mapping[Path, int]) -> AbstractContextManager[None]:
+    """Allow anybody to write to all folders, except for some paths."""
+    return allowed({**dict.fromkeys(folders(store), 0o777), **modes})
+
+
+def no_writing_of_history(store: ReportCache) -> AbstractContextManager[None]:
+    return writable_but(store, {history_file(store).parent: 0o555})
+
+
+def no_reading_of_history(store: ReportCache) -> AbstractContextManager[None]:
+    return writable_but(store, {history_file(store): 0o000})
+
+
+def a_folder_for_the_history(store: ReportCache) -> AbstractContextManager[None]:
+    return instead(history_file(store), Path.mkdir)
+
+
+def a_file_for_all_histories(store: ReportCache) -> AbstractContextManager[None]:
+    return instead(store.path / "history", Path.touch)
+
+
+HISTORY_FAULTS = [
+    (no_large_files, "File too large; .* Allow larger files"),
+    (no_writing_of_history, "Permission denied; .* Check the permissions"),
+    (no_reading_of_history, "cannot read .*Permission denied"),
+    (a_folder_for_the_history, r"the folder .*day\.history is in the way; .*repair\(\)"),
+    (a_file_for_all_histories, "the file .*history is in the way"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), HISTORY_FAULTS)
+def test_a_day_is_not_replaced_while_what_it_has_cannot_be_kept(
+    store: ReportCache, fault: Fault, message: str
+) -> None:
+    put(store, 10)
+    put(store, 5000, "clicks")
+    kept = history_file(store).read_bytes()
+    with fault(store), pytest.raises(sda.CacheError, match=message) as caught:
+        put(store, 20, "clicks")
+    assert "what it has cannot be kept" in str(caught.value)
+    assert "ReportCache(path, history=False)" in str(caught.value)
+    assert str(files(store)[0]) in str(caught.value)
+    assert history_file(store).read_bytes() == kept
+    assert len(store.read("campaigns", SLICE.date, metrics=["clicks"])) == 5000
+    assert unfinished(store) == []
+    with fault(store):
+        put(ReportCache(store.path, history=False), 30, "clicks")
+    put(store, 20, "clicks")
+    versions = store.history("campaigns", SLICE.date, metrics=["clicks"])
+    assert len(versions) == 10 + 30 + 20  # without that of 5,000 rows
+
+
+def test_a_report_whose_day_cannot_be_kept_is_stored_by_the_next_call(
+    store: ReportCache, box: Box
+) -> None:
+    metrics = {"metrics": ["clicks"], "tactic": "T00020", "client": box.client, "cache": store}
+    day = box.day(2)
+    for _ in range(2):
+        fetch_report("campaigns", day, refresh="always", **metrics)  # type: ignore[arg-type]
+        box.clock.pass_time(86400)
+    with a_folder_for_the_history(store), pytest.raises(sda.CacheError, match="cannot be kept"):
+        fetch_report("campaigns", day, **metrics)  # type: ignore[arg-type]
+    assert box.sandbox.count("request_report") == 3
+    fetch_report("campaigns", day, **metrics)  # type: ignore[arg-type]
+    assert box.sandbox.count("request_report") == 3
+    assert store.history("campaigns", day)["fetched_at"].nunique() == 3
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk with room for 1.5 MB."""
@@ -333,7 +405,8 @@ def test_files_carry_the_users_permissions(box: Box, store: ReportCache, umask: 
     finally:
         os.umask(before)
     paths = list(store.path.rglob("*"))
-    data_files = [path for path in paths if path.suffix in (".parquet", ".json")]
+    data_files = [path for path in paths if path.suffix in (".parquet", ".history", ".json")]
+    assert history_file(store) in data_files
     assert {path.stat().st_mode & 0o777 for path in data_files} == {0o666 & ~umask}
     below = [path for path in paths if path.is_dir()]
     assert {path.stat().st_mode & 0o777 for path in below} == {0o777 & ~umask}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gzip
+import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -14,35 +16,17 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema
-from sdanalytics.model.partition import Partition, Provenance
+from sdanalytics.model.metrics import default_metrics, requestable_metrics
+from sdanalytics.model.partition import Provenance
+from sdanalytics.parsing.payload import read_payload
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
+from sdanalytics.sandbox.simulation.report_rows import render_v2_rows
 from sdanalytics.store.parquet_file import PartitionFiles
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
-from tests.support.samples import NOW, SOURCE, US, day
+from tests.support.samples import NOW, US
 from tests.support.stores import partitions_in
-
-DAY = Partition(SOURCE, str(US), "campaigns", None, "T00020", day(1))
-Rows = Mapping[int, int]
-"""The clicks of campaigns by id."""
-
-
-def put(store: ReportCache, rows: Mapping[str, Rows], hours: int, **more: Rows) -> None:
-    """Store the rows of a day, by tactic, as fetched some hours after the others."""
-    tables = {}
-    for tactic, clicks in rows.items():
-        schema = arrow_schema(["campaignId", "clicks", *more])
-        values: dict[str, list[Any]] = {"campaignId": list(clicks), "clicks": list(clicks.values())}
-        values |= {name: [column[key] for key in clicks] for name, column in more.items()}
-        tables[DAY._replace(tactic=tactic)] = pa.table(values, schema=schema)
-    origin = Provenance(f"report {hours}", NOW + timedelta(hours=hours), "v3")
-    partitions_in(store).store_report(tables, origin, now=NOW + timedelta(days=9))
-
-
-def history(store: ReportCache, **options: Any) -> list[tuple[Any, ...]]:
-    """Return the hour, tactic, campaign and clicks of each row of the history."""
-    frame = store.history("campaigns", DAY.date, metrics=["clicks"], **options)
-    hours = (frame["fetched_at"] - pd.Timestamp(NOW)) // pd.Timedelta(hours=1)
-    return list(zip(hours, frame["tactic"], frame["campaignId"], frame["clicks"], strict=True))
+from tests.support.versions import DAY, list_versions, store_version
 
 
 def files(store: ReportCache) -> list[str]:
@@ -92,10 +76,10 @@ def test_each_version_is_read_as_it_was_fetched(
 
 
 def test_versions_are_kept_with_their_own_rows_and_columns(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10, 2: 20}}, 0)
-    put(store, {"T00020": {2: 21, 3: 30}}, 1, impressions={2: 200, 3: 300})
-    put(store, {"T00020": {3: 31}}, 2, impressions={3: 301})
-    assert history(store) == [
+    store_version(store, {"T00020": {1: 10, 2: 20}}, 0)
+    store_version(store, {"T00020": {2: 21, 3: 30}}, 1, impressions={2: 200, 3: 300})
+    store_version(store, {"T00020": {3: 31}}, 2, impressions={3: 301})
+    assert list_versions(store) == [
         (0, "T00020", 1, 10), (0, "T00020", 2, 20),
         (1, "T00020", 2, 21), (1, "T00020", 3, 30),
         (2, "T00020", 3, 31),
@@ -136,15 +120,33 @@ def test_any_values_come_back_exactly(store: ReportCache) -> None:
         assert found["cost"].to_numpy().tobytes() == frame["cost"].to_numpy().tobytes()
 
 
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_versions_that_differ_little_take_little_space(store: ReportCache) -> None:
+    """A day that was fetched each morning for two weeks, then weekly, has 18 of them."""
+    columns = ["campaignId", *default_metrics("campaigns")]
+    names = [name for name in columns if name in requestable_metrics("campaigns")]
+    for age in (*range(1, 16), 22, 29, 36, 43):
+        moment = datetime.combine(DAY.date + timedelta(age), NOW.timetz())
+        rows = render_v2_rows(ADVERTISERS[US], "campaigns", DAY.date, "T00020", names, None, moment)
+        table = read_payload(gzip.compress(json.dumps(rows).encode()), names)
+        origin = Provenance(f"report {age}", moment, "v2")
+        partitions_in(store).store_report({DAY: table}, origin, now=moment)
+    assert store.history("campaigns", DAY.date)["fetched_at"].nunique() == 19
+    assert 0 < size(store.path / "history") < 0.4 * size(store.path / "reports")
+
+
 def test_what_is_declined_is_no_version(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 1)
-    put(store, {"T00020": {1: 9}}, 0)
-    assert history(store) == [(1, "T00020", 1, 10)]
+    store_version(store, {"T00020": {1: 10}}, 1)
+    store_version(store, {"T00020": {1: 9}}, 0)
+    assert list_versions(store) == [(1, "T00020", 1, 10)]
     assert files(store) == []
 
 
 def test_columns_taken_over_from_the_other_version_are_not_seen_again(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 0, linkOuts={1: 3})
+    store_version(store, {"T00020": {1: 10}}, 0, linkOuts={1: 3})
     table = pa.table(
         {"campaignId": [1], "clicks": [11]}, schema=arrow_schema(["campaignId", "clicks"])
     )
@@ -158,8 +160,8 @@ def test_columns_taken_over_from_the_other_version_are_not_seen_again(store: Rep
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_a_crash_neither_loses_nor_doubles_a_version(store: ReportCache, writes: int) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
-    put(store, {"T00020": {1: 11}}, 1)
+    store_version(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 11}}, 1)
     versions = [(0, "T00020", 1, 10), (1, "T00020", 1, 11)]
     atomic_write = type(store.storage).atomic_write
     calls = 0
@@ -175,31 +177,35 @@ def test_a_crash_neither_loses_nor_doubles_a_version(store: ReportCache, writes:
         mock.patch.object(type(store.storage), "atomic_write", crash),
         pytest.raises(sda.CacheError, match="a crash"),
     ):
-        put(store, {"T00020": {1: 12}}, 2)
-    assert history(store) == versions
-    put(store, {"T00020": {1: 12}}, 2)
-    assert history(store) == [*versions, (2, "T00020", 1, 12)]
+        store_version(store, {"T00020": {1: 12}}, 2)
+    assert list_versions(store) == versions
+    store_version(store, {"T00020": {1: 12}}, 2)
+    assert list_versions(store) == [*versions, (2, "T00020", 1, 12)]
 
 
 def test_a_version_that_another_call_stores_meanwhile_is_kept(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 10}}, 0)
     write = PartitionFiles.write
 
     def overtaken(*args: Any) -> None:
         with mock.patch.object(PartitionFiles, "write", write):
-            put(store, {"T00020": {1: 11}}, 1)
+            store_version(store, {"T00020": {1: 11}}, 1)
         with mock.patch.object(PartitionFiles, "write", write):
             write(*args)
 
     with mock.patch.object(PartitionFiles, "write", overtaken):
-        put(store, {"T00020": {1: 12}}, 2)
-    assert history(store) == [(0, "T00020", 1, 10), (1, "T00020", 1, 11), (2, "T00020", 1, 12)]
+        store_version(store, {"T00020": {1: 12}}, 2)
+    assert list_versions(store) == [
+        (0, "T00020", 1, 10),
+        (1, "T00020", 1, 11),
+        (2, "T00020", 1, 12),
+    ]
 
 
 def test_rows_of_unknown_tactic_keep_their_history(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}, "T00030": {}, "unknown": {2: 20, 3: 30}}, 0)
-    put(store, {"T00020": {1: 11, 2: 21}, "T00030": {}, "unknown": {3: 31}}, 1)
-    assert history(store) == [
+    store_version(store, {"T00020": {1: 10}, "T00030": {}, "unknown": {2: 20, 3: 30}}, 0)
+    store_version(store, {"T00020": {1: 11, 2: 21}, "T00030": {}, "unknown": {3: 31}}, 1)
+    assert list_versions(store) == [
         (0, "T00020", 1, 10), (1, "T00020", 1, 11), (1, "T00020", 2, 21),
         (0, "unknown", 2, 20), (0, "unknown", 3, 30), (1, "unknown", 3, 31),
     ]  # fmt: skip
@@ -210,9 +216,9 @@ def test_rows_of_unknown_tactic_keep_their_history(store: ReportCache) -> None:
     partitions_in(store).store_report(
         {DAY._replace(tactic="T00030"): table}, known, now=NOW + timedelta(1)
     )
-    assert (2, "T00030", 3, 32) in history(store)
-    assert (1, "unknown", 3, 31) in history(store)
-    assert len(history(store)) == 7
+    assert (2, "T00030", 3, 32) in list_versions(store)
+    assert (1, "unknown", 3, 31) in list_versions(store)
+    assert len(list_versions(store)) == 7
     for hour, campaigns in ((0, [1, 2, 3]), (1, [1, 2, 3]), (2, [1, 2, 3])):
         moment = NOW + timedelta(hours=hour)
         frame = store.read("campaigns", DAY.date, metrics=["clicks"], as_of=moment)
@@ -221,7 +227,7 @@ def test_rows_of_unknown_tactic_keep_their_history(store: ReportCache) -> None:
 
 
 def test_a_row_that_a_tactic_had_before_has_no_second_history(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 10}}, 0)
     partitions = partitions_in(store)
     schema = arrow_schema(["campaignId", "clicks"])
     tables = {
@@ -233,12 +239,12 @@ def test_a_row_that_a_tactic_had_before_has_no_second_history(store: ReportCache
     origin = Provenance("partly known", NOW + timedelta(hours=1), "v3")
     only = [DAY._replace(tactic="T00030")]
     partitions.store_report(tables, origin, requested=only, now=NOW + timedelta(1))
-    assert history(store) == [(0, "T00020", 1, 10), (1, "T00030", 2, 20)]
+    assert list_versions(store) == [(0, "T00020", 1, 10), (1, "T00030", 2, 20)]
 
 
 def test_remove_removes_the_history(store: ReportCache) -> None:
     for hour in (0, 1):
-        put(store, {"T00020": {1: 10}, "T00030": {2: 20}, "unknown": {3: 30}}, hour)
+        store_version(store, {"T00020": {1: 10}, "T00030": {2: 20}, "unknown": {3: 30}}, hour)
     assert len(files(store)) == 3
     assert store.remove("campaigns", DAY.date, tactic="T00020") == 1
     assert len(files(store)) == 2
@@ -247,24 +253,24 @@ def test_remove_removes_the_history(store: ReportCache) -> None:
 
 
 def test_a_store_without_history_keeps_none(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
-    put(store, {"T00020": {1: 11}}, 1)
+    store_version(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 11}}, 1)
     other = ReportCache(store.path, history=False)
-    put(other, {"T00020": {1: 12}}, 2)
-    assert history(other) == [(0, "T00020", 1, 10), (2, "T00020", 1, 12)]
+    store_version(other, {"T00020": {1: 12}}, 2)
+    assert list_versions(other) == [(0, "T00020", 1, 10), (2, "T00020", 1, 12)]
 
 
 def test_a_damaged_history_is_told_and_set_aside(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
-    put(store, {"T00020": {1: 11}}, 1)
+    store_version(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 11}}, 1)
     [path] = (store.path / "history").rglob("day.history*")
     content = bytearray(path.read_bytes())
     content[10:40] = bytes(30)
     path.write_bytes(content)
     assert store.verify()["path"].tolist() == [str(path)]
-    assert history(store) == [(1, "T00020", 1, 11)]
-    put(store, {"T00020": {1: 12}}, 2)  # does not overwrite it
-    assert history(store) == [(1, "T00020", 1, 11), (2, "T00020", 1, 12)]
+    assert list_versions(store) == [(1, "T00020", 1, 11)]
+    store_version(store, {"T00020": {1: 12}}, 2)  # does not overwrite it
+    assert list_versions(store) == [(1, "T00020", 1, 11), (2, "T00020", 1, 12)]
     [aside] = (store.path / "damaged").rglob("day.history.*")
     assert aside.read_bytes() == content
     path.write_bytes(content)
@@ -282,14 +288,14 @@ def test_a_damaged_history_is_told_and_set_aside(store: ReportCache) -> None:
     ],
 )
 def test_a_moment_needs_a_time_zone(store: ReportCache, as_of: Any, message: str) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 10}}, 0)
     with pytest.raises(sda.InvalidRequest, match=message):
         store.read("campaigns", DAY.date, as_of=as_of)
 
 
 def test_moments_may_be_text_and_in_any_zone(store: ReportCache) -> None:
-    put(store, {"T00020": {1: 10}}, 0)
-    put(store, {"T00020": {1: 11}}, 2)
+    store_version(store, {"T00020": {1: 10}}, 0)
+    store_version(store, {"T00020": {1: 11}}, 2)
     for as_of in ("2026-11-20T19:00Z", pd.Timestamp("2026-11-20 11:00", tz="US/Pacific")):
         frame = store.read("campaigns", DAY.date, metrics=["clicks"], as_of=as_of)
         assert frame["clicks"].tolist() == [10]

@@ -209,6 +209,19 @@ def test_missing_values_count_as_nothing() -> None:
             explain(frame.assign(attributedConversions14d=1), metric="sales", by=by)
 
 
+def test_periods_may_overlap_and_names_be_missing() -> None:
+    frame = make_rows([
+        {"period": "a", "campaignName": None, "cost": 3},
+        {"period": "b", "campaignName": None, "cost": 5},
+        {"period": "b", "campaignName": "x", "cost": 7},
+    ])  # fmt: skip
+    with pytest.warns(sda.PeriodWarning, match="they overlap"):
+        explanation = sda.explain(frame, (A[0], B[0]), B, metric="cost", by=["campaignName"])
+    assert explanation["campaignName"].isna().tolist() == [True, False]
+    assert explanation["contribution"].tolist() == [-3.0, 0.0]
+    assert explanation["cost_a"].tolist() == [8.0, 7.0]
+
+
 def test_ids_have_names_and_columns_of_ones_own_can_be_explained() -> None:
     frame = make_rows([
         {"period": period, "campaignName": name, "cost": cost}
@@ -369,6 +382,12 @@ def test_final_numbers_tell_immaturity_from_a_fall() -> None:
     assert by_factor["contribution"].sum() == pytest.approx(21_000)
     cost = sda.explain(frame, *young, metric="cost", by="campaignId", final=curve)
     assert "cost_final_a" not in cost
+    with pytest.warns(sda.ImmatureWarning):  # no final numbers: of the reported ones, and said
+        raw = sda.explain(frame, *young, metric="attributedSales14d", by="campaignId", final=curve)
+    assert not raw.attrs["sdanalytics"]["explained"]["is_final"]
+    assert raw["contribution"].tolist() == pytest.approx(naive["contribution"].tolist())
+    with pytest.raises(InvalidRequest, match="final must be a curve of maturity"):
+        sda.explain(frame, *young, metric="cost", by="campaignId", final=frame)
 
 
 # -- what is said, and what is refused ------------------------------------------------------
