@@ -90,7 +90,8 @@ def number_days(df: pd.DataFrame) -> IntArray | None:
     if "date" not in df or df["date"].hasnans:
         return None
     days = df["date"].to_numpy().astype("datetime64[D]")
-    return days.astype("int64")
+    numbers: IntArray = days.astype("int64")
+    return numbers
 
 
 def _compare_with_chance(

@@ -38,7 +38,10 @@ class Bounds(NamedTuple):
     def invert(self) -> Bounds:
         """Return the bounds of 1 by the rates: none above where a rate may be 0."""
         ones = np.ones(len(self.low))
-        return Bounds(divide(ones, self.high), divide(ones, self.low))
+        return Bounds(
+            low=divide(ones, self.high),
+            high=divide(ones, self.low),
+        )
 
 
 def bound_fractions(events: Any, trials: Any, level: float, dispersion: float = 1.0) -> Bounds:
