@@ -147,11 +147,13 @@ def _parse_month(month: object, last_day: pd.Timestamp) -> Period:
 
 def _parse_day_of_month(month: object) -> date:
     """Return a day of the month that a user names."""
-    if isinstance(month, pd.Period):
-        return month.start_time.date()
+    day = month
+    if isinstance(month, pd.Period) and month.start_time.month == month.end_time.month:
+        day = month.start_time
+    elif isinstance(month, str) and month.count("-") == 1:
+        day = f"{month}-01"
     try:
-        text = f"{month}-01" if isinstance(month, str) and month.count("-") == 1 else month
-        return parse_day("month", text)
+        return parse_day("month", day)
     except InvalidRequest as error:
         raise InvalidRequest(
             f"month must be a month such as '2026-11', or a day of it, got {month!r}"
