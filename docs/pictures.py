@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from datetime import date, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,22 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # the tests drive the browser
 
 from tests.e2e.lab import Lab  # noqa: E402
+from tests.support.box import Box  # noqa: E402
+from tests.support.clock import JumpingClock  # noqa: E402
+
+FIRST_MORNING = datetime(2026, 11, 3, 17, tzinfo=UTC)
+"""Nine o'clock where the sandbox's first profile is."""
+MORNINGS = 42
+"""Days with a fetch: there is a history, from which `maturity` learns."""
+ONE_DAY = 24 * 3600
 
 
 def draw_figures() -> None:
-    """Draw six figures on one page, ``plots.png``."""
+    """Draw eight figures on one page, ``plots.png``."""
     mpl.use("agg")
-    last = date.today() - timedelta(days=2)
-    with sda.sandbox.start(delay=0) as box:
-        days = (last - timedelta(days=27), last)
-        campaigns = sda.fetch_report("campaigns", *days, client=box.client, cache=False)
-        asins = sda.fetch_report("asins", *days, client=box.client, cache=False)
-    figure = plt.figure(figsize=(13, 12), layout="constrained")
-    panels: Any = figure.subfigures(3, 2)  # unlike subplots, each has its own layout
-    arguments = figure_arguments(campaigns, asins)
+    arguments = fetch_arguments()
+    figure = plt.figure(figsize=(13, 16), layout="constrained")
+    panels: Any = figure.subfigures(4, 2)  # unlike subplots, each has its own layout
     for panel, (name, (data, options)) in zip(panels.flat, arguments.items(), strict=True):
         plot = getattr(sda.plots, name)
         ax = plot(data, ax=panel.subplots(), **options)
@@ -42,11 +45,31 @@ def draw_figures() -> None:
     figure.savefig(DOCS / "plots.png", dpi=80)
 
 
-def figure_arguments(campaigns: pd.DataFrame, asins: pd.DataFrame) -> FigureArguments:
-    """Return the arguments of each figure on the page, by its name."""
+def fetch_arguments() -> FigureArguments:
+    """Return the arguments of each figure on the page, by its name.
+
+    They are of a user of a sandbox who has fetched every morning.
+    """
+    clock = JumpingClock(FIRST_MORNING)
+    box = Box(clock)
+    with box.sandbox, tempfile.TemporaryDirectory() as folder:
+        client = box.client_for(0, "v3")
+        store = sda.ReportCache(folder)
+        for morning in range(MORNINGS):
+            next_morning = FIRST_MORNING.timestamp() + morning * ONE_DAY
+            clock.pass_time(next_morning - clock.now().timestamp())
+            days = box.day(60), box.day(1)
+            sda.fetch_report("campaigns", *days, client=client, cache=store)
+        four_weeks = box.day(28), box.day(1)
+        campaigns = sda.fetch_report("campaigns", *four_weeks, client=client, cache=store)
+        asins = sda.fetch_report("asins", *four_weeks, client=client, cache=store)
+        curve = sda.maturity(store)
+        fortnight = (box.day(28), box.day(15)), (box.day(14), box.day(1))
     return {
-        "trend": (campaigns, {"by": "campaignName"}),
+        "trend": (campaigns, {"metric": "sales", "by": "costType", "final": curve}),
         "top": (campaigns, {"dot": "acos", "n": 8}),
+        "maturity": (curve, {}),
+        "waterfall": (sda.explain(campaigns, *fortnight, metric="acos", final=curve), {}),
         "efficiency": (campaigns, {"acos": [0.2, 0.4, 0.8]}),
         "funnel": (campaigns, {}),
         "halo": (asins, {"n": 6}),

@@ -87,7 +87,8 @@ class Spans:
 
     def add_up(self, values: Array) -> Array:
         """Add up the values of steps, shape (..., spans)."""
-        is_part = self.position[:, None] == np.arange(len(self.counts))
+        spans = np.arange(len(self.counts))
+        is_part = self.position[:, None] == spans
         sums: Array = values @ is_part
         return sums
 
@@ -124,7 +125,8 @@ class Growth:
     @property
     def shares(self) -> Array:
         """The share of the last age's number that is known at each age, shape (..., ages)."""
-        shares: Array = np.exp(-sum_to_last(self.mean))
+        to_last = sum_to_last(self.mean)
+        shares: Array = np.exp(-to_last)
         return shares
 
     @property
@@ -144,8 +146,14 @@ def find_steps(day: Array, age: Array) -> Steps:
     day, age : numpy.ndarray of int, shape (versions,)
         The position of each version's day, and its age; sorted by day and age.
     """
-    version = np.flatnonzero(day[1:] == day[:-1])
-    return Steps(version, day[version], age[version], age[version + 1])
+    is_same_day = np.diff(day) == 0
+    version = np.flatnonzero(is_same_day)
+    return Steps(
+        version=version,
+        day=day[version],
+        start=age[version],
+        end=age[version + 1],
+    )
 
 
 def keep_recent_steps(steps: Steps, window: int) -> Steps:
@@ -158,14 +166,30 @@ def keep_recent_steps(steps: Steps, window: int) -> Steps:
     window : int
         The number of days that a factor rests on at most.
     """
-    ages = np.arange(steps.end.max(initial=0))
-    covered = (steps.start[:, None] <= ages) & (ages < steps.end[:, None])
+    last_age = steps.end.max(initial=0)
+    covered = _find_covered_ages(steps.start, steps.end, last_age)
     # From the most recent day on, how many steps lead over each age.
     order = np.argsort(-steps.day, kind="stable")
-    ranks = np.cumsum(covered[order], axis=0)
-    is_recent = covered[order] & (ranks <= window)
-    kept = np.sort(order[is_recent.any(axis=1)])
-    return Steps(steps.version[kept], steps.day[kept], steps.start[kept], steps.end[kept])
+    covered = covered[order]
+    ranks = np.cumsum(covered, axis=0)
+    is_recent = covered & (ranks <= window)
+    is_kept = is_recent.any(axis=1)
+    kept = np.sort(order[is_kept])
+    return Steps(
+        version=steps.version[kept],
+        day=steps.day[kept],
+        start=steps.start[kept],
+        end=steps.end[kept],
+    )
+
+
+def _find_covered_ages(start: Array, end: Array, last_age: int) -> Array:
+    """Return which ages lead to the next one within each step, shape (steps, last_age)."""
+    ages = np.arange(last_age)
+    has_begun = start[:, None] <= ages
+    goes_on = ages < end[:, None]
+    covered: Array = has_begun & goes_on
+    return covered
 
 
 def find_spans(steps: Steps, last_age: int) -> Spans:
@@ -177,12 +201,21 @@ def find_spans(steps: Steps, last_age: int) -> Spans:
     last_age : int
         The age at which numbers are final.
     """
-    pairs = np.stack([steps.start, steps.end], axis=1)
-    spans, positions, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
-    start, end = spans[:, :1], spans[:, 1:]
-    ages = np.arange(last_age)
-    covered = (start <= ages) & (ages < end)
-    return Spans(positions.reshape(-1), start[:, 0], covered.astype(float), counts)
+    pairs = np.stack([steps.start, steps.end])
+    spans, positions, counts = np.unique(
+        pairs,
+        axis=1,
+        return_inverse=True,
+        return_counts=True,
+    )
+    start, end = spans
+    covered = _find_covered_ages(start, end, last_age)
+    return Spans(
+        position=positions.reshape(-1),
+        start=start,
+        covered=covered.astype(float),
+        counts=counts,
+    )
 
 
 def estimate_growth(
@@ -200,17 +233,25 @@ def estimate_growth(
     prior : Prior
     """
     mean = np.broadcast_to(prior.mean, variances.shape)
+    assumed = _apply(prior.precision, prior.mean)
     for _ in range(_MAX_SCORING_STEPS):
         previous = mean
         observed, weights = linearize(before, after, spans, variances, mean)
         weighted = spans.covered.T * weights[..., None, :]
         information = weighted @ spans.covered + prior.precision
-        known = (prior.precision @ prior.mean[..., None])[..., 0]
-        target = (weighted @ observed[..., None])[..., 0] + known
-        mean = np.linalg.solve(information, target[..., None])[..., 0]
+        target = _apply(weighted, observed) + assumed
+        solution = np.linalg.solve(information, target[..., None])
+        mean = solution[..., 0]
         if np.allclose(mean, previous, rtol=0, atol=_TOLERANCE):
             break
     return Growth(mean, np.linalg.inv(information))
+
+
+def _apply(matrices: Array, vectors: Array) -> Array:
+    """Multiply matrices by vectors, one by one."""
+    columns = vectors[..., None]
+    products: Array = matrices @ columns
+    return products[..., 0]
 
 
 def linearize(
@@ -222,8 +263,10 @@ def linearize(
     """
     expected_growth = growth @ spans.covered.T
     expected = before * np.exp(expected_growth)
-    final = before * np.exp(sum_to_last(growth)[..., spans.start])
-    spread = np.maximum(variances, _LEAST_VARIANCE) @ spans.covered.T
+    to_last = sum_to_last(growth)
+    final = before * np.exp(to_last[..., spans.start])
+    least = np.maximum(variances, _LEAST_VARIANCE)
+    spread = least @ spans.covered.T
     surplus = divide_or_zero(after - expected, expected)
     return expected_growth + surplus, final / spread
 
@@ -264,41 +307,58 @@ def _estimate_variances(before: Array, after: Array, spans: Spans, growth: Growt
     insurance", British Actuarial Journal 8 (2002), 443-518), then by the estimates, until they
     agree with the residuals. An age with one step, or none, has what is assumed at first.
     """
-    expected = before * np.exp(growth.mean @ spans.covered.T)[..., spans.position]
-    final = before * np.exp(sum_to_last(growth.mean)[..., spans.start[spans.position]])
+    shares = growth.shares[..., :-1]
+    growth_of_spans = growth.mean @ spans.covered.T
+    growth_of_steps = growth_of_spans[..., spans.position]
+    expected = before * np.exp(growth_of_steps)
+    starts = spans.start[spans.position]
+    final = before / shares[..., starts]
     residual = divide_or_zero(after - expected, expected)
     squares = spans.add_up(final * residual**2)
-    shape = np.abs(growth.mean)
-    shape = shape + _LEAST_SHARE * shape.sum(axis=-1, keepdims=True) + _LEAST_VARIANCE
-    variances: Array = shape / growth.shares[..., :-1]
-    explained = spans.counts * (variances @ spans.covered.T)
-    scale = squares.sum(axis=-1) / np.maximum(explained.sum(axis=-1), _LEAST_VARIANCE)
-    variances = variances * scale[..., None]
-    degrees = spans.days - 1
+    variances = _assume_variances(growth.mean, shares)
+    explained = (variances @ spans.covered.T) * spans.counts
+    total = explained.sum(axis=-1, keepdims=True)
+    variances *= squares.sum(axis=-1, keepdims=True) / total
+    freedom = spans.days - 1
+    known = np.maximum(freedom, 1)
     for _ in range(_VARIANCE_STEPS):
-        spread = np.maximum(variances @ spans.covered.T, _LEAST_VARIANCE)
-        ratio = (squares / spread) @ spans.covered / np.maximum(degrees, 1)
-        variances = variances * np.where(degrees > 0, ratio, 1.0)
+        spread = variances @ spans.covered.T
+        by_span = squares / np.maximum(spread, _LEAST_VARIANCE)
+        ratio = by_span @ spans.covered / known
+        variances *= np.where(freedom > 0, ratio, 1.0)
+    return variances
+
+
+def _assume_variances(growth: Array, shares: Array) -> Array:
+    """Return variances in the proportions of over-dispersed Poisson increments."""
+    size = np.abs(growth)
+    total = size.sum(axis=-1, keepdims=True)
+    least = _LEAST_SHARE * total + _LEAST_VARIANCE
+    variances: Array = (size + least) / shares
     return variances
 
 
 def divide_or_zero(numerator: Array, denominator: Array) -> Array:
     """Divide arrays; 0 where the denominator is not above 0."""
-    zeros = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    zeros = np.zeros(shape)
     quotient: Array = np.divide(numerator, denominator, out=zeros, where=denominator > 0)
     return quotient
 
 
 def sum_to_last(terms: Array) -> Array:
     """Return the sums from each age to the last, and 0 for the last."""
-    sums = np.cumsum(terms[..., ::-1], axis=-1)[..., ::-1]
-    last = np.zeros((*terms.shape[:-1], 1))
-    return np.concatenate([sums, last], axis=-1)
+    from_last = np.flip(terms, axis=-1)
+    sums = np.cumsum(from_last, axis=-1)
+    nothing = np.zeros_like(terms[..., :1])
+    with_last = np.concatenate([nothing, sums], axis=-1)
+    return np.flip(with_last, axis=-1)
 
 
 def sum_variances(covariance: Array) -> Array:
     """Return the variances of the sums from each age to the last, and 0 for the last."""
-    by_row = sum_to_last(np.swapaxes(covariance, -1, -2))
-    by_both = sum_to_last(np.swapaxes(by_row, -1, -2))
-    variances: Array = np.diagonal(by_both, axis1=-2, axis2=-1)
+    of_rows = sum_to_last(covariance)
+    columns = np.swapaxes(of_rows, -1, -2)
+    of_both = sum_to_last(columns)
+    variances: Array = np.diagonal(of_both, axis1=-2, axis2=-1)
     return variances

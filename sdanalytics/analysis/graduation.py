@@ -30,17 +30,21 @@ From age 1 to 41, three units, growth thus changes by 0.25 or so: in the sandbox
 
 def build_precision(ages: int) -> Array:
     """Return the precision of growth for a roughness of 1, shape (ages, ages)."""
-    scale = np.arange(1.0, ages + 1)
-    distance = np.diff(np.log(np.arange(1.0, ages + 2)))
-    differences = -np.diag(scale) + np.diag(scale[1:], 1)
-    weighted = differences / np.sqrt(distance)[:, None]
+    scale = np.arange(1.0, ages + 2)
+    distance = np.diff(np.log(scale))
+    weights = 1 / np.sqrt(distance)
+    to_next = np.diag(scale[1:-1], 1)
+    differences = to_next - np.diag(scale[:-1])
+    weighted = differences * weights[:, None]
     precision: Array = weighted.T @ weighted
     return precision
 
 
 def build_prior(ages: int) -> Prior:
     """Return the prior of the growth of the whole."""
-    return Prior(np.zeros(ages), build_precision(ages) / ROUGHNESS)
+    precision = build_precision(ages)
+    mean = np.zeros(ages)
+    return Prior(mean, precision / ROUGHNESS)
 
 
 def measure_spread(observed: Array, weights: Array, spans: Spans) -> Array:
@@ -57,12 +61,24 @@ def measure_spread(observed: Array, weights: Array, spans: Spans) -> Array:
     numpy.ndarray of float, shape (...)
     """
     total = weights.sum(axis=0)
-    mean = divide_or_zero((weights * observed).sum(axis=0), total)
-    freedom = np.where(weights > 0, 1 - divide_or_zero(weights, total), 0.0)
-    disagreement = (weights * (observed - mean) ** 2).sum(axis=(0, -1))
-    by_chance = freedom.sum(axis=(0, -1))
-    motion = np.linalg.inv(build_precision(spans.covered.shape[1]))
-    unit_variances = np.einsum("pk,kl,pl->p", spans.covered, motion, spans.covered)
-    by_unit_spread = (weights * freedom * unit_variances).sum(axis=(0, -1))
+    weighted = weights * observed
+    mean = divide_or_zero(weighted.sum(axis=0), total)
+    share = divide_or_zero(weights, total)
+    freedom = np.where(weights > 0, 1 - share, 0.0)
+    deviation = observed - mean
+    disagreement = _add_up_units(weights * deviation**2)
+    by_chance = _add_up_units(freedom)
+    _, ages = spans.covered.shape
+    motion = np.linalg.inv(build_precision(ages))
+    moved = spans.covered @ motion
+    unit_variances = (moved * spans.covered).sum(axis=-1)
+    by_unit_spread = _add_up_units(weights * freedom * unit_variances)
     excess = np.maximum(disagreement - by_chance, 0.0)
     return divide_or_zero(excess, by_unit_spread)
+
+
+def _add_up_units(terms: Array) -> Array:
+    """Add up terms of units and spans."""
+    by_span = terms.sum(axis=0)
+    sums: Array = by_span.sum(axis=-1)
+    return sums

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ import pandas as pd
 from sdanalytics.analysis.chain_ladder import (
     Array,
     Prior,
-    Spans,
     Steps,
     divide_or_zero,
     estimate_development,
@@ -76,8 +75,8 @@ class CurveEstimate:
         """The variance of what a day that has just ended still adds, by its expectation."""
         first = self.shares[..., 0].mean(axis=0)
         added = np.abs(1 - first) / first
-        is_growing = added > _LEAST_SPREAD
-        return divide_or_zero(self.own_variances[:, 0], np.where(is_growing, added, 0.0))
+        added[added < _LEAST_SPREAD] = 0.0
+        return divide_or_zero(self.own_variances[:, 0], added)
 
     def measure_young_error(self) -> float:
         """Return the mean error of the logarithms of shares of the last two weeks' results."""
@@ -109,41 +108,45 @@ def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
     spans = find_spans(steps, FINAL_AGE)
     before = vintages.numbers[..., steps.version]
     after = vintages.numbers[..., steps.version + 1]
+    all_before, all_after = before.sum(axis=0), after.sum(axis=0)
     prior = build_prior(FINAL_AGE)
-    whole, variances = estimate_development(before.sum(axis=0), after.sum(axis=0), spans, prior)
-    drift = _measure_drift(before, after, steps, spans, variances, whole.mean)
-    sums = spans.add_up(before), spans.add_up(after)
-    observed, weights = linearize(*sums, spans, variances, whole.mean)
-    spread = np.maximum(measure_spread(observed, weights, spans), _LEAST_SPREAD)
-    unit_precision = build_precision(FINAL_AGE)
-    precision = unit_precision / spread[:, None, None]
-    own = estimate_growth(*sums, spans, variances, Prior(whole.mean, precision))
+    whole, variances = estimate_development(all_before, all_after, spans, prior)
+    is_fortnight = _find_fortnights(steps)
+    fortnights = spans.add_up(all_before * is_fortnight), spans.add_up(all_after * is_fortnight)
+    drift = measure_spread(*linearize(*fortnights, spans, variances, whole.mean), spans)
+    groups = spans.add_up(before), spans.add_up(after)
+    spread = measure_spread(*linearize(*groups, spans, variances, whole.mean), spans)
+    precision = _divide_precision(spread)
+    own = estimate_growth(*groups, spans, variances, Prior(whole.mean, precision))
     # The part of a group's growth that is that of the whole has the error of the whole.
     drawn = own.covariance @ precision
     common = drawn @ whole.covariance @ np.swapaxes(drawn, -1, -2)
-    covariance = own.covariance + common + drift[:, None, None] * np.linalg.inv(unit_precision)
+    moved = np.linalg.inv(_divide_precision(drift))
     return CurveEstimate(
         groups=vintages.groups,
         metrics=vintages.metrics,
         shares=own.shares,
-        share_variances=sum_variances(covariance),
+        share_variances=sum_variances(own.covariance + common + moved),
         own_variances=sum_to_last(variances),
         days=spans.days,
         method="vintages",
     )
 
 
-def _measure_drift(
-    before: Array, after: Array, steps: Steps, spans: Spans, variances: Array, growth: Array
-) -> Array:
-    """Measure how much the growth of fortnights differs beyond chance, shape (metrics,)."""
-    before, after = before.sum(axis=0), after.sum(axis=0)
-    fortnights = steps.day // _FORTNIGHT
-    is_part = fortnights == np.unique(fortnights)[:, None]
-    parts = is_part[:, None, :]
-    sums = spans.add_up(before * parts), spans.add_up(after * parts)
-    observed, weights = linearize(*sums, spans, variances, growth)
-    return measure_spread(observed, weights, spans)
+def _find_fortnights(steps: Steps) -> Array:
+    """Return which steps are of days of each fortnight, shape (fortnights, 1, steps)."""
+    number = steps.day // _FORTNIGHT
+    numbers = np.unique(number)
+    is_part: Array = number == numbers[:, None, None]
+    return is_part
+
+
+def _divide_precision(spread: Array) -> Array:
+    """Return the precision of growth for a spread of each metric."""
+    unit = build_precision(FINAL_AGE)
+    known = np.maximum(spread, _LEAST_SPREAD)
+    precision: Array = unit / known[:, None, None]
+    return precision
 
 
 def tabulate(estimate: CurveEstimate) -> pd.DataFrame:
@@ -152,19 +155,23 @@ def tabulate(estimate: CurveEstimate) -> pd.DataFrame:
     groups, metrics = len(estimate.groups), len(estimate.metrics)
     positions = np.repeat(np.arange(groups), metrics * len(ages))
     frame = estimate.groups.take(positions).reset_index(drop=True)
+    frame.attrs = {}
     names = np.repeat(np.array(estimate.metrics, dtype=object), len(ages))
     frame["metric"] = pd.array(np.tile(names, groups), dtype="str")
     frame["age"] = pd.array(np.tile(ages, groups * metrics), dtype="Int64")
-    errors = np.minimum(np.sqrt(estimate.share_variances), _MAX_ERROR)
-    factors = np.exp(_SCORE_OF_80_PERCENT * errors)
+    errors = np.sqrt(estimate.share_variances)
+    factors = np.exp(_SCORE_OF_80_PERCENT * np.minimum(errors, _MAX_ERROR))
     shares = estimate.shares
-    values: dict[str, Any] = {
-        "share": shares, "share_low": shares / factors, "share_high": shares * factors,
-    }  # fmt: skip
-    for name, array in values.items():
-        frame[name] = array[..., : LAST_AGE + 1].reshape(-1)
+    frame["share"] = _list_values(shares)
+    frame["share_low"] = _list_values(shares / factors)
+    frame["share_high"] = _list_values(shares * factors)
     days = estimate.days[: LAST_AGE + 1]
     frame["days"] = pd.array(np.tile(days, groups * metrics), dtype="Int64")
     frame["method"] = pd.Categorical([estimate.method] * len(frame), METHODS)
-    frame.attrs = {}
     return frame
+
+
+def _list_values(by_age: Array) -> Array:
+    """Return values in the order of a curve's rows."""
+    values = by_age[..., : LAST_AGE + 1]
+    return values.reshape(-1)

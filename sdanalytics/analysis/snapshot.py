@@ -63,7 +63,8 @@ def collect_snapshot(history: pd.DataFrame, by: Sequence[str]) -> Snapshot:
     ended = ended[ended["date"] > earliest]
     newest = ended.groupby("date")["age"].transform("max")
     unit_keys = list(dict.fromkeys([*by, "costType", "campaignId"]))
-    sums = summarize_rows(ended[ended["age"] == newest], [*unit_keys, "date", "age"])
+    current = ended[ended["age"] == newest]
+    sums = summarize_rows(current, [*unit_keys, "date", "age"], with_labels=False)
     units = find_groups(sums, unit_keys)
     days = find_groups(sums, ["date", "age"])
     unit = find_positions(sums, units)

@@ -65,7 +65,8 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     by : sequence of str
         The columns whose values make groups.
     """
-    sums = summarize_rows(select_complete_versions(history), [*by, "date", "age"])
+    complete = select_complete_versions(history)
+    sums = summarize_rows(complete, [*by, "date", "age"], with_labels=False)
     metrics = list_curve_metrics(sums)
     versions = find_groups(sums, ["date", "age"])
     days, day = np.unique(versions["date"], return_inverse=True)

@@ -17,8 +17,8 @@ from sdanalytics.widgets.caught_warnings import collect_warnings
 from sdanalytics.widgets.code_generation import CacheOption
 
 NO_CURVE_TEXT: Final = (
-    "Results as reported so far; more may come. What they will become can be told once the store "
-    "has a history: fetch these days again tomorrow"
+    "Results as reported so far; more may come. A store with the last 60 days, best fetched every "
+    "morning, can tell what they will become"
 )
 REPORTED_TEXT: Final = "Results as reported so far; more may come"
 FINAL_TEXT: Final = (
@@ -38,7 +38,7 @@ def load_curve(cache: CacheOption, data: pd.DataFrame) -> pd.DataFrame | None:
     metadata = frame_metadata(data)
     with collect_warnings():  # they are about the store, not about the frame
         try:
-            curve = maturity(
+            return maturity(
                 cache,
                 record_type=metadata["record_type"],
                 by="costType" if "costType" in data else None,
@@ -47,8 +47,6 @@ def load_curve(cache: CacheOption, data: pd.DataFrame) -> pd.DataFrame | None:
             )
         except SDAnalyticsError:
             return None
-    rests_on_days = curve["days"].gt(0).any()
-    return curve if rests_on_days else None
 
 
 def list_final_metrics(data: pd.DataFrame, curve: pd.DataFrame | None) -> list[str]:

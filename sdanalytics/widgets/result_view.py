@@ -72,7 +72,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
     table_of : ipywidgets.Dropdown
         ``"summary"`` by `plot_by`, or ``"rows"`` as they were fetched.
     use_final : ipywidgets.Checkbox
-        Whether results are told as they will be when final; without a curve it is disabled.
+        Whether results are told as they will be when final; hidden without a curve.
     final_note : ipywidgets.HTML
         Whether they are, and what that rests on.
     heading : ipywidgets.HTML
@@ -133,8 +133,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         _set_options(self.plot, _available_plots(data, metrics))
         _set_options(self.plot_metric, labelled_metrics)
         _set_options(self.plot_by, [*_group_columns(data), NO_GROUPING])
-        self.use_final.value = self.use_final.value or self.use_final.disabled
-        self.use_final.disabled = self._curve is None
+        self.use_final.layout.display = "none" if self._curve is None else None
         self._is_suspended = False
         self.layout.display = None
         self._draw_all()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -13,11 +16,15 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema
+from sdanalytics.model.metrics import default_metrics, requestable_metrics
 from sdanalytics.model.partition import Provenance
+from sdanalytics.parsing.payload import read_payload
+from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
+from sdanalytics.sandbox.simulation.report_rows import render_v2_rows
 from sdanalytics.store.parquet_file import PartitionFiles
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
-from tests.support.samples import NOW
+from tests.support.samples import NOW, US
 from tests.support.stores import partitions_in
 from tests.support.versions import DAY, list_versions, store_version
 
@@ -111,6 +118,24 @@ def test_any_values_come_back_exactly(store: ReportCache) -> None:
         found = store.read("adGroups", DAY.date, metrics=metrics, as_of=moment)
         same(found, frame)
         assert found["cost"].to_numpy().tobytes() == frame["cost"].to_numpy().tobytes()
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_versions_that_differ_little_take_little_space(store: ReportCache) -> None:
+    """A day that was fetched each morning for two weeks, then weekly, has 18 of them."""
+    columns = ["campaignId", *default_metrics("campaigns")]
+    names = [name for name in columns if name in requestable_metrics("campaigns")]
+    for age in (*range(1, 16), 22, 29, 36, 43):
+        moment = datetime.combine(DAY.date + timedelta(age), NOW.timetz())
+        rows = render_v2_rows(ADVERTISERS[US], "campaigns", DAY.date, "T00020", names, None, moment)
+        table = read_payload(gzip.compress(json.dumps(rows).encode()), names)
+        origin = Provenance(f"report {age}", moment, "v2")
+        partitions_in(store).store_report({DAY: table}, origin, now=moment)
+    assert store.history("campaigns", DAY.date)["fetched_at"].nunique() == 19
+    assert 0 < size(store.path / "history") < 0.4 * size(store.path / "reports")
 
 
 def test_what_is_declined_is_no_version(store: ReportCache) -> None:

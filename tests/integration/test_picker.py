@@ -472,6 +472,7 @@ class TestFinalNumbers:
         picker: Any = ReportPicker(box.client_for(0, "v3"), cache=grown)
         data = fetched(picker)
         result = picker.result
+        assert result.use_final.layout.display is None
         assert "Results as expected when final" in visible_text(result.final_note)
         result.plot_metric.value = "sales"
         assert picture(picker)[0] == "trend, metric sales, by campaignName, final numbers"
@@ -497,14 +498,14 @@ class TestFinalNumbers:
         picker.metrics.value = ("campaignName", "cost", "clicks")
         fetched(picker)
         assert picture(picker)[0] == "trend, metric cost, by campaignName"
-        assert picker.result.use_final.disabled
+        assert picker.result.use_final.layout.display == "none"
         assert not visible_text(picker.result.final_note)
         picker.close()
 
     def test_without_a_history_it_says_that_more_may_come(self, box: Box) -> None:
         picker: Any = ReportPicker(box.client, cache=False)
         fetched(picker)
-        assert picker.result.use_final.disabled
+        assert picker.result.use_final.layout.display == "none"
         assert "more may come" in visible_text(picker.result.final_note)
         assert "final" not in picture(picker)[0]
         picker.close()
