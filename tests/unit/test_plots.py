@@ -74,8 +74,8 @@ def render(axes: Any) -> None:
 
 class TestNamespace:
     FIGURES: ClassVar = [
-        "calendar", "coverage", "efficiency", "funnel", "halo", "maturity", "top", "trend",
-        "waterfall",
+        "calendar", "coverage", "efficiency", "funnel", "halo", "maturity", "pacing", "top",
+        "trend", "waterfall",
     ]  # fmt: skip
 
     def test_has_the_figures_and_nothing_else(self) -> None:
