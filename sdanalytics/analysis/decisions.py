@@ -27,7 +27,7 @@ ABOUT: Final = 1.25
 
 @dataclass(frozen=True)
 class Odds:
-    """What is known of the ACOS of groups: it is the ratio by a Gamma variable of mean 1.
+    """The ACOS of groups, as far as it is known: the ratio by a Gamma variable of mean 1.
 
     Attributes
     ----------

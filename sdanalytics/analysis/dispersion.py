@@ -54,7 +54,12 @@ class Dispersion(NamedTuple):
 
 
 def estimate_dispersion(
-    events: Any, exposure: Any, groups: IntArray, days: IntArray | None, *, is_binomial: bool
+    events: Any,
+    exposure: Any,
+    groups: IntArray,
+    days: IntArray | None,
+    *,
+    is_binomial: bool,
 ) -> Dispersion:
     """Return the dispersion of events of rows, pooled over groups.
 
@@ -89,7 +94,8 @@ def number_days(df: pd.DataFrame) -> IntArray | None:
     """Return the day of each row as a whole number; None if a row has none."""
     if "date" not in df or df["date"].hasnans:
         return None
-    days = df["date"].to_numpy().astype("datetime64[D]")
+    moments = df["date"].to_numpy()
+    days = moments.astype("datetime64[D]")
     numbers: IntArray = days.astype("int64")
     return numbers
 

@@ -96,21 +96,20 @@ def gather_evidence(
     curve : ShareTable or None
         By which young days are expected to get more orders.
     """
-    groups = group_rows(rows, keys)
     is_vcpm = read_cost_types(rows).is_vcpm
     measures = _read_measures(rows, is_vcpm, curve)
-    lacks = np.isnan(list(measures.values()))
-    is_used = ~lacks.any(axis=0)
-    used = {name: values[is_used] for name, values in measures.items()}
+    are_missing = np.isnan(list(measures.values()))
+    lacks = are_missing.any(axis=0)
+    used = {name: values[~lacks] for name, values in measures.items()}
+    groups = group_rows(rows, keys)
     campaigns = _pair_with_cost_types(rows, is_vcpm)
     campaign_count = len(campaigns.left)
     cells = pair_codes(groups.codes, groups.count, campaigns.codes, campaign_count)
-    cell_codes = cells.codes[is_used]
-    sums = {}
-    for name, values in used.items():
-        sums[name] = np.bincount(cell_codes, weights=values, minlength=len(cells.left))
-    used_rows = rows.take(np.flatnonzero(is_used))
-    used_campaigns = campaigns.codes[is_used]
+    used_codes = cells.codes[~lacks]
+    used_campaigns = campaigns.codes[~lacks]
+    days = number_days(rows)
+    if days is not None:
+        days = days[~lacks]
     is_vcpm_campaign = campaigns.right == 1
     return OrderEvidence(
         groups=cells.left,
@@ -119,22 +118,36 @@ def gather_evidence(
         campaign_count=campaign_count,
         is_vcpm=is_vcpm_campaign[cells.right],
         is_vcpm_campaign=is_vcpm_campaign,
-        sums=sums,
-        spread=estimate_spread(
-            orders=used["final_orders"],
-            sales=used["sales"],
-            groups=used_campaigns,
-            count=campaign_count,
-        ),
-        dispersion=estimate_dispersion(
-            events=used["orders"],
-            exposure=used["exposure"],
-            groups=used_campaigns,
-            days=number_days(used_rows),
-            is_binomial=False,
-        ),
-        left_out=int(lacks.any(axis=0).sum()),
+        sums=_add_up_columns(used, used_codes, len(cells.left)),
+        spread=estimate_spread(used["final_orders"], used["sales"], used_campaigns, campaign_count),
+        dispersion=_estimate_order_dispersion(used, used_campaigns, days),
+        left_out=int(lacks.sum()),
     )
+
+
+def _estimate_order_dispersion(
+    measures: dict[str, Any], campaigns: IntArray, days: IntArray | None
+) -> Dispersion:
+    """Return the dispersion of orders over the days of campaigns."""
+    return estimate_dispersion(
+        events=measures["orders"],
+        exposure=measures["exposure"],
+        groups=campaigns,
+        days=days,
+        is_binomial=False,
+    )
+
+
+def _add_up_columns(columns: dict[str, Any], codes: IntArray, count: int) -> dict[str, Any]:
+    """Return sums of columns by number."""
+    sums = {}
+    for name, values in columns.items():
+        sums[name] = np.bincount(
+            codes,
+            weights=values,
+            minlength=count,
+        )
+    return sums
 
 
 def _pair_with_cost_types(rows: pd.DataFrame, is_vcpm: BoolArray) -> CodePairs:

@@ -38,19 +38,25 @@ def estimate_spread(orders: Any, sales: Any, groups: IntArray, count: int) -> Fl
     orders = orders[has_orders]
     sales = sales[has_orders]
     groups = groups[has_orders]
-    group_orders = np.bincount(groups, weights=orders, minlength=count)
-    group_sales = np.bincount(groups, weights=sales, minlength=count)
-    averages = divide(group_sales, group_orders)
+    averages = divide(
+        np.bincount(groups, weights=sales, minlength=count),
+        np.bincount(groups, weights=orders, minlength=count),
+    )
     row_averages = averages[groups]
     expected = orders * row_averages
     residuals = sales - expected
     squares = np.square(residuals)
     # Of groups without sales nothing can be known.
-    scales = np.where(row_averages > 0, expected * row_averages, np.nan)
+    products = expected * row_averages
+    scales = np.where(row_averages > 0, products, np.nan)
     ratios = squares / scales
     is_used = ~np.isnan(ratios)
     used_groups = groups[is_used]
-    sums = np.bincount(used_groups, weights=ratios[is_used], minlength=count)
+    sums = np.bincount(
+        used_groups,
+        weights=ratios[is_used],
+        minlength=count,
+    )
     rows = np.bincount(used_groups, minlength=count)
     degrees = np.maximum(rows - 1, 0)
     assumed = _ASSUMED_WEIGHT * _ASSUMED_SPREAD

@@ -33,7 +33,9 @@ class Bounds(NamedTuple):
 
     def scale(self, factors: Any) -> Bounds:
         """Return the bounds of the rates times positive factors."""
-        return Bounds(self.low * factors, self.high * factors)
+        low = self.low * factors
+        high = self.high * factors
+        return Bounds(low, high)
 
     def invert(self) -> Bounds:
         """Return the bounds of 1 by the rates: none above where a rate may be 0."""
@@ -44,7 +46,12 @@ class Bounds(NamedTuple):
         )
 
 
-def bound_fractions(events: Any, trials: Any, level: float, dispersion: float = 1.0) -> Bounds:
+def bound_fractions(
+    events: Any,
+    trials: Any,
+    level: float,
+    dispersion: float = 1.0,
+) -> Bounds:
     """Return bounds of the probability of an event: Jeffreys' interval.
 
     Quantiles of Beta(events + 1/2, trials - events + 1/2), 0 below without events and 1 above
@@ -55,25 +62,29 @@ def bound_fractions(events: Any, trials: Any, level: float, dispersion: float = 
     from scipy.special import betaincinv
 
     others = trials - events
-    is_binomial = (events >= 0) & (others >= 0)
-    first = _find_shapes(events, is_binomial, dispersion)
-    second = _find_shapes(others, is_binomial, dispersion)
     tail = (1 - level) / 2
-    lowest = betaincinv(first, second, tail)
-    highest = betaincinv(first, second, 1 - tail)
-    low = np.where(events == 0, 0.0, lowest)
-    high = np.where(others == 0, 1.0, highest)
+    first = _find_shapes(events, dispersion)
+    second = _find_shapes(others, dispersion)
+    low = betaincinv(first, second, tail)
+    high = betaincinv(first, second, 1 - tail)
+    low[events == 0] = 0.0
+    high[others == 0] = 1.0
     as_rates = bound_event_rates(events, trials, level, dispersion)
+    is_binomial = (events >= 0) & (others >= 0)
     low = np.where(is_binomial, low, as_rates.low)
     high = np.where(is_binomial, high, as_rates.high)
     has_trials = trials > 0
-    return Bounds(
-        low=np.where(has_trials, low, np.nan),
-        high=np.where(has_trials, high, np.nan),
-    )
+    low[~has_trials] = np.nan
+    high[~has_trials] = np.nan
+    return Bounds(low, high)
 
 
-def bound_event_rates(events: Any, exposure: Any, level: float, dispersion: Any = 1.0) -> Bounds:
+def bound_event_rates(
+    events: Any,
+    exposure: Any,
+    level: float,
+    dispersion: Any = 1.0,
+) -> Bounds:
     """Return bounds of the events by exposure that are expected of a Poisson process.
 
     Quantiles of Gamma(events + 1/2), by the exposure, which is the posterior distribution with
@@ -90,18 +101,17 @@ def bound_event_rates(events: Any, exposure: Any, level: float, dispersion: Any 
     """
     from scipy.special import gammaincinv
 
-    is_known = (exposure > 0) & (events >= 0)
-    shapes = _find_shapes(events, is_known, dispersion)
     tail = (1 - level) / 2
-    lowest = gammaincinv(shapes, tail)
-    highest = gammaincinv(shapes, 1 - tail)
+    shapes = _find_shapes(events, dispersion)
+    low = gammaincinv(shapes, tail)
+    high = gammaincinv(shapes, 1 - tail)
+    low[events == 0] = 0.0
+    is_known = (exposure > 0) & (events >= 0)
     known_exposure = np.where(is_known, exposure, np.nan)
-    units = dispersion / known_exposure
-    low = np.where(events == 0, 0.0, lowest)
-    return Bounds(low, highest).scale(units)
+    return Bounds(low, high).scale(dispersion / known_exposure)
 
 
-def _find_shapes(events: Any, is_known: Any, dispersion: Any) -> Any:
-    """Return the shapes of posterior distributions; of none for events that are not known."""
-    known = np.where(is_known, events, 0.0)
-    return known / dispersion + _PRIOR_EVENTS
+def _find_shapes(events: Any, dispersion: Any) -> Any:
+    """Return the shapes of the posterior distributions of events and their like."""
+    counts = np.maximum(events, 0.0)
+    return counts / dispersion + _PRIOR_EVENTS

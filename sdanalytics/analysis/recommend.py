@@ -156,22 +156,25 @@ def recommend(
     if not keys:
         raise InvalidRequest("by must name at least one column to judge, such as 'targetId'")
     curve = resolve_curve(final, df)
-    rows = _select_rows(df, keys, [] if curve is None else curve.keys.columns.tolist())
+    curve_keys = [] if curve is None else curve.keys.columns.tolist()
+    rows = _select_rows(df, [*keys, *curve_keys])
     note = describe_missing_cost_types(rows, _METRICS)
     warn_of_missing_cost_types(note)
     evidence = gather_evidence(rows, keys, curve)
     judged = _judge_groups(evidence, target, level)
-    result = _make_table(rows, keys, judged)
+    result = _tabulate(rows, keys, judged)
     result.attrs = dict(df.attrs)
     about = _describe_judgement(evidence, judged, result)
-    about |= {"target_acos": target, "level": level, "is_final": curve is not None}
+    about["target_acos"] = target
+    about["level"] = level
+    about["is_final"] = curve is not None
     notes = {} if note is None else {WITHOUT_COST_TYPE: note}
     update_metadata(result, **{RECOMMENDED: about}, **notes)
     return result
 
 
 class _Judgement(NamedTuple):
-    """What is known of groups, and the decisions, in the order of the groups."""
+    """Expected sales, their odds and the decisions, in the order of the groups."""
 
     sales: ExpectedSales
     odds: Odds
@@ -201,17 +204,18 @@ def _parse_target(acos: Any, roas: Any) -> float:
     return 1 / float(roas)
 
 
-def _select_rows(df: pd.DataFrame, keys: Sequence[str], others: Sequence[str]) -> pd.DataFrame:
+def _select_rows(df: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the columns that are needed, or raise an error that says which to fetch."""
-    kept = [*keys, *label_columns(keys), *CAMPAIGN_KEYS, "costType", *others]
+    labels = label_columns(keys)
+    kept = [*keys, *labels, *CAMPAIGN_KEYS, "costType"]
     rows = select_input_columns(df, _METRICS, kept)
     ensure_single_currency(rows, group_rows(rows, []))
-    with_results = add_conversions(rows)
+    completed = add_conversions(rows)
     needed = [name for name in _METRICS if name != "viewImpressions"]
     if read_cost_types(rows).is_vcpm.any():
         needed.append("viewImpressions")
     for name in needed:
-        if name not in with_results:
+        if name not in completed:
             raise missing_metric_error(df, name)
     return rows
 
@@ -222,7 +226,8 @@ def _judge_groups(evidence: OrderEvidence, target: float, level: float) -> _Judg
     has_cost = sales.costs > 0
     costs = np.where(has_cost, sales.costs, np.nan)
     allowed = target * sales.means
-    odds = Odds(divide(costs, allowed), sales.shapes, level)
+    ratios = divide(costs, allowed)
+    odds = Odds(ratios, sales.shapes, level)
     above = odds.above
     bar = find_cut_bar(above, level)
     actions = decide(odds, bar)
@@ -232,26 +237,37 @@ def _judge_groups(evidence: OrderEvidence, target: float, level: float) -> _Judg
         "action": actions,
         "waste": np.maximum(sales.costs - allowed, 0.0),
     }
-    needed = count_needed_orders(odds, bar) * evidence.dispersion.value
-    exposure = needed * divide(sales.exposure, sales.orders)
-    exposure = np.where(actions == WAIT, exposure, np.nan)
-    has_vcpm = evidence.add_up(evidence.is_vcpm) > 0
-    has_cpc = evidence.add_up(~evidence.is_vcpm) > 0
-    columns["clicks_needed"] = _count_up(np.where(has_vcpm, np.nan, exposure))
-    views = _VIEWS_OF_EXPOSURE * exposure
-    columns["views_needed"] = _count_up(np.where(has_cpc, np.nan, views))
+    needed = count_needed_orders(odds, bar)
+    orders = evidence.dispersion.value * needed
+    exposure = orders * divide(sales.exposure, sales.orders)
+    exposure[actions != WAIT] = np.nan
+    columns |= _split_exposure(evidence, exposure)
     return _Judgement(sales, odds, bar, columns)
+
+
+def _split_exposure(evidence: OrderEvidence, exposure: Any) -> dict[str, Any]:
+    """Return exposure as clicks of CPC groups and views of vCPM groups."""
+    vcpm_cells = evidence.add_up(evidence.is_vcpm)
+    cpc_cells = evidence.add_up(~evidence.is_vcpm)
+    clicks = np.where(vcpm_cells > 0, np.nan, exposure)
+    thousands = np.where(cpc_cells > 0, np.nan, exposure)
+    views = _VIEWS_OF_EXPOSURE * thousands
+    return {
+        "clicks_needed": _count_up(clicks),
+        "views_needed": _count_up(views),
+    }
 
 
 def _count_up(values: Any) -> Any:
     """Return numbers as whole ones, rounded up; missing where they are missing."""
     rounded = np.ceil(values)
     is_missing = ~np.isfinite(rounded)
-    counts = np.where(is_missing, 0, np.minimum(rounded, _MAX_COUNT))
+    largest = np.minimum(rounded, _MAX_COUNT)
+    counts = np.where(is_missing, 0, largest)
     return pd.arrays.IntegerArray(counts.astype("int64"), is_missing)
 
 
-def _make_table(rows: pd.DataFrame, keys: Sequence[str], judged: _Judgement) -> pd.DataFrame:
+def _tabulate(rows: pd.DataFrame, keys: Sequence[str], judged: _Judgement) -> pd.DataFrame:
     """Return groups with their names, what was reported, and what is to be done."""
     summary = summarize_rows(rows, keys)
     columns: dict[str, Any] = {}
@@ -262,7 +278,9 @@ def _make_table(rows: pd.DataFrame, keys: Sequence[str], judged: _Judgement) -> 
     for name in _REPORTED:
         columns[name] = summary[name].array
     table = pd.DataFrame(columns | judged.columns)
-    order = np.lexsort((-judged.sales.costs, -np.nan_to_num(table["waste"].to_numpy())))
+    waste = np.nan_to_num(judged.columns["waste"])
+    costs = judged.sales.costs
+    order = np.lexsort((-costs, -waste))
     return table.take(order).reset_index(drop=True)
 
 

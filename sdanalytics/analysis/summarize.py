@@ -134,7 +134,7 @@ def summarize(
     Without orders, `cvr_low` and `roas_low` are 0, and `cpa_low` and `acos_low` are known; nothing
     bounds CPA and ACOS above, so that `cpa_high` and `acos_high` are missing. ACOS and ROAS then
     have the average order value of the whole frame. Money ratios of groups with negative sales have
-    no bounds. Simulated, intervals of 90 % have the true rate in 86 to 93 % of the cases; those of
+    no bounds. Simulated, intervals of 90 % have the true rate in 86 to 94 % of the cases; those of
     ACOS and ROAS in 82 to 86 % only where a group has about three orders of very different values,
     of which the large ones have not been seen. Cost and viewable impressions count as known.
     """

@@ -48,8 +48,12 @@ class BoundedMetric:
         totals = aggregate(rows, [kpi], column)
         if self.metric == "sales":
             costs = to_floats(totals["cost"].array)
-        bounds = {LOW: costs * found.columns[f"{kpi}_low"]}
-        bounds[HIGH] = costs * found.columns[f"{kpi}_high"]
+        low = found.columns[f"{kpi}_low"]
+        high = found.columns[f"{kpi}_high"]
+        bounds = {
+            LOW: costs * low,
+            HIGH: costs * high,
+        }
         return pd.DataFrame(bounds, index=totals[column])
 
 
@@ -81,7 +85,8 @@ def find_reach(values: FloatArray, table: pd.DataFrame) -> FloatArray:
     """
     below = values - to_floats(table[LOW].array)
     above = to_floats(table[HIGH].array) - values
-    known = np.nan_to_num(np.stack([below, above]))
+    reaches = np.stack([below, above])
+    known = np.nan_to_num(reaches)
     reach: FloatArray = np.maximum(known, 0.0)
     return reach
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ import sdanalytics as sda
 from sdanalytics import plots
 from sdanalytics.errors import InvalidRequest
 from tests.support.rows import small
+from tests.unit.test_final_numbers import curve_with, make_frame
 
 LEVEL = 0.9
 WEEKS = 500
@@ -185,6 +188,19 @@ def test_bounds_are_beside_their_kpi_and_of_the_total_too() -> None:
     assert again["roas_high"] == pytest.approx(alone["roas_high"])
 
 
+def test_both_kinds_of_intervals_are_side_by_side() -> None:
+    frame = make_frame([[50, 40, 30], [5, 4, 3]], [[1500.0] * 3, [150.0] * 3], campaigns=2)
+    options: dict[str, Any] = {"by": "campaignId", "total": True}
+    both = sda.summarize(frame, final=curve_with(0.1), level=LEVEL, **options)
+    finals = sda.summarize(frame, final=curve_with(0.1), **options)
+    bounds = sda.summarize(frame, level=LEVEL, **options)
+    pd.testing.assert_frame_equal(both[list(finals)], finals)
+    pd.testing.assert_frame_equal(both[list(bounds)], bounds)
+    names = both.columns.tolist()
+    first = names.index("roas")
+    assert names[first : first + 4] == ["roas", "roas_low", "roas_high", "roas_final"]
+
+
 def test_a_summary_without_days_has_bounds_of_chance_alone() -> None:
     summary = sda.summarize(simulate_weeks(clicks=100, cvr=0.1, shocks=0.2), by="campaignId")
     again = sda.summarize(summary, by="campaignId", level=LEVEL)
@@ -213,6 +229,12 @@ def drawn_intervals(axes: Axes) -> list[Any]:
     lines = [item for item in axes.collections if isinstance(item, LineCollection)]
     assert len(lines) == 1
     return [np.asarray(segment) for segment in lines[0].get_segments()]
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
 
 
 @pytest.fixture
