@@ -20,7 +20,7 @@ ACCOUNT: Final = ADVERTISERS[US]
 FETCHED_DAYS: Final = 60
 """The last days that a user asks for in each call."""
 _FINAL: Final = 60.0
-_METADATA: Final = {
+METADATA: Final = {
     "record_type": "campaigns",
     "source": SOURCE,
     "profile_id": str(US),
@@ -78,7 +78,7 @@ def read_newest(history: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) 
         run = [str(day.date()), str(day.date()), str(fetched_on)]
         if run not in runs:
             runs.append(run)
-    frame.attrs["sdanalytics"] = {**_METADATA, "fetched_on": runs, "arriving_from": runs[0][0]}
+    frame.attrs["sdanalytics"] = {**METADATA, "fetched_on": runs, "arriving_from": runs[0][0]}
     return frame.drop(columns=["fetched_at", "age"])
 
 
@@ -97,7 +97,7 @@ def _stack(parts: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame["costType"] = pd.Categorical(frame["costType"], ["CPC", "VCPM"])
     counts = ["campaignId", "age", *_COUNTS]
     frame[counts] = frame[counts].astype("Int64")
-    frame.attrs["sdanalytics"] = dict(_METADATA)
+    frame.attrs["sdanalytics"] = dict(METADATA)
     return frame
 
 

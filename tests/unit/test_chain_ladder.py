@@ -9,15 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sdanalytics.analysis.chain_ladder import (
-    Prior,
-    estimate_development,
-    find_spans,
-    find_steps,
-    keep_recent_steps,
-    sum_to_last,
-)
+from sdanalytics.analysis.chain_ladder import Prior, estimate_development, sum_to_last
 from sdanalytics.analysis.maturity_curve import estimate_from_vintages, tabulate
+from sdanalytics.analysis.steps import find_spans, find_steps, keep_recent_steps
 from sdanalytics.analysis.vintages import collect_vintages
 
 AGES = 61
