@@ -47,25 +47,29 @@ def sum_budgets(table: DailyCosts, month: Period) -> MonthBudgets:
     A budget holds until a row tells another, and to the end of the month. A campaign that has
     stopped has none after its last day with cost.
     """
-    filled = pd.DataFrame(table.budgets).ffill(axis=1).bfill(axis=1).to_numpy()
-    is_active = _find_active_days(table)
-    _, length = filled.shape
-    in_month = slice(length - month.length, length)
-    daily = np.where(is_active, filled, 0.0)[:, in_month]
+    known = pd.DataFrame(table.budgets)
+    later = known.ffill(axis=1)
+    filled = later.bfill(axis=1)
+    budgets = table.select_month(filled.to_numpy(), month)
+    is_active = table.select_month(_find_active_days(table), month)
+    daily = np.where(is_active, budgets, 0.0)
     monthly = daily.sum(axis=1)
-    costs = table.costs[:, in_month]
-    is_whole = table.is_whole[in_month]
+    costs = table.select_month(table.costs, month)
+    is_whole = table.is_whole[-month.length :]
     whole_costs = costs[:, is_whole]
-    left = np.maximum(monthly - np.nansum(whole_costs, axis=1), 0.0)
-    limits = _SPENT_SHARE * filled[:, in_month][:, is_whole]
-    is_used_up = (whole_costs >= limits) & (limits > 0)
-    counts = is_used_up.sum(axis=1)
+    spent = np.nansum(whole_costs, axis=1)
+    left = np.maximum(monthly - spent, 0.0)
+    limits = _SPENT_SHARE * budgets[:, is_whole]
+    is_used_up = whole_costs >= limits
+    is_used_up &= limits > 0
+    day_counts = is_used_up.sum(axis=1)
+    is_unknown = np.isnan(monthly)
     return MonthBudgets(
         daily=daily[:, -1],
         monthly=monthly,
         left=left,
         by_day=daily.sum(axis=0),
-        used_up=pd.arrays.IntegerArray(counts, np.isnan(monthly)),
+        used_up=pd.arrays.IntegerArray(day_counts, is_unknown),
     )
 
 
@@ -74,7 +78,9 @@ def _find_active_days(table: DailyCosts) -> BoolArray:
     is_known = ~np.isnan(table.costs)
     is_active: BoolArray = np.maximum.accumulate(is_known, axis=1)
     has_cost = table.costs > 0
-    # Read from the end: whether there is cost on the day or later.
-    costs_later = np.maximum.accumulate(has_cost[:, ::-1], axis=1)[:, ::-1]
-    is_active &= costs_later | table.is_running[:, None]
+    backwards = has_cost[:, ::-1]
+    had_cost_later = np.maximum.accumulate(backwards, axis=1)
+    has_cost_later = had_cost_later[:, ::-1]
+    is_running = table.is_running[:, None]
+    is_active &= has_cost_later | is_running
     return is_active

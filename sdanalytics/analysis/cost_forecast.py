@@ -47,7 +47,7 @@ class CostForecast:
 
 @dataclass(frozen=True)
 class _Rates:
-    """What is expected of campaigns from now on.
+    """The cost that is expected of campaigns from now on.
 
     `levels` is by campaign; `deviations` are the standard deviations of the sums, by campaign and
     coming day; `surprises` are scaled errors of predictions, by campaign and day; `degrees` are
@@ -70,42 +70,51 @@ def forecast_costs(table: DailyCosts, budgets_left: FloatArray) -> CostForecast:
     budgets_left : numpy.ndarray of float
         What each campaign may cost until the end of the month; NaN where it is unknown.
     """
-    rates = _estimate_rates(table)
+    rates = _expect_costs(table)
     coming_weekdays = table.weekdays[table.past :]
     factors = rates.factors[coming_weekdays]
-    shares = _find_affordable_shares(rates.levels * factors.sum(), budgets_left)
+    unlimited = rates.levels * factors.sum()
+    shares = _find_affordable_shares(unlimited, budgets_left)
     daily_rates = shares * rates.levels
     deviations = shares[:, None] * rates.deviations
     spent = np.nan_to_num(table.costs[:, table.past :])
     # A day that has not ended costs at least what it has cost so far.
-    costs = np.maximum(daily_rates[:, None] * factors, spent)
+    costs = np.outer(daily_rates, factors)
+    costs = np.maximum(costs, spent)
+    quantiles = _quantiles(rates.degrees)
     return CostForecast(
         daily_rates=daily_rates,
         expected=costs.cumsum(axis=1),
-        errors=_quantiles(rates.degrees)[:, None] * deviations,
+        errors=quantiles[:, None] * deviations,
         total_errors=_sum_errors(deviations, rates),
         spent=spent.cumsum(axis=1),
         factors=rates.factors,
     )
 
 
-def _estimate_rates(table: DailyCosts) -> _Rates:
+def _expect_costs(table: DailyCosts) -> _Rates:
     """Fit weekdays, and the level of each campaign that is running."""
-    window = slice(max(table.past - FORECAST_WINDOW, 0), table.past)
+    start = max(table.past - FORECAST_WINDOW, 0)
+    window = slice(start, table.past)
     is_whole = table.is_whole[window]
-    costs = np.where(is_whole, table.costs[:, window], np.nan)
+    costs = table.costs[:, window]
+    costs = np.where(is_whole, costs, np.nan)
     weekdays = table.weekdays[window]
     fitted = fit_weekdays(costs, weekdays)
     is_known = ~np.isnan(costs)
-    is_modelled = table.is_running & is_known.any(axis=1)
-    series = costs[is_modelled] / fitted.factors[weekdays]
+    is_modelled = is_known.any(axis=1)
+    is_modelled &= table.is_running
+    factors = fitted.factors[weekdays]
+    series = costs[is_modelled] / factors
     models = fit_local_levels(series, fitted.spread)
     coming_weekdays = table.weekdays[table.past :]
-    variances = models.sum_variances(fitted.factors[coming_weekdays])
+    coming_factors = fitted.factors[coming_weekdays]
+    variances = models.sum_variances(coming_factors)
     count = len(costs)
+    shape = count, len(coming_factors)
     rates = _Rates(
         levels=np.zeros(count),
-        deviations=np.zeros((count, len(coming_weekdays))),
+        deviations=np.zeros(shape),
         surprises=np.full(costs.shape, np.nan),
         degrees=np.full(count, PRIOR_DEGREES),
         factors=fitted.factors,
@@ -131,22 +140,22 @@ def _sum_errors(deviations: FloatArray, rates: _Rates) -> FloatArray:
     Campaigns have good and bad days together as far as the errors of their predictions had.
     Before all days of which these are known, some count for errors that are independent.
     """
-    surprises = rates.surprises
-    is_known = ~np.isnan(surprises)
+    by_day = rates.surprises.T
+    is_unknown = np.isnan(by_day)
     variances = deviations**2
-    sums_by_day = np.nan_to_num(surprises).T @ deviations
-    of_unknown = (~is_known).T @ variances
-    squares = sums_by_day**2 + of_unknown
-    is_used = is_known.any(axis=0)
-    count = int(is_used.sum())
-    independent = PRIOR_DEGREES * variances.sum(axis=0)
-    degrees = PRIOR_DEGREES + count
-    mean_squares = (independent + squares[is_used].sum(axis=0)) / degrees
-    errors: FloatArray = _quantiles(np.array([degrees])) * np.sqrt(mean_squares)
+    sums_by_day = np.nan_to_num(by_day) @ deviations
+    squares = sums_by_day**2
+    squares += is_unknown @ variances
+    is_used = ~is_unknown.all(axis=1)
+    square_sums = squares[is_used].sum(axis=0)
+    square_sums += PRIOR_DEGREES * variances.sum(axis=0)
+    degrees = PRIOR_DEGREES + is_used.sum()
+    errors: FloatArray = np.sqrt(square_sums / degrees)
+    errors *= _quantiles(degrees)
     return errors
 
 
-def _quantiles(degrees: FloatArray) -> FloatArray:
+def _quantiles(degrees: FloatArray | float) -> FloatArray:
     """Return the upper quantiles of Student's t."""
     from scipy.special import stdtrit  # a quarter of a second, which only forecasts need
 

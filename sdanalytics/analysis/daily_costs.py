@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,8 @@ _STOPPED: Final = ("archived", "paused")
 _MIN_GAP: Final = 3
 """Days without cost that may mean that a campaign has stopped."""
 
-Days = npt.NDArray[np.datetime64]
+Days: TypeAlias = npt.NDArray[np.datetime64]
+Table = TypeVar("Table", FloatArray, BoolArray)
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,14 @@ class DailyCosts:
     def weekdays(self) -> IntArray:
         """The weekday of each day of the table; Monday: 0."""
         _, count = self.costs.shape
-        weekdays: IntArray = (self.first.weekday() + np.arange(count)) % 7
-        return weekdays
+        start = self.first.weekday()
+        numbers = np.arange(start, start + count)
+        return numbers % 7
+
+    @staticmethod
+    def select_month(by_day: Table, month: Period) -> Table:
+        """Return the days of the month, with which tables end, of one by campaign and day."""
+        return by_day[:, -month.length :]
 
     @property
     def past(self) -> int:
@@ -83,34 +90,35 @@ def tabulate_costs(df: pd.DataFrame, month: Period) -> DailyCosts:
     InvalidRequest
         When no day had ended when it was fetched.
     """
-    dates = df["date"].to_numpy().astype("datetime64[D]")
-    rows = df[dates <= np.datetime64(month.last)]
+    is_used = df["date"] <= pd.Timestamp(month.last)
+    rows = df[is_used]
     groups = group_rows(rows, [CAMPAIGN_ID])
-    days = rows["date"].to_numpy().astype("datetime64[D]")
+    days = rows["date"].to_numpy()
+    days = days.astype("datetime64[D]")
     whole_days = _find_whole_days(rows, days)
+    last_ended = whole_days.max()
     day_before = month.first - timedelta(1)
-    last_whole = max(whole_days.max().item(), day_before)
+    last_whole = max(last_ended.item(), day_before)
     window_start = last_whole - timedelta(FORECAST_WINDOW - 1)
     first = min(month.first, window_start)
     length = (month.last - first).days + 1
     all_days = np.datetime64(first) + np.arange(length)
-    costs = _spread(rows["cost"], groups, days, all_days)
-    starts = np.full(groups.count, days.max())
-    np.minimum.at(starts, groups.codes, days)
+    costs = _sum_by_day(rows["cost"], groups, days, all_days)
+    starts = _find_first_days(groups, days)
     has_started = all_days >= starts[:, None]
+    costs[~has_started] = np.nan
     is_known = np.isin(all_days, days)
-    is_whole = np.isin(all_days, whole_days)
-    costs[~(has_started & is_known)] = np.nan
+    costs[:, ~is_known] = np.nan
     described = _describe_campaigns(rows, groups)
-    past_costs = costs[:, all_days <= whole_days.max()]
+    is_past = all_days <= last_ended
     return DailyCosts(
         campaigns=described,
         first=first,
         last_whole=last_whole,
         costs=costs,
         budgets=_tabulate_budgets(rows, groups, days, all_days),
-        is_whole=is_whole,
-        is_running=_find_running(described, past_costs),
+        is_whole=np.isin(all_days, whole_days),
+        is_running=_find_running(described, costs[:, is_past]),
     )
 
 
@@ -127,29 +135,55 @@ def _find_whole_days(rows: pd.DataFrame, days: Days) -> Days:
     return np.unique(days[is_ended])
 
 
-def _spread(column: pd.Series[Any], groups: RowGroups, days: Days, all_days: Days) -> FloatArray:
+def _find_first_days(groups: RowGroups, days: Days) -> Days:
+    """Return the first day of each campaign."""
+    first_days = np.full(groups.count, days.max())
+    np.minimum.at(first_days, groups.codes, days)
+    return first_days
+
+
+def _find_positions(days: Days, all_days: Days) -> IntArray:
+    """Return the number of each day among all days of the table; below 0 if before these."""
+    elapsed = days - all_days[0]
+    positions: IntArray = elapsed.astype("int64")
+    return positions
+
+
+def _sum_by_day(
+    column: pd.Series[Any],
+    groups: RowGroups,
+    days: Days,
+    all_days: Days,
+) -> FloatArray:
     """Return the sums of a column by campaign and day, 0 where there is no row."""
-    length = len(all_days)
-    positions = (days - all_days[0]).astype("int64")
-    is_inside = positions >= 0
-    cells = groups.codes * length + positions
-    values = np.nan_to_num(to_floats(column.array))
-    size = groups.count * length
-    sums: FloatArray = np.bincount(cells[is_inside], values[is_inside], size).astype("float64")
-    return sums.reshape(groups.count, length)
+    positions = _find_positions(days, all_days)
+    values = to_floats(column.array)
+    is_used = positions >= 0
+    is_used &= ~np.isnan(values)
+    shape = groups.count, len(all_days)
+    sums = np.zeros(shape)
+    cells = groups.codes[is_used], positions[is_used]
+    np.add.at(sums, cells, values[is_used])
+    return sums
 
 
 def _tabulate_budgets(
-    rows: pd.DataFrame, groups: RowGroups, days: Days, all_days: Days
+    rows: pd.DataFrame,
+    groups: RowGroups,
+    days: Days,
+    all_days: Days,
 ) -> FloatArray:
     """Return the budget of each campaign and day, NaN without one."""
-    budgets = np.full((groups.count, len(all_days)), np.nan)
+    shape = groups.count, len(all_days)
+    budgets = np.full(shape, np.nan)
     if _BUDGET not in rows:
         return budgets
-    positions = (days - all_days[0]).astype("int64")
+    positions = _find_positions(days, all_days)
     values = to_floats(rows[_BUDGET].array)
-    is_used = (positions >= 0) & ~np.isnan(values)
-    budgets[groups.codes[is_used], positions[is_used]] = values[is_used]
+    is_used = positions >= 0
+    is_used &= ~np.isnan(values)
+    cells = groups.codes[is_used], positions[is_used]
+    budgets[cells] = values[is_used]
     return budgets
 
 
@@ -170,8 +204,8 @@ def _find_running(campaigns: pd.DataFrame, costs: FloatArray) -> BoolArray:
         is_off = campaigns[_STATUS].isin(_STOPPED)
         is_running &= ~is_off.to_numpy()
     for number, row in enumerate(costs):
-        known = row[~np.isnan(row)]
-        if _has_stopped(known):
+        is_known = ~np.isnan(row)
+        if _has_stopped(row[is_known]):
             is_running[number] = False
     return is_running
 
@@ -181,6 +215,8 @@ def _has_stopped(costs: FloatArray) -> bool:
     positions = np.flatnonzero(costs > 0)
     if not len(positions):
         return len(costs) > 0
-    gap = len(costs) - 1 - positions[-1]
-    earlier_gaps = np.diff(positions, prepend=-1) - 1
-    return bool(gap >= _MIN_GAP and gap > earlier_gaps.max())
+    last = len(costs) - 1
+    gap = last - positions[-1]
+    distances = np.diff(positions, prepend=-1)
+    longest_gap = distances.max() - 1
+    return bool(gap > longest_gap and gap >= _MIN_GAP)

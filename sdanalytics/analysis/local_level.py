@@ -18,6 +18,7 @@ from sdanalytics.analysis.row_groups import FloatArray
 
 _STEP_VARIANCES: Final = np.array([0.001, 0.003, 0.01, 0.03, 0.1, 0.3])
 """The grid: variances of a step of the level, by that of the noise. No level stays for ever."""
+_MIN_DEVIATION: Final = 1e-9
 PRIOR_DEGREES: Final = 3.0
 """How many observations the spread that is known beforehand counts for."""
 
@@ -53,7 +54,8 @@ class LocalLevels:
     @property
     def mean_levels(self) -> FloatArray:
         """The expected level of each series."""
-        means: FloatArray = (self.weights * self.levels).sum(axis=1)
+        weighted = self.weights * self.levels
+        means: FloatArray = weighted.sum(axis=1)
         return means
 
     def sum_variances(self, factors: FloatArray) -> FloatArray:
@@ -62,17 +64,24 @@ class LocalLevels:
         By series and time: of the sum from the first coming observation up to this one.
         """
         sums = np.cumsum(factors)
+        sums_before = sums - factors
         # How often the step at each time (column) is in the sum up to each time (row).
-        step_factors = sums[:, None] - (sums - factors)
-        step_sums = (np.tril(step_factors) ** 2).sum(axis=1)
-        noise_sums = np.cumsum(factors**2)
-        of_level = self.level_variances[:, :, None] * sums**2
-        of_steps = _STEP_VARIANCES[:, None] * step_sums
-        within = self.noise_variances[:, :, None] * (of_level + of_steps + noise_sums)
+        step_factors = np.subtract.outer(sums, sums_before)
+        step_factors = np.tril(step_factors)
+        step_squares = step_factors**2
+        step_sums = step_squares.sum(axis=1)
+        square_sums = sums**2
+        of_level = np.multiply.outer(self.level_variances, square_sums)
+        of_steps = np.multiply.outer(_STEP_VARIANCES, step_sums)
+        of_noise = np.cumsum(factors**2)
+        relative = of_level + of_steps + of_noise
+        within = self.noise_variances[:, :, None] * relative
         distances = self.levels - self.mean_levels[:, None]
-        between = (distances**2)[:, :, None] * sums**2
-        variances: FloatArray = (self.weights[:, :, None] * (within + between)).sum(axis=1)
-        return variances
+        between = np.multiply.outer(distances**2, square_sums)
+        variances = within + between
+        weighted = self.weights[:, :, None] * variances
+        by_time: FloatArray = weighted.sum(axis=1)
+        return by_time
 
 
 def fit_local_levels(series: FloatArray, spread: float) -> LocalLevels:
@@ -86,28 +95,37 @@ def fit_local_levels(series: FloatArray, spread: float) -> LocalLevels:
         The standard deviation of the noise by the level, as it is known beforehand.
     """
     filtered = _filter(series)
-    counts = filtered.counts
     means = np.nanmean(series, axis=1)
-    prior_sums = PRIOR_DEGREES * (spread * means) ** 2
-    # Costs below the smallest unit are as good as none.
-    prior_sums = np.maximum(prior_sums, np.finfo("float32").tiny)
-    degrees = PRIOR_DEGREES + counts - 1
+    prior_deviations = spread * means
+    # Of a series of zeros, which must not divide by zero.
+    prior_deviations = np.maximum(prior_deviations, _MIN_DEVIATION)
+    prior_sums = PRIOR_DEGREES * prior_deviations**2
+    degrees = PRIOR_DEGREES + filtered.counts - 1
     square_sums = prior_sums[:, None] + filtered.square_sums
     noise_variances = square_sums / degrees[:, None]
-    logs = np.log(noise_variances) * degrees[:, None] + filtered.log_scales
-    advantages = logs.min(axis=1, keepdims=True) - logs
-    likelihoods = np.exp(advantages / 2)
-    weights = likelihoods / likelihoods.sum(axis=1, keepdims=True)
+    weights = _weigh(noise_variances, degrees, filtered.log_scales)
     scaled = filtered.errors / np.sqrt(noise_variances)
-    surprises = (scaled * weights).sum(axis=2).T
+    weighted = weights * scaled
+    surprises = weighted.sum(axis=2)
     return LocalLevels(
         levels=filtered.levels,
         level_variances=filtered.variances,
         noise_variances=noise_variances,
         weights=weights,
-        surprises=surprises,
+        surprises=surprises.T,
         degrees=degrees,
     )
+
+
+def _weigh(noise_variances: FloatArray, degrees: FloatArray, log_scales: FloatArray) -> FloatArray:
+    """Return the likelihoods of the values of the grid, by their sum in each series."""
+    deviances = np.log(noise_variances)
+    deviances *= degrees[:, None]
+    deviances += log_scales
+    deviances -= deviances.min(axis=1, keepdims=True)
+    likelihoods = np.exp(-deviances / 2)
+    weights: FloatArray = likelihoods / likelihoods.sum(axis=1, keepdims=True)
+    return weights
 
 
 @dataclass
@@ -139,7 +157,8 @@ def _filter(series: FloatArray) -> _Filter:
         errors=np.full((length, *shape), np.nan),
     )
     for time in range(length):
-        _observe(state, series[:, time], time)
+        values = series[:, time]
+        _observe(state, values, time)
     return state
 
 
@@ -148,13 +167,14 @@ def _observe(state: _Filter, values: FloatArray, time: int) -> None:
     has_begun = state.counts > 0
     state.variances[has_begun] += _STEP_VARIANCES
     is_observed = ~np.isnan(values)
+    column = values[:, None]
     begins = is_observed & ~has_begun
-    state.levels[begins] = values[begins][:, None]
+    state.levels[begins] = column[begins]
     state.variances[begins] = 1.0
     goes_on = is_observed & has_begun
     before = state.variances[goes_on]
     scales = before + 1.0
-    errors = values[goes_on][:, None] - state.levels[goes_on]
+    errors = column[goes_on] - state.levels[goes_on]
     gains = before / scales
     state.levels[goes_on] += gains * errors
     state.variances[goes_on] = gains

@@ -84,7 +84,9 @@ def pacing(df: pd.DataFrame, month: MonthLike | None = None) -> pd.DataFrame:
     Harvey, 1989; Durbin and Koopman, 2012): the level wanders, so that the last weeks count more
     where costs drift, and all of the eight where they do not. The forecast is the level times the
     factors of the days to come. Its interval, by Student's t, has the noise of these days, that of
-    the level, and its wandering; in the total, campaigns err together as they did in the past.
+    the level, and its wandering; in the total, campaigns err together as they did in the past. It
+    covers the end of simulated months in about 80 % where levels wander by a tenth of the noise a
+    day, in about 90 % where they stay, and in 70 to 75 % where they wander by 40 %.
 
     A day that had not ended when it was fetched is in `cost` as it was, and in the forecast as a
     day to come, but not below what it has cost. A campaign has stopped when it is paused or

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from sdanalytics.analysis.row_groups import BoolArray, FloatArray
 PACING: Final = "pacing"
 """The entry of a frame's metadata that has the days of the month, which the figure draws."""
 _FORECAST: Final = "cost_forecast"
+_LOW: Final = "cost_forecast_low"
+_HIGH: Final = "cost_forecast_high"
 _ADDED_UP: Final = (
     "days_with_cost",
     "cost",
@@ -28,44 +30,64 @@ _ADDED_UP: Final = (
 )
 
 
+class _Rest(NamedTuple):
+    """The costs of the days that are left: expected, and their bounds; by campaign."""
+
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
 def tabulate_pacing(
     table: DailyCosts, budgets: MonthBudgets, forecast: CostForecast, month: Period
 ) -> pd.DataFrame:
     """Return a row for each campaign that has cost something in the month, or goes on."""
-    costs = _select_month(table.costs, month)
+    costs = table.select_month(table.costs, month)
     known_costs = np.nan_to_num(costs)
-    day_counts = (known_costs > 0).sum(axis=1)
+    has_cost = known_costs > 0
+    day_counts = has_cost.sum(axis=1)
     begin = _count_days_before(table, month)
-    before = np.nansum(table.costs[:, begin : table.past], axis=1)
-    expected, low, high = _find_ends(forecast)
+    whole_days = slice(begin, table.past)
+    before = np.nansum(table.costs[:, whole_days], axis=1)
+    rest = _find_ends(forecast)
+    expected = before + rest.expected
     measures = {
         "days_with_cost": pd.array(day_counts, dtype="Int64"),
         "cost": known_costs.sum(axis=1),
         "daily_rate": forecast.daily_rates,
-        _FORECAST: before + expected,
-        f"{_FORECAST}_low": before + low,
-        f"{_FORECAST}_high": before + high,
+        _FORECAST: expected,
+        _LOW: before + rest.low,
+        _HIGH: before + rest.high,
         "daily_budget": budgets.daily,
         "budget": budgets.monthly,
-        "budget_share": _divide(before + expected, budgets.monthly),
+        "budget_share": _divide(expected, budgets.monthly),
         "days_at_budget": budgets.used_up,
     }
     result = table.campaigns.assign(**measures)
-    is_listed = (day_counts > 0) | table.is_running
+    is_listed = table.is_running | (day_counts > 0)
     listed: pd.DataFrame = result[is_listed]
-    return listed.sort_values(_FORECAST, ascending=False, kind="stable", ignore_index=True)
+    return listed.sort_values(
+        _FORECAST,
+        ascending=False,
+        kind="stable",
+        ignore_index=True,
+    )
 
 
 def sum_rows(result: pd.DataFrame, days: dict[str, Any]) -> pd.DataFrame:
     """Return all campaigns as one row; its interval is that of the last day."""
-    sums = result[list(_ADDED_UP)].sum(skipna=False).to_frame().T
-    total = sums.astype({"days_with_cost": "Int64", "days_at_budget": "Int64"})
+    total = pd.DataFrame(index=[0])
+    for name in _ADDED_UP:
+        values = result[name]
+        total[name] = values.sum(skipna=False)
+    dtypes = result.dtypes
+    total = total.astype(dtypes[total.columns].to_dict())
     total["budget_share"] = _divide(
-        total[_FORECAST].to_numpy("float64"), total["budget"].to_numpy("float64")
+        total[_FORECAST].to_numpy(),
+        total["budget"].to_numpy(),
     )
-    for bound in ("low", "high"):
-        by_day = days[bound]
-        total[f"{_FORECAST}_{bound}"] = by_day[-1] if by_day else total[_FORECAST]
+    for name, by_day in ((_LOW, days["low"]), (_HIGH, days["high"])):
+        total[name] = by_day[-1] if by_day else total[_FORECAST]
     return total
 
 
@@ -78,38 +100,32 @@ def describe_days(
     `low` and `high` are of the month up to each day after the last whole one; `budget` is the sum
     of the daily budgets up to each day of the month.
     """
-    is_known: BoolArray = np.any(~np.isnan(table.costs), axis=0)
+    is_missing: BoolArray = np.all(np.isnan(table.costs), axis=0)
     begin = _count_days_before(table, month)
-    costs = np.nansum(table.costs[:, begin : table.past], axis=0)
+    whole_days = slice(begin, table.past)
+    costs = np.nansum(table.costs[:, whole_days], axis=0)
     before = costs.sum()
-    total = forecast.expected.sum(axis=0)
-    low = np.maximum(total - forecast.total_errors, forecast.spent.sum(axis=0))
-    is_unended = is_known & ~table.is_whole
-    known_positions = np.flatnonzero(is_known)
-    is_missing = ~is_known
+    costs[is_missing[whole_days]] = np.nan
+    is_unended = ~is_missing & ~table.is_whole
+    known_positions = np.flatnonzero(~is_missing)
     is_missing[known_positions[-1] :] = False
-    by_day = {
-        "forecast": before + total,
-        "low": before + low,
-        "high": before + total + forecast.total_errors,
-        "budget": budgets.by_day.cumsum(),
-    }
-    lists = {name: _to_plain(values) for name, values in by_day.items()}
+    rest = forecast.expected.sum(axis=0)
+    high = rest + forecast.total_errors
+    low = rest - forecast.total_errors
+    low = np.maximum(low, forecast.spent.sum(axis=0))
     return {
         "month": f"{month.first:%Y-%m}",
         "last_whole_day": table.last_whole.isoformat(),
         "level": LEVEL,
         "weekday_factors": _to_plain(forecast.factors),
-        "unended_days": _list_days(is_unended, table, begin),
-        "missing_days": _list_days(is_missing, table, begin),
-        "cost": _to_plain(np.where(is_known[begin : table.past], costs, np.nan)),
-        **lists,
+        "unended_days": _name_days(is_unended, table, begin),
+        "missing_days": _name_days(is_missing, table, begin),
+        "cost": _to_plain(costs),
+        "forecast": _to_plain(before + rest),
+        "low": _to_plain(before + low),
+        "high": _to_plain(before + high),
+        "budget": _to_plain(budgets.by_day.cumsum()),
     }
-
-
-def _select_month(by_day: FloatArray, month: Period) -> FloatArray:
-    """Return the days of the month, with which a table of days ends."""
-    return by_day[:, -month.length :]
 
 
 def _count_days_before(table: DailyCosts, month: Period) -> int:
@@ -118,30 +134,40 @@ def _count_days_before(table: DailyCosts, month: Period) -> int:
     return difference.days
 
 
-def _find_ends(forecast: CostForecast) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _find_ends(forecast: CostForecast) -> _Rest:
     """Return the expected costs of the days that are left, and their bounds, by campaign."""
-    if not forecast.expected.shape[1]:
-        nothing = np.zeros(len(forecast.expected))
-        return nothing, nothing, nothing
+    count, day_count = forecast.expected.shape
+    if not day_count:
+        nothing = np.zeros(count)
+        return _Rest(nothing, nothing, nothing)
     expected = forecast.expected[:, -1]
     errors = forecast.errors[:, -1]
-    low = np.maximum(expected - errors, forecast.spent[:, -1])
-    return expected, low, expected + errors
+    spent = forecast.spent[:, -1]
+    low = np.maximum(expected - errors, spent)
+    high = expected + errors
+    return _Rest(expected, low, high)
 
 
 def _divide(numerators: FloatArray, denominators: FloatArray) -> FloatArray:
     """Return ratios, NaN where the denominator is 0 or unknown."""
     ratios = np.full(len(numerators), np.nan)
-    np.divide(numerators, denominators, out=ratios, where=denominators > 0)
+    is_defined = denominators > 0
+    np.divide(
+        numerators,
+        denominators,
+        out=ratios,
+        where=is_defined,
+    )
     return ratios
 
 
-def _list_days(is_listed: BoolArray, table: DailyCosts, begin: int) -> list[str]:
+def _name_days(is_listed: BoolArray, table: DailyCosts, begin: int) -> list[str]:
     """Return days of the month as text."""
     days = []
     for position in np.flatnonzero(is_listed):
         if position >= begin:
-            day = table.first + timedelta(int(position))
+            elapsed = timedelta(days=int(position))
+            day = table.first + elapsed
             days.append(day.isoformat())
     return days
 

@@ -47,42 +47,53 @@ def fit_weekdays(costs: FloatArray, weekdays: IntArray) -> WeekdayFactors:
     weekdays : numpy.ndarray of int64
         Of the days; Monday: 0.
     """
+    flat = WeekdayFactors(np.ones(_WEEK), _USUAL_SPREAD)
     is_used = costs > 0
     campaigns, days = np.nonzero(is_used)
     used_weekdays = weekdays[np.unique(days)]
     day_counts = np.bincount(used_weekdays, minlength=_WEEK)
-    flat = WeekdayFactors(np.ones(_WEEK), _USUAL_SPREAD)
     if day_counts.min() < _MIN_DAYS:
         return flat
-    week_count = len(weekdays) // _WEEK + 1
-    days_before_end = len(weekdays) - 1 - days
-    _, blocks = np.unique(campaigns * week_count + days_before_end // _WEEK, return_inverse=True)
+    blocks = _number_blocks(campaigns, days, len(weekdays))
+    level_count = blocks.max() + 1
+    degrees = len(blocks) - level_count - (_WEEK - 1)
+    if degrees < _WEEK:
+        return flat
     weights = _mean_costs(costs)[campaigns]
     weights /= weights.mean()
     logs = np.log(costs[is_used])
-    is_weekday = weekdays[days][:, None] == np.arange(_WEEK)
-    terms = is_weekday.astype("float64")
-    table = np.column_stack([terms, logs])
+    is_weekday = np.equal.outer(weekdays[days], np.arange(_WEEK))
+    table = np.column_stack([is_weekday, logs])
+    # Without the means of blocks, their levels need no terms (Frisch and Waugh, 1933).
     table -= _block_means(table, blocks, weights)[blocks]
-    roots = np.sqrt(weights)[:, None]
-    terms = roots * table[:, :_WEEK]
-    logs = (roots * table[:, _WEEK:]).ravel()
+    table *= np.sqrt(weights)[:, None]
+    terms = table[:, :_WEEK]
+    logs = table[:, _WEEK]
     coefficients, *_ = np.linalg.lstsq(terms, logs)
-    factors = np.exp(coefficients)
     residuals = logs - terms @ coefficients
-    degrees = len(residuals) - (blocks.max() + 1) - (_WEEK - 1)
-    if degrees < _WEEK:
-        return flat
     variance = residuals @ residuals / degrees
-    spread = max(float(np.sqrt(variance)), _MIN_SPREAD)
+    spread = max(variance**0.5, _MIN_SPREAD)
+    factors = np.exp(coefficients)
     return WeekdayFactors(factors / factors.mean(), spread)
+
+
+def _number_blocks(campaigns: IntArray, days: IntArray, day_count: int) -> IntArray:
+    """Return a number for each campaign and week, counted from the last day backwards."""
+    days_before_end = day_count - 1 - days
+    weeks = days_before_end // _WEEK
+    week_count = day_count // _WEEK + 1
+    numbers = campaigns * week_count + weeks
+    blocks: IntArray
+    _, blocks = np.unique(numbers, return_inverse=True)
+    return blocks
 
 
 def _mean_costs(costs: FloatArray) -> FloatArray:
     """Return the mean cost of each campaign over its days."""
     is_known = ~np.isnan(costs)
-    day_counts = np.maximum(is_known.sum(axis=1), 1)
-    means: FloatArray = np.nansum(costs, axis=1) / day_counts
+    day_counts = is_known.sum(axis=1)
+    sums = np.nansum(costs, axis=1)
+    means: FloatArray = sums / np.maximum(day_counts, 1)
     return means
 
 

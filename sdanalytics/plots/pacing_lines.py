@@ -29,9 +29,24 @@ from sdanalytics.plots.style import (
     style_axes,
 )
 
-_COST_STYLE: Final[Style] = {"color": PALETTE[0], "linewidth": 2.0}
-_FORECAST_STYLE: Final[Style] = {"linestyle": "--", "linewidth": 1.5}
-_BUDGET_STYLE: Final[Style] = {"color": OTHER_COLOR, "linewidth": 1.2, "zorder": 1.5}
+_COLUMNS: Final = ("forecast", "low", "high", "budget")
+_CAUTIONS: Final = {
+    "unended_days": "had not ended",
+    "missing_days": "missing",
+}
+_COST_STYLE: Final[Style] = {
+    "color": PALETTE[0],
+    "linewidth": 2.0,
+}
+_FORECAST_STYLE: Final[Style] = {
+    "linestyle": "--",
+    "linewidth": 1.5,
+}
+_BUDGET_STYLE: Final[Style] = {
+    "color": OTHER_COLOR,
+    "linewidth": 1.2,
+    "zorder": 1.5,
+}
 _HEADROOM: Final = 1.05
 _SIDE_MARGIN: Final = 0.7
 """Days: less than one, or a tick names the next month."""
@@ -88,64 +103,100 @@ def pacing(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
     InvalidRequest
         When the frame is not from `pacing`, or has lost its metadata.
     """
-    month = _read_days(data)
+    month = _read_pacing(data)
     with ensure_axes(ax) as ax:
-        line_kwargs = merge_artist_kwargs(_COST_STYLE, kwargs, Line2D)
-        color = _draw_cost(ax, month, line_kwargs)
+        line = _draw_cost(ax, month, kwargs)
         if len(month.forecast):
-            _draw_forecast(ax, month, color)
-        if not np.isnan(month.budget[-1]):
-            label = f"budget: {_format_money(month.budget[-1])}"
-            ax.plot(month.days, month.budget, label=label, **_BUDGET_STYLE)
+            _draw_forecast(ax, month, line.get_color())
+        budget = month.budget[-1]
+        if not np.isnan(budget):
+            label = f"budget: {_format_money(budget)}"
+            ax.plot(
+                month.days,
+                month.budget,
+                label=label,
+                **_BUDGET_STYLE,
+            )
         _format_pacing_axes(ax, data, month)
         add_line_legend(ax, inside=True)  # cumulative lines leave the upper left free
         return ax
 
 
-def _read_days(data: object) -> _PacingData:
+def _read_pacing(data: object) -> _PacingData:
     """Return the days that a frame of `pacing` has in its metadata."""
-    found = frame_metadata(data).get(PACING) if isinstance(data, pd.DataFrame) else None
+    found = None
+    if isinstance(data, pd.DataFrame):
+        metadata = frame_metadata(data)
+        found = metadata.get(PACING)
     if not isinstance(found, dict):
         raise InvalidRequest(
             "data must be a frame of pacing with its metadata, such as "
             "sda.plots.pacing(sda.pacing(df))"
         )
     columns = {}
-    for name in ("cost", "forecast", "low", "high", "budget"):
+    for name in _COLUMNS:
         columns[name] = np.array(found[name], dtype="float64")
-    costs = np.nan_to_num(columns.pop("cost"))
+    costs = np.array(found["cost"], dtype="float64")
+    costs = np.nan_to_num(costs)
     month = pd.Period(found["month"], freq="M")
-    days = pd.date_range(month.start_time, periods=month.days_in_month, unit="s")
+    days = pd.date_range(
+        month.start_time,
+        periods=month.days_in_month,
+        unit="s",
+    )
+    return _PacingData(
+        days=days,
+        cost=costs.cumsum(),
+        cautions=_word_cautions(found),
+        **columns,
+    )
+
+
+def _word_cautions(found: dict[str, Any]) -> list[str]:
+    """Return what a reader must know about the days behind the lines."""
     cautions = []
-    if len(columns["forecast"]):
-        cautions.append(f"band: {found['level']:.0%} interval")
-    for key, wording in (("unended_days", "had not ended"), ("missing_days", "missing")):
+    if found["forecast"]:
+        level = found["level"]
+        cautions.append(f"band: {level:.0%} interval")
+    for key, wording in _CAUTIONS.items():
         dates = found[key]
-        if dates:
-            named = dates[0] if len(dates) == 1 else f"{len(dates)} days"
-            cautions.append(f"{named} {wording}")
-    return _PacingData(days=days, cost=costs.cumsum(), cautions=cautions, **columns)
+        if not dates:
+            continue
+        named = f"{len(dates)} days"
+        if len(dates) == 1:
+            named = dates[0]
+        cautions.append(f"{named} {wording}")
+    return cautions
 
 
-def _draw_cost(ax: Axes, month: _PacingData, line_kwargs: Style) -> Any:
-    """Draw the cost up to each whole day, and return the colour of its line."""
+def _draw_cost(ax: Axes, month: _PacingData, kwargs: Style) -> Line2D:
+    """Draw the cost up to each whole day."""
     count = len(month.cost)
     spent = month.cost[-1] if count else 0.0
     label = f"cost of {count} days: {_format_money(spent)}"
-    (line,) = ax.plot(month.days[:count], month.cost, **{"label": label, **line_kwargs})
-    return line.get_color()
+    style = {"label": label, **_COST_STYLE}
+    line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
+    (line,) = ax.plot(month.days[:count], month.cost, **line_kwargs)
+    return line
 
 
 def _draw_forecast(ax: Axes, month: _PacingData, color: Any) -> None:
     """Draw the forecast from the last whole day to the end of the month."""
     joint = month.cost[-1:]
-    days = month.days[-(len(month.forecast) + len(joint)) :]
-    low, middle, high = (
-        np.concatenate([joint, values]) for values in (month.low, month.forecast, month.high)
+    forecast = np.concatenate([joint, month.forecast])
+    low = np.concatenate([joint, month.low])
+    high = np.concatenate([joint, month.high])
+    days = month.days[-len(forecast) :]
+    expected_text = _format_money(forecast[-1])
+    low_text = _format_money(low[-1])
+    high_text = _format_money(high[-1])
+    ax.plot(
+        days,
+        forecast,
+        color=color,
+        label=f"forecast: {expected_text}\n({low_text} – {high_text})",
+        **_FORECAST_STYLE,
     )
-    ends = f"{_format_money(low[-1])} – {_format_money(high[-1])}"
-    label = f"forecast: {_format_money(middle[-1])}\n({ends})"
-    ax.plot(days, middle, color=color, label=label, **_FORECAST_STYLE)
     draw_interval(ax, days, low, high, color)
 
 
@@ -160,8 +211,9 @@ def _format_pacing_axes(ax: Axes, data: pd.DataFrame, month: _PacingData) -> Non
         ax.set_ylim(0, _HEADROOM * top)
     ax.set_ylabel(axis_title(data, "cost"))
     if month.cautions:
-        # Lines: of a narrow figure, the month is written to the right of the first.
-        add_caption(ax, "\n".join(month.cautions))
+        # Lines: in a narrow figure, the month is written to the right of the first.
+        caption = "\n".join(month.cautions)
+        add_caption(ax, caption)
 
 
 def _format_money(amount: float) -> str:
