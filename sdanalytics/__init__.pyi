@@ -8,6 +8,8 @@ from .analysis.explain import explain as explain
 from .analysis.forecast_final import forecast_final as forecast_final
 from .analysis.kpis import add_kpis as add_kpis
 from .analysis.maturity import maturity as maturity
+from .analysis.pacing import pacing as pacing
+from .analysis.recommend import recommend as recommend
 from .analysis.summarize import summarize as summarize
 from .api.auth import Credentials as Credentials
 from .api.client import Client as Client

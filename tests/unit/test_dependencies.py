@@ -18,6 +18,7 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("sdanal
 EXTRAS = {
     "sdanalytics/widgets/": "notebook",
     "sdanalytics/store/sql.py": "sql",
+    "sdanalytics/api/keyring_secrets.py": "keyring",
     "sdanalytics/delivery/workbook.py": "excel",
 }
 """The extras of modules that not everybody uses."""

@@ -177,6 +177,28 @@ def test_contributions_add_up_to_the_change_in_the_total(path: Path) -> None:
     assert contribution.number_format.startswith("+[$USD]")
 
 
+def test_recommendations_and_pacing_have_their_units(path: Path) -> None:
+    df = sample_frame("targets", 14, 1)
+    actions = sda.recommend(df, target_acos=0.3)
+    month = sda.pacing(sample_frame("campaigns", 19, 1))
+    sda.to_excel(path, {"actions": actions, "month": month})
+    book = open_book(path)
+    formats = {}
+    for sheet in ("actions", "month"):
+        row = read_rows(book[sheet])[0]
+        formats |= {name: cell.number_format for name, cell in row.items()}
+    money = "[$USD] #,##0.00"
+    for name in ("waste", "expected_sales", "cost_forecast_low", "budget", "daily_rate"):
+        assert formats[name] == money, name
+    for name in ("p_above_target", "budget_share", "acos"):
+        assert formats[name] == "0.00%", name
+    assert book["month"].max_row == len(month) + 1  # it has a total of its own
+    meanings = read_values(book["Columns"]).set_index("column")["meaning"]
+    assert meanings.loc[[*actions, *month]].notna().all()
+    contents = [row[1].value for row in book["About"].iter_rows() if row[0].value == "contents"]
+    assert contents == ["recommendations of targets", "pacing of a month of campaigns"]
+
+
 def test_versions_of_days_are_not_added_up(path: Path, store: ReportCache) -> None:
     store_samples(store, first=2)
     history = store.history("campaigns", "2026-11-18")
