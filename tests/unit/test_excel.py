@@ -183,7 +183,7 @@ def test_recommendations_and_pacing_have_their_units(path: Path) -> None:
     month = sda.pacing(sample_frame("campaigns", 19, 1))
     sda.to_excel(path, {"actions": actions, "month": month})
     book = open_book(path)
-    formats = {}
+    formats: dict[str, str] = {}
     for sheet in ("actions", "month"):
         row = read_rows(book[sheet])[0]
         formats |= {name: cell.number_format for name, cell in row.items()}
