@@ -12,7 +12,7 @@ from sdanalytics.analysis.kpi_definitions import (
     CONVERSION_METRICS,
     KPIS,
     metric_unit,
-    remove_final_suffix,
+    remove_suffix,
 )
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.share_table import MATURITY
@@ -93,7 +93,7 @@ def split_name(name: str) -> tuple[str, str]:
         if shorter == metric:
             return name, ""
         metric = shorter
-    metric = remove_final_suffix(metric)
+    metric = remove_suffix(metric)
     return metric, name.removeprefix(metric)
 
 
