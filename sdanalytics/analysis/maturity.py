@@ -109,11 +109,12 @@ def maturity(
     Vintages: the chain ladder, with errors as of Mack (1993), by generalized least squares where
     days were not fetched daily (`sdanalytics.analysis.chain_ladder`). Growth is assumed to be
     smooth by the logarithm of age, as far as the data agree (`sdanalytics.analysis.graduation`);
-    groups are drawn towards the whole (`sdanalytics.analysis.random_effects`). It assumes that days grow independently, each in
-    proportion to what it has. It fails where the delay changes with the calendar: shoppers
-    of a sales event buy at once, and days before it grow less than usual. The last 56 days follow
-    a slow change, and where fortnights disagree more than chance explains, errors are widened by
-    as much; a change that begins today cannot be seen.
+    groups are drawn towards the whole (`sdanalytics.analysis.random_effects`). It assumes that
+    days grow independently, each in proportion to what it has. It fails where the delay changes
+    with the calendar: shoppers of a sales event buy at once, and days before it grow less than
+    usual. The last 56 days follow a slow change, and where fortnights disagree more than chance
+    explains, errors are widened by as much (`sdanalytics.analysis.drift`); a change that begins
+    today cannot be seen.
 
     Cross-section: see `sdanalytics.analysis.cross_section`. It takes any change of conversion
     within two months for delay. Of clicks, impressions and cost it knows nothing: their shares are
