@@ -9,14 +9,19 @@ from datetime import timedelta
 from typing import Final, get_args
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.scheduler import CallLimits
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
 from sdanalytics.fetch.protocols import PROTOCOLS
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
 from sdanalytics.store.cache import CacheLike, validate_cache
 
+MAX_CONCURRENT_REQUESTS: Final = 8
+"""Requests that a fetch of one profile sends at the same time, at most."""
+_OWN_LIMITS: Final = CallLimits(MAX_CONCURRENT_REQUESTS)
 _REFRESH: Final = get_args(Refresh)
 _REFRESH_SYNONYMS: Final = {"true": "always", "false": "never", "none": "auto"}
 
@@ -58,6 +63,10 @@ class FetchOptions:
         Seconds for the whole call.
     progress : bool or None
         Whether a bar is shown: always, never, or (None) after a second in a terminal or notebook.
+    limits : CallLimits
+        On the requests at the same time.
+    profiles : ProfileChoice or None
+        Those to fetch; None: the client's.
     """
 
     client: Client
@@ -65,6 +74,15 @@ class FetchOptions:
     refresh: Refresh
     timeout: float
     progress: bool | None
+    limits: CallLimits = _OWN_LIMITS
+    profiles: ProfileChoice | None = None
+
+    @property
+    def subject(self) -> str:
+        """The profile that is fetched, or how many are, as text."""
+        if self.profiles is not None:
+            return str(self.profiles)
+        return f"profile {self.client.profile_id}"
 
     def deadline(self) -> Deadline:
         """Return a deadline that starts now."""
@@ -79,6 +97,7 @@ def validate_call(
     refresh: Refresh,
     timeout: float | None = None,
     progress: bool | None = False,
+    profiles: ProfilesLike | None = None,
 ) -> tuple[ReportQuery, FetchOptions]:
     """Return the query and the options of a call.
 
@@ -90,13 +109,15 @@ def validate_call(
     """
     arguments.parse()
     _validate_options(client, cache, refresh, timeout)
+    choice = None if profiles is None else ProfileChoice.parse(profiles)
     client = client or Client.from_env()
     query = arguments.parse(client.api)
     latest = latest_local_date(client.clock.now())
     query.ensure_not_future(latest, "where it is latest", latest - timedelta(1))
     if timeout is None:
         timeout = PROTOCOLS[client.api].timeout
-    return query, FetchOptions(client, cache, refresh, timeout, progress)
+    options = FetchOptions(client, cache, refresh, timeout, progress, profiles=choice)
+    return query, options
 
 
 def validate_client(client: object) -> None:
