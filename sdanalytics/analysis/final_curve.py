@@ -29,8 +29,8 @@ def resolve_curve(final: FinalLike, df: pd.DataFrame) -> ShareTable | None:
     """
     if final is None or final is False:
         return None
-    ensure_ages_known(df)
     ensure_single_profile(df)
+    ensure_ages_known(df)
     if final is True:
         final = load_default_curve(df)
     table = parse_curve(final, df)

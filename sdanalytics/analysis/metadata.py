@@ -42,6 +42,15 @@ def has_several_profiles(df: pd.DataFrame) -> bool:
     return bool(metadata.get(PROFILES)) and metadata.get("profile_id") is None
 
 
+def settle_metadata(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose metadata stay those of its profiles, whatever columns it loses."""
+    if not frame_metadata(df).get(PROFILES):
+        return df
+    frame = df.copy(deep=False)
+    update_metadata(frame)
+    return frame
+
+
 def update_metadata(df: pd.DataFrame, **values: object) -> None:
     """Record in a frame's metadata how it was made; the plots depend on it."""
     df.attrs[FRAME_METADATA_KEY] = frame_metadata(df) | values

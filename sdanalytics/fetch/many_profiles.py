@@ -149,7 +149,9 @@ class ManyProfilesRun:
             missing_days = run.load_arrived()
         if len(missing_days) < len(self._query.days):
             metadata = run.describe()
-            rows = ProfileRows(profile, run.table(), metadata, missing_days, failure)
+            # One piece of memory a column, instead of one a day.
+            table = run.table().combine_chunks()
+            rows = ProfileRows(profile, table, metadata, missing_days, failure)
             self._rows[profile.profile_id] = rows
         if failure is not None:
             raise failure
