@@ -8,11 +8,14 @@ from .analysis.explain import explain as explain
 from .analysis.forecast_final import forecast_final as forecast_final
 from .analysis.kpis import add_kpis as add_kpis
 from .analysis.maturity import maturity as maturity
+from .analysis.pacing import pacing as pacing
+from .analysis.recommend import recommend as recommend
 from .analysis.summarize import summarize as summarize
 from .api.auth import Credentials as Credentials
 from .api.client import Client as Client
 from .api.reporting_v2 import ReportRequest as ReportRequest
 from .api.reporting_v2 import ReportResponse as ReportResponse
+from .delivery.excel import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import BadRequest as BadRequest
 from .errors import CacheError as CacheError

@@ -259,7 +259,8 @@ class PeriodWarning(SDAnalyticsWarning):
     """Two periods are compared that differ in more than what happened in them.
 
     They differ in length, the frame lacks days of one, they overlap or are swapped; or Amazon
-    counted the results of one by another model than those of the other.
+    counted the results of one by another model than those of the other. Also of a month that is
+    paced: the frame lacks days of it, or does not tell whether its last day had ended.
     """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,13 @@ def store(tmp_path: Path) -> ReportCache:
 
 
 @pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    if "matplotlib.pyplot" in sys.modules:  # importing it takes a while
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(autouse=True)
 def _clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -60,6 +68,8 @@ def _clean_environment(
     # Not in tmp_path: it would make a folder for each of the many tests that store nothing.
     store = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "default-store"
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
+    monkeypatch.setenv("SDANALYTICS_CONFIG", str(store.parent / "config.toml"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("PYTHONWARNINGS", CHILD_WARNINGS)
     monkeypatch.setenv("XDG_STATE_HOME", str(store.parent / "state"))
 

@@ -22,11 +22,11 @@ It fails where the delay itself changes with the calendar, as in a sales event.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from sdanalytics.analysis.steps import Array, Spans
 
 _ROUNDS: Final = 3
 """Rounds of estimating growth by the variances, and variances by the growth."""
@@ -36,61 +36,10 @@ _TOLERANCE: Final = 1e-7
 _VARIANCE_STEPS: Final = 30
 _LEAST_VARIANCE: Final = 1e-7
 """Impressions hardly change: a variance of 0 would be an infinite weight."""
+_LEAST_FREEDOM: Final = 0.5
+"""Degrees of freedom of which a variance is estimated."""
 _LEAST_SHARE: Final = 0.001
 """Of a step's growth that any of its ages is first assumed to have a part of."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The steps of days from one age at which they were fetched to the next.
-
-    Attributes
-    ----------
-    version : numpy.ndarray of int, shape (steps,)
-        The position of the version before the step; that after it is the next.
-    day, start, end : numpy.ndarray of int, shape (steps,)
-        The position of the day, and the ages before and after the step.
-    """
-
-    version: Array
-    day: Array
-    start: Array
-    end: Array
-
-
-@dataclass(frozen=True)
-class Spans:
-    """The ages of steps: those that lead from the same age to the same age are one span.
-
-    Attributes
-    ----------
-    position : numpy.ndarray of int, shape (steps,)
-        The span of each step.
-    start : numpy.ndarray of int, shape (spans,)
-        The age before.
-    covered : numpy.ndarray of float, shape (spans, ages - 1)
-        1 where a span leads from an age to the next one, else 0.
-    counts : numpy.ndarray of int, shape (spans,)
-        How many steps each is.
-    """
-
-    position: Array
-    start: Array
-    covered: Array
-    counts: Array
-
-    @property
-    def days(self) -> Array:
-        """The steps that lead over each age, shape (ages - 1,)."""
-        days: Array = self.counts @ self.covered
-        return days.astype(int)
-
-    def add_up(self, values: Array) -> Array:
-        """Add up the values of steps, shape (..., spans)."""
-        spans = np.arange(len(self.counts))
-        is_part = self.position[:, None] == spans
-        sums: Array = values @ is_part
-        return sums
 
 
 @dataclass(frozen=True)
@@ -138,86 +87,6 @@ class Growth:
         return sum_variances(self.covariance)
 
 
-def find_steps(day: Array, age: Array) -> Steps:
-    """Find the steps between the versions of days.
-
-    Parameters
-    ----------
-    day, age : numpy.ndarray of int, shape (versions,)
-        The position of each version's day, and its age; sorted by day and age.
-    """
-    is_same_day = np.diff(day) == 0
-    version = np.flatnonzero(is_same_day)
-    return Steps(
-        version=version,
-        day=day[version],
-        start=age[version],
-        end=age[version + 1],
-    )
-
-
-def keep_recent_steps(steps: Steps, window: int) -> Steps:
-    """Leave out the steps that are not among the most recent days of any of their ages.
-
-    Parameters
-    ----------
-    steps : Steps
-        Of days in the order of the calendar.
-    window : int
-        The number of days that a factor rests on at most.
-    """
-    last_age = steps.end.max(initial=0)
-    covered = _find_covered_ages(steps.start, steps.end, last_age)
-    # From the most recent day on, how many steps lead over each age.
-    order = np.argsort(-steps.day, kind="stable")
-    covered = covered[order]
-    ranks = np.cumsum(covered, axis=0)
-    is_recent = covered & (ranks <= window)
-    is_kept = is_recent.any(axis=1)
-    kept = np.sort(order[is_kept])
-    return Steps(
-        version=steps.version[kept],
-        day=steps.day[kept],
-        start=steps.start[kept],
-        end=steps.end[kept],
-    )
-
-
-def _find_covered_ages(start: Array, end: Array, last_age: int) -> Array:
-    """Return which ages lead to the next one within each step, shape (steps, last_age)."""
-    ages = np.arange(last_age)
-    has_begun = start[:, None] <= ages
-    goes_on = ages < end[:, None]
-    covered: Array = has_begun & goes_on
-    return covered
-
-
-def find_spans(steps: Steps, last_age: int) -> Spans:
-    """Return the spans of steps.
-
-    Parameters
-    ----------
-    steps : Steps
-    last_age : int
-        The age at which numbers are final.
-    """
-    pairs = np.stack([steps.start, steps.end])
-    spans, positions, counts = np.unique(
-        pairs,
-        axis=1,
-        return_inverse=True,
-        return_counts=True,
-    )
-    start, end = spans
-    covered = _find_covered_ages(start, end, last_age)
-    return Spans(
-        position=positions.reshape(-1),
-        start=start,
-        covered=covered.astype(float),
-        counts=counts,
-    )
-
-
 def estimate_growth(
     before: Array, after: Array, spans: Spans, variances: Array, prior: Prior
 ) -> Growth:
@@ -232,19 +101,40 @@ def estimate_growth(
         What each age adds to the variance of a day's last number, by that number.
     prior : Prior
     """
-    mean = np.broadcast_to(prior.mean, variances.shape)
     assumed = _apply(prior.precision, prior.mean)
+    observed, weights = _take_logarithms(before, after, spans, variances)
+    mean = prior.mean
     for _ in range(_MAX_SCORING_STEPS):
         previous = mean
-        observed, weights = linearize(before, after, spans, variances, mean)
         weighted = spans.covered.T * weights[..., None, :]
         information = weighted @ spans.covered + prior.precision
         target = _apply(weighted, observed) + assumed
         solution = np.linalg.solve(information, target[..., None])
         mean = solution[..., 0]
+        observed, weights = linearize(before, after, spans, variances, mean)
         if np.allclose(mean, previous, rtol=0, atol=_TOLERANCE):
             break
     return Growth(mean, np.linalg.inv(information))
+
+
+def _take_logarithms(
+    before: Array, after: Array, spans: Spans, variances: Array
+) -> tuple[Array, Array]:
+    """Return what `linearize` does before any growth is known."""
+    smaller = np.minimum(before, after)
+    is_known = smaller > 0
+    ratio = divide_or_zero(after, np.where(is_known, before, 0.0))
+    logarithms = np.log(np.where(is_known, ratio, 1.0))
+    spread = spread_over_spans(variances, spans)
+    known = np.where(is_known, after, 0.0)
+    return logarithms, known / spread
+
+
+def spread_over_spans(variances: Array, spans: Spans) -> Array:
+    """Return what the ages of each span add to the variance of a day's last number."""
+    known = np.maximum(variances, _LEAST_VARIANCE)
+    spread: Array = known @ spans.covered.T
+    return spread
 
 
 def _apply(matrices: Array, vectors: Array) -> Array:
@@ -265,9 +155,11 @@ def linearize(
     expected = before * np.exp(expected_growth)
     to_last = sum_to_last(growth)
     final = before * np.exp(to_last[..., spans.start])
-    least = np.maximum(variances, _LEAST_VARIANCE)
-    spread = least @ spans.covered.T
     surplus = divide_or_zero(after - expected, expected)
+    # From far below, a step of Newton's method would go much too far.
+    largest = 1 + np.log(np.maximum(surplus, 1))
+    surplus = np.minimum(surplus, largest)
+    spread = spread_over_spans(variances, spans)
     return expected_growth + surplus, final / spread
 
 
@@ -291,41 +183,65 @@ def estimate_development(
         s2(k) / (f(k)**2 share(k)).
     """
     sums = spans.add_up(before), spans.add_up(after)
-    ages = spans.covered.shape[1]
+    _, ages = spans.covered.shape
     variances = np.ones((*before.shape[:-1], ages))
     for _ in range(_ROUNDS):
         growth = estimate_growth(*sums, spans, variances, prior)
-        variances = _estimate_variances(before, after, spans, growth)
+        _, weights = linearize(*sums, spans, variances, growth.mean)
+        residuals, final = measure_residuals(before, after, spans, growth.mean)
+        squares = spans.add_up(final * residuals**2)
+        freedom = spans.counts - weights * _measure_span_variances(growth, spans)
+        variances = _estimate_variances(squares, freedom, spans, growth)
     return estimate_growth(*sums, spans, variances, prior), variances
 
 
-def _estimate_variances(before: Array, after: Array, spans: Spans, growth: Growth) -> Array:
-    """Estimate what each age adds to the variance of a day's last number, by that number.
+def measure_residuals(
+    before: Array, after: Array, spans: Spans, growth: Array
+) -> tuple[Array, Array]:
+    """Return the relative residual of each step, and the last number that is expected of its day.
 
-    A residual of a longer step is distributed over its ages, at first as over-dispersed Poisson
-    increments have it (P. England and R. Verrall, "Stochastic claims reserving in general
-    insurance", British Actuarial Journal 8 (2002), 443-518), then by the estimates, until they
-    agree with the residuals. An age with one step, or none, has what is assumed at first.
+    The variance of a residual is that which the ages of its step add, by the last number.
     """
-    shares = growth.shares[..., :-1]
-    growth_of_spans = growth.mean @ spans.covered.T
+    growth_of_spans = growth @ spans.covered.T
     growth_of_steps = growth_of_spans[..., spans.position]
     expected = before * np.exp(growth_of_steps)
+    to_last = sum_to_last(growth)
     starts = spans.start[spans.position]
-    final = before / shares[..., starts]
-    residual = divide_or_zero(after - expected, expected)
-    squares = spans.add_up(final * residual**2)
-    variances = _assume_variances(growth.mean, shares)
-    explained = (variances @ spans.covered.T) * spans.counts
+    final = before * np.exp(to_last[..., starts])
+    return divide_or_zero(after - expected, expected), final
+
+
+def _measure_span_variances(growth: Growth, spans: Spans) -> Array:
+    """Return the variance of the estimated growth over each span.
+
+    Times the weight of the span it is the leverage: how many parameters its steps have fitted.
+    """
+    moved = spans.covered @ growth.covariance
+    variances: Array = (moved * spans.covered).sum(axis=-1)
+    return variances
+
+
+def _estimate_variances(squares: Array, freedom: Array, spans: Spans, growth: Growth) -> Array:
+    """Estimate what each age adds to the variance of a day's last number, by that number.
+
+    The squared residuals of a span are distributed over its ages, at first as over-dispersed
+    Poisson increments have it (P. England and R. Verrall, "Stochastic claims reserving in general
+    insurance", British Actuarial Journal 8 (2002), 443-518), then by the estimates, until they
+    agree with the residuals. An age with a step or less to learn from has what is assumed at first.
+    """
+    shares = growth.shares
+    variances = _assume_variances(growth.mean, shares[..., :-1])
+    explained = freedom * (variances @ spans.covered.T)
     total = explained.sum(axis=-1, keepdims=True)
-    variances *= squares.sum(axis=-1, keepdims=True) / total
-    freedom = spans.days - 1
-    known = np.maximum(freedom, 1)
+    scale = squares.sum(axis=-1, keepdims=True) / np.maximum(total, _LEAST_VARIANCE)
+    variances *= scale
+    freedom_of_ages = freedom @ spans.covered
+    is_known = freedom_of_ages > _LEAST_FREEDOM
     for _ in range(_VARIANCE_STEPS):
         spread = variances @ spans.covered.T
         by_span = squares / np.maximum(spread, _LEAST_VARIANCE)
-        ratio = by_span @ spans.covered / known
-        variances *= np.where(freedom > 0, ratio, 1.0)
+        ratio = by_span @ spans.covered / np.maximum(freedom_of_ages, _LEAST_FREEDOM)
+        variances *= np.where(is_known, ratio, 1.0)
     return variances
 
 

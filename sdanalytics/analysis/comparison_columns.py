@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import AMAZON_RATIOS, KPIS
+from sdanalytics.analysis.kpi_definitions import AMAZON_RATIOS, BOUNDED_KPIS, KPIS
 from sdanalytics.analysis.row_groups import group_rows
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.metrics import NON_ADDITIVE
@@ -26,6 +26,7 @@ _BOUNDS: Final = (
     "_change_high",
 )
 """The ends of the names of bounds of final numbers, which sums do not keep."""
+_KPI_BOUNDS: Final = tuple(f"{kpi}{end}" for kpi in BOUNDED_KPIS for end in ("_low", "_high"))
 
 
 def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequence[str]) -> None:
@@ -45,7 +46,7 @@ def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequenc
 
 def _is_of_ratio(name: str) -> bool:
     """Return whether a column is of a ratio, of another metric not added, or a bound."""
-    if any(name.endswith(end) for end in _BOUNDS):
+    if name.endswith(_BOUNDS) or name in _KPI_BOUNDS:
         return True
     for side in SIDES:
         metric = name.removesuffix(f"_{side}").removesuffix("_final")

@@ -25,7 +25,7 @@ from typing import Final
 
 import numpy as np
 
-from sdanalytics.analysis.chain_ladder import Array, Growth, Prior
+from sdanalytics.analysis.chain_ladder import Growth, Prior
 from sdanalytics.analysis.expected_results import (
     OLD_AGE,
     Variation,
@@ -36,6 +36,7 @@ from sdanalytics.analysis.graduation import build_prior
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
 from sdanalytics.analysis.maturity_curve import CurveEstimate
 from sdanalytics.analysis.snapshot import Snapshot
+from sdanalytics.analysis.steps import Array
 from sdanalytics.analysis.vintages import FINAL_AGE
 from sdanalytics.errors import InvalidRequest
 
@@ -148,7 +149,9 @@ def _estimate_from_levels(levels: Levels, prior: Prior) -> Growth:
     for _ in range(_SCORING_STEPS):
         predicted = design @ parameters
         known = levels.expected * np.exp(predicted)
-        observed = predicted + relative_surplus(levels.found, known)
+        surplus = relative_surplus(levels.found, known)
+        # From far below, a step of Newton's method would go much too far.
+        observed = predicted + np.minimum(surplus, 1.0)
         weighted = design.T * levels.variation.weigh(known)
         information = weighted @ design + precision
         target = weighted @ observed + assumed

@@ -14,8 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from sdanalytics.analysis.chain_ladder import Array, divide_or_zero
+from sdanalytics.analysis.chain_ladder import divide_or_zero
 from sdanalytics.analysis.snapshot import Snapshot
+from sdanalytics.analysis.steps import Array
 
 OLD_AGE: Final = 28
 """Days from this age on are those that young ones are compared with."""
@@ -69,11 +70,15 @@ def expect_results(snapshot: Snapshot, numbers: Array) -> tuple[Array, Variation
     old_expected = expected[:, is_old]
     dispersion = _measure_dispersion(old_numbers, old_expected)
     daily = old_expected.sum(axis=0)
-    surplus = relative_surplus(old_numbers.sum(axis=0), daily)
-    by_chance = dispersion * divide_or_zero(np.ones_like(daily), daily)
-    variation = Variation(dispersion, _measure_excess(surplus, by_chance))
+    found = old_numbers.sum(axis=0)
+    surplus = relative_surplus(found, daily)
+    each = np.full_like(daily, dispersion)
+    by_chance = divide_or_zero(each, daily)
+    beyond = _measure_excess(surplus, by_chance)
+    variation = Variation(dispersion, beyond)
+    weights = variation.weigh(daily)
     weekday = snapshot.weekday[is_old]
-    factors = _weigh_weekdays(surplus, variation.weigh(daily), weekday)
+    factors = _weigh_weekdays(surplus, weights, weekday)
     return expected * factors[snapshot.weekday], variation
 
 
@@ -91,12 +96,14 @@ def _estimate_rates(numbers: Array, exposure: Array) -> Array:
     dispersion = _measure_dispersion(numbers, exposure * own_rates)
     expected = exposed * rate
     surplus = relative_surplus(found, expected)
-    spread = (expected * surplus**2).sum()
+    squares = expected * surplus**2
     units = np.count_nonzero(expected)
     by_chance = dispersion * (units - 1)
+    excess = np.maximum(squares.sum() - by_chance, 0.0)
     total = expected.sum()
-    largest = divide_or_zero((expected**2).sum(), total)
-    between = divide_or_zero(np.maximum(spread - by_chance, 0.0), total - largest)
+    squared = expected**2
+    largest = divide_or_zero(squared.sum(), total)
+    between = divide_or_zero(excess, total - largest)
     known = expected * between
     credibility = divide_or_zero(known, known + dispersion)
     rates: Array = rate * (1 + credibility * surplus)
@@ -105,14 +112,16 @@ def _estimate_rates(numbers: Array, exposure: Array) -> Array:
 
 def _measure_dispersion(numbers: Array, expected: Array) -> float:
     """Return Pearson's chi-square by its degrees of freedom; 1 if nothing is expected."""
-    squares = (numbers - expected) ** 2
-    chi_square = divide_or_zero(squares, expected).sum()
+    surplus = numbers - expected
+    squares = divide_or_zero(surplus**2, expected)
+    chi_square = float(squares.sum())
     is_known = expected > 0
-    units = np.count_nonzero(is_known.any(axis=1))
+    has_any = is_known.any(axis=1)
+    units = np.count_nonzero(has_any)
     freedom = np.count_nonzero(is_known) - units
     if freedom <= 0:
         return 1.0
-    return float(chi_square / freedom)
+    return chi_square / freedom
 
 
 def _measure_excess(residuals: Array, variances: Array) -> float:
@@ -125,11 +134,12 @@ def _weigh_weekdays(surplus: Array, weights: Array, weekday: Array) -> Array:
     """Return the factor of each weekday, drawn towards 1 by as little as weekdays differ."""
     is_weekday = weekday == _WEEKDAYS
     known = is_weekday @ weights
-    sums = is_weekday @ (weights * surplus)
+    weighted = weights * surplus
+    sums = is_weekday @ weighted
     means = divide_or_zero(sums, known)
-    variances = divide_or_zero(np.ones_like(known), known)
+    ones = np.ones_like(known)
+    variances = divide_or_zero(ones, known)
     between = _measure_excess(means, variances)
-    all_variances = variances + between
-    credibility = between * divide_or_zero(np.ones_like(known), all_variances)
-    factors: Array = 1 + credibility * means
+    drawn = divide_or_zero(means, variances + between)
+    factors: Array = 1 + between * drawn
     return factors

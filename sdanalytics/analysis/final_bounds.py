@@ -69,12 +69,14 @@ def _find_bounds(center: Any, variance: Any, reach: float) -> tuple[Any, Any]:
     squares = np.log1p(relative)
     # The median of a log-normal distribution is below its mean.
     median = center * np.exp(-squares / 2)
-    factor = np.exp(reach * np.sqrt(squares))
+    deviation = np.sqrt(squares)
+    factor = np.exp(reach * deviation)
     ends = np.stack([median / factor, median * factor])
+    lower = ends.min(axis=0)  # of negative sales that is the other one
+    upper = ends.max(axis=0)
     highest = reach * np.sqrt(variance)
-    low = np.where(center == 0, 0.0, ends.min(axis=0))  # that of negative sales is the other one
-    high = np.where(center == 0, highest, ends.max(axis=0))
-    return low, high
+    is_zero = center == 0
+    return np.where(is_zero, 0.0, lower), np.where(is_zero, highest, upper)
 
 
 class _VarianceEstimator:

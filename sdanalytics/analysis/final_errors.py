@@ -57,12 +57,16 @@ class FinalErrors:
         self._row_codes = groups.codes
         self._count = groups.count
         young = np.flatnonzero(rows.is_young)
-        keys = rows.ages[young], rows.groups[young], groups.codes[young]
+        ages = rows.ages[young]
+        curve_groups = rows.groups[young]
+        codes = groups.codes[young]
         # Of each group and curve the rows by age, so that running sums are of the younger ones.
-        self._order: IntArray = young[np.lexsort(keys)]
-        self._codes = groups.codes[self._order]
-        self._position = rows.groups[self._order], rows.ages[self._order]
-        self._starts = np.flatnonzero(self._begin_curves())
+        order = np.lexsort((ages, curve_groups, codes))
+        self._order: IntArray = young[order]
+        self._codes = codes[order]
+        self._position = curve_groups[order], ages[order]
+        is_first = self._begin_curves()
+        self._starts = np.flatnonzero(is_first)
         self._lengths = np.diff(self._starts, append=len(self._order))
 
     def estimate(self, name: str, is_used: BoolArray | None = None) -> SumErrors:
@@ -81,11 +85,10 @@ class FinalErrors:
         sums = np.bincount(self._row_codes, weights=finals, minlength=self._count)
         young = np.abs(finals[self._order])
         metric = find_curve_metric(name)
-        return SumErrors(
-            sums=sums,
-            common=self._add_up(self._common_terms(young, metric)),
-            own=self._own_variances(young, metric),
-        )
+        terms = self._common_terms(young, metric)
+        common = self._add_up(terms)
+        own = self._own_variances(young, metric)
+        return SumErrors(sums, common, own)
 
     def _own_variances(self, finals: Any, metric: str) -> Any:
         """Return the variances of sums by what the rows still add."""
@@ -94,9 +97,11 @@ class FinalErrors:
         by_final = table.own_variances[metric][ages]
         by_reported = by_final / table.shares[metric][self._position]
         counts = np.bincount(self._codes, minlength=self._count)
-        mean = self._add_up(by_reported) / np.maximum(counts, 1)
+        total = self._add_up(by_reported)
+        mean = total / np.maximum(counts, 1)
         prior = _PRIOR * table.dispersion[metric]
-        return self._add_up(finals * by_final) + prior * mean
+        variances = self._add_up(finals * by_final)
+        return variances + prior * mean
 
     def _common_terms(self, finals: Any, metric: str) -> Any:
         """Return the variances of sums by common errors, as terms of their rows.
@@ -105,7 +110,8 @@ class FinalErrors:
         each row has its own variance, and twice the covariance with those that are younger.
         """
         before = np.cumsum(finals) - finals
-        younger = before - np.repeat(before[self._starts], self._lengths)
+        of_others = before[self._starts]
+        younger = before - np.repeat(of_others, self._lengths)
         variances = self._rows.table.variances[metric][self._position]
         return finals * variances * (2 * younger + finals)
 

@@ -18,7 +18,7 @@ from sdanalytics.analysis.kpis import add_kpis, add_ratios
 from sdanalytics.analysis.row_groups import RowGroups
 from sdanalytics.analysis.share_table import CURVE_LEVEL
 from sdanalytics.analysis.totals import drop_total_row
-from sdanalytics.analysis.validation import validate_frame
+from sdanalytics.analysis.validation import validate_frame, validate_level
 from sdanalytics.errors import InvalidRequest
 
 
@@ -52,8 +52,7 @@ def forecast_final(
         the frame does not tell when its days were fetched, or for an impossible level.
     """
     df = drop_total_row(validate_frame(df))
-    if not 0 < level < 1:
-        raise InvalidRequest(f"level must be between 0 and 1, such as 0.8, got {level!r}")
+    level = validate_level(level)
     table = resolve_curve(curve, df)
     if table is None:
         raise InvalidRequest(f"curve must be a curve of maturity, or True, got {curve!r}")

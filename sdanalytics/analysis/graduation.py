@@ -1,4 +1,4 @@
-"""Graduation: growth by age is smooth, and that of a group or a fortnight resembles the whole's.
+"""Graduation: growth by age is smooth.
 
 Growth by the logarithm of age, h(k) = (k + 1) g(k), has no scale of time. It is assumed to be a
 Brownian motion in the logarithm of age that ends at 0, for final numbers grow no more. This is the
@@ -7,10 +7,6 @@ Mathematical Society 41 (1923), 63-75) with differences of the first order, whic
 apply to factors (R. Verrall, "Claims reserving and generalised additive models", Insurance:
 Mathematics and Economics 19 (1996), 31-43). Where days were fetched daily the data decide; it
 matters for days fetched weekly, and for ages that no day has reached.
-
-Groups and fortnights differ from the whole by such motions too, as large as they disagree beyond
-chance: the random effects of R. DerSimonian and N. Laird ("Meta-analysis in clinical trials",
-Controlled Clinical Trials 7 (1986), 177-188).
 """
 
 from __future__ import annotations
@@ -19,13 +15,19 @@ from typing import Final
 
 import numpy as np
 
-from sdanalytics.analysis.chain_ladder import Array, Prior, Spans, divide_or_zero
+from sdanalytics.analysis.chain_ladder import Growth, Prior, divide_or_zero, estimate_growth
+from sdanalytics.analysis.steps import Array, Spans
 
 ROUGHNESS: Final = 0.02
-"""The variance of h per unit of the logarithm of age.
+"""The least variance of h per unit of the logarithm of age.
 
 From age 1 to 41, three units, growth thus changes by 0.25 or so: in the sandbox by 0.2.
 """
+LOOSE_ROUGHNESS: Final = 1.0
+"""One that leaves it to the data."""
+_MAX_ROUGHNESS: Final = 100.0
+_ROUNDS: Final = 5
+"""Of estimating the roughness."""
 
 
 def build_precision(ages: int) -> Array:
@@ -40,45 +42,38 @@ def build_precision(ages: int) -> Array:
     return precision
 
 
-def build_prior(ages: int) -> Prior:
-    """Return the prior of the growth of the whole."""
+def build_prior(ages: int, roughness: float = ROUGHNESS) -> Prior:
+    """Return a prior by which growth may be of either sign."""
     precision = build_precision(ages)
     mean = np.zeros(ages)
-    return Prior(mean, precision / ROUGHNESS)
+    return Prior(mean, precision / roughness)
 
 
-def measure_spread(observed: Array, weights: Array, spans: Spans) -> Array:
-    """Measure how much the growth of units differs beyond chance, as a roughness.
+def estimate_smooth_growth(before: Array, after: Array, spans: Spans, variances: Array) -> Growth:
+    """Estimate growth that is as rough as it must be.
+
+    The roughness is the one with the highest evidence (D. MacKay, "Bayesian interpolation", Neural
+    Computation 4 (1992), 415-447), but `ROUGHNESS` at least: where conversions come late, or all
+    at once, growth changes more.
 
     Parameters
     ----------
-    observed, weights : numpy.ndarray of float, shape (units, ..., spans)
-        The growth of each unit over each span, and the inverse of its variance.
+    before, after : numpy.ndarray of float, shape (..., spans)
+        The sums of the numbers before and after the steps of each span.
     spans : Spans
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (...)
+    variances : numpy.ndarray of float, shape (..., ages - 1)
     """
-    total = weights.sum(axis=0)
-    weighted = weights * observed
-    mean = divide_or_zero(weighted.sum(axis=0), total)
-    share = divide_or_zero(weights, total)
-    freedom = np.where(weights > 0, 1 - share, 0.0)
-    deviation = observed - mean
-    disagreement = _add_up_units(weights * deviation**2)
-    by_chance = _add_up_units(freedom)
     _, ages = spans.covered.shape
-    motion = np.linalg.inv(build_precision(ages))
-    moved = spans.covered @ motion
-    unit_variances = (moved * spans.covered).sum(axis=-1)
-    by_unit_spread = _add_up_units(weights * freedom * unit_variances)
-    excess = np.maximum(disagreement - by_chance, 0.0)
-    return divide_or_zero(excess, by_unit_spread)
-
-
-def _add_up_units(terms: Array) -> Array:
-    """Add up terms of units and spans."""
-    by_span = terms.sum(axis=0)
-    sums: Array = by_span.sum(axis=-1)
-    return sums
+    mean = np.zeros(ages)
+    unit = build_precision(ages)
+    roughness = np.full(variances.shape[:-1], LOOSE_ROUGHNESS)
+    for _ in range(_ROUNDS):
+        prior = Prior(mean, unit / roughness[..., None, None])
+        growth = estimate_growth(before, after, spans, variances, prior)
+        rises = growth.mean @ unit
+        size = (rises * growth.mean).sum(axis=-1)
+        unknown = (growth.covariance * unit).sum(axis=(-2, -1)) / roughness
+        roughness = divide_or_zero(size, ages - unknown)
+        roughness = np.clip(roughness, ROUGHNESS, _MAX_ROUGHNESS)
+    prior = Prior(mean, unit / roughness[..., None, None])
+    return estimate_growth(before, after, spans, variances, prior)

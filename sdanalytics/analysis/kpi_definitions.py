@@ -173,6 +173,9 @@ _DEFINITIONS: Final = (
     ),
 )
 
+BOUNDED_KPIS: Final = ("ctr", "cvr", "purchase_rate", "cpa", "acos", "roas")
+"""The KPIs of which chance leaves open how large they are in the long run; see `summarize`."""
+
 KPIS: Final = {kpi.name: kpi for kpi in _DEFINITIONS}
 """The KPIs by name: formula, unit and meaning. Fractions are of 1, not of 100."""
 
@@ -240,9 +243,9 @@ def is_made_of_money(name: str) -> bool:
 def metric_unit(name: str) -> str:
     """Return ``count``, ``currency``, ``fraction`` or ``ratio``; empty for any other column.
 
-    Final numbers and their bounds have the unit of what they are of.
+    Final numbers and bounds have the unit of what they are of.
     """
-    name = remove_final_suffix(name)
+    name = remove_suffix(name)
     if name in KPIS:
         return KPIS[name].unit
     if name in CONVERSION_METRICS:
@@ -257,10 +260,13 @@ def metric_unit(name: str) -> str:
     return _UNIT_BY_KIND.get(kind, "")
 
 
-def remove_final_suffix(name: str) -> str:
-    """Return the metric that a column of final numbers is of; any other name as it is."""
+def remove_suffix(name: str) -> str:
+    """Return the metric that a column of final numbers or bounds is of; other names as they are."""
     metric, suffix, bound = name.rpartition("_final")
-    return metric if suffix and bound in _FINAL_BOUNDS else name
+    if suffix and bound in _FINAL_BOUNDS:
+        return metric
+    metric, _, bound = name.rpartition("_")
+    return metric if metric in BOUNDED_KPIS and bound in ("low", "high") else name
 
 
 def list_results(name: str) -> list[str]:

@@ -4,42 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sdanalytics._core.suggest import validate_choice
-from sdanalytics.analysis.cross_section import estimate_from_snapshot
+from sdanalytics.analysis.cost_types import (
+    describe_missing_cost_types,
+    warn_of_missing_cost_types,
+)
+from sdanalytics.analysis.curves import METHODS, MaturityMethod, estimate_curve
 from sdanalytics.analysis.kpi_definitions import (
     CONVERSION_METRICS,
     is_additive,
     metric_unit,
     required_metrics,
 )
-from sdanalytics.analysis.maturity_curve import (
-    LAST_AGE,
-    RECENT_DAYS,
-    CurveEstimate,
-    estimate_from_vintages,
-    tabulate,
-)
-from sdanalytics.analysis.metadata import frame_metadata, update_metadata
-from sdanalytics.analysis.snapshot import collect_snapshot
+from sdanalytics.analysis.maturity_curve import RECENT_DAYS
 from sdanalytics.analysis.validation import parse_key_list
-from sdanalytics.analysis.vintages import FINAL_AGE, MATURITY_METRICS, collect_vintages
+from sdanalytics.analysis.vintages import FINAL_AGE, MATURITY_METRICS
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import available_metrics, identity_columns
 from sdanalytics.model.query import DateLike, parse_day
 from sdanalytics.model.record_types import validate_record_type
-from sdanalytics.store.cache import CacheLike, internal_store, open_cache
 
 if TYPE_CHECKING:
-    from sdanalytics.store.cache import ReportCache
-
-MaturityMethod = Literal["auto", "vintages", "cross-section"]
-"""The ways to estimate a curve."""
-_METHODS: Final[tuple[MaturityMethod, ...]] = ("auto", "vintages", "cross-section")
+    from sdanalytics.store.cache import CacheLike, ReportCache
 
 
 def maturity(
@@ -55,72 +46,97 @@ def maturity(
 ) -> pd.DataFrame:
     """Estimate the share of the final numbers that is known of a day, by its age.
 
+    Results keep arriving for two weeks and are restated for six; clicks and cost settle in days. A
+    store that fetches the same days again and again (`ReportCache.history`) has seen how earlier
+    days grew, and that is what young ones still have before them.
+
     Parameters
     ----------
     cache : ReportCache, path-like or str, optional
         The store; None: the default one.
-    record_type : str
+    record_type : {"campaigns", "adGroups", "productAds", "targets"}
     by : str or sequence of str, optional
-        Columns whose values have a curve each; None: one curve.
+        Names or ids whose values have a curve each, drawn towards that of all as far as they are
+        alike beyond chance; None: one curve.
     start, end : str, date or Timestamp, optional
-        Inclusive days to learn from. By default the newest that are stored, as many as needed.
+        Inclusive days to learn from. By default the newest 116 that are stored: each age rests on
+        the last 56 days that have passed it.
     profile_id, source : optional
         May be left out if the store has a single profile.
     method : {"auto", "vintages", "cross-section"}
+        ``"vintages"``: from the versions of days; at least some days must have two.
+        ``"cross-section"``: from the newest version of each day, by what its clicks or
+        viewable impressions would bring if they converted as on days of 28 days or more, of which
+        the store must have 14. ``"auto"``: the one with the smaller errors of results of the last
+        14 days. That is the cross-section for somebody who has fetched 60 days once, and the
+        vintages after about a week of fetching daily, or at the second weekly fetch.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `by`; `metric` (str), `age` (Int64, 0 to 41: whole days from the end of the
-        day in the profile's time zone); `share` (float64, of the final number), `share_low` and
-        `share_high` (an interval of 80 %); `days` (Int64, how many it rests on) and `method`
-        (category).
+        The columns of `by`; `metric` (str: orders, units, sales, ntb_orders, ntb_sales,
+        page_views, clicks, impressions, cost, those that are stored); `age` (Int64, 0 to 41: whole
+        days from the end of the day in the profile's time zone; today's part of a day has none, and
+        is never extrapolated); `share` (float64: the number known at the age by the final one;
+        above 1 where more is cancelled, or taken out as invalid, than still arrives); `share_low`
+        and `share_high` (an interval of 80 %, of the estimate: what a single day draws comes on top
+        of it); `days` (Int64: the days that the step to the next age rests on; of a
+        cross-section, all its days) and `method` (category). By `by`, metric and age.
+
+        ``attrs["sdanalytics"]["maturity"]`` has `by`, `as_of` (the moment of the newest version),
+        and by metric `dispersion` (the variance of what a day still adds, by its expectation: 1
+        for Poisson orders, money for sales) and `own_variance` (a list by age: the
+        variance of a day's final number given what is known of it, by that number).
+
+    Warns
+    -----
+    CostTypeWarning
+        When rows without a cost type are counted by click.
 
     Raises
     ------
     InvalidRequest
-        For invalid parameters, and when the store has no days to learn from.
+        For invalid parameters, when the store has no days, or no versions, to learn from, and when
+        several profiles match.
+
+    See Also
+    --------
+    summarize, compare, forecast_final : use curves, with ``final=``.
+    plots.maturity : draws them.
+
+    Notes
+    -----
+    Vintages: the chain ladder, with errors as of Mack (1993), by generalized least squares where
+    days were not fetched daily (`sdanalytics.analysis.chain_ladder`). Growth is assumed to be
+    smooth by the logarithm of age, and groups to be drawn towards the whole
+    (`sdanalytics.analysis.graduation`). It assumes that days grow independently, each in
+    proportion to what it has. It fails where the delay changes with the calendar: shoppers
+    of a sales event buy at once, and days before it grow less than usual. The last 56 days follow
+    a slow change, and where fortnights disagree more than chance explains, errors are widened by
+    as much; a change that begins today cannot be seen.
+
+    Cross-section: see `sdanalytics.analysis.cross_section`. It takes any change of conversion
+    within two months for delay. Of clicks, impressions and cost it knows nothing: their shares are
+    assumed to be 1, with an error of 2 % for three days and 0.5 % from then on.
+
+    Measured on the sandbox, 21 Mondays of 12 accounts of 150 orders a day: the sum of the last
+    14 days, 9 % too low as reported, is within 0.9 % of the truth on average for whoever fetches
+    daily or weekly, and within 3 % by the cross-section; intervals of 80 % held the truth in 76 to
+    82 %.
     """
-    chosen = validate_choice("method", method, _METHODS)
+    chosen = validate_choice("method", method, METHODS)
     report = validate_record_type(record_type)
     keys = _parse_curve_keys(by, report)
     metrics = _list_needed_metrics(report, keys)
     if cache is False:
         raise InvalidRequest("cache must be a store, got False: a curve comes from its history")
+    # Here, so that nothing else of frames loads the store.
+    from sdanalytics.store.cache import open_cache
+
     with open_cache(cache) as opened:
         history = _read_recent_history(opened, report, metrics, start, end, profile_id, source)
-    estimate = _estimate_curve(history, keys, chosen)
-    curve = tabulate(estimate)
-    _describe_curve(curve, history, keys, estimate)
-    return curve
-
-
-def _estimate_curve(
-    history: pd.DataFrame, keys: Sequence[str], method: MaturityMethod
-) -> CurveEstimate:
-    """Estimate a curve; with ``"auto"``, by the method that knows young days better."""
-    if method == "vintages":
-        return _estimate_vintages(history, keys)
-    if method == "cross-section":
-        return _estimate_cross_section(history, keys)
-    estimates: list[CurveEstimate] = []
-    reasons: list[str] = []
-    for estimate in (_estimate_vintages, _estimate_cross_section):
-        try:
-            estimates.append(estimate(history, keys))
-        except InvalidRequest as error:
-            reasons.append(str(error))
-    if not estimates:
-        raise InvalidRequest("; ".join(reasons))
-    return min(estimates, key=CurveEstimate.measure_young_error)
-
-
-def _estimate_vintages(history: pd.DataFrame, keys: Sequence[str]) -> CurveEstimate:
-    return estimate_from_vintages(collect_vintages(history, keys))
-
-
-def _estimate_cross_section(history: pd.DataFrame, keys: Sequence[str]) -> CurveEstimate:
-    return estimate_from_snapshot(collect_snapshot(history, keys))
+    warn_of_missing_cost_types(describe_missing_cost_types(history))
+    return estimate_curve(history, keys, chosen)
 
 
 def _parse_curve_keys(by: object, record_type: str) -> list[str]:
@@ -164,6 +180,8 @@ def _read_recent_history(
     source: str | None,
 ) -> pd.DataFrame:
     """Read the versions of the days to learn from."""
+    from sdanalytics.store.cache import internal_store
+
     first = None if start is None else parse_day("start", start)
     last = None if end is None else parse_day("end", end)
     inventory = internal_store(cache).inventory
@@ -194,25 +212,3 @@ def _describe_lack_of_days(cache: ReportCache, record_type: str, stored: Sequenc
         f"no day of {record_type} of this profile is stored in {cache.url}: "
         f"fetch_report({record_type!r}, ...) fills it, best every morning"
     )
-
-
-def _describe_curve(
-    curve: pd.DataFrame,
-    history: pd.DataFrame,
-    keys: Sequence[str],
-    estimate: CurveEstimate,
-) -> None:
-    """Record in a curve's metadata where it comes from, and the errors of single days."""
-    origin = frame_metadata(history)
-    kept: dict[str, Any] = {}
-    for name in ("record_type", "source", "profile_id", "currency", "timezone"):
-        kept[name] = origin[name]
-    newest = history["fetched_at"].max()
-    own_variances = estimate.own_variances[:, : LAST_AGE + 1].tolist()
-    details = {
-        "by": list(keys),
-        "dispersion": dict(zip(estimate.metrics, estimate.dispersion.tolist(), strict=True)),
-        "own_variance": dict(zip(estimate.metrics, own_variances, strict=True)),
-        "as_of": newest.isoformat(),
-    }
-    update_metadata(curve, **kept, maturity=details)

@@ -9,21 +9,23 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.chain_ladder import (
-    Array,
     Prior,
-    Steps,
     divide_or_zero,
     estimate_development,
     estimate_growth,
-    find_spans,
-    find_steps,
-    keep_recent_steps,
     linearize,
     sum_to_last,
     sum_variances,
 )
-from sdanalytics.analysis.graduation import build_precision, build_prior, measure_spread
+from sdanalytics.analysis.drift import separate_drift
+from sdanalytics.analysis.graduation import (
+    LOOSE_ROUGHNESS,
+    build_prior,
+    estimate_smooth_growth,
+)
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
+from sdanalytics.analysis.random_effects import build_effects, measure_spread
+from sdanalytics.analysis.steps import Array, find_spans, find_steps, keep_recent_steps
 from sdanalytics.analysis.vintages import FINAL_AGE, Vintages
 from sdanalytics.errors import InvalidRequest
 
@@ -32,10 +34,12 @@ LAST_AGE: Final = 41
 RECENT_DAYS: Final = 56
 """Days that a factor rests on at most: the delay changes with seasons and sales events."""
 METHODS: Final = ("vintages", "cross-section")
-_FORTNIGHT: Final = 14
-"""Days of the calendar that are compared with one another, to see whether the delay changes."""
-_LEAST_SPREAD: Final = 1e-6
-"""Groups that do not differ at all: a spread of 0 would be an infinite precision."""
+_YOUNG_DAYS: Final = 14
+"""Days of which people ask what they will become."""
+_LEAST_SPREAD: Final = 1e-5
+"""Of groups that do not differ at all: a spread of 0 would be an infinite precision."""
+_LEAST_GROWTH: Final = 1e-6
+"""Of a number that is final at once."""
 _SCORE_OF_80_PERCENT: Final = 1.2815515655446004
 """Of the standard normal distribution: 80 % of it lie within."""
 _MAX_ERROR: Final = 3.0
@@ -75,13 +79,13 @@ class CurveEstimate:
         """The variance of what a day that has just ended still adds, by its expectation."""
         first = self.shares[..., 0].mean(axis=0)
         added = np.abs(1 - first) / first
-        added[added < _LEAST_SPREAD] = 0.0
+        added[added < _LEAST_GROWTH] = 0.0
         return divide_or_zero(self.own_variances[:, 0], added)
 
     def measure_young_error(self) -> float:
         """Return the mean error of the logarithms of shares of the last two weeks' results."""
         is_result = np.isin(self.metrics, list(CONVERSION_METRICS))
-        young = self.share_variances[:, is_result, :_FORTNIGHT]
+        young = self.share_variances[:, is_result, :_YOUNG_DAYS]
         return float(np.sqrt(young).mean())
 
 
@@ -109,19 +113,21 @@ def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
     before = vintages.numbers[..., steps.version]
     after = vintages.numbers[..., steps.version + 1]
     all_before, all_after = before.sum(axis=0), after.sum(axis=0)
-    prior = build_prior(FINAL_AGE)
-    whole, variances = estimate_development(all_before, all_after, spans, prior)
-    is_fortnight = _find_fortnights(steps)
-    fortnights = spans.add_up(all_before * is_fortnight), spans.add_up(all_after * is_fortnight)
-    drift = measure_spread(*linearize(*fortnights, spans, variances, whole.mean), spans)
+    loose = build_prior(FINAL_AGE, LOOSE_ROUGHNESS)
+    _, variances = estimate_development(all_before, all_after, spans, loose)
+    variances, drift = separate_drift(all_before, all_after, steps, spans, variances)
+    sums = spans.add_up(all_before), spans.add_up(all_after)
+    whole = estimate_smooth_growth(*sums, spans, variances)
     groups = spans.add_up(before), spans.add_up(after)
-    spread = measure_spread(*linearize(*groups, spans, variances, whole.mean), spans)
-    precision = _divide_precision(spread)
+    observed, weights = linearize(*groups, spans, variances, whole.mean)
+    effects = build_effects(whole.mean)
+    spread = np.maximum(measure_spread(observed, weights, spans, effects), _LEAST_SPREAD)
+    precision = np.linalg.inv(effects) / spread[:, None, None]
     own = estimate_growth(*groups, spans, variances, Prior(whole.mean, precision))
     # The part of a group's growth that is that of the whole has the error of the whole.
     drawn = own.covariance @ precision
     common = drawn @ whole.covariance @ np.swapaxes(drawn, -1, -2)
-    moved = np.linalg.inv(_divide_precision(drift))
+    moved = effects * drift[:, None, None]
     return CurveEstimate(
         groups=vintages.groups,
         metrics=vintages.metrics,
@@ -131,22 +137,6 @@ def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
         days=spans.days,
         method="vintages",
     )
-
-
-def _find_fortnights(steps: Steps) -> Array:
-    """Return which steps are of days of each fortnight, shape (fortnights, 1, steps)."""
-    number = steps.day // _FORTNIGHT
-    numbers = np.unique(number)
-    is_part: Array = number == numbers[:, None, None]
-    return is_part
-
-
-def _divide_precision(spread: Array) -> Array:
-    """Return the precision of growth for a spread of each metric."""
-    unit = build_precision(FINAL_AGE)
-    known = np.maximum(spread, _LEAST_SPREAD)
-    precision: Array = unit / known[:, None, None]
-    return precision
 
 
 def tabulate(estimate: CurveEstimate) -> pd.DataFrame:

@@ -73,6 +73,16 @@ def no_kpi_error(df: pd.DataFrame) -> InvalidRequest:
     )
 
 
+def no_bounds_error(df: pd.DataFrame) -> InvalidRequest:
+    """Return the error for a frame none of whose KPIs has bounds."""
+    cvr_hint = _fetch_hint(df, "cvr")
+    acos_hint = _fetch_hint(df, "acos")
+    return InvalidRequest(
+        "level= needs a KPI that has bounds, and its parts: for CVR "
+        f"{cvr_hint}; for ACOS {acos_hint}, with the orders"
+    )
+
+
 def no_measures_error(df: pd.DataFrame) -> InvalidRequest:
     """Return the error for a frame that has nothing to be summed."""
     names = ", ".join(map(str, df.columns)) or "none"

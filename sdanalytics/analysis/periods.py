@@ -121,7 +121,7 @@ def warn_of_periods(df: pd.DataFrame, period_a: Period, period_b: Period) -> Non
     for period in (period_a, period_b):
         missing = _find_missing_days(df, period)
         if missing:
-            days = _word_days(missing)
+            days = word_days(missing)
             reasons.append(
                 f"the frame lacks {len(missing)} of the {period.length} days of {period.name} "
                 f"({days})"
@@ -183,7 +183,7 @@ def _days_with_rows(df: pd.DataFrame) -> set[date]:
     return found
 
 
-def _word_days(days: Sequence[date]) -> str:
+def word_days(days: Sequence[object]) -> str:
     """Return the first of some days as text."""
     first_days = map(str, days[:_MAX_NAMED_DAYS])
     named = ", ".join(first_days)

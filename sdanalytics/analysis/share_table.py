@@ -135,18 +135,22 @@ def _make_table(curve: pd.DataFrame, about: Mapping[str, Any]) -> ShareTable:
     validate_columns(curve, by)
     texts = curve[by].astype("str")
     groups = group_rows(texts, by)
-    log_bounds = np.log(curve[["share_low", "share_high"]].to_numpy())
-    low, high = log_bounds.T
-    deviations = (high - low) / (2 * score(CURVE_LEVEL))
+    bounds = curve[["share_low", "share_high"]].to_numpy()
+    low, high = np.log(bounds).T
+    reach = score(CURVE_LEVEL)
+    deviations = (high - low) / (2 * reach)
     ages = curve["age"].to_numpy("int64")
+    reported = curve["share"].to_numpy()
+    size = groups.count, int(ages.max()) + 1
     shares, variances = {}, {}
     for metric in curve["metric"].unique().tolist():
-        rows = np.flatnonzero(curve["metric"] == metric)
-        size = groups.count, int(ages.max()) + 1
+        is_metric = curve["metric"] == metric
+        rows = np.flatnonzero(is_metric)
+        position = groups.codes[rows], ages[rows]
         known = np.ones(size)
-        known[groups.codes[rows], ages[rows]] = curve["share"].to_numpy()[rows]
+        known[position] = reported[rows]
         squares = np.zeros(size)
-        squares[groups.codes[rows], ages[rows]] = np.square(deviations[rows])
+        squares[position] = np.square(deviations[rows])
         shares[metric] = _append_mean(known)
         variances[metric] = _append_mean(_never_rise(squares))
     own_variances = {}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sdanalytics.analysis.chain_ladder import Array
 from sdanalytics.analysis.cost_types import read_cost_types
 from sdanalytics.analysis.group_summary import summarize_rows
+from sdanalytics.analysis.steps import Array
 from sdanalytics.analysis.vintages import (
     FINAL_AGE,
     find_groups,

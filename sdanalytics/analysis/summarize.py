@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -21,8 +21,9 @@ from sdanalytics.analysis.final_columns import (
 )
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.group_summary import has_measures, summarize_rows
+from sdanalytics.analysis.kpi_bounds import INTERVALS, add_bound_columns, bound_kpis
 from sdanalytics.analysis.metadata import update_metadata
-from sdanalytics.analysis.missing_columns import no_measures_error
+from sdanalytics.analysis.missing_columns import no_bounds_error, no_measures_error
 from sdanalytics.analysis.row_groups import Buckets, find_buckets
 from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.totals import append_total_row, drop_total_row
@@ -31,6 +32,7 @@ from sdanalytics.analysis.validation import (
     parse_group_keys,
     validate_columns,
     validate_frame,
+    validate_level,
     warn_of_unknown_currency,
 )
 
@@ -45,6 +47,7 @@ def summarize(
     *,
     total: bool = False,
     final: FinalLike = None,
+    level: float | None = None,
 ) -> pd.DataFrame:
     """Sum by columns and time, then compute ratios of the sums.
 
@@ -64,6 +67,9 @@ def summarize(
         A curve of `maturity`, of the frame's report and profile; True: that of the default cache.
         Adds final numbers: what results and their KPIs are expected to be when no more
         conversions arrive.
+    level : float, optional
+        Adds intervals of this level, such as 0.9, of what chance leaves open: of the long-run rates
+        that lie behind the numbers that were reported.
 
     Returns
     -------
@@ -86,6 +92,10 @@ def summarize(
         (`sdanalytics.analysis.final_rows`). Ratios are of final sums, and their bounds of both
         parts together. A day that had not ended when it was fetched counts as reported.
 
+        With `level`, beside `ctr`, `cvr`, `purchase_rate`, `cpa`, `acos` and `roas` (float64)
+        `<name>_low` and `<name>_high`; see the notes. ``attrs["sdanalytics"]["intervals"]`` has the
+        `level` and the `dispersion` of each.
+
     Warns
     -----
     CostTypeWarning
@@ -97,13 +107,45 @@ def summarize(
     InvalidRequest
         When a column of `by` is missing, a group has several currencies, or the frame has no
         metric; with `final`, when the frame does not tell when its days were fetched, or the curve
-        is of something else.
+        is of something else; with `level`, when it is no fraction, or none of these KPIs can be
+        computed from the columns.
+
+    Notes
+    -----
+    The two kinds of intervals answer different questions. `<name>_low` and `<name>_high` are of the
+    rate from which the reported numbers were drawn: would a campaign go on for long with an ACOS
+    like this one, or was it luck? They stay wide when all conversions have arrived, if these are
+    few. `<name>_final_low` and `<name>_final_high` are of what the same days will report in the
+    end, and close as conversions arrive.
+
+    - `ctr` and `cvr`: Jeffreys' interval of a binomial probability (Brown, Cai and DasGupta,
+      Statistical Science 16, 2001).
+    - `purchase_rate` and `cpa`: Jeffreys' interval of a Poisson rate, quantiles of
+      Gamma(orders + 1/2), by viewable impressions and by cost.
+    - `acos` and `roas`: the same of orders by cost, times the average order value; as order values
+      vary, orders count as fewer: by their dispersion and the squared coefficient of variation of
+      order values, estimated from the rows (`sdanalytics.analysis.order_values`). Needs orders.
+      `sdanalytics.analysis.kpi_bounds` says why this and not a bootstrap.
+
+    Days differ more than chance alone makes them. So all events count as fewer by their dispersion,
+    Pearson's chi-squared over the days of all groups (`sdanalytics.analysis.dispersion`): as chance
+    alone in a frame with less than a week of days, or without days.
+
+    Without orders, `cvr_low` and `roas_low` are 0, and `cpa_low` and `acos_low` are known; nothing
+    bounds CPA and ACOS above, so that `cpa_high` and `acos_high` are missing. ACOS and ROAS then
+    have the average order value of the whole frame. Money ratios of groups with negative sales have
+    no bounds. Simulated, intervals of 90 % have the true rate in 86 to 94 % of the cases; those of
+    ACOS and ROAS in 82 to 86 % only where a group has about three orders of very different values,
+    of which the large ones have not been seen. Cost and viewable impressions count as known.
     """
     df = drop_total_row(validate_frame(df))
     warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
     period = parse_freq(freq)
-    curve = resolve_curve(final, df)
+    additions = _Additions(
+        curve=resolve_curve(final, df),
+        level=None if level is None else validate_level(level),
+    )
     buckets = None
     if period is not None:
         validate_columns(df, ["date"])
@@ -117,29 +159,42 @@ def summarize(
     result = summarize_rows(df, keys, buckets)
     if buckets is not None:
         result = _add_days(result, df, buckets, str(period))
-    if curve is not None:
-        result = _add_finals(result, df, keys, curve, period)
+    result = _add_estimates(result, df, keys, additions, period)
     notes = {} if note is None else {WITHOUT_COST_TYPE: note}
     update_metadata(result, summarized_by=keys, freq=period, **notes)
     if total and (keys or period) and len(result):
-        row = _summarize_all(df, result)
-        if curve is not None:
-            row = _add_finals(row, df, [], curve)
+        row = _add_estimates(_summarize_all(df, result), df, [], additions)
         result = append_total_row(result, row, keys, period)
     return result
 
 
-def _add_finals(
+class _Additions(NamedTuple):
+    """Columns that a summary is to have besides what was reported."""
+
+    curve: ShareTable | None
+    level: float | None
+
+
+def _add_estimates(
     summary: pd.DataFrame,
     df: pd.DataFrame,
     keys: Sequence[str],
-    curve: ShareTable,
+    additions: _Additions,
     freq: str | None = None,
 ) -> pd.DataFrame:
-    """Add the final numbers of each group, beside what was reported."""
-    names = select_immature(summary)
-    finals = summarize_final(df, names, keys, curve, freq=freq)
-    return add_final_columns(summary, finals)
+    """Add the final numbers of each group and the bounds of its KPIs, beside what was reported."""
+    if additions.curve is not None:
+        names = select_immature(summary)
+        finals = summarize_final(df, names, keys, additions.curve, freq=freq)
+        summary = add_final_columns(summary, finals)
+    if additions.level is not None:
+        bounds = bound_kpis(df, keys, additions.level, freq=freq)
+        if not bounds.columns:
+            raise no_bounds_error(df)
+        summary = add_bound_columns(summary, bounds.columns)
+        about = {"level": additions.level, "dispersion": bounds.dispersion}
+        update_metadata(summary, **{INTERVALS: about})
+    return summary
 
 
 def _add_days(summary: pd.DataFrame, df: pd.DataFrame, buckets: Buckets, freq: str) -> pd.DataFrame:

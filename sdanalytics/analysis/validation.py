@@ -91,6 +91,21 @@ def parse_freq(freq: Any) -> str | None:
     return str(offset.freqstr)
 
 
+def validate_level(level: Any) -> float:
+    """Return the level of an interval or decision.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is no fraction between 0 and 1.
+    """
+    if isinstance(level, int | float) and 0 < level < 1:
+        return float(level)
+    raise InvalidRequest(
+        f"level must be between 0 and 1, such as 0.9 for an interval of 90 %, got {level!r}"
+    )
+
+
 def ensure_single_currency(df: pd.DataFrame, groups: RowGroups) -> None:
     """Raise `InvalidRequest` when a group of rows has money in several currencies."""
     if not has_several_currencies(df):

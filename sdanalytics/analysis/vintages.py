@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sdanalytics.analysis.chain_ladder import Array
 from sdanalytics.analysis.group_summary import summarize_rows
+from sdanalytics.analysis.steps import Array
 
 MATURITY_METRICS: Final = (
     "orders",
@@ -73,7 +73,8 @@ def collect_vintages(history: pd.DataFrame, by: Sequence[str]) -> Vintages:
     groups = find_groups(sums, by)
     group = find_positions(sums, groups)
     version = find_positions(sums, versions)
-    numbers = np.zeros((len(groups), len(metrics), len(versions)))
+    shape = len(groups), len(metrics), len(versions)
+    numbers = np.zeros(shape)
     for position, name in enumerate(metrics):
         values = sums[name].to_numpy(dtype=float, na_value=0.0)
         numbers[group, position, version] = values
@@ -85,7 +86,10 @@ def list_curve_metrics(sums: pd.DataFrame) -> tuple[str, ...]:
     """Return the metrics of curves that a frame has values of."""
     metrics = []
     for name in MATURITY_METRICS:
-        if name in sums and sums[name].notna().any():
+        if name not in sums:
+            continue
+        is_known = sums[name].notna()
+        if is_known.any():
             metrics.append(name)
     return tuple(metrics)
 
@@ -95,18 +99,26 @@ def select_complete_versions(history: pd.DataFrame) -> pd.DataFrame:
 
     Versions of days that had not ended are left out; all that are final have the age `FINAL_AGE`.
     """
-    history = history[history["age"] >= 0]
-    history = history.assign(age=history["age"].clip(upper=FINAL_AGE))
+    has_ended = history["age"] >= 0
+    history = history[has_ended]
+    age = history["age"].clip(upper=FINAL_AGE)
+    history = history.assign(age=age)
     keys = ["date", "tactic", "age"]
-    versions = history[[*keys, "fetched_at"]].drop_duplicates()
-    last = versions.groupby(keys, observed=True, as_index=False)["fetched_at"].max()
-    known = last[last["tactic"] != "unknown"]
-    tactics = known.groupby("date")["tactic"].nunique().rename("all_tactics")
-    at_age = known.groupby(["date", "age"], as_index=False)["tactic"].nunique()
-    at_age = at_age.merge(tactics, on="date")
-    complete = at_age.loc[at_age["tactic"] == at_age["all_tactics"], ["date", "age"]]
+    moments = [*keys, "fetched_at"]
+    versions = history[moments].drop_duplicates()
+    by_version = versions.groupby(keys, observed=True, as_index=False)
+    last = by_version["fetched_at"].max()
+    is_known = last["tactic"] != "unknown"
+    known = last[is_known]
+    by_day = known.groupby("date")
+    tactics = by_day["tactic"].nunique()
+    by_age = known.groupby(["date", "age"], as_index=False)
+    at_age = by_age["tactic"].nunique()
+    all_tactics = at_age["date"].map(tactics)
+    is_complete = at_age["tactic"] == all_tactics
+    complete = at_age.loc[is_complete, ["date", "age"]]
     chosen = last.merge(complete, on=["date", "age"])
-    merged = history.merge(chosen, on=[*keys, "fetched_at"])
+    merged = history.merge(chosen, on=moments)
     merged.attrs = dict(history.attrs)
     return merged
 
@@ -116,7 +128,8 @@ def find_groups(keys: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     if not by:
         return pd.DataFrame(index=[0])
     names = list(by)
-    return keys[names].drop_duplicates().sort_values(names, ignore_index=True)
+    groups = keys[names].drop_duplicates()
+    return groups.sort_values(names, ignore_index=True)
 
 
 def find_positions(keys: pd.DataFrame, groups: pd.DataFrame) -> Array:
@@ -124,5 +137,8 @@ def find_positions(keys: pd.DataFrame, groups: pd.DataFrame) -> Array:
     if not len(groups.columns):
         return np.zeros(len(keys), dtype=int)
     names = list(groups.columns)
-    numbered = groups.assign(position=np.arange(len(groups)))
-    return keys[names].merge(numbered, how="left")["position"].to_numpy(dtype=int)
+    numbers = np.arange(len(groups))
+    numbered = groups.assign(position=numbers)
+    found = keys[names].merge(numbered, how="left")
+    positions = found["position"]
+    return positions.to_numpy(dtype=int)

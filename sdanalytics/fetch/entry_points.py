@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 def fetch_report(
     record_type: RecordType,
-    start: DateLike,
+    start: DateLike | None = None,
     end: DateLike | None = None,
     *,
+    days: int | None = None,
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
@@ -51,9 +52,13 @@ def fetch_report(
         one day are rows alike (kept, counted in ``attrs["sdanalytics"]["rows_alike"]``, one
         `DataWarning`), and a renamed campaign is another one from that day. Join it with
         `campaigns` by `date` and `campaignName`.
-    start, end : str, date or Timestamp
+    start, end : str, date or Timestamp, optional
         Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
         that one day.
+    days : int, optional
+        Instead of `start` and `end`: so many whole days up to yesterday, where the profile is.
+        At most the history of the service (60 in version 2, 65 in version 3; 365 of
+        `invalidTraffic`).
     metrics : sequence of str, optional
         Amazon's version 2 names, in both versions of the API; metrics that only version 3 has,
         by their names there (`list_metrics`). By default names, state, cost type, currency,
@@ -73,7 +78,9 @@ def fetch_report(
         time zone. Lists of ids that the cache knows need no request. By default the client's
         profile alone.
     client : Client, optional
-        By default `Client.from_env()`.
+        By default that of the environment (`Client.from_env`) or, if it has no credentials, of
+        the login that ``sdanalytics login`` has kept (`Client.from_config`). A client without a
+        profile takes the only one of its login.
     cache : ReportCache or path, optional
         The cache that stores the reports; None: the default one; False: none.
     refresh : {"auto", "never", "always"}
@@ -105,8 +112,8 @@ def fetch_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network request, except that the profile may have to be looked up first: to check
-        that it exists, and that the last day has begun in its time zone.
+        Before any network request, except that the profile may have to be looked up first: to
+        choose it, to check that it exists, and which day it is in its time zone.
     PartialFetchError
         When some partitions could not be fetched; the others are stored, and calling again requests
         the rest. With `profiles`, when a profile could not be fetched whole, which costs the others
@@ -127,7 +134,7 @@ def fetch_report(
     >>> df.columns[:3].tolist()
     ['date', 'tactic', 'campaignId']
     """
-    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
     query, options = validate_call(
         arguments,
         client=client,
@@ -148,9 +155,10 @@ def fetch_report(
 
 def submit_report(
     record_type: RecordType,
-    start: DateLike,
+    start: DateLike | None = None,
     end: DateLike | None = None,
     *,
+    days: int | None = None,
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
@@ -165,7 +173,8 @@ def submit_report(
 
     Parameters
     ----------
-    record_type, start, end, metrics, tactic, segment, profiles, client, cache, refresh, timeout
+    record_type, start, end, days, metrics, tactic, segment, profiles : optional
+    client, cache, refresh, timeout : optional
         As in `fetch_report`, which submits the same job and waits for its result.
     progress : bool
         Show a progress bar, besides the display of the job.
@@ -178,7 +187,9 @@ def submit_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network request. All other errors are raised by `ReportJob.result`.
+        Before any network request, except that the profile is looked up if the client has none, or
+        for `days` if the cache does not know it. All other errors are raised by
+        `ReportJob.result`, but those of that look-up.
 
     Examples
     --------
@@ -191,7 +202,7 @@ def submit_report(
     >>> job.status().state
     'done'
     """
-    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
     query, options = validate_call(
         arguments,
         client=client,
@@ -206,9 +217,10 @@ def submit_report(
 
 def plan_report(
     record_type: RecordType,
-    start: DateLike,
+    start: DateLike | None = None,
     end: DateLike | None = None,
     *,
+    days: int | None = None,
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
@@ -221,7 +233,7 @@ def plan_report(
 
     Parameters
     ----------
-    record_type, start, end, metrics, tactic, segment, profiles, client, cache, refresh
+    record_type, start, end, days, metrics, tactic, segment, profiles, client, cache, refresh
         As in `fetch_report`.
 
     Returns
@@ -235,12 +247,12 @@ def plan_report(
     InvalidRequest, NotConfigured, ApiError
         As `fetch_report`. Only the profile is looked up, once.
     """
-    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
     query, options = validate_call(
         arguments, client=client, cache=cache, refresh=refresh, profiles=profiles
     )
     try:
-        with open_run(query, options, options.deadline()) as run:
+        with open_run(query, options) as run:
             return run.plan()
     except SDAnalyticsError as error:
         remove_frames(error)

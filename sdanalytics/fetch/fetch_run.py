@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, open_session, profile_key
-from sdanalytics.api.profiles import list_profiles
-from sdanalytics.api.transport import timeout_error
+from sdanalytics.api.client import Client, profile_key
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
@@ -31,7 +27,7 @@ from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import Countable, FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
-from sdanalytics.model.profiles import Profile, find_profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.concat import release_tables, tables_to_frame
@@ -61,7 +57,6 @@ class FetchRun:
     profile : Profile
         The client's.
     store : Store
-    deadline : Deadline
 
     Raises
     ------
@@ -80,7 +75,6 @@ class FetchRun:
         options: FetchOptions,
         profile: Profile,
         store: Store,
-        deadline: Deadline,
     ) -> None:
         self.warnings: list[str] = []
         self._query = query
@@ -88,7 +82,7 @@ class FetchRun:
         self._limits = options.limits
         self._profile = profile
         self._store = store
-        self._deadline = deadline
+        self._deadline = options.deadline
         self._protocol = PROTOCOLS[self._client.api]
         now = self._client.clock.now()
         self._policy = RefreshPolicy(query, options.refresh, profile, self._protocol, now)
@@ -100,7 +94,9 @@ class FetchRun:
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
         self._refused = RefusedColumns(query)
-        self._campaign_reader = CampaignReader(self._client, store.metadata, deadline, query)
+        self._campaign_reader = CampaignReader(
+            self._client, store.metadata, options.deadline, query
+        )
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -312,6 +308,7 @@ class FetchRun:
             "start": self._query.start.isoformat(),
             "end": self._query.end.isoformat(),
             "profile_id": self._profile.profile_id,
+            "account_name": self._profile.account_name,
             "source": self._client.source,
             "country": self._profile.country,
             "currency": self._profile.currency,
@@ -336,17 +333,3 @@ def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition])
         total - to_fetch,
         to_fetch,
     )
-
-
-def load_profile(store: Store, client: Client, deadline: Deadline) -> Profile:
-    """Return the client's profile: from the store, once it has been requested."""
-    key = profile_key(client)
-    profile = store.metadata.profile(key)
-    if profile is None:
-        session = open_session(client, deadline)
-        documents = run_interruptible(lambda: list_profiles(session), deadline)
-        if documents is None:
-            raise timeout_error(deadline)
-        profile = find_profile(documents, key.profile_id)
-        store.metadata.store_profile(key.source, profile)
-    return profile

@@ -9,7 +9,6 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import remove_frames
 from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.scheduler import CallLimits
@@ -25,6 +24,7 @@ from sdanalytics.fetch.many_tracker import ManyTracker
 from sdanalytics.fetch.options import MAX_CONCURRENT_REQUESTS, FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.profile_choice import Documents, ProfileChoice
+from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
@@ -38,8 +38,8 @@ MAX_PROFILES_AT_A_TIME: Final = 64
 MAX_CALLS_AT_A_TIME: Final = 32
 """Requests that all of them send at the same time, at most."""
 
-WorkOnProfile = Callable[[Profile, FetchOptions, Deadline], None]
-"""Works on one profile: with the options for it, and until a deadline of its own."""
+WorkOnProfile = Callable[[Profile, FetchOptions], None]
+"""Works on one profile, with the options for it."""
 
 
 class ManyProfilesRun:
@@ -49,12 +49,10 @@ class ManyProfilesRun:
     ----------
     query : ReportQuery
     options : FetchOptions
-        Of a client that any profile of its login can be fetched with.
+        Of a client with whose login all can be fetched.
     choice : ProfileChoice
     store : Store
         One for all.
-    deadline : Deadline
-        Of the whole call.
 
     Attributes
     ----------
@@ -68,27 +66,28 @@ class ManyProfilesRun:
         options: FetchOptions,
         choice: ProfileChoice,
         store: Store,
-        deadline: Deadline,
     ) -> None:
         self.warnings: list[str] = []
         self._query = query
         self._options = options
         self._choice = choice
         self._store = store
-        self._deadline = deadline
+        self._deadline = options.deadline
         self._source = options.client.source
         self._profiles: dict[str, Profile] = {}
+        self._queries: dict[str, ReportQuery] = {}
         self._failures: dict[str, SDAnalyticsError] = {}
         self._rows: dict[str, ProfileRows] = {}
 
     def fetch(self, make_progress: ProgressFactory) -> None:
         """Fetch what is missing of all profiles into the store, then read everything from it."""
         self._load_profiles()
-        tracker = ManyTracker(dict.fromkeys(self._profiles, self._query))
+        tracker = ManyTracker(self._queries)
         warnings: dict[str, list[str]] = {}
 
-        def fetch_one(profile: Profile, options: FetchOptions, deadline: Deadline) -> None:
-            run = FetchRun(self._query, options, profile, self._store, deadline)
+        def fetch_one(profile: Profile, options: FetchOptions) -> None:
+            query = self._queries[profile.profile_id]
+            run = FetchRun(query, options, profile, self._store)
             warnings[profile.profile_id] = run.warnings
             self._fetch_profile(run, profile, tracker)
 
@@ -116,7 +115,7 @@ class ManyProfilesRun:
         others = {}
         for profile_id in failures.keys() - self._rows.keys():
             profile = self._profiles.get(profile_id)
-            days = self._query.days
+            days = self._queries.get(profile_id, self._query).days
             others[profile_id] = describe_failure(profile_id, profile, days, failures[profile_id])
         frame = build_frame(self._rows.values(), self._query.columns, others)
         if failures:
@@ -128,8 +127,9 @@ class ManyProfilesRun:
         self._load_profiles()
         plans: dict[str, ReportPlan] = {}
 
-        def plan_one(profile: Profile, options: FetchOptions, deadline: Deadline) -> None:
-            run = FetchRun(self._query, options, profile, self._store, deadline)
+        def plan_one(profile: Profile, options: FetchOptions) -> None:
+            query = self._queries[profile.profile_id]
+            run = FetchRun(query, options, profile, self._store)
             plans[profile.profile_id] = run.plan()
 
         self._work_side_by_side(plan_one)
@@ -147,7 +147,7 @@ class ManyProfilesRun:
         except SDAnalyticsError as error:
             failure = error
             missing_days = run.load_arrived()
-        if len(missing_days) < len(self._query.days):
+        if len(missing_days) < len(self._query.days):  # as many as of each profile
             metadata = run.describe()
             # One piece of memory a column, instead of one a day.
             table = run.table().combine_chunks()
@@ -171,7 +171,7 @@ class ManyProfilesRun:
                 with self._deadline.branch() as deadline:
                     if deadline.remaining <= 0:
                         raise timeout_error(deadline)
-                    work(profile, options, deadline)
+                    work(profile, replace(options, deadline=deadline))
             except SDAnalyticsError as error:
                 remove_frames(error)
                 self._failures[profile.profile_id] = error
@@ -187,9 +187,20 @@ class ManyProfilesRun:
             ids = self._choice.select(documents)
         for profile_id in map(str, ids):
             try:
-                self._profiles[profile_id] = self._load_profile(profile_id, documents)
+                profile = self._load_profile(profile_id, documents)
+                self._queries[profile_id] = self._query_for(profile)
+                self._profiles[profile_id] = profile
             except SDAnalyticsError as error:
                 self._failures[profile_id] = error
+
+    def _query_for(self, profile: Profile) -> ReportQuery:
+        """Return the query of a profile: of last days, those where it is."""
+        last_days = self._options.last_days
+        if last_days is None:
+            return self._query
+        now = self._deadline.clock.now()
+        start, end = list_last_days(last_days, profile.today(now))
+        return replace(self._query, start=start, end=end)
 
     def _is_stored(self, profile_id: int) -> bool:
         key = ProfileKey(self._source, str(profile_id))

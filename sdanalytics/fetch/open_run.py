@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from sdanalytics._core.deadline import Deadline
-from sdanalytics.fetch.fetch_run import FetchRun, load_profile
+from sdanalytics.fetch.fetch_run import FetchRun
 from sdanalytics.fetch.many_profiles import ManyProfilesRun
 from sdanalytics.fetch.options import FetchOptions
+from sdanalytics.fetch.profile_loading import load_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.cache import internal_store, open_cache
 
@@ -17,12 +17,12 @@ AnyRun: TypeAlias = FetchRun | ManyProfilesRun
 
 
 @contextlib.contextmanager
-def open_run(query: ReportQuery, options: FetchOptions, deadline: Deadline) -> Iterator[AnyRun]:
+def open_run(query: ReportQuery, options: FetchOptions) -> Iterator[AnyRun]:
     """Open the cache of a call, and load the profile that it is about, if it is one."""
     with open_cache(options.cache) as cache:
         store = internal_store(cache)
         if options.profiles is not None:
-            yield ManyProfilesRun(query, options, options.profiles, store, deadline)
+            yield ManyProfilesRun(query, options, options.profiles, store)
             return
-        profile = load_profile(store, options.client, deadline)
-        yield FetchRun(query, options, profile, store, deadline)
+        profile = load_profile(store, options.client, options.deadline)
+        yield FetchRun(query, options, profile, store)

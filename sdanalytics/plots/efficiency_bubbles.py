@@ -12,6 +12,13 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
 
 from sdanalytics.analysis.kpi_definitions import metric_unit
+from sdanalytics.plots.bounded_metric import (
+    BoundedMetric,
+    bar_style,
+    caption_bounds,
+    find_reach,
+    parse_bounded_metric,
+)
 from sdanalytics.plots.bubble_labels import label_bubbles
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.metric_labels import axis_title, metric_label
@@ -46,6 +53,7 @@ def efficiency(
     acos: float | Sequence[float] | None = None,
     roas: float | Sequence[float] | None = None,
     n: int = 8,
+    level: float | None = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -66,6 +74,10 @@ def efficiency(
         Only for ``metric="sales"`` or other money.
     n : int
         The maximum number of bubbles that are named: those of the largest cost.
+    level : float, optional
+        Draws intervals of this level, such as 0.9, of the bubbles that are named: what chance
+        leaves open, as in `summarize`. Only for `sales`, by those of ROAS, and for `ctr`, `cvr`,
+        `purchase_rate`, `cpa`, `acos` and `roas`.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -79,14 +91,18 @@ def efficiency(
     Raises
     ------
     InvalidRequest
-        When the frame does not have the columns for the metrics, or a target is not above 0.
+        When the frame does not have the columns for the metrics, or a target is not above 0,
+        or the level no fraction, or the metric has no bounds.
     """
     targets = parse_targets(acos, roas, metric)
-    bubbles = _compute_bubbles(data, metric, by, size, n)
+    bounded = parse_bounded_metric(metric, level, others=("sales",))
+    bubbles = _compute_bubbles(data, [metric, size], by, n, bounded)
     with ensure_axes(ax) as ax:
         if not bubbles.names:
             return draw_empty(ax, has_rows=len(data) > 0)
         points = _draw_bubbles(ax, bubbles, kwargs)
+        if bounded is not None:
+            _draw_bounds(ax, bubbles, n)
         _set_limits(ax, bubbles)
         _format_metric_axis(ax.xaxis, data, "cost")
         _format_metric_axis(ax.yaxis, data, metric)
@@ -96,24 +112,35 @@ def efficiency(
             draw_targets(ax, targets)
         _add_size_caption(ax, bubbles.sizes, size)
         caption_data(ax, data, [metric, size])
+        if bounded is not None:
+            caption_bounds(ax, bounded.level)
         label_bubbles(ax, points, short_labels(bubbles.names[:n]))
         return ax
 
 
 class _Bubbles(NamedTuple):
-    """The bubbles of a figure, the largest by cost first."""
+    """The bubbles of a figure, the largest by cost first; the table has their bounds, too."""
 
+    table: pd.DataFrame
     names: list[Any]
     costs: FloatArray
     returns: FloatArray
     sizes: FloatArray
 
 
-def _compute_bubbles(data: pd.DataFrame, metric: str, by: str, size: str, n: int) -> _Bubbles:
-    table = aggregate_groups(data, by, ["cost", metric, size], n)
+def _compute_bubbles(
+    data: pd.DataFrame,
+    metrics: Sequence[str],
+    by: str,
+    n: int,
+    bounded: BoundedMetric | None,
+) -> _Bubbles:
+    metric, size = metrics
+    table = aggregate_groups(data, by, ["cost", *metrics], n, bounded)
     table = table.dropna(subset=["cost", metric])
     sizes = to_float_array(table[size])
     return _Bubbles(
+        table=table,
         names=table.index.tolist(),
         costs=to_float_array(table["cost"]),
         returns=to_float_array(table[metric]),
@@ -131,6 +158,13 @@ def _draw_bubbles(ax: Axes, bubbles: _Bubbles, kwargs: Style) -> PathCollection:
         style["color"] = PALETTE[0]
     bubble_kwargs = merge_artist_kwargs(style, kwargs, PathCollection)
     return ax.scatter(bubbles.costs, bubbles.returns, **bubble_kwargs)
+
+
+def _draw_bounds(ax: Axes, bubbles: _Bubbles, n: int) -> None:
+    """Draw the bounds of the n bubbles of the largest cost."""
+    returns = bubbles.returns[:n]
+    reach = find_reach(returns, bubbles.table.head(n))
+    ax.errorbar(bubbles.costs[:n], returns, yerr=reach, fmt="none", **bar_style(ax))
 
 
 def _areas(sizes: FloatArray) -> FloatArray:

@@ -6,13 +6,13 @@ import re
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit, remove_final_suffix
+from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit, remove_suffix
 from sdanalytics.analysis.metadata import frame_metadata
 
 
 def metric_label(metric: str) -> str:
     """Return a metric's name: Amazon's as it is, a KPI's in its usual spelling."""
-    base = remove_final_suffix(metric)
+    base = remove_suffix(metric)
     label = KPIS[base].label if base in KPIS else base
     suffix = metric.removeprefix(base)
     return label + suffix.replace("_", " ")

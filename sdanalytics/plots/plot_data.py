@@ -24,6 +24,7 @@ from sdanalytics.analysis.validation import (
     warn_of_unknown_currency,
 )
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.bounded_metric import BoundedMetric
 
 GROUP_COLUMN: Final = "_group"
 """The column with the number of each row's group."""
@@ -85,16 +86,29 @@ def validate_group_count(n: object) -> None:
         raise InvalidRequest(f"n must be a whole number above 0, got {n!r}")
 
 
-def aggregate_groups(data: pd.DataFrame, by: str, metrics: Sequence[str], n: int) -> pd.DataFrame:
-    """Compute metrics for each value of a column, the largest by the first metric first."""
+def aggregate_groups(
+    data: pd.DataFrame,
+    by: str,
+    metrics: Sequence[str],
+    n: int,
+    bounded: BoundedMetric | None = None,
+) -> pd.DataFrame:
+    """Compute metrics for each value of a column, the largest by the first metric first.
+
+    With `bounded`, also the columns `LOW` and `HIGH`: the bounds of a metric.
+    """
     data = prepare(data, metrics, by, n)
     groups = factorize(data, by, GROUP_COLUMN)
     totals = _sorted_totals(groups.rows, metrics, GROUP_COLUMN)
+    columns = list(dict.fromkeys(metrics))
     codes = totals[GROUP_COLUMN]
+    if bounded is not None:
+        bounds = bounded.find_bounds(groups.rows, GROUP_COLUMN)
+        totals = totals.join(bounds, on=GROUP_COLUMN)
+        columns += bounds.columns.tolist()
     names = groups.names_by_code(codes)
     totals.index = pd.Index(names, dtype="object")
-    unique_metrics = list(dict.fromkeys(metrics))
-    return totals[unique_metrics]
+    return totals[columns]
 
 
 def _sorted_totals(rows: pd.DataFrame, metrics: Sequence[str], column: str) -> pd.DataFrame:

@@ -15,6 +15,12 @@ from matplotlib.container import BarContainer
 from matplotlib.patches import Patch
 
 from sdanalytics.analysis.kpi_definitions import metric_unit
+from sdanalytics.plots.bounded_metric import (
+    bar_style,
+    caption_bounds,
+    find_reach,
+    parse_bounded_metric,
+)
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.heatmap import add_color_bar, color_limits
 from sdanalytics.plots.metric_labels import axis_title
@@ -58,6 +64,7 @@ def top(
     n: int = 10,
     dot: str | None = None,
     hue: str | None = None,
+    level: float | None = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -77,6 +84,9 @@ def top(
         A second metric, drawn as a dot in the row of each bar, with an axis of its own above.
     hue : str, optional
         Another metric, drawn as the colour of each bar.
+    level : float, optional
+        Draws intervals of this level, such as 0.9, of what chance leaves open, as in `summarize`.
+        Only for `ctr`, `cvr`, `purchase_rate`, `cpa`, `acos` and `roas`.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -91,13 +101,14 @@ def top(
     ------
     InvalidRequest
         When the frame does not have the columns for the metrics; the message says which
-        `metrics=` to fetch.
+        `metrics=` to fetch. When the metric has no bounds, or the level is no fraction.
     """
+    bounded = parse_bounded_metric(metric, level)
     metrics = [metric]
     for other_metric in (dot, hue):
         if other_metric is not None:
             metrics.append(other_metric)
-    table = aggregate_groups(data, by, metrics, n).head(n)
+    table = aggregate_groups(data, by, metrics, n, bounded).head(n)
     with ensure_axes(ax, rows=len(table)) as ax:
         if table[metric].isna().all():
             return draw_empty(ax, has_rows=not table.empty)
@@ -105,6 +116,8 @@ def top(
         if hue is not None:
             style["color"] = _hue_colors(ax, data, hue, table)
         values = to_float_array(table[metric])
+        if bounded is not None:
+            style |= {"xerr": find_reach(values, table), "error_kw": bar_style(ax)}
         bar_kwargs = merge_artist_kwargs(style, kwargs, Patch)
         bars = ax.barh(range(len(values)), np.nan_to_num(values), **bar_kwargs)
         if dot is None:
@@ -112,6 +125,8 @@ def top(
         _format_top_axes(ax, data, metric, table)
         if dot is not None:
             _draw_secondary_axis(ax, data, dot, table)
+        if bounded is not None:
+            caption_bounds(ax, bounded.level)
         caption_data(ax, data, metrics)
         return ax
 

@@ -13,9 +13,7 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage, read_stamp
 from sdanalytics.store.history_file import (
     DayHistory,
-    VersionKey,
     read_history_file,
-    read_versions,
     version_key,
     write_history_file,
 )
@@ -76,22 +74,19 @@ class HistoryArchive:
             if not was_changed:
                 return
 
-    def versions(self, partition: Partition) -> list[StoredRows]:
-        """Read all versions of a partition by the moment they were fetched, the current one last.
+    def read_day(self, partition: Partition) -> DayHistory:
+        """Read what a partition had before, and its current version last.
 
         Of a version that is in the history and in the partition's file, the history has all rows.
         """
         try:
-            earlier = read_versions(self.storage, partition)
+            history = read_history_file(self.storage, partition)
         except (FileNotFoundError, InvalidFile):
-            earlier = []
-        versions: dict[VersionKey, StoredRows] = {}
+            history = DayHistory(partition)
         current = PartitionFiles(self.storage).read(partition)
-        if current is not None:
-            versions[version_key(current.cached)] = current
-        for rows in earlier:
-            versions[version_key(rows.cached)] = rows
-        return sorted(versions.values(), key=lambda rows: rows.cached.fetched_at)
+        if current is None or history.has_version(version_key(current.cached)):
+            return history
+        return history.append(current)
 
     def _read_or_quarantine(self, partition: Partition, stamp: FileStamp | None) -> DayHistory:
         """Read what the history has; a damaged file is moved aside, not overwritten."""

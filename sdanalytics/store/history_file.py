@@ -12,12 +12,13 @@ the file's metadata.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Annotated, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,7 +37,7 @@ from sdanalytics.store.parquet_file import (
 )
 
 _SCHEMA_VERSION: Final = 2
-_VERSION: Final = "version"
+VERSION: Final = "version"
 """The column with the position of a row's version."""
 
 VersionKey = tuple[str, datetime]
@@ -77,43 +78,38 @@ class DayHistory:
 
     partition: Partition
     versions: tuple[CachedPartition, ...] = ()
-    rows: pa.Table = field(default_factory=lambda: pa.table({_VERSION: pa.array([], pa.int64())}))
+    rows: pa.Table = field(default_factory=lambda: pa.table({VERSION: pa.array([], pa.int64())}))
 
     def has_version(self, key: VersionKey) -> bool:
         """Return whether it has a version, by what that is known by."""
         return key in map(version_key, self.versions)
 
     def add(self, version: StoredRows) -> DayHistory:
-        """Return the history with one more version."""
+        """Return the history with one more version, its rows sorted."""
+        history = self.append(version)
+        day = self.partition
+        identity = identity_columns(day.record_type, day.segment)
+        keys = [(name, "ascending") for name in (*identity, VERSION)]
+        order = pc.sort_indices(history.rows, keys)
+        return DayHistory(day, history.versions, history.rows.take(order))
+
+    def append(self, version: StoredRows) -> DayHistory:
+        """Return the history with one more version, whose rows come after the others."""
         table = version.table
         position = pa.scalar(len(self.versions), pa.int64())
         positions = pa.repeat(position, table.num_rows)
-        added = table.append_column(_VERSION, positions)
+        added = table.append_column(VERSION, positions)
         # Metrics that two processes have registered as different kinds become numbers of both.
         rows = pa.concat_tables([self.rows, added], promote_options="permissive")
-        day = self.partition
-        identity = identity_columns(day.record_type, day.segment)
-        keys = [(name, "ascending") for name in (*identity, _VERSION)]
-        order = pc.sort_indices(rows, keys)
         versions = (*self.versions, version.cached)
-        return DayHistory(day, versions, rows.take(order))
+        return DayHistory(self.partition, versions, rows)
 
     def split(self) -> Iterator[StoredRows]:
-        """Yield the rows of each version, in the types of the catalogue.
-
-        Raises
-        ------
-        InvalidFile
-            When rows are missing.
-        """
-        positions = self.rows.column(_VERSION)
+        """Yield the rows of each version, in the types of the catalogue."""
+        positions = self.rows.column(VERSION)
         for position, version in enumerate(self.versions):
             is_of_version = pc.equal(positions, position)
             rows = self.rows.filter(is_of_version)
-            if rows.num_rows != version.rows:
-                raise InvalidFile(
-                    f"damaged: a version has {rows.num_rows} rows, not {version.rows}"
-                )
             selected = rows.select(list(version.columns))
             yield StoredRows(version, to_catalogue_types(selected))
 
@@ -121,12 +117,6 @@ class DayHistory:
 def version_key(cached: CachedPartition) -> VersionKey:
     """Return what a version is known by."""
     return cached.report_id, cached.fetched_at
-
-
-def read_versions(storage: Storage, partition: Partition) -> list[StoredRows]:
-    """Read the versions of a partition's history file; errors are as of `read_history_file`."""
-    history = read_history_file(storage, partition)
-    return list(history.split())
 
 
 def read_history_file(storage: Storage, partition: Partition) -> DayHistory:
@@ -155,7 +145,17 @@ def read_history_file(storage: Storage, partition: Partition) -> DayHistory:
     for version in metadata.versions:
         cached = _decode_version(version, partition, display_path, size)
         versions.append(cached)
+    _check_counts(rows, versions)
     return DayHistory(partition, tuple(versions), rows.replace_schema_metadata(None))
+
+
+def _check_counts(rows: pa.Table, versions: Sequence[CachedPartition]) -> None:
+    """Raise `InvalidFile` when a version has not as many rows as were stored."""
+    positions = rows.column(VERSION).to_numpy()
+    counts = np.bincount(positions, minlength=len(versions))
+    expected = [version.rows for version in versions]
+    if counts.tolist() != expected:
+        raise InvalidFile(f"damaged: its versions have {counts.tolist()} rows, not {expected}")
 
 
 def _decode_metadata(stored: Mapping[bytes, bytes], partition: Partition) -> _HistoryMetadata:

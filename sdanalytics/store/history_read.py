@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import DataWarning, InvalidRequest
@@ -28,6 +29,7 @@ from sdanalytics.store.concat import concat_partitions, select_or_null
 from sdanalytics.store.day_reader import read_query_days
 from sdanalytics.store.freshness import age_in_days
 from sdanalytics.store.history_archive import HistoryArchive
+from sdanalytics.store.history_file import VERSION, DayHistory
 from sdanalytics.store.parquet_file import (
     CachedByPartition,
     CachedPartition,
@@ -35,6 +37,7 @@ from sdanalytics.store.parquet_file import (
     PartitionTables,
     StoredByPartition,
     StoredRows,
+    to_catalogue_types,
 )
 from sdanalytics.store.reader import parallel_map
 from sdanalytics.store.store import Store
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 _FETCHED_AT = "fetched_at"
 _AGE = "age"
+HistoryByPartition = dict[Partition, DayHistory]
 VersionsByPartition = dict[Partition, list[StoredRows]]
 """The versions of partitions, each list by the moment they were fetched."""
 
@@ -76,6 +80,18 @@ def parse_moment_of_read(moment: object) -> datetime:
 
 def find_versions(store: Store, query: ReportQuery, key: ProfileKey) -> VersionsByPartition:
     """Read all versions of a query's partitions, and of their days' rows of unknown tactic."""
+    versions: VersionsByPartition = {}
+    for partition, history in _read_days(store, query, key).items():
+        versions[partition] = sorted(history.split(), key=_moment)
+    return versions
+
+
+def _moment(rows: StoredRows) -> datetime:
+    return rows.cached.fetched_at
+
+
+def _read_days(store: Store, query: ReportQuery, key: ProfileKey) -> HistoryByPartition:
+    """Read the history of a query's partitions, and of their days' rows of unknown tactic."""
     partitions = list(query.partitions(*key))
     if query.tactics != (EVERY_TACTIC,):
         # Rows of unknown tactic are compared with all tactics of their day.
@@ -85,9 +101,8 @@ def find_versions(store: Store, query: ReportQuery, key: ProfileKey) -> Versions
         partitions = list(dict.fromkeys(partitions))
     archive = HistoryArchive(store.storage)
     with parallel_map(store.storage.max_parallel_reads) as pmap:
-        versions = pmap(archive.versions, partitions)
-        found = dict(zip(partitions, versions, strict=True))
-    return {partition: rows for partition, rows in found.items() if rows}
+        histories = list(pmap(archive.read_day, partitions))
+    return {history.partition: history for history in histories if history.versions}
 
 
 class PartitionsAsOf:
@@ -153,17 +168,17 @@ def read_history(
     store: Store, query: ReportQuery, key: ProfileKey, *, all_columns: bool
 ) -> pd.DataFrame:
     """Build the frame of `ReportCache.history`."""
-    versions = find_versions(store, query, key)
+    histories = _read_days(store, query, key)
     identity = identity_columns(query.record_type, query.segment)
-    metrics = _list_metrics(versions, identity) if all_columns else query.metrics
+    metrics = _list_metrics(histories, identity) if all_columns else query.metrics
     columns = [*identity, *(name for name in metrics if name not in identity)]
     profile = store.metadata.profile(key)
     zone = profile.zone if profile else ZoneInfo("UTC")
     campaigns = store.metadata.campaign_list(key)
     tables: PartitionTables = {}
-    for partition, of_partition in versions.items():
+    for partition, history in histories.items():
         if partition.tactic in (*query.tactics, UNKNOWN_TACTIC):
-            counted = [_drop_known_rows(rows, versions) for rows in of_partition]
+            counted = _drop_known_rows(history, histories)
             tables[partition] = _combine_versions(counted, columns, identity, zone)
     message = assign_tactics(tables, query, campaigns)
     if message:
@@ -184,17 +199,52 @@ def read_history(
 
 
 def _combine_versions(
-    versions: Iterable[StoredRows], columns: Sequence[str], identity: Sequence[str], zone: ZoneInfo
+    history: DayHistory, columns: Sequence[str], identity: Sequence[str], zone: ZoneInfo
 ) -> pa.Table:
     """Return the rows of all versions of a partition, each with its moment and age."""
+    alike = _group_by_columns(history.versions, columns, identity)
+    day = history.partition.date
+    moments: list[datetime] = []
+    ages: list[int] = []
+    for version in history.versions:
+        moments.append(version.fetched_at)
+        ages.append(age_in_days(day, version.fetched_at, zone) - 1)
     parts: list[pa.Table] = []
-    for rows in versions:
-        table = _observed_columns(rows, columns, identity)
-        moment = rows.cached.fetched_at
-        age = age_in_days(rows.cached.partition.date, moment, zone) - 1
-        dated = _with_moment(table, moment, age, len(identity))
-        parts.append(dated)
+    for names, versions in alike.items():
+        rows = history.rows
+        if len(alike) > 1:
+            is_chosen = pc.is_in(rows.column(VERSION), pa.array(versions))
+            rows = rows.filter(is_chosen)
+        observed = to_catalogue_types(rows.select(names))
+        table = select_or_null(observed, columns)
+        version = rows.column(VERSION)
+        fetched_at = pa.array(moments, pa.timestamp("us", "UTC")).take(version)
+        table = table.add_column(len(identity), _FETCHED_AT, fetched_at)
+        age = pa.array(ages, pa.int64()).take(version)
+        parts.append(table.add_column(len(identity) + 1, _AGE, age))
     return pa.concat_tables(parts)
+
+
+def _group_by_columns(
+    versions: Iterable[CachedPartition], columns: Sequence[str], identity: Collection[str]
+) -> dict[tuple[str, ...], list[int]]:
+    """Return the positions of the versions whose reports had the same of some columns.
+
+    What the partition's file kept of an older report is not a version of it.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    names_by_report: dict[tuple[object, ...], tuple[str, ...]] = {}
+    for position, version in enumerate(versions):
+        report = (version.api, version.refused, version.columns)
+        if report not in names_by_report:
+            day = version.partition
+            available = available_metrics(day.record_type, day.segment, version.api)
+            observed = {*identity, *available}.difference(version.refused)
+            observed.intersection_update(version.columns)
+            names_by_report[report] = tuple(name for name in columns if name in observed)
+        names = names_by_report[report]
+        alike.setdefault(names, []).append(position)
+    return alike
 
 
 def _latest(versions: Iterable[StoredRows], moment: datetime) -> StoredRows | None:
@@ -206,54 +256,34 @@ def _latest(versions: Iterable[StoredRows], moment: datetime) -> StoredRows | No
     return latest
 
 
-def _list_metrics(versions: VersionsByPartition, identity: Collection[str]) -> ColumnNames:
+def _list_metrics(histories: HistoryByPartition, identity: Collection[str]) -> ColumnNames:
     """Return the metrics that any version has, in the catalogue's order."""
     names: set[str] = set()
-    for of_partition in versions.values():
-        for rows in of_partition:
-            names.update(rows.cached.columns)
+    for history in histories.values():
+        for version in history.versions:
+            names.update(version.columns)
     return sort_by_catalogue(names.difference(identity))
 
 
-def _drop_known_rows(rows: StoredRows, versions: VersionsByPartition) -> StoredRows:
+def _drop_known_rows(history: DayHistory, histories: HistoryByPartition) -> DayHistory:
     """Drop the rows of unknown tactic that a tactic had when they were fetched."""
-    day = rows.cached.partition
+    day = history.partition
     if day.tactic != UNKNOWN_TACTIC:
-        return rows
+        return history
     identity = identity_columns(day.record_type, day.segment)
+    counted = DayHistory(day)
+    for rows in history.split():
 
-    def find(partition: Partition) -> pa.Table | None:
-        latest = _latest(versions.get(partition, ()), rows.cached.fetched_at)
-        return None if latest is None else latest.table
+        def find(partition: Partition, moment: datetime = rows.cached.fetched_at) -> Any:
+            of_tactic = histories.get(partition, DayHistory(partition))
+            versions = sorted(of_tactic.split(), key=_moment)
+            latest = _latest(versions, moment)
+            return None if latest is None else latest.table
 
-    known = tables_of_tactics(day, find)
-    return rows._replace(table=drop_matching_rows(rows.table, known, identity))
-
-
-def _observed_columns(
-    rows: StoredRows, columns: Sequence[str], identity: Collection[str]
-) -> pa.Table:
-    """Return columns of a version, null where its report did not have them.
-
-    What the partition's file kept of an older report is not a version of it.
-    """
-    cached = rows.cached
-    partition = cached.partition
-    available = available_metrics(partition.record_type, partition.segment, cached.api)
-    observed = {*identity, *available}.difference(cached.refused)
-    names = [name for name in columns if name in observed and name in cached.columns]
-    return select_or_null(rows.table.select(names), columns)
-
-
-def _with_moment(table: pa.Table, moment: datetime, age: int, position: int) -> pa.Table:
-    """Add the moment of a version and its age to its rows."""
-    count = table.num_rows
-    moment_scalar = pa.scalar(moment, pa.timestamp("us", "UTC"))
-    fetched_at = pa.repeat(moment_scalar, count)
-    age_scalar = pa.scalar(age, pa.int64())
-    ages = pa.repeat(age_scalar, count)
-    table = table.add_column(position, _FETCHED_AT, fetched_at)
-    return table.add_column(position + 1, _AGE, ages)
+        known = tables_of_tactics(day, find)
+        table = drop_matching_rows(rows.table, known, identity)
+        counted = counted.append(rows._replace(table=table))
+    return counted
 
 
 def _versions_to_frame(

@@ -16,7 +16,7 @@ from sdanalytics.model.partition import Partition
 from sdanalytics.store.backends.base import FileStamp, Storage, readable_name
 from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.history_archive import HistoryArchive
-from sdanalytics.store.history_file import read_versions
+from sdanalytics.store.history_file import read_history_file
 from sdanalytics.store.layout import (
     CAMPAIGNS,
     COMPACTED_DIR,
@@ -210,7 +210,7 @@ class StoreMaintenance:
         elif folder == COMPACTED_DIR:
             CompactedMonths(self.storage).validate(path)
         elif folder == HISTORY:
-            read_versions(self.storage, parse_history_path(path))
+            read_history_file(self.storage, parse_history_path(path))
         else:
             self._validate_partition(path)
 

@@ -111,6 +111,26 @@ def test_the_frame_has_each_profile_as_if_it_were_fetched_alone(
     json.dumps(df.attrs)  # plain values
 
 
+def test_last_days_are_those_where_each_profile_is(box: Box, store: ReportCache) -> None:
+    # It is 18 o'clock in London, so that Japan is a day ahead.
+    client = Client(
+        Credentials.from_env(box.sandbox.environment),
+        base_url=box.sandbox.base_url,
+        token_url=box.sandbox.token_url,
+        clock=box.clock,
+    )
+    options: Any = {"client": client, "cache": store, "profiles": "all"}
+    df = fetch_report("campaigns", days=2, **options)
+    days = df.groupby("profile_id")["date"].agg(["min", "max"]).astype("str")
+    assert days.loc[US].tolist() == [box.day(2), box.day(1)]
+    assert days.loc[JAPAN].tolist() == [box.day(1), box.day(0)]
+    metadata = df.attrs["sdanalytics"]
+    assert (metadata["start"], metadata["end"]) == (box.day(2), box.day(0))
+    assert (facts(df)[str(US)]["end"], facts(df)[str(JAPAN)]["end"]) == (box.day(1), box.day(0))
+    plan = plan_report("campaigns", days=2, **options)
+    assert "3 profiles, 6 days: 0 to fetch" in str(plan)
+
+
 def test_the_dtypes_do_not_depend_on_the_data(box: Box, store: ReportCache) -> None:
     box.sandbox.set_content(lambda report: [])
     empty = fetch(box, store, profiles=[US, JAPAN])

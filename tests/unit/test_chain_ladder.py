@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import chainladder
 import numpy as np
 import pandas as pd
 import pytest
 
-from sdanalytics.analysis.chain_ladder import (
-    Prior,
-    estimate_development,
-    find_spans,
-    find_steps,
-    keep_recent_steps,
-    sum_to_last,
-)
+from sdanalytics.analysis.chain_ladder import Prior, estimate_development, sum_to_last
 from sdanalytics.analysis.maturity_curve import estimate_from_vintages, tabulate
+from sdanalytics.analysis.steps import find_spans, find_steps, keep_recent_steps
 from sdanalytics.analysis.vintages import collect_vintages
 
 AGES = 61
 DELAY = np.exp(-np.arange(AGES) / 4)
 SHARES = np.cumsum(DELAY / DELAY.sum())
 """The share of orders that has arrived by each age."""
-
-
-def load_triangle() -> Any:
-    """Return a triangle of the Reinsurance Association of America, much used in the literature.
-
-    Without its last age, at which there is one number: Mack assumes the variance there.
-    """
-    triangle = chainladder.load_sample("raa")
-    return triangle[triangle.development < triangle.development.max()]
 
 
 def estimate_triangle(numbers: Any) -> tuple[Any, Any, Any]:
@@ -78,7 +62,12 @@ def estimate_curve(history: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.filterwarnings("ignore")  # of the judge
 def test_factors_and_errors_are_those_of_an_independent_judge() -> None:
-    triangle = load_triangle()
+    # With the lowest dependencies it is not installed.
+    chainladder = pytest.importorskip("chainladder")
+    # A triangle of the Reinsurance Association of America, much used in the literature, without
+    # its last age, at which there is one number: Mack assumes the variance there.
+    triangle = chainladder.load_sample("raa")
+    triangle = triangle[triangle.development < triangle.development.max()]
     mack = chainladder.Development(sigma_interpolation="mack").fit_transform(triangle)
     judge = chainladder.MackChainladder().fit(mack)
     numbers = triangle.values[0, 0]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -40,12 +39,6 @@ def mixed() -> pd.DataFrame:
     frame = frame.astype(dict.fromkeys(counts, "Int64"))
     frame.attrs["sdanalytics"] = {"record_type": "targets", "currency": "USD"}
     return frame
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.mark.filterwarnings("ignore::sdanalytics.CostTypeWarning")

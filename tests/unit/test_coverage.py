@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
@@ -33,12 +32,6 @@ COLUMNS = [
     "source", "profile_id", "record_type", "segment", "tactic", "date", "state", "rows",
     "fetched_at", "is_due",
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def put(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,12 +14,6 @@ from tests.support.samples import GERMANY, JAPAN, US, day, sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
 PROFILES = (US, JAPAN, GERMANY)
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

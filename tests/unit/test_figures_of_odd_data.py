@@ -17,12 +17,6 @@ from tests.support.samples import sample_frame
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
 
 
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
 def bubbles(costs: list[float], sales: list[float], orders: list[int]) -> pd.DataFrame:
     names = [f"campaign {number}" for number in range(len(costs))]
     return pd.DataFrame({"campaignName": names, "cost": costs, "sales": sales, "orders": orders})

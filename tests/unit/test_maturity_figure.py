@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,12 +15,6 @@ from tests.support.curves import AGES, make_curve, shares
 from tests.support.samples import sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

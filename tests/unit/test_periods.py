@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,12 +18,6 @@ from sdanalytics import plots as typed_plots
 from tests.support.rows import small
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

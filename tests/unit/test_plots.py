@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -25,12 +25,6 @@ Plot = Callable[..., Any]
 
 # Only the machine's fonts decide whether Japanese names are drawn or numbered with a warning.
 pytestmark = pytest.mark.filterwarnings("ignore:no installed font has:UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def three_weeks(record_type: RecordType, profile_id: int = US) -> pd.DataFrame:
@@ -80,8 +74,8 @@ def render(axes: Any) -> None:
 
 class TestNamespace:
     FIGURES: ClassVar = [
-        "calendar", "coverage", "efficiency", "funnel", "halo", "maturity", "top", "trend",
-        "waterfall",
+        "calendar", "coverage", "efficiency", "funnel", "halo", "maturity", "pacing", "top",
+        "trend", "waterfall",
     ]  # fmt: skip
 
     def test_has_the_figures_and_nothing_else(self) -> None:

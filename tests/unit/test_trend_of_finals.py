@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,12 +20,6 @@ YOUNG = 7
 """Days that the curves below make larger."""
 KNOWN = {"CPC": 0.5, "VCPM": 0.8}
 """The share of the final numbers of young days."""
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

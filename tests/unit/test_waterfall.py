@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -20,12 +19,6 @@ from tests.support.rows import small
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
 UP, DOWN = "#0072b2", "#d55e00"
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def explain(before: dict[str, float], after: dict[str, float], **options: Any) -> pd.DataFrame:
