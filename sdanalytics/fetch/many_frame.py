@@ -58,7 +58,7 @@ def describe_profile(profile: Profile) -> dict[str, Any]:
     """Return what is known of a profile without its reports."""
     return {
         "profile_id": profile.profile_id,
-        "name": profile.account_name,
+        "account_name": profile.account_name,
         "country": profile.country,
         "currency": profile.currency,
         "timezone": profile.timezone,

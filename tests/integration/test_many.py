@@ -107,7 +107,7 @@ def test_the_frame_has_each_profile_as_if_it_were_fetched_alone(
         expected = alone.attrs["sdanalytics"]
         for entry in ("currency", "timezone", "start", "fetched_on", "restatable_from"):
             assert own[entry] == expected[entry]
-        assert (own["name"], own["missing_days"], own["error"]) == (name, [], None)
+        assert (own["account_name"], own["missing_days"], own["error"]) == (name, [], None)
     json.dumps(df.attrs)  # plain values
 
 
