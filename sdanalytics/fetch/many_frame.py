@@ -122,8 +122,11 @@ def build_frame(
 
 def _release(parts: Iterable[ProfileRows], columns: Sequence[str]) -> pa.Table:
     """Return all rows as one table, and leave the only reference to them to the caller."""
-    tables = [concat_partitions({}, columns)]
+    no_rows = concat_partitions({}, columns)
+    tables = [no_rows]
     for part in parts:
-        tables.append(part.table)
+        # Facts that were joined are dictionaries, but text where there was nothing to join.
+        table = part.table.cast(no_rows.schema)
+        tables.append(table)
         part.table = None
     return pa.concat_tables(tables)

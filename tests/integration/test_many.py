@@ -145,6 +145,16 @@ def test_the_dtypes_do_not_depend_on_the_data(box: Box, store: ReportCache) -> N
     assert without["currency"].unique().tolist() == ["EUR"]
 
 
+def test_facts_of_campaigns_are_joined_for_each_profile(box: Box, store: ReportCache) -> None:
+    box.sandbox.script_responses("campaigns", ScriptedResponse(403, "{}"))
+    options: Any = {"client": box.client, "cache": store, "metrics": ["costType", "clicks"]}
+    with pytest.warns(sda.DataWarning, match="costType"):
+        df = fetch_report("targets", box.day(1), profiles="all", **options)
+    known = df["costType"].notna().groupby(df["profile_id"]).all()
+    assert sorted(known.tolist()) == [False, True, True]
+    assert df["costType"].cat.categories.tolist() == ["CPC", "VCPM"]
+
+
 def test_metadata_are_right_for_all_profiles(box: Box, store: ReportCache) -> None:
     fetch(box, store, 8, 8, profiles=[JAPAN])
     box.clock.pass_time(6 * 3600)
