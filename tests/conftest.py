@@ -68,6 +68,8 @@ def _clean_environment(
     # Not in tmp_path: it would make a folder for each of the many tests that store nothing.
     store = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "default-store"
     monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store))
+    monkeypatch.setenv("SDANALYTICS_CONFIG", str(store.parent / "config.toml"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("PYTHONWARNINGS", CHILD_WARNINGS)
     monkeypatch.setenv("XDG_STATE_HOME", str(store.parent / "state"))
 

@@ -10,25 +10,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
-from urllib.parse import urlsplit
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
-from sdanalytics._core.limiter_state import InMemoryLimiterState
-from sdanalytics._core.redact import remember_token
-from sdanalytics.api.answers import expect_document
-from sdanalytics.api.error_mapping import (
-    NETWORK_ADVICE,
-    is_page,
-    to_exception,
-    to_rate_limited,
-    to_unexpected_answer,
-)
-from sdanalytics.api.rate_limit import RateLimiter
-from sdanalytics.api.retry import send_with_retry
-from sdanalytics.api.transport import Response, Transport, timeout_error
-from sdanalytics.errors import ApiError, NotConfigured, Unauthorized
+from sdanalytics.api.token_endpoint import TokenEndpoint
+from sdanalytics.api.transport import Transport, timeout_error
+from sdanalytics.errors import NotConfigured
 
 logger = logging.getLogger("sdanalytics")
 
@@ -38,18 +26,12 @@ TRY_WITHOUT_ACCOUNT: Final = (
 )
 EXPIRY_MARGIN: Final = 120.0
 """Seconds before its expiry from which on a token is replaced."""
-MAX_LIFETIME: Final = 1e9
-"""Seconds that a token may say it is valid: 30 years."""
-DEFAULT_LIFETIME: Final = 3600.0
-"""Seconds that a token is valid if the response does not say."""
 TOKEN_RECHECK_INTERVAL: Final = 0.2
 """Seconds after which a waiting thread checks whether the one that fetches a token is alive."""
 _LOGIN_ADVICE: Final = (
     "Check SDANALYTICS_CLIENT_ID, _CLIENT_SECRET and _REFRESH_TOKEN (or the values passed to "
     "Credentials), and that they belong to this region"
 )
-_REFUSAL_STATUSES: Final = (400, 401, 403)
-"""Statuses by which Login with Amazon refuses credentials."""
 _QUOTES: Final = ("'", '"', "`")
 _ENCODED_BAR: Final = re.compile("Atz[ar]%7C", re.IGNORECASE)
 """The beginning of a token whose ``|`` is URL-encoded."""
@@ -88,9 +70,7 @@ class Credentials:
 
     @classmethod
     @hide_frames
-    def from_env(
-        cls, environment: Mapping[str, str] = os.environ, *extra_required: str
-    ) -> Credentials:
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Credentials:
         """Read credentials from environment variables.
 
         ``SDANALYTICS_CLIENT_ID``, ``_CLIENT_SECRET`` and ``_REFRESH_TOKEN`` are needed, or
@@ -99,8 +79,6 @@ class Credentials:
         Parameters
         ----------
         environment : mapping of str to str, optional
-        *extra_required : str
-            Further variables that must be set, without ``SDANALYTICS_``.
 
         Raises
         ------
@@ -111,7 +89,7 @@ class Credentials:
         required = ["CLIENT_ID"]
         if not access_token:
             required += ["CLIENT_SECRET", "REFRESH_TOKEN"]
-        _require_env(environment, *required, *extra_required)
+        _require_env(environment, *required)
         return cls(
             client_id=environment["SDANALYTICS_CLIENT_ID"],
             client_secret=environment.get("SDANALYTICS_CLIENT_SECRET"),
@@ -147,9 +125,8 @@ class TokenProvider:
 
     def __init__(self, credentials: Credentials, url: str, clock: Clock) -> None:
         self._credentials = credentials
-        self._url = url
+        self._endpoint = TokenEndpoint(url, clock)
         self._clock = clock
-        self._limiter = RateLimiter(clock, InMemoryLimiterState(), None)
         self._condition = threading.Condition()
         self._process_id = os.getpid()
         self._owner: Deadline | None = None
@@ -210,64 +187,18 @@ class TokenProvider:
                 self._condition.notify_all()
 
     def _fetch_token(self, transport: Transport, deadline: Deadline) -> str:
-        def send() -> Response:
-            return self._request_token(transport, deadline)
-
-        response = send_with_retry(
-            send, "token", deadline=deadline, limiter=self._limiter, find_fault=_find_token_fault
-        )
-        if response.status >= 400:
-            raise self._refusal(response)
-        fault = _find_token_fault(response)
-        if fault is not None:
-            raise to_unexpected_answer(response, "token", fault, self.secrets)
-        document = response.json()
-        lifetime = _read_lifetime(document.get("expires_in"))
-        usable_for = max(lifetime - EXPIRY_MARGIN, lifetime / 2)
-        self._expires_at = self._clock.monotonic() + usable_for
-        logger.debug("new access token, valid for %.0f s", lifetime)
-        token: str = document["access_token"]
-        remember_token(token)
-        return token
-
-    def _request_token(self, transport: Transport, deadline: Deadline) -> Response:
         form = {
             "grant_type": "refresh_token",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
             "refresh_token": self._credentials.refresh_token,
         }
-        return transport.send("POST", self._url, deadline, data=form)
-
-    def _refusal(self, response: Response) -> ApiError:
-        """Return the error of a response from 400 on: few are a matter of the credentials."""
-        if response.status in _REFUSAL_STATUSES and not is_page(response):
-            return to_exception(
-                response, "token", self.secrets, error_class=Unauthorized, advice=_LOGIN_ADVICE
-            )
-        if response.status == 429:
-            until = self._limiter.allowed_at(is_create=False)
-            return to_rate_limited(response, "token", until, self.secrets)
-        advice = None
-        if response.status < 500:
-            host = urlsplit(self._url).hostname
-            advice = f"{NETWORK_ADVICE}; the token is requested from {host}"
-        return to_exception(response, "token", self.secrets, advice=advice)
-
-
-def _is_token_document(document: object) -> bool:
-    token = document.get("access_token") if isinstance(document, dict) else None
-    return isinstance(token, str) and bool(token) and token.isascii() and token.isprintable()
-
-
-_find_token_fault: Final = expect_document("a document with a token", _is_token_document)
-
-
-def _read_lifetime(seconds: object) -> float:
-    """Return the seconds that a token is valid, as its document says or by default."""
-    if isinstance(seconds, int | float) and 0 < seconds <= MAX_LIFETIME:
-        return float(seconds)
-    return DEFAULT_LIFETIME
+        secrets = self.secrets
+        tokens = self._endpoint.request_tokens(form, transport, deadline, secrets, _LOGIN_ADVICE)
+        usable_for = max(tokens.lifetime - EXPIRY_MARGIN, tokens.lifetime / 2)
+        self._expires_at = self._clock.monotonic() + usable_for
+        logger.debug("new access token, valid for %.0f s", tokens.lifetime)
+        return tokens.access_token
 
 
 def _validate_header_value(name: str, value: str | None) -> str | None:
@@ -301,6 +232,6 @@ def _require_env(environment: Mapping[str, str], *names: str) -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise NotConfigured(
-            f"{', '.join(missing)} {verb} not set: set the environment variables, or pass a "
-            f"Client. {TRY_WITHOUT_ACCOUNT}"
+            f"{', '.join(missing)} {verb} not set: set the environment variables, log in once with "
+            f"`sdanalytics login` (Client.from_config()), or pass a Client. {TRY_WITHOUT_ACCOUNT}"
         )

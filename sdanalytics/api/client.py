@@ -1,4 +1,4 @@
-"""`Client`: the service for one profile, as a user sees it."""
+"""`Client`: the service for a login and one of its profiles, as a user sees it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import copy
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
-from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.auth import Credentials
+from sdanalytics.api.client_settings import ClientSettings
 from sdanalytics.api.config import ClientConfig
+from sdanalytics.api.config_file import DEFAULT_LOGIN, ConfigFile
+from sdanalytics.api.own_profile import load_own_profile, operation_deadline, run_operation
 from sdanalytics.api.profiles import list_profiles, profiles_frame
-from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest, ReportResponse
-from sdanalytics.api.session import OPERATION_TIMEOUT, ApiSession, Login
-from sdanalytics.api.transport import timeout_error
+from sdanalytics.api.report_operations import ReportOperations
+from sdanalytics.api.session import ApiSession, Login
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import Api, Region
 from sdanalytics.model.partition import ProfileKey
@@ -30,17 +32,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sdanalytics")
 
-T = TypeVar("T")
 
-
-class Client:
-    """The advertising API, for one profile.
+class Client(ReportOperations):
+    """The advertising API, for a login and one of its profiles.
 
     Parameters
     ----------
     credentials : Credentials
-    profile_id : int or str
-        The profile of the reports; `profiles()` lists them.
+    profile_id : int or str, optional
+        The profile of the reports. Without it `profiles()` works; a report is that of the login's
+        only profile or, if it has several, an error that lists them.
     region : {"NA", "EU", "FE"}
     base_url : str, optional
         Another host than the region's, such as the sandbox's.
@@ -65,7 +66,8 @@ class Client:
 
     Attributes
     ----------
-    profile_id : int
+    profile_id : int or None
+    today : datetime.date
     region : {"NA", "EU", "FE"}
     base_url : str
     source : str
@@ -89,7 +91,7 @@ class Client:
     def __init__(
         self,
         credentials: Credentials,
-        profile_id: int | str,
+        profile_id: int | str | None = None,
         *,
         region: Region = "NA",
         base_url: str | None = None,
@@ -112,15 +114,16 @@ class Client:
             clock=clock,
         )
         self._session = ApiSession(config, Login(credentials, config))
+        self._profile = None
 
     @classmethod
     @hide_frames
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Client:
         """Create a client from the environment variables ``SDANALYTICS_...``.
 
-        ``_CLIENT_ID``, ``_CLIENT_SECRET``, ``_REFRESH_TOKEN`` (or ``_ACCESS_TOKEN`` instead
-        of these two) and ``_PROFILE_ID`` are needed; ``_REGION``, ``_BASE_URL``,
-        ``_TOKEN_URL``, ``_API`` and ``_STORAGE_HOSTS`` (separated by commas) are not.
+        ``_CLIENT_ID``, ``_CLIENT_SECRET`` and ``_REFRESH_TOKEN`` (or ``_ACCESS_TOKEN`` instead
+        of these two) are needed; ``_PROFILE_ID``, ``_REGION``, ``_BASE_URL``, ``_TOKEN_URL``,
+        ``_API`` and ``_STORAGE_HOSTS`` (separated by commas) are not.
 
         Raises
         ------
@@ -129,29 +132,28 @@ class Client:
         InvalidRequest
             Naming the variable that is wrong.
         """
-        credentials = Credentials.from_env(environment, "PROFILE_ID")
-        region = cast(Region, environment.get("SDANALYTICS_REGION") or "NA")
-        api = cast("Api | None", environment.get("SDANALYTICS_API"))
-        hosts = environment.get("SDANALYTICS_STORAGE_HOSTS", "").split(",")
-        try:
-            client = cls(
-                credentials,
-                environment["SDANALYTICS_PROFILE_ID"],
-                region=region,
-                base_url=environment.get("SDANALYTICS_BASE_URL"),
-                token_url=environment.get("SDANALYTICS_TOKEN_URL"),
-                api=api,
-                storage_hosts=[host.strip() for host in hosts if host.strip()],
-            )
-        except InvalidRequest as error:
-            parameter = str(error).split()[0]
-            raise InvalidRequest(f"SDANALYTICS_{parameter.upper()}: {error}") from None
-        if client._session.config.sends_local_login_to_amazon and not credentials.access_token:
-            logger.warning(
-                "the login for %s is sent to Amazon: set SDANALYTICS_TOKEN_URL, too",
-                client.base_url,
-            )
-        return client
+        return _create(cls, ClientSettings.from_env, environment)
+
+    @classmethod
+    @hide_frames
+    def from_config(cls, name: str = DEFAULT_LOGIN) -> Client:
+        """Create a client from a login that ``sdanalytics login`` has kept.
+
+        Logins are kept in the file that the variable ``SDANALYTICS_CONFIG`` names, by default
+        ``config.toml`` in the user's config folder.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        NotConfigured
+            When there is no such login, or it lacks something.
+        InvalidRequest
+            Naming the setting that is wrong.
+        """
+        return _create(cls, ClientSettings.from_config, name, ConfigFile.locate())
 
     def __repr__(self) -> str:
         return (
@@ -171,9 +173,23 @@ class Client:
         )
 
     @property
-    def profile_id(self) -> int:
-        """The profile, as in the column `profileId` of `profiles()`."""
+    def profile_id(self) -> int | None:
+        """The profile, as in the column `profileId` of `profiles()`; None until it is known."""
         return self._session.config.profile_id
+
+    @property
+    def today(self) -> date:
+        """The date where the profile is, which is requested from the service once.
+
+        Raises
+        ------
+        NotConfigured
+            When the client has no profile, and its login not just one.
+        ApiError
+            As `profiles`.
+        """
+        profile = load_own_profile(self, operation_deadline(self))
+        return profile.today(self.clock.now())
 
     @property
     def region(self) -> Region:
@@ -188,7 +204,7 @@ class Client:
     @property
     def source(self) -> str:
         """The origin of the data: the region, or host:port of a custom `base_url`."""
-        return self._session.key.source
+        return self._session.config.source
 
     @property
     def api(self) -> Api:
@@ -219,6 +235,7 @@ class Client:
         """Return this client for another profile of the same login; it shares the token."""
         other = copy.copy(self)
         other._session = self._session.for_profile(profile_id)
+        other._profile = None
         return other
 
     def profiles(self) -> pd.DataFrame:
@@ -237,61 +254,41 @@ class Client:
             `BadRequest`, `Unauthorized`, `Forbidden`, `RateLimited`, `ServerError`,
             `ConnectionFailed`.
         """
-        return profiles_frame(_run(self, partial(list_profiles, self._session)))
-
-    def request_report(self, record_type: str, report_request: ReportRequest) -> ReportResponse:
-        """Request a report: ``POST /sd/{recordType}/report``.
-
-        Raises
-        ------
-        InvalidRequest
-            When the record type is unknown.
-        ApiError
-            `BadRequest`, `Unauthorized`, `Forbidden`, `ReportTooOld`, `InvalidReport`,
-            `RateLimited`, `ServerError`, `ConnectionFailed`.
-        """
-        return _run(self, partial(ReportingV2(self._session).create, record_type, report_request))
-
-    def get_report_status(self, report_id: str) -> ReportResponse:
-        """Get the status of a report: ``GET /v2/reports/{reportId}``.
-
-        Raises
-        ------
-        ApiError
-            `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
-            `ServerError`, `ConnectionFailed`.
-        """
-        return _run(self, partial(ReportingV2(self._session).get, report_id))
-
-    def download_report(self, report_id: str) -> bytes:
-        """Download a finished report: ``GET /v2/reports/{reportId}/download``.
-
-        The service responds with a redirect (307) to storage that is valid for 30 seconds; it
-        is followed at once, with none of the API's headers.
-
-        Returns
-        -------
-        bytes
-            The payload as storage sent it: gzip-compressed JSON, not checked here.
-
-        Raises
-        ------
-        DownloadFailed
-            When storage refuses the URL (expired, most likely) or cannot be reached.
-        ApiError
-            `BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `RateLimited`,
-            `ServerError`, `ConnectionFailed`.
-        """
-        return _run(self, partial(ReportingV2(self._session).download, report_id))
+        return profiles_frame(run_operation(self, partial(list_profiles, self._session)))
 
 
-def _run(client: Client, operation: Callable[[], T]) -> T:
-    """Run an operation of a client, which Ctrl-C and its deadline end even if it hangs."""
-    deadline = Deadline(client.clock, OPERATION_TIMEOUT)
-    result = run_interruptible(operation, deadline)
-    if result is None:
-        raise timeout_error(deadline)
-    return result
+@hide_frames
+def default_client(environment: Mapping[str, str] = os.environ) -> Client:
+    """Create the client of calls without one.
+
+    It is that of the environment or, if that has no credentials, of the login ``default`` of the
+    config file.
+
+    Raises
+    ------
+    NotConfigured, InvalidRequest
+        As `Client.from_env` and `Client.from_config`.
+    """
+    return _create(Client, ClientSettings.find_default, environment)
+
+
+@hide_frames
+def _create(
+    kind: type[Client], read_settings: Callable[..., ClientSettings], *arguments: object
+) -> Client:
+    """Create a client from settings, and name the one that is wrong."""
+    settings = read_settings(*arguments)
+    try:
+        client = kind(settings.credentials, **settings.arguments())
+    except InvalidRequest as error:
+        parameter = str(error).split()[0]
+        raise InvalidRequest(f"{settings.name_parameter(parameter)}: {error}") from None
+    is_renewed = not settings.credentials.access_token
+    if client._session.config.sends_local_login_to_amazon and is_renewed:
+        logger.warning(
+            "the login for %s is sent to Amazon: set SDANALYTICS_TOKEN_URL, too", client.base_url
+        )
+    return client
 
 
 def open_session(
@@ -302,5 +299,5 @@ def open_session(
 
 
 def profile_key(client: Client) -> ProfileKey:
-    """Return the key of a client's profile, as it is stored."""
+    """Return the key of a client's profile, which must be known, as it is stored."""
     return client._session.key

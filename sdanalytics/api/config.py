@@ -38,7 +38,8 @@ class ClientConfig:
 
     Attributes
     ----------
-    profile_id : int
+    profile_id : int or None
+        None until it is known.
     region : {"NA", "EU", "FE"}
     base_url, token_url : str
         The API, and Login with Amazon.
@@ -52,7 +53,7 @@ class ClientConfig:
     clock : Clock
     """
 
-    profile_id: int
+    profile_id: int | None
     region: Region
     base_url: str
     token_url: str
@@ -85,12 +86,12 @@ class ClientConfig:
         """
         valid_region = _validate_region(region)
         region_hosts = REGIONS[valid_region]
-        api_url = _validate_url("base_url", base_url or region_hosts.api_url)
+        api_url = validate_service_url("base_url", base_url or region_hosts.api_url)
         return cls(
-            profile_id=validate_profile_id(profile_id),
+            profile_id=None if profile_id is None else validate_profile_id(profile_id),
             region=valid_region,
             base_url=api_url,
-            token_url=_validate_url("token_url", token_url or region_hosts.token_url),
+            token_url=validate_service_url("token_url", token_url or region_hosts.token_url),
             api=_validate_api(api, api_url),
             create_rate=_validate_create_rate(create_rate, api_url),
             storage_hosts=validate_hosts(storage_hosts),
@@ -111,7 +112,8 @@ class ClientConfig:
 
     @property
     def key(self) -> ProfileKey:
-        """The key of the profile, as it is stored."""
+        """The key of the profile, as it is stored; it must be known."""
+        assert self.profile_id is not None
         return ProfileKey(self.source, str(self.profile_id))
 
     def for_profile(self, profile_id: int | str) -> ClientConfig:
@@ -165,7 +167,14 @@ def _validate_size(name: str, size: int) -> int:
     return size
 
 
-def _validate_url(name: str, url: str) -> str:
+def validate_service_url(name: str, url: str) -> str:
+    """Return a URL of a service, without a slash at its end.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is none, or sends secrets over http to another machine.
+    """
     text = str(url)
     if not _is_service_url(text):
         raise InvalidRequest(

@@ -18,19 +18,30 @@ class RegionHosts(NamedTuple):
         The advertising API.
     token_url : str
         Login with Amazon.
+    consent_url : str
+        The page where an advertiser gives an application access.
     """
 
     api_url: str
     token_url: str
+    consent_url: str
 
 
 REGIONS: Final[Mapping[Region, RegionHosts]] = {
-    "NA": RegionHosts("https://advertising-api.amazon.com", "https://api.amazon.com/auth/o2/token"),
+    "NA": RegionHosts(
+        "https://advertising-api.amazon.com",
+        "https://api.amazon.com/auth/o2/token",
+        "https://www.amazon.com/ap/oa",
+    ),
     "EU": RegionHosts(
-        "https://advertising-api-eu.amazon.com", "https://api.amazon.co.uk/auth/o2/token"
+        "https://advertising-api-eu.amazon.com",
+        "https://api.amazon.co.uk/auth/o2/token",
+        "https://eu.account.amazon.com/ap/oa",
     ),
     "FE": RegionHosts(
-        "https://advertising-api-fe.amazon.com", "https://api.amazon.co.jp/auth/o2/token"
+        "https://advertising-api-fe.amazon.com",
+        "https://api.amazon.co.jp/auth/o2/token",
+        "https://apac.account.amazon.com/ap/oa",
     ),
 }
 AMAZON_CREATE_RATE: Final = 1.0

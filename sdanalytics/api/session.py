@@ -106,9 +106,9 @@ class Login:
         self.client_id = credentials.client_id
         self.transport = Transport()
         self.tokens = SHARED_TOKENS.provider(credentials, config.token_url, config.clock)
-        self._limiter_states: dict[int, LimiterStateStore] = {}
+        self._limiter_states: dict[int | None, LimiterStateStore] = {}
 
-    def limiter_state(self, profile_id: int) -> LimiterStateStore:
+    def limiter_state(self, profile_id: int | None) -> LimiterStateStore:
         """Return the rate limiter state of a profile, outside of a fetch."""
         return self._limiter_states.setdefault(profile_id, InMemoryLimiterState())
 
@@ -128,8 +128,6 @@ class ApiSession:
     Attributes
     ----------
     config : ClientConfig
-    key : ProfileKey
-        The profile, as it is stored.
     service_clock : ServiceClock
         Told by the responses to this session.
     """
@@ -142,11 +140,15 @@ class ApiSession:
         limiter: RateLimiter | None = None,
     ) -> None:
         self.config = config
-        self.key: ProfileKey = config.key
         self._login = login
         self._deadline = deadline
         self.service_clock = ServiceClock(config.clock)
         self._limiter = limiter or self._make_limiter(login.limiter_state(config.profile_id))
+
+    @property
+    def key(self) -> ProfileKey:
+        """The profile, as it is stored."""
+        return self.config.key
 
     @property
     def max_report_bytes(self) -> int:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 def fetch_report(
     record_type: RecordType,
-    start: DateLike,
+    start: DateLike | None = None,
     end: DateLike | None = None,
     *,
+    days: int | None = None,
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
@@ -49,9 +50,13 @@ def fetch_report(
         one day are rows alike (kept, counted in ``attrs["sdanalytics"]["rows_alike"]``, one
         `DataWarning`), and a renamed campaign is another one from that day. Join it with
         `campaigns` by `date` and `campaignName`.
-    start, end : str, date or Timestamp
+    start, end : str, date or Timestamp, optional
         Inclusive days in the profile's time zone, such as ``"2026-11-01"``. Without `end`:
         that one day.
+    days : int, optional
+        Instead of `start` and `end`: so many whole days up to yesterday, where the profile is.
+        At most the history of the service (60 in version 2, 65 in version 3; 365 of
+        `invalidTraffic`).
     metrics : sequence of str, optional
         Amazon's version 2 names, in both versions of the API; metrics that only version 3 has,
         by their names there (`list_metrics`). By default names, state, cost type, currency,
@@ -65,7 +70,9 @@ def fetch_report(
     segment : {"matchedTarget"}, optional
         Split by the page where the ad was clicked (campaigns, adGroups, targets).
     client : Client, optional
-        By default `Client.from_env()`.
+        By default that of the environment (`Client.from_env`) or, if it has no credentials, of
+        the login that ``sdanalytics login`` has kept (`Client.from_config`). A client without a
+        profile takes the only one of its login.
     cache : ReportCache or path, optional
         The cache that stores the reports; None: the default one; False: none.
     refresh : {"auto", "never", "always"}
@@ -91,8 +98,8 @@ def fetch_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network request, except that the profile may have to be looked up first: to check
-        that it exists, and that the last day has begun in its time zone.
+        Before any network request, except that the profile may have to be looked up first: to
+        choose it, to check that it exists, and which day it is in its time zone.
     PartialFetchError
         When some partitions could not be fetched; the others are stored, and calling again requests
         the rest.
@@ -112,7 +119,7 @@ def fetch_report(
     >>> df.columns[:3].tolist()
     ['date', 'tactic', 'campaignId']
     """
-    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
     query, options = validate_call(
         arguments,
         client=client,
@@ -132,9 +139,10 @@ def fetch_report(
 
 def submit_report(
     record_type: RecordType,
-    start: DateLike,
+    start: DateLike | None = None,
     end: DateLike | None = None,
     *,
+    days: int | None = None,
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
@@ -148,7 +156,7 @@ def submit_report(
 
     Parameters
     ----------
-    record_type, start, end, metrics, tactic, segment, client, cache, refresh, timeout
+    record_type, start, end, days, metrics, tactic, segment, client, cache, refresh, timeout
         As in `fetch_report`, which submits the same job and waits for its result.
     progress : bool
         Show a progress bar, besides the display of the job.
@@ -161,7 +169,9 @@ def submit_report(
     Raises
     ------
     InvalidRequest, NotConfigured
-        Before any network request. All other errors are raised by `ReportJob.result`.
+        Before any network request, except that the profile is looked up if the client has none, or
+        for `days` if the cache does not know it. All other errors are raised by
+        `ReportJob.result`, but those of that look-up.
 
     Examples
     --------
@@ -174,7 +184,7 @@ def submit_report(
     >>> job.status().state
     'done'
     """
-    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
     query, options = validate_call(
         arguments,
         client=client,
@@ -188,9 +198,10 @@ def submit_report(
 
 def plan_report(
     record_type: RecordType,
-    start: DateLike,
+    start: DateLike | None = None,
     end: DateLike | None = None,
     *,
+    days: int | None = None,
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
@@ -202,7 +213,7 @@ def plan_report(
 
     Parameters
     ----------
-    record_type, start, end, metrics, tactic, segment, client, cache, refresh
+    record_type, start, end, days, metrics, tactic, segment, client, cache, refresh
         As in `fetch_report`.
 
     Returns
@@ -216,10 +227,10 @@ def plan_report(
     InvalidRequest, NotConfigured, ApiError
         As `fetch_report`. Only the profile is looked up, once.
     """
-    arguments = ReportArguments(record_type, start, end, metrics, tactic, segment)
+    arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
     query, options = validate_call(arguments, client=client, cache=cache, refresh=refresh)
     try:
-        with open_run(query, options, options.deadline()) as run:
+        with open_run(query, options) as run:
             return run.plan()
     except SDAnalyticsError as error:
         remove_frames(error)

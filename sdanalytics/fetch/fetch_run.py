@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, open_session, profile_key
-from sdanalytics.api.profiles import list_profiles
-from sdanalytics.api.transport import timeout_error
+from sdanalytics.api.client import Client, profile_key
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
@@ -22,6 +18,7 @@ from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
+from sdanalytics.fetch.profile_loading import load_profile
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
@@ -30,7 +27,7 @@ from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
-from sdanalytics.model.profiles import Profile, find_profile
+from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.cache import internal_store, open_cache
@@ -61,7 +58,6 @@ class FetchRun:
     profile : Profile
         The client's.
     store : Store
-    deadline : Deadline
 
     Raises
     ------
@@ -80,14 +76,13 @@ class FetchRun:
         options: FetchOptions,
         profile: Profile,
         store: Store,
-        deadline: Deadline,
     ) -> None:
         self.warnings: list[str] = []
         self._query = query
         self._client = options.client
         self._profile = profile
         self._store = store
-        self._deadline = deadline
+        self._deadline = options.deadline
         self._protocol = PROTOCOLS[self._client.api]
         now = self._client.clock.now()
         self._policy = RefreshPolicy(query, options.refresh, profile, self._protocol, now)
@@ -98,7 +93,9 @@ class FetchRun:
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
         self._refused = RefusedColumns(query)
-        self._campaign_reader = CampaignReader(self._client, store.metadata, deadline, query)
+        self._campaign_reader = CampaignReader(
+            self._client, store.metadata, options.deadline, query
+        )
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -310,23 +307,9 @@ def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition])
 
 
 @contextlib.contextmanager
-def open_run(query: ReportQuery, options: FetchOptions, deadline: Deadline) -> Iterator[FetchRun]:
+def open_run(query: ReportQuery, options: FetchOptions) -> Iterator[FetchRun]:
     """Open the cache of a call and load the client's profile."""
     with open_cache(options.cache) as cache:
         store = internal_store(cache)
-        profile = load_profile(store, options.client, deadline)
-        yield FetchRun(query, options, profile, store, deadline)
-
-
-def load_profile(store: Store, client: Client, deadline: Deadline) -> Profile:
-    """Return the client's profile: from the store, once it has been requested."""
-    key = profile_key(client)
-    profile = store.metadata.profile(key)
-    if profile is None:
-        session = open_session(client, deadline)
-        documents = run_interruptible(lambda: list_profiles(session), deadline)
-        if documents is None:
-            raise timeout_error(deadline)
-        profile = find_profile(documents, key.profile_id)
-        store.metadata.store_profile(key.source, profile)
-    return profile
+        profile = load_profile(store, options.client, options.deadline)
+        yield FetchRun(query, options, profile, store)

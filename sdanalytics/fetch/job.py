@@ -55,7 +55,7 @@ class ReportJob:
     ) -> None:
         self.query = query
         self._options = options
-        self._deadline = options.deadline()
+        self._deadline = options.deadline
         self._progress_factory = make_progress
         self._thread: threading.Thread | None = None
         self._callbacks: list[Callable[[ReportJob], None]] = []
@@ -240,7 +240,7 @@ class ReportJob:
         _RUNNING.discard(self)
 
     def _fetch(self) -> pd.DataFrame:
-        with open_run(self.query, self._options, self._deadline) as run:
+        with open_run(self.query, self._options) as run:
             self._warnings = run.warnings
             run.fetch(self._make_progress)
             return run.frame()

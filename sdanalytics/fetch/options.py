@@ -5,18 +5,24 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final, get_args
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.suggest import validate_choice
-from sdanalytics.api.client import Client
+from sdanalytics.api.client import Client, default_client
+from sdanalytics.api.own_profile import ensure_profile
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.fetch.profile_loading import load_profile
 from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.model.last_days import ensure_within_history, list_last_days, validate_last_days
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
-from sdanalytics.store.cache import CacheLike, validate_cache
+from sdanalytics.store.cache import CacheLike, internal_store, open_cache, validate_cache
 
+_ANY_DAY: Final = date(2026, 1, 1)
+"""A day to validate arguments with, while it is not known which day it is where the profile is."""
 _REFRESH: Final = get_args(Refresh)
 _REFRESH_SYNONYMS: Final = {"true": "always", "false": "never", "none": "auto"}
 
@@ -26,18 +32,30 @@ class ReportArguments:
     """The report that a user requests, before it is validated; fields as in `fetch_report`."""
 
     record_type: RecordType
-    start: DateLike
+    start: DateLike | None
     end: DateLike | None
+    days: int | None
     metrics: Sequence[str] | None
     tactic: Tactic | Sequence[Tactic] | None
     segment: Segment | None
 
-    def parse(self, api: str | None = None) -> ReportQuery:
-        """Return the query; without `api` its metrics may be those of either version."""
+    def parse(self, today: date, api: str | None = None) -> ReportQuery:
+        """Return the query, for a call where the profile has a date `today`.
+
+        Without `api` its metrics may be those of either version.
+        """
+        days = validate_last_days(self.days, self.start, self.end)
+        start, end = self.start, self.end
+        if days is not None:
+            start, end = list_last_days(days, today)
+            if api is not None:
+                history_days = PROTOCOLS[api].history_days(self.record_type)
+                ensure_within_history(days, history_days, self.record_type)
+        assert start is not None
         return ReportQuery.parse(
             self.record_type,
-            self.start,
-            self.end,
+            start,
+            end,
             metrics=self.metrics,
             tactic=self.tactic,
             segment=self.segment,
@@ -54,8 +72,8 @@ class FetchOptions:
     client : Client
     cache : ReportCache, path, False or None
     refresh : {"auto", "never", "always"}
-    timeout : float
-        Seconds for the whole call.
+    deadline : Deadline
+        That of the whole call.
     progress : bool or None
         Whether a bar is shown: always, never, or (None) after a second in a terminal or notebook.
     """
@@ -63,14 +81,11 @@ class FetchOptions:
     client: Client
     cache: CacheLike
     refresh: Refresh
-    timeout: float
+    deadline: Deadline
     progress: bool | None
 
-    def deadline(self) -> Deadline:
-        """Return a deadline that starts now."""
-        return Deadline(self.client.clock, self.timeout)
 
-
+@hide_frames
 def validate_call(
     arguments: ReportArguments,
     *,
@@ -82,28 +97,39 @@ def validate_call(
 ) -> tuple[ReportQuery, FetchOptions]:
     """Return the query and the options of a call.
 
-    All arguments are validated before a client is created, and before any network request.
+    All arguments are validated before a client is created, and before any network request. The
+    profile is requested if the client has none, or if last days are asked for and the cache does
+    not know it.
 
     Raises
     ------
     InvalidRequest, NotConfigured
+    ApiError, ReportTimeout
+        When the profile cannot be requested.
     """
-    arguments.parse()
+    arguments.parse(_ANY_DAY)
     _validate_options(client, cache, refresh, timeout)
-    client = client or Client.from_env()
-    query = arguments.parse(client.api)
+    client = client or default_client()
     latest = latest_local_date(client.clock.now())
+    query = arguments.parse(latest, client.api)
     query.ensure_not_future(latest, "where it is latest", latest - timedelta(1))
     if timeout is None:
         timeout = PROTOCOLS[client.api].timeout
-    return query, FetchOptions(client, cache, refresh, timeout, progress)
+    deadline = Deadline(client.clock, timeout)
+    ensure_profile(client, deadline)
+    if arguments.days is not None:
+        with open_cache(cache) as opened:
+            profile = load_profile(internal_store(opened), client, deadline)
+        query = arguments.parse(profile.today(client.clock.now()), client.api)
+    return query, FetchOptions(client, cache, refresh, deadline, progress)
 
 
 def validate_client(client: object) -> None:
     """Raise `InvalidRequest` unless it is a client or None."""
     if not isinstance(client, Client | None):
         raise InvalidRequest(
-            f"client must be a Client or None, got {client!r}; Client.from_env() creates one"
+            f"client must be a Client or None, got {client!r}; Client.from_env() and "
+            "Client.from_config() create one"
         )
 
 

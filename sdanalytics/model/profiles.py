@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sdanalytics.errors import NotConfigured
+
+MAX_LISTED_PROFILES: Final = 20
+"""Profiles that an error lists, at most."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Profile:
         """The time zone of the days of reports."""
         return ZoneInfo(self.timezone)
 
+    def today(self, now: datetime) -> date:
+        """Return the date where the profile is, at a moment (aware)."""
+        return now.astimezone(self.zone).date()
+
     def to_json(self) -> dict[str, str]:
         """Return plain values; `from_json` reads them back."""
         return asdict(self)
@@ -93,22 +101,49 @@ def account_info(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return account if isinstance(account, dict) else {}
 
 
-def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str) -> Profile:
-    """Return the profile of an id in the service's list.
+def find_profile(documents: Sequence[Mapping[str, Any]], profile_id: str | None) -> Profile:
+    """Return the profile of an id in the service's list; without an id, the only one.
 
     Raises
     ------
     NotConfigured
-        Listing the accessible profiles.
+        When there is none, or several without an id; it lists the accessible profiles.
     """
+    if profile_id is None:
+        return _find_only_profile(documents)
     for document in documents:
         if str(document["profileId"]) == profile_id:
             return Profile.from_api(document)
-    accessible = []
-    for document in documents:
-        name, country = account_info(document).get("name"), document.get("countryCode")
-        accessible.append(f"{document['profileId']} ({name}, {country})")
     raise NotConfigured(
         "profile_id must be a profile that this login can access in this region, got "
-        f"{profile_id}; it can access {', '.join(accessible) or 'none'}"
+        f"{profile_id}; it can access {describe_profiles(documents)}"
+    )
+
+
+def describe_profiles(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Describe profiles of the service's list: id, name, country and type of each."""
+    described = []
+    for document in documents[:MAX_LISTED_PROFILES]:
+        account = account_info(document)
+        values = account.get("name"), document.get("countryCode"), account.get("type")
+        known = ", ".join(str(value) for value in values if value)
+        described.append(f"{document['profileId']} ({known})")
+    more = len(documents) - MAX_LISTED_PROFILES
+    if more > 0:
+        described.append(f"and {more} more, which Client.profiles() lists")
+    return ", ".join(described) or "none"
+
+
+def _find_only_profile(documents: Sequence[Mapping[str, Any]]) -> Profile:
+    if len(documents) == 1:
+        return Profile.from_api(documents[0])
+    if not documents:
+        raise NotConfigured(
+            "this login can access no profile in this region: check the region (NA, EU or FE), and "
+            "that the account that gave its consent advertises there"
+        )
+    raise NotConfigured(
+        f"profile_id must name one of the {len(documents)} profiles of this login: pass "
+        "Client(credentials, profile_id), client.for_profile(profile_id), or set "
+        f"SDANALYTICS_PROFILE_ID. They are {describe_profiles(documents)}"
     )

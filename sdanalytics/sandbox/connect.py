@@ -12,9 +12,8 @@ from typing import IO, TYPE_CHECKING, Final
 
 from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.temp_folders import PREFIX, mark_in_use, remove_abandoned_folders
-from sdanalytics.api.auth import Credentials
-from sdanalytics.api.client import Client
-from sdanalytics.errors import NotConfigured
+from sdanalytics.api.client import Client, default_client
+from sdanalytics.api.client_settings import has_account
 from sdanalytics.sandbox.launcher import start
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ DEFAULT_DELAY: Final = 0.3
 
 
 def connect(*, delay: float = DEFAULT_DELAY) -> Client:
-    """Return a client of your account, or of a sandbox if the environment has no credentials.
+    """Return a client of your account, or of a sandbox if there are no credentials of one.
+
+    Credentials are those of the environment, or those that ``sdanalytics login`` has kept.
 
     Which one is printed. There is one sandbox for all calls (of one `delay`), until the process
     ends, and its reports are cached in a temporary folder: the variable `SDANALYTICS_CACHE_DIR`
@@ -38,14 +39,14 @@ def connect(*, delay: float = DEFAULT_DELAY) -> Client:
 
     Raises
     ------
-    NotConfigured
-        When there are credentials, but not all that a client needs.
     InvalidRequest
-        When an environment variable or `delay` is wrong.
+        When a setting of the account or `delay` is wrong.
+    NotConfigured
+        When the config file cannot be read.
     """
     account = describe_account(os.environ)
     if account is not None:
-        client = Client.from_env()
+        client = default_client()
     else:
         account = "a sandbox on this machine, with made-up data"
         client = _start_sandbox(delay).client
@@ -55,21 +56,18 @@ def connect(*, delay: float = DEFAULT_DELAY) -> Client:
 
 @hide_frames
 def describe_account(environment: Mapping[str, str]) -> str | None:
-    """Describe the account that environment variables configure; None without credentials.
+    """Describe the account that calls without a client use; None without credentials.
 
     Raises
     ------
     InvalidRequest
-        When a variable is wrong.
+        When a setting is wrong.
     """
-    try:
-        Credentials.from_env(environment)
-    except NotConfigured:
+    if not has_account(environment):
         return None
-    try:
-        client = Client.from_env(environment)
-    except NotConfigured as error:
-        return f"your account ({error})"
+    client = default_client(environment)
+    if client.profile_id is None:
+        return f"your account in {client.source}"
     return f"your account: profile {client.profile_id} of {client.source}"
 
 

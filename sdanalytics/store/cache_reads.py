@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from sdanalytics._core.clock import Clock
+from sdanalytics.model.last_days import list_last_days, validate_last_days
 from sdanalytics.model.literals import RecordType, Segment, Tactic
+from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.store.cached_read import read_cached
 from sdanalytics.store.history_read import parse_moment_of_read, read_history
@@ -14,6 +19,9 @@ from sdanalytics.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_Period = tuple[DateLike | None, DateLike | None, int | None, datetime | None]
+"""The first and the last day of a read, or a number of last days; and the moment it is as of."""
 
 
 class CacheReads:
@@ -24,9 +32,10 @@ class CacheReads:
     def read(
         self,
         record_type: RecordType,
-        start: DateLike,
+        start: DateLike | None = None,
         end: DateLike | None = None,
         *,
+        days: int | None = None,
         metrics: Sequence[str] | None = None,
         tactic: Tactic | Sequence[Tactic] | None = None,
         segment: Segment | None = None,
@@ -40,6 +49,9 @@ class CacheReads:
         ----------
         record_type, start, end, tactic, segment
             As in `fetch_report`.
+        days : int, optional
+            Instead of `start` and `end`: so many whole days before today (before the day of
+            `as_of`) in the profile's time zone, UTC if the profile is unknown.
         metrics : sequence of str, optional
             By default all that every stored day has, and `costType` and `campaignName`.
         profile_id, source : optional
@@ -61,18 +73,20 @@ class CacheReads:
             time zone.
         """
         moment = None if as_of is None else parse_moment_of_read(as_of)
-        query = ReportQuery.parse(
-            record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+        parse = partial(
+            ReportQuery.parse, record_type, metrics=metrics, tactic=tactic, segment=segment
         )
-        key = self._store.inventory.resolve_profile(source, profile_id)
+        period = start, end, days, moment
+        query, key = self._resolve(parse, period, source, profile_id)
         return read_cached(self._store, query, key, all_columns=metrics is None, as_of=moment)
 
     def history(
         self,
         record_type: RecordType,
-        start: DateLike,
+        start: DateLike | None = None,
         end: DateLike | None = None,
         *,
+        days: int | None = None,
         metrics: Sequence[str] | None = None,
         tactic: Tactic | Sequence[Tactic] | None = None,
         segment: Segment | None = None,
@@ -87,7 +101,7 @@ class CacheReads:
 
         Parameters
         ----------
-        record_type, start, end, metrics, tactic, segment, profile_id, source
+        record_type, start, end, days, metrics, tactic, segment, profile_id, source
             As in `read`, but `metrics` are by default all that any version has.
 
         Returns
@@ -106,8 +120,29 @@ class CacheReads:
         CacheError
             When a file cannot be opened.
         """
-        query = ReportQuery.parse(
-            record_type, start, end, metrics=metrics, tactic=tactic, segment=segment
+        parse = partial(
+            ReportQuery.parse, record_type, metrics=metrics, tactic=tactic, segment=segment
         )
-        key = self._store.inventory.resolve_profile(source, profile_id)
+        query, key = self._resolve(parse, (start, end, days, None), source, profile_id)
         return read_history(self._store, query, key, all_columns=metrics is None)
+
+    def _resolve(
+        self,
+        parse: Callable[..., ReportQuery],
+        period: _Period,
+        source: str | None,
+        profile_id: int | str | None,
+    ) -> tuple[ReportQuery, ProfileKey]:
+        """Return the query of a read, and its profile, which says which day is today."""
+        start, end, days, as_of = period
+        inventory = self._store.inventory
+        count = validate_last_days(days, start, end)
+        if count is None:
+            query = parse(start, end)
+            return query, inventory.resolve_profile(source, profile_id)
+        now = as_of or Clock().now()
+        query = parse(*list_last_days(count, now.date()))
+        key = inventory.resolve_profile(source, profile_id)
+        today = now.astimezone(inventory.profile_timezone(key)).date()
+        first, last = list_last_days(count, today)
+        return replace(query, start=first, end=last), key

@@ -103,7 +103,7 @@ class Inventory:
         """
 
         def policy_for(key: ProfileKey, record_type: str) -> FreshnessPolicy:
-            zone = self._profile_timezone(key)
+            zone = self.profile_timezone(key)
             days = record_types.history_days(record_type, history_days)
             return FreshnessPolicy(now, zone, days, record_type)
 
@@ -186,7 +186,7 @@ class Inventory:
         files = self.partitions.storage.walk(folder)
         return any(not is_litter(file.key) for file in files)
 
-    def _profile_timezone(self, key: ProfileKey) -> ZoneInfo:
+    def profile_timezone(self, key: ProfileKey) -> ZoneInfo:
         """Return the time zone of a profile; UTC if it is unknown."""
         profile = self.metadata.profile(key)
         return profile.zone if profile else ZoneInfo("UTC")

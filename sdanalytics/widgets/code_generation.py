@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from sdanalytics.api.client import Client
+from sdanalytics.api.client_settings import uses_config_file
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.record_types import list_tactics
@@ -21,7 +22,13 @@ MAX_LINE_LENGTH: Final = 88
 _INDENT: Final = "    "
 
 
-def fetch_report_code(query: ReportQuery, api: str, client: str | None, cache: str | None) -> str:
+def fetch_report_code(
+    query: ReportQuery,
+    api: str,
+    client: str | None,
+    cache: str | None,
+    last_days: int | None = None,
+) -> str:
     """Return Python code that fetches a report, without arguments that have their default.
 
     Parameters
@@ -31,12 +38,15 @@ def fetch_report_code(query: ReportQuery, api: str, client: str | None, cache: s
         The version of the API: its default metrics are left out.
     client, cache : str or None
         See `client_expression` and `cache_expression`.
+    last_days : int, optional
+        The number of last days, if the days were chosen so: the code then has those days of the
+        day it runs on.
     """
-    arguments = [
-        json.dumps(query.record_type),
-        json.dumps(str(query.start)),
-        json.dumps(str(query.end)),
-    ]
+    arguments = [json.dumps(query.record_type)]
+    if last_days is None:
+        arguments += [json.dumps(str(query.start)), json.dumps(str(query.end))]
+    else:
+        arguments.append(f"days={last_days}")
     default = default_metrics(query.record_type, query.segment, api)
     if query.metrics != default:
         arguments += _metrics_argument(query.metrics)
@@ -56,9 +66,10 @@ def fetch_report_code(query: ReportQuery, api: str, client: str | None, cache: s
 def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str | None:
     """Return Python for a client of the profile, called `client` if the user passed one.
 
-    None means the default of `fetch_report`, a client from the environment.
+    None means the default of `fetch_report`, a client from the environment or the config file.
     """
-    name = "client" if is_given else "sda.Client.from_env()"
+    source = "from_config" if uses_config_file(os.environ) else "from_env"
+    name = "client" if is_given else f"sda.Client.{source}()"
     if profile_id != str(client.profile_id):
         return f"{name}.for_profile({profile_id})"
     return name if is_given else None

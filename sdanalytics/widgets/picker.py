@@ -45,7 +45,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     Parameters
     ----------
     client : Client, optional
-        By default `Client.from_env()`.
+        By default as in `fetch_report`: that of the environment or of the config file. All
+        profiles of its login can be chosen.
     cache : ReportCache or path, optional
         As in `fetch_report`.
 
@@ -76,7 +77,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     Raises
     ------
     NotConfigured
-        Without a client, and without the environment variables for one.
+        Without a client, and without an account in the environment or the config file.
 
     Examples
     --------

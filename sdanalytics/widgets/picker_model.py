@@ -11,12 +11,14 @@ import pandas as pd
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
-from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.client import Client, default_client, open_session
 from sdanalytics.api.profiles import list_profiles
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.options import validate_client
+from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
@@ -48,6 +50,8 @@ class PickerSelection:
     start, end : datetime.date or None
         Inclusive; None while a day is being typed.
     metrics : tuple of str
+    last_days : int or None
+        The number of days before today that were chosen by that number.
     """
 
     profile_id: str
@@ -57,6 +61,7 @@ class PickerSelection:
     start: date | None
     end: date | None
     metrics: tuple[str, ...]
+    last_days: int | None = None
 
 
 class PickerModel:
@@ -65,7 +70,7 @@ class PickerModel:
     Parameters
     ----------
     client : Client or None
-        None: `Client.from_env()`.
+        None: that of the environment or the config file, as in `fetch_report`.
     cache : ReportCache, path, None or False
         As in `fetch_report`.
 
@@ -82,30 +87,31 @@ class PickerModel:
     Raises
     ------
     NotConfigured
-        Without a client, and without the environment variables for one.
+        Without a client, and without an account in the environment or the config file.
     """
 
     def __init__(self, client: Client | None, cache: CacheOption) -> None:
         validate_client(client)
         validate_cache(cache)
         self._is_client_given = client is not None
-        self._client = client or Client.from_env()
+        self._client = client or default_client()
         self._cache = cache
         self.api = self._client.api
         self._profiles, self.notice = _load_profiles(self._client)
-        own_id = str(self._client.profile_id)
-        self.profile_options = _profile_options(self._profiles) or [(own_id, own_id)]
+        own_id = str(self._client.profile_id or "")
+        unlisted = own_id or "none is known"
+        self.profile_options = _profile_options(self._profiles) or [(unlisted, own_id)]
         self.default_profile_id = own_id
         if self._profiles and own_id not in self._profiles:
             self.default_profile_id = next(iter(self._profiles))
+        if self._profiles and own_id and own_id not in self._profiles:
             self.notice = (
                 f"profile {own_id} is not among those of this login: the first one is selected"
             )
 
     def today(self, profile_id: str) -> date:
         """Return the date where the profile is."""
-        now = self._client.clock.now()
-        return now.astimezone(self._profile(profile_id).zone).date()
+        return self._profile(profile_id).today(self._client.clock.now())
 
     def build_query(self, selection: PickerSelection) -> ReportQuery:
         """Return the query of a selection.
@@ -167,7 +173,21 @@ class PickerModel:
             self._client, selection.profile_id, is_given=self._is_client_given
         )
         query = self.build_query(selection)
-        return fetch_report_code(query, self.api, client, cache_expression(self._cache))
+        cache = cache_expression(self._cache)
+        last_days = self._last_days(selection)
+        return fetch_report_code(query, self.api, client, cache, last_days)
+
+    def _last_days(self, selection: PickerSelection) -> int | None:
+        """Return the number of last days that was chosen, if the service has so many.
+
+        Where another profile was chosen since, it may be another day.
+        """
+        days = selection.last_days
+        if days is None or days > PROTOCOLS[self.api].history_days(selection.record_type):
+            return None
+        chosen = selection.start, selection.end
+        last_days = list_last_days(days, self.today(selection.profile_id))
+        return days if chosen == last_days else None
 
     def _call_arguments(self, selection: PickerSelection) -> dict[str, Any]:
         """Return the arguments that `plan_report` and `submit_report` share."""

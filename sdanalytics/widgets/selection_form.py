@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
 import ipywidgets as ipw
 
+from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import (
     MATCHED_TARGET,
     TACTICS,
@@ -48,6 +48,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     def __init__(self, model: PickerModel) -> None:
         self._model = model
         self._is_suspended = False
+        self._last_days: int | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._create_menus()
         self._create_date_fields()
@@ -66,8 +67,10 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self._set_last_days(DEFAULT_DAYS)
         for menu in (self.record_type, self.segment):
             menu.observe(self._on_report, "value")
-        for field in (self.profile, self.tactic, self.start, self.end, self.metrics):
+        for field in (self.profile, self.tactic, self.metrics):
             field.observe(self._on_field, "value")
+        for field in (self.start, self.end):
+            field.observe(self._on_day, "value")
 
     @property
     def selection(self) -> PickerSelection:
@@ -81,6 +84,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
             start=self.start.value,
             end=self.end.value,
             metrics=self.metrics.value,
+            last_days=self._last_days,
         )
 
     def on_change(self, callback: Callable[[], None]) -> None:
@@ -120,10 +124,11 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         return None if segment == NO_SEGMENT else segment
 
     def _set_last_days(self, days: int, _: Any = None) -> None:
-        today = self._model.today(self.profile.value)
+        first, last = list_last_days(days, self._model.today(self.profile.value))
         with self._suspend_events():  # between the two assignments there is no range
-            self.start.value = today - timedelta(days)
-            self.end.value = today - timedelta(1)
+            self.start.value = first
+            self.end.value = last
+        self._last_days = days
         self._on_field()
 
     def _on_report(self, _: Any = None) -> None:
@@ -139,6 +144,11 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
             self.segment.disabled = not can_segment
             self.tactic.layout.display = None if self._has_tactics else "none"
             self.metrics.set_report(record_type, self._segment, self._model.api)
+        self._on_field()
+
+    def _on_day(self, _: Any = None) -> None:
+        if not self._is_suspended:
+            self._last_days = None
         self._on_field()
 
     def _on_field(self, _: Any = None) -> None:

@@ -45,7 +45,9 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Box]:
         stack.enter_context(europe.sandbox)
         for name, value in box.sandbox.environment.items():
             monkeypatch.setenv(name, value)
-        eu_hosts = hosts.RegionHosts(europe.sandbox.base_url, europe.sandbox.token_url)
+        eu_hosts = hosts.RegionHosts(
+            europe.sandbox.base_url, europe.sandbox.token_url, europe.sandbox.consent_url
+        )
         monkeypatch.setitem(hosts.REGIONS, "EU", eu_hosts)
         monkeypatch.setattr(sandbox, "start", start)
         monkeypatch.chdir(tmp_path)

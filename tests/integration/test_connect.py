@@ -58,11 +58,12 @@ def test_with_credentials_it_is_their_account(
 
 
 def test_credentials_without_a_profile_are_not_replaced_by_a_sandbox(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with sda.sandbox.start() as sandbox:
         for name, value in sandbox.environment.items():
             if name != "SDANALYTICS_PROFILE_ID":
                 monkeypatch.setenv(name, value)
-        with pytest.raises(sda.errors.NotConfigured, match="SDANALYTICS_PROFILE_ID"):
-            sda.sandbox.connect()
+        client = sda.sandbox.connect()
+        assert client.profiles()["profileId"].tolist() == sandbox.profile_ids
+    assert capsys.readouterr().out == f"Connected to your account in {client.source}.\n"

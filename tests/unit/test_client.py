@@ -22,7 +22,7 @@ def make_client(**settings: Any) -> Client:
     return Client(Credentials("id", access_token="Atza|token"), 1, **settings)
 
 
-@pytest.mark.parametrize("missing", list(ENVIRONMENT))
+@pytest.mark.parametrize("missing", [name for name in ENVIRONMENT if "PROFILE" not in name])
 def test_a_missing_variable_is_named_and_the_sandbox_suggested(missing: str) -> None:
     with pytest.raises(sda.NotConfigured, match=missing) as caught:
         Client.from_env({k: v for k, v in ENVIRONMENT.items() if k != missing})
@@ -30,6 +30,15 @@ def test_a_missing_variable_is_named_and_the_sandbox_suggested(missing: str) -> 
     assert sum(name in str(caught.value) for name in ENVIRONMENT) == 1
     with pytest.raises(sda.NotConfigured, match="SDANALYTICS_CLIENT_ID"):
         fetch_report("campaigns", "2026-11-01")
+
+
+def test_a_client_needs_no_profile() -> None:
+    client = Client.from_env({**ENVIRONMENT, "SDANALYTICS_PROFILE_ID": ""})
+    assert client.profile_id is None
+    assert "profile_id=None" in repr(client)
+    assert client.source == "NA"
+    assert client.for_profile("12").profile_id == 12
+    assert client.profile_id is None
 
 
 def test_an_access_token_replaces_secret_and_refresh_token() -> None:
@@ -152,9 +161,9 @@ def test_an_invalid_size_is_rejected(invalid: Any) -> None:
 
 def test_tab_completion_of_a_client_shows_documented_names() -> None:
     assert [name for name in dir(make_client()) if not name.startswith("_")] == [
-        "api", "base_url", "clock", "create_rate", "download_report", "for_profile", "from_env",
-        "get_report_status", "largest_report", "profile_id", "profiles", "region",
-        "request_report", "source", "storage_hosts",
+        "api", "base_url", "clock", "create_rate", "download_report", "for_profile", "from_config",
+        "from_env", "get_report_status", "largest_report", "profile_id", "profiles", "region",
+        "request_report", "source", "storage_hosts", "today",
     ]  # fmt: skip
 
 

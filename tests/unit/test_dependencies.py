@@ -15,7 +15,11 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("sdanalytics/**/*.py"))
-EXTRAS = {"sdanalytics/widgets/": "notebook", "sdanalytics/store/sql.py": "sql"}
+EXTRAS = {
+    "sdanalytics/widgets/": "notebook",
+    "sdanalytics/store/sql.py": "sql",
+    "sdanalytics/api/keyring_secrets.py": "keyring",
+}
 """The extras of modules that not everybody uses."""
 FOUND_LOADED = {"IPython"}
 """Packages that are used only in a program that has loaded them itself."""
