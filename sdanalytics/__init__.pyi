@@ -15,6 +15,7 @@ from .api.auth import Credentials as Credentials
 from .api.client import Client as Client
 from .api.reporting_v2 import ReportRequest as ReportRequest
 from .api.reporting_v2 import ReportResponse as ReportResponse
+from .delivery.excel import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import BadRequest as BadRequest
 from .errors import CacheError as CacheError

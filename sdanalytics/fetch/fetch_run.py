@@ -280,6 +280,7 @@ class FetchRun:
             "start": self._query.start.isoformat(),
             "end": self._query.end.isoformat(),
             "profile_id": self._profile.profile_id,
+            "account_name": self._profile.account_name,
             "source": self._client.source,
             "country": self._profile.country,
             "currency": self._profile.currency,

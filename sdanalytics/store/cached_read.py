@@ -109,6 +109,7 @@ def _profile_attrs(
     stored = [(entry.partition.date, entry.fetched_at) for entry in cached]
     ages = describe_ages(stored, profile.zone, record_type)
     return {
+        "account_name": profile.account_name,
         "currency": profile.currency,
         "slices_missing": missing,
         **ages,

@@ -118,6 +118,7 @@ def test_reports_are_fetched_without_any_extra(
     [
         ("sda.ReportPicker()", "ipywidgets"),
         ("sda.ReportCache().sql('select 1')", "duckdb"),
+        ("sda.to_excel('book.xlsx', None)", "xlsxwriter"),
     ],
 )
 def test_calls_name_the_package_that_they_lack(

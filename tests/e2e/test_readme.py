@@ -16,12 +16,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from sdanalytics import ReportCache, sandbox
+from sdanalytics import sandbox
 from sdanalytics.api import hosts
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
 from tests.support.object_storage import LOGIN, serve_bucket
-from tests.support.samples import sample_frame, store_samples
 
 ROOT = Path(__file__).parents[2]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -77,25 +76,6 @@ def test_python_blocks_run_from_top_to_bottom() -> None:
     df = names["df"]
     assert isinstance(df, pd.DataFrame)
     assert not df.empty
-
-
-def test_frames_are_written_to_excel_as_it_says(
-    store: ReportCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("openpyxl")
-    store_samples(store)
-    monkeypatch.chdir(tmp_path)
-    recipes = re.findall(r"`([^`]+\.to_excel\(.+?\))`", README)
-    assert len(recipes) == 2
-    frame = sample_frame()
-    for entries in (store.coverage(), store.entries()):
-        for recipe in recipes:
-            eval(recipe, {"df": frame, "entries": entries})
-    entries = pd.read_excel("entries.xlsx", index_col=0)
-    naive = store.entries()["fetched_at"].dt.tz_localize(None)
-    assert entries["fetched_at"].tolist() == naive.tolist()
-    ids = pd.read_excel("campaigns.xlsx", dtype={"campaignId": "str"})["campaignId"]
-    assert ids.tolist() == frame["campaignId"].astype("str").tolist()
 
 
 def test_shell_blocks_name_targets_extras_and_commands_that_exist() -> None:
