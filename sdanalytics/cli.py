@@ -1,4 +1,8 @@
-"""The command line: ``sdanalytics demo``, ``sandbox`` and ``lab``."""
+"""The command line: ``sdanalytics demo``, ``sandbox``, ``lab`` and ``login``.
+
+Exit codes: 0 when all is done, 1 when something failed, 2 when the command is used wrongly or lacks
+a setting, 130 after Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sdanalytics._version import __version__
+from sdanalytics.api.config_file import DEFAULT_LOGIN
 from sdanalytics.errors import (
     InvalidRequest,
     MissingDependency,
+    NotConfigured,
     SDAnalyticsError,
 )
 from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 EXIT_ERROR: Final = 1
+EXIT_USAGE: Final = 2
+"""Exit code for bad usage, as of argparse, and for settings that are missing or wrong."""
 EXIT_INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as of a shell: 128 and the number of the signal."""
 
@@ -45,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except SDAnalyticsError as error:
         print(f"sdanalytics: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_ERROR
+        is_usage = isinstance(error, InvalidRequest | NotConfigured)
+        return EXIT_USAGE if is_usage else EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
@@ -62,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="sdanalytics",
-        description="Amazon Sponsored Display reports: try them without an account.",
+        description="Amazon Sponsored Display reports: log in, or try them without an account.",
     )
     parser.add_argument("--version", action="version", version=f"sdanalytics {__version__}")
     parser.set_defaults(run=lambda options: parser.print_help())
@@ -70,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo_command(commands)
     _add_sandbox_command(commands)
     _add_lab_command(commands)
+    _add_login_command(commands)
     return parser
 
 
@@ -133,6 +143,21 @@ def run_lab_command(options: argparse.Namespace) -> None:
                 process.wait()
     if process.returncode:
         raise SDAnalyticsError(f"JupyterLab ended with exit code {process.returncode}")
+
+
+def run_login_command(options: argparse.Namespace) -> None:
+    """Log in through Login with Amazon, and keep the login in the config file."""
+    from sdanalytics.login import LoginOptions, run_login
+
+    chosen = LoginOptions(
+        name=options.name,
+        region=options.region,
+        client_id=options.client_id,
+        redirect_uri=options.redirect_uri,
+        profile_id=options.profile_id,
+        use_keyring=not options.no_keyring,
+    )
+    run_login(chosen, os.environ)
 
 
 @contextlib.contextmanager
@@ -230,6 +255,38 @@ def _add_lab_command(commands: Commands) -> None:
         help="do not open a browser, only print the address",
     )
     parser.set_defaults(run=run_lab_command)
+
+
+def _add_login_command(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "login",
+        help="log in once, and keep the login in a config file",
+        description=(
+            "Log in through Login with Amazon, choose a profile, and keep both in the config file "
+            "(SDANALYTICS_CONFIG, or config.toml in your config folder) for Client.from_config() "
+            "and for calls without a client. What no option or variable (SDANALYTICS_CLIENT_ID, "
+            "SDANALYTICS_CLIENT_SECRET, SDANALYTICS_REGION) says is asked."
+        ),
+        epilog="Example: sdanalytics login --name agency-eu --region EU",
+    )
+    parser.add_argument(
+        "--name", default=DEFAULT_LOGIN, help="name of the login (default: %(default)s)"
+    )
+    parser.add_argument("--region", help="NA, EU or FE: where the account advertises")
+    parser.add_argument(
+        "--client-id", metavar="ID", help="client id of your Login with Amazon application"
+    )
+    parser.add_argument(
+        "--redirect-uri", metavar="URL", help="one of the application's Allowed Return URLs"
+    )
+    parser.add_argument("--profile-id", metavar="ID", help="profile of reports")
+    parser.add_argument(
+        "--no-keyring",
+        action="store_true",
+        help="keep the secrets in the file, which only you may read, and not in the system's "
+        "keyring: for scheduled runs, which nobody unlocks it for",
+    )
+    parser.set_defaults(run=run_login_command)
 
 
 def _add_delay_option(parser: argparse.ArgumentParser) -> None:

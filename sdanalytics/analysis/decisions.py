@@ -47,7 +47,8 @@ class Odds:
         """The probability that the ACOS is above the target."""
         from scipy.special import gammainc
 
-        return gammainc(self.shapes, self.shapes * self.ratios)
+        expected = self.shapes * self.ratios
+        return gammainc(self.shapes, expected)
 
     @property
     def is_about_target(self) -> BoolArray:
@@ -80,8 +81,9 @@ def find_cut_bar(above: Any, level: float) -> float:
     errors = np.sort(1 - known)
     count = max(len(errors), 1)
     step = (1 - level) / count
-    ranks = np.arange(1, len(errors) + 1)
-    is_passed = errors <= step * ranks
+    ranks = np.arange(len(errors)) + 1
+    allowed = step * ranks
+    is_passed = errors <= allowed
     passed = np.flatnonzero(is_passed)
     if len(passed):
         last = passed[-1]
@@ -103,7 +105,8 @@ def decide(odds: Odds, bar: float) -> pd.Categorical:
     is_scaled = above < 1 - odds.level
     is_known = is_cut | is_scaled
     is_kept = ~is_known & odds.is_about_target
-    actions = np.full(len(above), WAIT, dtype="object")
+    count = len(above)
+    actions = np.full(count, WAIT, dtype="object")
     actions[is_cut] = CUT
     actions[is_scaled] = "scale"
     actions[is_kept] = "keep"
@@ -123,8 +126,10 @@ def count_needed_orders(odds: Odds, bar: float) -> Any:
     score_below = ndtri(odds.level)
     scores = np.where(distances > 0, score_above, score_below)
     one_sided = divide(scores, distances)
-    margins = np.log(ABOUT) - np.abs(distances)
-    margins = np.where(margins > 0, margins, np.nan)
+    widest = np.log(ABOUT)
+    margins = widest - np.abs(distances)
+    is_near = margins > 0
+    margins = np.where(is_near, margins, np.nan)
     central = ndtri(0.5 + odds.level / 2)
     about = central / margins
     nearest = np.fmin(np.abs(one_sided), about)

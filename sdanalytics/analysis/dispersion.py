@@ -49,8 +49,9 @@ class Dispersion(NamedTuple):
         from scipy.special import ndtri, stdtrit
 
         upper = 0.5 + level / 2
-        factor = stdtrit(self.degrees, upper) / ndtri(upper)
-        return self.value * float(factor) ** 2
+        quantile = stdtrit(self.degrees, upper)
+        factor = float(quantile / ndtri(upper))
+        return self.value * factor**2
 
 
 def estimate_dispersion(
@@ -107,7 +108,8 @@ def _compare_with_chance(
     rates = _divide_by_run(events, exposure, runs)
     # Days are chosen by their exposure; given a run's events, theirs are as before.
     expected = rates * exposure
-    is_used = (exposure > 0) & (expected >= _MIN_EXPECTED)
+    is_enough = expected >= _MIN_EXPECTED
+    is_used = is_enough & (exposure > 0)
     events = events[is_used]
     exposure = exposure[is_used]
     runs = runs[is_used]

@@ -28,10 +28,9 @@ from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import available_metrics, identity_columns
 from sdanalytics.model.query import DateLike, parse_day
 from sdanalytics.model.record_types import validate_record_type
-from sdanalytics.store.cache import CacheLike, internal_store, open_cache
 
 if TYPE_CHECKING:
-    from sdanalytics.store.cache import ReportCache
+    from sdanalytics.store.cache import CacheLike, ReportCache
 
 
 def maturity(
@@ -131,6 +130,9 @@ def maturity(
     metrics = _list_needed_metrics(report, keys)
     if cache is False:
         raise InvalidRequest("cache must be a store, got False: a curve comes from its history")
+    # Here, so that nothing else of frames loads the store.
+    from sdanalytics.store.cache import open_cache
+
     with open_cache(cache) as opened:
         history = _read_recent_history(opened, report, metrics, start, end, profile_id, source)
     warn_of_missing_cost_types(describe_missing_cost_types(history))
@@ -178,6 +180,8 @@ def _read_recent_history(
     source: str | None,
 ) -> pd.DataFrame:
     """Read the versions of the days to learn from."""
+    from sdanalytics.store.cache import internal_store
+
     first = None if start is None else parse_day("start", start)
     last = None if end is None else parse_day("end", end)
     inventory = internal_store(cache).inventory

@@ -15,7 +15,14 @@ from sdanalytics.analysis.dispersion import Dispersion, estimate_dispersion, num
 from sdanalytics.analysis.final_rows import FinalRows, expect_final_rows
 from sdanalytics.analysis.order_values import estimate_spread
 from sdanalytics.analysis.results import add_conversions
-from sdanalytics.analysis.row_groups import BoolArray, CodePairs, IntArray, group_rows, pair_codes
+from sdanalytics.analysis.row_groups import (
+    BoolArray,
+    CodePairs,
+    FloatArray,
+    IntArray,
+    group_rows,
+    pair_codes,
+)
 from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.errors import InvalidRequest
 
@@ -119,9 +126,19 @@ def gather_evidence(
         is_vcpm=is_vcpm_campaign[cells.right],
         is_vcpm_campaign=is_vcpm_campaign,
         sums=_add_up_columns(used, used_codes, len(cells.left)),
-        spread=estimate_spread(used["final_orders"], used["sales"], used_campaigns, campaign_count),
+        spread=_estimate_value_spread(used, used_campaigns, campaign_count),
         dispersion=_estimate_order_dispersion(used, used_campaigns, days),
         left_out=int(lacks.sum()),
+    )
+
+
+def _estimate_value_spread(measures: dict[str, Any], campaigns: IntArray, count: int) -> FloatArray:
+    """Return the spread of order values, by campaign and cost type."""
+    return estimate_spread(
+        orders=measures["final_orders"],
+        sales=measures["sales"],
+        groups=campaigns,
+        count=count,
     )
 
 
@@ -187,10 +204,12 @@ def _find_order_shares(rows: FinalRows) -> Any:
     """Return the share of each row's final orders that is known at its age."""
     for metric in _SHARE_METRICS:
         if metric in rows.table.shares:
+            table = rows.table.shares[metric]
             shares = np.ones(len(rows.ages))
             young = np.flatnonzero(rows.is_young)
-            position = rows.groups[young], rows.ages[young]
-            shares[young] = rows.table.shares[metric][position]
+            groups = rows.groups[young]
+            ages = rows.ages[young]
+            shares[young] = table[groups, ages]
             return shares
     raise InvalidRequest(
         "final must be a curve with the share of orders, got one without results: call maturity "

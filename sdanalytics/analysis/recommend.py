@@ -249,8 +249,10 @@ def _split_exposure(evidence: OrderEvidence, exposure: Any) -> dict[str, Any]:
     """Return exposure as clicks of CPC groups and views of vCPM groups."""
     vcpm_cells = evidence.add_up(evidence.is_vcpm)
     cpc_cells = evidence.add_up(~evidence.is_vcpm)
-    clicks = np.where(vcpm_cells > 0, np.nan, exposure)
-    thousands = np.where(cpc_cells > 0, np.nan, exposure)
+    has_vcpm = vcpm_cells > 0
+    has_cpc = cpc_cells > 0
+    clicks = np.where(has_vcpm, np.nan, exposure)
+    thousands = np.where(has_cpc, np.nan, exposure)
     views = _VIEWS_OF_EXPOSURE * thousands
     return {
         "clicks_needed": _count_up(clicks),

@@ -91,8 +91,11 @@ def _find_rates(evidence: OrderEvidence) -> GammaRates:
     exposure = evidence.sums["exposure"] / dispersion
     for cells in _split(evidence.is_vcpm):
         if exposure[cells].sum() > 0:
-            campaigns = evidence.campaigns[cells]
-            found = shrink_rates(orders[cells], exposure[cells], campaigns)
+            found = shrink_rates(
+                orders[cells],
+                exposure[cells],
+                evidence.campaigns[cells],
+            )
             means[cells] = found.means
             shapes[cells] = found.shapes
     return GammaRates(means, shapes)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from sdanalytics.analysis.row_groups import FloatArray, IntArray
+from sdanalytics.analysis.row_groups import BoolArray, FloatArray, IntArray
 
 _WEEK: Final = 7
 _MIN_DAYS: Final = 2
@@ -47,34 +47,56 @@ def fit_weekdays(costs: FloatArray, weekdays: IntArray) -> WeekdayFactors:
     weekdays : numpy.ndarray of int64
         Of the days; Monday: 0.
     """
-    flat = WeekdayFactors(np.ones(_WEEK), _USUAL_SPREAD)
+    flat = WeekdayFactors(
+        factors=np.ones(_WEEK),
+        spread=_USUAL_SPREAD,
+    )
     is_used = costs > 0
     campaigns, days = np.nonzero(is_used)
-    used_weekdays = weekdays[np.unique(days)]
-    day_counts = np.bincount(used_weekdays, minlength=_WEEK)
-    if day_counts.min() < _MIN_DAYS:
+    if not _has_all_weekdays(weekdays, days):
         return flat
     blocks = _number_blocks(campaigns, days, len(weekdays))
-    level_count = blocks.max() + 1
-    degrees = len(blocks) - level_count - (_WEEK - 1)
+    term_count = blocks.max() + _WEEK  # one of the weekdays follows from the others
+    degrees = len(blocks) - term_count
     if degrees < _WEEK:
         return flat
-    weights = _mean_costs(costs)[campaigns]
-    weights /= weights.mean()
+    mean_costs = _mean_costs(costs)
+    weights = mean_costs[campaigns]
     logs = np.log(costs[is_used])
-    is_weekday = np.equal.outer(weekdays[days], np.arange(_WEEK))
+    is_weekday = _indicate_weekdays(weekdays[days])
     table = np.column_stack([is_weekday, logs])
     # Without the means of blocks, their levels need no terms (Frisch and Waugh, 1933).
-    table -= _block_means(table, blocks, weights)[blocks]
-    table *= np.sqrt(weights)[:, None]
+    means = _block_means(table, blocks, weights)
+    table -= means[blocks]
+    roots = np.sqrt(weights / weights.mean())
+    table *= roots[:, None]
     terms = table[:, :_WEEK]
     logs = table[:, _WEEK]
     coefficients, *_ = np.linalg.lstsq(terms, logs)
     residuals = logs - terms @ coefficients
     variance = residuals @ residuals / degrees
-    spread = max(variance**0.5, _MIN_SPREAD)
+    spread = np.sqrt(variance)
     factors = np.exp(coefficients)
-    return WeekdayFactors(factors / factors.mean(), spread)
+    return WeekdayFactors(
+        factors=factors / factors.mean(),
+        spread=max(spread, _MIN_SPREAD),
+    )
+
+
+def _has_all_weekdays(weekdays: IntArray, days: IntArray) -> bool:
+    """Return whether some of the days have each weekday, several times."""
+    used_days = np.unique(days)
+    used_weekdays = weekdays[used_days]
+    day_counts = np.bincount(used_weekdays, minlength=_WEEK)
+    fewest = day_counts.min()
+    return bool(fewest >= _MIN_DAYS)
+
+
+def _indicate_weekdays(weekdays: IntArray) -> BoolArray:
+    """Return a row for each day, with a column for each weekday: whether it is the day's."""
+    all_weekdays = np.arange(_WEEK)
+    is_weekday: BoolArray = np.equal.outer(weekdays, all_weekdays)
+    return is_weekday
 
 
 def _number_blocks(campaigns: IntArray, days: IntArray, day_count: int) -> IntArray:

@@ -58,7 +58,7 @@ class Credentials:
 
     def __post_init__(self) -> None:
         for name in _CREDENTIAL_NAMES:
-            value = _validate_header_value(name, getattr(self, name))
+            value = validate_credential(name, getattr(self, name))
             object.__setattr__(self, name, value)
         if not self.client_id:
             raise NotConfigured(f"client_id must not be empty. {TRY_WITHOUT_ACCOUNT}")
@@ -201,8 +201,14 @@ class TokenProvider:
         return tokens.access_token
 
 
-def _validate_header_value(name: str, value: str | None) -> str | None:
-    """Return a credential as it is sent in a header, without white space around it."""
+def validate_credential(name: str, value: str | None) -> str | None:
+    """Return a credential as it is sent, without white space around it.
+
+    Raises
+    ------
+    NotConfigured
+        When it cannot be one; the message does not show it.
+    """
     if value is None:
         return None
     value = value.strip()

@@ -30,6 +30,8 @@ EXCHANGE_TIMEOUT: Final = 60.0
 """Seconds to exchange a code, which is valid for five minutes."""
 MIN_CODE_LENGTH: Final = 8
 """Characters: fewer are a slip of the clipboard."""
+_ADDRESS_PARTS: Final = frozenset("/?=")
+"""Characters that an address has, and a code does not."""
 _REFUSED_ADVICE: Final = (
     "A code works once, within five minutes, and for the address that it was asked with: open the "
     "consent address again. Check the client id, the client secret and the region, too"
@@ -83,8 +85,7 @@ class ConsentRequest:
             When the advertiser refused the consent.
         """
         text = answer.strip().strip("'\"<>")
-        is_address = "?" in text or "=" in text
-        if not is_address:
+        if not _ADDRESS_PARTS.intersection(text):
             return _validate_code(text)
         values = _parse_query(text)
         if "error" in values:

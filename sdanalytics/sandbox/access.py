@@ -11,6 +11,7 @@ from typing import Final
 from werkzeug.wrappers import Request, Response
 
 from sdanalytics.api.auth import Credentials
+from sdanalytics.sandbox.consents import Consents
 from sdanalytics.sandbox.responses import (
     ApiErrorResponse,
     bad_request,
@@ -25,27 +26,40 @@ _RATE_WINDOW: Final = 1.0
 
 
 class AccessControl:
-    """Login with Amazon, access to profiles, and rate limits, for one client."""
+    """Login with Amazon, access to profiles, and rate limits, for one client.
+
+    Attributes
+    ----------
+    consents : Consents
+    """
 
     def __init__(self, settings: Settings, client: Credentials) -> None:
         self._settings = settings
         self._advertisers = list_advertisers(settings.campaigns, settings.seed)
         self._client = client
+        self.consents = Consents(settings, client.client_id)
         self._token_expiries: dict[str, float] = {}
         self._recent_calls: dict[tuple[str, int], deque[float]] = {}
         self._lock = threading.Lock()
 
     def issue_token(self, request: Request) -> Response:
-        """Issue an access token for the refresh token."""
+        """Issue tokens for the refresh token, or for the code of a consent."""
         form = request.form
         client = self._client
         caller = form.get("client_id"), form.get("client_secret")
         if caller != (client.client_id, client.client_secret):
             return _login_error(401, "invalid_client", "Unknown client")
-        if form.get("grant_type") != "refresh_token":
+        grant_type = form.get("grant_type")
+        if grant_type == "refresh_token":
+            parameter = "refresh_token"
+            is_valid = form.get("refresh_token") == client.refresh_token
+        elif grant_type == "authorization_code":
+            parameter = "code"
+            is_valid = self.consents.redeem(form.get("code", ""), form.get("redirect_uri", ""))
+        else:
             return _login_error(400, "unsupported_grant_type")
-        if form.get("refresh_token") != client.refresh_token:
-            description = "The request has an invalid grant parameter : refresh_token"
+        if not is_valid:
+            description = f"The request has an invalid grant parameter : {parameter}"
             return _login_error(400, "invalid_grant", description)
         document = {
             "access_token": self._new_token(),

@@ -68,6 +68,8 @@ class Router:
         self._lock = Lock()
         shared_rules = [
             _rule("POST", "/auth/o2/token", "token", access.issue_token),
+            _rule("GET", "/ap/oa", "consent", access.consents.show_page),
+            _rule("POST", "/ap/oa", "answer_consent", access.consents.redirect),
             _rule("GET", "/v2/profiles", "profiles", listings.list_profiles),
             _rule("GET", "/sd/campaigns", "campaigns", listings.list_campaigns),
         ]

@@ -37,7 +37,7 @@ class Sandbox:
 
     Attributes
     ----------
-    base_url, token_url, storage_url : str
+    base_url, token_url, consent_url, storage_url : str
     settings : Settings
     """
 
@@ -50,6 +50,7 @@ class Sandbox:
         self._storage = _open_listener(0, router, router.storage_routes)
         self.base_url = self._api.url
         self.token_url = f"{self.base_url}/auth/o2/token"
+        self.consent_url = f"{self.base_url}/ap/oa"
         self.storage_url = self._storage.url
         router.set_urls(self.base_url, self.storage_url)
 
@@ -102,7 +103,10 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables with which `Client.from_env` connects to this sandbox."""
+        """The environment variables with which `Client.from_env` connects to this sandbox.
+
+        ``sdanalytics login`` uses them, too; the last one is for it alone.
+        """
         return {
             "SDANALYTICS_CLIENT_ID": CLIENT_ID,
             "SDANALYTICS_CLIENT_SECRET": CLIENT_SECRET,
@@ -110,6 +114,7 @@ class Sandbox:
             "SDANALYTICS_PROFILE_ID": str(self.profile_ids[0]),
             "SDANALYTICS_BASE_URL": self.base_url,
             "SDANALYTICS_TOKEN_URL": self.token_url,
+            "SDANALYTICS_CONSENT_URL": self.consent_url,
         }
 
     @property
@@ -179,9 +184,9 @@ class Sandbox:
     def count(self, operation: str) -> int:
         """Return the number of requests of an operation so far.
 
-        Operations are ``token`` and ``profiles``; of version 2 ``request_report``,
-        ``get_report_status`` and ``download_report``; of version 3 ``create_report``,
-        ``get_report``, ``delete_report`` and ``campaigns``; and ``storage``.
+        Operations are ``consent``, ``answer_consent``, ``token`` and ``profiles``; of version 2
+        ``request_report``, ``get_report_status`` and ``download_report``; of version 3
+        ``create_report``, ``get_report``, ``delete_report`` and ``campaigns``; and ``storage``.
         """
         operations = [request.operation for request in self._router.requests]
         return operations.count(operation)

@@ -33,9 +33,9 @@ def test_the_sandbox_can_be_served_and_prints_its_environment(tmp_path: Path) ->
     command = [sys.executable, "-m", "sdanalytics", "sandbox", "--port", "0", "--delay", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        lines = [server.stdout.readline() for _ in range(8)]
+        lines = [server.stdout.readline() for _ in range(9)]
         exports = "".join(line for line in lines if line.startswith("export "))
-        assert exports.count("export SDANALYTICS_") == 7
+        assert exports.count("export SDANALYTICS_") == 8
         code = "import sdanalytics as s, datetime as d; print(s.Client.from_env().profiles().shape)"
         script = f"{exports}\n{sys.executable} -c '{code}'"
         run = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
@@ -46,7 +46,7 @@ def test_the_sandbox_can_be_served_and_prints_its_environment(tmp_path: Path) ->
 
 def test_an_occupied_port_is_reported(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     port = box.sandbox.base_url.rpartition(":")[2]
-    assert cli.main(["sandbox", "--port", port]) == 1
+    assert cli.main(["sandbox", "--port", port]) == 2
     assert capsys.readouterr().err.startswith(f"sdanalytics: port {port} is not available")
 
 
@@ -86,6 +86,6 @@ def test_lab_uses_the_sandbox_without_credentials(
     assert told == f"Notebooks use the sandbox at http://{source}, with made-up data."
     assert shape == [3, 8]
     assert [name.removeprefix("SDANALYTICS_") for name in names] == [
-        "BASE_URL", "CACHE_DIR", "CLIENT_ID", "CLIENT_SECRET", "PROFILE_ID", "REFRESH_TOKEN",
-        "TOKEN_URL",
+        "BASE_URL", "CACHE_DIR", "CLIENT_ID", "CLIENT_SECRET", "CONSENT_URL", "PROFILE_ID",
+        "REFRESH_TOKEN", "TOKEN_URL",
     ]  # fmt: skip

@@ -395,7 +395,7 @@ def test_an_access_token_is_used_and_not_renewed(box: Box) -> None:
 def test_a_profile_id_is_a_number_as_in_the_list_of_profiles(box: Box) -> None:
     client = box.client
     profiles = client.profiles().set_index("profileId")
-    assert profiles.loc[client.profile_id, "countryCode"] == "US"
+    assert profiles["countryCode"].to_dict()[client.profile_id] == "US"
     german = box.sandbox.profile_ids[1]
     for given in (german, str(german), f" {german} ", profiles.index[1]):
         assert client.for_profile(given).profile_id == german

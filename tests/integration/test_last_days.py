@@ -27,7 +27,7 @@ def clock() -> JumpingClock:
 
 def client_without_profile(box: Box, api: Any = None) -> Client:
     credentials = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
-    urls = {"base_url": box.sandbox.base_url, "token_url": box.sandbox.token_url}
+    urls: Any = {"base_url": box.sandbox.base_url, "token_url": box.sandbox.token_url}
     return Client(credentials, api=api, clock=box.clock, **urls)
 
 
@@ -57,7 +57,9 @@ def test_the_last_days_end_yesterday_where_the_profile_is(
     assert len(box.sandbox.requests) == requests  # the store knows the profile, and the days
 
 
-def test_stored_days_are_read_by_the_time_zone_of_the_store(box: Box, store: ReportCache) -> None:
+def test_stored_days_are_read_by_the_time_zone_of_the_store(
+    box: Box, store: ReportCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sda.fetch_report("campaigns", "2026-11-15", "2026-11-20", client=box.client_for(1), cache=store)
     later = datetime(2026, 11, 21, 22, 30, tzinfo=UTC)  # in Berlin, half an hour before midnight
     for moment, first in ((later, 19), (later + timedelta(hours=1), 20)):

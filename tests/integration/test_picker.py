@@ -320,6 +320,19 @@ class TestDays:
             assert (picker.end.value - picker.start.value).days == days - 1
         assert "Asia/Tokyo" in visible_text(picker.availability)
 
+    def test_last_days_are_last_days_in_its_code(self, picker: Any) -> None:
+        assert 'fetch_report("campaigns", days=14, client=client' in picker.code
+        picker.quick_ranges[2].click()
+        assert "days=30" in picker.code
+        picker.profile.value = "3961527384950284"  # where it is the next day
+        assert '"2026-10-21", "2026-11-19"' in picker.code
+        picker.quick_ranges[2].click()
+        assert "days=30" in picker.code
+        chosen = picker.start.value
+        picker.start.value = picker.end.value
+        picker.start.value = chosen
+        assert '"2026-10-22", "2026-11-20"' in picker.code
+
     def test_stored_days_are_shown(self, box: Box, picker: Any, store: ReportCache) -> None:
         assert visible_text(picker.availability).endswith(
             f"to fetch: {box.day(14)} to {box.day(1)}"

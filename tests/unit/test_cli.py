@@ -15,17 +15,17 @@ def test_lab_names_missing_packages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert cli.main(["lab"]) == 1
+    assert cli.main(["lab"]) == 2
     assert "the command lab needs the package jupyterlab" in capsys.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert cli.main(["lab", "no-such-folder"]) == 1
+    assert cli.main(["lab", "no-such-folder"]) == 2
     assert "must be a folder below the current one, got no-such-folder" in capsys.readouterr().err
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
-    for command in ("demo", "sandbox", "lab"):
+    for command in ("demo", "sandbox", "lab", "login"):
         assert f"\n    {command} " in shown
 
 

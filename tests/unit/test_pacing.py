@@ -151,7 +151,7 @@ def simulate(generator: np.random.Generator, campaigns: int, common: float) -> C
 def test_intervals_cover_what_they_say(common: float) -> None:
     generator = np.random.default_rng(19)
     covered, covered_totals = [], []
-    for _ in range(150):
+    for _ in range(100):
         costs = simulate(generator, 5, common)
         pacing = sda.pacing(account(costs[:, :56]))
         truth = costs[:, 41:].sum(axis=1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -15,12 +13,6 @@ from sdanalytics import plots as typed_plots
 from tests.support.rows import small
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def month(last: str, *, budget: float | None = 150.0, fetched_on: str | None = None) -> Any:
