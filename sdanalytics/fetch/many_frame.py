@@ -127,7 +127,9 @@ def _release(parts: Iterable[ProfileRows], columns: Sequence[str]) -> pa.Table:
     """Return all rows as one table, and leave the only reference to them to the caller."""
     tables = [concat_partitions({}, columns)]
     for part in parts:
-        tables.append(part.table)
+        assert part.table is not None
+        # Facts that are joined from a list of campaigns are dictionaries, but not of no rows.
+        tables.append(part.table.cast(tables[0].schema))
         part.table = None
     return pa.concat_tables(tables)
 

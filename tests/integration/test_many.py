@@ -145,6 +145,19 @@ def test_the_dtypes_do_not_depend_on_the_data(box: Box, store: ReportCache) -> N
     assert without["currency"].unique().tolist() == ["EUR"]
 
 
+def test_facts_of_campaigns_are_joined_to_the_rows_of_each_profile(
+    box: Box, store: ReportCache
+) -> None:
+    both = [US, JAPAN]
+    day = box.day(3)
+    df = fetch_report("asins", day, client=box.client, cache=store, profiles=both)
+    alone = fetch_report("asins", day, client=box.client_for(2), cache=store)
+    own = df[df["profile_id"] == JAPAN].reset_index(drop=True)
+    assert own["costType"].notna().all()
+    assert own["costType"].tolist() == alone["costType"].tolist()
+    assert str(df["costType"].dtype) == "category"
+
+
 def test_metadata_are_right_for_all_profiles(box: Box, store: ReportCache) -> None:
     fetch(box, store, 8, 8, profiles=[JAPAN])
     box.clock.pass_time(6 * 3600)
