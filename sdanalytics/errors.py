@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import date
 
-    from sdanalytics.model.partition import Partition
+    import pandas as pd
 
 
 class SDAnalyticsError(Exception):
@@ -290,15 +290,22 @@ class PartialFetchError(SDAnalyticsError):
 
     Attributes
     ----------
-    failures : dict of Partition to SDAnalyticsError
-        The missing partitions, each with the reason.
+    failures : dict
+        What is missing, each with the reason, an `SDAnalyticsError`. Of a call for one profile by
+        `Partition`; of a call with ``profiles=`` by profile id (str), where the reason may be
+        another `PartialFetchError`, of that profile.
+    frame : pandas.DataFrame or None
+        Of a call with ``profiles=``: the whole days that there are of each profile, and in
+        ``attrs["sdanalytics"]["profiles"]`` the missing ones. None for one profile.
     """
 
     def __init__(
         self,
         message: str,
         *,
-        failures: Mapping[Partition, SDAnalyticsError] | None = None,
+        failures: Mapping[Any, SDAnalyticsError] | None = None,
+        frame: pd.DataFrame | None = None,
     ) -> None:
         super().__init__(message)
-        self.failures = dict(failures or {})
+        self.failures: dict[Any, SDAnalyticsError] = dict(failures or {})
+        self.frame = frame

@@ -50,6 +50,19 @@ class Deadline:
         return copy.copy(self)
 
     @contextlib.contextmanager
+    def branch(self) -> Iterator[Deadline]:
+        """Yield the same deadline for a part of the call: it ends with the call, or alone."""
+        part = Deadline(self.clock, self.seconds)
+        part._end = self._end
+
+        def end_with_call() -> None:
+            part.is_cancelled = self.is_cancelled
+            part.expire()
+
+        with self.on_expiry(end_with_call):
+            yield part
+
+    @contextlib.contextmanager
     def on_expiry(self, callback: Callable[[], object]) -> Iterator[None]:
         """Call `callback` if the call is ended early while the context lasts.
 

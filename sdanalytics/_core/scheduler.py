@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -97,6 +97,22 @@ class Mutex:
 
 
 @dataclass(frozen=True)
+class CallLimits:
+    """The limits on blocking calls.
+
+    Attributes
+    ----------
+    max_workers : int
+        How many calls of a scheduler run at the same time.
+    slots : context manager
+        Entered by each call; schedulers that run side by side share a semaphore.
+    """
+
+    max_workers: int
+    slots: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
+
+
+@dataclass(frozen=True)
 class _CallOutcome:
     task: Task
     value: Any = None
@@ -111,14 +127,13 @@ class Scheduler:
     ----------
     deadline : Deadline
         Of the whole run.
-    max_workers : int
-        How many blocking calls run at the same time.
+    limits : CallLimits
     """
 
-    def __init__(self, deadline: Deadline, max_workers: int) -> None:
+    def __init__(self, deadline: Deadline, limits: CallLimits) -> None:
         self._deadline = deadline
         self._clock = deadline.clock
-        self._max_workers = max_workers
+        self._limits = limits
         self._unfinished: set[Task] = set()
         self._sleeping: list[tuple[float, int, Task]] = []  # a heap by moment and order
         self._order = itertools.count()
@@ -151,7 +166,7 @@ class Scheduler:
         `GRACE_PERIOD` seconds to end.
         """
         self._unfinished = set(tasks)
-        workers = self._start_workers(min(self._max_workers, len(tasks)))
+        workers = self._start_workers(min(self._limits.max_workers, len(tasks)))
         is_complete = False
         try:
             with self._deadline.on_expiry(lambda: self._outcomes.put(None)):
@@ -217,13 +232,17 @@ class Scheduler:
     def _worker_loop(self) -> None:
         while (item := self._calls.get()) is not None:
             task, call = item
-            if self._deadline.remaining <= 0:  # its result is no longer wanted
-                self._outcomes.put(_CallOutcome(task, was_called=False))
-                continue
-            try:
-                self._outcomes.put(_CallOutcome(task, call()))
-            except BaseException as error:  # whatever it is: the task would wait for ever
-                self._outcomes.put(_CallOutcome(task, error=error))
+            with self._limits.slots:
+                outcome = self._make_call(task, call)
+            self._outcomes.put(outcome)
+
+    def _make_call(self, task: Task, call: Callable[[], Any]) -> _CallOutcome:
+        if self._deadline.remaining <= 0:  # its result is no longer wanted
+            return _CallOutcome(task, was_called=False)
+        try:
+            return _CallOutcome(task, call())
+        except BaseException as error:  # whatever it is: the task would wait for ever
+            return _CallOutcome(task, error=error)
 
     def _stop_workers(self, workers: Sequence[threading.Thread]) -> None:
         for _ in workers:

@@ -106,7 +106,8 @@ def estimate_growth(
     mean = prior.mean
     for _ in range(_MAX_SCORING_STEPS):
         previous = mean
-        weighted = spans.covered.T * weights[..., None, :]
+        columns = weights[..., None, :]
+        weighted = columns * spans.covered.T
         information = weighted @ spans.covered + prior.precision
         target = _apply(weighted, observed) + assumed
         solution = np.linalg.solve(information, target[..., None])
@@ -154,11 +155,12 @@ def linearize(
     expected_growth = growth @ spans.covered.T
     expected = before * np.exp(expected_growth)
     to_last = sum_to_last(growth)
-    final = before * np.exp(to_last[..., spans.start])
+    still_to_come = to_last[..., spans.start]
+    final = before * np.exp(still_to_come)
     surplus = divide_or_zero(after - expected, expected)
     # From far below, a step of Newton's method would go much too far.
-    largest = 1 + np.log(np.maximum(surplus, 1))
-    surplus = np.minimum(surplus, largest)
+    large = np.maximum(surplus, 1)
+    surplus = np.minimum(surplus, 1 + np.log(large))
     spread = spread_over_spans(variances, spans)
     return expected_growth + surplus, final / spread
 
@@ -184,7 +186,8 @@ def estimate_development(
     """
     sums = spans.add_up(before), spans.add_up(after)
     _, ages = spans.covered.shape
-    variances = np.ones((*before.shape[:-1], ages))
+    shape = (*before.shape[:-1], ages)
+    variances = np.ones(shape)
     for _ in range(_ROUNDS):
         growth = estimate_growth(*sums, spans, variances, prior)
         _, weights = linearize(*sums, spans, variances, growth.mean)
@@ -207,8 +210,10 @@ def measure_residuals(
     expected = before * np.exp(growth_of_steps)
     to_last = sum_to_last(growth)
     starts = spans.start[spans.position]
-    final = before * np.exp(to_last[..., starts])
-    return divide_or_zero(after - expected, expected), final
+    still_to_come = to_last[..., starts]
+    final = before * np.exp(still_to_come)
+    residuals = divide_or_zero(after - expected, expected)
+    return residuals, final
 
 
 def _measure_span_variances(growth: Growth, spans: Spans) -> Array:
@@ -217,7 +222,8 @@ def _measure_span_variances(growth: Growth, spans: Spans) -> Array:
     Times the weight of the span it is the leverage: how many parameters its steps have fitted.
     """
     moved = spans.covered @ growth.covariance
-    variances: Array = (moved * spans.covered).sum(axis=-1)
+    products = moved * spans.covered
+    variances: Array = products.sum(axis=-1)
     return variances
 
 
@@ -232,15 +238,17 @@ def _estimate_variances(squares: Array, freedom: Array, spans: Spans, growth: Gr
     shares = growth.shares
     variances = _assume_variances(growth.mean, shares[..., :-1])
     explained = freedom * (variances @ spans.covered.T)
-    total = explained.sum(axis=-1, keepdims=True)
-    scale = squares.sum(axis=-1, keepdims=True) / np.maximum(total, _LEAST_VARIANCE)
+    all_explained = explained.sum(axis=-1, keepdims=True)
+    all_squares = squares.sum(axis=-1, keepdims=True)
+    scale = all_squares / np.maximum(all_explained, _LEAST_VARIANCE)
     variances *= scale
     freedom_of_ages = freedom @ spans.covered
     is_known = freedom_of_ages > _LEAST_FREEDOM
+    known = np.maximum(freedom_of_ages, _LEAST_FREEDOM)
     for _ in range(_VARIANCE_STEPS):
         spread = variances @ spans.covered.T
         by_span = squares / np.maximum(spread, _LEAST_VARIANCE)
-        ratio = by_span @ spans.covered / np.maximum(freedom_of_ages, _LEAST_FREEDOM)
+        ratio = by_span @ spans.covered / known
         variances *= np.where(is_known, ratio, 1.0)
     return variances
 

@@ -141,8 +141,9 @@ def _estimate_from_levels(levels: Levels, prior: Prior) -> Growth:
     days, less the growth from the age on.
     """
     design = _build_design(levels.age)
-    precision = np.diag(np.full(FINAL_AGE + 1, _LEVEL_ERROR**-2))
+    precision = np.eye(FINAL_AGE + 1)
     precision[:FINAL_AGE, :FINAL_AGE] = prior.precision
+    precision[FINAL_AGE, FINAL_AGE] = _LEVEL_ERROR**-2
     mean = np.append(prior.mean, 0.0)
     assumed = precision @ mean
     parameters = mean
@@ -168,7 +169,7 @@ def _build_design(age: Array) -> Array:
     design = np.ones((len(age), FINAL_AGE + 1))
     ages = np.arange(FINAL_AGE)
     is_to_come = ages >= age[:, None]
-    design[:, :FINAL_AGE] = np.where(is_to_come, -1.0, 0.0)
+    design[:, :FINAL_AGE] = -is_to_come.astype(float)
     return design
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.metadata import frame_metadata, has_several_profiles
 from sdanalytics.analysis.row_ages import ensure_ages_known
 from sdanalytics.analysis.share_table import ShareTable, parse_curve
 from sdanalytics.analysis.validation import validate_columns
@@ -23,17 +23,29 @@ def resolve_curve(final: FinalLike, df: pd.DataFrame) -> ShareTable | None:
     ------
     InvalidRequest
         When it is no curve, or one of another report, profile or currency than the frame; when
-        the frame does not tell how old its days were, or lacks columns that the curve is by; with
-        True also when the default cache has no history of them.
+        the frame has rows of several profiles, which have a curve each; when it does not tell how
+        old its days were, or lacks columns that the curve is by; with True also when the default
+        cache has no history of them.
     """
     if final is None or final is False:
         return None
+    ensure_single_profile(df)
     ensure_ages_known(df)
     if final is True:
         final = load_default_curve(df)
     table = parse_curve(final, df)
     validate_columns(df, table.keys.columns)
     return table
+
+
+def ensure_single_profile(df: pd.DataFrame) -> None:
+    """Raise `InvalidRequest` when a frame has rows of several profiles: each has its own curve."""
+    if has_several_profiles(df):
+        raise InvalidRequest(
+            "final numbers are those of one profile at a time, each by its own curve; the frame "
+            "has rows of several: take one, such as df[df['profile_id'] == profile_id], with "
+            "final=maturity(profile_id=profile_id)"
+        )
 
 
 def load_default_curve(df: pd.DataFrame) -> pd.DataFrame:
@@ -47,6 +59,7 @@ def load_default_curve(df: pd.DataFrame) -> pd.DataFrame:
     # Here, because it needs the store, which nothing else of frames does.
     from sdanalytics.analysis.maturity import maturity
 
+    ensure_single_profile(df)
     metadata = frame_metadata(df)
     if "record_type" not in metadata:
         raise InvalidRequest(

@@ -68,12 +68,16 @@ def estimate_smooth_growth(before: Array, after: Array, spans: Spans, variances:
     unit = build_precision(ages)
     roughness = np.full(variances.shape[:-1], LOOSE_ROUGHNESS)
     for _ in range(_ROUNDS):
-        prior = Prior(mean, unit / roughness[..., None, None])
+        precision = unit / roughness[..., None, None]
+        prior = Prior(mean, precision)
         growth = estimate_growth(before, after, spans, variances, prior)
         rises = growth.mean @ unit
-        size = (rises * growth.mean).sum(axis=-1)
-        unknown = (growth.covariance * unit).sum(axis=(-2, -1)) / roughness
+        sizes = rises * growth.mean
+        size = sizes.sum(axis=-1)
+        traces = growth.covariance * unit
+        unknown = traces.sum(axis=(-2, -1)) / roughness
         roughness = divide_or_zero(size, ages - unknown)
         roughness = np.clip(roughness, ROUGHNESS, _MAX_ROUGHNESS)
-    prior = Prior(mean, unit / roughness[..., None, None])
+    precision = unit / roughness[..., None, None]
+    prior = Prior(mean, precision)
     return estimate_growth(before, after, spans, variances, prior)

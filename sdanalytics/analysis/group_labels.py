@@ -11,8 +11,10 @@ import pandas as pd
 from sdanalytics.analysis.column_arrays import number_values
 from sdanalytics.analysis.row_groups import IntArray, RowGroups
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.model.profile_facts import PROFILE_COLUMNS
 
 _LABELS_BY_ID: Final = {
+    "profile_id": ("accountName", "countryCode", "currency"),
     "campaignId": ("campaignName", "campaignStatus", "costType"),
     "adGroupId": ("adGroupName", "bidOptimization"),
     "targetId": ("targetingExpression", "targetingText", "targetingType"),
@@ -98,7 +100,7 @@ def _sort_by_date(df: pd.DataFrame) -> Any:
 
 
 def _is_label(name: str) -> bool:
-    if name == "tactic":
+    if name == "tactic" or name in PROFILE_COLUMNS:
         return True
     metric = CATALOGUE.get(name)
     if metric is None:

@@ -12,7 +12,7 @@ from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.final_columns import MATURITY_COLUMN, summarize_final
 from sdanalytics.analysis.final_curve import load_default_curve
 from sdanalytics.analysis.kpi_definitions import is_attributed
-from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.metadata import frame_metadata, has_several_profiles
 from sdanalytics.analysis.periods import Period, select_period
 from sdanalytics.analysis.share_table import parse_curve
 from sdanalytics.errors import ImmatureWarning, SDAnalyticsError
@@ -44,6 +44,8 @@ def warn_of_immature_results(
 
 def _word_shares(df: pd.DataFrame, periods: Sequence[Period]) -> str:
     """Return how much has come, by the default cache, and what to do: the end of a sentence."""
+    if has_several_profiles(df):
+        return ". final= compares what they are expected to be, of one profile at a time"
     try:
         table = parse_curve(load_default_curve(df), df)
     except SDAnalyticsError:  # it has no history of them, or none that can be read

@@ -108,21 +108,21 @@ def maturity(
     -----
     Vintages: the chain ladder, with errors as of Mack (1993), by generalized least squares where
     days were not fetched daily (`sdanalytics.analysis.chain_ladder`). Growth is assumed to be
-    smooth by the logarithm of age, and groups to be drawn towards the whole
-    (`sdanalytics.analysis.graduation`). It assumes that days grow independently, each in
-    proportion to what it has. It fails where the delay changes with the calendar: shoppers
-    of a sales event buy at once, and days before it grow less than usual. The last 56 days follow
-    a slow change, and where fortnights disagree more than chance explains, errors are widened by
-    as much; a change that begins today cannot be seen.
+    smooth by the logarithm of age, as far as the data agree (`sdanalytics.analysis.graduation`);
+    groups are drawn towards the whole (`sdanalytics.analysis.random_effects`). It assumes that
+    days grow independently, each in proportion to what it has. It fails where the delay changes
+    with the calendar: shoppers of a sales event buy at once, and days before it grow less than
+    usual. The last 56 days follow a slow change, and where fortnights disagree more than chance
+    explains, errors are widened by as much (`sdanalytics.analysis.drift`); a change that begins
+    today cannot be seen.
 
     Cross-section: see `sdanalytics.analysis.cross_section`. It takes any change of conversion
     within two months for delay. Of clicks, impressions and cost it knows nothing: their shares are
     assumed to be 1, with an error of 2 % for three days and 0.5 % from then on.
 
     Measured on the sandbox, 21 Mondays of 12 accounts of 150 orders a day: the sum of the last
-    14 days, 9 % too low as reported, is within 0.9 % of the truth on average for whoever fetches
-    daily or weekly, and within 3 % by the cross-section; intervals of 80 % held the truth in 76 to
-    82 %.
+    14 days, 9 % too low as reported, is 0.9 % from the truth on average for whoever fetches
+    daily or weekly, and 3 % by the cross-section; intervals of 80 % held the truth in 77 to 82 %.
     """
     chosen = validate_choice("method", method, METHODS)
     report = validate_record_type(record_type)

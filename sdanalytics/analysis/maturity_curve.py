@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.chain_ladder import (
+    Growth,
     Prior,
     divide_or_zero,
     estimate_development,
@@ -25,7 +26,7 @@ from sdanalytics.analysis.graduation import (
 )
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
 from sdanalytics.analysis.random_effects import build_effects, measure_spread
-from sdanalytics.analysis.steps import Array, find_spans, find_steps, keep_recent_steps
+from sdanalytics.analysis.steps import Array, Spans, find_spans, find_steps, keep_recent_steps
 from sdanalytics.analysis.vintages import FINAL_AGE, Vintages
 from sdanalytics.errors import InvalidRequest
 
@@ -112,52 +113,70 @@ def estimate_from_vintages(vintages: Vintages) -> CurveEstimate:
     spans = find_spans(steps, FINAL_AGE)
     before = vintages.numbers[..., steps.version]
     after = vintages.numbers[..., steps.version + 1]
-    all_before, all_after = before.sum(axis=0), after.sum(axis=0)
+    all_before = before.sum(axis=0)
+    all_after = after.sum(axis=0)
     loose = build_prior(FINAL_AGE, LOOSE_ROUGHNESS)
     _, variances = estimate_development(all_before, all_after, spans, loose)
     variances, drift = separate_drift(all_before, all_after, steps, spans, variances)
     sums = spans.add_up(all_before), spans.add_up(all_after)
     whole = estimate_smooth_growth(*sums, spans, variances)
-    groups = spans.add_up(before), spans.add_up(after)
-    observed, weights = linearize(*groups, spans, variances, whole.mean)
     effects = build_effects(whole.mean)
-    spread = np.maximum(measure_spread(observed, weights, spans, effects), _LEAST_SPREAD)
-    precision = np.linalg.inv(effects) / spread[:, None, None]
-    own = estimate_growth(*groups, spans, variances, Prior(whole.mean, precision))
-    # The part of a group's growth that is that of the whole has the error of the whole.
-    drawn = own.covariance @ precision
-    common = drawn @ whole.covariance @ np.swapaxes(drawn, -1, -2)
-    moved = effects * drift[:, None, None]
+    groups = spans.add_up(before), spans.add_up(after)
+    growth = _draw_to_whole(*groups, spans, variances, whole)
+    drifted = effects * drift[:, None, None]
     return CurveEstimate(
         groups=vintages.groups,
         metrics=vintages.metrics,
-        shares=own.shares,
-        share_variances=sum_variances(own.covariance + common + moved),
+        shares=growth.shares,
+        share_variances=sum_variances(growth.covariance + drifted),
         own_variances=sum_to_last(variances),
         days=spans.days,
         method="vintages",
     )
 
 
+def _draw_to_whole(
+    before: Array, after: Array, spans: Spans, variances: Array, whole: Growth
+) -> Growth:
+    """Estimate the growth of groups, drawn to that of the whole as far as they are alike."""
+    observed, weights = linearize(before, after, spans, variances, whole.mean)
+    effects = build_effects(whole.mean)
+    spread = measure_spread(observed, weights, spans, effects)
+    spread = np.maximum(spread, _LEAST_SPREAD)
+    unit_precision = np.linalg.inv(effects)
+    precision = unit_precision / spread[:, None, None]
+    prior = Prior(whole.mean, precision)
+    own = estimate_growth(before, after, spans, variances, prior)
+    # The part of a group's growth that is that of the whole has the error of the whole.
+    drawn = own.covariance @ precision
+    transposed = np.swapaxes(drawn, -1, -2)
+    common = drawn @ whole.covariance @ transposed
+    return Growth(own.mean, own.covariance + common)
+
+
 def tabulate(estimate: CurveEstimate) -> pd.DataFrame:
     """Return a row for each group, metric and age up to `LAST_AGE`."""
-    ages = np.arange(LAST_AGE + 1)
-    groups, metrics = len(estimate.groups), len(estimate.metrics)
-    positions = np.repeat(np.arange(groups), metrics * len(ages))
-    frame = estimate.groups.take(positions).reset_index(drop=True)
+    groups = len(estimate.groups)
+    metrics = len(estimate.metrics)
+    positions = np.indices((groups, metrics, LAST_AGE + 1))
+    group, metric, age = positions.reshape(3, -1)
+    frame = estimate.groups.take(group)
+    frame = frame.reset_index(drop=True)
     frame.attrs = {}
-    names = np.repeat(np.array(estimate.metrics, dtype=object), len(ages))
-    frame["metric"] = pd.array(np.tile(names, groups), dtype="str")
-    frame["age"] = pd.array(np.tile(ages, groups * metrics), dtype="Int64")
+    names = pd.array(estimate.metrics, dtype="str")
+    frame["metric"] = names.take(metric)
+    frame["age"] = pd.array(age, dtype="Int64")
     errors = np.sqrt(estimate.share_variances)
-    factors = np.exp(_SCORE_OF_80_PERCENT * np.minimum(errors, _MAX_ERROR))
+    errors = np.minimum(errors, _MAX_ERROR)
+    factors = np.exp(_SCORE_OF_80_PERCENT * errors)
     shares = estimate.shares
     frame["share"] = _list_values(shares)
     frame["share_low"] = _list_values(shares / factors)
     frame["share_high"] = _list_values(shares * factors)
-    days = estimate.days[: LAST_AGE + 1]
-    frame["days"] = pd.array(np.tile(days, groups * metrics), dtype="Int64")
-    frame["method"] = pd.Categorical([estimate.method] * len(frame), METHODS)
+    days = estimate.days[age]
+    frame["days"] = pd.array(days, dtype="Int64")
+    methods = [estimate.method] * len(frame)
+    frame["method"] = pd.Categorical(methods, METHODS)
     return frame
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.column_arrays import number_values
 from sdanalytics.analysis.kpi_definitions import is_additive, is_money, metric_unit
-from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.metadata import frame_metadata, settle_metadata
 from sdanalytics.analysis.missing_columns import missing_column_error
 from sdanalytics.analysis.row_groups import RowGroups, pair_codes
 from sdanalytics.errors import InvalidRequest
@@ -39,7 +39,7 @@ def validate_frame(df: object) -> pd.DataFrame:
                 f"column {name!r} must be numeric, got {dtype}: convert it with "
                 f"df[{name!r}] = pd.to_numeric(df[{name!r}])"
             )
-    return df
+    return settle_metadata(df)
 
 
 def validate_columns(df: pd.DataFrame, names: Iterable[str]) -> None:

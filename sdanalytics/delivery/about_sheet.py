@@ -53,7 +53,8 @@ def write_about(writer: SheetWriter, sheets: Sequence[SheetData], names: Sequenc
             row += 1
         row += 1
     now = datetime.now(UTC)
-    written = f"Written {now:%Y-%m-%d %H:%M} UTC by sdanalytics {__version__}."
+    moment = f"{now:%Y-%m-%d %H:%M} UTC"
+    written = f"Written {moment} by sdanalytics {__version__}."
     for note in (*_NOTES, written):
         writer.write_words(row, 0, note, writer.styles.note)
         row += 1
@@ -61,14 +62,17 @@ def write_about(writer: SheetWriter, sheets: Sequence[SheetData], names: Sequenc
 
 def _write_subject(writer: SheetWriter, row: int, subject: str, text: str) -> None:
     """Write a subject and what there is to say about it, in a row that is high enough."""
-    lines = math.ceil(len(text) / _CHARACTERS_A_LINE)
-    writer.sheet.set_row(row, lines * _LINE_HEIGHT)
+    length = len(text)
+    lines = math.ceil(length / _CHARACTERS_A_LINE)
+    height = lines * _LINE_HEIGHT
+    writer.sheet.set_row(row, height)
     writer.write_words(row, 0, subject, writer.styles.label)
     writer.write_words(row, 1, text, writer.styles.wrapped)
 
 
 def write_column_list(writer: SheetWriter, sheets: Sequence[SheetData]) -> None:
     """Write the unit and meaning of each column of any sheet, once."""
+    writer.set_up_page()
     writer.sheet.set_column(0, 0, _NAME_WIDTH)
     writer.sheet.set_column(1, 1, _LABEL_WIDTH)
     writer.sheet.set_column(2, 2, _TEXT_WIDTH)

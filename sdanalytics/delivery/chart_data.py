@@ -116,7 +116,9 @@ def _chart_top(data: SheetData, metrics: list[str]) -> ChartData | None:
     table = _put_names_beside(largest[name], largest[metrics])
     rank = metric_label(ranked_by)
     words = _word_metrics(metrics)
-    title = f"Largest by {rank}: {words} by {name}"
+    title = f"Largest by {rank}: {words} of each {name}"
+    if len(metrics) == 1:
+        title = f"Largest by {rank}: {name}"
     return _make_chart(data, title, table, ranked_by)
 
 
@@ -135,7 +137,7 @@ def _chart_comparison(data: SheetData) -> ChartData | None:
     rows = df.loc[largest.index]
     table = _put_names_beside(rows[name], rows[columns])
     label = metric_label(metric)
-    title = f"Both periods: {label} by {name}"
+    title = f"Both periods: {label} of each {name}"
     return _make_chart(data, title, table, metric)
 
 

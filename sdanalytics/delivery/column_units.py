@@ -12,7 +12,7 @@ from sdanalytics.analysis.kpi_definitions import (
     CONVERSION_METRICS,
     KPIS,
     metric_unit,
-    remove_final_suffix,
+    remove_suffix,
 )
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.share_table import MATURITY
@@ -37,17 +37,41 @@ _CONTRIBUTIONS: Final = {
 """The columns of `explain` that are in the unit of what is explained."""
 _OTHER_UNITS: Final = {
     MATURITY_COLUMN: "fraction",
+    "expected_sales": "currency",
     "p_above_target": "fraction",
     "waste": "currency",
     "clicks_needed": "count",
+    "views_needed": "count",
+    "cost_forecast": "currency",
+    "daily_rate": "currency",
+    "daily_budget": "currency",
+    "budget": "currency",
+    "budget_share": "fraction",
 }
+"""Units of what `recommend` and `pacing` add."""
 _CURVE_SHARES: Final = ("share", "share_low", "share_high")
 _OTHER_MEANINGS: Final = {
     "date": "day in the time zone of the profile; of weeks and longer the day that names them",
     "days": "days of which there are rows",
     "is_whole": "whether there are rows of all days",
+    "profile_id": "the profile: an advertiser in a marketplace",
+    "accountName": "the account of the profile",
+    "countryCode": "the marketplace of the profile",
     "tactic": "T00020: contextual targeting, T00030: audiences",
     MATURITY_COLUMN: "share of the final orders that had come when the days were fetched",
+    "expected_sales": "final sales that such a group has in the long run, for what it cost",
+    "p_above_target": "probability that the ACOS is above the target",
+    "action": "cut, keep, scale, or wait until more is known",
+    "waste": "cost above the target, by the expected sales",
+    "clicks_needed": "about how many more clicks it takes to decide",
+    "views_needed": "about how many more viewable impressions it takes to decide",
+    "days_with_cost": "days of the month on which it cost something",
+    "daily_rate": "expected cost of an average day from now on",
+    "cost_forecast": "cost of the month at its end",
+    "daily_budget": "latest daily budget",
+    "budget": "sum of the daily budgets of the month",
+    "budget_share": "forecast of the cost by the budget",
+    "days_at_budget": "whole days that cost at least 95 % of their budget",
 }
 
 
@@ -93,7 +117,7 @@ def split_name(name: str) -> tuple[str, str]:
         if shorter == metric:
             return name, ""
         metric = shorter
-    metric = remove_final_suffix(metric)
+    metric = remove_suffix(metric)
     return metric, name.removeprefix(metric)
 
 

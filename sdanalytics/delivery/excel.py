@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from sdanalytics.delivery.output_file import PathLike, open_output
 from sdanalytics.delivery.sheet_data import SheetData, parse_frames, prepare_sheets
 from sdanalytics.delivery.sheet_names import name_sheets
 from sdanalytics.delivery.sheet_writer import SheetWriter
-from sdanalytics.errors import MissingDependency
+from sdanalytics.delivery.workbook import import_xlsxwriter, open_workbook
 
 _ABOUT: Final = "About"
 _CHARTS: Final = "Charts"
@@ -77,35 +76,25 @@ def to_excel(
     summary: ``summarize(..., total=True, final=curve)``. Nothing in the file is a formula: texts
     that look like one, as a campaign's name may, stay texts also when they are edited.
     """
-    xlsxwriter = _import_xlsxwriter()
+    import_xlsxwriter()
     frames = parse_frames(data)
     with open_output(path, ".xlsx") as temporary:
         sheets = prepare_sheets(frames, final)
         for sheet in sheets:
             ensure_fits_sheet(sheet)
-        _write_book(xlsxwriter, temporary, sheets)
+        _write_book(temporary, sheets)
     return Path(path)
 
 
-def _import_xlsxwriter() -> Any:
-    try:
-        import xlsxwriter
-    except ImportError as error:
-        raise MissingDependency.for_module("xlsxwriter", "to_excel") from error
-    return xlsxwriter
-
-
-def _write_book(xlsxwriter: Any, file: str, sheets: Sequence[SheetData]) -> None:
-    """Write all sheets; rows go to temporary files at once, so that few are in memory."""
+def _write_book(file: str, sheets: Sequence[SheetData]) -> None:
+    """Write all sheets: what they are first, then charts, frames, and the meaning of columns."""
     charts: list[ChartData] = []
     for data in sheets:
         charts += make_charts(data)
     own_names = [_ABOUT, _CHARTS, _COLUMNS]
     titles = [data.title for data in sheets]
     names = name_sheets(titles, own_names)
-    with tempfile.TemporaryDirectory(prefix="sdanalytics-") as folder:
-        options = {"constant_memory": True, "tmpdir": folder}
-        book = xlsxwriter.Workbook(file, options)
+    with open_workbook(file) as book:
         styles = BookStyles(book)
         about = _add_sheet(book, _ABOUT, styles)
         write_about(about, sheets, names)
@@ -117,7 +106,6 @@ def _write_book(xlsxwriter: Any, file: str, sheets: Sequence[SheetData]) -> None
             write_frame(writer, data)
         column_writer = _add_sheet(book, _COLUMNS, styles)
         write_column_list(column_writer, sheets)
-        book.close()
 
 
 def _add_sheet(book: Any, name: str, styles: BookStyles) -> SheetWriter:

@@ -44,7 +44,7 @@ def ensure_fits_sheet(data: SheetData) -> None:
 
 def write_frame(writer: SheetWriter, data: SheetData) -> None:
     """Write a frame with its totals into an empty sheet."""
-    columns = plan_columns(data.rows)
+    columns = plan_columns(data.rows, data.totals)
     for number, column in enumerate(columns):
         writer.write_words(0, number, column.name, writer.styles.header)
         writer.sheet.set_column(number, number, column.width)

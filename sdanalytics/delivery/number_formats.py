@@ -52,7 +52,7 @@ def choose_number_format(unit: ColumnUnit, currency: str | None, *, is_whole: bo
         Whether the numbers are whole by their type.
     """
     if unit.unit == "currency":
-        number = _format_money(unit.metric, currency)
+        number = _money_format(unit.metric, currency)
     elif unit.unit == "fraction":
         number = _PERCENT
     elif unit.unit == "ratio":
@@ -66,7 +66,7 @@ def choose_number_format(unit: ColumnUnit, currency: str | None, *, is_whole: bo
     return number
 
 
-def _format_money(metric: str, currency: str | None) -> str:
+def _money_format(metric: str, currency: str | None) -> str:
     """Return the format of amounts; costs per click and the like have decimals in any currency."""
     has_decimals = currency not in _WITHOUT_MINOR_UNIT or metric in KPIS
     number = _DECIMAL if has_decimals else _COUNT

@@ -11,6 +11,8 @@ from sdanalytics.analysis.cost_types import WITHOUT_COST_TYPE, word_missing_cost
 from sdanalytics.analysis.explanation import EXPLAINED
 from sdanalytics.analysis.group_summary import ROWS_LEFT_OUT
 from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.pacing_table import PACING
+from sdanalytics.analysis.recommend import RECOMMENDED
 from sdanalytics.analysis.row_ages import FETCHED_ON
 from sdanalytics.analysis.share_table import MATURITY
 from sdanalytics.delivery.sheet_data import SheetData
@@ -19,6 +21,12 @@ from sdanalytics.plots.metric_labels import frame_currency, metric_label
 _MAX_LISTED: Final = 5
 """Accounts and the like that are listed by name."""
 _UNKNOWN: Final = "not known: the frame has lost its metadata (as in pandas' concat and merge)"
+_CONTENTS: Final = {
+    MATURITY: "curve of maturity",
+    PACING: "pacing of a month",
+    RECOMMENDED: "recommendations",
+}
+"""Contents of frames that have an entry in their metadata."""
 _OWNERS: Final = (
     ("account", "account_name", "accountName"),
     ("profile", "profile_id", "profile_id"),
@@ -53,8 +61,9 @@ def _describe_contents(metadata: Mapping[str, Any]) -> str:
     suffix = f" of {report}" if report else ""
     if segment:
         suffix = f"{suffix} by {segment}"
-    if MATURITY in metadata:
-        return f"curve of maturity{suffix}"
+    for key, contents in _CONTENTS.items():
+        if key in metadata:
+            return f"{contents}{suffix}"
     if EXPLAINED in metadata:
         explained = metadata[EXPLAINED]
         metric = metric_label(explained["metric"])

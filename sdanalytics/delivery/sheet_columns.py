@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -100,8 +101,8 @@ class SheetColumn:
         return cells
 
 
-def plan_columns(df: pd.DataFrame) -> list[SheetColumn]:
-    """Return how the columns of a frame are written."""
+def plan_columns(df: pd.DataFrame, totals: Sequence[Mapping[str, Any]]) -> list[SheetColumn]:
+    """Return how the columns of a frame are written, wide enough for its totals, too."""
     currency = None if has_several_currencies(df) else frame_currency(df)
     columns = []
     for name in df.columns.tolist():
@@ -112,7 +113,8 @@ def plan_columns(df: pd.DataFrame) -> list[SheetColumn]:
         row_formats = None
         if kind is CellKind.NUMBER:
             row_formats = _list_row_formats(df, name, unit)
-        width = _measure_width(name, kind, values, number_format)
+        numbers = [cells.get(name) for cells in totals]
+        width = _measure_width(name, kind, values, numbers)
         column = SheetColumn(name, kind, unit, number_format, row_formats, width)
         columns.append(column)
     return columns
@@ -237,16 +239,15 @@ def _format_by_factor(df: pd.DataFrame) -> list[str]:
     return formats
 
 
-def _measure_width(name: str, kind: CellKind, values: pd.Series[Any], number_format: str) -> int:
+def _measure_width(name: str, kind: CellKind, values: pd.Series[Any], totals: Sequence[Any]) -> int:
     """Return the width that shows header and cells, within limits."""
     if kind is CellKind.TEXT:
         measured = values.head(_MEASURED_ROWS)
-        texts = map(to_text, measured.dropna())
+        known = measured.dropna()
+        texts = map(to_text, known)
         longest = max(map(len, texts), default=0)
     elif kind is CellKind.NUMBER:
-        longest = _measure_number(values)
-        if "[$" in number_format:
-            longest += _CODE_WIDTH
+        longest = _measure_numbers(values, totals)
     else:
         longest = _TIME_WIDTHS[kind.value]
     header = len(name) + _FILTER_WIDTH
@@ -254,9 +255,12 @@ def _measure_width(name: str, kind: CellKind, values: pd.Series[Any], number_for
     return min(needed, _MAX_WIDTH)
 
 
-def _measure_number(values: pd.Series[Any]) -> int:
-    largest = values.abs().max()
-    if pd.isna(largest):
-        return 0
-    text = f"{float(largest):,.2f}"
-    return len(text)
+def _measure_numbers(values: pd.Series[Any], totals: Sequence[Any]) -> int:
+    """Return the length of the longest number, with decimals and the code of a currency."""
+    longest = 0
+    for number in (values.min(), values.max(), *totals):
+        if isinstance(number, str) or pd.isna(number):
+            continue
+        text = f"{float(number):,.2f}"
+        longest = max(longest, len(text))
+    return longest + _CODE_WIDTH

@@ -97,25 +97,35 @@ def prepare_sheets(frames: Mapping[str, pd.DataFrame], final: FinalLike) -> list
     sheets = []
     for title, frame in frames.items():
         if title in curves:
-            sheets.append(_prepare_final(title, frame, curves[title]))
+            curve = curves[title]
+            sheet = _prepare_final(title, frame, curve)
         else:
-            sheets.append(_prepare(title, frame))
+            sheet = _prepare(title, frame)
+        sheets.append(sheet)
     return sheets
 
 
 def _parse_frame(frame: object, title: str) -> pd.DataFrame:
     try:
-        df = validate_frame(frame)
+        df = _flatten_frame(validate_frame(frame))
+        ensure_exact_ids(df)
+        return validate_frame(df)
     except InvalidRequest as error:
         raise InvalidRequest(f"{title}: {error}") from None
+
+
+def _flatten_frame(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose columns have text as names, its index a column if it has a name."""
     if df.columns.nlevels > 1:
         raise InvalidRequest(
-            f"{title}: columns must have one level, got {df.columns.nlevels}: name them anew, "
-            "as in df.columns = ['_'.join(names) for names in df.columns]"
+            f"columns must have one level, got {df.columns.nlevels}: name them anew, as in "
+            "df.columns = ['_'.join(names) for names in df.columns]"
         )
-    ensure_exact_ids(df)
     has_named_index = any(name is not None for name in df.index.names)
-    df = df.reset_index(drop=not has_named_index)
+    df = df.reset_index(
+        drop=not has_named_index,
+        allow_duplicates=True,
+    )
     df.columns = df.columns.map(str)
     return df
 
@@ -130,7 +140,9 @@ def _choose_curves(
         if not is_only_one and not _lacks_final_numbers(frame):
             continue
         try:
-            curve = load_default_curve(frame) if isinstance(final, bool) else final
+            curve = final
+            if isinstance(curve, bool):
+                curve = load_default_curve(frame)
             resolve_curve(curve, frame)
         except InvalidRequest as error:
             raise InvalidRequest(f"{title}: {error}") from None
@@ -156,8 +168,9 @@ def _prepare_final(title: str, df: pd.DataFrame, final: pd.DataFrame) -> SheetDa
     curve = resolve_curve(final, rows)
     forecast = forecast_final(rows, final)
     forecast = _put_names_first(forecast)
-    totals = _name_totals(total_rows(rows, curve), forecast)
-    return SheetData(title, forecast, totals, curve)
+    totals = total_rows(rows, curve)
+    named = _name_totals(totals, forecast)
+    return SheetData(title, forecast, named, curve)
 
 
 def _prepare(title: str, df: pd.DataFrame) -> SheetData:
@@ -166,18 +179,20 @@ def _prepare(title: str, df: pd.DataFrame) -> SheetData:
     own_totals = df[is_total]
     rows = _put_names_first(rows)
     if len(own_totals):
-        return SheetData(title, rows, list_known_cells(own_totals))
-    return SheetData(title, rows, _name_totals(total_rows(rows), rows))
+        totals = list_known_cells(own_totals)
+    else:
+        totals = _name_totals(total_rows(rows), rows)
+    return SheetData(title, rows, totals)
 
 
 def _name_totals(totals: Sequence[Cells], rows: pd.DataFrame) -> list[Cells]:
     """Return totals with their names in the first column of names, or else in the first one."""
     columns = rows.columns.tolist()
-    names = [name for name in columns if is_name_column(name)]
-    first = [*names, *columns][0]
+    first, *_ = [*filter(is_name_column, columns), *columns]
     named = []
     for cells in totals:
-        named.append(cells | {first: name_total(cells)})
+        name = name_total(cells)
+        named.append(cells | {first: name})
     return named
 
 

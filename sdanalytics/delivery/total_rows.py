@@ -150,7 +150,9 @@ def _compare_totals(name: str, before: pd.Series[Any], after: pd.Series[Any]) ->
     """Return the cells of a metric, from a sum or ratio of each period."""
     change = after - before
     size = before.abs()
-    shares = divide(to_floats(change.array), to_floats(size.array))
+    changes = to_floats(change.array)
+    sizes = to_floats(size.array)
+    shares = divide(changes, sizes)
     values = {
         "a": before.iloc[0],
         "b": after.iloc[0],

@@ -14,7 +14,7 @@ from typing import Final
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
-from sdanalytics._core.scheduler import Scheduler
+from sdanalytics._core.scheduler import CallLimits, Scheduler
 from sdanalytics.errors import ReportTimeout, SDAnalyticsError
 from sdanalytics.fetch.batch_steps import BatchSteps
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
@@ -28,8 +28,6 @@ from sdanalytics.model.report_batch import ReportBatch
 from sdanalytics.store.in_flight import InFlightRegistry
 from sdanalytics.store.partitions import PartitionStore
 
-MAX_CONCURRENT_REQUESTS: Final = 8
-"""Requests that a fetch sends at the same time, at most."""
 CANCEL_TIMEOUT: Final = 5.0
 """Seconds to cancel reports that are no longer wanted."""
 MAX_LISTED_REPORTS: Final = 3
@@ -50,6 +48,8 @@ class ReportEngine:
         Of the whole fetch.
     tracker : FetchTracker
     needs : FetchNeeds
+    limits : CallLimits
+        On the requests at the same time.
     """
 
     def __init__(
@@ -60,13 +60,14 @@ class ReportEngine:
         deadline: Deadline,
         tracker: FetchTracker,
         needs: FetchNeeds,
+        limits: CallLimits,
     ) -> None:
         self._protocol = protocol
         self._deadline = deadline
         self._tracker = tracker
         self._needs = needs
         self._claims = Claims(protocol, store, registry, deadline.clock, needs)
-        self._scheduler = Scheduler(deadline, MAX_CONCURRENT_REQUESTS)
+        self._scheduler = Scheduler(deadline, limits)
         self._steps = BatchSteps(
             protocol, store, self._claims, self._scheduler, tracker, deadline.clock
         )

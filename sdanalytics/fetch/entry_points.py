@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from sdanalytics._core.hidden_frames import remove_frames
 from sdanalytics.api.client import Client
 from sdanalytics.errors import SDAnalyticsError
-from sdanalytics.fetch.fetch_run import open_run
 from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
+from sdanalytics.fetch.open_run import open_run
 from sdanalytics.fetch.options import FetchOptions, ReportArguments, validate_call
 from sdanalytics.fetch.plan import ReportPlan
+from sdanalytics.fetch.profile_choice import ProfilesLike
 from sdanalytics.fetch.progress import Progress
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery
@@ -31,6 +32,7 @@ def fetch_report(
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
+    profiles: ProfilesLike | None = None,
     client: Client | None = None,
     cache: CacheLike = None,
     refresh: Refresh = "auto",
@@ -69,6 +71,12 @@ def fetch_report(
         Contextual, audiences; both by default. `invalidTraffic` has none to select.
     segment : {"matchedTarget"}, optional
         Split by the page where the ad was clicked (campaigns, adGroups, targets).
+    profiles : "all", sequence of int or str, or callable, optional
+        Fetch many profiles of the client's login, side by side: all of them, those with these ids,
+        or those that a function chooses, which is given `Client.profiles()` and returns rows of it,
+        a mask of them, or ids. Each has a rate limiter of its own, and days are those of its own
+        time zone. Lists of ids that the cache knows need no request. By default the client's
+        profile alone.
     client : Client, optional
         By default that of the environment (`Client.from_env`) or, if it has no credentials, of
         the login that ``sdanalytics login`` has kept (`Client.from_config`). A client without a
@@ -95,6 +103,12 @@ def fetch_report(
         text ``category``; other text ``str``. ``attrs["sdanalytics"]`` is its
         provenance.
 
+        With `profiles` there are `profile_id` (Int64), `accountName` (str), `countryCode` and
+        `currency` (category) in front, and the rows are sorted by `profile_id` first.
+        ``attrs["sdanalytics"]["profiles"]`` has by profile id (str) what `attrs` of that profile
+        alone would have, its `name`, the `missing_days` and the `error`, if it failed; the
+        entries beside it are right for all, such as the earliest day that may be restated.
+
     Raises
     ------
     InvalidRequest, NotConfigured
@@ -102,7 +116,8 @@ def fetch_report(
         choose it, to check that it exists, and which day it is in its time zone.
     PartialFetchError
         When some partitions could not be fetched; the others are stored, and calling again requests
-        the rest.
+        the rest. With `profiles`, when a profile could not be fetched whole, which costs the others
+        nothing: `failures` are by profile id, and `frame` has what there is.
     ApiError, ReportFailed, DownloadFailed, CorruptReport
         When all failed for one reason. `Unauthorized` and `RateLimited` end the call at once.
     ReportTimeout
@@ -127,6 +142,7 @@ def fetch_report(
         refresh=refresh,
         timeout=timeout,
         progress=progress,
+        profiles=profiles,
     )
     job = _start_job(query, options)
     try:
@@ -146,6 +162,7 @@ def submit_report(
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
+    profiles: ProfilesLike | None = None,
     client: Client | None = None,
     cache: CacheLike = None,
     refresh: Refresh = "auto",
@@ -156,7 +173,8 @@ def submit_report(
 
     Parameters
     ----------
-    record_type, start, end, days, metrics, tactic, segment, client, cache, refresh, timeout
+    record_type, start, end, days, metrics, tactic, segment, profiles : optional
+    client, cache, refresh, timeout : optional
         As in `fetch_report`, which submits the same job and waits for its result.
     progress : bool
         Show a progress bar, besides the display of the job.
@@ -192,6 +210,7 @@ def submit_report(
         refresh=refresh,
         timeout=timeout,
         progress=progress,
+        profiles=profiles,
     )
     return _start_job(query, options)
 
@@ -205,6 +224,7 @@ def plan_report(
     metrics: Sequence[str] | None = None,
     tactic: Tactic | Sequence[Tactic] | None = None,
     segment: Segment | None = None,
+    profiles: ProfilesLike | None = None,
     client: Client | None = None,
     cache: CacheLike = None,
     refresh: Refresh = "auto",
@@ -213,7 +233,7 @@ def plan_report(
 
     Parameters
     ----------
-    record_type, start, end, days, metrics, tactic, segment, client, cache, refresh
+    record_type, start, end, days, metrics, tactic, segment, profiles, client, cache, refresh
         As in `fetch_report`.
 
     Returns
@@ -228,7 +248,9 @@ def plan_report(
         As `fetch_report`. Only the profile is looked up, once.
     """
     arguments = ReportArguments(record_type, start, end, days, metrics, tactic, segment)
-    query, options = validate_call(arguments, client=client, cache=cache, refresh=refresh)
+    query, options = validate_call(
+        arguments, client=client, cache=cache, refresh=refresh, profiles=profiles
+    )
     try:
         with open_run(query, options) as run:
             return run.plan()
@@ -255,7 +277,7 @@ def pending(cache: CacheLike = None) -> pd.DataFrame:
 
 
 def _start_job(query: ReportQuery, options: FetchOptions) -> ReportJob:
-    client = options.client
-    title = f"{client.profile_id} {query.record_type}"  # fetches may run side by side
-    make_progress = partial(Progress, title, show=options.progress, clock=client.clock)
+    title = f"{options.subject} {query.record_type}"  # fetches may run side by side
+    clock = options.client.clock
+    make_progress = partial(Progress, title, show=options.progress, clock=clock)
     return ReportJob(query, options, make_progress).start()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,26 +13,24 @@ import pyarrow as pa
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import Client, profile_key
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
+from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
 from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
-from sdanalytics.fetch.profile_loading import load_profile
-from sdanalytics.fetch.progress import Progress
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
 from sdanalytics.fetch.protocols.base import ColumnsByPartition
 from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.refused_columns import RefusedColumns
-from sdanalytics.fetch.tracker import FetchTracker
+from sdanalytics.fetch.tracker import Countable, FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
-from sdanalytics.store.cache import internal_store, open_cache
-from sdanalytics.store.concat import tables_to_frame
+from sdanalytics.store.concat import release_tables, tables_to_frame
 from sdanalytics.store.fetch_dates import describe_ages
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sdanalytics")
 
-ProgressFactory = Callable[[FetchTracker], Progress]
-"""Makes the progress bar of a fetch."""
+ProgressFactory = Callable[[Countable], contextlib.AbstractContextManager[object]]
+"""Begins to show the progress of a fetch."""
 
 
 class FetchRun:
@@ -80,6 +79,7 @@ class FetchRun:
         self.warnings: list[str] = []
         self._query = query
         self._client = options.client
+        self._limits = options.limits
         self._profile = profile
         self._store = store
         self._deadline = options.deadline
@@ -89,6 +89,7 @@ class FetchRun:
         query.ensure_not_future(self._policy.today, f"in {profile.timezone}")
         self._partitions = query.partitions(*profile_key(self._client))
         self._cached: dict[Partition, CachedPartition | None] = {}
+        self._missing: set[Partition] = set()
         self._damaged: set[Partition] = set()
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
@@ -125,6 +126,7 @@ class FetchRun:
         """Fetch what is missing into the store, then read everything from it."""
         began = self._client.clock.monotonic()
         missing = self.missing()
+        self._missing = set(missing)
         _log_start(self._query, self._client, missing)
         try:
             self._fetch(missing, make_progress)
@@ -136,23 +138,43 @@ class FetchRun:
         seconds = self._client.clock.monotonic() - began
         logger.info("%s: complete after %.1f s", self._query, seconds)
 
+    def load_arrived(self) -> list[date]:
+        """Load the whole days that there are after a fetch that failed; return the others."""
+        wanted = self._partitions
+        found = self._store.partitions.lookup_many(wanted)
+        whole = select_whole_days(wanted, found, self._policy)
+        self._partitions = [partition for partition in wanted if partition in whole]
+        self._fetched = self._missing.intersection(whole)
+        self._cached = {partition: found[partition] for partition in self._partitions}
+        self._load()
+        return unique_days(set(wanted).difference(whole))
+
     def frame(self) -> pd.DataFrame:
         """Return the frame, with its provenance; call it once only."""
-        self.warnings += self._campaign_reader.assign_tactics(self._tables)
+        metadata = self.describe()
         campaigns = self._campaign_reader.campaigns
+        frame = tables_to_frame(self._tables, self._query.columns, campaigns)
+        frame.attrs["sdanalytics"] = metadata | view_attribution_note(frame)
+        return frame
+
+    def table(self) -> pa.Table:
+        """Return the rows of the frame as a table, after `describe`; call it once only."""
+        campaigns = self._campaign_reader.campaigns
+        return release_tables(self._tables, self._query.columns, campaigns)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata of the frame, and collect the warnings about its rows."""
+        self.warnings += self._campaign_reader.assign_tactics(self._tables)
         notes = inspect_rows(self._tables, self._query, self._profile.currency)
         self.warnings += notes.messages()
         missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
-        frame = tables_to_frame(self._tables, self._query.columns, campaigns)
-        frame.attrs["sdanalytics"] = {
+        return {
             **self._provenance(),
-            **campaigns.to_attrs(),
+            **self._campaign_reader.campaigns.to_attrs(),
             **notes.to_attrs(),
-            **view_attribution_note(frame),
             "refused_metrics": list(missing_days),
         }
-        return frame
 
     def _warn_of_refused(self, missing_days: MissingDays) -> None:
         message = refusal_message(self._refused.left_out, missing_days)
@@ -215,7 +237,13 @@ class FetchRun:
             limiter_state = None if self._store.is_temporary else registry
             protocol = self._make_protocol(limiter_state)
             engine = ReportEngine(
-                protocol, self._store.partitions, registry, self._deadline, tracker, needs
+                protocol,
+                self._store.partitions,
+                registry,
+                self._deadline,
+                tracker,
+                needs,
+                self._limits,
             )
             return engine.run()
 
@@ -287,7 +315,7 @@ class FetchRun:
             "timezone": self._profile.timezone,
             "api": self._client.api,
             "days_fetched": days_fetched,
-            "days_from_cache": len(self._query.days) - days_fetched,
+            "days_from_cache": len(unique_days(self._partitions)) - days_fetched,
             "oldest_fetched_at": oldest.isoformat(),
             **describe_ages(stored, self._profile.zone, self._query.record_type),
         }
@@ -305,12 +333,3 @@ def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition])
         total - to_fetch,
         to_fetch,
     )
-
-
-@contextlib.contextmanager
-def open_run(query: ReportQuery, options: FetchOptions) -> Iterator[FetchRun]:
-    """Open the cache of a call and load the client's profile."""
-    with open_cache(options.cache) as cache:
-        store = internal_store(cache)
-        profile = load_profile(store, options.client, options.deadline)
-        yield FetchRun(query, options, profile, store)

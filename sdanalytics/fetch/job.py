@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import contextvars
 import logging
 import os
@@ -18,12 +19,12 @@ from sdanalytics._core.hidden_frames import remove_frames
 from sdanalytics._core.threads import start_thread
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.errors import Cancelled, DataWarning, SDAnalyticsError
-from sdanalytics.fetch.fetch_run import ProgressFactory, open_run
+from sdanalytics.fetch.fetch_run import ProgressFactory
 from sdanalytics.fetch.job_status import JobState, JobStatus
 from sdanalytics.fetch.notebook_display import NotebookDisplay, progress_bundle
+from sdanalytics.fetch.open_run import open_run
 from sdanalytics.fetch.options import FetchOptions
-from sdanalytics.fetch.progress import Progress
-from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
+from sdanalytics.fetch.tracker import Countable, FetchCounts, count_query
 from sdanalytics.model.query import ReportQuery
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class ReportJob:
         self._ended = threading.Event()
         self._concluded = threading.Event()
         self._began = self._finished = self._deadline.clock.monotonic()
-        self._tracker: FetchTracker | None = None
+        self._tracker: Countable | None = None
         self._frame: pd.DataFrame | None = None
         self._error: BaseException | None = None
         self._is_cancelled = False
@@ -200,7 +201,7 @@ class ReportJob:
 
     @property
     def _title(self) -> str:
-        return f"{self.query} of profile {self._options.client.profile_id}"
+        return f"{self.query} of {self._options.subject}"
 
     def _state(self) -> JobState:
         if self.is_running:
@@ -212,11 +213,9 @@ class ReportJob:
     def _counts(self) -> FetchCounts:
         if self._tracker is not None:
             return self._tracker.counts()
-        # The cache has not been looked up yet.
-        days = len(self.query.days)
-        return FetchCounts(days=days, partitions=days * len(self.query.tactics))
+        return count_query(self.query)  # the cache has not been looked up yet
 
-    def _make_progress(self, tracker: FetchTracker) -> Progress:
+    def _make_progress(self, tracker: Countable) -> contextlib.AbstractContextManager[object]:
         """Start to follow a fetch, and return its progress bar."""
         self._tracker = tracker
         return self._progress_factory(tracker)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, get_args
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
+from sdanalytics._core.scheduler import CallLimits
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.api.client import Client, default_client
 from sdanalytics.api.own_profile import ensure_profile
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
 from sdanalytics.fetch.profile_loading import load_profile
 from sdanalytics.fetch.protocols import PROTOCOLS
 from sdanalytics.model.last_days import ensure_within_history, list_last_days, validate_last_days
@@ -21,6 +23,9 @@ from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
 from sdanalytics.store.cache import CacheLike, internal_store, open_cache, validate_cache
 
+MAX_CONCURRENT_REQUESTS: Final = 8
+"""Requests that a fetch of one profile sends at the same time, at most."""
+_OWN_LIMITS: Final = CallLimits(MAX_CONCURRENT_REQUESTS)
 _ANY_DAY: Final = date(2026, 1, 1)
 """A day to validate arguments with, while it is not known which day it is where the profile is."""
 _REFRESH: Final = get_args(Refresh)
@@ -76,6 +81,13 @@ class FetchOptions:
         That of the whole call.
     progress : bool or None
         Whether a bar is shown: always, never, or (None) after a second in a terminal or notebook.
+    limits : CallLimits
+        On the requests at the same time.
+    profiles : ProfileChoice or None
+        Those to fetch; None: the client's.
+    last_days : int or None
+        With `profiles`: so many whole days up to yesterday, where each profile is, instead of the
+        query's.
     """
 
     client: Client
@@ -83,6 +95,16 @@ class FetchOptions:
     refresh: Refresh
     deadline: Deadline
     progress: bool | None
+    limits: CallLimits = _OWN_LIMITS
+    profiles: ProfileChoice | None = None
+    last_days: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """The profile that is fetched, or how many are, as text."""
+        if self.profiles is not None:
+            return str(self.profiles)
+        return f"profile {self.client.profile_id}"
 
 
 @hide_frames
@@ -94,12 +116,13 @@ def validate_call(
     refresh: Refresh,
     timeout: float | None = None,
     progress: bool | None = False,
+    profiles: ProfilesLike | None = None,
 ) -> tuple[ReportQuery, FetchOptions]:
     """Return the query and the options of a call.
 
     All arguments are validated before a client is created, and before any network request. The
     profile is requested if the client has none, or if last days are asked for and the cache does
-    not know it.
+    not know it; with `profiles` nothing is requested.
 
     Raises
     ------
@@ -109,6 +132,7 @@ def validate_call(
     """
     arguments.parse(_ANY_DAY)
     _validate_options(client, cache, refresh, timeout)
+    choice = None if profiles is None else ProfileChoice.parse(profiles)
     client = client or default_client()
     latest = latest_local_date(client.clock.now())
     query = arguments.parse(latest, client.api)
@@ -116,12 +140,15 @@ def validate_call(
     if timeout is None:
         timeout = PROTOCOLS[client.api].timeout
     deadline = Deadline(client.clock, timeout)
+    options = FetchOptions(client, cache, refresh, deadline, progress)
+    if choice is not None:
+        return query, replace(options, profiles=choice, last_days=arguments.days)
     ensure_profile(client, deadline)
     if arguments.days is not None:
         with open_cache(cache) as opened:
             profile = load_profile(internal_store(opened), client, deadline)
         query = arguments.parse(profile.today(client.clock.now()), client.api)
-    return query, FetchOptions(client, cache, refresh, deadline, progress)
+    return query, options
 
 
 def validate_client(client: object) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.query import ReportQuery
@@ -51,11 +53,35 @@ class ReportPlan:
         One for each partition, a day and tactic, in the order of the frame.
     reports : int
         The number of reports that would be requested: in version 3 one has a month of partitions.
+    profiles : int or None
+        How many profiles it is of, with ``profiles=``: then a day of each counts once, and lists
+        of days have it once for each. None: it is of the client's profile.
+    failures : dict of str to SDAnalyticsError
+        With ``profiles=``, the profiles that cannot be fetched, each with the reason.
     """
 
     query: ReportQuery
     steps: tuple[PlannedPartition, ...]
     reports: int
+    profiles: int | None = None
+    failures: Mapping[str, SDAnalyticsError] = field(default_factory=dict)
+
+    @classmethod
+    def combine(
+        cls,
+        query: ReportQuery,
+        plans: Iterable[ReportPlan],
+        failures: Mapping[str, SDAnalyticsError],
+    ) -> ReportPlan:
+        """Return one plan for several profiles."""
+        steps: list[PlannedPartition] = []
+        reports = 0
+        count = 0
+        for plan in plans:
+            steps += plan.steps
+            reports += plan.reports
+            count += 1
+        return cls(query, tuple(steps), reports, count, dict(failures))
 
     @property
     def from_cache(self) -> list[date]:
@@ -85,7 +111,8 @@ class ReportPlan:
         -------
         pandas.DataFrame
             `date` (datetime64[s]), `tactic` (str), `action` (category: ``"cached"``,
-            ``"in_flight"``, ``"request"``, ``"unavailable"``) and `reason` (str).
+            ``"in_flight"``, ``"request"``, ``"unavailable"``) and `reason` (str); with
+            ``profiles=`` `profile_id` (Int64) in front.
         """
         actions = [step.action for step in self.steps]
         return self._frame(actions, list(_ACTIONS), "reason")
@@ -130,7 +157,10 @@ class ReportPlan:
 
     def __str__(self) -> str:
         days = self._days_by_action()
-        total = format_count(len(self.query.days), "day")
+        total = format_count(sum(map(len, days.values())), "day")
+        if self.profiles is not None:
+            profiles = format_count(self.profiles, "profile")
+            total = f"{profiles}, {total}"
         reports = format_count(self.reports, "report")
         to_request = len(days["request"])
         in_flight = len(days["in_flight"])
@@ -143,6 +173,9 @@ class ReportPlan:
         if unavailable:
             count = len(unavailable)
             parts.append(f"{count} unavailable ({_first_day(unavailable)})")
+        if self.failures:
+            failed = format_count(len(self.failures), "profile")
+            parts.append(f"{failed} that cannot be fetched ({', '.join(self.failures)})")
         details = ", ".join(parts)
         return f"{self.query}: {total}: {details}"
 
@@ -157,12 +190,13 @@ class ReportPlan:
 
     def _days_by_action(self) -> dict[Action, list[date]]:
         """Group the days by action: by the one that takes precedence among their partitions'."""
-        by_day: dict[date, set[Action]] = {}
+        by_day: dict[tuple[str, date], set[Action]] = {}
         for step in self.steps:
-            actions = by_day.setdefault(step.partition.date, set())
+            key = step.partition.profile_id, step.partition.date
+            actions = by_day.setdefault(key, set())
             actions.add(step.action)
         days: dict[Action, list[date]] = {action: [] for action in _ACTIONS}
-        for day, actions in by_day.items():
+        for (_, day), actions in by_day.items():
             decisive = min(actions, key=_DECISIVE.index)
             days[decisive].append(day)
         return days
@@ -174,8 +208,13 @@ class ReportPlan:
         from sdanalytics.model.dtypes import string_array
 
         days = [step.partition.date for step in self.steps]
+        profile_ids = {}
+        if self.profiles is not None:
+            ids = [int(step.partition.profile_id) for step in self.steps]
+            profile_ids["profile_id"] = pd.array(ids, dtype="Int64")
         return pd.DataFrame(
             {
+                **profile_ids,
                 "date": np.array(days, dtype="datetime64[s]"),
                 "tactic": string_array(step.partition.tactic for step in self.steps),
                 "action": pd.Categorical(actions, categories),
@@ -185,7 +224,7 @@ class ReportPlan:
 
 
 def _first_day(days: list[date]) -> str:
-    first = str(days[0])
+    first = str(min(days))
     if len(days) == 1:
         return first
     return f"from {first}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sdanalytics._core.clock import Clock
 from sdanalytics.fetch.notebook_display import NotebookDisplay, is_notebook, progress_bundle
-from sdanalytics.fetch.tracker import FetchCounts, FetchTracker
+from sdanalytics.fetch.tracker import Countable, FetchCounts
 
 SHOW_AFTER: Final = 1.0
 """Seconds before a bar appears that was not requested."""
@@ -22,14 +22,14 @@ class Progress:
     Parameters
     ----------
     title : str
-    tracker : FetchTracker
+    tracker : Countable
         The counts to show.
     show : bool or None
         Always, never, or (None) after a second in a terminal or a notebook.
     clock : Clock
     """
 
-    def __init__(self, title: str, tracker: FetchTracker, show: bool | None, clock: Clock) -> None:
+    def __init__(self, title: str, tracker: Countable, show: bool | None, clock: Clock) -> None:
         self._title = title
         self._tracker = tracker
         self._clock = clock

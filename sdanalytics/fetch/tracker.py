@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
 from sdanalytics._core.log_sampling import SampledLogger
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.data_notes import DataNotes
 from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.partition import Partition
+from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.report_batch import ReportBatch
 
 logger = logging.getLogger("sdanalytics")
@@ -86,6 +87,28 @@ class FetchCounts:
         from_cache = format_count(self.days_from_cache, "day")
         parts.append(f"{from_cache} from the cache")
         return ", ".join(parts)
+
+
+def count_query(query: ReportQuery) -> FetchCounts:
+    """Return the counts of a fetch that has not looked up the cache yet."""
+    days = len(query.days)
+    return FetchCounts(days=days, partitions=days * len(query.tactics))
+
+
+class Countable(Protocol):
+    """Something whose progress can be shown.
+
+    Attributes
+    ----------
+    on_change : callable
+        Called without arguments after each change, and from time to time.
+    """
+
+    on_change: Callable[[], None]
+
+    def counts(self) -> FetchCounts:
+        """Return the current counts; any thread may call it."""
+        ...
 
 
 class DayCounter:

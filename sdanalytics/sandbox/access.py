@@ -19,7 +19,7 @@ from sdanalytics.sandbox.responses import (
     unauthorized,
 )
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import Advertiser, list_advertisers
+from sdanalytics.sandbox.simulation.advertisers import Advertiser, select_advertisers
 
 _RATE_WINDOW: Final = 1.0
 """Seconds in which requests are counted."""
@@ -35,7 +35,7 @@ class AccessControl:
 
     def __init__(self, settings: Settings, client: Credentials) -> None:
         self._settings = settings
-        self._advertisers = list_advertisers(settings.campaigns, settings.seed)
+        self._advertisers = select_advertisers(settings)
         self._client = client
         self.consents = Consents(settings, client.client_id)
         self._token_expiries: dict[str, float] = {}

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 from sdanalytics.sandbox.access import AccessControl
 from sdanalytics.sandbox.responses import JsonObject, bad_request, json_response
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, list_advertisers
+from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser, select_advertisers
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED, CampaignTemplate
 
 _API_PROGRAMS: Final = (
@@ -36,7 +36,7 @@ class ListOperations:
         _parse_choice(request, "apiProgram", _API_PROGRAMS, "campaign")
         access_level = _parse_choice(request, "accessLevel", _ACCESS_LEVELS, "edit")
         profiles = []
-        advertisers = list_advertisers(self._settings.campaigns, self._settings.seed)
+        advertisers = select_advertisers(self._settings)
         for advertiser in advertisers.values():
             is_view_only = advertiser.profile_id in self._settings.view_only
             if access_level == "view" or not is_view_only:

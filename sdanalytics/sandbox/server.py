@@ -23,7 +23,7 @@ from sdanalytics.sandbox.report_store import ContentHook, Report
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Router
 from sdanalytics.sandbox.scripting import RecordedRequest, ScriptedResponse
 from sdanalytics.sandbox.settings import Settings
-from sdanalytics.sandbox.simulation.advertisers import list_advertisers
+from sdanalytics.sandbox.simulation.advertisers import select_advertisers
 from sdanalytics.sandbox.simulation.truth import build_truth
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sandbox:
 
     def __init__(self, settings: Settings, port: int = 0) -> None:
         self.settings = settings
-        self._advertisers = list_advertisers(settings.campaigns, settings.seed)
+        self._advertisers = select_advertisers(settings)
         router = Router(settings)
         self._router = router
         self._api = _open_listener(port, router, router.api_routes)

@@ -16,6 +16,7 @@ _NUMBERS: Final = (
     "v3_history_days",
 )  # fmt: skip
 DEFAULT_CAMPAIGNS: Final = 8
+DEFAULT_PROFILES: Final = 3
 _OPTIONAL_NUMBERS: Final = ("queue_limit", "rate_limit", "retry_after")
 
 
@@ -59,6 +60,9 @@ class Settings:
     campaigns : int
         Campaigns of each advertiser besides its launches. Those beyond the usual eight have names
         by convention: ``SD | US | 2026 Q4 | Retargeting | Tent 2P | Views 30d``.
+    profiles : int
+        How many there are: those beyond the usual three are branches of these, such as
+        ``Northwind Outdoor 2``.
     seed : int
         Another number draws other days of the same campaigns: other traffic, other orders.
     now : callable
@@ -85,6 +89,7 @@ class Settings:
     unlisted: Collection[int] = ()
     refused_metrics: Collection[str] = ()
     campaigns: int = DEFAULT_CAMPAIGNS
+    profiles: int = DEFAULT_PROFILES
     seed: int = 0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
@@ -98,6 +103,7 @@ class Settings:
                 _validate_number(name, value)
         _validate_number("page_size", self.page_size, minimum=1)
         _validate_integer("campaigns", self.campaigns, minimum=1)
+        _validate_integer("profiles", self.profiles, minimum=1)
         _validate_integer("seed", self.seed, minimum=0)
 
 

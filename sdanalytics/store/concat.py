@@ -27,10 +27,12 @@ def tables_to_frame(
     `tables` is emptied, so that its memory is freed column by column: the data are never in
     memory twice.
     """
-    return table_to_frame(_release(tables, columns, campaigns))
+    return table_to_frame(release_tables(tables, columns, campaigns))
 
 
-def _release(tables: PartitionTables, columns: Sequence[str], campaigns: CampaignList) -> pa.Table:
+def release_tables(
+    tables: PartitionTables, columns: Sequence[str], campaigns: CampaignList
+) -> pa.Table:
     """Concatenate tables, and leave the only reference to them to the caller."""
     table = concat_partitions(tables, columns)
     tables.clear()

@@ -14,10 +14,14 @@ import requests
 from sdanalytics.model.metrics import CATALOGUE, TACTICS
 from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import ScriptedResponse
+from sdanalytics.sandbox.router import CLIENT_ID
 from sdanalytics.sandbox.scripting import RecordedRequest
 from tests.support.box import Box
 from tests.support.caller import Caller
 from tests.support.contract import FILES, contract_errors, operations, response_errors
+
+CONSENT = ("consent", "answer_consent")
+"""The operations that a browser uses, without a token."""
 
 
 def test_the_descriptions_are_valid() -> None:
@@ -34,7 +38,8 @@ def test_described_operations_are_served(box: Box) -> None:
     for name, operation in operations().items():
         path = operation.path.format(recordType="campaigns", reportId="x")
         answer = requests.request(operation.method, box.sandbox.base_url + path, timeout=10)
-        assert (box.sandbox.requests[-1].operation, answer.status_code) == (name, 401)
+        status = 400 if name in CONSENT else 401
+        assert (box.sandbox.requests[-1].operation, answer.status_code) == (name, status)
         assert response_errors(name, answer) == []
 
 
@@ -114,6 +119,16 @@ def sent(box: Box) -> dict[str, RecordedRequest]:
     caller.delete(caller.create().json()["reportId"])
     caller.campaigns(startIndex=0, count=100, stateFilter="enabled,paused,archived")
     caller.call("GET", "/v2/profiles")
+    consent = {
+        "client_id": CLIENT_ID, "scope": "advertising::campaign_management",
+        "response_type": "code", "redirect_uri": "https://example.org", "state": "x",
+    }  # fmt: skip
+    page = requests.get(box.sandbox.consent_url, params=consent, timeout=10)
+    form = consent | {"answer": "allow"}
+    answer = requests.post(box.sandbox.consent_url, data=form, timeout=10, allow_redirects=False)
+    assert [page.status_code, answer.status_code] == [200, 302]
+    for name, response in zip(CONSENT, (page, answer), strict=True):
+        assert response_errors(name, response) == []
     return {exchange.operation: exchange for exchange in box.sandbox.requests}
 
 
@@ -143,7 +158,7 @@ def test_a_missing_header_is_found(box: Box, name: str) -> None:
         for operation, exchange in exchanges.items()
         if contract_errors([replace(exchange, headers=without(exchange.headers, name))])
     }
-    without_it = {"token", "storage"} | ({"profiles"} if name == "Scope" else set())
+    without_it = {"token", "storage", *CONSENT} | ({"profiles"} if name == "Scope" else set())
     assert found == exchanges.keys() - without_it
 
 

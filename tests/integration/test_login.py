@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -449,6 +450,8 @@ def test_the_errors_of_a_kept_login_show_no_secret(terminal: Terminal) -> None:
         with pytest.raises(sda.SDAnalyticsError, match=message) as caught:
             Client.from_config()
         shown = "".join([str(caught.value), repr(vars(caught.value))])
+        frames = [frame for frame, _ in traceback.walk_tb(caught.tb)][1:]
+        shown += "".join(repr(frame.f_locals) for frame in frames)
         assert caught.value.__context__ is None
         for secret in (CLIENT_SECRET, REFRESH_TOKEN):
             assert secret not in shown

@@ -19,7 +19,7 @@ EXTRAS = {
     "sdanalytics/widgets/": "notebook",
     "sdanalytics/store/sql.py": "sql",
     "sdanalytics/api/keyring_secrets.py": "keyring",
-    "sdanalytics/delivery/excel.py": "excel",
+    "sdanalytics/delivery/workbook.py": "excel",
 }
 """The extras of modules that not everybody uses."""
 FOUND_LOADED = {"IPython"}

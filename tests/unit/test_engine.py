@@ -12,7 +12,7 @@ import sdanalytics as sda
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
-from sdanalytics._core.scheduler import Scheduler
+from sdanalytics._core.scheduler import CallLimits, Scheduler
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims
 from sdanalytics.fetch.error_policy import is_fatal, is_retryable, is_terminal
@@ -63,7 +63,7 @@ def _raise_timeout() -> None:
 class TestScheduler:
     def test_tasks_run_concurrently_and_share_a_mutex(self) -> None:
         clock = JumpingClock()
-        scheduler = Scheduler(Deadline(clock, 100.0), max_workers=3)
+        scheduler = Scheduler(Deadline(clock, 100.0), CallLimits(3))
         mutex = scheduler.mutex()
         events: list[str] = []
 
@@ -80,7 +80,7 @@ class TestScheduler:
         assert clock.monotonic() - started == pytest.approx(20.0)
 
     def test_hanging_calls_do_not_block_other_tasks(self) -> None:
-        scheduler = Scheduler(Deadline(Clock(), 5.0), max_workers=4)
+        scheduler = Scheduler(Deadline(Clock(), 5.0), CallLimits(4))
         together = threading.Barrier(4)
         results: list[tuple[int, int]] = []
 
@@ -93,7 +93,7 @@ class TestScheduler:
 
     def test_an_event_wakes_all_tasks(self) -> None:
         clock = JumpingClock()
-        scheduler = Scheduler(Deadline(clock, 1000.0), max_workers=1)
+        scheduler = Scheduler(Deadline(clock, 1000.0), CallLimits(1))
 
         async def sleeper() -> None:
             await scheduler.sleep(500.0)
@@ -107,7 +107,7 @@ class TestScheduler:
         assert clock.monotonic() - started == pytest.approx(1.0)
 
     def test_an_error_ends_the_run_and_is_raised(self) -> None:
-        scheduler = Scheduler(Deadline(JumpingClock(), 100.0), max_workers=1)
+        scheduler = Scheduler(Deadline(JumpingClock(), 100.0), CallLimits(1))
         ended: list[str] = []
 
         async def fails() -> None:
@@ -125,7 +125,7 @@ class TestScheduler:
 
     def test_the_deadline_ends_a_run_with_hanging_calls(self) -> None:
         deadline = Deadline(Clock(), 60.0)
-        scheduler = Scheduler(deadline, max_workers=1)
+        scheduler = Scheduler(deadline, CallLimits(1))
 
         async def hangs() -> None:
             await scheduler.call(time.sleep, 5.0)

@@ -177,6 +177,28 @@ def test_contributions_add_up_to_the_change_in_the_total(path: Path) -> None:
     assert contribution.number_format.startswith("+[$USD]")
 
 
+def test_recommendations_and_pacing_have_their_units(path: Path) -> None:
+    df = sample_frame("targets", 14, 1)
+    actions = sda.recommend(df, target_acos=0.3)
+    month = sda.pacing(sample_frame("campaigns", 19, 1))
+    sda.to_excel(path, {"actions": actions, "month": month})
+    book = open_book(path)
+    formats: dict[str, str] = {}
+    for sheet in ("actions", "month"):
+        row = read_rows(book[sheet])[0]
+        formats |= {name: cell.number_format for name, cell in row.items()}
+    money = "[$USD] #,##0.00"
+    for name in ("waste", "expected_sales", "cost_forecast_low", "budget", "daily_rate"):
+        assert formats[name] == money, name
+    for name in ("p_above_target", "budget_share", "acos"):
+        assert formats[name] == "0.00%", name
+    assert book["month"].max_row == len(month) + 1  # it has a total of its own
+    meanings = read_values(book["Columns"]).set_index("column")["meaning"]
+    assert meanings.loc[[*actions, *month]].notna().all()
+    contents = [row[1].value for row in book["About"].iter_rows() if row[0].value == "contents"]
+    assert contents == ["recommendations of targets", "pacing of a month of campaigns"]
+
+
 def test_versions_of_days_are_not_added_up(path: Path, store: ReportCache) -> None:
     store_samples(store, first=2)
     history = store.history("campaigns", "2026-11-18")
@@ -287,14 +309,18 @@ def test_comparisons_and_explanations_say_their_periods(path: Path) -> None:
 
 
 def test_a_sheet_can_be_filtered_and_read_while_scrolling(path: Path) -> None:
-    df = sample_frame()
+    df = sample_frame().assign(cost=123_456.78)
     sda.to_excel(path, df)
     sheet = open_book(path)["report"]
     assert [cell.value for cell in sheet[1]][:3] == ["date", "campaignName", "tactic"]
     assert sheet.freeze_panes == "C2"
     assert sheet.auto_filter.ref == f"A1:X{len(df) + 1}"  # without the total
     assert sheet.max_row == len(df) + 2
-    assert sheet.column_dimensions["D"].width > 18  # ids are shown whole
+    widths = {cell.value: sheet.column_dimensions[cell.column_letter].width for cell in sheet[1]}
+    assert widths["campaignId"] > 18  # else numbers are shown as ###
+    total = df["impressions"].sum()
+    assert widths["impressions"] > len(f"{total:,}")
+    assert widths["cost"] > len(f"USD {df['cost'].sum():,.2f}")
 
 
 def test_charts_have_the_trend_and_the_largest(path: Path) -> None:
@@ -304,12 +330,13 @@ def test_charts_have_the_trend_and_the_largest(path: Path) -> None:
     assert [type(chart).__name__ for chart in sheet._charts] == ["LineChart", "BarChart"]
     cells = [[cell.value for cell in row[:3]] for row in sheet.iter_rows()]
     daily = df.groupby("date")["cost"].sum()
-    assert [row[0] for row in cells[2:16]] == daily.index.to_pydatetime().tolist()
+    assert [row[0] for row in cells[2:16]] == [pd.Timestamp(day) for day in daily.index.tolist()]
     assert [row[1] for row in cells[2:16]] == pytest.approx(daily.tolist())
     start = cells.index(["campaignName", "cost", "sales"]) + 1
     largest = sda.summarize(df, "campaignName").nlargest(10, "cost")
     assert [row[0] for row in cells[start : start + 10]] == largest["campaignName"].tolist()
     assert [row[2] for row in cells[start : start + 10]] == pytest.approx(largest["sales"].tolist())
+    assert sheet._charts[1].y_axis.scaling.min == 0  # the length of a bar is its value
 
 
 def test_weeks_that_are_not_whole_are_not_drawn(path: Path) -> None:
@@ -377,6 +404,22 @@ def test_a_file_is_replaced_whole_or_not_at_all(path: Path) -> None:
     assert sorted(path.parent.iterdir()) == [path, link]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
+@pytest.mark.parametrize("limit", [2_000, 12_000])
+def test_a_full_disk_leaves_nothing_behind(path: Path, limit: int) -> None:
+    """While rows are written, and while they are packed."""
+    import resource
+
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            sda.to_excel(path, sample_frame("campaigns", 1, 1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert not list(path.parent.iterdir())
+
+
 def test_a_missing_package_is_said_before_all_else(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,6 +437,8 @@ def test_a_missing_package_is_said_before_all_else(
         ({1: small(clicks=[1])}, "the names of sheets must be text"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column names must be unique"),
         (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), "one level"),
+        (pd.DataFrame([[1, 2]], columns=["1", 1]), "report: column names must be unique"),
+        (small(clicks=[1]).set_index("clicks", drop=False), "report: column names must be unique"),
         (pd.DataFrame(np.zeros((1, 16_385))), "room for 16,384 columns"),
     ],
 )
@@ -408,8 +453,8 @@ def test_odd_values_are_written_as_they_are(path: Path) -> None:
         {
             "ratio": [np.inf, -np.inf, np.nan, 0.25],
             "flag": pd.array([True, False, None, True], dtype="boolean"),
-            "when": pd.to_datetime(["2026-11-01T23:30+02:00", None, None, None], utc=True),
-            "old": pd.to_datetime(["1850-01-01", None, None, None]).astype("datetime64[s]"),
+            "when": pd.Series(["2026-11-01T23:30+02:00"] + 3 * ["NaT"], dtype="datetime64[s, UTC]"),
+            "old": pd.Series(["1850-01-01"] + 3 * ["NaT"], dtype="datetime64[s]"),
             "text": pd.Series(
                 ["\x00\x1b[31m", "_x0041_", "\ud83d", "http://a.example"], dtype=object
             ),

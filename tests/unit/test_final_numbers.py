@@ -18,6 +18,7 @@ SHARES = 1 - 0.4 * np.exp(-AGES / 3)
 PAST_CURVE = len(AGES)
 FACTS = {"record_type": "campaigns", "source": SOURCE, "profile_id": str(US), "currency": "USD"}
 LAST_DAY = pd.Timestamp("2026-11-27")
+TRIALS = 150
 COST_PER_DAY = 200.0
 MEAN_VALUE = 30.0
 DISPERSION_OF_SALES = 45.0
@@ -119,7 +120,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(error: float) -> None:
     held: dict[str, list[bool]] = {name: [] for name in ("orders", "sales", "acos", "aov")}
     days, per_day = 14, 30
     variances = log_errors(curve_with(error))
-    for _ in range(400):
+    for _ in range(TRIALS):
         # Errors of the factors: independent, and each is part of the shares of all lower ages.
         steps = generator.normal(0, np.sqrt(np.maximum(-np.diff(variances, append=0), 0)))
         wrong = SHARES * np.exp(np.cumsum(steps[::-1])[::-1])
@@ -137,8 +138,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(error: float) -> None:
         for name, found in held.items():
             found.append(row[f"{name}_final_low"] <= truth[name] <= row[f"{name}_final_high"])
     for name, found in held.items():
-        # 80 %, and three standard errors of 400 trials.
-        assert 0.73 <= np.mean(found) <= 0.87, name
+        # 80 %, and three standard errors.
+        assert abs(np.mean(found) - 0.8) <= 3 * math.sqrt(0.8 * 0.2 / TRIALS), name
 
 
 def test_errors_of_days_average_out_and_those_of_shares_do_not() -> None:

@@ -63,7 +63,7 @@ def test_formulas_are_guarded_for_spreadsheets_only(tmp_path: Path) -> None:
 def test_odd_columns_are_written(tmp_path: Path) -> None:
     df = pd.DataFrame(
         {
-            "at": pd.to_datetime(["2026-11-01T23:30:15+02:00", None], utc=True),
+            "at": pd.Series(["2026-11-01T21:30:15Z", "NaT"], dtype="datetime64[s, UTC]"),
             "list": [[1], None],
             "flag": pd.array([True, None], dtype="boolean"),
             7: [9007199254740993, 1],

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache, cached_property
+from itertools import count, islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from sdanalytics.sandbox.responses import JsonObject
-from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS
+from sdanalytics.sandbox.settings import DEFAULT_CAMPAIGNS, DEFAULT_PROFILES, Settings
 from sdanalytics.sandbox.simulation.campaigns import (
     LAUNCH_INTERVAL,
     CampaignTemplate,
@@ -264,7 +265,9 @@ _ADVERTISERS: Final = (_NORTHWIND, _ALPENGLUECK, _AOBA)
 
 
 @cache
-def list_advertisers(campaigns: int = DEFAULT_CAMPAIGNS, seed: int = 0) -> dict[int, Advertiser]:
+def list_advertisers(
+    campaigns: int = DEFAULT_CAMPAIGNS, seed: int = 0, profiles: int = DEFAULT_PROFILES
+) -> dict[int, Advertiser]:
     """Return the advertisers by their profile ids.
 
     Parameters
@@ -273,9 +276,11 @@ def list_advertisers(campaigns: int = DEFAULT_CAMPAIGNS, seed: int = 0) -> dict[
         How many each has, besides launches.
     seed : int
         Another number draws other days of the same campaigns.
+    profiles : int
+        How many there are: those beyond the usual three are branches of these.
     """
     advertisers = {}
-    for advertiser in _ADVERTISERS:
+    for advertiser in islice(_name_advertisers(), profiles):
         first = advertiser.permanent_campaigns[:campaigns]
         more = build_named_campaigns(
             campaigns - len(first),
@@ -289,6 +294,21 @@ def list_advertisers(campaigns: int = DEFAULT_CAMPAIGNS, seed: int = 0) -> dict[
             seed=seed,
         )
     return advertisers
+
+
+def select_advertisers(settings: Settings) -> dict[int, Advertiser]:
+    """Return the advertisers of a sandbox by their profile ids."""
+    return list_advertisers(settings.campaigns, settings.seed, settings.profiles)
+
+
+def _name_advertisers() -> Iterator[Advertiser]:
+    """Yield the usual three, and then their branches without end."""
+    yield from _ADVERTISERS
+    for number in count(2):
+        for advertiser in _ADVERTISERS:
+            name = f"{advertiser.name} {number}"
+            profile_id = make_id(f"{advertiser.profile_id}/branch/{number}")
+            yield replace(advertiser, profile_id=profile_id, name=name)
 
 
 ADVERTISERS: Final[dict[int, Advertiser]] = list_advertisers()
