@@ -126,8 +126,11 @@ def _profile_number(item: tuple[str, object]) -> int:
 def _release(parts: Iterable[ProfileRows], columns: Sequence[str]) -> pa.Table:
     """Return all rows as one table, and leave the only reference to them to the caller."""
     tables = [concat_partitions({}, columns)]
+    schema = tables[0].schema
     for part in parts:
-        tables.append(part.table)
+        if part.table is not None:
+            # Facts that were joined from the list of campaigns are dictionaries, others text.
+            tables.append(part.table.cast(schema))
         part.table = None
     return pa.concat_tables(tables)
 

@@ -145,6 +145,16 @@ def test_the_dtypes_do_not_depend_on_the_data(box: Box, store: ReportCache) -> N
     assert without["currency"].unique().tolist() == ["EUR"]
 
 
+def test_facts_that_are_joined_from_the_lists_of_campaigns_have_their_dtype(
+    box: Box, store: ReportCache
+) -> None:
+    df = fetch_report(
+        "targets", box.day(1), client=box.client, cache=store, profiles=[US, GERMANY]
+    )  # a report without cost types
+    assert df["costType"].dtype.categories.tolist() == ["CPC", "VCPM"]  # type: ignore[union-attr]
+    assert df["costType"].notna().all()
+
+
 def test_metadata_are_right_for_all_profiles(box: Box, store: ReportCache) -> None:
     fetch(box, store, 8, 8, profiles=[JAPAN])
     box.clock.pass_time(6 * 3600)
