@@ -31,9 +31,14 @@ class Interval(NamedTuple):
 
     def invert(self) -> Interval:
         """Return the interval of 1 by the number."""
-        low = 1 / self.high if self.high > 0 else 0.0
-        high = 1 / self.low if self.low > 0 else math.inf
-        return Interval(1 / self.value, low, high)
+        value = 1 / self.value
+        low = 0.0
+        if self.high > 0:
+            low = 1 / self.high
+        high = math.inf
+        if self.low > 0:
+            high = 1 / self.low
+        return Interval(value, low, high)
 
     def relevel(self, level: float, new_level: float) -> Interval:
         """Return the interval of another level, as if the logarithm were normal."""
@@ -64,7 +69,9 @@ def combine_errors(value: float, *sources: Interval) -> Interval:
         up = _find_distance(source.value, source.high)
         downs.append(down)
         ups.append(up)
-    return _surround(value, math.hypot(*downs), math.hypot(*ups))
+    down = math.hypot(*downs)
+    up = math.hypot(*ups)
+    return _surround(value, down, up)
 
 
 def compare_rates(before: Interval, after: Interval) -> Interval:
@@ -75,15 +82,20 @@ def compare_rates(before: Interval, after: Interval) -> Interval:
 
 def _find_quantile(level: float) -> float:
     """Return how many standard errors an interval reaches to either side."""
-    return NormalDist().inv_cdf((1 + level) / 2)
+    share_below = (1 + level) / 2
+    normal = NormalDist()
+    return normal.inv_cdf(share_below)
 
 
 def _find_distance(value: float, bound: float) -> float:
     """Return the distance of a bound on the scale of logarithms; infinite where none is known."""
     if not 0 < bound < math.inf:
         return math.inf
-    return abs(math.log(bound / value))
+    ratio = bound / value
+    return abs(math.log(ratio))
 
 
 def _surround(value: float, down: float, up: float) -> Interval:
-    return Interval(value, value * math.exp(-down), value * math.exp(up))
+    low = value * math.exp(-down)
+    high = value * math.exp(up)
+    return Interval(value, low, high)

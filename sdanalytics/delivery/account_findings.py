@@ -1,10 +1,11 @@
-"""`AccountFindings`: what a report says of a profile, computed from its frames."""
+"""`AccountFindings`: the contents of a report about a profile, computed from its frames."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
@@ -23,6 +24,10 @@ from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 
 T = TypeVar("T")
 
+COMPARISON: Final = "the comparison"
+CAMPAIGNS_OF_CHANGE: Final = "the campaigns of the change"
+ACTIONS: Final = "what to do about "
+"""Beginnings of what may be missing."""
 _KEYS: Final = {"campaigns": "campaignId", "targets": "targetId"}
 
 
@@ -44,7 +49,7 @@ class Judgement(NamedTuple):
 
 @dataclass
 class AccountFindings:
-    """What a report says of a profile.
+    """Findings of a report about a profile.
 
     Attributes
     ----------
@@ -101,12 +106,16 @@ class AccountFindings:
     def has_activity(self) -> bool:
         """Whether campaigns have rows in the period."""
         campaigns = self.account.frames.get("campaigns")
-        return campaigns is not None and bool(self.span.period.find_rows(campaigns["date"]).any())
+        if campaigns is None:
+            return False
+        is_inside = self.span.period.find_rows(campaigns["date"])
+        return bool(is_inside.any())
 
     @property
-    def arriving_from(self) -> date | None:
+    def first_arriving_day(self) -> date | None:
         """The first day of which conversions were still arriving; None if they all had."""
-        first = self.account.metadata.get("arriving_from")
+        metadata = frame_metadata(self._campaigns)
+        first = metadata.get("arriving_from")
         return None if first is None else date.fromisoformat(first)
 
     def _list_failures(self) -> None:
@@ -115,12 +124,22 @@ class AccountFindings:
             subject = f"some days of {record_type}" if has_some else record_type
             self.gaps[subject] = str(error)
 
+    @property
+    def _campaigns(self) -> pd.DataFrame:
+        return self.account.frames["campaigns"]
+
+    @property
+    def _curve(self) -> pd.DataFrame | None:
+        return self.account.curves.get("campaigns")
+
     def _compute(self) -> None:
-        campaigns = self.account.frames["campaigns"]
-        curve = self.account.curves.get("campaigns")
-        changes = self._attempt(
-            "the comparison", lambda: compare_metrics(campaigns, self.span, curve)
+        compute_changes = partial(
+            compare_metrics,
+            self._campaigns,
+            self.span,
+            self._curve,
         )
+        changes = self._attempt(COMPARISON, compute_changes)
         self.changes = changes or {}
         self.maturity = self._find_maturity()
         self._explain()
@@ -128,15 +147,17 @@ class AccountFindings:
             self.target_acos = self._find_own_acos()
             self.has_own_target = True
         self._judge()
-        self.pacing = self._attempt("the pacing of the month", lambda: pacing(campaigns))
+        self.pacing = self._attempt("the pacing of the month", partial(pacing, self._campaigns))
 
     def _find_maturity(self) -> float | None:
-        curve = self.account.curves.get("campaigns")
-        if curve is None:
+        if self._curve is None:
             return None
-        rows = _select_days(self.account.frames["campaigns"], self.span.period)
-        share = self._attempt("the maturity", lambda: summarize(rows, final=curve)["maturity"])
-        return None if share is None or share.isna().all() else float(share.iloc[0])
+        rows = _select_days(self._campaigns, self.span.period)
+        summary = self._attempt(
+            "the share of orders that has come",
+            partial(summarize, rows, final=self._curve),
+        )
+        return _read_value(summary, "maturity")
 
     def _explain(self) -> None:
         """Explain ACOS where both periods have it, and otherwise cost."""
@@ -150,27 +171,29 @@ class AccountFindings:
         self.factors = self._explain_by(metric, None)
 
     def _explain_by(self, metric: str, by: str | None) -> pd.DataFrame | None:
-        campaigns = self.account.frames["campaigns"]
-        curve = self.account.curves.get("campaigns")
-        before = self.span.before.first, self.span.before.last
-        period = self.span.period.first, self.span.period.last
-        subject = "the factors of the change" if by is None else "the campaigns of the change"
-        return self._attempt(
-            subject,
-            lambda: explain(campaigns, before, period, metric=metric, by=by, final=curve),
+        before = self.span.before
+        period = self.span.period
+        subject = "the factors of the change" if by is None else CAMPAIGNS_OF_CHANGE
+        compute = partial(
+            explain,
+            self._campaigns,
+            (before.first, before.last),
+            (period.first, period.last),
+            metric=metric,
+            by=by,
+            final=self._curve,
         )
+        return self._attempt(subject, compute)
 
     def _find_own_acos(self) -> float | None:
         """Return the account's ACOS of the last four weeks."""
-        curve = self.account.curves.get("campaigns")
-        rows = _select_days(self.account.frames["campaigns"], self.span.recent)
-        summary = self._attempt("the ACOS of the account", lambda: summarize(rows, final=curve))
-        if summary is None:
-            return None
-        column = "acos_final" if "acos_final" in summary else "acos"
-        if column not in summary or not summary[column].iloc[0] > 0:
-            return None
-        return float(summary[column].iloc[0])
+        rows = _select_days(self._campaigns, self.span.recent)
+        summary = self._attempt(
+            "the ACOS of the account",
+            partial(summarize, rows, final=self._curve),
+        )
+        acos = _read_value(summary, "acos_final") or _read_value(summary, "acos")
+        return acos if acos and acos > 0 else None
 
     def _judge(self) -> None:
         target = self.target_acos
@@ -179,12 +202,10 @@ class AccountFindings:
             if df is None:
                 continue
             if target is None:
-                self.gaps[f"what to do about {record_type}"] = "there were no sales to judge by"
+                self.gaps[ACTIONS + record_type] = "there were no sales to judge by"
                 continue
-            judged = self._attempt(
-                f"what to do about {record_type}",
-                lambda record_type=record_type, key=key: self._judge_by(record_type, key, target),
-            )
+            compute = partial(self._judge_by, record_type, key, target)
+            judged = self._attempt(ACTIONS + record_type, compute)
             if judged is not None:
                 self.judged[record_type] = judged
 
@@ -197,8 +218,8 @@ class AccountFindings:
         curve = self.account.curves.get(record_type)
         days = self.span.recent
         if curve is None:
-            first = frame_metadata(df).get("arriving_from")
-            days = _move_before(days, first)
+            metadata = frame_metadata(df)
+            days = _move_before(days, metadata.get("arriving_from"))
         rows = _select_days(df, days)
         if rows.empty:
             raise InvalidRequest(
@@ -206,7 +227,8 @@ class AccountFindings:
                 "conversions have all arrived"
             )
         table = recommend(rows, by=key, final=curve, **_word_target(target))
-        first_day, last_day = rows["date"].min(), rows["date"].max()
+        first_day = rows["date"].min()
+        last_day = rows["date"].max()
         return Judgement(table, first_day.date(), last_day.date())
 
     def _attempt(self, subject: str, compute: Callable[[], T]) -> T | None:
@@ -216,6 +238,14 @@ class AccountFindings:
         except SDAnalyticsError as error:
             self.gaps[subject] = str(error)
             return None
+
+
+def _read_value(summary: pd.DataFrame | None, column: str) -> float | None:
+    """Return the number of a summary of one row; None if there is none."""
+    if summary is None or column not in summary:
+        return None
+    value = summary[column].iloc[0]
+    return None if pd.isna(value) else float(value)
 
 
 def _select_days(df: pd.DataFrame, period: Period) -> pd.DataFrame:

@@ -59,9 +59,9 @@ class MetricChange(NamedTuple):
     @property
     def share(self) -> float:
         """The change by the earlier number, a fraction; missing without one."""
-        return self.share_of_before(self.change)
+        return self.divide_by_before(self.change)
 
-    def share_of_before(self, value: float) -> float:
+    def divide_by_before(self, value: float) -> float:
         """Return an amount by the size of the earlier number."""
         if not self.before:
             return math.nan
@@ -85,43 +85,76 @@ def compare_metrics(
     InvalidRequest
         When a period has no rows.
     """
-    periods = (span.before.first, span.before.last), (span.period.first, span.period.last)
-    row = compare(df, *periods, final=curve).iloc[0]
-    both = select_periods(df, [span.before, span.period])
-    is_later = span.period.find_rows(both["date"])
-    bounds = summarize(both.assign(**{_IS_LATER: is_later}), _IS_LATER, level=CHANCE_LEVEL)
+    before = span.before
+    period = span.period
+    comparison = compare(
+        df,
+        (before.first, before.last),
+        (period.first, period.last),
+        final=curve,
+    )
+    row = comparison.iloc[0]
+    rates = _PeriodRates(df, span)
     changes = {}
     for metric in CHANGED_METRICS:
-        if f"{metric}_a" in row:
-            changes[metric] = _read_change(metric, row, bounds)
+        if f"{metric}_a" not in row:
+            continue
+        change = _read_change(metric, row)
+        chance = _bound_change(change, rates)
+        changes[metric] = change._replace(chance=chance)
     return changes
 
 
-def _read_change(metric: str, row: pd.Series[Any], bounds: pd.DataFrame) -> MetricChange:
-    """Return the change of a metric from a comparison, and bounds of the rates of both periods."""
+class _PeriodRates:
+    """The long-run rates behind the numbers of two periods."""
+
+    def __init__(self, df: pd.DataFrame, span: ReportSpan) -> None:
+        both = select_periods(df, [span.before, span.period])
+        is_later = span.period.find_rows(both["date"])
+        marked = both.assign(**{_IS_LATER: is_later})
+        self._summary = summarize(marked, _IS_LATER, level=CHANCE_LEVEL)
+
+    def find(self, metric: str) -> list[Interval]:
+        """Return the rate behind a metric, earlier and later; none where it is not known."""
+        name = _RATE_BEHIND.get(metric, metric)
+        columns = [name, f"{name}_low", f"{name}_high"]
+        if name not in BOUNDED_KPIS or columns[1] not in self._summary:
+            return []
+        ordered = self._summary.sort_values(_IS_LATER)
+        table = ordered[columns].astype("float64")
+        rates = []
+        for values in table.itertuples(index=False):
+            rate = Interval(*values)
+            if not rate.value > 0:
+                return []
+            rates.append(rate.invert() if metric == "orders" else rate)
+        return rates
+
+
+def _read_change(metric: str, row: pd.Series[Any]) -> MetricChange:
+    """Return the change of a metric from a comparison; of final numbers where it has them."""
     is_final = f"{metric}_final_b" in row
     name = f"{metric}_final" if is_final else metric
-    limits = [math.nan] * 4
-    if is_final:
-        ends = ("low_b", "high_b", "change_low", "change_high")
-        limits = [_to_float(row[f"{name}_{end}"]) for end in ends]
-    low, high, change_low, change_high = limits
-    change = MetricChange(
+
+    def read(end: str) -> float:
+        value = row.get(f"{name}_{end}")
+        return math.nan if pd.isna(value) else float(value)
+
+    return MetricChange(
         metric=metric,
         is_final=is_final,
-        before=_to_float(row[f"{name}_a"]),
-        after=_to_float(row[f"{name}_b"]),
-        low=low,
-        high=high,
-        change=_to_float(row[f"{name}_change"]),
-        change_low=change_low,
-        change_high=change_high,
+        before=read("a"),
+        after=read("b"),
+        low=read("low_b"),
+        high=read("high_b"),
+        change=read("change"),
+        change_low=read("change_low"),
+        change_high=read("change_high"),
         chance=None,
     )
-    return change._replace(chance=_bound_change(change, bounds))
 
 
-def _bound_change(change: MetricChange, bounds: pd.DataFrame) -> Interval | None:
+def _bound_change(change: MetricChange, rates: _PeriodRates) -> Interval | None:
     """Return the ratio of both numbers, with the errors of both rates and of final numbers.
 
     Of young days both know of the same orders that have not come, so that the bounds are rather
@@ -129,36 +162,15 @@ def _bound_change(change: MetricChange, bounds: pd.DataFrame) -> Interval | None
     """
     if not (change.before > 0 and change.after > 0):
         return None
-    rates = _read_rates(change.metric, bounds)
-    if rates is None:
+    both = rates.find(change.metric)
+    if not both:
         return None
-    drawn = compare_rates(*rates)
+    drawn = compare_rates(*both)
     ratio = change.after / change.before
     if not change.is_final:
         return combine_errors(ratio, drawn)
-    settled = Interval(
-        value=ratio,
-        low=1 + change.share_of_before(change.change_low),
-        high=1 + change.share_of_before(change.change_high),
-    )
-    return combine_errors(ratio, drawn, settled.relevel(CURVE_LEVEL, CHANCE_LEVEL))
-
-
-def _read_rates(metric: str, bounds: pd.DataFrame) -> tuple[Interval, Interval] | None:
-    """Return the rate behind a metric in both periods; None where it has none."""
-    name = _RATE_BEHIND.get(metric, metric)
-    if name not in BOUNDED_KPIS or f"{name}_low" not in bounds:
-        return None
-    rates = []
-    for is_later in (False, True):
-        row = bounds[bounds[_IS_LATER] == is_later].iloc[0]
-        values = [_to_float(row[column]) for column in (name, f"{name}_low", f"{name}_high")]
-        rate = Interval(*values)
-        if not rate.value > 0:
-            return None
-        rates.append(rate.invert() if metric == "orders" else rate)
-    return rates[0], rates[1]
-
-
-def _to_float(value: Any) -> float:
-    return math.nan if pd.isna(value) else float(value)
+    low = change.divide_by_before(change.change_low)
+    high = change.divide_by_before(change.change_high)
+    settled = Interval(ratio, 1 + low, 1 + high)
+    widened = settled.relevel(CURVE_LEVEL, CHANCE_LEVEL)
+    return combine_errors(ratio, drawn, widened)

@@ -21,10 +21,11 @@ from sdanalytics.delivery.report_words import word_period
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.plots.coverage_grid import HEIGHT_WITHOUT_ROWS, ROW_HEIGHT
 from sdanalytics.plots.metric_labels import metric_label
-from sdanalytics.plots.style import FIGSIZE
 
-_WIDTH, _HEIGHT = FIGSIZE
-_SVG_STYLE: Final = {
+_WIDTH: Final = 5.2
+"""Inches: less than figures usually have, so that they can be read on a phone."""
+_HEIGHT: Final = 3.7
+_SVG_STYLE: Final[Any] = {
     "svg.fonttype": "path",  # a reader need not have the fonts
     "svg.hashsalt": "sdanalytics",  # the same numbers give the same file
 }

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sdanalytics._version import __version__
 from sdanalytics.delivery.account_findings import AccountFindings
+from sdanalytics.delivery.account_frames import AccountFrames
 from sdanalytics.delivery.report_figures import ReportFigure, draw_figures
 from sdanalytics.delivery.report_sentences import write_sentences
 from sdanalytics.delivery.report_span import ReportSpan
@@ -24,7 +25,7 @@ _SUMMARIZED: Final = ("cost", "sales", "acos")
 
 @dataclass(frozen=True)
 class AccountSection:
-    """What a page has of a profile, in words.
+    """Part of a page about a profile, in words.
 
     Attributes
     ----------
@@ -64,14 +65,13 @@ def make_section(findings: AccountFindings, *, has_figures: bool) -> AccountSect
     """Return a profile's part of the page."""
     figures = draw_figures(findings) if has_figures else []
     account = findings.account
-    name = account.metadata.get("account_name") or f"Profile {account.profile_id}"
     gaps = []
     for subject, reason in findings.gaps.items():
         gaps.append(f"Missing: {subject}. {word_reason(reason)}")
     return AccountSection(
         anchor=f"profile-{account.profile_id}",
-        name=word_name(name),
-        about=_describe_account(findings),
+        name=word_name(account.name),
+        about=_describe_account(account),
         has_activity=findings.has_activity,
         sentences=write_sentences(findings),
         tiles=make_tiles(findings),
@@ -82,17 +82,13 @@ def make_section(findings: AccountFindings, *, has_figures: bool) -> AccountSect
     )
 
 
-def _describe_account(findings: AccountFindings) -> str:
-    metadata = findings.account.metadata
-    parts = [f"profile {findings.account.profile_id}"]
-    for name in ("country", "currency"):
-        value = metadata.get(name)
-        if value:
-            parts.append(word_name(value))
-    zone = metadata.get("timezone")
-    if zone:
-        parts.append(f"days of {word_name(zone)}")
-    return ", ".join(parts)
+def _describe_account(account: AccountFrames) -> str:
+    parts = [f"profile {account.profile_id}"]
+    profile = account.profile
+    if profile is not None:
+        parts += [profile.country, profile.currency, f"days of {profile.timezone}"]
+    known = map(word_name, filter(None, parts))
+    return ", ".join(known)
 
 
 def load_template() -> Any:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
 from sdanalytics.analysis.explanation import EXPLAINED
 from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.periods import Period
+from sdanalytics.analysis.rate_changes import Interval
 from sdanalytics.analysis.recommend import RECOMMENDED
 from sdanalytics.analysis.share_table import CURVE_LEVEL
-from sdanalytics.delivery.account_findings import AccountFindings, Judgement
+from sdanalytics.delivery.account_findings import (
+    ACTIONS,
+    CAMPAIGNS_OF_CHANGE,
+    COMPARISON,
+    AccountFindings,
+    Judgement,
+)
 from sdanalytics.delivery.metric_changes import CHANCE_LEVEL, MetricChange
 from sdanalytics.delivery.report_words import (
     count_things,
+    start_sentence,
     word_chance,
+    word_day,
     word_difference,
     word_level,
     word_metric,
@@ -32,6 +43,8 @@ from sdanalytics.plots.metric_labels import metric_label
 
 FINAL_LEVEL: Final = word_level(CURVE_LEVEL)
 """The level of intervals of final numbers."""
+Row: TypeAlias = Mapping[Hashable, Any]
+
 _NAMED: Final = 2
 """Contributions that are named."""
 
@@ -54,43 +67,53 @@ def _write_inactivity(findings: AccountFindings) -> str:
     days = word_period(period.first, period.last)
     failure = findings.account.failures.get("campaigns")
     if failure is not None:
-        return f"Nothing can be said of {days}: {word_reason(failure)}"
-    return f"No campaign had any activity from {days}."
+        reason = word_reason(failure)
+        return f"Nothing can be said of {days}: {reason}"
+    return f"No campaign had any activity ({days})."
 
 
 def _write_sums(findings: AccountFindings) -> str:
     """Say how sales and cost changed."""
     if not findings.changes:
-        return _write_gap(findings, "the comparison", "What changed")
-    currency = _read_currency(findings)
-    sales = findings.changes.get("sales")
-    cost = findings.changes.get("cost")
+        return _write_gap(findings, COMPARISON, "What changed")
+    currency = findings.account.currency
     parts = []
-    if sales is not None:
-        verb = "are expected to be" if sales.is_final else "were"
-        amount = word_metric("sales", sales.after, currency)
-        parts.append(f"sales {verb} {amount}, {_word_change(sales, findings)}")
-    if cost is not None:
-        amount = word_metric("cost", cost.after, currency)
-        parts.append(f"cost was {amount}, {_word_change(cost, findings)}")
+    for metric in ("sales", "cost"):
+        change = findings.changes.get(metric)
+        if change is None:
+            continue
+        verb = "is expected to be" if change.is_final else "was"
+        if metric == "sales":
+            verb = "are expected to be" if change.is_final else "were"
+        amount = word_metric(metric, change.after, currency)
+        difference = _word_change(change, findings.span.before)
+        parts.append(f"{metric} {verb} {amount}, {difference}")
     if not parts:
         return "Neither sales nor cost are in the report."
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return start_sentence(f"{text}.")
 
 
-def _word_change(change: MetricChange, findings: AccountFindings) -> str:
+def _word_change(change: MetricChange, before: Period) -> str:
     """Return how a sum changed against the days before, with the interval of final numbers."""
-    before = findings.span.before
     days = count_things(before.length, "day")
-    if math.isnan(change.share):
+    share = change.share
+    if math.isnan(share):
         return f"after none in the {days} before"
-    text = f"{word_difference(change.share)} in the {days} before"
+    difference = word_difference(share)
+    text = f"{difference} in the {days} before"
     if not change.is_final:
         return text
-    low = word_percent(change.share_of_before(change.change_low))
-    high = word_percent(change.share_of_before(change.change_high))
-    return f"{text} ({FINAL_LEVEL}: {word_range(low, high)}), on final numbers"
+    low = change.divide_by_before(change.change_low)
+    high = change.divide_by_before(change.change_high)
+    bounds = _word_bounds(low, high, word_percent)
+    return f"{text} {bounds}, on final numbers"
+
+
+def _word_bounds(low: float, high: float, word: Callable[[float], str]) -> str:
+    """Return the interval of a final number, in brackets."""
+    bounds = word_range(word(low), word(high))
+    return f"({FINAL_LEVEL}: {bounds})"
 
 
 def _write_efficiency(findings: AccountFindings) -> str:
@@ -98,138 +121,161 @@ def _write_efficiency(findings: AccountFindings) -> str:
     acos = findings.changes.get("acos")
     if acos is None:
         return "How ACOS changed is not known: there is no comparison of cost and sales."
-    after = word_number(acos.after, "fraction")
-    before = word_number(acos.before, "fraction")
+    before = _word_share(acos.before)
+    after = _word_share(acos.after)
     if math.isnan(acos.after):
         return f"ACOS has no value, because there were no sales; before it was {before}."
+    points = word_points(acos.change)
     verb = "was"
     if acos.is_final:
         verb = "is expected to be"
-        low = word_number(acos.low, "fraction")
-        high = word_number(acos.high, "fraction")
-        after = f"{after} ({FINAL_LEVEL}: {word_range(low, high)})"
+        level_bounds = _word_bounds(acos.low, acos.high, _word_share)
+        change_bounds = _word_bounds(acos.change_low, acos.change_high, word_points)
+        after = f"{after} {level_bounds}"
+        points = f"{points} {change_bounds}"
     if math.isnan(acos.before):
         return f"ACOS {verb} {after}; before it had no value, because there were no sales."
-    text = f"ACOS {verb} {after}, after {before}: {word_points(acos.change)}"
-    if acos.is_final:
-        low = word_points(acos.change_low)
-        high = word_points(acos.change_high)
-        text = f"{text} ({FINAL_LEVEL}: {word_range(low, high)})"
-    return f"{text}."
+    return f"ACOS {verb} {after}, after {before}: {points}."
+
+
+def _word_share(value: float) -> str:
+    return word_number(value, "fraction")
 
 
 def _write_reasons(findings: AccountFindings) -> str:
     """Say which campaigns and factors contributed most to the change."""
     table = findings.contributions
     if table is None:
-        return _write_gap(findings, "the campaigns of the change", "Why it changed")
-    explained = frame_metadata(table)[EXPLAINED]
+        return _write_gap(findings, CAMPAIGNS_OF_CHANGE, "Why it changed")
+    metadata = frame_metadata(table)
+    explained = metadata[EXPLAINED]
     metric = explained["metric"]
-    currency = _read_currency(findings)
-    change = word_step(metric, explained["total_b"] - explained["total_a"], currency)
-    campaigns = []
-    for row in _list_largest(table):
-        step = word_step(metric, row["contribution"], currency)
-        campaigns.append(f"“{word_name(row['campaignName'])}” ({step})")
-    named = " and ".join(campaigns)
-    text = f"Of the change of {metric_label(metric)} ({change}), {named} contributed the most"
-    factors = _list_factors(findings, metric, currency)
-    if factors:
+    difference = explained["total_b"] - explained["total_a"]
+    change = word_step(metric, difference, findings.account.currency)
+    label = metric_label(metric)
+    campaigns = _list_largest(table, _name_campaign, findings)
+    text = f"Of the change of {label} ({change}), {campaigns} contributed the most"
+    if findings.factors is not None:
+        factors = _list_largest(findings.factors, _name_factor, findings)
         text = f"{text}; by factor, {factors}"
     return f"{text}."
 
 
-def _list_factors(findings: AccountFindings, metric: str, currency: str) -> str:
-    """Return the factors that contributed most, each with the cost type it is of."""
-    if findings.factors is None:
-        return ""
+def _list_largest(
+    table: pd.DataFrame,
+    name_row: Callable[[Row], str],
+    findings: AccountFindings,
+) -> str:
+    """Return the names of the rows that contribute most, each with its contribution."""
+    metadata = frame_metadata(table)
+    metric = metadata[EXPLAINED]["metric"]
+    largest = table.head(_NAMED)
     named = []
-    for row in _list_largest(findings.factors):
-        step = word_step(metric, row["contribution"], currency)
-        if pd.isna(row["costType"]):
-            named.append(f"the shares of the cost types ({step})")
-            continue
-        factor = metric_label(row["factor"])
-        named.append(f"{factor} of {row['costType']} campaigns ({step})")
+    for row in largest.to_dict("records"):
+        name = name_row(row)
+        contribution = row["contribution"]
+        step = word_step(metric, contribution, findings.account.currency)
+        named.append(f"{name} ({step})")
     return " and ".join(named)
 
 
-def _list_largest(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of the largest contributions."""
-    largest = table[table["contribution"] != 0].head(_NAMED)
-    return [{str(name): value for name, value in row.items()} for _, row in largest.iterrows()]
+def _name_campaign(row: Row) -> str:
+    name = word_name(row["campaignName"])
+    return f"“{name}”"
+
+
+def _name_factor(row: Row) -> str:
+    cost_type = row["costType"]
+    if pd.isna(cost_type):
+        return "the shares of the cost types"
+    factor = metric_label(row["factor"])
+    return f"{factor} of {cost_type} campaigns"
 
 
 def _write_actions(findings: AccountFindings) -> str:
     """Say which targets, or else campaigns, are to be cut, and which can be scaled."""
-    for record_type, noun in (("targets", "target"), ("campaigns", "campaign")):
+    for record_type in ("targets", "campaigns"):
         judged = findings.judged.get(record_type)
         if judged is not None:
-            return _word_actions(findings, judged, noun)
-    return _write_gap(findings, "what to do about campaigns", "What to do")
+            noun = record_type.removesuffix("s")
+            counted = count_things(len(judged.table), noun)
+            basis = _word_basis(findings, judged)
+            actions = _word_actions(judged.table, findings.account.currency)
+            return f"Of {counted}, judged by {basis}, {actions}."
+    return _write_gap(findings, ACTIONS + "campaigns", "What to do")
 
 
-def _word_actions(findings: AccountFindings, judged: Judgement, noun: str) -> str:
-    actions = judged.table["action"]
-    cuts = judged.table[actions == "cut"]
-    about = frame_metadata(judged.table)[RECOMMENDED]
-    currency = _read_currency(findings)
-    target = word_number(about["target_acos"], "fraction")
-    whose = "the account's own ACOS" if findings.has_own_target else "the target ACOS"
-    judged_by = f"by {whose} of {target} and the days {word_period(judged.first, judged.last)}"
-    counted = count_things(len(judged.table), noun)
-    text = f"Of {counted}, judged {judged_by}, cut {len(cuts):,}"
-    if len(cuts):
-        cost = word_metric("cost", float(cuts["cost"].sum()), currency)
-        waste = word_metric("cost", float(cuts["waste"].sum()), currency)
-        text = f"{text}, which cost {cost}, {waste} of it above the target"
-    scaled = int((actions == "scale").sum())
-    waiting = int((actions == "wait").sum())
-    return f"{text}; {scaled:,} can be scaled, and {waiting:,} need more data."
+def _word_basis(findings: AccountFindings, judged: Judgement) -> str:
+    """Return the target and the days that groups were judged by."""
+    metadata = frame_metadata(judged.table)
+    target_acos = metadata[RECOMMENDED]["target_acos"]
+    target = _word_share(target_acos)
+    days = word_period(judged.first, judged.last)
+    subject = "the target ACOS"
+    if findings.has_own_target:
+        subject = "the account's own ACOS"
+    return f"{subject} of {target} and the days {days}"
+
+
+def _word_actions(table: pd.DataFrame, currency: str) -> str:
+    """Return how many groups are to be cut, scaled or waited for."""
+    counts = table["action"].value_counts()
+    number = counts["cut"]
+    text = f"{number:,} should be cut"
+    if number:
+        cuts = table[table["action"] == "cut"]
+        sums = cuts[["cost", "waste"]].sum()
+        cost = word_metric("cost", sums["cost"], currency)
+        waste = word_metric("cost", sums["waste"], currency)
+        text = f"{text} (they cost {cost}, {waste} of it above the target)"
+    scaled = counts["scale"]
+    waiting = counts["wait"]
+    return f"{text}, {scaled:,} can be scaled, and {waiting:,} need more data"
 
 
 def _write_certainty(findings: AccountFindings) -> str:
     """Say how much has come, and whether chance alone makes such changes."""
-    parts = [_word_maturity(findings)]
     verdicts = []
     for metric in ("sales", "acos"):
         change = findings.changes.get(metric)
-        if change is None or change.chance is None:
-            continue
-        is_beyond = change.is_beyond_chance
-        verdict = "is more than chance makes" if is_beyond else "is within chance"
-        bounds = word_chance(change.chance)
-        verdicts.append(
-            f"the change of {metric_label(metric)} ({word_percent(change.share)}) {verdict} "
-            f"({word_level(CHANCE_LEVEL)}: {bounds})"
-        )
-    if verdicts:
-        parts.append(", ".join(verdicts))
-    else:
-        parts.append("whether chance alone makes such changes is not known")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+        if change is not None and change.chance is not None:
+            verdict = _word_verdict(change, change.chance)
+            verdicts.append(verdict)
+    chance = ", ".join(verdicts) or "whether chance alone makes such changes is not known"
+    maturity = _word_arrival(findings)
+    return start_sentence(f"{maturity}; {chance}.")
 
 
-def _word_maturity(findings: AccountFindings) -> str:
+def _word_verdict(change: MetricChange, chance: Interval) -> str:
+    """Return whether chance alone makes such a change."""
+    label = metric_label(change.metric)
+    share = word_percent(change.share)
+    level = word_level(CHANCE_LEVEL)
+    bounds = word_chance(chance)
+    verdict = "is within chance"
+    if change.is_beyond_chance:
+        verdict = "is more than chance makes"
+    return f"the change of {label} ({share}) {verdict} ({level}: {bounds})"
+
+
+def _word_arrival(findings: AccountFindings) -> str:
     """Return how much of the period's orders has come."""
     if findings.maturity is not None:
-        share = word_number(findings.maturity, "fraction")
+        share = _word_share(findings.maturity)
         return f"about {share} of the period's final orders had come when it was fetched"
-    first = findings.arriving_from
-    if first is None or first > findings.span.period.last:
+    first = findings.first_arriving_day
+    last = findings.span.period.last
+    if first is None or first > last:
         return "all conversions of these days have arrived"
+    day = word_day(first)
     return (
-        f"conversions of days from {first} on were still arriving, and the store has too little "
-        "history to say what they will become, so that the later days look worse than they are"
+        f"conversions of days from {day} on were still arriving, and the store has too few days to "
+        "say what they will become, so that later days look worse than they are"
     )
 
 
 def _write_gap(findings: AccountFindings, subject: str, beginning: str) -> str:
     """Say why something cannot be said."""
-    reason = findings.gaps.get(subject, "there is nothing to compute it from")
-    return f"{beginning} is not known: {word_reason(reason)}."
-
-
-def _read_currency(findings: AccountFindings) -> str:
-    return str(findings.account.metadata.get("currency") or "")
+    known = findings.gaps.get(subject, "there is nothing to compute it from")
+    reason = word_reason(known)
+    return f"{beginning} is not known: {reason}."

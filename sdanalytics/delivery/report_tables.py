@@ -17,6 +17,7 @@ from sdanalytics.delivery.report_words import (
     word_name,
     word_number,
     word_period,
+    word_probability,
 )
 
 _MAX_ROWS: Final = 5
@@ -25,7 +26,7 @@ _NAME_COLUMNS: Final = {
     "targets": ("targetingText", "campaignName"),
 }
 _BELOW: Final = "_below"
-_HEADERS: Final = ("Cost", "Orders", "Sales", "ACOS", "P(above target)", "Action")
+_HEADERS: Final = ("Cost", "Orders", "Sales", "ACOS", "Probably above", "Action")
 
 
 class ReportTable(NamedTuple):
@@ -60,7 +61,7 @@ def make_tables(findings: AccountFindings) -> list[ReportTable]:
         for title, (rows, header) in ranked.items():
             if len(rows):
                 subject = f"{record_type.capitalize()} {title}"
-                tables.append(_make_table(findings, record_type, subject, header, rows))
+                tables.append(_word_table(findings, record_type, subject, header, rows))
     return tables
 
 
@@ -83,11 +84,11 @@ def _rank(judged: Judgement) -> tuple[pd.DataFrame, pd.DataFrame]:
     return ranked[0], ranked[1]
 
 
-def _make_table(
+def _word_table(
     findings: AccountFindings, record_type: str, title: str, header: str, rows: pd.DataFrame
 ) -> ReportTable:
     judged = findings.judged[record_type]
-    currency = str(findings.account.metadata.get("currency") or "")
+    currency = findings.account.currency
     names = [name for name in _NAME_COLUMNS[record_type] if name in rows]
     described = []
     for row in rows.to_dict("records"):
@@ -100,9 +101,7 @@ def _make_table(
     )
 
 
-def _describe_row(
-    row: Mapping[Hashable, Any], names: list[str], currency: str
-) -> tuple[str, ...]:
+def _describe_row(row: Mapping[Hashable, Any], names: list[str], currency: str) -> tuple[str, ...]:
     texts = [word_name(row[name]) for name in names]
     name = texts[0] if texts else NOT_KNOWN
     numbers = [word_number(row[_BELOW], "currency", currency)]
@@ -110,5 +109,5 @@ def _describe_row(
         value = row[metric]
         known = np.nan if pd.isna(value) else float(value)
         numbers.append(word_metric(metric, known, currency))
-    probability = word_number(row["p_above_target"], "fraction")
+    probability = word_probability(row["p_above_target"])
     return (name, " · ".join(texts[1:]), *numbers, probability, str(row["action"]))

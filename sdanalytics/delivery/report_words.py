@@ -15,23 +15,36 @@ NOT_KNOWN: Final = "–"
 _SPACE: Final = "\N{NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
 _WITHOUT_CENTS: Final = ("JPY", "KRW", "CLP")
+_WITHOUT_CENTS_FROM: Final = 1000
+_SMALL_POINTS: Final = 0.1
+_MAX_PERCENT: Final = 99
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
 _MAX_NAME_LENGTH: Final = 80
 _MAX_REASON_LENGTH: Final = 300
 
 
 def word_name(name: object) -> str:
     """Return a name on one line, without control characters, cut if it is long."""
-    text = to_printable(str(name)).strip() or "(no name)"
-    return _cut(text, _MAX_NAME_LENGTH)
+    text = _print_plainly(name)
+    return _cut(text or "(no name)", _MAX_NAME_LENGTH)
 
 
 def word_reason(reason: object) -> str:
     """Return the message of an error or a warning, cut if it is long."""
-    text = to_printable(str(reason)).strip()
+    text = _print_plainly(reason)
     return _cut(text, _MAX_REASON_LENGTH)
 
 
-def word_number(value: float, unit: str, currency: str = "", *, is_signed: bool = False) -> str:
+def word_number(
+    value: float,
+    unit: str,
+    currency: str = "",
+    *,
+    is_signed: bool = False,
+) -> str:
     """Return a number with its unit: money with its currency, fractions as per cent.
 
     Parameters
@@ -46,22 +59,38 @@ def word_number(value: float, unit: str, currency: str = "", *, is_signed: bool 
     """
     if not math.isfinite(value):
         return NOT_KNOWN
-    sign = "+" if is_signed else ""
     if unit == "fraction":
-        percent = 100 * value
-        decimals = 1 if abs(percent) >= 1 or not percent else 2
-        return _put_sign(f"{percent:{sign},.{decimals}f}") + f"{_SPACE}%"
-    if unit == "currency":
-        decimals = 0 if abs(value) >= 1000 or currency in _WITHOUT_CENTS else 2
-        number = _put_sign(f"{value:{sign},.{decimals}f}")
-        return f"{number}{_SPACE}{currency}" if currency else number
-    decimals = 0 if unit == "count" else 2
-    return _put_sign(f"{value:{sign},.{decimals}f}")
+        value = 100 * value
+    decimals = _choose_decimals(value, unit, currency)
+    number = _format_decimals(value, decimals, is_signed=is_signed)
+    if unit == "fraction":
+        return _add_unit(number, "%")
+    if unit == "currency" and currency:
+        return _add_unit(number, currency)
+    return number
 
 
-def word_metric(metric: str, value: float, currency: str = "", *, is_signed: bool = False) -> str:
+def _choose_decimals(value: float, unit: str, currency: str) -> int:
+    size = abs(value)
+    if unit == "count" or currency in _WITHOUT_CENTS:
+        return 0
+    if unit == "currency" and size >= _WITHOUT_CENTS_FROM:
+        return 0
+    if unit == "fraction" and (size >= 1 or size == 0):
+        return 1
+    return 2
+
+
+def word_metric(
+    metric: str,
+    value: float,
+    currency: str = "",
+    *,
+    is_signed: bool = False,
+) -> str:
     """Return a metric's number with its unit."""
-    return word_number(value, metric_unit(metric), currency, is_signed=is_signed)
+    unit = metric_unit(metric)
+    return word_number(value, unit, currency, is_signed=is_signed)
 
 
 def word_points(value: float) -> str:
@@ -69,35 +98,55 @@ def word_points(value: float) -> str:
     if not math.isfinite(value):
         return NOT_KNOWN
     points = 100 * value
-    decimals = 1 if abs(points) >= 0.1 or not points else 2
-    return _put_sign(f"{points:+,.{decimals}f}") + f"{_SPACE}points"
+    size = abs(points)
+    decimals = 2 if 0 < size < _SMALL_POINTS else 1
+    number = _format_decimals(points, decimals, is_signed=True)
+    return _add_unit(number, "points")
 
 
 def word_step(metric: str, value: float, currency: str) -> str:
     """Return a difference of a metric, with its sign: percentage points for fractions."""
-    if metric_unit(metric) == "fraction":
+    unit = metric_unit(metric)
+    if unit == "fraction":
         return word_points(value)
-    return word_metric(metric, value, currency, is_signed=True)
+    return word_number(value, unit, currency, is_signed=True)
 
 
 def word_percent(share: float) -> str:
     """Return a relative change in per cent, with its sign."""
     if not math.isfinite(share):
         return NOT_KNOWN
-    return _put_sign(f"{100 * share:+,.1f}") + f"{_SPACE}%"
+    number = _format_decimals(100 * share, 1, is_signed=True)
+    return _add_unit(number, "%")
+
+
+def word_probability(probability: float) -> str:
+    """Return a probability in per cent, which is never quite 0 or 100."""
+    if not math.isfinite(probability):
+        return NOT_KNOWN
+    percent = round(100 * probability)
+    if percent > _MAX_PERCENT:
+        return _add_unit(f"> {_MAX_PERCENT}", "%")
+    if percent < 1:
+        return _add_unit("< 1", "%")
+    return _add_unit(str(percent), "%")
 
 
 def word_level(level: float) -> str:
     """Return the level of an interval."""
-    return f"{100 * level:.0f}{_SPACE}%"
+    percent = round(100 * level)
+    return _add_unit(str(percent), "%")
 
 
 def word_difference(share: float) -> str:
     """Return how much more or less something is, in per cent."""
-    percent = f"{100 * abs(share):,.1f}{_SPACE}%"
-    if percent.startswith("0.0"):
+    size = abs(share)
+    number = _format_decimals(100 * size, 1)
+    if number == "0.0":
         return "about as much as"
-    return f"{percent} {'more' if share > 0 else 'less'} than"
+    percent = _add_unit(number, "%")
+    direction = "more" if share > 0 else "less"
+    return f"{percent} {direction} than"
 
 
 def word_range(low: str, high: str) -> str:
@@ -113,14 +162,32 @@ def word_chance(chance: Interval) -> str:
     low = word_percent(chance.low - 1)
     if math.isinf(chance.high):
         return f"{low} or more"
-    return word_range(low, word_percent(chance.high - 1))
+    high = word_percent(chance.high - 1)
+    return word_range(low, high)
 
 
 def word_period(first: date, last: date) -> str:
-    """Return days as text."""
+    """Return days as text, such as ``9 Nov to 15 Nov 2026``."""
+    end = word_day(last)
     if first == last:
-        return first.isoformat()
-    return f"{first} to {last}"
+        return end
+    begin = word_day(first)
+    if first.year == last.year:
+        begin = _word_month_day(first)
+    return f"{begin} to {end}"
+
+
+def word_day(day: date) -> str:
+    """Return a day as text that stays on one line."""
+    month_day = _word_month_day(day)
+    year = str(day.year)
+    return _add_unit(month_day, year)
+
+
+def _word_month_day(day: date) -> str:
+    month = _MONTHS[day.month - 1]
+    number = str(day.day)
+    return _add_unit(number, month)
 
 
 def count_things(count: int, noun: str) -> str:
@@ -129,12 +196,29 @@ def count_things(count: int, noun: str) -> str:
     return f"{count:,} {noun}{ending}"
 
 
+def start_sentence(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    initial = text[:1]
+    return initial.upper() + text[1:]
+
+
+def _print_plainly(text: object) -> str:
+    line = to_printable(str(text))
+    return line.strip()
+
+
 def _cut(text: str, length: int) -> str:
-    if len(text) > length:
-        return text[: length - 1] + "…"
-    return text
+    if len(text) <= length:
+        return text
+    return text[: length - 1] + "…"
 
 
-def _put_sign(number: str) -> str:
-    """Return a number with a minus that is as wide as a plus."""
+def _format_decimals(value: float, decimals: int, *, is_signed: bool = False) -> str:
+    """Return a number with separators, and a minus that is as wide as a plus."""
+    sign = "+" if is_signed else ""
+    number = f"{value:{sign},.{decimals}f}"
     return number.replace("-", _MINUS)
+
+
+def _add_unit(number: str, unit: str) -> str:
+    return number + _SPACE + unit
