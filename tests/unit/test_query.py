@@ -33,7 +33,7 @@ GOOD: dict[str, Any] = {"record_type": "campaigns", "start": "2026-11-01"}
         ({"start": "2026-02-30"}, "2026-02-30"),
         ({"start": ""}, "start"),
         ({"start": 20261101}, "20261101"),
-        ({"start": None}, "got None"),
+        ({"start": None}, "pass start= and end="),
         ({"start": pd.NaT}, "got NaT"),
         ({"start": np.datetime64("NaT", "D")}, "NaT"),
         ({"start": np.int64(5)}, "start"),
