@@ -21,7 +21,7 @@ from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
 from sdanalytics.fetch.profile_choice import ProfilesLike
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.partition import ProfileKey
-from sdanalytics.model.profile_facts import PROFILES
+from sdanalytics.model.profile_entries import PROFILES
 from sdanalytics.model.profiles import Profile
 from sdanalytics.store.cache import ReportCache, internal_store
 

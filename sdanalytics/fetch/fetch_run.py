@@ -171,9 +171,8 @@ class FetchRun:
         missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
         origin = FrameOrigin(self._query, self._client, self._profile)
-        days = unique_days(self._partitions)
         return {
-            **origin.describe(self._entries(), days, unique_days(self._fetched)),
+            **origin.describe(self._entries(), self._fetched),
             **self._campaign_reader.campaigns.to_attrs(),
             **notes.to_attrs(),
             "refused_metrics": list(missing_days),
