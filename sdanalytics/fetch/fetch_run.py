@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, profile_key
+from sdanalytics.api.client import profile_key
 from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
@@ -80,6 +80,7 @@ class FetchRun:
         self.warnings: list[str] = []
         self._query = query
         self._client = options.client
+        self._title = f"{query} of profile {profile.profile_id} ({self._client.source})"
         self._limits = options.limits
         self._profile = profile
         self._store = store
@@ -128,16 +129,16 @@ class FetchRun:
         began = self._client.clock.monotonic()
         missing = self.missing()
         self._missing = set(missing)
-        _log_start(self._query, self._client, missing)
+        _log_start(self._title, self._query, missing)
         try:
             self._fetch(missing, make_progress)
         except Exception as error:
-            logger.info("%s: ended by %s", self._query, type(error).__name__)
+            logger.info("%s: ended by %s", self._title, type(error).__name__)
             self._warn_of_refused({})
             raise
         self._store.partitions.maybe_compact(self._entries())
         seconds = self._client.clock.monotonic() - began
-        logger.info("%s: complete after %.1f s", self._query, seconds)
+        logger.info("%s: complete after %.1f s", self._title, seconds)
 
     def load_arrived(self) -> list[date]:
         """Load the whole days that there are after a fetch that failed; return the others."""
@@ -170,9 +171,8 @@ class FetchRun:
         missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
         origin = FrameOrigin(self._query, self._client, self._profile)
-        days = unique_days(self._partitions)
         return {
-            **origin.describe(self._entries(), days, unique_days(self._fetched)),
+            **origin.describe(self._entries(), self._fetched),
             **self._campaign_reader.campaigns.to_attrs(),
             **notes.to_attrs(),
             "refused_metrics": list(missing_days),
@@ -300,15 +300,9 @@ class FetchRun:
         return [entry for entry in self._cached.values() if entry is not None]
 
 
-def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition]) -> None:
+def _log_start(title: str, query: ReportQuery, missing: Sequence[Partition]) -> None:
     total = len(query.days)
     to_fetch = len(unique_days(missing))
-    logger.info(
-        "%s of profile %s (%s): %s, %d from the cache, %d to fetch",
-        query,
-        client.profile_id,
-        client.source,
-        format_count(total, "day"),
-        total - to_fetch,
-        to_fetch,
-    )
+    days = format_count(total, "day")
+    message = "%s: %s, %d from the cache, %d to fetch"
+    logger.info(message, title, days, total - to_fetch, to_fetch)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sdanalytics.api.client import Client
+from sdanalytics.fetch.wording import unique_days
+from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.fetch_dates import describe_ages
@@ -23,7 +24,7 @@ class FrameOrigin:
     profile: Profile
 
     def describe(
-        self, entries: Sequence[CachedPartition], days: Collection[date], fetched: Collection[date]
+        self, entries: Sequence[CachedPartition], fetched: Iterable[Partition]
     ) -> dict[str, Any]:
         """Return it for the metadata of the frame, as plain JSON values.
 
@@ -31,10 +32,12 @@ class FrameOrigin:
         ----------
         entries : sequence of CachedPartition
             The partitions that the frame is made of.
-        days, fetched : collection of datetime.date
-            Their days, and those that this call has fetched.
+        fetched : iterable of Partition
+            Those of them that this call has fetched.
         """
         stored = [(entry.partition.date, entry.fetched_at) for entry in entries]
+        days = unique_days(entry.partition for entry in entries)
+        days_fetched = len(unique_days(fetched))
         oldest = min(fetched_at for _, fetched_at in stored)
         return {
             "record_type": self.query.record_type,
@@ -49,8 +52,8 @@ class FrameOrigin:
             "currency": self.profile.currency,
             "timezone": self.profile.timezone,
             "api": self.client.api,
-            "days_fetched": len(fetched),
-            "days_from_cache": len(days) - len(fetched),
+            "days_fetched": days_fetched,
+            "days_from_cache": len(days) - days_fetched,
             "oldest_fetched_at": oldest.isoformat(),
             **describe_ages(stored, self.profile.zone, self.query.record_type),
         }

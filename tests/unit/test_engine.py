@@ -13,6 +13,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.interruptible import run_interruptible
 from sdanalytics._core.scheduler import CallLimits, Scheduler
+from sdanalytics._core.side_by_side import call_side_by_side
 from sdanalytics.fetch.batch_task import BatchState, BatchTask
 from sdanalytics.fetch.claims import BatchClaims
 from sdanalytics.fetch.error_policy import is_fatal, is_retryable, is_terminal
@@ -58,6 +59,34 @@ def _divide(number: int) -> tuple[int, int]:
 
 def _raise_timeout() -> None:
     raise TimeoutError
+
+
+class TestCallSideBySide:
+    def test_an_error_ends_the_other_calls_and_is_raised(self) -> None:
+        deadline = Deadline(Clock(), 30.0)
+        ended: list[int] = []
+
+        def work(number: int) -> None:
+            if number == 1:
+                _raise_timeout()
+            with deadline.branch() as part:
+                part.wait(30.0)
+            ended.append(number)
+
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            call_side_by_side(work, range(5), 2, deadline)
+        assert ended == [0]
+        assert time.monotonic() - started < 10
+
+    def test_a_part_may_end_without_the_call(self) -> None:
+        deadline = Deadline(Clock(), 30.0)
+        with deadline.branch() as part:
+            part.expire()
+            assert part.remaining == 0 < deadline.remaining
+        with deadline.branch() as part:
+            deadline.cancel()
+            assert (part.remaining, part.is_cancelled) == (0, True)
 
 
 class TestScheduler:
