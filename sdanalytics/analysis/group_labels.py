@@ -11,7 +11,7 @@ import pandas as pd
 from sdanalytics.analysis.column_arrays import number_values
 from sdanalytics.analysis.row_groups import IntArray, RowGroups
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
-from sdanalytics.model.profile_facts import PROFILE_COLUMNS
+from sdanalytics.model.profile_entries import PROFILE_COLUMNS
 
 _LABELS_BY_ID: Final = {
     "profile_id": ("accountName", "countryCode", "currency"),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sdanalytics.model.profile_facts import PROFILE_ID_COLUMN, PROFILES, combine_facts
+from sdanalytics.model.profile_entries import PROFILE_ID_COLUMN, PROFILES, combine_entries
 
 FRAME_METADATA_KEY: Final = "sdanalytics"
 """The entry of `DataFrame.attrs` that holds the metadata."""
@@ -27,13 +27,13 @@ def frame_metadata(df: pd.DataFrame) -> dict[str, Any]:
 
 
 def _combine_present(df: pd.DataFrame, profiles: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts of those profiles that a frame has rows of, together."""
+    """Return what is right for all profiles that a frame has rows of."""
     present = []
     for profile_id in df[PROFILE_ID_COLUMN].unique().tolist():
-        facts = profiles.get(str(profile_id))
-        if facts is not None:
-            present.append(facts)
-    return combine_facts(present) if present else {}
+        entry = profiles.get(str(profile_id))
+        if entry is not None:
+            present.append(entry)
+    return combine_entries(present) if present else {}
 
 
 def has_several_profiles(df: pd.DataFrame) -> bool:

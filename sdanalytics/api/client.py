@@ -301,3 +301,8 @@ def open_session(
 def profile_key(client: Client) -> ProfileKey:
     """Return the key of a client's profile, which must be known, as it is stored."""
     return client._session.key
+
+
+def login_key(client: Client) -> str:
+    """Return what tells the profiles of a client's login from those of others: no secret."""
+    return f"{client.source} {client._session.login_digest}"

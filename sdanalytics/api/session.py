@@ -6,6 +6,7 @@ retries) -> `Transport.send` (one HTTP request).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -100,10 +101,13 @@ class Login:
     transport : Transport
     tokens : TokenProvider
         Shared by all clients of this process with the same credentials.
+    digest : str
+        Tells logins apart, also later; it shows no secret.
     """
 
     def __init__(self, credentials: Credentials, config: ClientConfig) -> None:
         self.client_id = credentials.client_id
+        self.digest = _digest_login(credentials)
         self.transport = Transport()
         self.tokens = SHARED_TOKENS.provider(credentials, config.token_url, config.clock)
         self._limiter_states: dict[int | None, LimiterStateStore] = {}
@@ -111,6 +115,12 @@ class Login:
     def limiter_state(self, profile_id: int | None) -> LimiterStateStore:
         """Return the rate limiter state of a profile, outside of a fetch."""
         return self._limiter_states.setdefault(profile_id, InMemoryLimiterState())
+
+
+def _digest_login(credentials: Credentials) -> str:
+    """Return a few bytes of a hash: too few to try secrets against, which are long and random."""
+    values = (credentials.client_id, *credentials.secrets)
+    return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
 
 
 class ApiSession:
@@ -144,6 +154,11 @@ class ApiSession:
         self._deadline = deadline
         self.service_clock = ServiceClock(config.clock)
         self._limiter = limiter or self._make_limiter(login.limiter_state(config.profile_id))
+
+    @property
+    def login_digest(self) -> str:
+        """A text that tells logins apart, also later; it shows no secret."""
+        return self._login.digest
 
     @property
     def key(self) -> ProfileKey:

@@ -21,7 +21,7 @@ from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
 from sdanalytics.fetch.profile_choice import ProfilesLike
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.partition import ProfileKey
-from sdanalytics.model.profile_facts import PROFILES
+from sdanalytics.model.profile_entries import PROFILES
 from sdanalytics.model.profiles import Profile
 from sdanalytics.store.cache import ReportCache, internal_store
 
@@ -70,7 +70,7 @@ class AccountFrames:
         return "" if self.profile is None else self.profile.currency
 
 
-class FetchOutcome(NamedTuple):
+class FetchedFrame(NamedTuple):
     """How the fetch of a report ended.
 
     Attributes
@@ -95,12 +95,12 @@ class FetchedReports(NamedTuple):
     ----------
     profile_ids : list of str
         Of all profiles, fetched or not, by number.
-    outcomes : dict of str to FetchOutcome
+    outcomes : dict of str to FetchedFrame
         By record type.
     """
 
     profile_ids: list[str]
-    outcomes: Mapping[RecordType, FetchOutcome]
+    outcomes: Mapping[RecordType, FetchedFrame]
 
 
 def fetch_reports(
@@ -127,10 +127,10 @@ def fetch_reports(
 
 def _fetch_side_by_side(
     client: Client, profiles: ProfilesLike | None, span: ReportSpan, store: ReportCache
-) -> dict[RecordType, FetchOutcome]:
+) -> dict[RecordType, FetchedFrame]:
     """Fetch all reports at the same time; the one that takes longest has the progress bar."""
     jobs: dict[RecordType, ReportJob] = {}
-    outcomes: dict[RecordType, FetchOutcome] = {}
+    outcomes: dict[RecordType, FetchedFrame] = {}
     try:
         for record_type in _OTHER_TYPES:
             jobs[record_type] = submit_report(
@@ -161,7 +161,7 @@ def _fetch_side_by_side(
 
 def _await_outcome(
     client: Client, profiles: ProfilesLike | None, wait: Callable[[], pd.DataFrame]
-) -> FetchOutcome:
+) -> FetchedFrame:
     """Wait for a report; its rows are read from the store later, profile by profile."""
     common: SDAnalyticsError | None = None
     failures: dict[str, SDAnalyticsError] = {}
@@ -177,8 +177,8 @@ def _await_outcome(
             logger.info("report: %s", error)
             common = error
     if profiles is None:
-        return FetchOutcome({str(client.profile_id)}, {}, common)
-    return FetchOutcome({*listed, *failures}, failures, common)
+        return FetchedFrame({str(client.profile_id)}, {}, common)
+    return FetchedFrame({*listed, *failures}, failures, common)
 
 
 def _list_profiles(df: pd.DataFrame) -> dict[str, Any]:

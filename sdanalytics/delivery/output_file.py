@@ -48,6 +48,12 @@ def open_output(path: PathLike, suffix: str) -> Iterator[str]:
         raise
 
 
+def ensure_can_write(path: PathLike, suffix: str) -> None:
+    """Raise `InvalidRequest` when a file cannot be written, as `open_output` does."""
+    target = _parse_path(path, suffix)
+    os.unlink(_create_beside(target))
+
+
 def _parse_path(path: object, suffix: str) -> str:
     """Return the file that a path leads to; a link stays one."""
     if not isinstance(path, str | os.PathLike) or not str(path):

@@ -18,6 +18,7 @@ from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
 from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
+from sdanalytics.fetch.frame_origin import FrameOrigin
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
@@ -26,12 +27,12 @@ from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import Countable, FetchTracker
 from sdanalytics.fetch.wording import format_count, unique_days
+from sdanalytics.model.dtypes import table_to_frame
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
-from sdanalytics.store.concat import release_tables, tables_to_frame
-from sdanalytics.store.fetch_dates import describe_ages
+from sdanalytics.store.concat import release_tables
 from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
 from sdanalytics.store.refused_metrics import MissingDays, find_missing_days, refusal_message
@@ -152,8 +153,7 @@ class FetchRun:
     def frame(self) -> pd.DataFrame:
         """Return the frame, with its provenance; call it once only."""
         metadata = self.describe()
-        campaigns = self._campaign_reader.campaigns
-        frame = tables_to_frame(self._tables, self._query.columns, campaigns)
+        frame = table_to_frame(self.table())
         frame.attrs["sdanalytics"] = metadata | view_attribution_note(frame)
         return frame
 
@@ -169,8 +169,10 @@ class FetchRun:
         self.warnings += notes.messages()
         missing_days = find_missing_days(self._entries(), self._query.stored_columns)
         self._warn_of_refused(missing_days)
+        origin = FrameOrigin(self._query, self._client, self._profile)
+        days = unique_days(self._partitions)
         return {
-            **self._provenance(),
+            **origin.describe(self._entries(), days, unique_days(self._fetched)),
             **self._campaign_reader.campaigns.to_attrs(),
             **notes.to_attrs(),
             "refused_metrics": list(missing_days),
@@ -296,29 +298,6 @@ class FetchRun:
 
     def _entries(self) -> list[CachedPartition]:
         return [entry for entry in self._cached.values() if entry is not None]
-
-    def _provenance(self) -> dict[str, Any]:
-        stored = [(entry.partition.date, entry.fetched_at) for entry in self._entries()]
-        oldest = min(fetched_at for _, fetched_at in stored)
-        days_fetched = len(unique_days(self._fetched))
-        return {
-            "record_type": self._query.record_type,
-            "segment": self._query.segment,
-            "tactics": list(self._query.tactics),
-            "start": self._query.start.isoformat(),
-            "end": self._query.end.isoformat(),
-            "profile_id": self._profile.profile_id,
-            "account_name": self._profile.account_name,
-            "source": self._client.source,
-            "country": self._profile.country,
-            "currency": self._profile.currency,
-            "timezone": self._profile.timezone,
-            "api": self._client.api,
-            "days_fetched": days_fetched,
-            "days_from_cache": len(unique_days(self._partitions)) - days_fetched,
-            "oldest_fetched_at": oldest.isoformat(),
-            **describe_ages(stored, self._profile.zone, self._query.record_type),
-        }
 
 
 def _log_start(query: ReportQuery, client: Client, missing: Sequence[Partition]) -> None:

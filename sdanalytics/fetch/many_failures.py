@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sdanalytics.errors import PartialFetchError, SDAnalyticsError
@@ -32,21 +32,23 @@ def combine_profile_failures(
     frame : pandas.DataFrame or None
         What has arrived; None if nothing has.
     """
-    by_type: dict[str, dict[str, SDAnalyticsError]] = {}
+    by_type: dict[str, list[str]] = {}
     for profile_id, error in failures.items():
-        by_type.setdefault(type(error).__name__, {})[profile_id] = error
+        name = type(error).__name__
+        by_type.setdefault(name, []).append(profile_id)
+    failed = format_count(len(failures), "profile")
     if frame is None and len(by_type) == 1:
-        first = next(iter(failures.values()))
-        if len(failures) > 1:
-            profiles = format_count(len(failures), "profile")
-            names = format_limited(list(failures), MAX_LISTED_PROFILES)
-            first.add_note(f"Nothing could be fetched of {profiles} ({names}), for this reason.")
+        ids = format_limited(list(failures), MAX_LISTED_PROFILES)
+        first, *others = failures.values()
+        if others:
+            first.add_note(f"Nothing could be fetched of {failed} ({ids}), for this reason.")
         return first
     reasons = []
-    for name, alike in by_type.items():
-        ids = format_limited(list(alike), MAX_LISTED_PROFILES)
-        reason = str(next(iter(alike.values()))).rstrip(".")
-        reasons.append(f"{name} ({format_count(len(alike), 'profile')}: {ids}): {reason}")
+    for name, profile_ids in by_type.items():
+        alike = format_count(len(profile_ids), "profile")
+        ids = format_limited(profile_ids, MAX_LISTED_PROFILES)
+        reason = str(failures[profile_ids[0]]).rstrip(".")
+        reasons.append(f"{name} ({alike}: {ids}): {reason}")
     all_reasons = "; ".join(reasons)
     profiles = format_count(total, "profile")
     return PartialFetchError(
@@ -67,13 +69,12 @@ def combine_warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
     """
     ids_by_message: dict[str, list[str]] = {}
     for profile_id, messages in warnings.items():
-        for message in messages:
-            ids_by_message.setdefault(message, []).append(profile_id)
-    return [_word_warning(message, ids) for message, ids in ids_by_message.items()]
-
-
-def _word_warning(message: str, profile_ids: Iterable[str]) -> str:
-    ids = list(profile_ids)
-    listed = format_limited(ids, MAX_LISTED_PROFILES)
-    noun = "profile" if len(ids) == 1 else f"{len(ids)} profiles"
-    return f"{message} ({noun} {listed})"
+        for message in dict.fromkeys(messages):
+            ids = ids_by_message.setdefault(message, [])
+            ids.append(profile_id)
+    combined = []
+    for message, ids in ids_by_message.items():
+        listed = format_limited(ids, MAX_LISTED_PROFILES)
+        noun = "profile" if len(ids) == 1 else f"{len(ids)} profiles"
+        combined.append(f"{message} ({noun} {listed})")
+    return combined

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sdanalytics._core.hidden_frames import remove_frames
 from sdanalytics._core.interruptible import run_interruptible
@@ -19,13 +19,19 @@ from sdanalytics.api.transport import timeout_error
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.fetch_run import FetchRun, ProgressFactory
 from sdanalytics.fetch.many_failures import combine_profile_failures, combine_warnings
-from sdanalytics.fetch.many_frame import ProfileRows, build_frame, describe_failure
+from sdanalytics.fetch.many_frame import (
+    ProfileRows,
+    build_frame,
+    describe_missing,
+    describe_profile,
+)
 from sdanalytics.fetch.many_tracker import ManyTracker
 from sdanalytics.fetch.options import MAX_CONCURRENT_REQUESTS, FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.profile_choice import Documents, ProfileChoice
 from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.partition import ProfileKey
+from sdanalytics.model.profile_entries import sort_by_profile
 from sdanalytics.model.profiles import Profile, find_profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.store.store import Store
@@ -95,10 +101,10 @@ class ManyProfilesRun:
             try:
                 self._work_side_by_side(fetch_one)
             finally:
-                self.warnings += combine_warnings(dict(sorted(warnings.items())))
+                self.warnings += combine_warnings(sort_by_profile(warnings))
 
     def frame(self) -> pd.DataFrame:
-        """Return the frame of all profiles, with the facts of each; call it once only.
+        """Return the frame of all profiles, and what is known of each; call it once only.
 
         Raises
         ------
@@ -107,20 +113,27 @@ class ManyProfilesRun:
         SDAnalyticsError
             When nothing could be fetched.
         """
-        failures = dict(sorted(self._failures.items(), key=_profile_number))
+        failures = sort_by_profile(self._failures)
         has_arrived = bool(self._rows)
         total = len(self._profiles.keys() | failures.keys())
         if failures and not has_arrived:
             raise combine_profile_failures(failures, total, None)
         others = {}
         for profile_id in failures.keys() - self._rows.keys():
-            profile = self._profiles.get(profile_id)
-            days = self._queries.get(profile_id, self._query).days
-            others[profile_id] = describe_failure(profile_id, profile, days, failures[profile_id])
+            others[profile_id] = self._describe_failed(profile_id, failures[profile_id])
         frame = build_frame(self._rows.values(), self._query.columns, others)
         if failures:
             raise combine_profile_failures(failures, total, frame)
         return frame
+
+    def _describe_failed(self, profile_id: str, error: SDAnalyticsError) -> dict[str, Any]:
+        """Return the entry of a profile without rows, which may not be known."""
+        query = self._queries.get(profile_id, self._query)
+        profile = self._profiles.get(profile_id)
+        entry: dict[str, Any] = {"profile_id": profile_id}
+        if profile is not None:
+            entry = describe_profile(profile)
+        return entry | describe_missing(query.days, error)
 
     def plan(self) -> ReportPlan:
         """Return the plan of the fetches, without requesting a report."""
@@ -135,7 +148,7 @@ class ManyProfilesRun:
         self._work_side_by_side(plan_one)
         if self._failures and not plans:
             raise combine_profile_failures(self._failures, len(self._failures), None)
-        ordered = dict(sorted(plans.items(), key=_profile_number))
+        ordered = sort_by_profile(plans)
         return ReportPlan.combine(self._query, ordered.values(), self._failures)
 
     def _fetch_profile(self, run: FetchRun, profile: Profile, tracker: ManyTracker) -> None:
@@ -180,18 +193,33 @@ class ManyProfilesRun:
 
     def _load_profiles(self) -> None:
         """Load the chosen profiles: from the store, or else from the service's list."""
-        ids = self._choice.ids
-        documents: Documents = ()
-        if ids is None or not all(map(self._is_stored, ids)):
-            documents = self._list_profiles()
-            ids = self._choice.select(documents)
-        for profile_id in map(str, ids):
+        chosen = self._choice.ids
+        if chosen is not None:
+            self._load_side_by_side(chosen, self._find_stored)
+        if chosen is not None and len(self._profiles) == len(chosen):
+            return
+        documents = self._list_profiles()
+
+        def find(profile_id: str) -> Profile:
+            return self._find_stored(profile_id) or self._store_listed(profile_id, documents)
+
+        self._load_side_by_side(self._choice.select(documents), find)
+
+    def _load_side_by_side(self, ids: Iterable[int], find: Callable[[str], Profile | None]) -> None:
+        """Load the profiles that are not loaded yet, if they are found."""
+
+        def load(profile_id: str) -> None:
             try:
-                profile = self._load_profile(profile_id, documents)
-                self._queries[profile_id] = self._query_for(profile)
-                self._profiles[profile_id] = profile
+                profile = self._profiles.get(profile_id) or find(profile_id)
             except SDAnalyticsError as error:
                 self._failures[profile_id] = error
+                return
+            if profile is not None:
+                self._failures.pop(profile_id, None)  # of an earlier attempt
+                self._queries[profile_id] = self._query_for(profile)
+                self._profiles[profile_id] = profile
+
+        call_side_by_side(load, map(str, ids), MAX_CALLS_AT_A_TIME, self._deadline)
 
     def _query_for(self, profile: Profile) -> ReportQuery:
         """Return the query of a profile: of last days, those where it is."""
@@ -202,9 +230,9 @@ class ManyProfilesRun:
         start, end = list_last_days(last_days, profile.today(now))
         return replace(self._query, start=start, end=end)
 
-    def _is_stored(self, profile_id: int) -> bool:
-        key = ProfileKey(self._source, str(profile_id))
-        return self._store.metadata.profile(key) is not None
+    def _find_stored(self, profile_id: str) -> Profile | None:
+        key = ProfileKey(self._source, profile_id)
+        return self._store.metadata.profile(key)
 
     def _list_profiles(self) -> Documents:
         session = open_session(self._options.client, self._deadline)
@@ -213,15 +241,7 @@ class ManyProfilesRun:
             raise timeout_error(self._deadline)
         return documents
 
-    def _load_profile(self, profile_id: str, documents: Documents) -> Profile:
-        key = ProfileKey(self._source, profile_id)
-        profile = self._store.metadata.profile(key)
-        if profile is None:
-            profile = find_profile(documents, profile_id)
-            self._store.metadata.store_profile(self._source, profile)
+    def _store_listed(self, profile_id: str, documents: Documents) -> Profile:
+        profile = find_profile(documents, profile_id)
+        self._store.metadata.store_profile(self._source, profile)
         return profile
-
-
-def _profile_number(item: tuple[str, object]) -> int:
-    profile_id, _ = item
-    return int(profile_id)

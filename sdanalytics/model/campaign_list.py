@@ -185,7 +185,8 @@ class CampaignList:
         return pa.Table.from_pylist(by_name, _SCHEMA)
 
 
-NO_CAMPAIGNS: Final = CampaignList(_SCHEMA.empty_table())
+# Schema.empty_table would import pandas, half a second of a start.
+NO_CAMPAIGNS: Final = CampaignList(pa.Table.from_batches([], _SCHEMA))
 """The list of a profile whose campaigns are not known."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -90,21 +89,6 @@ def test_polars_returns_the_same_sums(full: ReportCache) -> None:
     exec(example("import polars"), names)
     daily = names["daily"]
     check(pd.DataFrame(daily.to_dict(as_series=False)), full)
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Start two single-threaded processes on this machine, reached by loopback only."""
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.delenv("PYTHONWARNINGS")  # dask calls what pandas deprecates
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
-            dashboard_address="127.0.0.1:0", worker_dashboard_address=None, memory_limit=0,
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):  # fmt: skip
-        yield client
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, passed on to dask

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sdanalytics import cli
+from sdanalytics.cli.sandbox_command import format_variables
 from sdanalytics.sandbox.connect import describe_account
 
 
@@ -81,7 +82,7 @@ def test_help_says_the_unit_and_default_of_the_delay(
 
 def test_variables_are_quoted_for_the_shell_of_the_system() -> None:
     variables = {"SDANALYTICS_CACHE_DIR": "it's here"}
-    posix = cli.format_variables(variables, for_windows=False)
-    windows = cli.format_variables(variables, for_windows=True)
+    posix = format_variables(variables, for_windows=False)
+    windows = format_variables(variables, for_windows=True)
     assert posix == ["export SDANALYTICS_CACHE_DIR='it'\"'\"'s here'"]
     assert windows == ["$env:SDANALYTICS_CACHE_DIR = 'it''s here'"]
