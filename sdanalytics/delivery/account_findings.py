@@ -123,6 +123,8 @@ class AccountFindings:
             has_some = record_type in self.account.frames
             subject = f"some days of {record_type}" if has_some else record_type
             self.gaps[subject] = str(error)
+        if self.account.lacks_report("asins"):
+            self.gaps["the sales of other products"] = "Amazon reports them to sellers only"
 
     @property
     def _campaigns(self) -> pd.DataFrame:

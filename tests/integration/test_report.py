@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import sdanalytics as sda
-from sdanalytics import ReportCache
+from sdanalytics import ReportCache, cli
 from sdanalytics.sandbox import Report
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS, AdGroup
 from tests.support.box import Box
@@ -62,9 +63,10 @@ class Page(HTMLParser):
                 yield attributes.get(name)
 
 
-def cpc_campaigns() -> list[int]:
-    plans = ADVERTISERS[US].started_by(date(2026, 9, 1))
-    groups = [AdGroup(ADVERTISERS[US], plan, 0) for plan in plans if plan.cost_type == "CPC"]
+def cpc_campaigns(profile_id: int) -> list[int]:
+    advertiser = ADVERTISERS[profile_id]
+    plans = advertiser.started_by(date(2026, 9, 1))
+    groups = [AdGroup(advertiser, plan, 0) for plan in plans if plan.cost_type == "CPC"]
     return [group.campaign_id for group in groups][:2]
 
 
@@ -79,14 +81,16 @@ def two_campaigns(report: Report) -> list[dict[str, Any]]:
     for number in range((last - first).days + 1):
         day = first + timedelta(number)
         is_dear = WEEK[0] <= str(day) <= WEEK[1]
-        for rank, campaign_id in enumerate(cpc_campaigns()):
+        for rank, campaign_id in enumerate(cpc_campaigns(report.profile_id)):
             cost = (100.0, 100.0 if is_dear else 50.0)[rank]
             sales = (400.0, 100.0)[rank]
+            orders = (10, 5)[rank]
+            clicks = (200, 100)[rank]
             row = {
                 "date": str(day), "campaignId": campaign_id, "adGroupId": campaign_id,
                 "targetingId": campaign_id, "campaignName": HOSTILE_NAMES[rank],
-                "targetingText": HOSTILE_NAMES[rank], "impressions": 20_000, "clicks": (200, 100)[rank],
-                "cost": cost, "purchasesClicks": (10, 5)[rank], "salesClicks": sales,
+                "targetingText": HOSTILE_NAMES[rank], "impressions": 20_000, "clicks": clicks,
+                "cost": cost, "purchasesClicks": orders, "salesClicks": sales,
             }  # fmt: skip
             rows.append({name: value for name, value in row.items() if name in columns})
     return rows
@@ -138,22 +142,23 @@ def test_each_profile_has_a_part_and_what_fails_is_said(
     clock: JumpingClock, store: ReportCache, path: Path
 ) -> None:
     box = Box(clock, unregistered=[JAPAN])
+    box.sandbox.set_content(two_campaigns)
     with box.sandbox:
         client = box.client_for(0, "v3")
-        days = box.day(7), box.day(1)
-        sda.report(path, *days, client=client, cache=store, profiles="all")
+        sda.report(path, *WEEK, client=client, cache=store, profiles="all")
     page = Page(path)
     titles = [text for text in page.texts if text in ("Northwind Outdoor", "Alpenglück GmbH")]
     assert titles == ["Northwind Outdoor", "Alpenglück GmbH"] * 2
     assert "2 profiles with activity" in page.text
     assert "1 profile without, or not fetched" in page.text
     assert "Nothing can be said of" in page.text
-    assert "are expected to be" in page.text  # days are young, and the store has enough of them
-    assert "EUR" in page.text
-    assert len([text for text in page.texts if text.startswith("Missing: asins. ")]) == 2
+    assert "cost was 1,400 USD" in page.text
+    assert "cost was 1,400 EUR" in page.text
+    assert "Missing: the sales of other products. Amazon reports them to sellers only" in page.texts
+    missing = [text for text in page.texts if text.startswith("Missing: campaigns. ")]
+    assert len(missing) == 1
     figures = list(page.attributes("img", "alt"))
     assert figures.count("Cost of the month") == 2
-    assert [str(title)[:23] for title in figures].count("Sales of other products") == 1
 
 
 @pytest.mark.parametrize("case", ["one day", "no rows", "no targets", "no orders"])
@@ -234,3 +239,28 @@ def test_a_report_that_fails_leaves_the_file_as_it_was(
                 sda.report(path, *WEEK, client=client, cache=store, profiles=profiles)
     assert path.read_text() == "last week's"
     assert [file.name for file in path.parent.glob("*.*")] == [path.name]
+
+
+def test_the_command_says_what_is_missing(
+    clock: JumpingClock,
+    store: ReportCache,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    box = Box(clock, unregistered=[JAPAN])
+    box.sandbox.set_content(two_campaigns)
+    client = box.client_for(0, "v3")
+    monkeypatch.setattr("sdanalytics.cli.report_command.open_client", lambda name: client)
+    common = ["report", str(path), "--cache", str(store.path), "--json"]
+    with box.sandbox:
+        assert cli.main([*common, "--profiles", "all", "--days", "3"]) == 1
+        printed = json.loads(capsys.readouterr().out)
+        assert [text.partition(":")[0] for text in printed["missing"]] == [
+            f"青葉商店, {record_type}" for record_type in ("campaigns", "targets", "asins")
+        ]
+        assert [printed["start"], printed["end"]] == ["2026-11-17", "2026-11-19"]
+        assert cli.main([*common, "--start", WEEK[0], "--end", WEEK[1]]) == 0
+        assert json.loads(capsys.readouterr().out)["missing"] == []
+        assert cli.main([*common, "--start", WEEK[0]]) == 2
+        assert "must come together" in capsys.readouterr().err
