@@ -219,14 +219,17 @@ def read_account(
         if len(df):
             account.frames[record_type] = df
     account.curves = _estimate_curves(account, client, store)
-    account.coverage = _list_coverage(client, span, store)
+    record_types = [name for name in fetched.outcomes if not account.lacks_report(name)]
+    account.coverage = _list_coverage(client, record_types, span, store)
     return account
 
 
-def _list_coverage(client: Client, span: ReportSpan, store: ReportCache) -> pd.DataFrame:
+def _list_coverage(
+    client: Client, record_types: Iterable[RecordType], span: ReportSpan, store: ReportCache
+) -> pd.DataFrame:
     """Return the states of the days that were to be fetched."""
     parts = []
-    for record_type in (_CAMPAIGNS, *_OTHER_TYPES):
+    for record_type in record_types:
         part = store.coverage(
             record_type,
             span.first_day(record_type),
