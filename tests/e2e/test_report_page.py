@@ -45,7 +45,7 @@ def test_a_page_reads_anywhere_and_runs_nothing(box: Box, tmp_path: Path) -> Non
             assert page.evaluate("document.documentElement.scrollWidth") == width
         backgrounds = []
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             backgrounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         assert backgrounds == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
         assert page.pdf(format="A4").startswith(b"%PDF")

@@ -161,7 +161,7 @@ def test_each_profile_has_a_part_and_what_fails_is_said(
     assert figures.count("Cost of the month") == 2
 
 
-@pytest.mark.parametrize("case", ["one day", "no rows", "no targets", "no orders"])
+@pytest.mark.parametrize("case", ["one day", "today", "no rows", "no targets", "no orders"])
 def test_what_is_missing_is_left_out_and_said(
     box: Box, store: ReportCache, path: Path, case: str
 ) -> None:
@@ -176,13 +176,15 @@ def test_what_is_missing_is_left_out_and_said(
         return rows
 
     box.sandbox.set_content(content)
-    days = (WEEK[0], WEEK[0]) if case == "one day" else WEEK
+    days = {"one day": (WEEK[0], WEEK[0]), "today": (box.day(6), box.day(0))}.get(case, WEEK)
     advertiser = 2 if case == "one day" else 0
     sda.report(path, *days, client=box.client_for(advertiser, "v3"), cache=store)
     text = Page(path).text
     if case == "one day":
         assert "40.0 %" in text
         assert "200 JPY, 33.3 % more than in the 1 day before" in text
+    elif case == "today":
+        assert "20 Nov 2026 had not ended when it was fetched" in text
     elif case == "no rows":
         assert "No campaign had any activity (12 Oct to 18 Oct 2026)." in text
     elif case == "no targets":
