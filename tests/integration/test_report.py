@@ -258,7 +258,7 @@ def test_the_command_says_what_is_missing(
     monkeypatch.setattr("sdanalytics.cli.report_command.open_client", lambda name: client)
     common = ["report", str(path), "--cache", str(store.path), "--json"]
     with box.sandbox:
-        assert cli.main([*common, "--profiles", "all", "--days", "3"]) == 1
+        assert cli.main([*common, "--profiles", str(US), str(JAPAN), "--days", "3"]) == 1
         printed = json.loads(capsys.readouterr().out)
         assert [text.partition(":")[0] for text in printed["missing"]] == [
             f"青葉商店, {record_type}" for record_type in ("campaigns", "targets", "asins")
