@@ -20,6 +20,8 @@ from sdanalytics.analysis.steps import Array
 
 OLD_AGE: Final = 28
 """Days from this age on are those that young ones are compared with."""
+_LEAST_DISPERSION: Final = 1e-3
+"""Days that are all alike leave rounding errors, which would count as certainty."""
 _WEEKDAYS: Final = np.arange(7)[:, None]
 
 
@@ -121,7 +123,7 @@ def _measure_dispersion(numbers: Array, expected: Array) -> float:
     freedom = np.count_nonzero(is_known) - units
     if freedom <= 0:
         return 1.0
-    return chi_square / freedom
+    return max(chi_square / freedom, _LEAST_DISPERSION)
 
 
 def _measure_excess(residuals: Array, variances: Array) -> float:

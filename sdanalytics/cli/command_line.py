@@ -26,6 +26,7 @@ from sdanalytics.cli.output import print_json
 from sdanalytics.cli.parsers import HelpFormatter
 from sdanalytics.cli.plan_command import add_plan_command
 from sdanalytics.cli.profiles_command import add_profiles_command
+from sdanalytics.cli.report_command import add_report_command
 from sdanalytics.cli.sandbox_command import add_sandbox_command
 from sdanalytics.cli.store_commands import add_store_commands
 from sdanalytics.cli.termination import Terminated, raise_on_sigterm
@@ -74,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_plan_command(commands)
     add_fetch_command(commands)
     add_export_command(commands)
+    add_report_command(commands)
     add_store_commands(commands)
     add_demo_command(commands)
     add_sandbox_command(commands)

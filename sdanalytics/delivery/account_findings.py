@@ -16,10 +16,12 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.pacing import pacing
 from sdanalytics.analysis.periods import Period
 from sdanalytics.analysis.recommend import recommend
+from sdanalytics.analysis.row_ages import FETCHED_ON
 from sdanalytics.analysis.summarize import summarize
 from sdanalytics.delivery.account_frames import AccountFrames
 from sdanalytics.delivery.metric_changes import MetricChange, compare_metrics
 from sdanalytics.delivery.report_span import ReportSpan
+from sdanalytics.delivery.report_words import word_day
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 
 T = TypeVar("T")
@@ -98,6 +100,7 @@ class AccountFindings:
         with collect_warnings() as warnings:
             findings._list_failures()
             if findings.has_activity:
+                findings._note_unended_day()
                 findings._compute()
         findings.notes += warnings
         return findings
@@ -123,6 +126,19 @@ class AccountFindings:
             has_some = record_type in self.account.frames
             subject = f"some days of {record_type}" if has_some else record_type
             self.gaps[subject] = str(error)
+        if self.account.lacks_report("asins"):
+            self.gaps["the sales of other products"] = "Amazon reports them to sellers only"
+
+    def _note_unended_day(self) -> None:
+        """Note that the last day has a part of its numbers only, if it had not ended."""
+        last = self.span.period.last
+        metadata = frame_metadata(self._campaigns)
+        for _, end, fetched_on in metadata.get(FETCHED_ON, ()):
+            if end == last.isoformat() and fetched_on <= end:
+                day = word_day(last)
+                self.notes.append(
+                    f"{day} had not ended when it was fetched: the comparison is of a part of it."
+                )
 
     @property
     def _campaigns(self) -> pd.DataFrame:

@@ -29,6 +29,8 @@ logger = logging.getLogger("sdanalytics")
 
 _CAMPAIGNS: Final[RecordType] = "campaigns"
 _OTHER_TYPES: Final[tuple[RecordType, ...]] = ("targets", "asins")
+_SELLERS_ONLY: Final = "asins"
+_VENDOR: Final = "vendor"
 _CURVE_TYPES: Final[tuple[RecordType, ...]] = ("campaigns", "targets")
 
 
@@ -63,6 +65,11 @@ class AccountFrames:
         """The name of the account; the profile's number where it has none."""
         name = "" if self.profile is None else self.profile.account_name
         return name or f"Profile {self.profile_id}"
+
+    def lacks_report(self, record_type: str) -> bool:
+        """Return whether the service has no such report for the profile."""
+        is_vendor = self.profile is not None and self.profile.account_type == _VENDOR
+        return is_vendor and record_type == _SELLERS_ONLY
 
     @property
     def currency(self) -> str:
@@ -206,20 +213,23 @@ def read_account(
     account = AccountFrames(profile_id, profile)
     for record_type, outcome in fetched.outcomes.items():
         error = outcome.failures.get(profile_id, outcome.common)
-        if error is not None:
+        if error is not None and not account.lacks_report(record_type):
             account.failures[record_type] = error
         df = _read_stored(client, record_type, span, store)
         if len(df):
             account.frames[record_type] = df
     account.curves = _estimate_curves(account, client, store)
-    account.coverage = _list_coverage(client, span, store)
+    record_types = [name for name in fetched.outcomes if not account.lacks_report(name)]
+    account.coverage = _list_coverage(client, record_types, span, store)
     return account
 
 
-def _list_coverage(client: Client, span: ReportSpan, store: ReportCache) -> pd.DataFrame:
+def _list_coverage(
+    client: Client, record_types: Iterable[RecordType], span: ReportSpan, store: ReportCache
+) -> pd.DataFrame:
     """Return the states of the days that were to be fetched."""
     parts = []
-    for record_type in (_CAMPAIGNS, *_OTHER_TYPES):
+    for record_type in record_types:
         part = store.coverage(
             record_type,
             span.first_day(record_type),

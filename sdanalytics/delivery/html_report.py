@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sdanalytics.analysis.recommend import parse_target
 from sdanalytics.api.client import Client, default_client
@@ -98,6 +98,43 @@ def report(
     >>> sda.report("week.html", "2026-11-09", "2026-11-15")  # doctest: +SKIP
     PosixPath('week.html')
     """
+    written = write_report(
+        path,
+        start,
+        end,
+        profiles=profiles,
+        client=client,
+        cache=cache,
+        target_acos=target_acos,
+    )
+    return written.path
+
+
+class WrittenReport(NamedTuple):
+    """A report that was written.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    missing : list of str
+        What could not be fetched, and why; the page says it, too.
+    """
+
+    path: Path
+    missing: list[str]
+
+
+def write_report(
+    path: PathLike,
+    start: DateLike,
+    end: DateLike,
+    *,
+    profiles: ProfilesLike | None,
+    client: Client | None,
+    cache: CacheLike,
+    target_acos: float | None,
+) -> WrittenReport:
+    """Write a report (see `report`), and return what is missing in it."""
     template = load_template()
     validate_client(client)
     validate_cache(cache)
@@ -113,7 +150,10 @@ def report(
         page = render_page(template, sections, span, client.clock.now())
         with open(temporary, "w", encoding="utf-8") as file:
             file.writelines(page)
-    return Path(path)
+    missing: list[str] = []
+    for section in sections:
+        missing += section.failures
+    return WrittenReport(Path(path), missing)
 
 
 def _make_sections(

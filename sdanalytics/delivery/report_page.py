@@ -37,6 +37,8 @@ class AccountSection:
     tiles : list of Tile
     figures : list of ReportFigure
     tables : list of ReportTable
+    failures : list of str
+        What could not be fetched, and why, with the name.
     gaps : list of str
         What is missing, and why.
     notes : list of str
@@ -51,6 +53,7 @@ class AccountSection:
     tiles: list[Tile]
     figures: list[ReportFigure]
     tables: list[ReportTable]
+    failures: list[str]
     gaps: list[str]
     notes: list[str]
 
@@ -68,15 +71,21 @@ def make_section(findings: AccountFindings, *, has_figures: bool) -> AccountSect
     gaps = []
     for subject, reason in findings.gaps.items():
         gaps.append(f"Missing: {subject}. {word_reason(reason)}")
+    name = word_name(account.name)
+    failures = []
+    for record_type, error in account.failures.items():
+        reason = word_reason(error)
+        failures.append(f"{name}, {record_type}: {reason}")
     return AccountSection(
         anchor=f"profile-{account.profile_id}",
-        name=word_name(account.name),
+        name=name,
         about=_describe_account(account),
         has_activity=findings.has_activity,
         sentences=write_sentences(findings),
         tiles=make_tiles(findings),
         figures=figures,
         tables=make_tables(findings),
+        failures=failures,
         gaps=gaps,
         notes=[word_reason(note) for note in findings.notes],
     )

@@ -47,6 +47,8 @@ Row: TypeAlias = Mapping[Hashable, Any]
 
 _NAMED: Final = 2
 """Contributions that are named."""
+_LEAST_CONTRIBUTION: Final = 1e-9
+"""Smaller ones are rounding errors."""
 
 
 def write_sentences(findings: AccountFindings) -> list[str]:
@@ -154,6 +156,8 @@ def _write_reasons(findings: AccountFindings) -> str:
     change = word_step(metric, difference, findings.account.currency)
     label = metric_label(metric)
     campaigns = _list_largest(table, _name_campaign, findings)
+    if not campaigns:
+        return f"No campaign contributed to a change of {label} ({change})."
     text = f"Of the change of {label} ({change}), {campaigns} contributed the most"
     if findings.factors is not None:
         factors = _list_largest(findings.factors, _name_factor, findings)
@@ -169,7 +173,8 @@ def _list_largest(
     """Return the names of the rows that contribute most, each with its contribution."""
     metadata = frame_metadata(table)
     metric = metadata[EXPLAINED]["metric"]
-    largest = table.head(_NAMED)
+    sizes = table["contribution"].abs()
+    largest = table[sizes > _LEAST_CONTRIBUTION].head(_NAMED)
     named = []
     for row in largest.to_dict("records"):
         name = name_row(row)

@@ -72,9 +72,9 @@ def word_number(
 
 def _choose_decimals(value: float, unit: str, currency: str) -> int:
     size = abs(value)
-    if unit == "count" or currency in _WITHOUT_CENTS:
+    if unit == "count":
         return 0
-    if unit == "currency" and size >= _WITHOUT_CENTS_FROM:
+    if unit == "currency" and (size >= _WITHOUT_CENTS_FROM or currency in _WITHOUT_CENTS):
         return 0
     if unit == "fraction" and (size >= 1 or size == 0):
         return 1
