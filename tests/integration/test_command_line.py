@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
-import sdanalytics as sda
 from sdanalytics import ReportCache, cli, sandbox
 from sdanalytics.sandbox import Sandbox
 from sdanalytics.sandbox.router import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN

@@ -1,7 +1,7 @@
 """A month of scheduled runs: every day of every profile is fetched, each report once.
 
-The clock of the machine jumps, a run is killed now and then, one profile has no access at first, and
-one is throttled for hours. The service has a clock of its own.
+The clock of the machine jumps, a run is killed now and then, one profile has no access at first,
+and one is throttled for hours. The service has a clock of its own.
 """
 
 from __future__ import annotations
