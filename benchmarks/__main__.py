@@ -15,7 +15,7 @@ from benchmarks.machine import machine
 from benchmarks.results import Section
 
 HERE: Final = Path(__file__).parent
-NAMES: Final = ("parsing", "store", "frames", "summaries", "many")
+NAMES: Final = ("parsing", "store", "frames", "summaries", "many", "profiles")
 
 
 def main(arguments: Sequence[str] | None = None, home: Path = HERE) -> None:

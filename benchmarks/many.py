@@ -121,7 +121,7 @@ def _serve(pipe: Any, passed: Any, settings: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _service(passed: Any = None, **settings: Any) -> Iterator[Service]:
+def start_service(passed: Any = None, **settings: Any) -> Iterator[Service]:
     parent_end, child_end = _SPAWN.Pipe()
     process = _SPAWN.Process(target=_serve, args=(child_end, passed, settings))
     process.start()
@@ -141,7 +141,7 @@ class Spent:
     peak: float
 
 
-def _measure_spending(work: Callable[[], object]) -> Spent:
+def measure_spending(work: Callable[[], object]) -> Spent:
     """Do some work, and return its costs; the process does nothing else."""
     began, cpu = time.perf_counter(), time.process_time()
     work()
@@ -151,18 +151,18 @@ def _measure_spending(work: Callable[[], object]) -> Spent:
     return Spent(*spent, int(peak) / 1024)
 
 
-def _run_in_own_process(work: Callable[..., Spent], *arguments: Any) -> Spent:
-    """Return the costs of some work in a process of its own."""
+def run_in_own_process(work: Callable[..., T], *arguments: Any) -> T:
+    """Return the costs of some work that is done in a process of its own."""
     parent_end, child_end = _SPAWN.Pipe()
     process = _SPAWN.Process(target=_send_result, args=(child_end, work, *arguments))
     process.start()
     child_end.close()
-    spent: Spent = parent_end.recv()
+    spent: T = parent_end.recv()
     process.join()
     return spent
 
 
-def _send_result(pipe: Any, work: Callable[..., Spent], *arguments: Any) -> None:
+def _send_result(pipe: Any, work: Callable[..., object], *arguments: Any) -> None:
     pipe.send(work(*arguments))
 
 
@@ -184,7 +184,7 @@ def _fetch_all(endpoint: SandboxEndpoint, days: int, rate: float | None) -> Spen
             record_type, segment = report["record_type"], report.get("segment")
             return len(fetch(record_type, *span, segment=segment, client=profile_client))
 
-        return _measure_spending(
+        return measure_spending(
             lambda: [
                 job.result() for job in [pool.submit(fetch_one, *arguments) for arguments in wanted]
             ]
@@ -199,7 +199,7 @@ def _fetch_long(endpoint: SandboxEndpoint, partitions: int, passed: Any) -> Spen
     with tempfile.TemporaryDirectory() as folder:
         sda.fetch_report("campaigns", endpoint.today, client=client, cache=folder)  # imports, token
         fetch = partial(sda.fetch_report, client=client, cache=folder)
-        return _measure_spending(
+        return measure_spending(
             lambda: fetch("campaigns", first, last, timeout=10.0 * partitions + 3600)
         )
 
@@ -223,7 +223,7 @@ def _run_bare_loop(endpoint: SandboxEndpoint, days: int) -> Spent:
         local.loop.fetch_report(*arguments)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        return _measure_spending(lambda: list(pool.map(fetch_report, requests)))
+        return measure_spending(lambda: list(pool.map(fetch_report, requests)))
 
 
 class BareLoop:
@@ -319,7 +319,7 @@ def _run(
     title: str, partitions: int, service: Service, work: Callable[..., Spent], *arguments: Any
 ) -> Run:
     cpu, exchanges = service.spent()
-    spent = _run_in_own_process(work, service.endpoint, *arguments)
+    spent = run_in_own_process(work, service.endpoint, *arguments)
     cpu_after, exchanges_after = service.spent()
     return Run(title, partitions, spent, cpu_after - cpu, exchanges_after - exchanges)
 
@@ -327,11 +327,11 @@ def _run(
 def _measure_in_real_time(days: int, delay: float) -> list[Run]:
     """Run the bare loop, then fetch all reports of three profiles without and with a rate."""
     partitions = 3 * 5 * len(TACTICS) * days
-    with _service(delay=0.0, history_days=65) as service:
+    with start_service(delay=0.0, history_days=65) as service:
         bare = _run("the exchanges alone, no delay", partitions, service, _run_bare_loop, days)
-    with _service(delay=delay, history_days=65) as service:
+    with start_service(delay=delay, history_days=65) as service:
         unpaced = _run("as fast as the service takes", partitions, service, _fetch_all, days, None)
-    with _service(delay=delay, history_days=65) as service:
+    with start_service(delay=delay, history_days=65) as service:
         paced = _run("a create a second and profile", partitions, service, _fetch_all, days, RATE)
     last = bare.spent.wall / partitions
     bounds = delay + bare.spent.wall, (partitions / 3 - 1) / RATE + delay + last
@@ -344,7 +344,7 @@ def _with_bound(run: Run, bound: float) -> Run:
 
 def _measure_in_simulated_time(partitions: int) -> Run:
     passed = _SPAWN.RawValue("d", 0.0)
-    with _service(passed, delay=60.0, history_days=partitions) as service:
+    with start_service(passed, delay=60.0, history_days=partitions) as service:
         return _run(
             "one call, simulated time", partitions, service, _fetch_long, partitions, passed
         )

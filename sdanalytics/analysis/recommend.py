@@ -150,7 +150,7 @@ def recommend(
     """
     df = drop_total_row(validate_frame(df))
     level = validate_level(level)
-    target = _parse_target(target_acos, target_roas)
+    target = parse_target(target_acos, target_roas)
     warn_of_unknown_currency(df)
     keys = parse_group_keys(df, by)
     if not keys:
@@ -182,8 +182,14 @@ class _Judgement(NamedTuple):
     columns: dict[str, Any]
 
 
-def _parse_target(acos: Any, roas: Any) -> float:
-    """Return the target as an ACOS."""
+def parse_target(acos: Any, roas: Any) -> float:
+    """Return the target as an ACOS.
+
+    Raises
+    ------
+    InvalidRequest
+        When not exactly one is given, or it is out of range.
+    """
     if (acos is None) == (roas is None):
         raise InvalidRequest(
             "exactly one target must be given: target_acos=0.3, or target_roas=4; got "

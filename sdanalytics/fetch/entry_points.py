@@ -106,8 +106,8 @@ def fetch_report(
         With `profiles` there are `profile_id` (Int64), `accountName` (str), `countryCode` and
         `currency` (category) in front, and the rows are sorted by `profile_id` first.
         ``attrs["sdanalytics"]["profiles"]`` has by profile id (str) what `attrs` of that profile
-        alone would have, its `name`, the `missing_days` and the `error`, if it failed; the
-        entries beside it are right for all, such as the earliest day that may be restated.
+        alone would have, the `missing_days`, and the `error` if it failed; the entries beside it
+        are right for all, such as the earliest day that may be restated.
 
     Raises
     ------

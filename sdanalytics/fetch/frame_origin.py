@@ -43,6 +43,7 @@ class FrameOrigin:
             "start": self.query.start.isoformat(),
             "end": self.query.end.isoformat(),
             "profile_id": self.profile.profile_id,
+            "account_name": self.profile.account_name,
             "source": self.client.source,
             "country": self.profile.country,
             "currency": self.profile.currency,

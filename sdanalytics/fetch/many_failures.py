@@ -69,7 +69,7 @@ def combine_warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
     """
     ids_by_message: dict[str, list[str]] = {}
     for profile_id, messages in warnings.items():
-        for message in messages:
+        for message in dict.fromkeys(messages):
             ids = ids_by_message.setdefault(message, [])
             ids.append(profile_id)
     combined = []

@@ -58,7 +58,7 @@ def describe_profile(profile: Profile) -> dict[str, Any]:
     """Return what is known of a profile without its reports."""
     return {
         "profile_id": profile.profile_id,
-        "name": profile.account_name,
+        "account_name": profile.account_name,
         "country": profile.country,
         "currency": profile.currency,
         "timezone": profile.timezone,
@@ -122,10 +122,11 @@ def build_frame(
 
 def _release(parts: Iterable[ProfileRows], columns: Sequence[str]) -> pa.Table:
     """Return all rows as one table, and leave the only reference to them to the caller."""
-    tables = [concat_partitions({}, columns)]
+    no_rows = concat_partitions({}, columns)
+    tables = [no_rows]
     for part in parts:
-        assert part.table is not None
-        # Facts that are joined from a list of campaigns are dictionaries, but not of no rows.
-        tables.append(part.table.cast(tables[0].schema))
+        # Facts that were joined are dictionaries, but text where there was nothing to join.
+        table = part.table.cast(no_rows.schema)
+        tables.append(table)
         part.table = None
     return pa.concat_tables(tables)

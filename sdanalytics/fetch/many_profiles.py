@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -104,7 +104,7 @@ class ManyProfilesRun:
                 self.warnings += combine_warnings(sort_by_profile(warnings))
 
     def frame(self) -> pd.DataFrame:
-        """Return the frame of all profiles, with the facts of each; call it once only.
+        """Return the frame of all profiles, and what is known of each; call it once only.
 
         Raises
         ------
@@ -193,18 +193,33 @@ class ManyProfilesRun:
 
     def _load_profiles(self) -> None:
         """Load the chosen profiles: from the store, or else from the service's list."""
-        ids = self._choice.ids
-        documents: Documents = ()
-        if ids is None or not all(map(self._is_stored, ids)):
-            documents = self._list_profiles()
-            ids = self._choice.select(documents)
-        for profile_id in map(str, ids):
+        chosen = self._choice.ids
+        if chosen is not None:
+            self._load_side_by_side(chosen, self._find_stored)
+        if chosen is not None and len(self._profiles) == len(chosen):
+            return
+        documents = self._list_profiles()
+
+        def find(profile_id: str) -> Profile:
+            return self._find_stored(profile_id) or self._store_listed(profile_id, documents)
+
+        self._load_side_by_side(self._choice.select(documents), find)
+
+    def _load_side_by_side(self, ids: Iterable[int], find: Callable[[str], Profile | None]) -> None:
+        """Load the profiles that are not loaded yet, if they are found."""
+
+        def load(profile_id: str) -> None:
             try:
-                profile = self._load_profile(profile_id, documents)
-                self._queries[profile_id] = self._query_for(profile)
-                self._profiles[profile_id] = profile
+                profile = self._profiles.get(profile_id) or find(profile_id)
             except SDAnalyticsError as error:
                 self._failures[profile_id] = error
+                return
+            if profile is not None:
+                self._failures.pop(profile_id, None)  # of an earlier attempt
+                self._queries[profile_id] = self._query_for(profile)
+                self._profiles[profile_id] = profile
+
+        call_side_by_side(load, map(str, ids), MAX_CALLS_AT_A_TIME, self._deadline)
 
     def _query_for(self, profile: Profile) -> ReportQuery:
         """Return the query of a profile: of last days, those where it is."""
@@ -215,9 +230,9 @@ class ManyProfilesRun:
         start, end = list_last_days(last_days, profile.today(now))
         return replace(self._query, start=start, end=end)
 
-    def _is_stored(self, profile_id: int) -> bool:
-        key = ProfileKey(self._source, str(profile_id))
-        return self._store.metadata.profile(key) is not None
+    def _find_stored(self, profile_id: str) -> Profile | None:
+        key = ProfileKey(self._source, profile_id)
+        return self._store.metadata.profile(key)
 
     def _list_profiles(self) -> Documents:
         session = open_session(self._options.client, self._deadline)
@@ -226,10 +241,7 @@ class ManyProfilesRun:
             raise timeout_error(self._deadline)
         return documents
 
-    def _load_profile(self, profile_id: str, documents: Documents) -> Profile:
-        key = ProfileKey(self._source, profile_id)
-        profile = self._store.metadata.profile(key)
-        if profile is None:
-            profile = find_profile(documents, profile_id)
-            self._store.metadata.store_profile(self._source, profile)
+    def _store_listed(self, profile_id: str, documents: Documents) -> Profile:
+        profile = find_profile(documents, profile_id)
+        self._store.metadata.store_profile(self._source, profile)
         return profile

@@ -36,7 +36,7 @@ def insert_profile_columns(
     names = string_array(profile.account_name for profile in profiles)
     countries = [profile.country for profile in profiles]
     currencies = [profile.currency for profile in profiles]
-    arrays = (
+    arrays: tuple[Any, ...] = (
         pd.array(ids[numbers], dtype="Int64"),
         names.take(numbers),
         _repeat_words(countries, numbers),
@@ -67,6 +67,6 @@ def _repeat_words(words: Sequence[str], numbers: Any) -> Any:
 
     known = sorted({word for word in words if word})
     categories = pd.Index(known, dtype="str")
-    codes = categories.get_indexer(list(words))
+    codes = categories.get_indexer(pd.Index(list(words), dtype="str"))
     dtype = pd.CategoricalDtype(categories)
     return pd.Categorical.from_codes(codes[numbers], dtype=dtype)

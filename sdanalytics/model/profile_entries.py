@@ -21,7 +21,7 @@ PROFILE_COLUMNS: Final = (PROFILE_ID_COLUMN, "accountName", "countryCode", "curr
 ProfileEntry = Mapping[str, Any]
 """The metadata of a profile's part of a frame."""
 
-_COMMON: Final = ("profile_id", "country", "currency", "timezone")
+_COMMON: Final = ("profile_id", "account_name", "country", "currency", "timezone")
 _EARLIEST: Final = (
     "start",
     "oldest_fetched_at",

@@ -7,13 +7,13 @@ from typing import Final
 
 import pandas as pd
 
+from sdanalytics._core.caught_warnings import collect_warnings
 from sdanalytics.analysis.final_columns import select_immature
 from sdanalytics.analysis.group_summary import has_measures
 from sdanalytics.analysis.maturity import maturity
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.summarize import summarize
 from sdanalytics.errors import SDAnalyticsError
-from sdanalytics.widgets.caught_warnings import collect_warnings
 from sdanalytics.widgets.code_generation import CacheOption
 
 NO_CURVE_TEXT: Final = (

@@ -12,6 +12,7 @@ import ipywidgets as ipw
 import pandas as pd
 
 from sdanalytics import plots
+from sdanalytics._core.caught_warnings import collect_warnings
 from sdanalytics.analysis.group_summary import has_measures
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS, is_numeric_measure
 from sdanalytics.analysis.metadata import frame_metadata
@@ -20,7 +21,6 @@ from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
 from sdanalytics.plots.metric_labels import metric_label
-from sdanalytics.widgets.caught_warnings import collect_warnings
 from sdanalytics.widgets.components import (
     alert_html,
     checkbox,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from tests.support.object_storage import LOGIN, serve_bucket
 
 
 def fetch_profiles(
-    profile_ids: list[int], environment: Mapping[str, str], folder: str, url: str
+    profile_ids: list[int], environment: dict[str, str], folder: str, url: str
 ) -> list[tuple[Any, ...]]:
     """Fetch profiles as a machine that has no state in common with others."""
     state = Path(folder, f"machine-{os.getpid()}")

@@ -20,6 +20,7 @@ EXTRAS = {
     "sdanalytics/store/sql.py": "sql",
     "sdanalytics/api/keyring_secrets.py": "keyring",
     "sdanalytics/delivery/workbook.py": "excel",
+    "sdanalytics/delivery/report_page.py": "report",
 }
 """The extras of modules that not everybody uses."""
 FOUND_LOADED = {"IPython"}
