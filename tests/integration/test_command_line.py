@@ -186,7 +186,7 @@ def test_all_profiles_are_listed_again_for_another_login_and_after_hours(
         (["fetch", "campaigns", "--days", "90"], "days must be at most 60"),
         (["fetch", "campaigns", "--end", "2026-11-01"], "--start"),
         (["fetch", "campaigns", "--start", "2199-01-01"], "is in the future"),
-        (["fetch", "campaigns", "--metrics", "costs"], "did you mean 'cost'"),
+        (["fetch", "campaigns", "--metrics", "costs"], "'costs' is 'cost' here"),
         (["fetch", "campaigns", "--profiles", "one"], "profiles must be"),
         (["fetch", "campaigns", "--refresh", "often"], "refresh must be one of"),
         (["fetch", "campaigns", "--timeout", "-1"], "timeout must be a positive number"),
