@@ -44,7 +44,8 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml \
+		docs/schedules/github-actions.yml
 	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
 
 types: $(VENV)/.test

@@ -63,8 +63,11 @@ def run_fetch_command(options: argparse.Namespace) -> int:
     """Fetch reports, and return whether all is there, as an exit code."""
     from sdanalytics.cli.fetch_outcomes import choose_outcome_code
     from sdanalytics.cli.fetch_steps import FetchSteps
+    from sdanalytics.fetch.options import validate_timeout
     from sdanalytics.fetch.progress import is_interactive
 
+    if options.timeout is not None:
+        validate_timeout(options.timeout)
     began = time.monotonic()
     with show_log(options):
         selection = open_selection(options.record_types, options)

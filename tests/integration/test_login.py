@@ -314,10 +314,10 @@ def late(terminal: Terminal) -> Callable[[str], str]:
         ),
         (
             [*ANSWERS[:3], "AN0123456789abcdef"],
-            1,
+            2,
             "invalid grant parameter : code .* A code works once",
         ),
-        ([CLIENT_ID, "wrong-secret", REDIRECT, allow], 1, "invalid_client: Unknown client"),
+        ([CLIENT_ID, "wrong-secret", REDIRECT, allow], 2, "invalid_client: Unknown client"),
     ],
 )
 def test_a_login_that_is_not_finished_keeps_nothing(
@@ -337,13 +337,13 @@ def test_a_code_works_once_and_for_a_while(terminal: Terminal) -> None:
         return used[0]
 
     assert terminal.run(answers=[*ANSWERS[:3], keep, "1"]) == 0
-    assert terminal.run(answers=[*ANSWERS[:3], used[0]]) == 1
-    assert terminal.run(answers=[*ANSWERS[:3], late(terminal)]) == 1
+    assert terminal.run(answers=[*ANSWERS[:3], used[0]]) == 2
+    assert terminal.run(answers=[*ANSWERS[:3], late(terminal)]) == 2
 
     def of_another_address(printed: str) -> str:
         return code_in(allow(printed, redirect_uri="https://example.org/other"))
 
-    assert terminal.run(answers=[*ANSWERS[:3], of_another_address]) == 1
+    assert terminal.run(answers=[*ANSWERS[:3], of_another_address]) == 2
     assert "invalid grant parameter : code" in terminal.err
 
 
@@ -427,7 +427,7 @@ def test_no_secret_is_printed_logged_or_in_an_error(
         terminal.box.sandbox.script_responses("token", ScriptedResponse(400, text))
         return code
 
-    assert terminal.run(answers=[*ANSWERS[:3], refused]) == 1
+    assert terminal.run(answers=[*ANSWERS[:3], refused]) == 2
     assert terminal.err.count("[removed]") == 3
     shown += terminal.out + terminal.err + caplog.text
     shown += repr(Client.from_config()) + "".join(repr(record.args) for record in caplog.records)

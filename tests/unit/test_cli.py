@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
 from sdanalytics import cli
 from sdanalytics.cli.sandbox_command import format_variables
 from sdanalytics.sandbox.connect import describe_account
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = (
+    "login", "profiles", "plan", "fetch", "export", "coverage", "pending", "verify", "repair",
+    "compact", "demo", "sandbox", "lab",
+)  # fmt: skip
+DOCUMENTS = [
+    "README.md", "docs/schedules.md", "docs/schedules/crontab",
+    "docs/schedules/github-actions.yml", "docs/schedules/sdanalytics-fetch.service",
+]  # fmt: skip
 
 
 def test_lab_names_missing_packages(
@@ -26,8 +39,9 @@ def test_lab_names_missing_packages(
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
-    for command in ("demo", "sandbox", "lab", "login"):
+    for command in COMMANDS:
         assert f"\n    {command} " in shown
+    assert "Exit codes: 0 all there" in " ".join(shown.split())
 
 
 def test_names_are_printed_where_the_output_cannot_have_their_letters(
@@ -86,3 +100,36 @@ def test_variables_are_quoted_for_the_shell_of_the_system() -> None:
     windows = format_variables(variables, for_windows=True)
     assert posix == ["export SDANALYTICS_CACHE_DIR='it'\"'\"'s here'"]
     assert windows == ["$env:SDANALYTICS_CACHE_DIR = 'it''s here'"]
+
+
+def parse_lines(text: str) -> int:
+    """Parse all command lines in a text; return how many there are."""
+    lines = re.findall(r"^[^#`\n]*?\bsdanalytics ([a-z]+\b.*)$", text, re.MULTILINE)
+    for line in lines:
+        for command in line.split("&& sdanalytics "):
+            words = shlex.split(command.rstrip(), comments=True)
+            options = cli.build_parser().parse_args(words)
+            assert callable(options.run)
+    return len(lines)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_in_the_help_of_commands_are_right(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    shown = capsys.readouterr().out
+    _, _, examples = shown.partition("examples:\n")
+    count = examples.count("\n")
+    assert parse_lines(examples) == count
+    assert count > 0 or command in ("demo", "sandbox", "lab")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_commands_that_exist(name: str) -> None:
+    text = ROOT.joinpath(name).read_text(encoding="utf-8")
+    if name.endswith(".md"):
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        text = "\n".join(block for language, block in blocks if language in ("sh", ""))
+    assert parse_lines(text) > 0
