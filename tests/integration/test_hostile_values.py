@@ -118,7 +118,7 @@ ENDLESS = {
 def test_answers_that_drip_end_with_the_time_for_them(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("sdanalytics.api.session.OPERATION_TIMEOUT", 0.5)
+    monkeypatch.setattr("sdanalytics.api.own_profile.OPERATION_TIMEOUT", 0.5)
     monkeypatch.setattr("sdanalytics.widgets.picker_model.PROFILES_TIMEOUT", 0.5)
     client = ready_made(serve(ENDLESS[kind], pause=0.02))
     began = time.monotonic()
