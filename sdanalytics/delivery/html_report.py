@@ -95,8 +95,11 @@ def report(
     Examples
     --------
     >>> import sdanalytics as sda
-    >>> sda.report("week.html", "2026-11-09", "2026-11-15")  # doctest: +SKIP
-    PosixPath('week.html')
+    >>> with sda.sandbox.start() as sandbox:
+    ...     day = sandbox.today
+    ...     path = sda.report("day.html", day, day, client=sandbox.client, cache=False)
+    >>> path.name
+    'day.html'
     """
     written = write_report(
         path,
