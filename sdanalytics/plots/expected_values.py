@@ -34,7 +34,7 @@ class ExpectedValues:
 
 
 def expect_values(
-    rows: pd.DataFrame, metric: str, curve: ShareTable, days: pd.Index
+    rows: pd.DataFrame, metric: str, curve: ShareTable, values: pd.DataFrame
 ) -> ExpectedValues:
     """Return what a metric is expected to be when it is final.
 
@@ -44,8 +44,8 @@ def expect_values(
         Of single days, with the number of their line (`GROUP_COLUMN`).
     metric : str
     curve : ShareTable
-    days : pandas.Index
-        The days of the tables.
+    values : pandas.DataFrame
+        The reported values of the lines: the tables have its days and its columns.
 
     Raises
     ------
@@ -69,5 +69,7 @@ def expect_values(
     for suffix in FINAL_SUFFIXES:
         column = f"{metric}{suffix}"
         table = ended.pivot(index="date", columns=GROUP_COLUMN, values=column)
-        tables.append(table.reindex(days))
+        # A line of which no day has ended has no row, but keeps its place.
+        placed = table.reindex(index=values.index, columns=values.columns)
+        tables.append(placed)
     return ExpectedValues(*tables)

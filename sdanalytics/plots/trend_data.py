@@ -78,7 +78,7 @@ def trend_data(
         (values,) = _values_by_day(groups.rows, metric, [metric])
     final_values = None
     if curve is not None:
-        final_values = expect_values(groups.rows, metric, curve, values.index)
+        final_values = expect_values(groups.rows, metric, curve, values)
     return TrendData(
         values=values,
         undefined_ratio=undefined_ratio,

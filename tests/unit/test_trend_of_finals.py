@@ -16,6 +16,7 @@ from tests.support.samples import sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
 
+SALES = ["attributedSales14d", "viewAttributedSales14d"]
 YOUNG = 7
 """Days that the curves below make larger."""
 KNOWN = {"CPC": 0.5, "VCPM": 0.8}
@@ -164,3 +165,32 @@ def test_what_has_no_final_numbers_is_an_error(frame: pd.DataFrame, curve: pd.Da
     frame.attrs = {}
     with pytest.raises(InvalidRequest, match="does not tell when its days were fetched"):
         plots.trend(frame.drop(columns="currency"), "orders", final=curve)
+
+
+def test_a_line_of_today_alone_keeps_its_place(frame: pd.DataFrame, curve: pd.DataFrame) -> None:
+    ranked = summarize(frame, "campaignName").nlargest(3, "sales")["campaignName"].tolist()
+    is_today = frame["date"] == frame["date"].max()
+    begins_today = frame[is_today | (frame["campaignName"] != ranked[1])].copy()
+    begins_today.loc[begins_today["campaignName"] == ranked[1], SALES] *= 1000
+    begins_today.attrs = frame.attrs
+    axes = plots.trend(begins_today, "sales", by="campaignName", n=2, final=curve)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names[:2] == [ranked[1], ranked[0]]
+    new, largest, _ = solid(axes)
+    assert np.isnan(new.get_ydata()).all()
+    assert np.isfinite(largest.get_ydata()[:-1]).all()
+    reported, *_ = dotted(axes)
+    assert reported.get_color() == new.get_color()
+    assert np.isfinite(reported.get_ydata()[-1])
+
+
+@pytest.mark.parametrize("by", [None, "campaignName"])
+def test_today_alone_is_reported_only(
+    frame: pd.DataFrame, curve: pd.DataFrame, by: str | None
+) -> None:
+    today = frame[frame["date"] == frame["date"].max()]
+    today.attrs = frame.attrs
+    axes = plots.trend(today, "sales", by=by, n=2, final=curve)
+    assert np.isfinite([line.get_ydata() for line in dotted(axes)]).all()
+    assert np.isnan([line.get_ydata() for line in solid(axes)]).all()
+    axes.figure.canvas.draw()
