@@ -47,6 +47,8 @@ from sdanalytics.errors import InvalidRequest
 RECOMMENDED: Final = "recommended"
 """The entry of the metadata about recommendations."""
 _METRICS: Final = ("cost", "clicks", "viewImpressions", "orders", "sales")
+_MIN_TARGET: Final = 1e-6
+"""Of either kind: less is no target, and its reciprocal may be too large for a number."""
 _MAX_ACOS: Final = 1.0
 _MAX_ROAS: Final = 100.0
 _VIEWS_OF_EXPOSURE: Final = 1000
@@ -196,13 +198,13 @@ def parse_target(acos: Any, roas: Any) -> float:
             f"target_acos={acos!r} and target_roas={roas!r}"
         )
     if roas is None:
-        if not isinstance(acos, int | float) or not 0 < acos <= _MAX_ACOS:
+        if not isinstance(acos, int | float) or not _MIN_TARGET <= acos <= _MAX_ACOS:
             raise InvalidRequest(
                 f"target_acos must be a fraction, 0.3 for 30 %, got {acos!r}: above 100 % give "
                 "target_roas, such as 0.8 for sales of 80 % of the cost"
             )
         return float(acos)
-    if not isinstance(roas, int | float) or not 0 < roas <= _MAX_ROAS:
+    if not isinstance(roas, int | float) or not _MIN_TARGET <= roas <= _MAX_ROAS:
         raise InvalidRequest(
             "target_roas must be a ratio above 0, 4 for sales of four times the cost (not 400 for "
             f"400 %), got {roas!r}"

@@ -71,7 +71,8 @@ def count_empty_by_chance(evidence: OrderEvidence) -> float:
     rates = divide(campaign_orders, campaign_exposure)
     known_rates = np.nan_to_num(rates)
     orders = known_rates[evidence.campaigns] * exposure
-    expected = evidence.add_up(orders)
+    sums = evidence.add_up(orders)
+    expected = np.maximum(sums, 0)  # cancelled orders may be below 0
     excess = evidence.dispersion.value - 1
     factor = 1.0
     if excess:

@@ -22,7 +22,8 @@ MATURITY: Final = "maturity"
 """The entry of a curve's metadata with its keys and the dispersion of its metrics."""
 TRAFFIC: Final = frozenset(("impressions", "clicks", "cost"))
 """The metrics of a curve that are no results."""
-_COLUMNS: Final = frozenset(("metric", "age", "share", "share_low", "share_high"))
+_SHARES: Final = ("share", "share_low", "share_high")
+_COLUMNS: Final = frozenset(("metric", "age", *_SHARES))
 _HALO_PREFIX: Final = "halo_"
 _FACTS: Final = ("record_type", "source", "profile_id", "currency")
 """Entries of the metadata in which a frame and its curve must agree."""
@@ -76,7 +77,8 @@ def parse_curve(curve: object, df: pd.DataFrame) -> ShareTable:
     Raises
     ------
     InvalidRequest
-        When it is no curve, or one of another report, profile or currency than the frame.
+        When it is no curve, has a share that is not above 0, or is of another report, profile or
+        currency than the frame.
     """
     if not isinstance(curve, pd.DataFrame) or not _COLUMNS.issubset(curve.columns):
         kind = type(curve).__name__
@@ -89,6 +91,7 @@ def parse_curve(curve: object, df: pd.DataFrame) -> ShareTable:
             "the curve must be as maturity returns it, got one without rows or without its "
             "metadata (attrs): call maturity again"
         )
+    _ensure_positive(curve)
     _ensure_same_facts(curve, df)
     return _make_table(curve, about)
 
@@ -108,6 +111,17 @@ def find_curve_metric(name: str) -> str:
 def score(level: float) -> float:
     """Return how many standard deviations from the mean a normal interval of a level reaches."""
     return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _ensure_positive(curve: pd.DataFrame) -> None:
+    """Raise `InvalidRequest` when numbers cannot be divided by the shares of a curve."""
+    for name in _SHARES:
+        is_positive = curve[name] > 0
+        if not is_positive.all():
+            share = curve[name][~is_positive].iloc[0]
+            raise InvalidRequest(
+                f"the shares of the curve must be above 0, got {name} {share}: call maturity again"
+            )
 
 
 def _ensure_same_facts(curve: pd.DataFrame, df: pd.DataFrame) -> None:

@@ -50,6 +50,8 @@ def limit_to_lines(ax: Axes, tables: list[pd.DataFrame]) -> None:
     lowest = np.nanmin(values)
     bottom, top = ax.get_ylim()
     room = _MAX_BEYOND * max(abs(highest), abs(lowest))
+    if not room:
+        return
     if top > highest + room:
         ax.set_ylim(top=highest + room)
     if bottom < lowest - room:

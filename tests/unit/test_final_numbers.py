@@ -285,6 +285,15 @@ def test_a_curve_of_something_else_is_refused(facts: dict[str, Any], fact: str) 
         sda.summarize(frame, final=curve_with(**facts))
 
 
+@pytest.mark.parametrize("column", ["share", "share_low"])
+@pytest.mark.parametrize("share", [0.0, -0.1, float("nan")])
+def test_shares_that_nothing_can_be_divided_by_are_refused(column: str, share: float) -> None:
+    curve = curve_with()
+    curve.loc[3, column] = share
+    with pytest.raises(sda.InvalidRequest, match=f"above 0, got {column} {share}"):
+        sda.summarize(make_frame([10] * 5, [300] * 5), final=curve)
+
+
 def test_what_is_no_curve_is_refused() -> None:
     frame = make_frame([10], [100.0])
     curve = curve_with()

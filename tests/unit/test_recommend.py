@@ -309,6 +309,8 @@ def test_groups_of_several_campaigns_and_cost_types() -> None:
         ({"target_acos": float("nan")}, "a fraction"),
         ({"target_roas": 400}, "not 400 for 400 %"),
         ({"target_roas": -1}, "above 0"),
+        ({"target_roas": 1e-310}, "above 0"),
+        ({"target_acos": 1e-310}, "a fraction"),
         ({}, "exactly one target"),
         ({"target_acos": 0.3, "target_roas": 4}, "exactly one target"),
         ({"target_acos": 0.3, "level": 90}, "level must be between 0 and 1"),
@@ -350,3 +352,14 @@ def test_rows_without_a_cost_type_are_told() -> None:
     with pytest.warns(CostTypeWarning, match="1 of 2 rows"):
         result = sda.recommend(frame, target_acos=TARGET)
     assert result.attrs["sdanalytics"]["without_cost_type"]["rows"] == 1
+
+
+def test_cancelled_orders_and_credits_are_judged_without_a_warning() -> None:
+    """Warnings are errors in these tests."""
+    orders = [5, -3000, 3000]
+    frame = few(
+        clicks=[50, 100, 60], cost=[50.0, -20.0, 60.0], campaignId=[1, 2, 3], **{ORDERS: orders}
+    )
+    result = sda.recommend(frame, target_acos=TARGET)
+    assert about(result)["zero_order_rows"] == 0
+    assert 0 <= about(result)["zero_order_rows_by_chance"] <= 3

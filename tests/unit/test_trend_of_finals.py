@@ -194,3 +194,15 @@ def test_today_alone_is_reported_only(
     assert np.isfinite([line.get_ydata() for line in dotted(axes)]).all()
     assert np.isnan([line.get_ydata() for line in solid(axes)]).all()
     axes.figure.canvas.draw()
+
+
+def test_results_of_zero_are_drawn_without_a_warning(
+    frame: pd.DataFrame, curve: pd.DataFrame
+) -> None:
+    """Warnings are errors in these tests."""
+    frame[SALES] = 0.0
+    axes = plots.trend(frame, "sales", final=curve)
+    (expected,) = solid(axes)
+    assert np.nanmax(expected.get_ydata()) == 0
+    bottom, top = axes.get_ylim()
+    assert bottom == 0 < top
