@@ -8,6 +8,7 @@ import pandas as pd
 
 from sdanalytics.analysis.kpi_definitions import KPIS, list_results
 from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.model.view_attribution import (
     VIEW_ATTRIBUTION_KEY,
     find_vcpm_rows,
@@ -48,6 +49,7 @@ def _has_break(df: pd.DataFrame) -> bool:
     if has_none and (is_summed_up or "costType" not in df):
         return False
     if not is_summed_up:
+        validate_columns(df, ["date"])
         return spans_change(df)
     has_vcpm_rows = "costType" not in df or bool(find_vcpm_rows(df).any())
     return has_vcpm_rows and bool(metadata.get(VIEW_ATTRIBUTION_KEY))

@@ -17,6 +17,7 @@ import pandas as pd
 
 from sdanalytics.analysis.ratios import divide
 from sdanalytics.analysis.row_groups import IntArray, pair_codes
+from sdanalytics.analysis.validation import validate_columns
 
 _RUN_DAYS: Final = 7
 _MIN_EXPECTED: Final = 0.5
@@ -93,7 +94,10 @@ def estimate_dispersion(
 
 def number_days(df: pd.DataFrame) -> IntArray | None:
     """Return the day of each row as a whole number; None if a row has none."""
-    if "date" not in df or df["date"].hasnans:
+    if "date" not in df:
+        return None
+    validate_columns(df, ["date"])
+    if df["date"].hasnans:
         return None
     moments = df["date"].to_numpy()
     days = moments.astype("datetime64[D]")

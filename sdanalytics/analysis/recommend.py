@@ -122,7 +122,8 @@ def recommend(
     ------
     InvalidRequest
         When not exactly one target is given, or it is out of range (30 for 30 %), a column is
-        missing, or money is of several currencies; with `final`, as `summarize`.
+        missing, no row has an order, or money is of several currencies; with `final`, as
+        `summarize`.
 
     Notes
     -----
@@ -163,6 +164,8 @@ def recommend(
     note = describe_missing_cost_types(rows, _METRICS)
     warn_of_missing_cost_types(note)
     evidence = gather_evidence(rows, keys, curve)
+    if len(rows) > evidence.left_out:
+        _ensure_orders(evidence)
     judged = _judge_groups(evidence, target, level)
     result = _tabulate(rows, keys, judged)
     result.attrs = dict(df.attrs)
@@ -226,6 +229,16 @@ def _select_rows(df: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         if name not in completed:
             raise missing_metric_error(df, name)
     return rows
+
+
+def _ensure_orders(evidence: OrderEvidence) -> None:
+    """Raise `InvalidRequest` when nothing tells what an order is worth."""
+    has_orders = evidence.sums["orders"] > 0
+    if not has_orders.any():
+        raise InvalidRequest(
+            "no row has an order, so nothing tells what one is worth: pass more days, or more "
+            "campaigns"
+        )
 
 
 def _judge_groups(evidence: OrderEvidence, target: float, level: float) -> _Judgement:

@@ -243,13 +243,37 @@ def test_nothing_is_said_of_what_has_no_clicks() -> None:
     assert row["waste"] == row["expected_sales"] == 0
 
 
-def test_an_account_without_orders_has_no_order_values() -> None:
-    result = sda.recommend(few(clicks=[500, 20], **{ORDERS: [0, 0]}), target_acos=TARGET)
-    assert set(result["action"]) == {"wait"}
-    assert result[["p_above_target", "expected_sales", "waste"]].isna().all(axis=None)
-    empty = sda.recommend(few(clicks=[5], **{ORDERS: [1]}).head(0), target_acos=TARGET)
+def test_an_account_without_orders_is_refused() -> None:
+    frame = few(clicks=[5000, 20], **{ORDERS: [0, 0]})
+    with pytest.raises(InvalidRequest, match="no row has an order, so nothing tells"):
+        sda.recommend(frame, target_acos=TARGET)
+
+
+def test_no_rows_have_the_columns_of_some() -> None:
+    frame = few(clicks=[5], **{ORDERS: [1]})
+    result = sda.recommend(frame, target_acos=TARGET)
+    empty = sda.recommend(frame.head(0), target_acos=TARGET)
     assert list(empty) == list(result)
     assert (empty.dtypes == result.dtypes).all()
+
+
+@pytest.mark.parametrize(
+    ("convert", "said"),
+    [
+        (lambda days: days.dt.tz_localize("UTC"), "must have no time zone"),
+        (lambda days: days.dt.date, "must hold days"),
+        (lambda days: days.dt.strftime("%Y-%m-%d"), "must hold days"),
+    ],
+)
+def test_dates_of_another_type_are_refused(convert: Any, said: str) -> None:
+    frame = Account(campaigns=2, targets=2).report()
+    frame["date"] = convert(frame["date"])
+    with pytest.raises(InvalidRequest, match=said):
+        sda.recommend(frame, target_acos=TARGET)
+    with pytest.raises(InvalidRequest, match=said):
+        sda.summarize(frame, "campaignId", level=0.9)
+    with pytest.raises(InvalidRequest, match=said):
+        sda.plots.top(frame, "sales", by="campaignId")
 
 
 def test_rows_that_lack_a_part_are_left_out() -> None:
