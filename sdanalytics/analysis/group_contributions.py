@@ -15,6 +15,7 @@ from sdanalytics.analysis.explanation import (
     Explanation,
     ensure_denominators,
     ensure_known_sums,
+    no_values_error,
 )
 from sdanalytics.analysis.group_labels import describe_groups, label_columns
 from sdanalytics.analysis.group_summary import sum_measures
@@ -142,7 +143,13 @@ def _sum_parts(rows: pd.DataFrame, groups: RowGroups, ratio: Ratio) -> CompleteS
         raise missing_metric_error(rows, ratio.name)
     dividends = to_floats(cells.sums[ratio.numerator])
     divisors = to_floats(cells.sums[ratio.denominator])
-    is_counted = cells.is_vcpm if ratio.is_of_vcpm else None
+    lacks_part = np.isnan(dividends) | np.isnan(divisors)
+    is_counted = None
+    if ratio.is_of_vcpm:
+        is_counted = cells.is_vcpm
+        lacks_part = lacks_part[is_counted]
+    if len(lacks_part) and lacks_part.all():
+        raise no_values_error(ratio.name, "one of the periods")
     return sum_complete_rows(cells, [dividends, divisors], is_counted)
 
 

@@ -464,3 +464,14 @@ def test_bad_sums_and_frames_are_refused() -> None:
     lost = sda.summarize(make_rows(rows + [row | {"costType": "VCPM"} for row in rows]), freq="D")
     with pytest.raises(InvalidRequest, match="summarize with 'costType' in by="):
         explain(lost, metric="sales", by=None)
+
+
+@pytest.mark.parametrize("metric", ["acos", "roas", "purchase_rate"])
+def test_missing_results_are_not_called_zero(metric: str) -> None:
+    rows = [{"period": period, "costType": "VCPM", "cost": 5, "viewImpressions": 9,
+             "viewAttributedConversions14d": 1, "viewAttributedSales14d": 30}
+            for period in "ab"]  # fmt: skip
+    frame = make_rows(rows)
+    frame.loc[1, ["viewAttributedSales14d", "viewAttributedConversions14d"]] = None
+    with pytest.raises(InvalidRequest, match=f"{metric} has no value in any row of one of the"):
+        explain(frame, metric=metric)
