@@ -24,10 +24,11 @@ from sdanalytics.analysis.group_summary import has_measures, summarize_rows
 from sdanalytics.analysis.kpi_bounds import INTERVALS, add_bound_columns, bound_kpis
 from sdanalytics.analysis.metadata import update_metadata
 from sdanalytics.analysis.missing_columns import no_bounds_error, no_measures_error
-from sdanalytics.analysis.row_groups import Buckets, find_buckets
+from sdanalytics.analysis.row_groups import Buckets, find_buckets, group_rows
 from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.totals import append_total_row, drop_total_row
 from sdanalytics.analysis.validation import (
+    ensure_single_currency,
     parse_freq,
     parse_group_keys,
     validate_columns,
@@ -163,6 +164,7 @@ def summarize(
     notes = {} if note is None else {WITHOUT_COST_TYPE: note}
     update_metadata(result, summarized_by=keys, freq=period, **notes)
     if total and (keys or period) and len(result):
+        ensure_single_currency(df, group_rows(df, []), "leave out total=")
         row = _add_estimates(_summarize_all(df, result), df, [], additions)
         result = append_total_row(result, row, keys, period)
     return result

@@ -16,6 +16,7 @@ from sdanalytics.analysis.missing_columns import missing_column_error
 from sdanalytics.analysis.row_groups import RowGroups, pair_codes
 from sdanalytics.errors import InvalidRequest
 
+_CURRENCY_ADVICE: Final = "summarize with 'currency' in by="
 _BY_EXPECTED: Final = "by must be the name of a column or a list of names"
 
 
@@ -106,7 +107,9 @@ def validate_level(level: Any) -> float:
     )
 
 
-def ensure_single_currency(df: pd.DataFrame, groups: RowGroups) -> None:
+def ensure_single_currency(
+    df: pd.DataFrame, groups: RowGroups, advice: str = _CURRENCY_ADVICE
+) -> None:
     """Raise `InvalidRequest` when a group of rows has money in several currencies."""
     if not has_several_currencies(df):
         return
@@ -119,7 +122,7 @@ def ensure_single_currency(df: pd.DataFrame, groups: RowGroups) -> None:
         currencies = ", ".join(sorted(df["currency"].dropna().astype("str").unique()))
         raise InvalidRequest(
             f"money in several currencies ({currencies}) cannot be added or compared: take one "
-            "at a time (df[df['currency'] == 'USD']), or summarize with 'currency' in by="
+            f"at a time (df[df['currency'] == 'USD']), or {advice}"
         )
 
 

@@ -74,3 +74,11 @@ def test_comparisons_are_by_currency_too(profiles: pd.DataFrame) -> None:
         compare(profiles, *weeks, metrics=["acos"])
     clicks = profiles[["date", "clicks", "impressions", "currency"]]
     assert compare(clicks, *weeks, metrics=["ctr"])["ctr_a"].notna().all()
+
+
+def test_a_total_of_several_currencies_says_to_leave_it_out(profiles: pd.DataFrame) -> None:
+    with pytest.raises(InvalidRequest, match=r"EUR, JPY, USD.*leave out total="):
+        summarize(profiles, "currency", total=True)
+    with pytest.raises(InvalidRequest, match="summarize with 'currency' in by="):
+        summarize(profiles, "tactic", total=True)
+    assert len(summarize(profiles, "currency")) == 3
