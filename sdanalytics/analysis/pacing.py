@@ -6,10 +6,12 @@ from calendar import monthrange
 from datetime import date
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.budgets import sum_budgets
+from sdanalytics.analysis.column_arrays import to_floats
 from sdanalytics.analysis.cost_forecast import forecast_costs
 from sdanalytics.analysis.daily_costs import CAMPAIGN_ID, tabulate_costs
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
@@ -55,7 +57,8 @@ def pacing(df: pd.DataFrame, month: MonthLike | None = None) -> pd.DataFrame:
           its end, and the interval of 80 %; the cost itself when the month is over;
         - `daily_budget`, `budget` (float64): the latest daily budget, and the sum of the daily
           budgets of the month, from the campaign's first day on; missing without
-          `campaignBudget`, which only campaigns reports have;
+          `campaignBudget`, which only campaigns reports have. `daily_budget` is 0 when the campaign
+          has stopped;
         - `budget_share` (float64, a fraction): `cost_forecast` by `budget`;
         - `days_at_budget` (Int64): whole days that cost at least 95 % of their budget.
 
@@ -73,7 +76,7 @@ def pacing(df: pd.DataFrame, month: MonthLike | None = None) -> pd.DataFrame:
     ------
     InvalidRequest
         When the frame has no day of the month or no whole day at all, is a summary by weeks or
-        months, has several currencies, or lacks a column.
+        months, has several currencies or an infinite cost, or lacks a column.
 
     Notes
     -----
@@ -116,6 +119,7 @@ def pacing(df: pd.DataFrame, month: MonthLike | None = None) -> pd.DataFrame:
             f"the frame has no row of the month {period.first:%Y-%m}: its days are "
             f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
         )
+    _ensure_finite_costs(df)
     _warn_of_unknown_ages(df)
     table = tabulate_costs(df, period)
     budgets = sum_budgets(table, period)
@@ -138,6 +142,15 @@ def _validate_days(df: pd.DataFrame) -> None:
             "was fetched, or summarize(df, 'campaignId', freq='D')"
         )
     validate_columns(df, ["date", CAMPAIGN_ID, "cost"])
+
+
+def _ensure_finite_costs(df: pd.DataFrame) -> None:
+    """Raise `InvalidRequest` for infinite costs, such as those of a division by 0."""
+    costs = to_floats(df["cost"].array)
+    if np.isinf(costs).any():
+        raise InvalidRequest(
+            "cost must be finite, got an infinite one: leave such rows out, or fetch them again"
+        )
 
 
 def _parse_month(month: object, last_day: pd.Timestamp) -> Period:

@@ -334,6 +334,7 @@ def test_frames_that_have_no_pacing_are_refused() -> None:
         (frame.drop(columns="campaignId"), None, "no column 'campaignId'"),
         (frame.drop(columns="cost"), None, "no column 'cost'"),
         (frame.head(0), None, "no rows"),
+        (frame.replace({"cost": {100.0: float("inf")}}), None, "cost must be finite"),
         (two_currencies, None, "several currencies"),
         (frame, "2026-11", "no row of the month 2026-11: its days are 2026-09-26 to 2026-10-15"),
         (frame, "October", "month must be a month such as '2026-11'"),
