@@ -22,7 +22,7 @@ from sdanalytics.analysis.final_errors import FinalErrors, SumErrors
 from sdanalytics.analysis.final_rows import FinalRows
 from sdanalytics.analysis.kpi_definitions import KPIS, Kpi
 from sdanalytics.analysis.ratios import divide
-from sdanalytics.analysis.row_groups import RowGroups
+from sdanalytics.analysis.row_groups import BoolArray, RowGroups
 from sdanalytics.analysis.share_table import TRAFFIC, find_curve_metric, score
 
 
@@ -44,20 +44,34 @@ def bound_finals(
     Returns
     -------
     dict of str to numpy.ndarray of float64
-        ``<name>_final``, ``<name>_final_low`` and ``<name>_final_high`` of each column.
+        ``<name>_final``, ``<name>_final_low`` and ``<name>_final_high`` of each column; missing for
+        groups of which no day had ended.
     """
     estimator = _VarianceEstimator(rows, groups)
+    is_unknown = find_open_groups(rows, groups)
     columns: dict[str, Any] = {}
     for name in expected.columns.tolist():
         variance = estimator.find_variance(name)
         if variance is None:
             continue
-        center = to_floats(expected[name].array)
+        reported = to_floats(expected[name].array)
+        center = np.where(is_unknown, np.nan, reported)
         low, high = _find_bounds(center, variance, score(level))
         columns[f"{name}_final"] = center
         columns[f"{name}_final_low"] = low
         columns[f"{name}_final_high"] = high
     return columns
+
+
+def find_open_groups(rows: FinalRows, groups: RowGroups) -> BoolArray:
+    """Return whether none of a group's days had ended when it was fetched.
+
+    Of these nothing is expected: nobody knows how much of the day the numbers are of.
+    """
+    has_ended = rows.ages >= 0
+    ended = np.bincount(groups.codes, weights=has_ended, minlength=groups.count)
+    is_open: BoolArray = ended == 0
+    return is_open
 
 
 def _find_bounds(center: Any, variance: Any, reach: float) -> tuple[Any, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.column_arrays import to_floats
 from sdanalytics.analysis.condense import condense
-from sdanalytics.analysis.final_bounds import bound_finals
+from sdanalytics.analysis.final_bounds import bound_finals, find_open_groups
 from sdanalytics.analysis.final_rows import expect_final_rows
 from sdanalytics.analysis.group_summary import summarize_rows
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS, is_attributed
@@ -64,7 +65,9 @@ def summarize_final(
     for part in (final_rows.reported, final_rows.expected):
         summaries.append(summarize_rows(part, keys, buckets, with_labels=False))
     reported, expected = summaries
-    columns = {MATURITY_COLUMN: divide_orders(reported, expected)}
+    maturity = divide_orders(reported, expected)
+    is_unknown = find_open_groups(final_rows, groups)
+    columns = {MATURITY_COLUMN: np.where(is_unknown, np.nan, maturity)}
     wanted = [name for name in names if name in expected]
     columns |= bound_finals(final_rows, expected[wanted], groups, level)
     return pd.DataFrame(columns, index=expected.index)

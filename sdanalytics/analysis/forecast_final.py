@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sdanalytics.analysis.final_bounds import bound_finals
+from sdanalytics.analysis.final_bounds import bound_finals, find_open_groups
 from sdanalytics.analysis.final_columns import (
     MATURITY_COLUMN,
     add_final_columns,
@@ -42,8 +42,9 @@ def forecast_final(
         As `add_kpis` returns it, and beside each result and KPI of it (float64) `<name>_final`,
         `<name>_final_low` and `<name>_final_high`; `maturity`, the share of the row's final orders
         that has come. The intervals of sums are narrower than sums of these bounds: use
-        `summarize(final=)` for them. A row without orders is expected to stay without: the forecast
-        is the number by the share that is known (`sdanalytics.analysis.final_rows`).
+        `summarize(final=)` for them. Of a day that had not ended when it was fetched nothing is
+        expected: these are missing. A row without orders is expected to stay without: the
+        forecast is the number by the share that is known (`sdanalytics.analysis.final_rows`).
 
     Raises
     ------
@@ -62,6 +63,8 @@ def forecast_final(
     index = pd.RangeIndex(len(df))
     each_row = RowGroups(np.arange(len(df)), pd.DataFrame(index=index))
     names = select_immature(with_kpis.columns)
-    finals = {MATURITY_COLUMN: divide_orders(rows.reported, expected)}
+    maturity = divide_orders(rows.reported, expected)
+    is_unknown = find_open_groups(rows, each_row)
+    finals = {MATURITY_COLUMN: np.where(is_unknown, np.nan, maturity)}
     finals |= bound_finals(rows, expected[names], each_row, level)
     return add_final_columns(with_kpis, pd.DataFrame(finals, index=with_kpis.index))

@@ -56,7 +56,7 @@ class OrderEvidence:
     dispersion : Dispersion
         Of orders.
     left_out : int
-        Rows that lack a part.
+        Rows that lack a part, and with a curve those of days that had not ended.
     """
 
     groups: IntArray
@@ -205,7 +205,8 @@ def _find_order_shares(rows: FinalRows) -> Any:
     for metric in _SHARE_METRICS:
         if metric in rows.table.shares:
             table = rows.table.shares[metric]
-            shares = np.ones(len(rows.ages))
+            # Of a day that had not ended nobody knows which share has come: its row is left out.
+            shares = np.where(rows.ages < 0, np.nan, 1.0)
             young = np.flatnonzero(rows.is_young)
             groups = rows.groups[young]
             ages = rows.ages[young]

@@ -91,7 +91,8 @@ def summarize(
         that has come. Sums are of each day's number by the share that is known at its age; the
         errors of shares are common to all days, those of days are not
         (`sdanalytics.analysis.final_rows`). Ratios are of final sums, and their bounds of both
-        parts together. A day that had not ended when it was fetched counts as reported.
+        parts together. A day that had not ended when it was fetched
+        counts as reported; of a group of such days alone these columns are missing.
 
         With `level`, beside `ctr`, `cvr`, `purchase_rate`, `cpa`, `acos` and `roas` (float64)
         `<name>_low` and `<name>_high`; see the notes. ``attrs["sdanalytics"]["intervals"]`` has the

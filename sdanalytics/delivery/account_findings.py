@@ -16,7 +16,7 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.pacing import pacing
 from sdanalytics.analysis.periods import Period
 from sdanalytics.analysis.recommend import recommend
-from sdanalytics.analysis.row_ages import FETCHED_ON
+from sdanalytics.analysis.row_ages import FETCHED_ON, find_row_ages
 from sdanalytics.analysis.summarize import summarize
 from sdanalytics.delivery.account_frames import AccountFrames
 from sdanalytics.delivery.metric_changes import MetricChange, compare_metrics
@@ -146,7 +146,15 @@ class AccountFindings:
 
     @property
     def _curve(self) -> pd.DataFrame | None:
+        """The curve for the period; None if no day of it had ended: nothing is expected then."""
+        if self._has_no_ended_day(self.span.period):
+            return None
         return self.account.curves.get("campaigns")
+
+    def _has_no_ended_day(self, period: Period) -> bool:
+        """Return whether none of a period's days had ended when it was fetched."""
+        rows = _select_days(self._campaigns, period)
+        return bool((find_row_ages(rows) < 0).all())
 
     def _compute(self) -> None:
         compute_changes = partial(

@@ -170,9 +170,13 @@ def test_errors_of_days_average_out_and_those_of_shares_do_not() -> None:
 def test_today_is_not_taken_for_a_whole_day() -> None:
     frame = make_frame([10, 5], [100.0, 50.0], first_age=-1)
     rows = sda.forecast_final(frame, curve_with())
-    assert rows["orders_final"].iloc[1] == 5
     assert rows["orders_final"].iloc[0] == pytest.approx(10 / SHARES[0])
-    assert rows["maturity"].iloc[1] == 1
+    unknown = ["maturity", "orders_final", "sales_final_high", "acos_final_low"]
+    assert rows[unknown].iloc[1].isna().all()
+    today = frame[frame["date"] == frame["date"].max()]
+    assert sda.summarize(today, final=curve_with())[unknown].isna().all(axis=None)
+    both = sda.summarize(frame, final=curve_with()).iloc[0]
+    assert both["orders_final"] == pytest.approx(10 / SHARES[0] + 5)  # as reported
 
 
 def test_old_days_stay_as_they_are() -> None:
@@ -325,3 +329,14 @@ def test_a_frame_that_does_not_tell_its_ages_is_refused() -> None:
         sda.summarize(frame.drop(columns="costType"), final=curve)
     with pytest.raises(sda.InvalidRequest, match="summary by 'W-SUN'"):
         sda.forecast_final(sda.summarize(frame, "costType", "W"), curve)
+
+
+def test_nothing_is_recommended_for_orders_that_are_still_to_come_today() -> None:
+    orders = [20] * 20 + [0]
+    frame = make_frame(orders, [10.0 * count for count in orders], first_age=-1)
+    frame = frame.assign(viewImpressions=pd.array([1000] * 21, dtype="Int64"))
+    with_today = sda.recommend(frame, target_acos=0.5, by="campaignId", final=curve_with())
+    whole_days = frame[frame["date"] < frame["date"].max()]
+    without = sda.recommend(whole_days, target_acos=0.5, by="campaignId", final=curve_with())
+    assert with_today["p_above_target"].tolist() == without["p_above_target"].tolist()
+    assert with_today.attrs["sdanalytics"]["recommended"]["rows_left_out"] == 1
