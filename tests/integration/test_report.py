@@ -200,6 +200,8 @@ def test_what_is_missing_is_left_out_and_said(
     ("change", "message"),
     [
         ({"path": "week.txt"}, "must end in .html"),
+        ({"path": f"{'x' * 300}.html"}, "name too long"),
+        ({"path": "a\0b.html"}, "null"),
         ({"path": "missing/week.html"}, "there is no folder"),
         ({"start": "2026-10-20"}, "must end on or after"),
         ({"end": "2027-01-01"}, "must be a day that has begun"),
