@@ -37,7 +37,8 @@ def add_coverage_command(commands: Commands) -> None:
         description=(
             "Count the stored days of each report by their state: final; restatable (Amazon may "
             "change them); empty (no rows); missing (the service still has them: then exit code "
-            "1); gone (it no longer has); and how many fetch would fetch now (due)."
+            "1, as if nothing is stored); gone (it no longer has); and how many fetch would fetch "
+            "now (due)."
         ),
         examples=("sdanalytics coverage", "sdanalytics coverage campaigns --days 14 --json"),
     )
@@ -54,10 +55,10 @@ def add_coverage_command(commands: Commands) -> None:
 
 
 def run_coverage_command(options: argparse.Namespace) -> int:
-    """Print the coverage of a store; 1 if days are missing that the service still has."""
-    from sdanalytics import ReportCache
+    """Print the coverage of a store; 1 if it has nothing or lacks days of the service."""
+    from sdanalytics.cli.store_choice import open_store
 
-    cache = ReportCache(options.cache)
+    cache = open_store(options.cache)
     frame = cache.coverage(options.record_type, _earliest_day(options.days))
     if options.days is not None:
         frame = frame.groupby(_SERIES, dropna=False).tail(options.days)
@@ -69,7 +70,7 @@ def run_coverage_command(options: argparse.Namespace) -> int:
         print_json(records)
     else:
         _print_counts(records)
-    has_all = not any(record["missing"] for record in records)
+    has_all = bool(records) and not any(record["missing"] for record in records)
     return EXIT_OK if has_all else EXIT_MISSING
 
 

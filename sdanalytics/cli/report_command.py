@@ -71,10 +71,12 @@ def add_report_command(commands: Commands) -> None:
 
 def run_report_command(options: argparse.Namespace) -> int:
     """Write a report; 1 if something of it is missing."""
+    from sdanalytics.cli.store_choice import open_writable_store
     from sdanalytics.delivery.html_report import write_report
 
     with show_log(options):
         profiles = parse_profiles(options.profiles)
+        cache = open_writable_store(options.cache)
         client = open_client(options.config)
         start, end = _choose_days(options, client)
         written = write_report(
@@ -83,7 +85,7 @@ def run_report_command(options: argparse.Namespace) -> int:
             end,
             profiles=profiles,
             client=client,
-            cache=options.cache,
+            cache=cache,
             target_acos=options.target_acos,
         )
         for missing in written.missing:

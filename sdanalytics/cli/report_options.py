@@ -113,14 +113,12 @@ def open_selection(record_types: Sequence[str], options: argparse.Namespace) -> 
     ApiError
         When the list of all profiles is due, and cannot be read.
     """
-    from sdanalytics import ReportCache
     from sdanalytics.cli.profile_list import load_profile_list
-    from sdanalytics.cli.store_choice import ensure_writable_store
+    from sdanalytics.cli.store_choice import open_writable_store
 
     arguments = _parse_arguments(options)
     profiles = parse_profiles(options.profiles)
-    cache = ReportCache(options.cache)
-    ensure_writable_store(cache)
+    cache = open_writable_store(options.cache)
     client = open_client(options.config)
     chosen = tuple(dict.fromkeys(record_types))
     for record_type in chosen:

@@ -31,9 +31,9 @@ def add_store_commands(commands: Commands) -> None:
 
 def run_pending_command(options: argparse.Namespace) -> None:
     """List the reports in flight."""
-    from sdanalytics import ReportCache
+    from sdanalytics.cli.store_choice import open_store
 
-    frame = ReportCache(options.cache).pending()
+    frame = open_store(options.cache).pending()
     if options.json:
         print_json(to_records(frame))
     else:
@@ -41,22 +41,24 @@ def run_pending_command(options: argparse.Namespace) -> None:
 
 
 def run_verify_command(options: argparse.Namespace) -> int:
-    """List the invalid files of a store; 1 if there are any."""
-    from sdanalytics import ReportCache
+    """List the invalid files of a store; 1 if there are any, or no file at all."""
+    from sdanalytics.cli.store_choice import open_store
 
-    frame = ReportCache(options.cache).verify()
+    cache = open_store(options.cache)
+    frame = cache.verify()
+    has_valid_only = frame.empty and not cache.entries().empty
     if options.json:
         print_json(to_records(frame))
     else:
-        print_table(frame, "every file is valid")
-    return EXIT_OK if frame.empty else EXIT_MISSING
+        print_table(frame, "every file is valid" if has_valid_only else "nothing is stored")
+    return EXIT_OK if has_valid_only else EXIT_MISSING
 
 
 def run_repair_command(options: argparse.Namespace) -> None:
     """Move invalid files aside."""
-    from sdanalytics import ReportCache
+    from sdanalytics.cli.store_choice import open_store
 
-    frame = ReportCache(options.cache).repair()
+    frame = open_store(options.cache).repair()
     if options.json:
         print_json(to_records(frame))
     else:
@@ -65,9 +67,9 @@ def run_repair_command(options: argparse.Namespace) -> None:
 
 def run_compact_command(options: argparse.Namespace) -> None:
     """Compact the months of a store."""
-    from sdanalytics import ReportCache
+    from sdanalytics.cli.store_choice import open_store
 
-    months = ReportCache(options.cache).compact()
+    months = open_store(options.cache).compact()
     if options.json:
         print_json({"compacted_months": months})
     else:
@@ -97,7 +99,8 @@ _COMMANDS: Final = (
         "verify",
         run_verify_command,
         "read every file of the store, and list those that are invalid",
-        "Read every file of the store, and list those that are invalid: then exit code 1.",
+        "Read every file of the store, and list those that are invalid: then exit code 1, as if "
+        "nothing is stored.",
         "sdanalytics verify --cache /srv/reports",
     ),
     _StoreCommand(

@@ -23,6 +23,7 @@ from sdanalytics.delivery.metric_changes import MetricChange, compare_metrics
 from sdanalytics.delivery.report_span import ReportSpan
 from sdanalytics.delivery.report_words import word_day
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
+from sdanalytics.fetch.wording import format_count, format_days
 
 T = TypeVar("T")
 
@@ -99,6 +100,7 @@ class AccountFindings:
         findings = cls(account, span, target_acos)
         with collect_warnings() as warnings:
             findings._list_failures()
+            findings._note_gone_days()
             if findings.has_activity:
                 findings._note_unended_day()
                 findings._compute()
@@ -128,6 +130,19 @@ class AccountFindings:
             self.gaps[subject] = str(error)
         if self.account.lacks_report("asins"):
             self.gaps["the sales of other products"] = "Amazon reports them to sellers only"
+
+    def _note_gone_days(self) -> None:
+        """Note the days that are not stored and that the service no longer has."""
+        coverage = self.account.coverage
+        is_absent = coverage["state"].isin(["missing", "gone"])
+        is_gone = is_absent & (coverage["date"] < pd.Timestamp(self.span.oldest))
+        for record_type, rows in coverage[is_gone].groupby("record_type", sort=False):
+            days = rows["date"].dt.date.unique()
+            count = format_count(len(days), "day")
+            self.notes.append(
+                f"{count} of {record_type} ({format_days(sorted(days))}) cannot be had: the "
+                "service no longer has them, and they are not stored."
+            )
 
     def _note_unended_day(self) -> None:
         """Note that the last day has a part of its numbers only, if it had not ended."""

@@ -15,7 +15,7 @@ from sdanalytics.analysis.maturity import maturity
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.api.client import Client
 from sdanalytics.delivery.report_span import ReportSpan
-from sdanalytics.errors import InvalidRequest, PartialFetchError, SDAnalyticsError
+from sdanalytics.errors import InvalidRequest, PartialFetchError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.entry_points import fetch_report, submit_report
 from sdanalytics.fetch.job import SHUTDOWN_GRACE, ReportJob
 from sdanalytics.fetch.profile_choice import ProfilesLike
@@ -48,9 +48,11 @@ class AccountFrames:
     curves : dict of str to pandas.DataFrame
         By record type, where the store has enough days to learn from.
     coverage : pandas.DataFrame
-        Of the days to fetch.
+        Of the days to read.
     failures : dict of str to SDAnalyticsError
         By record type, why days could not be fetched.
+    too_old : dict of str to SDAnalyticsError
+        The same where the only reason is that the service no longer has them.
     """
 
     profile_id: str
@@ -59,6 +61,7 @@ class AccountFrames:
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
     coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: dict[str, SDAnalyticsError] = field(default_factory=dict)
+    too_old: dict[str, SDAnalyticsError] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -142,7 +145,7 @@ def _fetch_side_by_side(
         for record_type in _OTHER_TYPES:
             jobs[record_type] = submit_report(
                 record_type,
-                span.first_day(record_type),
+                span.first_day_to_fetch(record_type),
                 span.period.last,
                 profiles=profiles,
                 client=client,
@@ -151,7 +154,7 @@ def _fetch_side_by_side(
         fetch_campaigns = partial(
             fetch_report,
             _CAMPAIGNS,
-            span.first_day(_CAMPAIGNS),
+            span.first_day_to_fetch(_CAMPAIGNS),
             span.period.last,
             profiles=profiles,
             client=client,
@@ -214,7 +217,8 @@ def read_account(
     for record_type, outcome in fetched.outcomes.items():
         error = outcome.failures.get(profile_id, outcome.common)
         if error is not None and not account.lacks_report(record_type):
-            account.failures[record_type] = error
+            reasons = account.too_old if _is_too_old(error) else account.failures
+            reasons[record_type] = error
         df = _read_stored(client, record_type, span, store)
         if len(df):
             account.frames[record_type] = df
@@ -224,10 +228,17 @@ def read_account(
     return account
 
 
+def _is_too_old(error: SDAnalyticsError) -> bool:
+    """Return whether all that failed is of days that the service no longer has."""
+    if not isinstance(error, PartialFetchError):
+        return isinstance(error, ReportTooOld)
+    return all(map(_is_too_old, error.failures.values()))
+
+
 def _list_coverage(
     client: Client, record_types: Iterable[RecordType], span: ReportSpan, store: ReportCache
 ) -> pd.DataFrame:
-    """Return the states of the days that were to be fetched."""
+    """Return the states of the days that were to be read."""
     parts = []
     for record_type in record_types:
         part = store.coverage(

@@ -20,6 +20,7 @@ from sdanalytics.delivery.report_span import ReportSpan
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.options import validate_client
 from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
+from sdanalytics.fetch.protocols import PROTOCOLS
 from sdanalytics.model.query import DateLike
 from sdanalytics.store.cache import CacheLike, ReportCache, open_cache, validate_cache
 
@@ -54,7 +55,8 @@ def report(
     cache : ReportCache or path, optional
         As in `fetch_report`. Campaigns and targets of up to 60 days before the end are fetched,
         because final numbers, forecasts and recommendations learn from them, and the asins
-        report of four weeks.
+        report of four weeks. Days that the service no longer has are read from it alone; the page
+        notes which are not stored.
     target_acos : float, optional
         A fraction: 0.3 for 30 %. By default campaigns and targets are judged by the account's own
         ACOS of the last four weeks.
@@ -146,7 +148,8 @@ def write_report(
     if target_acos is not None:
         parse_target(target_acos, None)
     client = client or default_client()
-    span = ReportSpan.parse(start, end, client.clock.now())
+    history_days = PROTOCOLS[client.api].history_days("campaigns")
+    span = ReportSpan.parse(start, end, client.clock.now(), history_days)
     with open_output(path, ".html") as temporary:
         with open_cache(cache) as store:
             sections = _make_sections(client, profiles, span, store, target_acos)
@@ -181,7 +184,7 @@ def _make_sections(
         account = read_account(client.for_profile(profile_id), fetched, span, store)
         findings = AccountFindings.find(account, span, target_acos)
         sections.append(make_section(findings, has_figures=has_figures))
-        errors += account.failures.values()
+        errors += [*account.failures.values(), *account.too_old.values()]
     has_any = any(section.has_activity for section in sections)
     if errors and not has_any:
         raise errors[0]

@@ -63,7 +63,12 @@ def _parse_path(path: object, suffix: str) -> str:
         raise InvalidRequest(
             f"path must end in {suffix}, or programs will not know the file, got {str(path)!r}"
         )
-    return os.path.realpath(name)
+    try:
+        return os.path.realpath(name)
+    except ValueError as error:  # of characters that no name can have
+        raise InvalidRequest(
+            f"path must be that of a file that can be written, got {str(path)!r}: {error}"
+        ) from error
 
 
 def _create_beside(target: str) -> str:
@@ -72,6 +77,8 @@ def _create_beside(target: str) -> str:
     name = f".{uuid.uuid4().hex}.tmp"
     temporary = os.path.join(folder, name)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(target)  # refused for a name that is too long
         if os.path.exists(target):
             with open(target, "r+b"):  # refused for a folder, a read-only file, one open in Excel
                 pass

@@ -67,7 +67,8 @@ def write_sentences(findings: AccountFindings) -> list[str]:
 def _write_inactivity(findings: AccountFindings) -> str:
     period = findings.span.period
     days = word_period(period.first, period.last)
-    failure = findings.account.failures.get("campaigns")
+    account = findings.account
+    failure = {**account.too_old, **account.failures}.get("campaigns")
     if failure is not None:
         reason = word_reason(failure)
         return f"Nothing can be said of {days}: {reason}"

@@ -27,17 +27,20 @@ class ReportSpan:
     recent : Period
         The last four weeks, and all days of the period.
     learned : Period
-        All days to fetch.
+        All days to read.
+    oldest : datetime.date
+        The first day that the service still has of any profile.
     """
 
     period: Period
     before: Period
     recent: Period
     learned: Period
+    oldest: date
 
     @classmethod
-    def parse(cls, start: DateLike, end: DateLike, now: datetime) -> ReportSpan:
-        """Parse the first and last day of a report.
+    def parse(cls, start: DateLike, end: DateLike, now: datetime, history_days: int) -> ReportSpan:
+        """Parse the first and last day of a report, of a service with days of history.
 
         Raises
         ------
@@ -59,15 +62,21 @@ class ReportSpan:
         )
         recent = _end_period("recent", period, _RECENT_DAYS)
         learned = _end_period("learned", period, _LEARNED_DAYS)
-        oldest = latest - _LEARNED_DAYS * one_day + one_day
+        oldest = latest - history_days * one_day + one_day  # until midnight, wherever it is
         first = min(before.first, max(learned.first, oldest))
-        return cls(period, before, recent, Period("learned", first, period.last))
+        learned = Period("learned", first, period.last)
+        return cls(period, before, recent, learned, oldest)
 
     def first_day(self, record_type: str) -> date:
-        """Return the first day to fetch of a report."""
+        """Return the first day to read of a report."""
         if record_type == "asins":
             return self.recent.first
         return self.learned.first
+
+    def first_day_to_fetch(self, record_type: str) -> date:
+        """Return the first day to read that the service still has; the last one if it has none."""
+        first = max(self.first_day(record_type), self.oldest)
+        return min(first, self.period.last)
 
 
 def _end_period(name: str, period: Period, length: int) -> Period:

@@ -108,6 +108,8 @@ def prepare_sheets(frames: Mapping[str, pd.DataFrame], final: FinalLike) -> list
 def _parse_frame(frame: object, title: str) -> pd.DataFrame:
     try:
         df = _flatten_frame(validate_frame(frame))
+        if df.columns.empty:
+            raise InvalidRequest("the frame must have at least one column to write, it has none")
         ensure_exact_ids(df)
         return validate_frame(df)
     except InvalidRequest as error:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import profile_key
-from sdanalytics.errors import CacheError, ReportTooOld, SDAnalyticsError
+from sdanalytics.errors import CacheError, PartialFetchError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
@@ -184,6 +184,22 @@ class FetchRun:
             self.warnings.append(message)
 
     def _fetch(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
+        try:
+            self._fetch_and_load(missing, make_progress)
+        except PartialFetchError:
+            self._update_campaigns_of_arrived()
+            raise
+        self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
+
+    def _update_campaigns_of_arrived(self) -> None:
+        """Read the list of campaigns for what has arrived before a failure, if it can be read."""
+        partitions = self._store.partitions
+        query = self._query
+        with contextlib.suppress(Exception):  # it must not hide why the fetch failed
+            arrived = partitions.load_days(query, self._partitions, self._entries(), query.columns)
+            self._campaign_reader.update(arrived, has_fetched=bool(self._fetched))
+
+    def _fetch_and_load(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
         self._fetch_partitions(missing, make_progress)
         damaged = self._load()
         if damaged:  # in their pages, since lookups read only the footers
@@ -196,7 +212,6 @@ class FetchRun:
                 f"call has removed it; otherwise check the disk of {self._store.storage.url}, or "
                 "choose another folder with cache="
             )
-        self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
 
     def _fetch_partitions(
         self, missing: Sequence[Partition], make_progress: ProgressFactory

@@ -150,6 +150,35 @@ def test_days_that_were_stored_before_have_them_without_another_report(
     assert read.attrs["sdanalytics"]["campaigns_read_at"].startswith("2026-11-20T18:")
 
 
+@pytest.mark.filterwarnings("ignore:the list of campaigns could not be read")
+@pytest.mark.parametrize("profiles", [None, [US]])
+@pytest.mark.parametrize("is_list_broken", [False, True])
+def test_days_that_arrived_have_them_although_others_failed(
+    box: Box, store: ReportCache, profiles: list[int] | None, is_list_broken: bool
+) -> None:
+    failing = box.day(3).replace("-", "")
+
+    def content(report: Report) -> None:
+        if report.request["reportDate"] == failing:
+            report.status = "FAILURE"
+
+    box.sandbox.set_content(content)
+    if is_list_broken:
+        box.sandbox.script_responses("campaigns", *BROKEN["403"] * 8)
+    with pytest.raises(sda.PartialFetchError) as caught:
+        fetch(box, "v2", store, days=(4, 2), profiles=profiles)
+    assert "could not be fetched" in str(caught.value)
+    read = store.read("targets", box.day(4), box.day(2))
+    if profiles:
+        assert caught.value.frame is not None
+        assert caught.value.frame["costType"].notna().all() != is_list_broken
+    if is_list_broken:
+        assert "costType" not in read or read["costType"].isna().all()
+    else:
+        assert read["date"].nunique() == 2
+        assert_has_facts(read, box, ["costType", "campaignName"])
+
+
 def test_a_call_that_needs_no_list_reads_none(box: Box, store: ReportCache) -> None:
     frame = fetch(box, "v2", store, "campaigns")
     assert frame[["costType", "campaignName", "campaignStatus"]].notna().all(axis=None)

@@ -192,6 +192,14 @@ def test_all_profiles_are_listed_again_for_another_login_and_after_hours(
         (["fetch", "campaigns", "--timeout", "-1"], "timeout must be a positive number"),
         (["fetch", "campaigns", "--config", "nobody"], "there is no login 'nobody'"),
         (["fetch", "campaigns", "--cache", f"{__file__}/store"], "is a file"),
+        (["plan", "campaigns", "--cache", __file__], "is a file"),
+        (["export", "campaigns", "/tmp/week.csv", "--cache", __file__], "is a file"),
+        (["report", "/tmp/week.html", "--cache", __file__], "is a file"),
+        (["coverage", "--cache", __file__], "is a file"),
+        (["pending", "--cache", f"{__file__}/store"], "is a file"),
+        (["verify", "--cache", __file__], "is a file"),
+        (["repair", "--cache", __file__], "is a file"),
+        (["compact", "--cache", __file__], "is a file"),
         (
             ["plan", "campaigns", "--cache", "s3://key:secret@bucket/x"],
             "must not contain a user or key",
@@ -332,7 +340,6 @@ def test_what_there_is_of_profiles_is_exported(
 
 
 def test_the_store_is_looked_after(service: Sandbox, run: Run) -> None:
-    assert run("coverage") == (0, [], "")
     run("fetch", "campaigns", "--days", 3, "--profiles", US, JAPAN)
     code, series, _ = run("coverage")
     assert code == 0
@@ -355,6 +362,17 @@ def test_the_store_is_looked_after(service: Sandbox, run: Run) -> None:
     assert run("fetch", "campaigns", "--days", 3)[0] == 0
     assert run("coverage")[0] == 0
     assert run("compact")[1].keys() == {"compacted_months"}
+
+
+def test_a_store_with_nothing_is_not_complete(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    location = ["--cache", str(tmp_path / "nowhere")]
+    assert run("coverage", *location) == (1, [], "")
+    assert run("coverage", "campaigns", "--days", 3, *location) == (1, [], "")
+    assert run("verify", *location) == (1, [], "")
+    assert cli.main(["verify", *location]) == 1
+    assert capsys.readouterr().out == "nothing is stored\n"
 
 
 def test_tables_are_for_people(

@@ -200,6 +200,8 @@ def test_what_is_missing_is_left_out_and_said(
     ("change", "message"),
     [
         ({"path": "week.txt"}, "must end in .html"),
+        ({"path": f"{'x' * 300}.html"}, "name too long"),
+        ({"path": "a\0b.html"}, "null"),
         ({"path": "missing/week.html"}, "there is no folder"),
         ({"start": "2026-10-20"}, "must end on or after"),
         ({"end": "2027-01-01"}, "must be a day that has begun"),
@@ -243,6 +245,31 @@ def test_a_report_that_fails_leaves_the_file_as_it_was(
                 sda.report(path, *WEEK, client=client, cache=store, profiles=profiles)
     assert path.read_text() == "last week's"
     assert [file.name for file in path.parent.glob("*.*")] == [path.name]
+
+
+@pytest.mark.parametrize("days", [31, 400])
+def test_days_that_the_service_no_longer_has_are_noted_and_not_requested(
+    box: Box,
+    store: ReportCache,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    days: int,
+) -> None:
+    box.sandbox.set_content(two_campaigns)
+    client = box.client_for(0, "v3")
+    if days == 31:  # the comparison needs 62
+        history_days = "sdanalytics.fetch.protocols.v3.ProtocolV3.history_days"
+        monkeypatch.setattr(history_days, lambda record_type: 60)
+    monkeypatch.setattr("sdanalytics.cli.report_command.open_client", lambda name: client)
+    command = ["report", str(path), "--cache", str(store.path), "--json", "--days", str(days)]
+    assert cli.main(command) == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == []
+    assert box.sandbox.count("create_report") <= 3 * 3
+    text = Page(path).text
+    assert "the service no longer has them, and they are not stored" in text
+    stored = set(store.coverage("campaigns", now=box.clock.now())["date"].dt.date)
+    assert len(stored) >= 58
 
 
 def test_the_command_says_what_is_missing(

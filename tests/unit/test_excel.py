@@ -371,6 +371,8 @@ def test_names_of_sheets_are_made_valid(path: Path, titles: list[str], names: li
         ("book.xls", "path must end in .xlsx"),
         ("folder.xlsx", "Is a directory"),
         ("file.csv/book.xlsx", "there is no folder"),
+        (f"{'x' * 300}.xlsx", "name too long"),
+        ("a\0b.xlsx", "null"),
         ("", "path must"),
         (7, "path must be that of a file"),
     ],
@@ -432,6 +434,7 @@ def test_a_missing_package_is_said_before_all_else(
     ("data", "message"),
     [
         ({}, "at least one frame"),
+        (pd.DataFrame(), "report: the frame must have at least one column"),
         ([1], "report: the data must be a pandas DataFrame, got list"),
         ({"x": None}, "x: the data must be"),
         ({1: small(clicks=[1])}, "the names of sheets must be text"),
