@@ -137,7 +137,7 @@ def test_calls_name_the_package_that_they_lack(
 
 def test_lab_names_the_package_that_it_lacks(environment: UserEnvironment, tmp_path: Path) -> None:
     process = run_in(environment, "-m", "sdanalytics", "lab", folder=tmp_path)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert process.stderr.startswith("sdanalytics: the ")
     assert process.stderr.endswith(" needs the package jupyterlab: pip install jupyterlab\n")
     assert not list(tmp_path.iterdir())

@@ -196,7 +196,7 @@ def test_bars_need_no_widgets_and_name_their_profile(tmp_path: Path) -> None:
         )
     for cell in notebook.cells[1:3]:
         [output] = cell.outputs
-        shown = f"{box.profile_ids[0]} campaigns: 1 of 1 day, 0 days from the cache"
+        shown = f"profile {box.profile_ids[0]} campaigns: 1 of 1 day, 0 days from the cache"
         assert output.data["text/plain"].startswith(shown)
         assert 'value="1" max="1"' in output.data["text/html"]
     [output] = notebook.cells[3].outputs
