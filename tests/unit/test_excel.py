@@ -412,11 +412,12 @@ def test_a_full_disk_leaves_nothing_behind(path: Path, limit: int) -> None:
     """While rows are written, and while they are packed."""
     import resource
 
+    df = sample_frame("campaigns", 1, 1)  # fetched before files are limited
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            sda.to_excel(path, sample_frame("campaigns", 1, 1))
+            sda.to_excel(path, df)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert not list(path.parent.iterdir())
