@@ -104,11 +104,8 @@ class FetchRun:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
         found = self._store.partitions.lookup_many(self._partitions)
         self._cached = {partition: found.get(partition) for partition in self._partitions}
-        missing = []
-        for partition, entry in self._cached.items():
-            if not self._policy.satisfies(entry):
-                missing.append(partition)
-        return missing
+        satisfies = self._policy.satisfies
+        return [partition for partition, entry in self._cached.items() if not satisfies(entry)]
 
     def plan(self) -> ReportPlan:
         """Return the plan of the fetch, without requesting a report."""
@@ -134,6 +131,11 @@ class FetchRun:
             self._fetch(missing, make_progress)
         except Exception as error:
             logger.info("%s: ended by %s", self._title, type(error).__name__)
+            if isinstance(error, PartialFetchError):
+                with contextlib.suppress(Exception):  # it must not hide why the fetch failed
+                    self._load()
+                    self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
+                self._tables = {}
             self._warn_of_refused({})
             raise
         self._store.partitions.maybe_compact(self._entries())
@@ -184,22 +186,6 @@ class FetchRun:
             self.warnings.append(message)
 
     def _fetch(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
-        try:
-            self._fetch_and_load(missing, make_progress)
-        except PartialFetchError:
-            self._update_campaigns_of_arrived()
-            raise
-        self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
-
-    def _update_campaigns_of_arrived(self) -> None:
-        """Read the list of campaigns for what has arrived before a failure, if it can be read."""
-        partitions = self._store.partitions
-        query = self._query
-        with contextlib.suppress(Exception):  # it must not hide why the fetch failed
-            arrived = partitions.load_days(query, self._partitions, self._entries(), query.columns)
-            self._campaign_reader.update(arrived, has_fetched=bool(self._fetched))
-
-    def _fetch_and_load(self, missing: Sequence[Partition], make_progress: ProgressFactory) -> None:
         self._fetch_partitions(missing, make_progress)
         damaged = self._load()
         if damaged:  # in their pages, since lookups read only the footers
@@ -207,11 +193,8 @@ class FetchRun:
             self._fetch_partitions(damaged, make_progress)
             damaged = self._load()
         if damaged:
-            raise CacheError(
-                f"{damaged[0]} was stored just now and cannot be read. Call again if another "
-                f"call has removed it; otherwise check the disk of {self._store.storage.url}, or "
-                "choose another folder with cache="
-            )
+            raise _unreadable_error(damaged[0], self._store.storage.url)
+        self._campaign_reader.update(self._tables, has_fetched=bool(self._fetched))
 
     def _fetch_partitions(
         self, missing: Sequence[Partition], make_progress: ProgressFactory
@@ -321,3 +304,10 @@ def _log_start(title: str, query: ReportQuery, missing: Sequence[Partition]) -> 
     days = format_count(total, "day")
     message = "%s: %s, %d from the cache, %d to fetch"
     logger.info(message, title, days, total - to_fetch, to_fetch)
+
+
+def _unreadable_error(partition: Partition, url: str) -> CacheError:
+    return CacheError(
+        f"{partition} was stored just now and cannot be read. Call again if another call has "
+        f"removed it; otherwise check the disk of {url}, or choose another folder with cache="
+    )
