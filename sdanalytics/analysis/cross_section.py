@@ -10,12 +10,16 @@ smoothed by age as the chain ladder is (`sdanalytics.analysis.graduation`), and 
 regression (R. Barlow, D. Bartholomew, J. Bremner and H. Brunk, "Statistical Inference under
 Order Restrictions", 1972).
 
-The error has the chance of each day, the variation of final days beyond it, and an assumed part for
-what will be cancelled.
+Groups share most of the delay: the growth of each is drawn to that of all together, from which it
+is assumed to differ by a fifth (`sdanalytics.analysis.random_effects`).
+
+The error has the chance of each day, the variation of final days beyond it, what conversion may
+have drifted since (`sdanalytics.analysis.conversion_drift`), and an assumed part for what will be
+cancelled.
 
 It fails where conversion itself has changed within two months, which it takes for delay: in a sales
-event, or after a change of prices. It cannot see what is taken out of clicks and impressions: their
-shares are assumed to be 1.
+event, or after a change of prices. Errors are wide enough for usual changes only. It cannot see
+what is taken out of clicks and impressions: their shares are assumed to be 1.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from typing import Final
 import numpy as np
 
 from sdanalytics.analysis.chain_ladder import Growth, Prior
+from sdanalytics.analysis.conversion_drift import measure_conversion_drift
 from sdanalytics.analysis.expected_results import (
     OLD_AGE,
     Variation,
@@ -35,6 +40,7 @@ from sdanalytics.analysis.expected_results import (
 from sdanalytics.analysis.graduation import build_prior
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
 from sdanalytics.analysis.maturity_curve import CurveEstimate
+from sdanalytics.analysis.random_effects import build_effects
 from sdanalytics.analysis.snapshot import Snapshot
 from sdanalytics.analysis.steps import Array
 from sdanalytics.analysis.vintages import FINAL_AGE
@@ -52,6 +58,9 @@ _CANCELLATION_ERROR: Final = 0.015
 to 1. Amazon cancels few per cent."""
 _LEVEL_ERROR: Final = 0.3
 """How much conversion may differ from what is expected, for a group of which little is known."""
+_GROUP_SPREAD: Final = 0.2**2
+"""Assumed relative variance of a group's growth about that of all. One snapshot cannot tell a
+group's own delay from its own change of conversion, so that it cannot be estimated."""
 _SCORING_STEPS: Final = 10
 
 
@@ -94,10 +103,11 @@ def estimate_from_snapshot(snapshot: Snapshot) -> CurveEstimate:
     for position, name in enumerate(snapshot.metrics):
         if name in CONVERSION_METRICS:
             numbers = snapshot.numbers[position]
-            growths, own_variances[position] = _estimate_result(snapshot, numbers)
+            growths, own_variances[position], drift = _estimate_result(snapshot, numbers)
             for group, growth in enumerate(growths):
                 shares[group, position] = _rise_to_one(growth.shares)
-                share_variances[group, position] = _add_assumed_error(growth.share_variances)
+                variances = growth.share_variances + drift
+                share_variances[group, position] = _add_assumed_error(variances)
         else:
             share_variances[:, position] = _SETTLED_ERROR**2
             share_variances[:, position, :_SETTLING_DAYS] = _SETTLING_ERROR**2
@@ -112,8 +122,11 @@ def estimate_from_snapshot(snapshot: Snapshot) -> CurveEstimate:
     )
 
 
-def _estimate_result(snapshot: Snapshot, numbers: Array) -> tuple[list[Growth], Array]:
-    """Return the growth of a result in each group, and the own variances of days by age."""
+def _estimate_result(snapshot: Snapshot, numbers: Array) -> tuple[list[Growth], Array, Array]:
+    """Return a result's growth in each group, and by age the own variances of days and the drift.
+
+    The drift is the variance of shares by changes of conversion.
+    """
     expected, variation = expect_results(snapshot, numbers)
 
     def add_up(is_member: Array) -> Levels:
@@ -121,17 +134,28 @@ def _estimate_result(snapshot: Snapshot, numbers: Array) -> tuple[list[Growth], 
         wanted = expected[is_member].sum(axis=0)
         return Levels(snapshot.age, found, wanted, variation)
 
-    prior = build_prior(FINAL_AGE)
     is_any = np.ones(len(numbers), dtype=bool)
-    together = _estimate_from_levels(add_up(is_any), prior)
-    prior = Prior(together.mean, prior.precision)
+    all_levels = add_up(is_any)
+    whole = _estimate_from_levels(all_levels, build_prior(FINAL_AGE))
     growths: list[Growth] = []
     for group in range(len(snapshot.groups)):
         levels = add_up(snapshot.group == group)
-        growths.append(_estimate_from_levels(levels, prior))
-    shares = _rise_to_one(together.shares)
+        growths.append(_estimate_group(levels, whole))
+    drift = measure_conversion_drift(snapshot.age, all_levels.found, all_levels.expected, variation)
+    shares = _rise_to_one(whole.shares)
     missing = 1 - shares
-    return growths, variation.dispersion * missing / shares
+    return growths, variation.dispersion * missing / shares, drift
+
+
+def _estimate_group(levels: Levels, whole: Growth) -> Growth:
+    """Estimate the growth of a group, drawn to that of the whole."""
+    effects = build_effects(whole.mean)
+    precision = np.linalg.inv(_GROUP_SPREAD * effects)
+    own = _estimate_from_levels(levels, Prior(whole.mean, precision))
+    # The part of a group's growth that is that of the whole has the error of the whole.
+    drawn = own.covariance @ precision
+    common = drawn @ whole.covariance @ drawn.T
+    return Growth(own.mean, own.covariance + common)
 
 
 def _estimate_from_levels(levels: Levels, prior: Prior) -> Growth:

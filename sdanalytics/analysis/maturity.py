@@ -69,7 +69,7 @@ def maturity(
         viewable impressions would bring if they converted as on days of 28 days or more, of which
         the store must have 14. ``"auto"``: the one with the smaller errors of results of the last
         14 days. That is the cross-section for somebody who has fetched 60 days once, and the
-        vintages after about a week of fetching daily, or at the second weekly fetch.
+        vintages from about the third morning of fetching daily, or the second weekly fetch, on.
 
     Returns
     -------
@@ -117,12 +117,15 @@ def maturity(
     today cannot be seen.
 
     Cross-section: see `sdanalytics.analysis.cross_section`. It takes any change of conversion
-    within two months for delay. Of clicks, impressions and cost it knows nothing: their shares are
-    assumed to be 1, with an error of 2 % for three days and 0.5 % from then on.
+    within two months for delay; groups are drawn towards the whole, and errors allow for a usual
+    drift of conversion, not for a sales event. Of clicks, impressions and cost it knows nothing:
+    their shares are assumed to be 1, with an error of 2 % for three days and 0.5 % from then on.
 
     Measured on the sandbox, 21 Mondays of 12 accounts of 150 orders a day: the sum of the last
     14 days, 9 % too low as reported, is 0.9 % from the truth on average for whoever fetches
-    daily or weekly, and 3 % by the cross-section; intervals of 80 % held the truth in 77 to 82 %.
+    daily or weekly, and 3 % by the cross-section; intervals of 80 % held the truth in 77 to 82 %,
+    those of the cross-section in more, as conversion hardly drifts there. In a sale in November
+    it left vCPM orders and sales of 14 days 5 % too low on average, and those of 7 days 9 %.
     """
     chosen = validate_choice("method", method, METHODS)
     report = validate_record_type(record_type)

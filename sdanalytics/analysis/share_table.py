@@ -22,6 +22,8 @@ MATURITY: Final = "maturity"
 """The entry of a curve's metadata with its keys and the dispersion of its metrics."""
 TRAFFIC: Final = frozenset(("impressions", "clicks", "cost"))
 """The metrics of a curve that are no results."""
+FROM_SNAPSHOT: Final = "from one snapshot: a change of conversion counts as delay"
+"""What must be known about the numbers of a cross-section."""
 _SHARES: Final = ("share", "share_low", "share_high")
 _COLUMNS: Final = frozenset(("metric", "age", *_SHARES))
 _HALO_PREFIX: Final = "halo_"
@@ -44,6 +46,8 @@ class ShareTable:
         By metric, the variance of a day's final sum by its own draws, by that sum.
     dispersion : dict of str to float
         By metric, the variance of what a day still adds by its expectation, in units of the metric.
+    is_from_snapshot : bool
+        Whether the curve is a cross-section.
     """
 
     keys: pd.DataFrame
@@ -51,6 +55,7 @@ class ShareTable:
     variances: dict[str, Any]
     own_variances: dict[str, Any]
     dispersion: dict[str, float]
+    is_from_snapshot: bool
 
     @property
     def age_count(self) -> int:
@@ -94,6 +99,14 @@ def parse_curve(curve: object, df: pd.DataFrame) -> ShareTable:
     _ensure_positive(curve)
     _ensure_same_facts(curve, df)
     return _make_table(curve, about)
+
+
+def is_from_snapshot(curve: pd.DataFrame) -> bool:
+    """Return whether a curve is a cross-section, which takes changes of conversion for delay."""
+    if "method" not in curve:
+        return False
+    is_cross_section = curve["method"] == "cross-section"
+    return bool(is_cross_section.any())
 
 
 def find_curve_metric(name: str) -> str:
@@ -170,7 +183,14 @@ def _make_table(curve: pd.DataFrame, about: Mapping[str, Any]) -> ShareTable:
     own_variances = {}
     for metric, values in about["own_variance"].items():
         own_variances[metric] = np.asarray(values, dtype="float64")
-    return ShareTable(groups.keys, shares, variances, own_variances, dict(about["dispersion"]))
+    return ShareTable(
+        keys=groups.keys,
+        shares=shares,
+        variances=variances,
+        own_variances=own_variances,
+        dispersion=dict(about["dispersion"]),
+        is_from_snapshot=is_from_snapshot(curve),
+    )
 
 
 def _never_rise(values: Any) -> Any:

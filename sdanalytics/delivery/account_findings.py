@@ -17,6 +17,7 @@ from sdanalytics.analysis.pacing import pacing
 from sdanalytics.analysis.periods import Period
 from sdanalytics.analysis.recommend import recommend
 from sdanalytics.analysis.row_ages import FETCHED_ON, find_row_ages
+from sdanalytics.analysis.share_table import is_from_snapshot
 from sdanalytics.analysis.summarize import summarize
 from sdanalytics.delivery.account_frames import AccountFrames
 from sdanalytics.delivery.metric_changes import MetricChange, compare_metrics
@@ -154,6 +155,11 @@ class AccountFindings:
                 self.notes.append(
                     f"{day} had not ended when it was fetched: the comparison is of a part of it."
                 )
+
+    @property
+    def is_from_snapshot(self) -> bool:
+        """Whether final numbers rest on a cross-section."""
+        return self._curve is not None and is_from_snapshot(self._curve)
 
     @property
     def _campaigns(self) -> pd.DataFrame:

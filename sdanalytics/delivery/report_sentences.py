@@ -10,10 +10,9 @@ import pandas as pd
 
 from sdanalytics.analysis.explanation import EXPLAINED
 from sdanalytics.analysis.metadata import frame_metadata
-from sdanalytics.analysis.periods import Period
 from sdanalytics.analysis.rate_changes import Interval
 from sdanalytics.analysis.recommend import RECOMMENDED
-from sdanalytics.analysis.share_table import CURVE_LEVEL
+from sdanalytics.analysis.share_table import CURVE_LEVEL, FROM_SNAPSHOT
 from sdanalytics.delivery.account_findings import (
     ACTIONS,
     CAMPAIGNS_OF_CHANGE,
@@ -89,7 +88,7 @@ def _write_sums(findings: AccountFindings) -> str:
         if metric == "sales":
             verb = "are expected to be" if change.is_final else "were"
         amount = word_metric(metric, change.after, currency)
-        difference = _word_change(change, findings.span.before)
+        difference = _word_change(change, findings)
         parts.append(f"{metric} {verb} {amount}, {difference}")
     if not parts:
         return "Neither sales nor cost are in the report."
@@ -97,9 +96,9 @@ def _write_sums(findings: AccountFindings) -> str:
     return start_sentence(f"{text}.")
 
 
-def _word_change(change: MetricChange, before: Period) -> str:
+def _word_change(change: MetricChange, findings: AccountFindings) -> str:
     """Return how a sum changed against the days before, with the interval of final numbers."""
-    days = count_things(before.length, "day")
+    days = count_things(findings.span.before.length, "day")
     share = change.share
     if math.isnan(share):
         return f"after none in the {days} before"
@@ -110,7 +109,10 @@ def _word_change(change: MetricChange, before: Period) -> str:
     low = change.divide_by_before(change.change_low)
     high = change.divide_by_before(change.change_high)
     bounds = _word_bounds(low, high, word_percent)
-    return f"{text} {bounds}, on final numbers"
+    basis = "on final numbers"
+    if findings.is_from_snapshot:
+        basis = f"{basis} ({FROM_SNAPSHOT})"
+    return f"{text} {bounds}, {basis}"
 
 
 def _word_bounds(low: float, high: float, word: Callable[[float], str]) -> str:

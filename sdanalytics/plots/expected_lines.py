@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from sdanalytics.analysis.share_table import FROM_SNAPSHOT
 from sdanalytics.plots.expected_values import ExpectedValues
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.style import MAX_BANDS, Style, add_caption, draw_interval
@@ -41,6 +42,8 @@ def draw_expected_bands(ax: Axes, values: ExpectedValues, colors: list[Any]) -> 
             draw_interval(ax, days, low, high, color)
         caption = f"{caption}, 80% band"
     add_caption(ax, caption)
+    if values.is_from_snapshot:
+        add_caption(ax, FROM_SNAPSHOT)
 
 
 def limit_to_lines(ax: Axes, tables: list[pd.DataFrame]) -> None:

@@ -14,6 +14,8 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.plot_data import GROUP_COLUMN
 
 _KEYS = ["date", GROUP_COLUMN]
+_TABLES = ("expected", "low", "high")
+"""In the order of `FINAL_SUFFIXES`."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,14 @@ class ExpectedValues:
         Missing where nothing can be expected: for a day that had not ended when it was fetched.
     low, high : pandas.DataFrame
         The bounds of the 80 % interval.
+    is_from_snapshot : bool
+        Whether they rest on a cross-section.
     """
 
     expected: pd.DataFrame
     low: pd.DataFrame
     high: pd.DataFrame
+    is_from_snapshot: bool
 
 
 def expect_values(
@@ -65,11 +70,10 @@ def expect_values(
     cells = keys.join(finals)
     has_ended = ~cells["date"].isin(open_days)
     ended = cells[has_ended]
-    tables = []
-    for suffix in FINAL_SUFFIXES:
+    tables: dict[str, pd.DataFrame] = {}
+    for name, suffix in zip(_TABLES, FINAL_SUFFIXES, strict=True):
         column = f"{metric}{suffix}"
         table = ended.pivot(index="date", columns=GROUP_COLUMN, values=column)
         # A line of which no day has ended has no row, but keeps its place.
-        placed = table.reindex(index=values.index, columns=values.columns)
-        tables.append(placed)
-    return ExpectedValues(*tables)
+        tables[name] = table.reindex(index=values.index, columns=values.columns)
+    return ExpectedValues(**tables, is_from_snapshot=curve.is_from_snapshot)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from sdanalytics.analysis.share_table import is_from_snapshot
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
 
@@ -83,12 +84,11 @@ def maturity_data(curve: object, metric: object) -> MaturityData:
     keys = _list_group_columns(frame)
     _validate_ages(rows, keys)
     is_known = rows["share"].notna()
-    is_cross_section = rows["method"] == "cross-section"
     return MaturityData(
         metric=name,
         lines=_collect_lines(rows[is_known], keys, name),
         has_rows=not rows.empty,
-        is_cross_section=bool(is_cross_section.any()),
+        is_cross_section=is_from_snapshot(rows),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -37,6 +38,25 @@ def test_a_curve_says_what_it_is(box: Box, clock: JumpingClock, store: ReportCac
     assert metadata["maturity"]["as_of"] == newest.isoformat()
     whole = sda.maturity(store, by=None)
     assert len(whole) == len(curve) / 2
+
+
+@pytest.mark.parametrize("days", [7, 14])
+def test_a_sale_is_not_taken_for_final_numbers(days: int, store: ReportCache) -> None:
+    after_sale = JumpingClock(datetime(2026, 11, 29, 18, tzinfo=UTC))
+    box = Box(after_sale, seed=2)
+    young = box.day(days), box.day(1)
+    with box.sandbox:
+        sda.fetch_report(
+            "campaigns", box.day(57), box.day(1), client=box.client_for(0, "v3"), cache=store
+        )
+        truth = box.sandbox.truth("campaigns", *young)
+    curve = sda.maturity(store, method="cross-section")
+    frame = store.read("campaigns", *young)
+    found = sda.summarize(frame, "costType", final=curve).set_index("costType")
+    known = sda.summarize(truth, "costType").set_index("costType")
+    for metric in ("orders", "sales"):
+        assert (found[f"{metric}_final_low"] < known[metric]).all()
+        assert (known[metric] < found[f"{metric}_final_high"]).all()
 
 
 @pytest.mark.parametrize(

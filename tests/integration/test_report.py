@@ -138,6 +138,16 @@ def test_the_sentences_are_made_from_the_numbers(box: Box, store: ReportCache, p
     assert "judged by the account's own ACOS of 40.0 %" not in path.read_text("utf-8")
 
 
+def test_final_numbers_from_one_snapshot_are_said(box: Box, store: ReportCache, path: Path) -> None:
+    box.sandbox.set_content(two_campaigns)
+    client = box.client_for(0, "v3")
+    sda.fetch_report("campaigns", box.day(60), box.day(1), client=client, cache=store)
+    sda.report(path, box.day(7), box.day(1), client=client, cache=store)
+    what = Page(path).sentences()[0]
+    note = "on final numbers (from one snapshot: a change of conversion counts as delay); cost was"
+    assert note in what
+
+
 def test_each_profile_has_a_part_and_what_fails_is_said(
     clock: JumpingClock, store: ReportCache, path: Path
 ) -> None:

@@ -68,6 +68,14 @@ def test_reported_is_dotted_and_expected_drawn(frame: pd.DataFrame, curve: pd.Da
     axes.figure.canvas.draw()
 
 
+def test_a_curve_from_one_snapshot_is_said(frame: pd.DataFrame) -> None:
+    known = np.where(AGES < YOUNG, 0.5, 1.0)
+    groups = {"CPC": {"sales": known}, "VCPM": {"sales": known}}
+    axes = plots.trend(frame, "sales", final=make_curve(groups, method="cross-section"))
+    caption = "from one snapshot: a change of conversion counts as delay"
+    assert axes.get_xlabel().endswith(caption)
+
+
 def test_a_day_that_has_not_ended_is_reported_only(
     frame: pd.DataFrame, curve: pd.DataFrame
 ) -> None:
