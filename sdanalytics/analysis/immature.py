@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Final
@@ -10,11 +11,10 @@ import pandas as pd
 
 from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.final_columns import MATURITY_COLUMN, summarize_final
-from sdanalytics.analysis.final_curve import load_default_curve
+from sdanalytics.analysis.final_curve import resolve_curve
 from sdanalytics.analysis.kpi_definitions import is_attributed
 from sdanalytics.analysis.metadata import frame_metadata, has_several_profiles
 from sdanalytics.analysis.periods import Period, select_period
-from sdanalytics.analysis.share_table import parse_curve
 from sdanalytics.errors import ImmatureWarning, SDAnalyticsError
 
 _ARRIVING_FROM: Final = "arriving_from"
@@ -47,8 +47,10 @@ def _word_shares(df: pd.DataFrame, periods: Sequence[Period]) -> str:
     if has_several_profiles(df):
         return ". final= compares what they are expected to be, of one profile at a time"
     try:
-        table = parse_curve(load_default_curve(df), df)
-    except SDAnalyticsError:  # it has no history of them, or none that can be read
+        table = resolve_curve(True, df)
+    except SDAnalyticsError:  # it has no history of them, or the frame does not tell its ages
+        table = None
+    if table is None:
         return (
             ". final=maturity(cache) compares what they are expected to be, once the cache has a "
             "history of these days"
@@ -57,6 +59,9 @@ def _word_shares(df: pd.DataFrame, periods: Sequence[Period]) -> str:
     for period in periods:
         finals = summarize_final(select_period(df, period), ["orders"], [], table)
         share = float(finals[MATURITY_COLUMN].iloc[0])
-        shares.append(f"{share:.0%} of the orders of {period.name}")
+        if not math.isnan(share):  # as of days that had not ended
+            shares.append(f"{share:.0%} of the orders of {period.name}")
+    if not shares:
+        return ""
     both = " and ".join(shares)
     return f": about {both} have come. final=True compares what they are expected to be"

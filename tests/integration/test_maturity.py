@@ -40,6 +40,20 @@ def test_a_curve_says_what_it_is(box: Box, clock: JumpingClock, store: ReportCac
     assert len(whole) == len(curve) / 2
 
 
+def test_a_comparison_says_which_share_has_come_if_the_frame_allows_it(
+    box: Box, clock: JumpingClock, store: ReportCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_daily(box, clock, store, 4)
+    monkeypatch.setenv("SDANALYTICS_CACHE_DIR", str(store.path))
+    frame = store.read("campaigns", box.day(10), box.day(2))
+    weeks = (box.day(10), box.day(7)), (box.day(5), box.day(2))
+    with pytest.warns(sda.ImmatureWarning, match=r"about [0-9]+% of the orders of period_a and"):
+        sda.compare(frame, *weeks, metrics=["attributedSales14d"])
+    without_cost_type = frame.drop(columns="costType")
+    with pytest.warns(sda.ImmatureWarning, match=r"final=maturity\(cache\) compares"):
+        sda.compare(without_cost_type, *weeks, metrics=["attributedSales14d"])
+
+
 @pytest.mark.parametrize("days", [7, 14])
 def test_a_sale_is_not_taken_for_final_numbers(days: int, store: ReportCache) -> None:
     after_sale = JumpingClock(datetime(2026, 11, 29, 18, tzinfo=UTC))
