@@ -14,9 +14,10 @@ from sdanalytics.analysis.column_arrays import to_floats
 from sdanalytics.analysis.group_labels import LatestRows, label_columns
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.periods import Period
-from sdanalytics.analysis.row_ages import FETCHED_ON, find_row_ages
+from sdanalytics.analysis.row_ages import find_row_ages
 from sdanalytics.analysis.row_groups import BoolArray, FloatArray, IntArray, RowGroups, group_rows
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.profile_entries import FETCHED_ON
 
 FORECAST_WINDOW: Final = 56
 """Days that a forecast rests on: eight weeks."""

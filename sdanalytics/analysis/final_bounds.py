@@ -44,18 +44,15 @@ def bound_finals(
     Returns
     -------
     dict of str to numpy.ndarray of float64
-        ``<name>_final``, ``<name>_final_low`` and ``<name>_final_high`` of each column; missing for
-        groups of which no day had ended.
+        ``<name>_final``, ``<name>_final_low`` and ``<name>_final_high`` of each column.
     """
     estimator = _VarianceEstimator(rows, groups)
-    is_unknown = find_open_groups(rows, groups)
     columns: dict[str, Any] = {}
     for name in expected.columns.tolist():
         variance = estimator.find_variance(name)
         if variance is None:
             continue
-        reported = to_floats(expected[name].array)
-        center = np.where(is_unknown, np.nan, reported)
+        center = to_floats(expected[name].array)
         low, high = _find_bounds(center, variance, score(level))
         columns[f"{name}_final"] = center
         columns[f"{name}_final_low"] = low

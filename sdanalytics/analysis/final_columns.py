@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from sdanalytics.analysis.final_rows import expect_final_rows
 from sdanalytics.analysis.group_summary import summarize_rows
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS, is_attributed
 from sdanalytics.analysis.ratios import divide
-from sdanalytics.analysis.row_groups import find_buckets, group_rows
+from sdanalytics.analysis.row_groups import BoolArray, find_buckets, group_rows
 from sdanalytics.analysis.share_table import CURVE_LEVEL, ShareTable
 
 MATURITY_COLUMN: Final = "maturity"
@@ -65,26 +65,31 @@ def summarize_final(
     for part in (final_rows.reported, final_rows.expected):
         summaries.append(summarize_rows(part, keys, buckets, with_labels=False))
     reported, expected = summaries
-    maturity = divide_orders(reported, expected)
-    is_unknown = find_open_groups(final_rows, groups)
-    columns = {MATURITY_COLUMN: np.where(is_unknown, np.nan, maturity)}
     wanted = [name for name in names if name in expected]
-    columns |= bound_finals(final_rows, expected[wanted], groups, level)
-    return pd.DataFrame(columns, index=expected.index)
+    finals = bound_finals(final_rows, expected[wanted], groups, level)
+    maturity = divide_orders(reported, expected)
+    return combine_finals(maturity, finals, find_open_groups(final_rows, groups))
+
+
+def combine_finals(maturity: Any, finals: Mapping[str, Any], is_open: BoolArray) -> pd.DataFrame:
+    """Return maturity and final numbers as a frame, missing for groups without an ended day."""
+    columns = {MATURITY_COLUMN: maturity, **finals}
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(is_open)))
+    frame[is_open] = np.nan
+    return frame
 
 
 def add_final_columns(summary: pd.DataFrame, finals: pd.DataFrame) -> pd.DataFrame:
     """Return a summary with the final numbers of its groups, each beside what was reported."""
     columns: dict[str, Any] = {}
     for name in summary.columns.tolist():
-        if f"{name}_final" in finals:
-            if MATURITY_COLUMN not in columns:
-                columns[MATURITY_COLUMN] = finals[MATURITY_COLUMN].array
-            columns[name] = summary[name].array
+        has_final = f"{name}_final" in finals
+        if has_final and MATURITY_COLUMN not in columns:
+            columns[MATURITY_COLUMN] = finals[MATURITY_COLUMN].array
+        columns[name] = summary[name].array
+        if has_final:
             for suffix in FINAL_SUFFIXES:
                 columns[f"{name}{suffix}"] = finals[f"{name}{suffix}"].array
-        else:
-            columns[name] = summary[name].array
     result = pd.DataFrame(columns, index=summary.index)
     result.attrs = summary.attrs
     return result

@@ -7,8 +7,8 @@ import pandas as pd
 
 from sdanalytics.analysis.final_bounds import bound_finals, find_open_groups
 from sdanalytics.analysis.final_columns import (
-    MATURITY_COLUMN,
     add_final_columns,
+    combine_finals,
     divide_orders,
     select_immature,
 )
@@ -63,8 +63,7 @@ def forecast_final(
     index = pd.RangeIndex(len(df))
     each_row = RowGroups(np.arange(len(df)), pd.DataFrame(index=index))
     names = select_immature(with_kpis.columns)
+    finals = bound_finals(rows, expected[names], each_row, level)
     maturity = divide_orders(rows.reported, expected)
-    is_unknown = find_open_groups(rows, each_row)
-    finals = {MATURITY_COLUMN: np.where(is_unknown, np.nan, maturity)}
-    finals |= bound_finals(rows, expected[names], each_row, level)
-    return add_final_columns(with_kpis, pd.DataFrame(finals, index=with_kpis.index))
+    combined = combine_finals(maturity, finals, find_open_groups(rows, each_row))
+    return add_final_columns(with_kpis, combined)

@@ -17,7 +17,6 @@ from sdanalytics.analysis.daily_costs import CAMPAIGN_ID, tabulate_costs
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
 from sdanalytics.analysis.pacing_table import PACING, describe_days, sum_rows, tabulate_pacing
 from sdanalytics.analysis.periods import Period, word_days
-from sdanalytics.analysis.row_ages import FETCHED_ON
 from sdanalytics.analysis.row_groups import group_rows
 from sdanalytics.analysis.totals import append_total_row, drop_total_row
 from sdanalytics.analysis.validation import (
@@ -27,6 +26,7 @@ from sdanalytics.analysis.validation import (
     warn_of_unknown_currency,
 )
 from sdanalytics.errors import InvalidRequest, PeriodWarning
+from sdanalytics.model.profile_entries import FETCHED_ON
 from sdanalytics.model.query import parse_day
 
 MonthLike: TypeAlias = str | date | pd.Period

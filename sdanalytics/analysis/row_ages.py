@@ -12,9 +12,8 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import IntArray
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.profile_entries import FETCHED_ON
 
-FETCHED_ON: Final = "fetched_on"
-"""The entry of a frame's metadata: runs of days that were fetched on one date."""
 SETTLED_AGE: Final = 1_000
 """The age of days that are not among those runs, which nothing can change."""
 

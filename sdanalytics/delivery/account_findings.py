@@ -16,7 +16,7 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.pacing import pacing
 from sdanalytics.analysis.periods import Period
 from sdanalytics.analysis.recommend import recommend
-from sdanalytics.analysis.row_ages import FETCHED_ON, find_row_ages
+from sdanalytics.analysis.row_ages import find_row_ages
 from sdanalytics.analysis.share_table import is_from_snapshot
 from sdanalytics.analysis.summarize import summarize
 from sdanalytics.delivery.account_frames import AccountFrames
@@ -25,6 +25,7 @@ from sdanalytics.delivery.report_span import ReportSpan
 from sdanalytics.delivery.report_words import word_day
 from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.wording import format_count, format_days
+from sdanalytics.model.profile_entries import FETCHED_ON
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from sdanalytics.analysis.group_summary import ROWS_LEFT_OUT
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.pacing_table import PACING
 from sdanalytics.analysis.recommend import RECOMMENDED
-from sdanalytics.analysis.row_ages import FETCHED_ON
 from sdanalytics.analysis.share_table import MATURITY
 from sdanalytics.delivery.sheet_data import SheetData
+from sdanalytics.model.profile_entries import FETCHED_ON
 from sdanalytics.plots.metric_labels import frame_currency, metric_label
 
 _MAX_LISTED: Final = 5

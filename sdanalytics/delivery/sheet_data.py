@@ -14,7 +14,6 @@ from sdanalytics.analysis.final_columns import MATURITY_COLUMN
 from sdanalytics.analysis.final_curve import FinalLike, load_default_curve, resolve_curve
 from sdanalytics.analysis.forecast_final import forecast_final
 from sdanalytics.analysis.metadata import frame_metadata
-from sdanalytics.analysis.row_ages import FETCHED_ON
 from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.totals import LABEL, drop_total_row
 from sdanalytics.analysis.validation import validate_frame
@@ -27,6 +26,7 @@ from sdanalytics.delivery.total_rows import (
 )
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.model.profile_entries import FETCHED_ON
 
 DEFAULT_TITLE: Final = "report"
 _FIRST_COLUMNS: Final = ("date", DAYS, IS_WHOLE)

@@ -17,6 +17,8 @@ PROFILES: Final = "profiles"
 PROFILE_ID_COLUMN: Final = "profile_id"
 PROFILE_COLUMNS: Final = (PROFILE_ID_COLUMN, "accountName", "countryCode", "currency")
 """The columns in front of a frame of several profiles."""
+FETCHED_ON: Final = "fetched_on"
+"""The entry of a frame's metadata: runs of days that were fetched on one date."""
 
 ProfileEntry = Mapping[str, Any]
 """The metadata of a profile's part of a frame."""

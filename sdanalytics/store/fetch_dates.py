@@ -7,10 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from sdanalytics.model.profile_entries import FETCHED_ON
 from sdanalytics.store.freshness import restatement_horizons
 
-FETCHED_ON: Final = "fetched_on"
-"""The entry of a frame's metadata."""
 _ONE_DAY: Final = timedelta(days=1)
 
 StoredDays = Sequence[tuple[date, datetime]]
