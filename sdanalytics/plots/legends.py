@@ -60,7 +60,8 @@ def _add_legend_below(ax: Axes, handles: Sequence[Artist]) -> None:
 
 
 def _count_columns(ax: Axes, handles: Sequence[Artist]) -> int:
-    widest = max((measure_width(str(handle.get_label())) for handle in handles), default=1)
+    lines = [line for handle in handles for line in str(handle.get_label()).splitlines()]
+    widest = max(map(measure_width, lines), default=1)
     column = _HANDLE_WIDTH + _LETTER_WIDTH * widest
     room = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
     return min(max(int(room / column), 1), _MAX_COLUMNS)
