@@ -16,6 +16,8 @@ from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.robust_limits import find_upper_limit
 
+_ROOM: Final = 1.15
+"""The end of the axis, as a multiple of the largest value on it."""
 _MAX_LABELS: Final = 3
 """Values that are written in axes: the largest."""
 _LABEL_WIDTH: Final = 46
@@ -29,7 +31,7 @@ _POINTS_PER_INCH: Final = 72
 def find_largest_size(values: FloatArray) -> float:
     """Return the size up to which values are drawn; infinite if none is an outlier."""
     sizes = np.abs(values)
-    return find_upper_limit(sizes.ravel())
+    return find_upper_limit(sizes.ravel(), _ROOM)
 
 
 def limit_axis(ax: Axes, values: FloatArray, size: float) -> None:
@@ -44,8 +46,8 @@ def limit_axis(ax: Axes, values: FloatArray, size: float) -> None:
 
 def write_cut_values(
     ax: Axes, days: pd.DatetimeIndex, table: pd.DataFrame, size: float, unit: str, colors: list[Any]
-) -> bool:
-    """Write the values beyond the axis at its edge; return whether there are any.
+) -> None:
+    """Write the values beyond the axis at its edge, the largest of each axes.
 
     Parameters
     ----------
@@ -63,26 +65,32 @@ def write_cut_values(
     values = to_float_array(table)
     cells = np.argwhere(np.abs(values) > size)
     sizes = np.abs(values[tuple(cells.T)])
-    taken: list[float] = []
+    low, high = ax.get_xlim()
+    width = _measure_label(ax)
+    taken: list[tuple[float, float]] = []
     for row, column in cells[np.argsort(-sizes, kind="stable")].tolist():
         x = float(to_date_number(days[row]))
-        if len(taken) < _MAX_LABELS and _is_free(ax, x, taken):
-            taken.append(x)
-            _write_value(ax, x, values[row, column], unit, colors[column])
-    return len(cells) > 0
+        is_left = x > (low + high) / 2
+        span = (x - width, x) if is_left else (x, x + width)
+        if len(taken) < _MAX_LABELS and _is_free(span, taken):
+            taken.append(span)
+            _write_value(ax, x, values[row, column], unit, colors[column], is_left=is_left)
 
 
-def _is_free(ax: Axes, x: float, taken: list[float]) -> bool:
+def _measure_label(ax: Axes) -> float:
+    """Return the width of a written value, in days."""
     low, high = ax.get_xlim()
-    width = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
-    needed = _LABEL_WIDTH / width * (high - low)
-    return all(abs(x - other) > needed for other in taken)
+    points = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
+    return float(_LABEL_WIDTH / points * (high - low))
 
 
-def _write_value(ax: Axes, x: float, value: float, unit: str, color: Any) -> None:
-    """Write a value beside the line that leaves the axes, on the side with more room."""
-    low, high = ax.get_xlim()
-    is_left = x > (low + high) / 2
+def _is_free(span: tuple[float, float], taken: list[tuple[float, float]]) -> bool:
+    left, right = span
+    return all(right < other_left or left > other_right for other_left, other_right in taken)
+
+
+def _write_value(ax: Axes, x: float, value: float, unit: str, color: Any, *, is_left: bool) -> None:
+    """Write a value beside the line that leaves the axes."""
     behind = background(ax)
     arrow = "↑" if value > 0 else "↓"
     ax.annotate(

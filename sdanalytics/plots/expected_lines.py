@@ -22,7 +22,7 @@ _MAX_BEYOND: Final = 0.3
 """The part of bands that is shown beyond all lines, as a share of the highest point."""
 _REPORTED_STYLE: Final[Style] = {
     "linestyle": ":",
-    "linewidth": 1.2,
+    "linewidth": 1.6,
     "marker": "",
     "zorder": 1.9,  # below the expected lines
 }

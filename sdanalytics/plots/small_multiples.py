@@ -13,10 +13,12 @@ from matplotlib.transforms import Bbox
 
 from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.name_labels import Labels, label_names
+from sdanalytics.plots.name_labels import MAX_LINES, Labels, label_names
 
-_MIN_PANEL: Final = (1.15, 0.5)
+_MIN_PANEL: Final = (0.85, 0.45)
 """Least width and height of a panel, in inches."""
+_LOW_PANEL: Final = 0.7
+"""Panels of less height, in inches, have names on one line."""
 _ASPECT: Final = 1.7
 """The width of a good panel by its height."""
 _PANEL_HEIGHT: Final = 1.25
@@ -41,18 +43,23 @@ def fit_panels(count: int) -> float:
 
 def choose_columns(ax: Axes, count: int) -> int:
     """Return the columns that give panels the best shape; 0 if they have no room."""
-    figure = root_figure(ax)
-    width = ax.bbox.width / figure.dpi
-    height = ax.bbox.height / figure.dpi
     min_width, min_height = _MIN_PANEL
     distances = {}
     for columns in range(1, count + 1):
-        panel_width = width / columns - _COLUMN_GAP / _POINTS_PER_INCH
-        head = (_LINE_HEIGHT + _NAME_GAP + _ROW_GAP) / _POINTS_PER_INCH
-        panel_height = height / math.ceil(count / columns) - head
-        if panel_width >= min_width and panel_height >= min_height:
-            distances[columns] = abs(math.log(panel_width / panel_height / _ASPECT))
+        width, height = _measure_panel(ax, count, columns)
+        if width >= min_width and height >= min_height:
+            distances[columns] = abs(math.log(width / height / _ASPECT))
     return min(distances, key=lambda columns: distances[columns], default=0)
+
+
+def _measure_panel(ax: Axes, count: int, columns: int) -> tuple[float, float]:
+    """Return the width and height in inches of panels with a line of name above each."""
+    dpi = root_figure(ax).dpi
+    rows = math.ceil(count / columns)
+    head = _LINE_HEIGHT + _NAME_GAP + _ROW_GAP
+    width = ax.bbox.width / dpi / columns - _COLUMN_GAP / _POINTS_PER_INCH
+    height = ax.bbox.height / dpi / rows - head / _POINTS_PER_INCH
+    return width, height
 
 
 def make_panels(
@@ -69,6 +76,7 @@ def make_panels(
     special : sequence of object
         Those of them that are nobody's.
     columns : int
+        As of `choose_columns`.
 
     Returns
     -------
@@ -77,9 +85,10 @@ def make_panels(
     Labels
         The names as they are drawn.
     """
-    points = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
-    letters = int((points / columns - _COLUMN_GAP) / _LETTER_WIDTH)
-    labels = label_names(names, special, width=letters)
+    width, height = _measure_panel(ax, len(names), columns)
+    letters = int(width * _POINTS_PER_INCH / _LETTER_WIDTH)
+    lines = 1 if height < _LOW_PANEL else MAX_LINES
+    labels = label_names(names, special, width=letters, lines=lines)
     heads = _measure_heads(labels.texts, columns)
     grid = _PanelGrid(ax, columns, heads)
     ax.set_axis_off()
@@ -87,7 +96,9 @@ def make_panels(
     for number, label in enumerate(labels.texts):
         first = panels[0] if panels else None
         panel = ax.inset_axes((0, 0, 1, 1), sharex=first, sharey=first)
-        panel.set_axes_locator(_PanelLocator(grid, number))
+        locator = _PanelLocator(grid, number)
+        panel.set_axes_locator(locator)
+        panel.apply_aspect(locator(panel, None))  # what is drawn next depends on the size
         name = panel.set_title(label, loc="left", fontsize="small", pad=_NAME_GAP)
         set_font_fallback(name)
         is_lowest = number + columns >= len(labels.texts)

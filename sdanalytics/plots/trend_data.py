@@ -33,7 +33,7 @@ from sdanalytics.plots.moving_windows import (
     spread_over_windows,
     validate_smooth,
 )
-from sdanalytics.plots.plot_data import prepare
+from sdanalytics.plots.plot_data import FloatArray, prepare, to_float_array
 from sdanalytics.plots.restatement import PointAges, can_change, find_point_ages
 from sdanalytics.plots.trend_others import (
     NamedShare,
@@ -93,6 +93,11 @@ class TrendData:
     def is_single_day(self) -> bool:
         """Whether there is a single day with values: lines would be points."""
         return int(self.values.notna().any(axis="columns").sum()) == 1
+
+    def list_values(self) -> FloatArray:
+        """Return all values of the lines, reported and expected."""
+        tables = [self.values, self.drawn]
+        return to_float_array(pd.concat(tables))
 
     def select(self, rank: int) -> TrendData:
         """Return a single line."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from sdanalytics.analysis.final_curve import FinalLike
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.colors import main_color, other_color
-from sdanalytics.plots.cut_values import find_largest_size
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.line_names import NAME_WIDTH, NamedLine, name_lines
 from sdanalytics.plots.metric_labels import axis_title
@@ -30,7 +28,7 @@ from sdanalytics.plots.style import (
 from sdanalytics.plots.titles import TitleLike, add_title
 from sdanalytics.plots.trend_bars import draw_day_bars
 from sdanalytics.plots.trend_data import TrendData, trend_data
-from sdanalytics.plots.trend_marks import draw_trend, list_values
+from sdanalytics.plots.trend_marks import draw_trend, set_scale
 from sdanalytics.plots.trend_words import (
     TrendDrawing,
     caption_trend,
@@ -158,7 +156,7 @@ def _draw(
     """Draw a trend as bars, as panels or as lines in the axes."""
     if lines.is_single_day:
         labels = label_names(lines.names, lines.special_names)
-        draw_day_bars(ax, lines, metric, labels.texts, kwargs)
+        draw_day_bars(ax, lines, metric, labels.texts if is_named else [""], kwargs)
         ax.set_xlabel(unit)
         return TrendDrawing(labels, "bars")
     ax.set_ylabel(unit)
@@ -181,13 +179,13 @@ def _draw_panels(
     ax: Axes, lines: TrendData, metric: str, columns: int, kwargs: Style
 ) -> TrendDrawing:
     panels, labels = make_panels(ax, lines.names, lines.special_names, columns)
-    size = find_largest_size(list_values(lines))
-    are_cut = False
+    drawn = []
     for rank, panel in enumerate(panels):
         is_other = lines.names[rank] == lines.other_name
         color = other_color(panel) if is_other else main_color(panel)
         style = {"color": color, "label": labels.texts[rank]}
-        are_cut |= draw_trend(panel, lines.select(rank), metric, [style], size, kwargs)
+        drawn.append(draw_trend(panel, lines.select(rank), metric, [style], kwargs))
+    are_cut = set_scale(drawn, lines.list_values(), metric)
     return TrendDrawing(labels, "panels", are_cut=are_cut)
 
 
@@ -201,20 +199,19 @@ def _draw_together(
         if lines.names[rank] == lines.other_name:
             style = {"color": other_color(ax)}
         styles.append(style | {"label": label})
-    values = list_values(lines)
-    size = find_largest_size(values)
-    are_cut = draw_trend(ax, lines, metric, styles, size, kwargs)
+    drawn = draw_trend(ax, lines, metric, styles, kwargs)
+    are_cut = set_scale([drawn], lines.list_values(), metric)
     if is_named:
-        name_lines(ax, _list_ends(lines, styles, size))
+        name_lines(ax, _list_ends(lines, styles))
     return TrendDrawing(labels, "lines", are_cut=are_cut)
 
 
-def _list_ends(lines: TrendData, styles: list[Style], size: float) -> list[NamedLine]:
+def _list_ends(lines: TrendData, styles: list[Style]) -> list[NamedLine]:
     """Return the names of lines with their last values."""
     table = lines.drawn.where(lines.drawn.notna(), lines.values)
     ends = []
     for style, column in zip(styles, table, strict=True):
         values = to_float_array(table[column].dropna())
-        height = float(np.clip(values[-1:], -size, size).sum())
+        height = float(values[-1]) if len(values) else 0.0
         ends.append(NamedLine(style["label"], height, style["color"]))
     return ends

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.column_units import column_unit
-from sdanalytics.plots.colors import background
-from sdanalytics.plots.cut_values import limit_axis, write_cut_values
+from sdanalytics.plots.colors import background, root_figure
+from sdanalytics.plots.cut_values import find_largest_size, limit_axis, write_cut_values
 from sdanalytics.plots.date_axis import format_date_axis
 from sdanalytics.plots.expected_lines import (
     draw_expected_bands,
@@ -25,8 +25,9 @@ from sdanalytics.plots.style import Style, merge_artist_kwargs, style_axes
 from sdanalytics.plots.trend_data import TrendData
 from sdanalytics.plots.young_lines import dash_young_part
 
-_MAX_MARKED_POINTS: Final = 60
-"""Points of a line that has a marker on each; a longer one has them where it is interrupted."""
+_MARKER_ROOM: Final = 6
+"""Points (of type) for each marker; closer ones would hide their line."""
+_POINTS_PER_INCH: Final = 72
 _SIDE_MARGIN: Final = 0.02
 """Room beside the first and last point, as a share of the axes."""
 _LONG_LINE_WIDTH: Final = 1.2
@@ -36,15 +37,25 @@ _MARK_HEIGHT: Final = 0.985
 """The position of marks of undefined ratios, as a share of the axes."""
 
 
+class DrawnLines(NamedTuple):
+    """Lines that were drawn in axes.
+
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+    lines : TrendData
+    colors : list
+    """
+
+    ax: Axes
+    lines: TrendData
+    colors: list[Any]
+
+
 def draw_trend(
-    ax: Axes,
-    lines: TrendData,
-    metric: str,
-    styles: list[Style],
-    size: float,
-    kwargs: Style,
-) -> bool:
-    """Draw lines with all their marks; return whether some values are beyond the axis.
+    ax: Axes, lines: TrendData, metric: str, styles: list[Style], kwargs: Style
+) -> DrawnLines:
+    """Draw lines with all their marks.
 
     Parameters
     ----------
@@ -53,8 +64,6 @@ def draw_trend(
     metric : str
     styles : list of dict
         Colour, dashes and label of each line.
-    size : float
-        Values up to this size are on the axis.
     kwargs : dict
         The user's own style.
     """
@@ -62,21 +71,36 @@ def draw_trend(
     _hollow_part_buckets(ax, lines, colors)
     if lines.undefined_ratio is not None:
         _mark_undefined_ratios(ax, lines, colors)
-    _format_axes(ax, lines, metric)
-    values = list_values(lines)
-    if lines.final is not None:
+    style_axes(ax)
+    ax.margins(x=_SIDE_MARGIN)
+    format_date_axis(ax, lines.positions)
+    format_number_axis(ax.yaxis, column_unit(metric))
+    return DrawnLines(ax, lines, colors)
+
+
+def set_scale(drawn: Sequence[DrawnLines], values: FloatArray, metric: str) -> bool:
+    """Set the scale that axes share; return whether some values are beyond it.
+
+    Parameters
+    ----------
+    drawn : sequence of DrawnLines
+    values : numpy.ndarray of float
+        Those of all lines.
+    metric : str
+    """
+    ax = drawn[0].ax
+    size = find_largest_size(values)
+    if any(part.lines.final is not None for part in drawn):
         limit_to_lines(ax, np.clip(values, -size, size))
-    limit_axis(ax, values, size)
+    if np.nanmin(values) >= 0:
+        ax.set_ylim(bottom=0)
     if math.isinf(size):
         return False
+    limit_axis(ax, values, size)
     unit = column_unit(metric)
-    return write_cut_values(ax, lines.positions, lines.drawn, size, unit, colors)
-
-
-def list_values(lines: TrendData) -> FloatArray:
-    """Return all values of the lines, reported and expected."""
-    tables = [lines.values, lines.drawn]
-    return to_float_array(pd.concat(tables))
+    for part in drawn:
+        write_cut_values(part.ax, part.lines.positions, part.lines.drawn, size, unit, part.colors)
+    return True
 
 
 def _draw_lines(ax: Axes, lines: TrendData, styles: list[Style], kwargs: Style) -> list[Any]:
@@ -84,7 +108,7 @@ def _draw_lines(ax: Axes, lines: TrendData, styles: list[Style], kwargs: Style) 
     colors = []
     for style, column in zip(styles, lines.drawn, strict=True):
         values = to_float_array(lines.drawn[column])
-        line_style = style | _choose_markers(values)
+        line_style = style | _choose_markers(ax, values)
         line_kwargs = merge_artist_kwargs(line_style, kwargs, Line2D)
         (line,) = ax.plot(lines.positions, values, **line_kwargs)
         colors.append(line.get_color())
@@ -96,11 +120,12 @@ def _draw_lines(ax: Axes, lines: TrendData, styles: list[Style], kwargs: Style) 
     return colors
 
 
-def _choose_markers(values: FloatArray) -> Style:
-    """Return small markers for lines of few points; else only where a line would be invisible."""
+def _choose_markers(ax: Axes, values: FloatArray) -> Style:
+    """Return small markers where there is room; else only for points that no line goes through."""
+    width = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
     is_known = np.isfinite(values)
     style: Style = {"marker": "o", "markersize": 3}
-    if is_known.sum() <= _MAX_MARKED_POINTS:
+    if is_known.sum() * _MARKER_ROOM <= width:
         return style
     has_neighbour = np.zeros(len(values), dtype=bool)
     has_neighbour[1:] |= is_known[:-1]
@@ -144,12 +169,3 @@ def _mark_undefined_ratios(ax: Axes, lines: TrendData, colors: list[Any]) -> Non
             zorder=3,
             transform=ax.get_xaxis_transform(),
         )
-
-
-def _format_axes(ax: Axes, lines: TrendData, metric: str) -> None:
-    style_axes(ax)
-    ax.margins(x=_SIDE_MARGIN)
-    format_date_axis(ax, lines.positions)
-    format_number_axis(ax.yaxis, column_unit(metric))
-    if ax.dataLim.ymin >= 0:
-        ax.set_ylim(bottom=0)

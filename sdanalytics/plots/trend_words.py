@@ -17,7 +17,6 @@ from sdanalytics.plots.restatement import can_change, caption_point_ages
 from sdanalytics.plots.style import word_empty
 from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.trend_data import TrendData
-from sdanalytics.plots.trend_marks import list_values
 
 
 class TrendDrawing(NamedTuple):
@@ -50,7 +49,7 @@ def find_nothing(
     data: pd.DataFrame, lines: TrendData, metric: str, smooth: int | None
 ) -> str | None:
     """Return why there is nothing to draw; None if there is something."""
-    values = list_values(lines)
+    values = lines.list_values()
     known = values[np.isfinite(values)]
     undefined = lines.undefined_ratio
     has_undefined = undefined is not None and bool(undefined.any(axis=None))
@@ -92,7 +91,7 @@ def caption_trend(
     if drawing.kind != "bars" and undefined is not None and undefined.any(axis=None):
         add_caption(ax, f"▲ {word_undefined(metric)}")
     if drawing.are_cut:
-        add_caption(ax, "↑ beyond the scale")
+        add_caption(ax, "beyond the scale: values with ↑")
 
 
 def _caption_groups(ax: Axes, lines: TrendData, by: str, labels: Labels) -> None:
