@@ -113,7 +113,7 @@ class LineNames(Artist):
         left = box.x1 + _GAP * root_figure(axes).dpi / _POINTS_PER_INCH
         points = np.column_stack([np.zeros(len(self._heights)), self._heights])
         centers = axes.transData.transform(points)[:, 1]
-        sizes = [text.get_window_extent(renderer).height for text in self._texts]
+        sizes = [text.get_window_extent(renderer).height + 1 for text in self._texts]
         centers = np.clip(centers, box.y0, box.y1)
         for text, y in zip(self._texts, _spread(centers, sizes, box.y0, box.y1), strict=True):
             text.set_position((left, y))

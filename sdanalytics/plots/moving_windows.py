@@ -71,12 +71,12 @@ def spread_over_windows(rows: pd.DataFrame, size: int) -> pd.DataFrame:
     days = pd.DatetimeIndex(rows["date"].dropna().unique())
     copies = []
     for lag in range(size):
-        windows = rows["date"] + pd.Timedelta(days=lag)
-        copies.append(rows.assign(**{WINDOW_COLUMN: windows}))
+        last_days = rows["date"] + pd.Timedelta(days=lag)
+        copies.append(rows.assign(**{WINDOW_COLUMN: last_days}))
     spread = pd.concat(copies, ignore_index=True)
     first = days.min() + pd.Timedelta(days=size - 1)
     is_whole = spread[WINDOW_COLUMN].isin(days) & (spread[WINDOW_COLUMN] >= first)
-    windows = spread[is_whole]
+    windows: pd.DataFrame = spread[is_whole]
     windows.attrs = rows.attrs
     return windows
 

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
-from sdanalytics.analysis.buckets import IS_WHOLE
+from sdanalytics.analysis.buckets import (
+    DAYS,
+    IS_WHOLE,
+    days_by_date,
+    has_days,
+    is_named_by_last_day,
+)
 from sdanalytics.analysis.condense import condense
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.kpi_definitions import KPIS
@@ -168,13 +174,16 @@ def _find_part_buckets(data: pd.DataFrame) -> pd.DatetimeIndex:
 
 
 def _place_days(data: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return where days are drawn: a week is named by its last day, which may be in the future."""
-    end = frame_metadata(data).get("end")
-    if not end or frame_metadata(data).get("freq") is None:
+    """Return where days are drawn: the last week is named by its last day, which may be to come.
+
+    It is at the last day that it has data of, if these are its first ones.
+    """
+    freq = frame_metadata(data).get("freq")
+    if not freq or not is_named_by_last_day(freq) or not has_days(data) or len(days) < 2:
         return days
-    last = pd.Timestamp(end)
-    is_later = days > last
-    return days if is_later.sum() != 1 else days.where(~is_later, last)
+    counts = days_by_date(data).set_index("date")[DAYS]
+    last = days[-2] + pd.Timedelta(days=int(counts[days[-1]]))
+    return days.where(days < days[-1], min(last, days[-1]))
 
 
 @dataclass(frozen=True)

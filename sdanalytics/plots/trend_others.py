@@ -32,7 +32,7 @@ class NamedShare(NamedTuple):
 
     Attributes
     ----------
-    count, group_count : int
+    line_count, group_count : int
         How many have one, and how many there are.
     share : float
         What they have of the ranking metric; NaN if that cannot be added up.
@@ -40,14 +40,14 @@ class NamedShare(NamedTuple):
         The ranking metric.
     """
 
-    count: int
+    line_count: int
     group_count: int
     share: float
     metric: str
 
     def describe(self, noun: str) -> str:
         """Return it in words, such as "5 of 300 campaigns, 33% of cost"."""
-        text = f"{self.count} of {self.group_count} {noun}s"
+        text = f"{self.line_count} of {self.group_count} {noun}s"
         if np.isfinite(self.share):
             share = format_number(self.share, "fraction")
             text = f"{text}, {share} of {metric_label(self.metric)}"

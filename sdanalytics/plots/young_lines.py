@@ -60,7 +60,8 @@ def _find_border(days: Any, is_young: BoolArray) -> float:
 
 def _redraw_markers(ax: Axes, line: Line2D, points: Any) -> None:
     ax.scatter(
-        *points.T,
+        points[:, 0],
+        points[:, 1],
         s=line.get_markersize() ** 2,
         marker=line.get_marker(),
         color=line.get_color(),
