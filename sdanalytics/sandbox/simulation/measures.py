@@ -105,6 +105,10 @@ class DayMeasures:
         orders = self.day.orders
         return sum_groups(orders.cell, self.by_order(name), len(self.day.cells))
 
+    def with_all_views(self) -> DayMeasures:
+        """Return the metrics by the attribution of before 2026-01-01, of the same moment."""
+        return DayMeasures(self.day.with_all_views(), self.age)
+
     def by_order(self, name: str) -> Integers:
         """Return the part of a metric of each order; 0 for orders that do not count."""
         conversion = CONVERSION_METRIC.fullmatch(name)
@@ -217,6 +221,12 @@ class DayMeasures:
         advertiser = self.day.advertiser
         minor_units: int = 10**advertiser.decimals
         return round(_DOLLARS_OF_A_BORROW[quantity] * advertiser.scale * minor_units)
+
+
+def is_told_of_orders(name: str) -> bool:
+    """Return whether a metric has a part of each order."""
+    is_conversion = CONVERSION_METRIC.fullmatch(name) is not None
+    return is_conversion or _READING_METRIC.fullmatch(name) is not None
 
 
 def _known_share(age: float) -> float:

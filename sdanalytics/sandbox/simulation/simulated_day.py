@@ -60,6 +60,10 @@ class SimulatedDay:
         generator = self._draw("orders")
         return draw_orders(self.cells, self.traffic, self.advertiser.decimals, generator)
 
+    def with_all_views(self) -> SimulatedDay:
+        """Return the day with the orders of the former attribution."""
+        return self
+
     @cached_property
     def has_borrow(self) -> Flags:
         """Whether each order comes with a borrowed book."""
