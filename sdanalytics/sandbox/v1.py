@@ -19,8 +19,8 @@ from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.report_rows import JsonRow
 from sdanalytics.sandbox.simulation.v1_rows import render_v1_rows
 from sdanalytics.sandbox.v1_accounts import Account, select_accounts
-from sdanalytics.sandbox.v1_csv import encode_csv
 from sdanalytics.sandbox.v1_create_limits import CreateLimits
+from sdanalytics.sandbox.v1_csv import encode_csv
 from sdanalytics.sandbox.v1_problems import (
     V1Refusal,
     malformed,

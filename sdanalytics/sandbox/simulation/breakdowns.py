@@ -151,7 +151,7 @@ def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) ->
 
 def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[str]) -> RowSet:
     """Return the purchases by product: a row for each ad and product with an order."""
-    cells, orders = measures.day.cells, measures.day.orders
+    cells, orders = measures.day.cells, measures.orders
     width = cells.halo_bounds.shape[1] + 1
     chosen = np.flatnonzero(measures.by_order(ordered))
     ad = cells.ad[orders.cell[chosen]]

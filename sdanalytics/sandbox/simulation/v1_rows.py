@@ -131,7 +131,7 @@ def _render_day(
     labels.update(item.field for item in request.filters)
     for name in labels:
         columns[name] = _render_label(name, source, rows.keys, day, today)
-    columns = _select_rows(columns, request.filters)
+    columns = _apply_filters(columns, request.filters)
     products = columns.get("adProduct.value", [])
     return columns | {"adProduct.value": [_PRODUCTS[product] for product in products]}
 
@@ -228,7 +228,7 @@ def _format_start(key: RowKey) -> str:
     return f"{start.isoformat()}T00:00:00Z"
 
 
-def _select_rows(columns: _Columns, filters: Sequence[Comparison]) -> _Columns:
+def _apply_filters(columns: _Columns, filters: Sequence[Comparison]) -> _Columns:
     """Return the rows that satisfy all filters."""
     for item in filters:
         allowed = [item.allows(value) for value in columns[item.field]]
