@@ -186,7 +186,9 @@ class Sandbox:
 
         Operations are ``consent``, ``answer_consent``, ``token`` and ``profiles``; of version 2
         ``request_report``, ``get_report_status`` and ``download_report``; of version 3
-        ``create_report``, ``get_report``, ``delete_report`` and ``campaigns``; and ``storage``.
+        ``create_report``, ``get_report``, ``delete_report`` and ``campaigns``; of version 1
+        ``query_accounts``, ``create_v1_report``, ``retrieve_v1_report`` and
+        ``delete_v1_report``; and ``storage``.
         """
         operations = [request.operation for request in self._router.requests]
         return operations.count(operation)
@@ -212,7 +214,7 @@ class Sandbox:
         self._router.store.content_hook = content
 
     def keep_pending(self, report_id: str) -> None:
-        """Keep a report that is in flight PENDING (version 3) from now on."""
+        """Keep a report that is in flight PENDING (versions 1 and 3) from now on."""
         self.reports[report_id].ready_at = math.inf
 
     def resume_listening(self) -> None:
