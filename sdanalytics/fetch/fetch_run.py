@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import profile_key
 from sdanalytics.errors import CacheError, PartialFetchError, ReportTooOld, SDAnalyticsError
+from sdanalytics.fetch.account_reader import AccountReader
 from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.claims import FetchNeeds
@@ -21,8 +21,9 @@ from sdanalytics.fetch.failures import combine_failures
 from sdanalytics.fetch.frame_origin import FrameOrigin
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
-from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
-from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols import AnyProtocol
+from sdanalytics.fetch.protocols.base import CallContext, ColumnsByPartition
+from sdanalytics.fetch.refresh_policies import RefreshPolicies, find_absent_columns
 from sdanalytics.fetch.refresh_policy import RefreshPolicy
 from sdanalytics.fetch.refused_columns import RefusedColumns
 from sdanalytics.fetch.tracker import Countable, FetchTracker
@@ -85,26 +86,26 @@ class FetchRun:
         self._profile = profile
         self._store = store
         self._deadline = options.deadline
-        self._protocol = PROTOCOLS[self._client.api]
         now = self._client.clock.now()
-        self._policy = RefreshPolicy(query, options.refresh, profile, self._protocol, now)
-        query.ensure_not_future(self._policy.today, f"in {profile.timezone}")
+        self._policies = RefreshPolicies.choose(query, options.refresh, profile, self._client, now)
+        query.ensure_not_future(self._policies.today, f"in {profile.timezone}")
         self._partitions = query.partitions(*profile_key(self._client))
         self._cached: dict[Partition, CachedPartition | None] = {}
         self._missing: set[Partition] = set()
         self._damaged: set[Partition] = set()
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
-        self._refused = RefusedColumns(query)
+        self._refused: list[RefusedColumns] = []
         self._campaign_reader = CampaignReader(
             self._client, store.metadata, options.deadline, query
         )
+        self._account_reader = AccountReader(profile_key(self._client), store.metadata)
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
         found = self._store.partitions.lookup_many(self._partitions)
         self._cached = {partition: found.get(partition) for partition in self._partitions}
-        satisfies = self._policy.satisfies
+        satisfies = self._policies.satisfies
         return [partition for partition, entry in self._cached.items() if not satisfies(entry)]
 
     def plan(self) -> ReportPlan:
@@ -114,12 +115,15 @@ class FetchRun:
         steps = []
         to_request = []
         for partition, entry in self._cached.items():
-            step = self._policy.plan_partition(partition, entry, in_flight.get(partition))
+            step = self._policies.plan_partition(partition, entry, in_flight.get(partition))
             steps.append(step)
             if step.action == "request":
                 to_request.append(partition)
-        batches = self._make_protocol().batch(self._columns_by_partition(to_request))
-        return ReportPlan(self._query, tuple(steps), len(batches))
+        reports = 0
+        for policy, partitions in self._policies.group(to_request):
+            needs = self._columns_by_partition(policy, partitions)
+            reports += len(self._make_protocol(policy).batch(needs))
+        return ReportPlan(self._query, tuple(steps), reports)
 
     def fetch(self, make_progress: ProgressFactory) -> None:
         """Fetch what is missing into the store, then read everything from it."""
@@ -146,7 +150,7 @@ class FetchRun:
         """Load the whole days that there are after a fetch that failed; return the others."""
         wanted = self._partitions
         found = self._store.partitions.lookup_many(wanted)
-        whole = select_whole_days(wanted, found, self._policy)
+        whole = select_whole_days(wanted, found, self._policies)
         self._partitions = [partition for partition in wanted if partition in whole]
         self._fetched = self._missing.intersection(whole)
         self._cached = {partition: found[partition] for partition in self._partitions}
@@ -181,7 +185,8 @@ class FetchRun:
         }
 
     def _warn_of_refused(self, missing_days: MissingDays) -> None:
-        message = refusal_message(self._refused.left_out, missing_days)
+        left_out = [refused.left_out for refused in self._refused]
+        message = refusal_message(frozenset().union(*left_out), missing_days)
         if message:
             self.warnings.append(message)
 
@@ -204,8 +209,8 @@ class FetchRun:
         failures: dict[Partition, SDAnalyticsError] = {}
         with make_progress(tracker):
             try:
-                if missing:
-                    failures = self._run_engine(missing, tracker)
+                for policy, partitions in self._policies.group(missing):
+                    failures |= self._run_engine(policy, partitions, tracker)
             finally:
                 self.warnings += tracker.data_notes.messages()
         fetched = set(missing).difference(failures)
@@ -213,29 +218,35 @@ class FetchRun:
         self._cached |= self._store.partitions.lookup_many(fetched)
         unserved = self._drop_stale_served(missing, failures)
         if unserved:
-            raise combine_failures(unserved, missing, self._policy.oldest_available)
+            policies = self._policies
+            raise combine_failures(
+                unserved, missing, policies.oldest_available, policies.history_advice
+            )
 
     def _run_engine(
-        self, missing: Sequence[Partition], tracker: FetchTracker
+        self, policy: RefreshPolicy, missing: Sequence[Partition], tracker: FetchTracker
     ) -> dict[Partition, SDAnalyticsError]:
-        """Have the engine fetch partitions; return what failed, and why."""
+        """Have the engine fetch partitions of one version; return what failed, and why."""
         self._store.partitions.check_writable()  # or reports would be requested in vain
+        version = policy.protocol
+        absent = find_absent_columns(self._query, version.name)
+        refused = RefusedColumns(self._query, absent)
+        self._refused.append(refused)
         needs = FetchNeeds(
-            self._columns_by_partition(missing),
+            self._columns_by_partition(policy, missing),
             self._cached,
-            self._policy.columns_to_request,
-            self._refused,
+            policy.columns_to_request,
+            refused,
         )
         with InFlightRegistry(
             self._store.storage.state_dir,
-            self._protocol.name,
+            version.name,
             profile_key(self._client),
-            self._policy.now,
-            self._policy.is_acceptable,
+            policy.now,
+            policy.is_acceptable,
+            limits_client=version.limits_client,
         ) as registry:
-            # Calls without a cache share no store: they share the client's own rate limiter.
-            limiter_state = None if self._store.is_temporary else registry
-            protocol = self._make_protocol(limiter_state)
+            protocol = self._make_protocol(policy, registry)
             engine = ReportEngine(
                 protocol,
                 self._store.partitions,
@@ -247,9 +258,11 @@ class FetchRun:
             )
             return engine.run()
 
-    def _columns_by_partition(self, partitions: Iterable[Partition]) -> ColumnsByPartition:
+    def _columns_by_partition(
+        self, policy: RefreshPolicy, partitions: Iterable[Partition]
+    ) -> ColumnsByPartition:
         return {
-            partition: self._policy.columns_to_request(self._cached[partition])
+            partition: policy.columns_to_request(self._cached[partition])
             for partition in partitions
         }
 
@@ -274,17 +287,24 @@ class FetchRun:
         entry = self._cached[partition]
         if entry is None or partition in self._damaged:
             return False
-        return self._policy.covers_columns(entry)
+        return self._policies.covers_columns(entry)
 
-    def _make_protocol(self, limiter_state: LimiterStateStore | None = None) -> AnyProtocol:
-        """Return the protocol of the client's version of the API, for this call."""
-        return self._protocol(
-            self._client,
-            self._deadline,
-            self._campaign_reader,
-            self._policy.oldest_available,
-            limiter_state,
+    def _make_protocol(
+        self, policy: RefreshPolicy, registry: InFlightRegistry | None = None
+    ) -> AnyProtocol:
+        """Return the protocol of a version of the API, for this call."""
+        # Calls without a cache share no store: they share the client's own rate limiter.
+        limiter_state = None if self._store.is_temporary else registry
+        context = CallContext(
+            client=self._client,
+            deadline=self._deadline,
+            campaigns=self._campaign_reader,
+            accounts=self._account_reader,
+            oldest=policy.oldest_available,
+            limiter_state=limiter_state,
+            count_reports=lambda: None if registry is None else registry.count_reports(),
         )
+        return policy.protocol(context)
 
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""
