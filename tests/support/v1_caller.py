@@ -76,16 +76,16 @@ class V1Caller:
                     return str(account["advertiserAccountId"])
         raise LookupError(profile_id)
 
-    def body(self, fields: list[str] = FIELDS, advertiser: int = 0, **change: Any) -> Any:
+    def body(self, fields: list[str] = FIELDS, **change: Any) -> Any:
         """Return the body of a create; `change` replaces what it has at any level."""
-        days = {"startDate": "2026-11-10", "endDate": "2026-11-12"}
-        query = {"fields": fields, "filter": display_in("US")}
-        report = {"format": "CSV"}
+        days: dict[str, Any] = {"startDate": "2026-11-10", "endDate": "2026-11-12"}
+        query: dict[str, Any] = {"fields": fields, "filter": display_in("US")}
+        report: dict[str, Any] = {"format": "CSV"}
         for name, value in change.items():
             target = days if name in days else query if name in query else report
             target[name] = value
         query = {name: value for name, value in query.items() if value is not None}
-        account = {"advertiserAccountId": self.account_id(advertiser)}
+        account = {"advertiserAccountId": self.account_id()}
         report = {"periods": [{"datePeriod": days}], "query": query} | report
         return {"accessRequestedAccounts": [account], "reports": [report]}
 
