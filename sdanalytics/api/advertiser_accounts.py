@@ -56,7 +56,7 @@ def _iter_accounts(session: ApiSession, *, is_global: bool) -> Iterator[_Documen
             body=body,
             client_id_headers=UNIFIED_CLIENT_ID_HEADERS,
             needs_profile_scope=False,
-            find_fault=expect_document("a list of accounts", _is_page),
+            find_fault=expect_document("a list of accounts", _is_account_page),
         )
         page = session.send(request).json()
         yield from page.get("advertiserAccounts") or ()
@@ -91,7 +91,7 @@ def _parse_account(document: _Document, profile_id: str) -> AdvertiserAccount | 
     return AdvertiserAccount(document["advertiserAccountId"], own, tuple(others))
 
 
-def _is_page(document: object) -> bool:
+def _is_account_page(document: object) -> bool:
     if not isinstance(document, dict):
         return False
     accounts = document.get("advertiserAccounts") or []

@@ -76,10 +76,9 @@ class LearnedPacing(CreatePacing):
     MAX_IN_FLIGHT: Final = 2
     """Reports in flight of a client, at most."""
     recheck_interval = 5.0
-    FASTEST: Final = 1 / 6
-    """The shortest gap, as a share of the first."""
     SLOWEST: Final = 10.0
-    """The longest gap, as a multiple of the first."""
+    """The longest gap, as a multiple of the first; the first is the shortest: whether less would
+    do is not worth the many minutes that a 429 lasts for."""
     GAP_RECOVERY: Final = 0.9
     """The share of the gap that is left after a create that was accepted."""
     FIRST_THROTTLE_WAIT: Final = 300.0
@@ -111,9 +110,9 @@ class LearnedPacing(CreatePacing):
         creates.min_interval = min(2 * self.interval(creates), slowest)
 
     def record_success(self, creates: LaneState) -> None:
-        """Shorten the gap by a little."""
-        fastest = self.FASTEST * self._first_interval
-        creates.min_interval = max(self.GAP_RECOVERY * self.interval(creates), fastest)
+        """Shorten the gap by a little, if it is longer than the first one."""
+        shorter = self.GAP_RECOVERY * self.interval(creates)
+        creates.min_interval = max(shorter, self._first_interval)
 
 
 def full_jitter(attempt: int, max_wait: float) -> float:

@@ -12,21 +12,15 @@ import pyarrow as pa
 
 from sdanalytics.api.client import profile_key
 from sdanalytics.errors import CacheError, PartialFetchError, ReportTooOld, SDAnalyticsError
-from sdanalytics.fetch.account_reader import AccountReader
 from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
-from sdanalytics.fetch.claims import FetchNeeds
-from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
 from sdanalytics.fetch.frame_origin import FrameOrigin
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
-from sdanalytics.fetch.protocols import AnyProtocol
-from sdanalytics.fetch.protocols.base import CallContext, ColumnsByPartition
-from sdanalytics.fetch.refresh_policies import RefreshPolicies, find_absent_columns
-from sdanalytics.fetch.refresh_policy import RefreshPolicy
-from sdanalytics.fetch.refused_columns import RefusedColumns
+from sdanalytics.fetch.refresh_policies import RefreshPolicies
 from sdanalytics.fetch.tracker import Countable, FetchTracker
+from sdanalytics.fetch.version_engines import VersionEngines
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.dtypes import table_to_frame
 from sdanalytics.model.partition import Partition
@@ -34,7 +28,7 @@ from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.concat import release_tables
-from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
+from sdanalytics.store.in_flight import in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
 from sdanalytics.store.refused_metrics import MissingDays, find_missing_days, refusal_message
 from sdanalytics.store.row_notes import inspect_rows
@@ -95,11 +89,10 @@ class FetchRun:
         self._damaged: set[Partition] = set()
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
-        self._refused: list[RefusedColumns] = []
         self._campaign_reader = CampaignReader(
             self._client, store.metadata, options.deadline, query
         )
-        self._account_reader = AccountReader(profile_key(self._client), store.metadata)
+        self._engines = VersionEngines(query, options, store, self._campaign_reader)
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
@@ -121,8 +114,7 @@ class FetchRun:
                 to_request.append(partition)
         reports = 0
         for policy, partitions in self._policies.group(to_request):
-            needs = self._columns_by_partition(policy, partitions)
-            reports += len(self._make_protocol(policy).batch(needs))
+            reports += self._engines.count_reports(policy, partitions, self._cached)
         return ReportPlan(self._query, tuple(steps), reports)
 
     def fetch(self, make_progress: ProgressFactory) -> None:
@@ -185,8 +177,7 @@ class FetchRun:
         }
 
     def _warn_of_refused(self, missing_days: MissingDays) -> None:
-        left_out = [refused.left_out for refused in self._refused]
-        message = refusal_message(frozenset().union(*left_out), missing_days)
+        message = refusal_message(self._engines.left_out, missing_days)
         if message:
             self.warnings.append(message)
 
@@ -210,7 +201,7 @@ class FetchRun:
         with make_progress(tracker):
             try:
                 for policy, partitions in self._policies.group(missing):
-                    failures |= self._run_engine(policy, partitions, tracker)
+                    failures |= self._engines.fetch(policy, partitions, self._cached, tracker)
             finally:
                 self.warnings += tracker.data_notes.messages()
         fetched = set(missing).difference(failures)
@@ -222,49 +213,6 @@ class FetchRun:
             raise combine_failures(
                 unserved, missing, policies.oldest_available, policies.history_advice
             )
-
-    def _run_engine(
-        self, policy: RefreshPolicy, missing: Sequence[Partition], tracker: FetchTracker
-    ) -> dict[Partition, SDAnalyticsError]:
-        """Have the engine fetch partitions of one version; return what failed, and why."""
-        self._store.partitions.check_writable()  # or reports would be requested in vain
-        version = policy.protocol
-        absent = find_absent_columns(self._query, version.name)
-        refused = RefusedColumns(self._query, absent)
-        self._refused.append(refused)
-        needs = FetchNeeds(
-            self._columns_by_partition(policy, missing),
-            self._cached,
-            policy.columns_to_request,
-            refused,
-        )
-        with InFlightRegistry(
-            self._store.storage.state_dir,
-            version.name,
-            profile_key(self._client),
-            policy.now,
-            policy.is_acceptable,
-            limits_client=version.limits_client,
-        ) as registry:
-            protocol = self._make_protocol(policy, registry)
-            engine = ReportEngine(
-                protocol,
-                self._store.partitions,
-                registry,
-                self._deadline,
-                tracker,
-                needs,
-                self._limits,
-            )
-            return engine.run()
-
-    def _columns_by_partition(
-        self, policy: RefreshPolicy, partitions: Iterable[Partition]
-    ) -> ColumnsByPartition:
-        return {
-            partition: policy.columns_to_request(self._cached[partition])
-            for partition in partitions
-        }
 
     def _drop_stale_served(
         self, missing: Iterable[Partition], failures: Mapping[Partition, SDAnalyticsError]
@@ -288,23 +236,6 @@ class FetchRun:
         if entry is None or partition in self._damaged:
             return False
         return self._policies.covers_columns(entry)
-
-    def _make_protocol(
-        self, policy: RefreshPolicy, registry: InFlightRegistry | None = None
-    ) -> AnyProtocol:
-        """Return the protocol of a version of the API, for this call."""
-        # Calls without a cache share no store: they share the client's own rate limiter.
-        limiter_state = None if self._store.is_temporary else registry
-        context = CallContext(
-            client=self._client,
-            deadline=self._deadline,
-            campaigns=self._campaign_reader,
-            accounts=self._account_reader,
-            oldest=policy.oldest_available,
-            limiter_state=limiter_state,
-            count_reports=lambda: None if registry is None else registry.count_reports(),
-        )
-        return policy.protocol(context)
 
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""

@@ -201,11 +201,7 @@ class InFlightRegistry:
 
     def count_reports(self) -> int:
         """Count the reports of this version in flight that the registry knows, of all profiles."""
-
-        def count(claims: ClaimsTable) -> int:
-            return claims.count_reports(self._source, self._api)
-
-        return self._transaction(count)
+        return self._transaction(lambda claims: claims.count_reports(self._source, self._api))
 
     def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
         """Run a function that may change the rate limiter's state (`LimiterStateStore`)."""

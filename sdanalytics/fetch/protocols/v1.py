@@ -27,7 +27,7 @@ from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.fetch.protocols.v1_parts import list_links, read_part
 from sdanalytics.fetch.protocols.v1_payload import DownloadedParts, read_part_rows
 from sdanalytics.fetch.protocols.v1_request import (
-    choose_max_days,
+    MAX_REPORT_DAYS,
     field_name,
     list_fields,
     read_fields,
@@ -89,7 +89,7 @@ class ProtocolV1:
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports of up to 120 days (see `batch_days`), newest first."""
-        return batch_days(needs, choose_max_days)
+        return batch_days(needs, lambda record_type: MAX_REPORT_DAYS)
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""
@@ -211,15 +211,15 @@ def _check_is_requested(
     period = payload.period
     if not period.start <= first <= last <= period.end:
         difference = f"has the days {period.start} to {period.end}, not {first} to {last}"
-        raise _other_report_error(difference)
+        raise _unexpected_report_error(difference)
     if payload.fields is None:
         return
     missing = [name for name in list_fields(columns) if name not in payload.fields]
     if missing:
-        raise _other_report_error(f"lacks the fields {', '.join(missing)}")
+        raise _unexpected_report_error(f"lacks the fields {', '.join(missing)}")
 
 
-def _other_report_error(difference: str) -> CorruptReport:
+def _unexpected_report_error(difference: str) -> CorruptReport:
     return CorruptReport(
         f"the service has built another report than was requested: it {difference}. Nothing of it "
         "is stored. Call again"

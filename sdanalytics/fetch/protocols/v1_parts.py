@@ -16,7 +16,7 @@ MAX_PARTS: Final = 100
 
 @dataclass(frozen=True)
 class PartLink:
-    """Where a part of a report can be downloaded from.
+    """The address of a part of a report.
 
     Attributes
     ----------

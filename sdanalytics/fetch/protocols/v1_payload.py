@@ -113,10 +113,10 @@ def _drop_promoted(rows: pa.Table) -> pa.Table:
     """Return the rows without purchases of the advertised product itself."""
     if CONVERTED_PRODUCT not in rows.column_names:
         return rows
-    is_same = pc.equal(rows.column(CONVERTED_PRODUCT), rows.column(PROMOTED_PRODUCT))
+    is_own_product = pc.equal(rows.column(CONVERTED_PRODUCT), rows.column(PROMOTED_PRODUCT))
     words = pc.utf8_lower(rows.column(RELEVANCE))
     is_promoted = pc.match_substring(words, _PROMOTED).fill_null(False)
-    is_left_out = pc.or_(is_same.fill_null(False), is_promoted)
+    is_left_out = pc.or_(is_own_product.fill_null(False), is_promoted)
     return rows.filter(pc.invert(is_left_out))
 
 
@@ -125,11 +125,11 @@ def _build_columns(rows: pa.Table, columns: Sequence[str], schema: pa.Schema) ->
     arrays = [rows.column(DATE)]
     for name in columns:
         values = [rows.column(field_name(source)) for source in source_columns(name)]
-        arrays.append(_divide(*values) if name in RATES else values[0])
+        arrays.append(_compute_quotient(*values) if name in RATES else values[0])
     return pa.table(arrays, schema=schema)
 
 
-def _divide(numerator: pa.ChunkedArray, denominator: pa.ChunkedArray) -> pa.Array:
+def _compute_quotient(numerator: pa.ChunkedArray, denominator: pa.ChunkedArray) -> pa.Array:
     """Return a quotient, null where it has none."""
     parts = [_to_floats(numerator), _to_floats(denominator)]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -38,11 +38,6 @@ _COMPANIONS: Final = {
 JsonObject = Mapping[str, Any]
 
 
-def choose_max_days(record_type: str) -> int:
-    """Return how many days a report of a record type may span: of each the same."""
-    return MAX_REPORT_DAYS
-
-
 def source_columns(column: str) -> tuple[str, ...]:
     """Return the columns that a column is made of: a rate of its sums, any other of itself."""
     rate = RATES.get(column)
@@ -80,7 +75,7 @@ def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str
         "periods": [{"datePeriod": period}],
         "query": {
             "fields": list(list_fields(batch.columns)),
-            "filter": _filter_rows(account),
+            "filter": _build_filter(account),
         },
     }
     return {
@@ -106,7 +101,7 @@ def read_fields(report: JsonObject) -> Sequence[str] | None:
     return [str(name) for name in fields] if isinstance(fields, list) else None
 
 
-def _filter_rows(account: AdvertiserAccount) -> dict[str, Any]:
+def _build_filter(account: AdvertiserAccount) -> dict[str, Any]:
     """Return the filter of the ad product and, where the account has several, of the country."""
     product = _equals(PRODUCT, _AD_PRODUCT)
     if not account.is_shared:

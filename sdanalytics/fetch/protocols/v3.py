@@ -39,8 +39,8 @@ from sdanalytics.fetch.protocols.v3_request import (
     JsonObject,
     announces_rows,
     check_is_requested,
-    choose_max_days,
     matches_request,
+    max_report_days,
     request_body,
 )
 from sdanalytics.model.identity import required_columns
@@ -102,7 +102,7 @@ class ProtocolV3:
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports (see `batch_days`), newest first."""
-        return batch_days(needs, choose_max_days, self._oldest)
+        return batch_days(needs, max_report_days, self._oldest)
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""

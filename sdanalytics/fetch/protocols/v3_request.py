@@ -30,7 +30,7 @@ _SCALARS: Final = ("adProduct", "reportTypeId", "timeUnit", "format")
 _LISTS: Final = ("groupBy", "columns", "filters")
 
 
-def choose_max_days(record_type: str) -> int:
+def max_report_days(record_type: str) -> int:
     """Return how many days a report of a record type may span."""
     return MAX_DAYS_BY_RECORD_TYPE.get(record_type, MAX_REPORT_DAYS)
 
