@@ -54,12 +54,12 @@ class RefreshPolicies:
         main = RefreshPolicy(query, refresh, profile, PROTOCOLS[client.api], now)
         if client.api == _HISTORY_API:
             return cls(main, None, "")
-        obstacle = _find_obstacle(query, _HISTORY_API)
+        reason = _explain_absence(query, _HISTORY_API)
         if client.history is None:
-            advice = "" if obstacle else _advise_history(query)
+            advice = "" if reason else _advise_history(query)
             return cls(main, None, advice)
-        if obstacle:
-            return cls(main, None, obstacle)
+        if reason:
+            return cls(main, None, reason)
         return cls(main, replace(main, protocol=PROTOCOLS[client.history]), "")
 
     @property
@@ -133,7 +133,7 @@ def find_absent_columns(query: ReportQuery, api: str) -> list[str]:
     return [name for name in query.stored_columns if name not in available]
 
 
-def _find_obstacle(query: ReportQuery, api: str) -> str:
+def _explain_absence(query: ReportQuery, api: str) -> str:
     """Return why a version cannot serve a query, in a sentence; empty if it can."""
     if query.record_type not in list_record_types(api):
         return f"The unified Ads API has none of {query.record_type}"
