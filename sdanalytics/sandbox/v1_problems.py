@@ -67,12 +67,10 @@ def no_such_report(report_id: str) -> V1Refusal:
 def parse_json_body(request: Request) -> JsonObject:
     """Return the object that is the body of a request."""
     if request.mimetype != "application/json":
-        raise ApiErrorResponse(
-            415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json"
-        )
+        raise malformed("Content-Type must be application/json")
     accepted = request.headers.get("Accept")
     if accepted is not None and not request.accept_mimetypes.quality("application/json"):
-        raise ApiErrorResponse(406, "NOT_ACCEPTABLE", "Accept must allow application/json")
+        raise malformed("Accept must allow application/json")
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise malformed("the body is not an object of JSON")

@@ -112,7 +112,8 @@ class V1Request:
         problems += _check_names([*names, *(comparison.field for comparison in comparisons)])
         fields = [V1_FIELDS[name] for name in names if name in V1_FIELDS]
         problems += _check_companions(fields)
-        problems += _check_dimensions(fields)
+        problems += _check_dimensions(names)
+        problems += _check_combinations(fields)
         days = _parse_period(report["periods"], chosen, settings, problems)
         if problems:
             raise V1Refusal(problems)
@@ -227,9 +228,9 @@ def _check_companions(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
             )
 
 
-def _check_dimensions(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
-    """Yield what is wrong with the choice of dimensions and metrics together."""
-    groups = {field.group for field in fields}
+def _check_dimensions(names: Sequence[str]) -> Iterator[RequestProblem]:
+    """Yield what the choice of fields lacks as a whole."""
+    groups = {name.partition(".")[0] for name in names}
     times = groups.intersection(_TIME_GROUPS)
     if len(times) != 1:
         yield describe_problem(MALFORMED, f"fields need one time dimension, got {len(times)}")
@@ -237,10 +238,15 @@ def _check_dimensions(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
         yield describe_problem(MALFORMED, "fields need a metric")
     if "campaign" not in groups:
         yield describe_problem(MALFORMED, "fields need campaign.id in this sandbox")
+
+
+def _check_combinations(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
+    """Yield the metrics that do not go with the dimensions; none goes with targets."""
+    groups = {field.group for field in fields}
     for field in fields:
-        wrong = groups.intersection(field.not_with)
-        if field.is_metric and "target" in groups:
-            wrong |= {"target"}
+        if not field.is_metric:
+            continue
+        wrong = groups.intersection((*field.not_with, "target"))
         if wrong:
             text = f"field {field.name} cannot be used with {', '.join(sorted(wrong))}"
             yield describe_problem(INCOMPATIBLE, text)
