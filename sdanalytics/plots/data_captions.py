@@ -14,7 +14,7 @@ from sdanalytics.analysis.cost_types import (
 )
 from sdanalytics.analysis.totals import drop_total_row
 from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
-from sdanalytics.plots.style import add_caption
+from sdanalytics.plots.surroundings import add_caption
 
 
 def caption_data(ax: Axes, data: pd.DataFrame, metrics: Collection[str]) -> None:
