@@ -200,8 +200,7 @@ class FetchRun:
         failures: dict[Partition, SDAnalyticsError] = {}
         with make_progress(tracker):
             try:
-                for policy, partitions in self._policies.group(missing):
-                    failures |= self._engines.fetch(policy, partitions, self._cached, tracker)
+                failures = self._fetch_versions(missing, tracker)
             finally:
                 self.warnings += tracker.data_notes.messages()
         fetched = set(missing).difference(failures)
@@ -213,6 +212,31 @@ class FetchRun:
             raise combine_failures(
                 unserved, missing, policies.oldest_available, policies.history_advice
             )
+
+    def _fetch_versions(
+        self, missing: Sequence[Partition], tracker: FetchTracker
+    ) -> dict[Partition, SDAnalyticsError]:
+        """Fetch partitions, each through its version; return what failed, and why.
+
+        Days that the first version turns out not to have any more come through the other one.
+        """
+        failures: dict[Partition, SDAnalyticsError] = {}
+        for policy, partitions in self._policies.group(missing):
+            failures |= self._engines.fetch(policy, partitions, self._cached, tracker)
+        history = self._policies.history
+        too_old = []
+        for partition, error in failures.items():
+            is_own = self._policies.at(partition.date) is self._policies.main
+            if is_own and isinstance(error, ReportTooOld) and partition in missing:
+                too_old.append(partition)
+        if history is not None and too_old:
+            failures = {
+                partition: error
+                for partition, error in failures.items()
+                if partition not in too_old
+            }
+            failures |= self._engines.fetch(history, too_old, self._cached, tracker)
+        return failures
 
     def _drop_stale_served(
         self, missing: Iterable[Partition], failures: Mapping[Partition, SDAnalyticsError]

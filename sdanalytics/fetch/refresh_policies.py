@@ -32,11 +32,14 @@ class RefreshPolicies:
     main : RefreshPolicy
         Of the client's version of the API.
     history : RefreshPolicy or None
-        Of the version for days that the other one no longer has.
+        Of the version for days that the other one no longer has; None: there is none.
+    history_advice : str
+        How to fetch days that are too old, or why they cannot be, in a sentence; may be empty.
     """
 
     main: RefreshPolicy
     history: RefreshPolicy | None
+    history_advice: str
 
     @classmethod
     def choose(
@@ -49,10 +52,15 @@ class RefreshPolicies:
     ) -> RefreshPolicies:
         """Return the policies of a call at a moment (aware)."""
         main = RefreshPolicy(query, refresh, profile, PROTOCOLS[client.api], now)
-        history = None
-        if client.history is not None and _has_report(query, client.history):
-            history = replace(main, protocol=PROTOCOLS[client.history])
-        return cls(main, history)
+        if client.api == _HISTORY_API:
+            return cls(main, None, "")
+        reason = _explain_absence(query, _HISTORY_API)
+        if client.history is None:
+            advice = "" if reason else _advise_history(query)
+            return cls(main, None, advice)
+        if reason:
+            return cls(main, None, reason)
+        return cls(main, replace(main, protocol=PROTOCOLS[client.history]), "")
 
     @property
     def now(self) -> datetime:
@@ -70,21 +78,12 @@ class RefreshPolicies:
         oldest = self.history or self.main
         return oldest.oldest_available
 
-    @property
-    def history_advice(self) -> str:
-        """How to fetch days that are too old, in a sentence; empty if there is no way."""
-        has_other = self.history is not None or self.main.protocol.name == _HISTORY_API
-        if has_other or not _has_report(self.main.query, _HISTORY_API):
-            return ""
-        days = PROTOCOLS[_HISTORY_API].history_days(self.main.query.record_type)
-        return (
-            f'Client(history="{_HISTORY_API}"), or SDANALYTICS_HISTORY={_HISTORY_API}, fetches '
-            f"days of the last {days} through the unified Ads API, a beta of Amazon's"
-        )
-
     def at(self, day: date) -> RefreshPolicy:
-        """Return the policy of the version that a day comes through."""
-        if self.history is None or day >= self.main.oldest_available:
+        """Return the policy of the version that a day comes through.
+
+        It is not certain that the client's own version still has the oldest day that it should.
+        """
+        if self.history is None or day > self.main.oldest_available:
             return self.main
         return self.history
 
@@ -134,8 +133,19 @@ def find_absent_columns(query: ReportQuery, api: str) -> list[str]:
     return [name for name in query.stored_columns if name not in available]
 
 
-def _has_report(query: ReportQuery, api: str) -> bool:
-    """Return whether a version has the report of a query, with all metrics that the user named."""
+def _explain_absence(query: ReportQuery, api: str) -> str:
+    """Return why a version cannot serve a query, in a sentence; empty if it can."""
     if query.record_type not in list_record_types(api):
-        return False
-    return query.has_default_metrics or not find_absent_columns(query, api)
+        return f"The unified Ads API has none of {query.record_type}"
+    absent = find_absent_columns(query, api)
+    if absent and not query.has_default_metrics:
+        return f"The unified Ads API has no {', '.join(absent)}: leave it out for these days"
+    return ""
+
+
+def _advise_history(query: ReportQuery) -> str:
+    days = PROTOCOLS[_HISTORY_API].history_days(query.record_type)
+    return (
+        f'Client(history="{_HISTORY_API}"), or SDANALYTICS_HISTORY={_HISTORY_API}, fetches days of '
+        f"the last {days} through the unified Ads API, a beta of Amazon's"
+    )

@@ -1,7 +1,7 @@
 """Rates of Amazon, by the sums that they are made of.
 
-The unified Ads API (version 1) documents how each is computed, and not whether its reports write
-percent or fractions; so its reports are asked for the sums.
+Summaries compute them from sums. So do reports of the unified Ads API (version 1): Amazon documents
+how each rate is computed, and not whether reports write percent or fractions.
 """
 
 from __future__ import annotations
@@ -28,5 +28,6 @@ RATES: Final = {
     "newToBrandDetailPageViewRate": Rate("newToBrandDetailPageViews", "impressions"),
     "newToBrandECPDetailPageView": Rate("cost", "newToBrandDetailPageViews"),
     "invalidClickThroughRate": Rate("invalidClickThroughs", "grossClickThroughs"),
+    "invalidImpressionRate": Rate("invalidImpressions", "grossImpressions"),
 }
-"""The rates of the catalogue that version 1 has, by their names in it."""
+"""The rates of the catalogue. All but `vtr` and `vctr` are in versions 3 and 1 only."""

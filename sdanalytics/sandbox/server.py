@@ -16,7 +16,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.literals import Api
+from sdanalytics.model.literals import Api, HistoryApi
 from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.sandbox.listener import Listener
 from sdanalytics.sandbox.report_store import ContentHook, Report
@@ -79,7 +79,11 @@ class Sandbox:
         return list(self._advertisers)
 
     def client_for(
-        self, profile_id: int, clock: Clock | None = None, api: str | None = None
+        self,
+        profile_id: int,
+        clock: Clock | None = None,
+        api: str | None = None,
+        history: str | None = None,
     ) -> Client:
         """Return a new client for one of the advertisers.
 
@@ -87,9 +91,11 @@ class Sandbox:
         ----------
         profile_id : int
         clock : Clock, optional
-        api : {"v2", "v3"}, optional
+        api : {"v2", "v3", "v1"}, optional
             The version of the API (see `Client`). Default: ``SDANALYTICS_API``, so that the
-            same code runs in either version.
+            same code runs in any version.
+        history : {"v1"}, optional
+            The version for older days. Default: ``SDANALYTICS_HISTORY``.
         """
         credentials = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
         return Client(
@@ -98,6 +104,7 @@ class Sandbox:
             base_url=self.base_url,
             token_url=self.token_url,
             api=cast("Api | None", api or os.environ.get("SDANALYTICS_API")),
+            history=cast("HistoryApi | None", history or os.environ.get("SDANALYTICS_HISTORY")),
             clock=clock,
         )
 
