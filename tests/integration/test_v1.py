@@ -348,7 +348,7 @@ def test_a_report_of_many_parts_is_the_same_as_one_of_a_single_part(clock: Jumpi
             frames.append(fetch(box, 9, 1))
             parts = box.sandbox.count("storage")
             assert (parts > 5) == (rows == 7)
-    pd.testing.assert_frame_equal(*frames)
+    pd.testing.assert_frame_equal(frames[0], frames[1])
 
 
 @pytest.mark.parametrize("has_no_parts", [False, True])
