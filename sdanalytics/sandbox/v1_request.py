@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sdanalytics.model.metrics import MATCHED_TARGET
+from sdanalytics.model.metrics import CATALOGUE, MATCHED_TARGET
 from sdanalytics.sandbox.responses import JsonObject
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.v1_accounts import Account
@@ -109,7 +109,8 @@ class V1Request:
         comparisons = list(_parse_comparisons(report["query"].get("filter")))
         problems: list[RequestProblem] = []
         chosen = list(_choose_accounts(body, accounts, problems))
-        problems += _check_names([*names, *(comparison.field for comparison in comparisons)])
+        filtered = [comparison.field for comparison in comparisons]
+        problems += _check_names([*names, *filtered], _list_refused(settings))
         fields = [V1_FIELDS[name] for name in names if name in V1_FIELDS]
         problems += _check_companions(fields)
         problems += _check_dimensions(names)
@@ -208,11 +209,17 @@ def _parse_comparisons(document: object) -> Iterator[Comparison]:
     yield Comparison(on["field"], frozenset(values), on["not"])
 
 
-def _check_names(names: Sequence[str]) -> Iterator[RequestProblem]:
+def _list_refused(settings: Settings) -> set[str]:
+    """Return the fields that are refused although they are documented."""
+    refused = settings.refused_metrics
+    return {str(CATALOGUE[name].v1_name) if name in CATALOGUE else name for name in refused}
+
+
+def _check_names(names: Sequence[str], refused: Collection[str]) -> Iterator[RequestProblem]:
     for name in names:
         if not _FIELD_PATTERN.fullmatch(name):
             yield describe_problem(INVALID_FORMAT, f"field {name} has invalid format")
-        elif name not in V1_FIELDS:
+        elif name not in V1_FIELDS or name in refused:
             yield describe_problem(UNKNOWN_FIELD, f"field {name} is not supported")
 
 
