@@ -363,40 +363,49 @@ def test_a_report_without_rows_is_days_without_rows(
     assert len(store.entries()) == 6
 
 
-def describe_report(box: V1Box, **changes: Any) -> ScriptedResponse:
-    """Return a response about the report in flight, completed and changed."""
-    [report_id] = box.sandbox.reports
-    request = box.sandbox.reports[report_id].request["reports"][0]
-    document = {"reportId": report_id, "status": "COMPLETED", **request, **changes}
-    item = {"index": 0, "report": document}
-    return ScriptedResponse(207, json.dumps({"error": None, "success": [item]}))
+def describe_reports(box: V1Box, **changes: Any) -> None:
+    """Let the sandbox describe each report as completed and changed, at every look."""
+
+    def script(report: Report) -> None:
+        document = {"reportId": report.report_id, "status": "COMPLETED"}
+        document |= report.request["reports"][0] | changes
+        body = json.dumps({"error": None, "success": [{"index": 0, "report": document}]})
+        box.sandbox.script_responses(RETRIEVE, *[ScriptedResponse(207, body)] * 3)
+
+    box.sandbox.set_content(script)
+
+
+OTHER_PERIOD = {"datePeriod": {"startDate": "2026-11-18", "endDate": "2026-11-18"}}
 
 
 @pytest.mark.parametrize(
-    ("parts", "message"),
+    ("changes", "message"),
     [
-        (None, "lists no parts"),
-        ([{"url": None, "sizeInBytes": 5}], "part 1 of 1 of report .* has no address"),
-        ([{"sizeInBytes": 5}], "has no address"),
+        ({}, "lists no parts"),
+        ({"completedReportParts": None}, "lists no parts"),
+        ({"completedReportParts": [{"sizeInBytes": 5}]}, "part 1 of 1 of report .* no address"),
+        ({"completedReportParts": [{"url": ""}]}, "part 1 of 1 of report .* no address"),
+        ({"completedReportParts": [], "periods": [OTHER_PERIOD]}, "has the days 2026-11-18"),
+        ({"completedReportParts": [], "periods": []}, "another report than was requested"),
+        (
+            {"completedReportParts": [], "query": {"fields": ["date.value", "campaign.id"]}},
+            "lacks the fields adProduct.value, budgetCurrency.value, metric",
+        ),
     ],
 )
-def test_a_part_that_is_missing_is_no_report(
-    box: V1Box, store: ReportCache, parts: Any, message: str
+def test_a_report_that_lacks_a_part_or_is_another_one_is_no_report(
+    box: V1Box, store: ReportCache, changes: dict[str, Any], message: str
 ) -> None:
-    job = sda.submit_report("campaigns", box.day(1), metrics=COST, client=box.client, cache=store)
-    job.detach()
-    job.wait()
-    if not box.sandbox.reports:
-        pytest.skip("the job ended before it had requested the report")
-    response = describe_report(box, completedReportParts=parts)
-    box.sandbox.script_responses(RETRIEVE, *[response] * 3, *[ScriptedResponse(None)] * 2)
+    describe_reports(box, **changes)
     with pytest.raises(CorruptReport, match=message):
         fetch(box, 1, 1, cache=store)
     assert store.entries().empty
 
 
 def test_a_part_of_another_size_is_downloaded_again(box: V1Box, store: ReportCache) -> None:
-    box.sandbox.script_responses("storage", ScriptedResponse(200, b"half of it"))
+    fields = ["date.value", "adProduct.value", "campaign.id", "budgetCurrency.value"]
+    header = ",".join([*fields, "metric.impressions", "metric.totalCost"])
+    box.sandbox.script_responses("storage", ScriptedResponse(200, header.encode()))
     assert len(fetch(box, cache=store)) > 0
     assert box.sandbox.count("storage") == 2
     assert len(requests_of(box, CREATE)) == 1
