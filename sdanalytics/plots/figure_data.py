@@ -12,6 +12,7 @@ from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
     "top": "top_data.tidy_top",
+    "trend": "trend_table.tidy_trend",
 }
 """The function that makes the table of each figure, in the modules of this package."""
 
