@@ -9,13 +9,13 @@ import pandas as pd
 
 from sdanalytics.analysis.buckets import has_days
 from sdanalytics.analysis.kpi_definitions import (
-    AMAZON_RATIOS,
     KPIS,
     is_additive,
     is_catalogued,
 )
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.rates import RATES
 
 WINDOW_COLUMN: Final = "_window"
 """The column with the last day of the window that a row is part of."""
@@ -54,12 +54,12 @@ def validate_smooth(data: pd.DataFrame, metric: str, smooth: object) -> None:
 def has_sums(metric: str) -> bool:
     """Return whether a metric of several days is a sum, or a ratio of sums."""
     is_sum = is_additive(metric) or not is_catalogued(metric)
-    return is_sum or metric in KPIS or metric in AMAZON_RATIOS
+    return is_sum or metric in KPIS or metric in RATES
 
 
 def is_averaged(metric: str) -> bool:
     """Return whether a window has the average of its days rather than a ratio of sums."""
-    return metric not in KPIS and metric not in AMAZON_RATIOS
+    return metric not in KPIS and metric not in RATES
 
 
 def spread_over_windows(rows: pd.DataFrame, size: int) -> pd.DataFrame:

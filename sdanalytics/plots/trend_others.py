@@ -9,7 +9,6 @@ import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
 from sdanalytics.analysis.kpi_definitions import (
-    AMAZON_RATIOS,
     KPIS,
     is_additive,
     is_catalogued,
@@ -19,6 +18,7 @@ from sdanalytics.analysis.kpi_definitions import (
 )
 from sdanalytics.analysis.validation import has_several_currencies
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.rates import RATES
 from sdanalytics.plots.groups import GroupedRows, drop_others
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.number_format import format_number
@@ -61,8 +61,8 @@ def choose_ranking_metric(data: pd.DataFrame, metric: str) -> str:
     """
     if metric in KPIS:
         denominator = KPIS[metric].denominator
-    elif metric in AMAZON_RATIOS:
-        _, denominator = AMAZON_RATIOS[metric]
+    elif metric in RATES:
+        _, denominator = RATES[metric]
     else:
         return metric
     if not has_several_currencies(data):
