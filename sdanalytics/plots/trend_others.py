@@ -83,15 +83,16 @@ def measure_named(groups: GroupedRows, ranking_metric: str, n: int) -> NamedShar
         totals = _sum_groups(groups, ranking_metric)
         whole = np.nansum(totals)
         share = float(np.nansum(totals[:n]) / whole) if whole else np.nan
-    return NamedShare(n, n + groups.other_count, share, ranking_metric)
+    return NamedShare(
+        n,
+        n + groups.other_count,
+        share,
+        ranking_metric,
+    )
 
 
 def settle_others(
-    data: pd.DataFrame,
-    groups: GroupedRows,
-    metric: str,
-    ranking_metric: str,
-    others: object,
+    data: pd.DataFrame, groups: GroupedRows, metric: str, ranking_metric: str, others: object
 ) -> GroupedRows:
     """Drop the rows of all others, unless they have a line.
 
@@ -135,6 +136,10 @@ def _has_total(metric: str) -> bool:
 
 def _sum_groups(groups: GroupedRows, metric: str) -> FloatArray:
     """Return the totals of a metric by the number of the group."""
-    totals = aggregate(groups.rows, [metric], groups.column)
+    totals = aggregate(
+        groups.rows,
+        [metric],
+        groups.column,
+    )
     by_number = totals.set_index(groups.column)[metric]
     return to_float_array(by_number.reindex(range(len(groups.names))))
