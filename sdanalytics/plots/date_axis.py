@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -105,26 +106,25 @@ class _DateLocator(Locator):
     def _choose_ticks(self, low: float, high: float, max_count: int) -> Any:
         first = max(math.ceil(low), self._first)
         last = min(math.floor(high), self._last)
-        for step in _DAY_STEPS:
-            ticks = np.arange(
-                first,
-                last + 1,
-                step,
-            )
-            if len(ticks) <= max_count:
-                return ticks
-        for step in _MONTH_STEPS:
-            ticks = _list_month_starts(first, last, step)
-            if len(ticks) <= max_count:
-                break
-        has_too_few = len(ticks) < 2
-        if has_too_few:
-            return np.arange(
-                first,
-                last + 1,
-                max(_FOUR_WEEKS, (last - first) // max_count),
-            )
-        return ticks
+        return _list_ticks(first, last, max_count)
+
+
+@lru_cache(maxsize=64)  # matplotlib asks for the ticks many times while it draws
+def _list_ticks(first: int, last: int, max_count: int) -> Any:
+    """Return ticks between two days: some days, weeks, months or years apart."""
+    for step in _DAY_STEPS:
+        ticks = np.arange(first, last + 1, step)
+        if len(ticks) <= max_count:
+            return ticks
+    for step in _MONTH_STEPS:
+        ticks = _list_month_starts(first, last, step)
+        if len(ticks) <= max_count:
+            break
+    has_too_few = len(ticks) < 2
+    if has_too_few:
+        step = max(_FOUR_WEEKS, (last - first) // max_count)
+        return np.arange(first, last + 1, step)
+    return ticks
 
 
 def _count_room(axis: Any) -> int:

@@ -133,6 +133,7 @@ def _add_panel(grid: _PanelGrid, number: int, panels: Sequence[Axes]) -> Axes:
         sharex=first,
         sharey=first,
     )
+    panel.set_in_layout(False)  # the surroundings of all make room for their labels
     locator = _PanelLocator(grid, number)
     panel.set_axes_locator(locator)
     panel.apply_aspect(locator(panel, None))  # what is drawn next depends on the size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from sdanalytics.analysis.final_columns import FINAL_SUFFIXES
@@ -9,7 +11,7 @@ from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.trend_data import TrendData, trend_data
 
 
-def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: object) -> pd.DataFrame:
+def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: Any) -> pd.DataFrame:
     """Return the numbers of `trend` as a table of one row per point.
 
     Returns
@@ -28,7 +30,7 @@ def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: object) -> p
         data,
         metric,
         **options,
-    )  # type: ignore[arg-type]
+    )
     tables = [_tidy_line(lines.select(rank), metric) for rank in range(len(lines.names))]
     if not tables:
         return pd.DataFrame(columns=["date", "name", metric])
