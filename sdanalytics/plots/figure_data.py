@@ -12,6 +12,7 @@ from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
     "efficiency": "efficiency_data.tidy_efficiency",
+    "funnel": "funnel_data.tidy_funnel",
     "top": "top_data.tidy_top",
 }
 """The function that makes the table of each figure, in the modules of this package."""
