@@ -147,8 +147,8 @@ class _FunnelLayout:
     Attributes
     ----------
     table : pandas.DataFrame
-        The dots, with their `line` and their `position` on the scale, and `start` and `stop` of their
-        intervals.
+        The dots, with their `line`, their `position` on the scale, and `start` and `stop` of
+        their intervals.
     headings : list of (float, float, FunnelRate)
         The line of each rate's heading, and the end of its scale.
     height : float

@@ -46,7 +46,11 @@ class Labels(NamedTuple):
         return f"each name {' and '.join(parts)}"
 
 
-def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labels:
+def label_names(
+    names: Sequence[object],
+    special: Sequence[object] = (),
+    line_width: int = MAX_LABEL_WIDTH,
+) -> Labels:
     """Return names as they can be drawn, no two alike.
 
     If one is long, what all share at the beginning and end is left out, in whole words. What is
@@ -58,6 +62,8 @@ def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labe
     names : sequence of object
     special : sequence of object
         Those of them that are no names, such as "12 others": they are not shortened.
+    line_width : int
+        The widest line, in Latin letters.
     """
     texts = [_clean_name(name) for name in names]
     proper = [text for name, text in zip(names, texts, strict=True) if name not in special]
@@ -70,7 +76,7 @@ def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labe
             text = text[len(prefix) : len(text) - len(suffix)]
         labels.append(_shorten(text, _MAX_LABEL_LENGTH))
     return Labels(
-        texts=[_escape(_break_lines(label)) for label in drawable_labels(labels)],
+        texts=[_escape(_break_lines(label, line_width)) for label in drawable_labels(labels)],
         prefix=_escape_formula(prefix.strip()),
         suffix=_escape_formula(suffix.strip()),
     )
@@ -111,14 +117,14 @@ def _count_shared(words: Sequence[Sequence[str]], limit: int) -> int:
     return count
 
 
-def _break_lines(text: str) -> str:
+def _break_lines(text: str, width: int) -> str:
     """Break a label after words, and within those that are longer than a line."""
     lines = [""]
     for part in _PARTS.findall(text):
-        if measure_width(lines[-1] + part.rstrip()) > MAX_LABEL_WIDTH and lines[-1]:
+        if measure_width(lines[-1] + part.rstrip()) > width and lines[-1]:
             lines.append("")
         for character in part:
-            if measure_width(lines[-1] + character) > MAX_LABEL_WIDTH + 1:
+            if measure_width(lines[-1] + character) > width + 1:
                 lines.append("")
             lines[-1] += character
     return "\n".join(line.rstrip() for line in lines)
