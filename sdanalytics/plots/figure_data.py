@@ -14,6 +14,7 @@ _TABLES: Final = {
     "efficiency": "efficiency_data.tidy_efficiency",
     "funnel": "funnel_data.tidy_funnel",
     "top": "top_data.tidy_top",
+    "trend": "trend_table.tidy_trend",
 }
 """The function that makes the table of each figure, in the modules of this package."""
 

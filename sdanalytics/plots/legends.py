@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +23,10 @@ _LETTER_WIDTH: Final = 5.4
 _HANDLE_WIDTH: Final = 40
 """Points that a handle takes, with the room around it."""
 _MAX_COLUMNS: Final = 4
+_ROW_HEIGHT: Final = 13
+"""Points that a line of a small legend takes."""
+_MAX_SHARE: Final = 0.4
+"""The height of a legend below, as a share of that of the axes before there is one."""
 _BELOW: Final[Style] = {
     "loc": "upper left",
     "frameon": False,
@@ -34,7 +39,7 @@ _INSIDE: Final[Style] = {"loc": "best", "framealpha": 0.7, "edgecolor": "none"}
 def add_line_legend(ax: Axes, *, inside: bool = False) -> None:
     """Name the lines: below the axes if the layout makes room there, else inside."""
     handles, _ = ax.get_legend_handles_labels()
-    if has_layout(ax) and not inside:
+    if has_layout(ax) and _has_room_below(ax, handles) and not inside:
         _add_legend_below(ax, handles)
         return
     _create_legend(ax, handles, _INSIDE)
@@ -91,6 +96,14 @@ def has_layout(ax: Axes) -> bool:
     return root_figure(ax).get_layout_engine() is not None
 
 
+def _has_room_below(ax: Axes, handles: Sequence[Artist]) -> bool:
+    """Return whether a legend below leaves most of the height to the axes."""
+    lines = max((str(handle.get_label()).count("\n") + 1 for handle in handles), default=1)
+    rows = math.ceil(len(handles) / _count_columns(ax, handles))
+    height = ax.bbox.height / root_figure(ax).dpi * _POINTS_PER_INCH
+    return bool(rows * lines * _ROW_HEIGHT <= _MAX_SHARE * height)
+
+
 def _add_legend_below(ax: Axes, handles: Sequence[Artist]) -> None:
     """Add a legend below the caption, in as many columns as the axes are wide."""
     legend = _create_legend(ax, handles, _BELOW | {"ncols": _count_columns(ax, handles)})
@@ -98,7 +111,8 @@ def _add_legend_below(ax: Axes, handles: Sequence[Artist]) -> None:
 
 
 def _count_columns(ax: Axes, handles: Sequence[Artist]) -> int:
-    widest = max((measure_width(str(handle.get_label())) for handle in handles), default=1)
+    lines = [line for handle in handles for line in str(handle.get_label()).splitlines()]
+    widest = max(map(measure_width, lines), default=1)
     column = _HANDLE_WIDTH + _LETTER_WIDTH * widest
     room = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
     return min(max(int(room / column), 1), _MAX_COLUMNS)

@@ -13,10 +13,10 @@ from sdanalytics.plots.fonts import drawable_labels
 
 MAX_LABEL_WIDTH: Final = 28
 """Widest line of a label, in Latin letters."""
-_MAX_LABEL_LENGTH: Final = 72
-"""The width of a longest label, on three lines; a longer one is cut in the middle."""
+MAX_LINES: Final = 2.6
+"""The longest label in lines, which breaks make three; a longer one is cut in the middle."""
 _LABEL_TAIL_WIDTH: Final = 10
-"""The width of a cut label's end, in Latin letters."""
+"""The width of a cut label's end, in Latin letters; half of what there is, if that is less."""
 _MAX_MEASURED: Final = 200
 """Characters at either end of a name from which its label is cut."""
 _WIDE: Final = ("W", "F")
@@ -49,7 +49,8 @@ class Labels(NamedTuple):
 def label_names(
     names: Sequence[object],
     special: Sequence[object] = (),
-    line_width: int = MAX_LABEL_WIDTH,
+    width: int = MAX_LABEL_WIDTH,
+    lines: float = MAX_LINES,
 ) -> Labels:
     """Return names as they can be drawn, no two alike.
 
@@ -62,21 +63,23 @@ def label_names(
     names : sequence of object
     special : sequence of object
         Those of them that are no names, such as "12 others": they are not shortened.
-    line_width : int
-        The widest line, in Latin letters.
+    width : int
+        The widest line of a label, in Latin letters.
+    lines : float
+        The longest label, in such lines.
     """
     texts = [_clean_name(name) for name in names]
     proper = [text for name, text in zip(names, texts, strict=True) if name not in special]
     prefix = suffix = ""
-    if any(measure_width(text) > MAX_LABEL_WIDTH for text in proper):
+    if any(measure_width(text) > width for text in proper):
         prefix, suffix = _find_shared(proper)
     labels = []
     for name, text in zip(names, texts, strict=True):
         if name not in special:
             text = text[len(prefix) : len(text) - len(suffix)]
-        labels.append(_shorten(text, _MAX_LABEL_LENGTH))
+        labels.append(_shorten(text, int(lines * width)))
     return Labels(
-        texts=[_escape(_break_lines(label, line_width)) for label in drawable_labels(labels)],
+        texts=[_escape(_break_lines(label, width)) for label in drawable_labels(labels)],
         prefix=_escape_formula(prefix.strip()),
         suffix=_escape_formula(suffix.strip()),
     )
@@ -133,12 +136,13 @@ def _break_lines(text: str, width: int) -> str:
 def _shorten(text: str, width: int) -> str:
     if measure_width(text) <= width:
         return text
+    tail_width = min(_LABEL_TAIL_WIDTH, width // 2)
     head = text
     tail = ""
-    while measure_width(tail) < _LABEL_TAIL_WIDTH:
+    while measure_width(tail) < tail_width:
         tail = head[-1] + tail
         head = head[:-1]
-    while measure_width(head) > width - _LABEL_TAIL_WIDTH:
+    while measure_width(head) > width - tail_width - 1:
         head = head[:-1]
     return f"{head}…{tail}"
 

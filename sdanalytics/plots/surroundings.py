@@ -124,20 +124,30 @@ class Surroundings(Artist):
 
     def _find_edges(self, renderer: Any) -> tuple[float, float]:
         """Return the left edge of the axes with their labels, and their right edge, in pixels."""
-        axes_box = self._owner.bbox
-        left = axes_box.x0
-        labels = _find_axis_box(self._owner.yaxis, renderer)
-        if labels is not None:
-            left = min(left, labels.x0)
-        return float(left), float(axes_box.x1)
+        left = float(self._owner.bbox.x0)
+        for axes in self._list_axes(renderer):
+            labels = _find_axis_box(axes.yaxis, renderer)
+            if labels is not None:
+                left = min(left, labels.x0)
+        return left, float(self._owner.bbox.x1)
 
     def _find_lower_edge(self, renderer: Any) -> float:
         """Return the lower edge of the axes with their labels, in pixels."""
         bottom = float(self._owner.bbox.y0)
-        labels = _find_axis_box(self._owner.xaxis, renderer)
-        if labels is not None:
-            bottom = min(bottom, labels.y0)
+        for axes in self._list_axes(renderer):
+            labels = _find_axis_box(axes.xaxis, renderer)
+            if labels is not None:
+                bottom = min(bottom, labels.y0)
         return bottom
+
+    def _list_axes(self, renderer: Any) -> list[Any]:
+        """Return the axes and those within, such as small multiples, at their places."""
+        children: list[Any] = self._owner.child_axes
+        for child in children:
+            locate = child.get_axes_locator()
+            if locate is not None:
+                child.apply_aspect(locate(child, renderer))
+        return [self._owner, *children]
 
     def _pixels(self, points: float) -> float:
         return float(points * root_figure(self._owner).dpi / _POINTS_PER_INCH)

@@ -32,7 +32,7 @@ from sdanalytics.plots.name_labels import label_names
 from sdanalytics.plots.number_format import format_number, format_number_axis
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.robust_limits import find_upper_limit
-from sdanalytics.plots.row_labels import choose_line_width, fit_font_size
+from sdanalytics.plots.row_labels import choose_row_labels
 from sdanalytics.plots.style import (
     Style,
     draw_empty,
@@ -127,10 +127,12 @@ def top(
     """
     validate_target(target)
     bars = top_data(data, metric, by=by, n=n, dot=dot, hue=hue, level=level, names=names)
+    shape = choose_row_labels(ax, len(bars.names) + 1)
     labels = label_names(
         [*bars.names, bars.other_name],
         bars.special_names,
-        choose_line_width(ax),
+        width=shape.width,
+        lines=shape.lines,
     )
     with ensure_axes(ax, height=fit_rows(labels.texts)) as ax:
         if bars.table[metric].isna().all():
@@ -146,6 +148,7 @@ def top(
             _draw_other_bar(ax, bars.others, len(row_labels), metric)
             row_labels.append(bars.other_name)
         _format_top_axes(ax, data, metric, row_labels)
+        ax.tick_params(axis="y", labelsize=shape.font_size)
         if dot is not None:
             _draw_dots(ax, data, metric, dot, bars)
         _add_notes(ax, data, bars, by)
@@ -227,7 +230,6 @@ def _write_values(ax: Axes, bars: BarContainer, values: FloatArray, unit: str) -
 
 def _format_top_axes(ax: Axes, data: pd.DataFrame, metric: str, labels: list[str]) -> None:
     ax.set_yticks(range(len(labels)), labels)
-    ax.tick_params(axis="y", labelsize=fit_font_size(ax, labels))
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.margins(x=_MARGIN)
     ax.set_xlabel(axis_title(data, metric))

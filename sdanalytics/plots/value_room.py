@@ -33,6 +33,7 @@ class ValueRoom(Artist):
         self.set_in_layout(False)  # it draws nothing
         self.set_zorder(-1e9)  # the limits are set before anything is drawn
         self._texts: list[Annotation] = []
+        self._data_limits = (0.0, 1.0)
         self._limits: tuple[float, float] | None = None
 
     def add(self, texts: Sequence[Annotation]) -> None:
