@@ -158,7 +158,7 @@ def funnel_data(
     is_default = by == COST_TYPE_COLUMN
     if periods is not None and not is_default and by is not None:
         raise InvalidRequest(f"by and periods must not be given both, got by={by!r}")
-    stages = [*_list_columns(), *RESULTS]
+    stages = [*_list_rate_columns(), *RESULTS]
     if periods is not None or (is_default and COST_TYPE_COLUMN not in data):
         by = None
     rows = prepare(data, stages, by, n)
@@ -185,7 +185,7 @@ def funnel_data(
     )
 
 
-def _list_columns() -> list[str]:
+def _list_rate_columns() -> list[str]:
     """Return the columns of all rates."""
     columns: list[str] = []
     for rate in RATES:
@@ -203,7 +203,7 @@ def _choose_rates(rows: pd.DataFrame) -> list[FunnelRate]:
         if rows.columns.isin(parts).sum() == len(parts):
             rates.append(rate)
     if not rates:
-        columns = [*_list_columns(), COST_TYPE_COLUMN]
+        columns = [*_list_rate_columns(), COST_TYPE_COLUMN]
         raise InvalidRequest(f"a funnel needs at least two stages; fetch with metrics={columns!r}")
     for rate in rates:
         for name in (rate.events, rate.exposure):

@@ -10,6 +10,7 @@ from matplotlib.font_manager import FontProperties
 
 from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.name_labels import MAX_LABEL_WIDTH, MAX_LINES
+from sdanalytics.plots.style import validate_axes
 
 _LETTERS_PER_INCH: Final = 7
 """Letters of labels for each inch of the axes: they leave most of it to the data."""
@@ -42,9 +43,10 @@ class RowLabelShape(NamedTuple):
 
 def choose_row_labels(ax: Axes | None, row_count: int) -> RowLabelShape:
     """Return the size of labels that fit into axes; those of a new figure are as high as needed."""
-    usual = FontProperties(size=rcParams["ytick.labelsize"]).get_size_in_points()
+    tick_size = FontProperties(size=rcParams["ytick.labelsize"]).get_size_in_points()
     if ax is None:
-        return RowLabelShape(MAX_LABEL_WIDTH, MAX_LINES, usual)
+        return RowLabelShape(MAX_LABEL_WIDTH, MAX_LINES, tick_size)
+    validate_axes(ax)
     dpi = root_figure(ax).dpi
     letters = int(_LETTERS_PER_INCH * ax.bbox.width / dpi)
     height = _ROWS_SHARE * _POINTS_PER_INCH * ax.bbox.height / dpi
@@ -54,5 +56,5 @@ def choose_row_labels(ax: Axes | None, row_count: int) -> RowLabelShape:
     return RowLabelShape(
         width=min(max(letters, _MIN_WIDTH), MAX_LABEL_WIDTH),
         lines=lines,
-        font_size=min(font_size, usual),
+        font_size=min(font_size, tick_size),
     )

@@ -59,7 +59,7 @@ def word_shown_days(data: pd.DataFrame) -> str:
     metadata = frame_metadata(data)
     periods = [metadata[name] for name in _PERIODS if metadata.get(name)]
     if periods:
-        return " against ".join(map(_word_period, periods))
+        return " against ".join(map(_word_compared_period, periods))
     if "date" in data and metadata.get("freq") is None:
         days = data["date"].dropna()
         if len(days):
@@ -71,7 +71,7 @@ def word_shown_days(data: pd.DataFrame) -> str:
     return word_interval(date.fromisoformat(start), date.fromisoformat(end))
 
 
-def _word_period(period: Mapping[str, str]) -> str:
+def _word_compared_period(period: Mapping[str, str]) -> str:
     first = date.fromisoformat(period["start"])
     last = date.fromisoformat(period["end"])
     return word_interval(first, last)
