@@ -17,7 +17,7 @@ from sdanalytics.analysis.missing_columns import missing_metric_error
 from sdanalytics.analysis.periods import Period, parse_period, select_periods, warn_of_periods
 from sdanalytics.analysis.rate_intervals import Bounds, bound_event_rates, bound_fractions
 from sdanalytics.analysis.ratios import divide
-from sdanalytics.analysis.row_groups import FloatArray, IntArray
+from sdanalytics.analysis.row_groups import BoolArray, FloatArray, IntArray, pair_codes
 from sdanalytics.analysis.validation import validate_level
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.query import DateLike
@@ -248,8 +248,7 @@ def _compute_tables(
 ) -> Iterator[pd.DataFrame]:
     """Yield a table for each rate, with a row for each group."""
     rows = groups.rows
-    codes: IntArray = rows[groups.column].to_numpy()
-    days = number_days(rows)
+    cells = _number_cells(groups)
     is_vcpm = read_cost_types(rows).is_vcpm
     for number, rate in enumerate(rates):
         row_events: FloatArray = to_floats(rows[rate.events].array)
@@ -257,11 +256,11 @@ def _compute_tables(
         is_used = np.isfinite(row_events + row_exposure)
         if rate.is_of_vcpm:
             is_used &= is_vcpm
-        used = _RateRows(
-            events=row_events[is_used],
-            exposure=row_exposure[is_used],
-            codes=codes[is_used],
-            days=None if days is None else days[is_used],
+        used = _RateCells(
+            events=cells.add_up(row_events, is_used),
+            exposure=cells.add_up(row_exposure, is_used),
+            codes=cells.groups,
+            days=cells.days,
         )
         count = len(groups.names)
         events = used.add_up(used.events, count)
@@ -279,8 +278,38 @@ def _compute_tables(
         yield pd.DataFrame(columns)
 
 
-class _RateRows(NamedTuple):
-    """The rows that have both parts of a rate."""
+class _Cells(NamedTuple):
+    """The days of groups: the number of each row's, and the group and day of each."""
+
+    row_codes: IntArray
+    groups: IntArray
+    days: IntArray | None
+
+    def add_up(self, values: FloatArray, is_used: BoolArray) -> FloatArray:
+        """Return the sums of values of some rows."""
+        sums = np.bincount(
+            self.row_codes[is_used],
+            weights=values[is_used],
+            minlength=len(self.groups),
+        )
+        return sums.astype("float64")
+
+
+def _number_cells(groups: GroupedRows) -> _Cells:
+    """Return the days of groups; without known days, the groups."""
+    codes: IntArray = groups.rows[groups.column].to_numpy(dtype="int64")
+    count = len(groups.names)
+    days = number_days(groups.rows)
+    if days is None or not len(days):
+        return _Cells(codes, np.arange(count), None)
+    first = days.min()
+    numbers = days - first
+    pairs = pair_codes(codes, count, numbers, int(numbers.max()) + 1)
+    return _Cells(pairs.codes, pairs.left, pairs.right + first)
+
+
+class _RateCells(NamedTuple):
+    """The sums of both parts of a rate, by group and day."""
 
     events: FloatArray
     exposure: FloatArray
