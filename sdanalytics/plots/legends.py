@@ -45,9 +45,17 @@ def add_line_legend(ax: Axes, *, inside: bool = False) -> None:
     _create_legend(ax, handles, _INSIDE)
 
 
-def add_color_legend(ax: Axes, handles: Sequence[Artist]) -> None:
-    """Explain colours: below the axes if the layout makes room there, else inside."""
-    if has_layout(ax):
+def add_color_legend(
+    ax: Axes,
+    handles: Sequence[Artist],
+    *,
+    always_below: bool = False,
+) -> None:
+    """Explain colours: below the axes if the layout makes room there, else inside.
+
+    Axes without labels have room below in any case.
+    """
+    if always_below or has_layout(ax):
         _add_legend_below(ax, handles)
         return
     _create_legend(ax, handles, _INSIDE)

@@ -326,41 +326,6 @@ class TestEfficiency:
         assert dots.get_xlim()[0] < lowest
 
 
-class TestFunnel:
-    def test_counts_and_rates(self, campaigns: pd.DataFrame) -> None:
-        axes = plots.funnel(campaigns)
-        totals = summarize(campaigns).iloc[0]
-        by_view = campaigns["costType"] == "VCPM"
-        views = campaigns["viewAttributedDetailPageView14d"][by_view].sum()
-        views += campaigns["attributedDetailPageView14d"][~by_view].sum()
-        expected = [
-            totals["impressions"],
-            totals["viewImpressions"],
-            totals["clicks"],
-            views,
-            totals["orders"],
-        ]
-        assert [bar.get_width() for bar in axes.patches] == pytest.approx(expected)
-        assert f"{totals['impressions']:,.0f}" in all_text(axes)
-        share = 100 * totals["viewImpressions"] / totals["impressions"]
-        assert f"{share:.0f}% of impressions" in all_text(axes)
-        assert f"{views / totals['clicks']:.2f} × clicks" in all_text(axes)
-        assert axes.get_xscale() == "log"
-
-    def test_a_total_row_is_not_counted(self, campaigns: pd.DataFrame) -> None:
-        summary = summarize(campaigns, "campaignName", total=True)
-        from_summary = [bar.get_width() for bar in plots.funnel(summary).patches]
-        from_rows = [bar.get_width() for bar in plots.funnel(campaigns).patches]
-        assert from_summary == pytest.approx(from_rows)
-
-    def test_stages_without_columns_are_left_out(self, campaigns: pd.DataFrame) -> None:
-        axes = plots.funnel(campaigns[["date", "impressions", "clicks"]])
-        names = [label.get_text() for label in axes.get_yticklabels()]
-        assert names == ["impressions", "clicks"]
-        with pytest.raises(InvalidRequest, match=r"metrics=.*viewImpressions"):
-            plots.funnel(campaigns[["date", "impressions"]])
-
-
 class TestHalo:
     def test_advertised_by_purchased(self, asins: pd.DataFrame) -> None:
         metric = "attributedSales14dOtherSKU"
