@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -626,6 +627,22 @@ def test_the_environment_chooses_versions(box: V1Box) -> None:
         Client.from_env(environment | both | {"SDANALYTICS_API": "v1"})
     with pytest.raises(sda.InvalidRequest, match="history must be one of v1, got 'v2'"):
         Client.from_env(environment | both | {"SDANALYTICS_HISTORY": "v2"})
+
+
+def test_a_login_of_the_config_file_chooses_versions(
+    box: V1Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = box.sandbox.environment
+    names = ("client_id", "client_secret", "refresh_token", "base_url", "token_url")
+    settings = {name: environment[f"SDANALYTICS_{name.upper()}"] for name in names}
+    settings |= {"api": "v3", "history": "v1"}
+    config = tmp_path / "config.toml"
+    lines = [f'{name} = "{value}"' for name, value in settings.items()]
+    config.write_text("\n".join(["[default]", *lines]))
+    config.chmod(0o600)
+    monkeypatch.setenv("SDANALYTICS_CONFIG", str(config))
+    client = Client.from_config()
+    assert (client.api, client.history) == ("v3", "v1")
 
 
 def test_the_last_days_may_be_as_many_as_the_history_of_both(box: V1Box) -> None:
