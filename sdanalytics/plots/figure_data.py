@@ -11,6 +11,7 @@ import pandas as pd
 from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
+    "calendar": "calendar_data.tidy_calendar",
     "top": "top_data.tidy_top",
 }
 """The function that makes the table of each figure, in the modules of this package."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -14,9 +13,6 @@ from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.plots.colors import background, is_dark
 from sdanalytics.plots.date_axis import to_date_number
-from sdanalytics.plots.style import (
-    Style,
-)
 from sdanalytics.plots.surroundings import add_caption
 
 RESTATABLE_FROM: Final = "restatable_from"
@@ -26,18 +22,14 @@ TRAFFIC_RESTATABLE_FROM: Final = "traffic_restatable_from"
 CONVERSIONS_ARRIVING_FROM: Final = "arriving_from"
 """The first day with incomplete conversions."""
 
+NEVER_RESTATED: Final = ("campaignBudget",)
+"""What the advertiser sets, which Amazon does not restate."""
 AGES_UNKNOWN: Final = "restatable days are not known"
 _OVERLAY_ZORDER: Final = 2.5
 """Above the lines, below the marks of undefined ratios."""
 _FAR_LEFT: Final = 1e3
 _FAR_RIGHT: Final = 1e6
 """Days that an overlay reaches beyond the data: the user may set other limits later."""
-_HATCH_STYLE: Final[Style] = {
-    "fill": False,
-    "hatch": "//",
-    "edgecolor": (1, 1, 1, 0.45),
-    "linewidth": 0,
-}
 
 
 class _Shade(NamedTuple):
@@ -60,11 +52,11 @@ _CONVERSION_SHADES: Final = (
 def shade_restatable(ax: Axes, data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> None:
     """Lighten the days that may still be restated, and explain it in the caption."""
     metadata = frame_metadata(data)
-    if not _knows_ages(data):
+    if not knows_ages(data):
         add_caption(ax, AGES_UNKNOWN)
         return
     last_days = _last_days(days, metadata.get("freq"))
-    shades = _CONVERSION_SHADES if _is_conversion_metric(metric) else _TRAFFIC_SHADES
+    shades = _CONVERSION_SHADES if is_conversion_metric(metric) else _TRAFFIC_SHADES
     captions = []
     for shade in shades:
         first_open_day = _metadata_day(data, shade.metadata_key)
@@ -85,37 +77,24 @@ def _caption_for_background(ax: Axes, caption: str) -> str:
     return caption
 
 
-def hatch_open_days(
-    ax: Axes, data: pd.DataFrame, metric: str, weeks: pd.DataFrame, *, is_horizontal: bool
-) -> None:
-    """Hatch the days of a calendar that may still change."""
-    if not _knows_ages(data):
-        add_caption(ax, AGES_UNKNOWN)
-        return
-    key = CONVERSIONS_ARRIVING_FROM if _is_conversion_metric(metric) else TRAFFIC_RESTATABLE_FROM
-    first_open_day = _metadata_day(data, key)
-    if first_open_day is None:
-        return
-    mondays = weeks.index.to_numpy()
-    weekdays = np.arange(7) * np.timedelta64(1, "D")
-    days = mondays[:, None] + weekdays
-    has_value = weeks.notna().to_numpy()
-    is_open = has_value & (days >= first_open_day.to_numpy())
-    if is_horizontal:
-        is_open = is_open.T
-    for y, x in np.argwhere(is_open):
-        corner = (x - 0.5, y - 0.5)
-        ax.add_artist(Rectangle(corner, 1, 1, **_HATCH_STYLE))
-    if is_open.any():
-        add_caption(ax, "hatched: still changing")
+def find_first_open_day(data: pd.DataFrame, metric: str) -> pd.Timestamp | None:
+    """Return the first day on which a metric is incomplete or may be restated; None if unknown.
+
+    For results it is the first with conversions that are still arriving: these matter most.
+    """
+    if metric in NEVER_RESTATED:
+        return None
+    is_of_conversions = is_conversion_metric(metric)
+    key = CONVERSIONS_ARRIVING_FROM if is_of_conversions else TRAFFIC_RESTATABLE_FROM
+    return _metadata_day(data, key)
 
 
-def _knows_ages(data: pd.DataFrame) -> bool:
+def knows_ages(data: pd.DataFrame) -> bool:
     """Return whether the metadata is there, which `concat`, `merge` and CSV drop."""
     return RESTATABLE_FROM in frame_metadata(data)
 
 
-def _is_conversion_metric(metric: str) -> bool:
+def is_conversion_metric(metric: str) -> bool:
     """Return whether a metric is made of conversions, or may be: these arrive for weeks."""
     return is_attributed(metric) or not is_catalogued(metric)
 

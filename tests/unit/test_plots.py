@@ -416,37 +416,6 @@ class TestHalo:
             plots.halo(campaigns)
 
 
-class TestCalendar:
-    def test_a_row_a_week(self, campaigns: pd.DataFrame) -> None:
-        axes = plots.calendar(campaigns, "cost")
-        cells = np.ma.filled(axes.images[0].get_array(), np.nan)
-        daily = campaigns.groupby("date")["cost"].sum()
-        assert np.nansum(cells) == pytest.approx(daily.sum())
-        first = daily.index[0]
-        assert cells[0, first.day_of_week] == pytest.approx(daily.iloc[0])
-        monday = first - timedelta(days=first.day_of_week)
-        assert axes.get_yticklabels()[0].get_text() == f"{monday:%b} {monday.day}"
-        assert axes.get_xticklabels()[0].get_text() == "Mon"
-        assert "cost (USD)" in [a.get_ylabel() for a in axes.figure.axes]
-
-    def test_days_still_changing_are_hatched(self, campaigns: pd.DataFrame) -> None:
-        axes = plots.calendar(campaigns, "cost")
-        assert len(axes.patches) == 3  # traffic settles within three days, the youngest is one old
-        assert "hatched: still changing" in all_text(axes)
-
-    def test_weekly_rows_are_rejected(self, campaigns: pd.DataFrame) -> None:
-        with pytest.raises(InvalidRequest, match="a calendar needs daily rows"):
-            plots.calendar(summarize(campaigns, freq="W"))
-
-    def test_a_year_has_one_column_per_week(self) -> None:
-        days = pd.date_range("2026-01-01", "2026-12-31", unit="s")
-        year = pd.DataFrame({"date": days, "clicks": range(len(days))})
-        axes = plots.calendar(year, "clicks")
-        assert axes.images[0].get_array().shape == (7, 53)
-        assert axes.get_yticklabels()[0].get_text() == "Mon"
-        render(axes)
-
-
 class Inventory:
     """An object with a coverage that is not a `ReportCache`."""
 
