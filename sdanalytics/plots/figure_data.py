@@ -12,6 +12,7 @@ from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
     "calendar": "calendar_data.tidy_calendar",
+    "halo": "halo_data.tidy_halo",
     "top": "top_data.tidy_top",
 }
 """The function that makes the table of each figure, in the modules of this package."""

@@ -108,15 +108,23 @@ def write_cells(
 
 
 def add_color_bar(
-    ax: Axes, scale: ScalarMappable, data: pd.DataFrame, metric: str, values: FloatArray
+    ax: Axes,
+    scale: ScalarMappable,
+    data: pd.DataFrame,
+    metric: str,
+    values: FloatArray,
+    label: str | None = None,
 ) -> None:
-    """Explain the colours of a metric beside the axes; an arrow stands for values beyond it."""
+    """Explain the colours of a metric beside the axes; an arrow stands for values beyond it.
+
+    The label is the metric's, unless another is given.
+    """
     unit = column_unit(metric)
     figure = root_figure(ax)
     color_bar = figure.colorbar(
         scale,
         ax=ax,
-        label=axis_title(data, metric),
+        label=label or axis_title(data, metric),
         format=NumberFormatter(unit),
         ticks=number_locator(unit),
         shrink=0.9,

@@ -46,7 +46,9 @@ class Labels(NamedTuple):
         return f"each name {' and '.join(parts)}"
 
 
-def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labels:
+def label_names(
+    names: Sequence[object], special: Sequence[object] = (), *, has_lines: bool = True
+) -> Labels:
     """Return names as they can be drawn, no two alike.
 
     If one is long, what all share at the beginning and end is left out, in whole words. What is
@@ -58,6 +60,8 @@ def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labe
     names : sequence of object
     special : sequence of object
         Those of them that are no names, such as "12 others": they are not shortened.
+    has_lines : bool
+        Whether labels may have several lines; else what is longer than one is cut.
     """
     texts = [_clean_name(name) for name in names]
     proper = [text for name, text in zip(names, texts, strict=True) if name not in special]
@@ -68,9 +72,12 @@ def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labe
     for name, text in zip(names, texts, strict=True):
         if name not in special:
             text = text[len(prefix) : len(text) - len(suffix)]
-        labels.append(_shorten(text, _MAX_LABEL_LENGTH))
+        labels.append(_shorten(text, _MAX_LABEL_LENGTH if has_lines else MAX_LABEL_WIDTH))
+    drawable = drawable_labels(labels)
+    if has_lines:
+        drawable = [_break_lines(label) for label in drawable]
     return Labels(
-        texts=[_escape(_break_lines(label)) for label in drawable_labels(labels)],
+        texts=[_escape(label) for label in drawable],
         prefix=_escape_formula(prefix.strip()),
         suffix=_escape_formula(suffix.strip()),
     )

@@ -387,35 +387,6 @@ class TestFunnel:
             plots.funnel(campaigns[["date", "impressions"]])
 
 
-class TestHalo:
-    def test_advertised_by_purchased(self, asins: pd.DataFrame) -> None:
-        metric = "attributedSales14dOtherSKU"
-        axes = plots.halo(asins, metric, n=4)
-        cells = np.ma.filled(axes.images[0].get_array(), np.nan)
-        rows = [label.get_text() for label in axes.get_yticklabels()]
-        columns = [label.get_text() for label in axes.get_xticklabels()]
-        pair = asins.groupby(["asin", "otherAsin"])[metric].sum()
-        for y, row in enumerate(rows[:4]):
-            for x, column in enumerate(columns[:4]):
-                expected = pair.get((row, column), np.nan)
-                assert cells[y, x] == pytest.approx(expected, nan_ok=True)
-        assert np.nansum(cells) == pytest.approx(asins[metric].sum())
-        assert rows[:4] == asins.groupby("asin")[metric].sum().nlargest(4).index.tolist()
-        assert rows[4] == f"{asins['asin'].nunique() - 4} others"
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("purchased", "advertised")
-        assert axes.images[0].get_clim()[1] == pytest.approx(np.nanmax(cells[:4, :4]))
-
-    def test_a_total_row_is_not_a_product(self, asins: pd.DataFrame) -> None:
-        metric = "attributedSales14dOtherSKU"
-        summary = summarize(asins, ["asin", "otherAsin"], total=True)
-        cells = plots.halo(summary, metric, n=3).images[0].get_array()
-        assert np.nansum(np.ma.filled(cells, np.nan)) == pytest.approx(asins[metric].sum())
-
-    def test_another_report_is_rejected(self, campaigns: pd.DataFrame) -> None:
-        with pytest.raises(InvalidRequest, match="fetch_report\\('asins'"):
-            plots.halo(campaigns)
-
-
 class Inventory:
     """An object with a coverage that is not a `ReportCache`."""
 
