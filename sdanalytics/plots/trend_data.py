@@ -12,7 +12,6 @@ from sdanalytics.analysis.buckets import IS_WHOLE
 from sdanalytics.analysis.condense import condense
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.kpi_definitions import (
-    AMAZON_RATIOS,
     KPIS,
     is_additive,
     is_catalogued,
@@ -22,6 +21,7 @@ from sdanalytics.analysis.kpi_definitions import (
 )
 from sdanalytics.analysis.validation import has_several_currencies, validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.rates import RATES
 from sdanalytics.plots.expected_values import ExpectedValues, expect_values
 from sdanalytics.plots.groups import GROUP_COLUMN, GroupedRows, drop_others, factorize, rank_groups
 from sdanalytics.plots.metric_labels import metric_label
@@ -144,8 +144,8 @@ def _ranking_metric(data: pd.DataFrame, metric: str) -> str:
     """
     if metric in KPIS:
         denominator = KPIS[metric].denominator
-    elif metric in AMAZON_RATIOS:
-        _, denominator = AMAZON_RATIOS[metric]
+    elif metric in RATES:
+        _, denominator = RATES[metric]
     else:
         return metric
     if not has_several_currencies(data):
