@@ -79,11 +79,21 @@ class CalendarData:
         """Arrange values of the days: a row per week, named by its Monday, a column per weekday."""
         dates = self.days["date"]
         weekdays = dates.dt.day_of_week
-        mondays = dates - pd.to_timedelta(weekdays, unit="D")
-        by_week = pd.DataFrame({"monday": mondays, "weekday": weekdays, "value": values})
+        days_since_monday = pd.to_timedelta(weekdays, unit="D")
+        mondays = dates - days_since_monday
+        by_week = pd.DataFrame(
+            {
+                "monday": mondays,
+                "weekday": weekdays,
+                "value": values,
+            }
+        )
         cells = by_week.pivot(index="monday", columns="weekday", values="value")
-        all_mondays = pd.date_range(mondays.min(), mondays.max(), freq="7D")
-        cells = cells.reindex(index=all_mondays, columns=range(len(WEEKDAYS)))
+        first = mondays.min()
+        last = mondays.max()
+        all_mondays = pd.date_range(first, last, freq="7D")
+        all_weekdays = range(len(WEEKDAYS))
+        cells = cells.reindex(index=all_mondays, columns=all_weekdays)
         return cells.set_axis(WEEKDAYS, axis="columns")
 
 

@@ -84,7 +84,9 @@ class CellNumbers(Artist):
         number = longest.get_window_extent(renderer)
         corners = self._owner.transData.transform([(0, 0), (1, 1)])
         width, height = np.abs(corners[1] - corners[0])
-        return bool(number.width <= _MAX_WIDTH * width and number.height <= height)
+        is_low = number.height <= height
+        is_narrow = number.width <= _MAX_WIDTH * width
+        return bool(is_low and is_narrow)
 
 
 def _count_characters(text: Text) -> int:

@@ -88,7 +88,9 @@ def _find_reach(distances: FloatArray) -> float:
 
 def _sequential_map(ax: Axes) -> Colormap:
     """Return colours from near the background's on, none of them the same as it."""
-    shown = colormaps[_SEQUENTIAL](np.linspace(_FIRST_COLOR, 1, _MAP_SIZE))
+    whole_map = colormaps[_SEQUENTIAL]
+    positions = np.linspace(_FIRST_COLOR, 1, _MAP_SIZE)
+    shown = whole_map(positions)
     if is_dark(background(ax)):
         shown = shown[::-1]
     return ListedColormap(shown, name="sequential")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
 from sdanalytics.analysis.condense import condense
+from sdanalytics.analysis.ratios import divide
 from sdanalytics.analysis.row_groups import BoolArray, FloatArray, IntArray
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
@@ -75,22 +76,21 @@ class HaloData:
         return compared
 
     @property
-    def is_same(self) -> BoolArray:
+    def is_itself(self) -> BoolArray:
         """Whether the advertised product of each cell is the purchased one."""
         rows = self.cells.index.to_numpy()
-        same: BoolArray = (rows[:, None] == self.cells.columns.to_numpy()) & self.is_of_two
-        return same
+        columns = self.cells.columns.to_numpy()
+        itself: BoolArray = rows[:, None] == columns
+        return itself & self.is_of_two
 
     @property
     def special_names(self) -> list[str]:
         """The names of rows and columns that are no product's."""
         names = []
-        for group_names, groups in (
-            (self.row_names, self.cells.index),
-            (self.column_names, self.cells.columns),
-        ):
-            if self.others in groups:
-                names.append(group_names[-1])
+        if self.others in self.cells.index:
+            names.append(self.row_names[-1])
+        if self.others in self.cells.columns:
+            names.append(self.column_names[-1])
         return names
 
 
@@ -120,9 +120,11 @@ def halo_data(
     given = validate_names(names)
     row_totals = _sum_groups(rows, metric, _ADVERTISED, cells.index)
     shares = None
+    total = float(np.nansum(row_totals))
     if ads is not None:
         whole = _sum_whole(data, ads, metric, products, cells.index)
-        shares = np.append(row_totals, np.nansum(row_totals)) / whole
+        halos = np.append(row_totals, total)
+        shares = divide(halos, whole)
     return HaloData(
         cells=cells,
         products=products.tolist(),
@@ -130,7 +132,7 @@ def halo_data(
         column_names=_name_products(rows, "otherAsin", products, cells.columns, given),
         row_totals=row_totals,
         column_totals=_sum_groups(rows, metric, _PURCHASED, cells.columns),
-        total=float(np.nansum(row_totals)),
+        total=total,
         shares=shares,
     )
 
@@ -142,8 +144,10 @@ def _rank_products(rows: pd.DataFrame, metric: str) -> pd.Index[Any]:
         totals = aggregate(rows, [metric], column)
         sums.append(totals.set_index(column)[metric])
     both = pd.concat(sums)
-    sizes = both.groupby(level=0, dropna=False).sum()
-    return sizes.sort_values(ascending=False, kind="stable").index
+    groups = both.groupby(level=0, dropna=False)
+    sizes = groups.sum()
+    ranked: pd.Index[Any] = sizes.sort_values(ascending=False, kind="stable").index
+    return ranked
 
 
 def _number_products(values: pd.Series[Any], products: pd.Index[Any]) -> IntArray:
@@ -168,11 +172,15 @@ def _name_products(
     names = []
     for number in numbers:
         if number == len(products):
-            count = len(pd.Index(rows[column].unique()).difference(products))
-            names.append(word_others(count))
+            all_products = pd.Index(rows[column].unique())
+            others = all_products.difference(products)
+            names.append(word_others(len(others)))
             continue
         product = products[number]
-        names.append(str(given.get(product, display_name(product))))
+        name = given.get(product)
+        if name is None:
+            name = display_name(product)
+        names.append(str(name))
     return names
 
 
@@ -224,18 +232,32 @@ def tidy_halo(data: pd.DataFrame, metric: str = "halo_sales", **options: object)
     `purchased`, the metric, and with `ads` the `share` of the advertised product's results.
     """
     table = halo_data(data, metric, **options)  # type: ignore[arg-type]
-    asins = [*table.products, None]
-    records = []
-    for row, number in enumerate(table.cells.index):
-        for column, other_number in enumerate(table.cells.columns):
-            record = {
-                "asin": asins[number],
-                "otherAsin": asins[other_number],
-                "advertised": table.row_names[row],
-                "purchased": table.column_names[column],
-                metric: table.cells.iat[row, column],
-            }
-            if table.shares is not None:
-                record["share"] = table.shares[row]
-            records.append(record)
-    return pd.DataFrame(records).dropna(subset=[metric], ignore_index=True)
+    values = to_float_array(table.cells)
+    rows, columns = np.nonzero(~np.isnan(values))
+    row_asins = _list_asins(table, table.cells.index)
+    column_asins = _list_asins(table, table.cells.columns)
+    row_names = pd.Series(table.row_names, dtype="str")
+    column_names = pd.Series(table.column_names, dtype="str")
+    drawn = pd.DataFrame(
+        {
+            "asin": row_asins.take(rows).array,
+            "otherAsin": column_asins.take(columns).array,
+            "advertised": row_names.take(rows).array,
+            "purchased": column_names.take(columns).array,
+            metric: values[rows, columns],
+        }
+    )
+    if table.shares is not None:
+        drawn["share"] = table.shares[rows]
+    return drawn
+
+
+def _list_asins(table: HaloData, numbers: pd.Index[Any]) -> pd.Series[str]:
+    """Return the ASINs of rows or columns, missing for all others together."""
+    asins = []
+    for number in numbers:
+        asin = None
+        if number < table.others:
+            asin = table.products[number]
+        asins.append(asin)
+    return pd.Series(asins, dtype="str")

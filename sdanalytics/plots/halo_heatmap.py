@@ -41,8 +41,8 @@ _LETTER_HEIGHT: Final = 0.055
 """Inches that a letter of a label at that angle takes upward."""
 _WAYS: Final = ("after a click", "after a view or a click")
 """How results come about, in the order of `CONVERSION_METRICS`."""
-_SAME_STYLE: Final[Style] = {"fill": False, "linewidth": 1, "linestyle": "-", "zorder": 1.9}
-_SAME_SIZE: Final = 0.8
+_OUTLINE_STYLE: Final[Style] = {"fill": False, "linewidth": 1, "linestyle": "-", "zorder": 1.9}
+_OUTLINE_SIZE: Final = 0.8
 """The side of the outline in a cell, as a share of it."""
 _NARROW: Final = 3.4
 """Inches of axes that have room for large labels, and a bar that explains their colours."""
@@ -140,7 +140,8 @@ def _word_metric(metric: str) -> str:
         if metric == name:
             return words
         if metric in parts:
-            return f"{words}, {_WAYS[parts.index(metric)]}"
+            position = parts.index(metric)
+            return f"{words}, {_WAYS[position]}"
     return metric_label(metric)
 
 
@@ -157,7 +158,7 @@ def _draw_pairs(ax: Axes, table: HaloData, metric: str, kwargs: Style) -> AxesIm
     """Draw the cells of two products in colour, and all others and totals as numbers."""
     scale = make_scale(ax, table.compared, metric)
     image = draw_heatmap(ax, pd.DataFrame(table.compared), scale, kwargs)
-    _outline_same_products(ax, table)
+    _outline_own_products(ax, table)
     _write_numbers_of_halo(ax, table, metric, image)
     row_count, column_count = table.cells.shape
     edge_count = 1 if table.shares is None else 2
@@ -171,15 +172,16 @@ def _draw_pairs(ax: Axes, table: HaloData, metric: str, kwargs: Style) -> AxesIm
     return image
 
 
-def _outline_same_products(ax: Axes, table: HaloData) -> None:
+def _outline_own_products(ax: Axes, table: HaloData) -> None:
     """Mark the cells in which the advertised product is the purchased one."""
-    for row, column in np.argwhere(table.is_same):
-        corner = (column - _SAME_SIZE / 2, row - _SAME_SIZE / 2)
+    for row, column in np.argwhere(table.is_itself):
+        left = column - _OUTLINE_SIZE / 2
+        top = row - _OUTLINE_SIZE / 2
         outline = Rectangle(
-            corner, _SAME_SIZE, _SAME_SIZE, edgecolor=other_color(ax), **_SAME_STYLE
+            (left, top), _OUTLINE_SIZE, _OUTLINE_SIZE, edgecolor=other_color(ax), **_OUTLINE_STYLE
         )
         ax.add_patch(outline)
-    if table.is_same.any():
+    if table.is_itself.any():
         add_caption(ax, "outlined: the advertised product itself")
 
 
@@ -202,8 +204,9 @@ def _write_numbers_of_halo(ax: Axes, table: HaloData, metric: str, image: AxesIm
         numbers.write(column, row_count, value, strong)
     if table.shares is None:
         return
-    for row in np.flatnonzero(np.isfinite(table.shares)):
-        numbers.write(column_count + 1, row, table.shares[row], strong, "fraction")
+    for row, share in enumerate(table.shares):
+        if np.isfinite(share):
+            numbers.write(column_count + 1, row, share, strong, "fraction")
 
 
 def _label_products(

@@ -58,33 +58,46 @@ def style_cells(ax: Axes) -> None:
 
 def separate_cells(ax: Axes, row_count: int, column_count: int, width: float) -> None:
     """Draw gaps between rows and columns, a width in points, in the colour of the background."""
-    ax.set_yticks(np.arange(row_count + 1) - 0.5, minor=True)
-    ax.set_xticks(np.arange(column_count + 1) - 0.5, minor=True)
+    row_edges = np.arange(row_count + 1) - 0.5
+    column_edges = np.arange(column_count + 1) - 0.5
+    ax.set_yticks(row_edges, minor=True)
+    ax.set_xticks(column_edges, minor=True)
     ax.grid(which="minor", color=background(ax), linestyle="-", linewidth=width)
     ax.tick_params(which="minor", length=0)
 
 
-def grey_cells(ax: Axes, cells: BoolArray) -> str:
-    """Cover cells with a grey that no scale has, and return it."""
-    color = mix(rcParams["text.color"], background(ax), _GREY_SHARE)
-    squares = []
-    for row, column in np.argwhere(cells):
-        squares.append(np.add(_SQUARE, (column, row)))
-    covers = PolyCollection(squares, facecolors=color, linewidths=0, zorder=_COVER_ZORDER)
+def grey_cells(ax: Axes, cells: BoolArray) -> None:
+    """Cover cells with a grey that no scale has."""
+    behind = background(ax)
+    covers = PolyCollection(
+        _shift_to_cells(_SQUARE, cells),
+        facecolors=mix(rcParams["text.color"], behind, _GREY_SHARE),
+        linewidths=0,
+        zorder=_COVER_ZORDER,
+    )
     ax.add_collection(covers, autolim=False)
-    return color
 
 
 def mark_corners(ax: Axes, cells: BoolArray, colors_behind: FloatArray) -> None:
     """Mark cells by a triangle in a corner, which leaves their numbers legible."""
-    triangles = []
-    colors = []
-    for row, column in np.argwhere(cells):
-        triangles.append(np.add(_CORNER, (column, row)))
-        colors.append(choose_text_color(colors_behind[row, column]))
-    marks = PolyCollection(triangles, facecolors=colors, linewidths=0, zorder=_MARK_ZORDER)
-    marks.set_alpha(_MARK_OPACITY)
+    colors = [choose_text_color(behind) for behind in colors_behind[cells]]
+    marks = PolyCollection(
+        _shift_to_cells(_CORNER, cells),
+        facecolors=colors,
+        linewidths=0,
+        alpha=_MARK_OPACITY,
+        zorder=_MARK_ZORDER,
+    )
     ax.add_collection(marks, autolim=False)
+
+
+def _shift_to_cells(shape: FloatArray, cells: BoolArray) -> list[FloatArray]:
+    """Return a shape around each of the cells."""
+    shapes = []
+    for position in np.argwhere(cells):
+        middle = position[::-1]  # column and row
+        shapes.append(shape + middle)
+    return shapes
 
 
 def choose_text_color(behind: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -159,7 +160,8 @@ def test_ads_must_be_of_the_same_days(asins: pd.DataFrame) -> None:
 def test_one_huge_pair_does_not_turn_the_others_white() -> None:
     axes = plots.halo(small({**SALES, ("C", "B"): 90_000.0}))
     assert axes.images[0].get_clim()[1] == pytest.approx(90.0)
-    assert numbers(axes)[1, 0] == "60"
+    assert "60" in numbers(axes).values()
+    assert contrast(to_hex(axes.images[0].to_rgba(60.0)), "white") > 3
 
 
 def test_narrow_axes_show_names_and_colours_only(asins: pd.DataFrame) -> None:
@@ -167,9 +169,8 @@ def test_narrow_axes_show_names_and_colours_only(asins: pd.DataFrame) -> None:
     plots.halo(asins, ax=given)
     assert len(given.figure.axes) == 1
     assert numbers(given) == {}
-    renderer = given.figure.canvas.get_renderer()
-    boxes = [label.get_window_extent(renderer) for label in given.get_yticklabels()]
-    for upper, lower in zip(boxes, boxes[1:], strict=False):
+    boxes = [label.get_window_extent() for label in given.get_yticklabels()]
+    for upper, lower in itertools.pairwise(boxes):
         assert lower.y1 <= upper.y0 + 1
 
 
