@@ -12,7 +12,11 @@ from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
     "calendar": "calendar_data.tidy_calendar",
+    "coverage": "coverage_data.tidy_coverage",
     "halo": "halo_data.tidy_halo",
+    "maturity": "maturity_data.tidy_maturity",
+    "pacing": "pacing_data.tidy_pacing",
+    "waterfall": "waterfall_data.tidy_waterfall",
     "top": "top_data.tidy_top",
 }
 """The function that makes the table of each figure, in the modules of this package."""

@@ -29,7 +29,7 @@ from sdanalytics.plots.heatmap import (
 from sdanalytics.plots.metric_labels import drawable_currency, metric_label
 from sdanalytics.plots.name_labels import Labels, label_names, measure_width
 from sdanalytics.plots.plot_data import to_float_array
-from sdanalytics.plots.style import Style, draw_empty, draw_note, ensure_axes, fit_rows
+from sdanalytics.plots.style import Style, draw_empty, draw_note, ensure_axes, fit_rows, is_narrow
 from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import TitleLike, add_title
 
@@ -44,8 +44,6 @@ _WAYS: Final = ("after a click", "after a view or a click")
 _OUTLINE_STYLE: Final[Style] = {"fill": False, "linewidth": 1, "linestyle": "-", "zorder": 1.9}
 _OUTLINE_SIZE: Final = 0.8
 """The side of the outline in a cell, as a share of it."""
-_NARROW: Final = 3.4
-"""Inches of axes that have room for large labels, and a bar that explains their colours."""
 
 
 def halo(
@@ -128,7 +126,7 @@ def _is_tight(ax: Axes) -> bool:
     """Return whether axes are narrow, or beside others without a layout that makes room."""
     figure = root_figure(ax)
     has_room = figure.get_layout_engine() is not None or len(figure.axes) == 1
-    return not has_room or ax.bbox.width < _NARROW * figure.dpi
+    return not has_room or is_narrow(ax)
 
 
 def _word_metric(metric: str) -> str:
