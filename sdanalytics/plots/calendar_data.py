@@ -112,7 +112,7 @@ def calendar_data(data: pd.DataFrame, metric: str, final: FinalLike = None) -> C
     if curve is not None:
         one_group = rows.assign(**{GROUP_COLUMN: 0})
         reported = days.set_index("date")[[metric]].set_axis([0], axis="columns")
-        finals = expect_values(one_group, metric, curve, reported)
+        finals = expect_values(one_group, metric, curve, reported, "date")
         days = _join_finals(days, metric, finals)
     return CalendarData(
         days=days,

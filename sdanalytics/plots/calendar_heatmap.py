@@ -29,7 +29,7 @@ from sdanalytics.plots.heatmap import (
 from sdanalytics.plots.metric_labels import drawable_currency, metric_label
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import to_float_array
-from sdanalytics.plots.restatement import AGES_UNKNOWN, NEVER_RESTATED, knows_ages
+from sdanalytics.plots.restatement import AGES_UNKNOWN, can_change, knows_ages
 from sdanalytics.plots.style import Style, draw_empty, draw_note, ensure_axes
 from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import TitleLike, add_title
@@ -98,7 +98,7 @@ def calendar(
     validate_target(target)
     table = calendar_data(data, metric, final)
     values = table.values
-    with ensure_axes(ax, height=_choose_height(table)) as ax:
+    with ensure_axes(ax, height=_measure_calendar(table)) as ax:
         if values.isna().all():
             return draw_empty(ax, data, metric)
         add_title(ax, title, data, f"{metric_label(metric)} by day")
@@ -111,7 +111,7 @@ def calendar(
         return ax
 
 
-def _choose_height(table: CalendarData) -> float:
+def _measure_calendar(table: CalendarData) -> float:
     """Return the height of a new figure, in inches."""
     if len(table.days) < 2:
         return _MIN_HEIGHT
@@ -169,7 +169,7 @@ def _arrange_flags(table: CalendarData, flags: BoolArray, *, is_horizontal: bool
 
 def _note_open_days(ax: Axes, data: pd.DataFrame, table: CalendarData) -> None:
     """Say what grey and marked days are."""
-    if not knows_ages(data) and table.metric not in NEVER_RESTATED:
+    if can_change(table.metric) and not knows_ages(data):
         add_caption(ax, AGES_UNKNOWN)
     if table.is_incomplete.any():
         reason = "days had not ended" if table.is_final else "orders still arriving"

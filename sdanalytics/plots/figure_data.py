@@ -17,7 +17,9 @@ _TABLES: Final = {
     "maturity": "maturity_data.tidy_maturity",
     "pacing": "pacing_data.tidy_pacing",
     "waterfall": "waterfall_data.tidy_waterfall",
+    "efficiency": "efficiency_data.tidy_efficiency",
     "top": "top_data.tidy_top",
+    "trend": "trend_table.tidy_trend",
 }
 """The function that makes the table of each figure, in the modules of this package."""
 

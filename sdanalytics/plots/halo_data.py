@@ -118,7 +118,7 @@ def halo_data(
     cells = totals.pivot(index=_ADVERTISED, columns=_PURCHASED, values=metric)
     cells = cells.sort_index().sort_index(axis="columns")
     given = validate_names(names)
-    row_totals = _sum_groups(rows, metric, _ADVERTISED, cells.index)
+    row_totals = _sum_products(rows, metric, _ADVERTISED, cells.index)
     shares = None
     total = float(np.nansum(row_totals))
     if ads is not None:
@@ -131,7 +131,7 @@ def halo_data(
         row_names=_name_products(rows, "asin", products, cells.index, given),
         column_names=_name_products(rows, "otherAsin", products, cells.columns, given),
         row_totals=row_totals,
-        column_totals=_sum_groups(rows, metric, _PURCHASED, cells.columns),
+        column_totals=_sum_products(rows, metric, _PURCHASED, cells.columns),
         total=total,
         shares=shares,
     )
@@ -156,7 +156,7 @@ def _number_products(values: pd.Series[Any], products: pd.Index[Any]) -> IntArra
     return np.where(numbers < 0, len(products), numbers)
 
 
-def _sum_groups(rows: pd.DataFrame, metric: str, column: str, numbers: pd.Index[Any]) -> FloatArray:
+def _sum_products(rows: pd.DataFrame, metric: str, column: str, numbers: pd.Index[Any]) -> FloatArray:
     totals = aggregate(rows, [metric], column).set_index(column)[metric]
     return to_float_array(totals.reindex(numbers))
 
@@ -221,7 +221,7 @@ def _sum_whole(
         )
     rows = condense(frame, [name], ["asin"])
     rows[_ADVERTISED] = _number_products(rows["asin"], products)
-    sums = _sum_groups(rows, name, _ADVERTISED, numbers)
+    sums = _sum_products(rows, name, _ADVERTISED, numbers)
     return np.append(sums, np.nansum(sums))
 
 

@@ -117,7 +117,7 @@ def halo(
 
 def _measure_halo(table: HaloData, rows: Labels) -> float:
     """Return the height of a new figure, in inches: for the rows, and the names of columns."""
-    columns = label_names(table.column_names, table.special_names, has_lines=False)
+    columns = label_names(table.column_names, table.special_names, lines=1)
     widest = max(map(measure_width, columns.texts), default=0)
     return fit_rows(rows.texts) + _LETTER_HEIGHT * widest
 
@@ -211,7 +211,7 @@ def _label_products(
     ax: Axes, table: HaloData, rows: Labels, metric: str, *, is_tight: bool
 ) -> None:
     size = "x-small" if is_tight else "medium"
-    columns = label_names(table.column_names, table.special_names, has_lines=False)
+    columns = label_names(table.column_names, table.special_names, lines=1)
     column_labels = [*columns.texts, _TOTAL]
     if table.shares is not None:
         column_labels.append(f"share of its {metric_label(whole_metric(metric))}")

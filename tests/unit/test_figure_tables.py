@@ -86,7 +86,7 @@ def test_pacing_is_a_row_a_day() -> None:
 
 
 def test_the_legend_of_narrow_pacing_is_not_over_the_lines() -> None:
-    figure, given = plt.subplots(figsize=(3.2, 3), layout="constrained")
+    figure, given = plt.subplots(figsize=(3.2, 5), layout="constrained")
     plots.pacing(pacing(sample_frame("campaigns", 19, 1)), ax=given)
     figure.canvas.draw()
     legend: Any = given.get_legend()
