@@ -20,7 +20,7 @@ from sdanalytics.plots.colors import background, caption_color, is_dark
 from sdanalytics.plots.coverage_data import CoverageMatrix, HasCoverage, coverage_matrix
 from sdanalytics.plots.date_axis import format_date_axis, to_date_number
 from sdanalytics.plots.heatmap import style_cells
-from sdanalytics.plots.legends import add_color_legend
+from sdanalytics.plots.legends import add_color_legend, has_layout
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.style import (
     Style,
@@ -56,6 +56,14 @@ HEIGHT_WITHOUT_ROWS: Final = 1.4
 MAX_ROWS_WITH_LARGE_LABELS: Final = 12
 MAX_SEPARATED_DAYS: Final = 45
 """With more days there are no gaps between them."""
+_LEGEND_ABOVE_STYLE: Final[Style] = {
+    "loc": "lower right",
+    "bbox_to_anchor": (1, 1),
+    "frameon": False,
+    "ncols": 3,
+    "fontsize": "small",
+    "handlelength": 1.4,
+}
 _DUE_LINE_WIDTH: Final = 1.2
 _DUE_EDGE_WIDTH: Final = 2.4
 
@@ -214,4 +222,7 @@ def _add_legend(ax: Axes, matrix: CoverageMatrix, image: AxesImage) -> None:
     for line in ax.collections:
         handle = Line2D([], [], label=line.get_label(), **_due_line_style(ax))
         handles.append(handle)
-    add_color_legend(ax, handles)
+    if has_layout(ax):
+        add_color_legend(ax, handles)
+        return
+    ax.legend(handles=handles, **_LEGEND_ABOVE_STYLE)  # inside it would hide cells

@@ -156,7 +156,9 @@ def _number_products(values: pd.Series[Any], products: pd.Index[Any]) -> IntArra
     return np.where(numbers < 0, len(products), numbers)
 
 
-def _sum_products(rows: pd.DataFrame, metric: str, column: str, numbers: pd.Index[Any]) -> FloatArray:
+def _sum_products(
+    rows: pd.DataFrame, metric: str, column: str, numbers: pd.Index[Any]
+) -> FloatArray:
     totals = aggregate(rows, [metric], column).set_index(column)[metric]
     return to_float_array(totals.reindex(numbers))
 
