@@ -17,7 +17,14 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import NO_SEGMENT
 from sdanalytics.model.record_types import list_record_types, list_tactics
-from sdanalytics.widgets.components import button, date_picker, dropdown, hbox, heading
+from sdanalytics.widgets.components import (
+    button,
+    checkbox,
+    date_picker,
+    dropdown,
+    hbox,
+    joined_buttons,
+)
 from sdanalytics.widgets.metric_selector import MetricSelector
 from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
 
@@ -42,7 +49,11 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     start, end : ipywidgets.DatePicker
     quick_ranges : list of ipywidgets.Button
     availability : ipywidgets.HTML
+        Where the days would be read from, or why they cannot be had. Not a child: it is placed
+        by whoever uses the form.
     metrics : MetricSelector
+    compare : ipywidgets.Checkbox
+        Whether the period before is fetched and compared.
     """
 
     def __init__(self, model: PickerModel) -> None:
@@ -54,15 +65,28 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self._create_date_fields()
         self.availability = ipw.HTML()
         self.metrics = MetricSelector()
+        self.compare = checkbox(
+            "Compare with the period before", "As many days, up to the first one", value=False
+        )
         super().__init__(
             [
-                hbox(self.profile, self.record_type, self.tactic, self.segment),
-                hbox(self.start, self.end, *self.quick_ranges),
-                self.availability,
-                heading("Metrics"),
+                hbox(
+                    self.profile,
+                    self.record_type,
+                    self.tactic,
+                    self.segment,
+                ),
+                hbox(
+                    self.start,
+                    self.end,
+                    joined_buttons(*self.quick_ranges),
+                    self.compare,
+                    self.metrics.bar,
+                ),
                 self.metrics,
             ]
         )
+        self.add_class("sdanalytics-form")
         self._on_report()
         self._set_last_days(DEFAULT_DAYS)
         for menu in (self.record_type, self.segment):
@@ -92,16 +116,16 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self._callbacks.append(callback)
 
     def _create_menus(self) -> None:
-        self.profile = dropdown("Profile", self._model.profile_options, "The advertiser", "28em")
+        self.profile = dropdown("Profile", self._model.profile_options, "The advertiser")
         self.profile.value = self._model.default_profile_id
         reports = list_record_types(self._model.api)
-        self.record_type = dropdown("Report", reports, "What the rows are about", "14em")
+        self.record_type = dropdown("Report", reports, "What the rows are about")
         tactics = [(BOTH_TACTICS, BOTH_TACTICS)]
         for tactic in TACTICS:
             title = f"{tactic}: {_TACTIC_MEANINGS[tactic]}"
             tactics.append((title, tactic))
-        self.tactic = dropdown("Tactic", tactics, "How the ads were targeted", "20em")
-        self.segment = dropdown("Segment", [NO_SEGMENT], "Split by the page of the click", "14em")
+        self.tactic = dropdown("Tactic", tactics, "How the ads were targeted")
+        self.segment = dropdown("Segment", [NO_SEGMENT], "Split by the page of the click")
 
     def _create_date_fields(self) -> None:
         self.start = date_picker("From", "First day, in the profile's time zone")

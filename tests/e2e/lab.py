@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MISSING_REQUIREMENTS: Final = [
     name
-    for name in ("playwright", "jupyterlab", "ipywidgets", "itables")
+    for name in ("playwright", "jupyterlab", "ipywidgets", "anywidget")
     if importlib.util.find_spec(name) is None
 ] + ([] if os.access(CHROMIUM, os.X_OK) else [CHROMIUM])
 """Requirements of these tests that this machine does not have."""
@@ -246,6 +246,13 @@ class Notebook:
         """Errors and warnings of cells, callbacks and threads so far."""
         messages: list[str] = self.page.evaluate("() => seen.wrong")
         return _NOISE.sub("", "\n".join(messages)).strip()
+
+    def set_theme(self, name: str) -> None:
+        """Choose a theme of JupyterLab, such as ``JupyterLab Dark``."""
+        change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        self.page.evaluate(change, name)
+        chosen = "theme => document.body.dataset.jpThemeName === theme"
+        self.page.wait_for_function(chosen, arg=name)
 
     def button(self, name: str) -> Locator:
         """Return a button of the outputs by its text."""
