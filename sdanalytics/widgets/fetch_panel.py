@@ -31,18 +31,23 @@ class FetchedReport(NamedTuple):
 
 
 @dataclass
-class FetchRun:
+class FollowedFetch:
     """A fetch that the panel follows: of one job after the other."""
 
     job: ReportJob
 
 
-Show: TypeAlias = Callable[[FetchRun, FetchedReport], str]
+Show: TypeAlias = Callable[[FollowedFetch, FetchedReport], str]
 """Shows what was fetched, and returns the words for it."""
 
 
 class FetchPanel:
     """The buttons, the progress bar and the messages of a fetch in the background.
+
+    Parameters
+    ----------
+    on_end : callable
+        Called when a fetch has ended, before its outcome is told.
 
     Attributes
     ----------
@@ -51,8 +56,9 @@ class FetchPanel:
     status, hint : ipywidgets.HTML
     """
 
-    def __init__(self) -> None:
-        self._run: FetchRun | None = None
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end = on_end
+        self._run: FollowedFetch | None = None
         self._is_finished = threading.Event()
         self.fetch_button = button("Fetch", "Fetch the selected report", style="primary")
         self.cancel_button = button("Cancel", "End the running fetch")
@@ -81,7 +87,7 @@ class FetchPanel:
 
     def start(self, job: ReportJob, show: Show) -> None:
         """Follow a job in the background, and show its frame when it has come."""
-        run = FetchRun(job)
+        run = FollowedFetch(job)
         self._run = run
         self._is_finished.clear()
         self.progress.value = 0
@@ -92,7 +98,7 @@ class FetchPanel:
         follow = partial(contextvars.copy_context().run, self._follow, run, show)
         start_thread(follow, "sdanalytics picker")
 
-    def fetch_next(self, run: FetchRun, job: ReportJob) -> FetchedReport:
+    def fetch_next(self, run: FollowedFetch, job: ReportJob) -> FetchedReport:
         """Wait for a further job of a run, and return its frame.
 
         Raises
@@ -125,18 +131,19 @@ class FetchPanel:
         if self._run is not None and self.is_running:
             self._run.job.cancel()
 
-    def _follow(self, run: FetchRun, show: Show) -> None:
+    def _follow(self, run: FollowedFetch, show: Show) -> None:
         """Show the progress of a run until it ends, then its outcome."""
         try:
             bar_style, outcome = self._read_outcome(run, show)
             if run is self._run:
+                self._on_end()
                 self.progress.bar_style = bar_style
                 self.status.value = outcome
         finally:
             if run is self._run:
                 self._is_finished.set()
 
-    def _read_outcome(self, run: FetchRun, show: Show) -> tuple[str, str]:
+    def _read_outcome(self, run: FollowedFetch, show: Show) -> tuple[str, str]:
         try:
             fetched = self._wait_for_frame(run)
             text = show(run, fetched) if run is self._run else ""
@@ -146,7 +153,7 @@ class FetchPanel:
             return "warning", alert_html(error_text(error))
         return "success", status_html(text)
 
-    def _wait_for_frame(self, run: FetchRun) -> FetchedReport:
+    def _wait_for_frame(self, run: FollowedFetch) -> FetchedReport:
         while not run.job.wait(PROGRESS_INTERVAL):
             self._show_progress(run)
         self._show_progress(run)
@@ -154,7 +161,7 @@ class FetchPanel:
             frame = run.job.result()
         return FetchedReport(frame, notes)
 
-    def _show_progress(self, run: FetchRun) -> None:
+    def _show_progress(self, run: FollowedFetch) -> None:
         status = run.job.status()
         if run is not self._run:
             return

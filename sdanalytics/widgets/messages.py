@@ -20,7 +20,7 @@ CANCELLED_TEXT: Final = "Cancelled. What had arrived is stored; press Fetch for 
 NO_COMPARISON_TEXT: Final = "Amazon no longer has the period before, so there is no comparison"
 
 
-def count_days(query: ReportQuery) -> str:
+def days_text(query: ReportQuery) -> str:
     """Return the number of days of a query, with the noun."""
     count = len(query.days)
     return "1 day" if count == 1 else f"{count} days"
@@ -75,7 +75,7 @@ def error_text(error: Exception) -> str:
     return f"Unexpected: {text}"
 
 
-def frame_text(frame: pd.DataFrame) -> str:
+def frame_text(frame: pd.DataFrame, compared: Period | None = None) -> str:
     """Return the size of a frame, the origin of its days, and which may still change."""
     metadata = frame_metadata(frame)
     fetched = metadata["days_fetched"]
@@ -89,9 +89,6 @@ def frame_text(frame: pd.DataFrame) -> str:
     parts = [f"{subject} from {first} on" for subject, first in changing.items() if first]
     if parts:
         text += f"; may still change: {', '.join(parts)}"
+    if compared is not None:
+        text += f"; compared with {compared.first} to {compared.last}"
     return text
-
-
-def comparison_text(before: Period) -> str:
-    """Return which days a frame is compared with."""
-    return f"; compared with {before.first} to {before.last}"

@@ -18,11 +18,10 @@ from sdanalytics.widgets.components import (
     close_tree,
     code_block,
     hbox,
-    status_html,
     words_beside,
 )
-from sdanalytics.widgets.fetch_panel import FetchedReport, FetchPanel, FetchRun
-from sdanalytics.widgets.messages import comparison_text, frame_text
+from sdanalytics.widgets.fetch_panel import FetchedReport, FetchPanel, FollowedFetch
+from sdanalytics.widgets.messages import frame_text
 from sdanalytics.widgets.picker_model import PickerModel, PickerSelection, SelectionState
 from sdanalytics.widgets.result_view import ResultView
 from sdanalytics.widgets.selection_form import SelectionForm
@@ -84,8 +83,6 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     (True, True)
     """
 
-    _panel: FetchPanel | None = None  # `close` needs it, also when `__init__` has failed
-
     def __init__(self, client: Client | None = None, cache: CacheOption = None) -> None:
         self._model = PickerModel(client, cache)
         self._fetched_query: ReportQuery | None = None
@@ -142,9 +139,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def fetch(self) -> None:
         """Start to fetch the selection; `wait` waits for it."""
-        panel = self._panel
-        assert panel is not None
-        if panel.decline():
+        if self._panel.decline():
             return
         selection = self._form.selection
         try:
@@ -152,24 +147,21 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         except SDAnalyticsError as error:
             self.status.value = alert_html(str(error))
             return
-        panel.start(job, partial(self._show_report, selection))
+        self._panel.start(job, partial(self._show_report, selection))
 
     def cancel(self) -> None:
         """End the running fetch; partitions that have arrived are stored."""
-        assert self._panel is not None
         self._panel.cancel()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being fetched, for at most `seconds`; return whether it is so."""
-        assert self._panel is not None
         return self._panel.wait(seconds)
 
     def close(self) -> None:
         """Cancel a running fetch, and close the widget."""
-        if self._panel is not None:
-            self._panel.end()
-        if self.comm is None:  # never displayed, or closed before
+        if not hasattr(self, "_panel") or self.comm is None:  # not begun, or closed before
             return
+        self._panel.end()
         self.metrics.close()
         self.result.campaigns.close()
         close_tree(self)
@@ -192,7 +184,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.compare = self._form.compare
 
     def _create_output(self) -> None:
-        panel = FetchPanel()
+        panel = FetchPanel(self._on_selection)
         self._panel = panel
         self.fetch_button = panel.fetch_button
         self.cancel_button = panel.cancel_button
@@ -223,14 +215,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     def _show_state(self, state: SelectionState) -> None:
         """Say whether the selection can be had; Fetch is off if it cannot."""
-        self.fetch_button.disabled = bool(state.obstacle)
-        self.compare.disabled = bool(state.obstacle or state.comparison_obstacle)
-        text = state.availability
-        if state.comparison_obstacle:
-            text = f"{text}. {state.comparison_obstacle}"
-        self.availability.value = status_html(text)
-        if state.obstacle:
-            self.availability.value = alert_html(f"{state.availability} {state.obstacle}".strip())
+        self.fetch_button.disabled = bool(state.problem)
+        self._form.show_state(state)
 
     def _on_view(self, _: bool) -> None:
         """Tell in the code what is shown."""
@@ -246,13 +232,11 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     def _on_compare(self, _: Any) -> None:
         """Fetch the period before of what is shown, or show the selected days only again."""
         self._on_selection()
-        panel = self._panel
-        assert panel is not None
         if not self._is_comparison_wanted:
             self.result.show_both(None)
-        elif self._selection_matches_data() and not panel.decline():
+        elif self._selection_matches_data() and not self._panel.decline():
             job = self._model.submit_both(self._form.selection)
-            panel.start(job, self._show_both)
+            self._panel.start(job, self._show_both)
 
     def _selection_matches_data(self) -> bool:
         if self.data is None:
@@ -265,7 +249,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         return query == self._fetched_query and profile_id == self.profile.value
 
     def _show_report(
-        self, selection: PickerSelection, run: FetchRun, fetched: FetchedReport
+        self, selection: PickerSelection, run: FollowedFetch, fetched: FetchedReport
     ) -> str:
         """Show a frame, with the period before if it is wanted, and return the words for it."""
         frame, notes = fetched
@@ -275,23 +259,17 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.data = frame
         self._fetched_query = self._model.build_query(selection)
         self.result.show(frame, self._model.find_curve(frame), both, notes)
-        self._on_selection()
-        return frame_text(frame) + self._name_comparison()
+        return frame_text(frame, self.result.compared_period)
 
-    def _show_both(self, _: FetchRun, fetched: FetchedReport) -> str:
+    def _show_both(self, _: FollowedFetch, fetched: FetchedReport) -> str:
         self.result.show_both(fetched.frame, fetched.notes)
         assert self.data is not None
-        return frame_text(self.data) + self._name_comparison()
-
-    def _name_comparison(self) -> str:
-        before = self.result.compared_period
-        return "" if before is None else comparison_text(before)
+        return frame_text(self.data, self.result.compared_period)
 
     def _fetch_both(
-        self, selection: PickerSelection, run: FetchRun, notes: list[str]
+        self, selection: PickerSelection, run: FollowedFetch, notes: list[str]
     ) -> tuple[pd.DataFrame | None, list[str]]:
         """Return the report with the period before; None and the reason if it cannot be had."""
-        assert self._panel is not None
         try:
             job = self._model.submit_both(selection)
             both = self._panel.fetch_next(run, job)

@@ -31,11 +31,11 @@ from sdanalytics.widgets.code_generation import (
     fetch_report_code,
 )
 from sdanalytics.widgets.final_numbers import load_curve
-from sdanalytics.widgets.messages import NO_COMPARISON_TEXT, availability_text, count_days
-from sdanalytics.widgets.obstacles import (
-    find_age_obstacle,
+from sdanalytics.widgets.messages import NO_COMPARISON_TEXT, availability_text, days_text
+from sdanalytics.widgets.selection_problems import (
+    find_age_problem,
     find_first_available,
-    find_report_obstacle,
+    find_report_problem,
     list_unavailable_days,
 )
 from sdanalytics.widgets.shown_report import find_period_before
@@ -75,21 +75,21 @@ class PickerSelection:
 
 @dataclass(frozen=True)
 class SelectionState:
-    """What is known of a selection before it is fetched.
+    """Availability of a selection, known before it is fetched.
 
     Attributes
     ----------
     availability : str
         The number of days, and where they would be read from.
-    obstacle : str
+    problem : str
         Why it cannot be fetched, or nothing.
-    comparison_obstacle : str
+    comparison_problem : str
         Why the period before cannot be compared, or nothing.
     """
 
     availability: str
-    obstacle: str
-    comparison_obstacle: str
+    problem: str
+    comparison_problem: str
 
 
 class PickerModel:
@@ -191,11 +191,11 @@ class PickerModel:
         else:
             # Planning would request the profile from the service, which has just not responded.
             text = "the profile is unknown, so the cache is not searched"
-        report_obstacle = find_report_obstacle(selection.record_type, profile)
+        report_problem = find_report_problem(selection.record_type, profile)
         return SelectionState(
-            availability=f"{count_days(query)} ({profile.timezone}); {text}",
-            obstacle=report_obstacle or find_age_obstacle(unavailable, first_available),
-            comparison_obstacle=NO_COMPARISON_TEXT if lacks_before else "",
+            availability=f"{days_text(query)} ({profile.timezone}); {text}",
+            problem=report_problem or find_age_problem(unavailable, first_available),
+            comparison_problem=NO_COMPARISON_TEXT if lacks_before else "",
         )
 
     def submit(self, selection: PickerSelection) -> ReportJob:
@@ -206,9 +206,9 @@ class PickerModel:
         InvalidRequest
             As `build_query`, and when the selection cannot be had.
         """
-        obstacle = self.inspect(selection).obstacle
-        if obstacle:
-            raise InvalidRequest(obstacle)
+        problem = self.inspect(selection).problem
+        if problem:
+            raise InvalidRequest(problem)
         query = self.build_query(selection)
         return submit_report(**self._call_arguments(query, selection))
 

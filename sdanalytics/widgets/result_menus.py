@@ -43,7 +43,7 @@ _PARTS_OF_RECOMMENDATIONS: Final = frozenset(("cost", "clicks", "orders", "sales
 
 
 class ResultMenus(ipw.VBox):  # type: ignore[misc]
-    """What is shown of a frame, and how.
+    """Menus that choose what is shown of a frame.
 
     Attributes
     ----------

@@ -87,22 +87,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         self._create_save_buttons()
         self.heading.add_class("sdanalytics-title")
         self.figure.add_class("sdanalytics-figure")
-        super().__init__(
-            [
-                hbox(
-                    self.heading,
-                    joined_buttons(self.save_png, self.save_csv, self.save_excel),
-                ),
-                self.saved,
-                self.menus,
-                self.notes,
-                self.final_note,
-                self.figure,
-                hbox(self.table_of, self._table_size),
-                self.table,
-            ],
-            layout={"display": "none"},
-        )
+        super().__init__(self._list_parts(), layout={"display": "none"})
         self.add_class("sdanalytics-result")
         self.menus.on_change(self._on_menu)
         self.theme.observe(self._on_theme, "colors")
@@ -158,6 +143,20 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         if self._report is None or self._report.both is None:
             return None
         return self._report.before
+
+    def _list_parts(self) -> list[ipw.Widget]:
+        """Return the parts of the view from top to bottom."""
+        save_buttons = joined_buttons(self.save_png, self.save_csv, self.save_excel)
+        return [
+            hbox(self.heading, save_buttons),
+            self.saved,
+            self.menus,
+            self.notes,
+            self.final_note,
+            self.figure,
+            hbox(self.table_of, self._table_size),
+            self.table,
+        ]
 
     def _name_menus(self) -> None:
         self.plot = self.menus.plot

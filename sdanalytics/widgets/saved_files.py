@@ -65,7 +65,7 @@ def _name_table(report: ShownReport, choice: ViewChoice) -> str:
 
 
 def _name_file(report: ShownReport, what: str, suffix: str) -> Path:
-    """Return a name such as ``campaigns-trend-metric-cost_Northwind-US_2026-11-14-to-2026-11-27.png``."""
+    """Return a name such as ``campaigns-rows_Northwind-US_2026-11-14-to-2026-11-27.csv``."""
     metadata = frame_metadata(report.rows)
     account = metadata.get("account_name") or metadata["profile_id"]
     whom = f"{account[:_MAX_ACCOUNT_LENGTH]}-{metadata.get('country') or ''}"

@@ -18,15 +18,17 @@ from sdanalytics.model.metrics import (
 from sdanalytics.model.partition import NO_SEGMENT
 from sdanalytics.model.record_types import list_record_types, list_tactics
 from sdanalytics.widgets.components import (
+    alert_html,
     button,
     checkbox,
     date_picker,
     dropdown,
     hbox,
     joined_buttons,
+    status_html,
 )
 from sdanalytics.widgets.metric_selector import MetricSelector
-from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
+from sdanalytics.widgets.picker_model import PickerModel, PickerSelection, SelectionState
 
 BOTH_TACTICS: Final = "both"
 """The option for no single tactic: a menu takes None for no selection at all."""
@@ -89,12 +91,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self.add_class("sdanalytics-form")
         self._on_report()
         self._set_last_days(DEFAULT_DAYS)
-        for menu in (self.record_type, self.segment):
-            menu.observe(self._on_report, "value")
-        for field in (self.profile, self.tactic, self.metrics):
-            field.observe(self._on_field, "value")
-        for field in (self.start, self.end):
-            field.observe(self._on_day, "value")
+        self._observe_fields()
 
     @property
     def selection(self) -> PickerSelection:
@@ -114,6 +111,24 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback` whenever the selection has changed."""
         self._callbacks.append(callback)
+
+    def show_state(self, state: SelectionState) -> None:
+        """Say where the days would be read from, or why they cannot be had."""
+        self.compare.disabled = bool(state.problem or state.comparison_problem)
+        if state.problem:
+            text = f"{state.availability} {state.problem}".strip()
+            self.availability.value = alert_html(text)
+            return
+        parts = [state.availability, state.comparison_problem]
+        self.availability.value = status_html(". ".join(filter(None, parts)))
+
+    def _observe_fields(self) -> None:
+        for menu in (self.record_type, self.segment):
+            menu.observe(self._on_report, "value")
+        for field in (self.profile, self.tactic, self.metrics):
+            field.observe(self._on_field, "value")
+        for field in (self.start, self.end):
+            field.observe(self._on_day, "value")
 
     def _create_menus(self) -> None:
         self.profile = dropdown("Profile", self._model.profile_options, "The advertiser")

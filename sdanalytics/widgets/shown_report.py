@@ -51,7 +51,7 @@ class ShownReport:
 
     @property
     def before(self) -> Period:
-        """As many days before them."""
+        """The same number of days before them."""
         now = self.now
         return find_period_before(now.first, now.last)
 

@@ -137,7 +137,7 @@ def _summarize_report(
     summary = summarize(report.rows, choice.by, final=report.curve)
     summary = summary.sort_values(list(metrics[:1]), ascending=False)
     total = None
-    if keys:
+    if keys and len(summary):
         total = summarize(report.rows, final=report.curve)
         total = _name_total(total, summary, keys)
     names = [*_list_names(summary, keys), *place_finals(summary, metrics)]

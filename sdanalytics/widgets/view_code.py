@@ -1,4 +1,4 @@
-"""What is shown of a report as Python: the campaigns chosen, and the period before."""
+"""The view of a report as Python: the campaigns chosen, and the period before."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _SELLERS_ONLY: Final = "asins"
 _VENDOR: Final = "vendor"
 
 
-def find_report_obstacle(record_type: str, profile: Profile) -> str:
+def find_report_problem(record_type: str, profile: Profile) -> str:
     """Return why the service has no such report of a profile; nothing if it has."""
     if record_type == _SELLERS_ONLY and profile.account_type == _VENDOR:
         name = profile.account_name or f"profile {profile.profile_id}"
@@ -21,7 +21,7 @@ def find_report_obstacle(record_type: str, profile: Profile) -> str:
     return ""
 
 
-def find_age_obstacle(unavailable: Sequence[date], first_available: date) -> str:
+def find_age_problem(unavailable: Sequence[date], first_available: date) -> str:
     """Return why days cannot be had; nothing if there are none of these.
 
     Parameters
