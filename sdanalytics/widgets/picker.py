@@ -10,7 +10,7 @@ import pandas as pd
 
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.api.client import Client
-from sdanalytics.errors import SDAnalyticsError
+from sdanalytics.errors import Cancelled, SDAnalyticsError
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.widgets.code_generation import CacheOption
 from sdanalytics.widgets.components import (
@@ -18,6 +18,7 @@ from sdanalytics.widgets.components import (
     close_tree,
     code_block,
     hbox,
+    status_html,
     words_beside,
 )
 from sdanalytics.widgets.fetch_panel import FetchedReport, FetchPanel, FollowedFetch
@@ -232,8 +233,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     def _on_compare(self, _: Any) -> None:
         """Fetch the period before of what is shown, or show the selected days only again."""
         self._on_selection()
-        if not self._is_comparison_wanted:
+        if self.data is not None and not self._is_comparison_wanted:
             self.result.show_both(None)
+            self.status.value = status_html(frame_text(self.data))
         elif self._selection_matches_data() and not self._panel.decline():
             job = self._model.submit_both(self._form.selection)
             self._panel.start(job, self._show_both)
@@ -273,6 +275,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         try:
             job = self._model.submit_both(selection)
             both = self._panel.fetch_next(run, job)
+        except Cancelled:
+            raise
         except SDAnalyticsError as error:
             reason = f"the period before is not compared: {error}"
             return None, [*notes, reason]
