@@ -12,6 +12,7 @@ from sdanalytics import plots
 from sdanalytics._core.caught_warnings import collect_warnings
 from sdanalytics.analysis.explain import explain
 from sdanalytics.analysis.periods import Period
+from sdanalytics.plots.titles import TitleLike
 from sdanalytics.widgets.lab_theme import make_figure_style
 from sdanalytics.widgets.shown_report import ShownReport, ViewChoice
 
@@ -70,9 +71,24 @@ def list_figures(rows: pd.DataFrame, metrics: Sequence[str], *, is_compared: boo
 
 
 def draw_figure(
-    report: ShownReport, choice: ViewChoice, colors: Mapping[str, str], dpi: int = SCREEN_DPI
+    report: ShownReport,
+    choice: ViewChoice,
+    colors: Mapping[str, str],
+    *,
+    dpi: int = SCREEN_DPI,
+    has_title: bool = False,
 ) -> Picture:
     """Draw the figure that was chosen, in the colours of a theme.
+
+    Parameters
+    ----------
+    report : ShownReport
+    choice : ViewChoice
+    colors : mapping of str to str
+        See `LabTheme`.
+    dpi : int
+    has_title : bool
+        Whether the figure says what, when and whom; on the page its heading does.
 
     Raises
     ------
@@ -88,30 +104,32 @@ def draw_figure(
     with collect_warnings() as notes, mpl.rc_context(style):
         # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        _draw_panels(figure, report, choice)
+        _draw_panels(figure, report, choice, title=None if has_title else False)
         figure.savefig(png, format="png", dpi=dpi)
     width = round(CSS_PIXELS_PER_INCH * _WIDTH)
     return Picture(png.getvalue(), _describe_figure(report, choice), notes, width)
 
 
-def _draw_panels(figure: Any, report: ShownReport, choice: ViewChoice) -> None:
+def _draw_panels(figure: Any, report: ShownReport, choice: ViewChoice, title: TitleLike) -> None:
     """Draw one panel, or one for each period."""
     both = report.both
     if choice.plot == "waterfall":
-        _draw_waterfall(figure, report, choice)
+        _draw_waterfall(figure, report, choice, title)
     elif both is None:
-        _draw_panel(figure.subplots(), report.rows, report, choice)
+        _draw_panel(figure.subplots(), report.rows, report, choice, title)
     elif choice.plot in _PLOTS_OF_BOTH_PERIODS:
         ax = figure.subplots()
-        _draw_panel(ax, both, report, choice)
+        _draw_panel(ax, both, report, choice, title)
         if choice.plot == "trend":
             _mark_beginning(ax, report.now)
     else:
         _draw_side_by_side(figure, both, report, choice)
 
 
-def _draw_panel(ax: Any, rows: pd.DataFrame, report: ShownReport, choice: ViewChoice) -> None:
-    options: dict[str, Any] = {}
+def _draw_panel(
+    ax: Any, rows: pd.DataFrame, report: ShownReport, choice: ViewChoice, title: TitleLike
+) -> None:
+    options: dict[str, Any] = {"title": title}
     if choice.plot in PLOTS_WITH_METRIC:
         options["metric"] = choice.metric
     if choice.plot in _PLOTS_BY_NAME:
@@ -120,19 +138,21 @@ def _draw_panel(ax: Any, rows: pd.DataFrame, report: ShownReport, choice: ViewCh
         options["final"] = report.curve
     if choice.plot == "efficiency":
         options["acos"] = choice.target_acos
+    if choice.plot == "top" and choice.target_acos is not None and "costType" in rows:
+        options |= {"hue": "acos", "target": choice.target_acos}
     draw = getattr(plots, str(choice.plot))
     draw(rows, ax=ax, **options)
     if choice.plot == "trend" and choice.metric == "acos" and choice.target_acos is not None:
         _mark_target(ax, choice.target_acos)
 
 
-def _draw_waterfall(figure: Any, report: ShownReport, choice: ViewChoice) -> None:
+def _draw_waterfall(figure: Any, report: ShownReport, choice: ViewChoice, title: TitleLike) -> None:
     assert report.both is not None
     before, now = report.periods
     explanation = explain(
         report.both, before, now, metric=str(choice.metric), by=choice.by, final=report.curve
     )
-    plots.waterfall(explanation, ax=figure.subplots())
+    plots.waterfall(explanation, ax=figure.subplots(), title=title)
 
 
 def _draw_side_by_side(
@@ -143,8 +163,7 @@ def _draw_side_by_side(
     panels = figure.subplots(1, 2, sharex=choice.plot != "halo", sharey=is_efficiency)
     for ax, period in zip(panels, (report.before, report.now), strict=True):
         rows = both[period.find_rows(both["date"])]
-        _draw_panel(ax, rows, report, choice)
-        ax.set_title(_name_period(period), loc="left", fontsize="medium")
+        _draw_panel(ax, rows, report, choice, _name_period(period))
 
 
 def _name_period(period: Period) -> str:

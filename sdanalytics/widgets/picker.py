@@ -134,7 +134,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         view = ViewCode(
             campaigns=campaigns,
             is_compared=self._is_comparison_wanted,
-            by=self.result.menus.by,
+            by=self.result.group_key,
         )
         return self._model.generate_code(self._form.selection, view)
 

@@ -18,7 +18,7 @@ from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.options import validate_client
 from sdanalytics.fetch.plan import ReportPlan
-from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.fetch.protocols import count_history_days
 from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.profiles import Profile
@@ -241,7 +241,7 @@ class PickerModel:
         return "\n".join(lines)
 
     def _first_available(self, selection: PickerSelection) -> date:
-        history_days = PROTOCOLS[self.api].history_days(selection.record_type)
+        history_days = count_history_days(self._client, selection.record_type)
         return find_first_available(self.today(selection.profile_id), history_days)
 
     def _plan_both(self, query: ReportQuery, selection: PickerSelection) -> ReportPlan:
@@ -254,7 +254,7 @@ class PickerModel:
         Where another profile was chosen since, it may be another day.
         """
         days = selection.last_days
-        if days is None or days > PROTOCOLS[self.api].history_days(selection.record_type):
+        if days is None or days > count_history_days(self._client, selection.record_type):
             return None
         chosen = selection.start, selection.end
         last_days = list_last_days(days, self.today(selection.profile_id))

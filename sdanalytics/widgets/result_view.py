@@ -33,7 +33,7 @@ from sdanalytics.widgets.lab_theme import LabTheme
 from sdanalytics.widgets.result_menus import ResultMenus, take_sample
 from sdanalytics.widgets.result_table import MAX_TABLE_ROWS, ResultTable
 from sdanalytics.widgets.saved_files import save_csv, save_excel, save_figure
-from sdanalytics.widgets.shown_report import ShownReport, ViewChoice
+from sdanalytics.widgets.shown_report import ShownReport, ViewChoice, find_group_key
 from sdanalytics.widgets.table_content import TableContent, fill_table
 
 
@@ -143,6 +143,14 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         if self._report is None or self._report.both is None:
             return None
         return self._report.before
+
+    @property
+    def group_key(self) -> str | None:
+        """The column that the rows of the table are told apart by; None for all together."""
+        by = self.menus.by
+        if by is None or self._report is None:
+            return by
+        return find_group_key(self._report.rows, by)
 
     def _list_parts(self) -> list[ipw.Widget]:
         """Return the parts of the view from top to bottom."""

@@ -25,7 +25,7 @@ _NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.&-]+")
 
 def save_figure(report: ShownReport, choice: ViewChoice) -> Path:
     """Write the figure as PNG, on white, and return its file."""
-    picture: Picture = draw_figure(report, choice, LIGHT_COLORS, FILE_DPI)
+    picture: Picture = draw_figure(report, choice, LIGHT_COLORS, dpi=FILE_DPI, has_title=True)
     words = list_figure_words(choice)
     if report.both is not None:
         words.append("and before")

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pandas as pd
 
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.periods import Period, parse_period
 
-CAMPAIGN_ID = "campaignId"
+CAMPAIGN_ID: Final = "campaignId"
 """The column that campaigns are told apart by."""
+
+_IDS_BY_NAME: Final = {
+    "campaignName": CAMPAIGN_ID,
+    "adGroupName": "adGroupId",
+    "targetingText": "targetId",
+    "targetingExpression": "targetId",
+}
+"""The id of what a column names."""
 
 
 def find_period_before(start: date, end: date) -> Period:
@@ -74,6 +82,12 @@ def keep_campaigns(rows: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
     """Return the rows of campaigns."""
     numbers = list(map(int, ids))
     return rows[rows[CAMPAIGN_ID].isin(numbers)]
+
+
+def find_group_key(rows: pd.DataFrame, by: str) -> str:
+    """Return the column that tells the groups of a menu apart: two targets may have one name."""
+    key = _IDS_BY_NAME.get(by, by)
+    return key if key in rows else by
 
 
 class ViewChoice(NamedTuple):

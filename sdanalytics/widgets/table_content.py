@@ -8,16 +8,15 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from sdanalytics.analysis.column_units import describe_column, find_unit
 from sdanalytics.analysis.compare import compare
-from sdanalytics.analysis.group_labels import label_columns
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
 from sdanalytics.analysis.recommend import recommend
 from sdanalytics.analysis.summarize import summarize
-from sdanalytics.delivery.column_units import describe_column, find_unit
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.metric_labels import frame_currency, metric_label
 from sdanalytics.widgets.final_numbers import place_finals
-from sdanalytics.widgets.shown_report import ShownReport, ViewChoice
+from sdanalytics.widgets.shown_report import ShownReport, ViewChoice, find_group_key
 
 SUMMARY: Final = "summary"
 RECOMMENDATIONS: Final = "recommendations"
@@ -133,14 +132,15 @@ def _list_report_rows(rows: pd.DataFrame) -> TableContent:
 def _summarize_report(
     report: ShownReport, choice: ViewChoice, metrics: Sequence[str]
 ) -> TableContent:
-    keys = [] if choice.by is None else [choice.by]
-    summary = summarize(report.rows, choice.by, final=report.curve)
+    key = _choose_key(report.rows, choice)
+    summary = summarize(report.rows, key, final=report.curve)
     summary = summary.sort_values(list(metrics[:1]), ascending=False)
     total = None
-    if keys and len(summary):
+    labels = _list_labels(summary, choice.by, key)
+    if labels and len(summary):
         total = summarize(report.rows, final=report.curve)
-        total = _name_total(total, summary, keys)
-    names = [*_list_names(summary, keys), *place_finals(summary, metrics)]
+        total = _name_total(total, summary, labels)
+    names = [*labels, *place_finals(summary, metrics)]
     columns = [_limited_column(summary, name, choice.target_acos) for name in names]
     return TableContent("Summary", summary, columns, total)
 
@@ -151,16 +151,17 @@ def _compare_periods(
     both = report.both
     assert both is not None
     before, now = report.periods
-    keys = [] if choice.by is None else [choice.by]
-    compared = compare(both, before, now, by=choice.by, final=report.curve)
+    key = _choose_key(both, choice)
+    compared = compare(both, before, now, by=key, final=report.curve)
     names = [name for name in _leave_out_parts(metrics) if f"{name}_change_share" in compared]
     largest = [f"{name}_b" for name in names[:1]]
     compared = compared.sort_values(largest, ascending=False)
     total = None
-    if keys:
+    labels = _list_labels(compared, choice.by, key)
+    if labels:
         total = compare(both, before, now, final=report.curve)
-        total = _name_total(total, compared, keys)
-    columns = [_plain_column(compared, name) for name in _list_names(compared, keys)]
+        total = _name_total(total, compared, labels)
+    columns = [_plain_column(compared, name) for name in labels]
     for name in names:
         columns += _changed_columns(compared, name)
     return TableContent("Comparison with the period before", compared, columns, total)
@@ -176,28 +177,36 @@ def _leave_out_parts(metrics: Sequence[str]) -> list[str]:
 
 
 def _recommend_actions(report: ShownReport, choice: ViewChoice) -> TableContent:
-    if choice.by is None:
+    key = _choose_key(report.rows, choice)
+    if key is None:
         raise InvalidRequest("recommendations are about names: choose a column in 'by'")
     if choice.target_acos is None:
         raise InvalidRequest("recommendations need a target: set the target ACOS")
-    advised = recommend(
-        report.rows, target_acos=choice.target_acos, by=choice.by, final=report.curve
-    )
-    first = [*_list_names(advised, [choice.by]), "action", "waste", "p_above_target"]
+    advised = recommend(report.rows, target_acos=choice.target_acos, by=key, final=report.curve)
+    first = [*_list_labels(advised, choice.by, key), "action", "waste", "p_above_target"]
     names = dict.fromkeys([*first, *map(str, advised.columns)])
     columns = [_limited_column(advised, name, choice.target_acos) for name in names]
     return TableContent("Recommendations", advised, columns)
 
 
-def _list_names(summary: pd.DataFrame, keys: Sequence[str]) -> list[str]:
-    """Return the columns that name the rows: the names of ids before the ids."""
-    labels = [name for name in label_columns(keys) if name in summary]
-    return [*labels[:1], *keys]
+def _choose_key(rows: pd.DataFrame, choice: ViewChoice) -> str | None:
+    return None if choice.by is None else find_group_key(rows, choice.by)
 
 
-def _name_total(total: pd.DataFrame, summary: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+def _list_labels(summary: pd.DataFrame, by: str | None, key: str | None) -> list[str]:
+    """Return the columns that name the rows: the chosen one, and the id where names repeat."""
+    if by is None or key is None:
+        return []
+    if by not in summary:
+        return [key]
+    if by != key and summary[by].duplicated().any():
+        return [by, key]
+    return [by]
+
+
+def _name_total(total: pd.DataFrame, summary: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
     """Return the total with a name in the first column, and nothing in the other names."""
-    first, *others = _list_names(summary, keys)
+    first, *others = labels
     named = total.reindex(columns=summary.columns)
     named[others] = None
     named[first] = "Total"
