@@ -25,7 +25,7 @@ class CampaignFilter(FoldedList):
     def __init__(self) -> None:
         self.clear_button = button("All campaigns", "Show all campaigns again")
         self.clear_button.on_click(self._clear)
-        super().__init__("Campaigns", "tents, launch, ...", self.clear_button)
+        super().__init__("Campaigns", "campaigns", "tents, launch, ...", self.clear_button)
         self.list.observe(self._show_count, "value")
         self._show_count()
 

@@ -16,7 +16,9 @@ class FoldedList(ipw.VBox):  # type: ignore[misc]
     Parameters
     ----------
     label : str
-        What is chosen: the text of the button, and the name of the list.
+        The text of the button, and the name of the list.
+    subject : str
+        What is searched for.
     placeholder : str
         Words to search for, as an example.
     *others : ipywidgets.Widget
@@ -30,9 +32,11 @@ class FoldedList(ipw.VBox):  # type: ignore[misc]
     list : OptionList
     """
 
-    def __init__(self, label: str, placeholder: str, *others: ipw.Widget) -> None:
+    def __init__(self, label: str, subject: str, placeholder: str, *others: ipw.Widget) -> None:
         self.toggle = toggle_button(label, f"Show or hide the list: {label}")
-        self.search = text_field("Search", placeholder, "Words of a name or meaning", "24em")
+        self.search = text_field(
+            f"Search {subject}", placeholder, "Words of a name or meaning", "24em"
+        )
         self.list = OptionList(label)
         super().__init__([self.search, self.list, *others], layout={"display": "none"})
         self.add_class("sdanalytics-panel")

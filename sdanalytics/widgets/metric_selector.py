@@ -57,7 +57,7 @@ class MetricSelector(FoldedList):
         self._is_suspended = False
         self.preset = dropdown("Metrics", [DEFAULT_PRESET], "Metrics that belong together")
         self.count = ipw.HTML()
-        super().__init__("Choose metrics", "sales, new-to-brand, 14d, ...", self.count)
+        super().__init__("Choose metrics", "metrics", "sales, new-to-brand, 14d, ...", self.count)
         self.bar = hbox(self.preset, self.toggle)
         self.add_class("sdanalytics-metrics")
         self.preset.observe(self._on_preset, "value")
