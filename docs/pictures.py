@@ -93,7 +93,7 @@ def screenshot_picker() -> None:
             notebook.field("Metrics").select_option(label="default")
             notebook.wait_for_status("^14 days .* to fetch: ")
             notebook.button("Fetch").click()
-            notebook.wait_for_status("rows; 14 days fetched")
+            notebook.output.get_by_text("Selection changed").wait_for(state="detached")
             _show_picker(notebook, "trend, metric cost, by campaignName")
             notebook.page.screenshot(path=DOCS / "picker.png")
             notebook.field("Compare with the period before").check()

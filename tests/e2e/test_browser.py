@@ -171,7 +171,8 @@ def test_a_user_can_compare_filter_save_and_turn_the_lights_off(
     # The first figure is in sight in a window of 1,280 x 800.
     notebook.page.set_viewport_size({"width": 1280, "height": 800})
     notebook.button("Fetch").click()
-    notebook.wait_for_status("rows; 14 days|rows; .* 14 from the cache")
+    notebook.output.get_by_text("Selection changed").wait_for(state="detached")
+    notebook.wait_for_status("rows; ")
     figure = notebook.output.get_by_role("img", name="trend, metric cost, by campaignName")
     figure.wait_for()
     picker = notebook.output.locator(".sdanalytics-picker")

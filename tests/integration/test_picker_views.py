@@ -368,6 +368,24 @@ class TestFiles:
         assert not visible_text(picker.result.saved)
 
 
+def test_campaigns_of_the_same_name_stay_two(box: Box, picker: Any) -> None:
+    box.sandbox.set_content(
+        lambda report: [
+            {"campaignId": 10**17, "campaignName": "Tents", "cost": 1.0, "clicks": 3},
+            {"campaignId": 10**17 + 1, "campaignName": "Tents", "cost": 2.0, "clicks": 3},
+        ]
+    )
+    picker.metrics.value = ("campaignName", "clicks", "cost")
+    picker.tactic.value = "T00020"
+    picker.start.value = picker.end.value
+    fetched(picker)
+    assert table(picker)[["campaignName", "campaignId", "cost"]].to_numpy().tolist() == [
+        ["Tents", "100000000000000001", 2.0],
+        ["Tents", "100000000000000000", 1.0],
+    ]
+    assert total(picker)["cost"] == 3.0
+
+
 def test_warnings_of_a_fetch_are_shown(box: Box, picker: Any) -> None:
     box.sandbox.set_content(
         lambda report: [
