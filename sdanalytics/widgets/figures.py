@@ -104,13 +104,13 @@ def draw_figure(
     with collect_warnings() as notes, mpl.rc_context(style):
         # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        _draw_panels(figure, report, choice, title=None if has_title else False)
+        _draw_periods(figure, report, choice, title=None if has_title else False)
         figure.savefig(png, format="png", dpi=dpi)
     width = round(CSS_PIXELS_PER_INCH * _WIDTH)
     return Picture(png.getvalue(), _describe_figure(report, choice), notes, width)
 
 
-def _draw_panels(figure: Any, report: ShownReport, choice: ViewChoice, title: TitleLike) -> None:
+def _draw_periods(figure: Any, report: ShownReport, choice: ViewChoice, title: TitleLike) -> None:
     """Draw one panel, or one for each period."""
     both = report.both
     if choice.plot == "waterfall":

@@ -185,8 +185,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.compare = self._form.compare
 
     def _create_output(self) -> None:
-        panel = FetchPanel(self._on_selection)
-        self._panel = panel
+        self._panel = panel = FetchPanel(self._on_selection)
         self.fetch_button = panel.fetch_button
         self.cancel_button = panel.cancel_button
         self.progress = panel.progress
@@ -278,6 +277,5 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         except Cancelled:
             raise
         except SDAnalyticsError as error:
-            reason = f"the period before is not compared: {error}"
-            return None, [*notes, reason]
+            return None, [*notes, f"the period before is not compared: {error}"]
         return both.frame, [*notes, *both.notes]

@@ -59,8 +59,11 @@ def _list_rows(frame: pd.DataFrame, columns: list[TableColumn]) -> list[list[Any
 
 def _list_numbers(values: pd.Series[Any]) -> list[float | None]:
     numbers = values.astype("float64")
-    known = numbers.notna() & (numbers.abs() != float("inf"))
-    return [number if is_known else None for number, is_known in zip(numbers, known, strict=True)]
+    sizes = numbers.abs()
+    known = sizes < float("inf")
+    listed = numbers.astype("object")
+    listed = listed.where(known, None)
+    return listed.tolist()
 
 
 def _list_texts(values: pd.Series[Any]) -> list[str | None]:
@@ -68,4 +71,6 @@ def _list_texts(values: pd.Series[Any]) -> list[str | None]:
         values = values.dt.strftime("%Y-%m-%d")
     texts = values.astype("str")
     known = values.notna()
-    return [text if is_known else None for text, is_known in zip(texts, known, strict=True)]
+    listed = texts.astype("object")
+    listed = listed.where(known, None)
+    return listed.tolist()

@@ -132,7 +132,7 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         """Name the report that is shown, and say if the selection has changed since."""
         if self._report is None:
             return
-        heading = f"<strong>{html.escape(_name_report(self._report))}</strong>"
+        heading = f"<strong>{html.escape(_title_report(self._report))}</strong>"
         if not is_current:
             heading += " <em>Selection changed. Press Fetch to update.</em>"
         self.heading.value = heading
@@ -288,7 +288,7 @@ def _image_html(picture: Picture) -> str:
     )
 
 
-def _name_report(report: ShownReport) -> str:
+def _title_report(report: ShownReport) -> str:
     metadata = frame_metadata(report.rows)
     account = metadata.get("account_name")
     profile = f"profile {metadata['profile_id']}"

@@ -29,7 +29,7 @@ def save_figure(report: ShownReport, choice: ViewChoice) -> Path:
     words = list_figure_words(choice)
     if report.both is not None:
         words.append("and before")
-    path = _name_file(report, "-".join(words), ".png")
+    path = _make_path(report, "-".join(words), ".png")
     with open_output(path, ".png") as temporary:
         Path(temporary).write_bytes(picture.png)
     return path
@@ -37,13 +37,13 @@ def save_figure(report: ShownReport, choice: ViewChoice) -> Path:
 
 def save_csv(report: ShownReport, choice: ViewChoice, table: TableContent) -> Path:
     """Write the table with all its rows as CSV for spreadsheets, and return its file."""
-    path = _name_file(report, _name_table(report, choice), ".csv")
+    path = _make_path(report, _name_table(report, choice), ".csv")
     return write_csv(path, _take_columns(table), for_excel=True)
 
 
 def save_excel(report: ShownReport, choice: ViewChoice, table: TableContent) -> Path:
     """Write the table and the rows it is made of as a workbook, and return its file."""
-    path = _name_file(report, _name_table(report, choice), ".xlsx")
+    path = _make_path(report, _name_table(report, choice), ".xlsx")
     sheets = {ROWS: report.rows if report.both is None else report.both}
     if choice.table != ROWS:
         sheets = {choice.table: _take_columns(table)} | sheets
@@ -64,7 +64,7 @@ def _name_table(report: ShownReport, choice: ViewChoice) -> str:
     return f"{name}-by-{choice.by}"
 
 
-def _name_file(report: ShownReport, what: str, suffix: str) -> Path:
+def _make_path(report: ShownReport, what: str, suffix: str) -> Path:
     """Return a name such as ``campaigns-rows_Northwind-US_2026-11-14-to-2026-11-27.csv``."""
     metadata = frame_metadata(report.rows)
     account = metadata.get("account_name") or metadata["profile_id"]

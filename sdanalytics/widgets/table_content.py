@@ -132,7 +132,7 @@ def _list_report_rows(rows: pd.DataFrame) -> TableContent:
 def _summarize_report(
     report: ShownReport, choice: ViewChoice, metrics: Sequence[str]
 ) -> TableContent:
-    key = _choose_key(report.rows, choice)
+    key = _find_table_key(report.rows, choice)
     summary = summarize(report.rows, key, final=report.curve)
     summary = summary.sort_values(list(metrics[:1]), ascending=False)
     total = None
@@ -151,7 +151,7 @@ def _compare_periods(
     both = report.both
     assert both is not None
     before, now = report.periods
-    key = _choose_key(both, choice)
+    key = _find_table_key(both, choice)
     compared = compare(both, before, now, by=key, final=report.curve)
     names = [name for name in _leave_out_parts(metrics) if f"{name}_change_share" in compared]
     largest = [f"{name}_b" for name in names[:1]]
@@ -177,7 +177,7 @@ def _leave_out_parts(metrics: Sequence[str]) -> list[str]:
 
 
 def _recommend_actions(report: ShownReport, choice: ViewChoice) -> TableContent:
-    key = _choose_key(report.rows, choice)
+    key = _find_table_key(report.rows, choice)
     if key is None:
         raise InvalidRequest("recommendations are about names: choose a column in 'by'")
     if choice.target_acos is None:
@@ -189,7 +189,7 @@ def _recommend_actions(report: ShownReport, choice: ViewChoice) -> TableContent:
     return TableContent("Recommendations", advised, columns)
 
 
-def _choose_key(rows: pd.DataFrame, choice: ViewChoice) -> str | None:
+def _find_table_key(rows: pd.DataFrame, choice: ViewChoice) -> str | None:
     return None if choice.by is None else find_group_key(rows, choice.by)
 
 
