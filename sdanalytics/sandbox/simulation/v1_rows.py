@@ -106,7 +106,9 @@ def render_v1_rows(request: V1Request, now: datetime) -> list[JsonRow]:
                 continue
             columns = _render_day(source, request, day, today, now)
             values = [columns[name] for name in names]
-            rows += [dict(zip(names, cells, strict=True)) for cells in zip(*values, strict=True)]
+            for cells in zip(*values, strict=True):
+                row = dict(zip(names, cells, strict=True))
+                rows.append(row)
     return rows
 
 
@@ -121,8 +123,11 @@ def _list_sources(request: V1Request) -> Iterator[_Source]:
 
 
 def _may_have_rows(labels: Mapping[str, str], filters: Sequence[Comparison]) -> bool:
-    decided = [item for item in filters if item.field in labels]
-    return all(item.allows(labels[item.field]) for item in decided)
+    for item in filters:
+        label = labels.get(item.field)
+        if label is not None and not item.allows(label):
+            return False
+    return True
 
 
 def _render_day(
@@ -130,11 +135,16 @@ def _render_day(
 ) -> _Columns:
     """Return the columns of a day's rows that satisfy the filters."""
     measures = measure_day(source.advertiser, day, now)
-    report = (_ROW_TYPES.get(request.record_type, request.record_type), request.segment)
-    metrics = [field for field in request.fields if field.is_metric]
+    row_type = _ROW_TYPES.get(request.record_type, request.record_type)
+    report = (row_type, request.segment)
+    labels = {item.field for item in request.filters}
+    metrics = []
+    for field in request.fields:
+        if field.is_metric:
+            metrics.append(field)
+        else:
+            labels.add(field.name)
     rows, columns = render_v1_metrics(measures, report, metrics)
-    labels = {field.name for field in request.fields if not field.is_metric}
-    labels.update(item.field for item in request.filters)
     for name in labels:
         columns[name] = _render_label(name, source, rows.keys, day, today)
     columns = _apply_filters(columns, request.filters)
@@ -172,9 +182,11 @@ def _break_down(
 ) -> RowSet:
     summands: dict[str, None] = {}
     for field in metrics:
-        names = [name for name in (field.plus, field.minus, field.per) if name]
-        for name in names:
-            summands |= dict.fromkeys(list_summands([name]) if name in CATALOGUE else [name])
+        for name in (field.plus, field.minus, field.per):
+            parts = [name] if name else []
+            if name in CATALOGUE:
+                parts = list_summands([name])
+            summands |= dict.fromkeys(parts)
     names = list(summands)
     if report[0] in PURCHASED:
         names = [name for name in summands if is_told_of_products(name)]
@@ -202,13 +214,17 @@ def _render_field(field: V1Field, rows: RowSet, day: date, decimals: int) -> lis
         return _render_rate(field, rows, decimals)
     values = rows.values(field.plus)
     if field.minus:
-        pairs = zip(values, rows.values(field.minus), strict=True)
+        subtracted = rows.values(field.minus)
+        pairs = zip(values, subtracted, strict=True)
         values = [value - less for value, less in pairs]
-    return render_amounts(values, decimals) if field.is_money else values
+    if field.is_money:
+        return render_amounts(values, decimals)
+    return values
 
 
 def _render_rate(field: V1Field, rows: RowSet, decimals: int) -> list[Any]:
-    numerators, denominators = rows.values(field.plus), rows.values(field.per)
+    numerators = rows.values(field.plus)
+    denominators = rows.values(field.per)
     if field.is_money:
         return render_unit_costs(numerators, denominators, decimals)
     rates = render_ratio(numerators, denominators)
@@ -247,6 +263,9 @@ def _format_start(key: RowKey) -> str:
 def _apply_filters(columns: _Columns, filters: Sequence[Comparison]) -> _Columns:
     """Return the rows that satisfy all filters."""
     for item in filters:
-        allowed = [item.allows(value) for value in columns[item.field]]
-        columns = {name: list(compress(values, allowed)) for name, values in columns.items()}
+        allowed = list(map(item.allows, columns[item.field]))
+        selected = {}
+        for name, values in columns.items():
+            selected[name] = list(compress(values, allowed))
+        columns = selected
     return columns
