@@ -1,4 +1,3 @@
-from .connect import connect as connect
 from .launcher import start as start
 from .report_store import Report as Report
 from .scripting import ScriptedResponse as ScriptedResponse

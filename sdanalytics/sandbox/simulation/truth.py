@@ -53,7 +53,9 @@ def build_truth(
     _check_report(advertiser, query, expected)
     tables: list[pa.Table] = []
     for day in query.days:
-        rows = _build_day(advertiser, query, day, today, expected)
+        simulated = simulate_day(advertiser, day)
+        measures = ExpectedMeasures(simulated) if expected else DayMeasures(simulated, MAX_AGE)
+        rows = build_day(measures, query, today)
         tables.append(rows)
     order = [(name, "ascending") for name in ("date", "tactic", *query.identity)]
     table = pa.concat_tables(tables).sort_by(order)
@@ -88,14 +90,20 @@ def _check_report(advertiser: Advertiser, query: ReportQuery, expected: bool) ->
         raise InvalidRequest("expected must be False for asins; other record types have ...SKU")
 
 
-def _build_day(
-    advertiser: Advertiser, query: ReportQuery, day: date, today: date, expected: bool
-) -> pa.Table:
-    """Return the rows of a day with `date` and `tactic` in front, in any order."""
-    simulated = simulate_day(advertiser, day)
-    measures = DayMeasures(simulated, MAX_AGE)
-    if expected:
-        measures = ExpectedMeasures(simulated)
+def build_day(measures: DayMeasures, query: ReportQuery, today: date) -> pa.Table:
+    """Return the rows of a day with `date` and `tactic` in front, in any order.
+
+    Parameters
+    ----------
+    measures : DayMeasures
+        The day at some age, or its expectations.
+    query : ReportQuery
+        Its days do not count.
+    today : datetime.date
+        The day of the list of campaigns.
+    """
+    day = measures.day.day
+    advertiser = measures.day.advertiser
     summands = list_summands(query.columns)
     rows = break_down(measures, query.record_type, query.segment, summands)
     days = pa.array([day] * len(rows.keys), pa.date32())
@@ -106,8 +114,9 @@ def _build_day(
     reported = requestable_metrics(query.record_type, query.segment, api=None)
     for name in set(CAMPAIGN_FACTS).intersection(rendered).difference(reported):
         rendered[name] = list_labels(name, rows.keys, today)
+    is_expected = isinstance(measures, ExpectedMeasures)
     for name, values in rendered.items():
-        is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
+        is_expectation = is_expected and CONVERSION_METRIC.fullmatch(name)
         dtype = pa.float64() if is_expectation else arrow_type(name)
         columns[name] = pa.array(map(_to_cell, values), dtype)
     return pa.table(columns)
