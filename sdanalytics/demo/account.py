@@ -22,7 +22,6 @@ from sdanalytics.sandbox.simulation.advertisers import select_advertisers
 from sdanalytics.store.cache import ReportCache, internal_store
 
 if TYPE_CHECKING:
-    from sdanalytics.model.literals import Api
     from sdanalytics.sandbox.server import Sandbox
 
 DEFAULT_DELAY: Final = 0.3

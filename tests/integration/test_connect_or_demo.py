@@ -32,7 +32,7 @@ print(os.environ["SDANALYTICS_CACHE_DIR"])
 """
 
 
-def run_python(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run_python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
