@@ -61,8 +61,9 @@ def fill_history(
         When a file cannot be written.
     """
     versions: dict[Partition, list[StoredRows]] = defaultdict(list)
+    query = ReportQuery.parse(RECORD_TYPE, mornings[-1].date())  # for its metrics
     for fetch in _list_fetches(advertiser, mornings):
-        for rows in _render_day(client, advertiser, fetch):
+        for rows in _render_day(client, advertiser, query, fetch):
             versions[rows.cached.partition].append(rows)
     latest: dict[str, list[StoredRows]] = defaultdict(list)
     archive = HistoryArchive(store.storage)
@@ -87,9 +88,10 @@ def _list_fetches(advertiser: Advertiser, mornings: Sequence[datetime]) -> Itera
                 yield _Fetch(day, morning)
 
 
-def _render_day(client: Client, advertiser: Advertiser, fetch: _Fetch) -> Iterator[StoredRows]:
+def _render_day(
+    client: Client, advertiser: Advertiser, query: ReportQuery, fetch: _Fetch
+) -> Iterator[StoredRows]:
     """Yield the rows of each tactic of a day, as they were known when it was fetched."""
-    query = ReportQuery.parse(RECORD_TYPE, fetch.day)
     midnight = datetime.combine(fetch.day, time(), advertiser.zone)
     age = (fetch.moment - midnight) / timedelta(days=1)
     measures = DayMeasures(simulate_day(advertiser, fetch.day), age)

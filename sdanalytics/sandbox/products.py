@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sdanalytics.sandbox.simulation.advertisers import ADVERTISERS
-from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku
+from sdanalytics.sandbox.simulation.identifiers import (
+    make_asin,
+    make_sku,
+    name_accessory,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +38,9 @@ def list_products() -> pd.DataFrame:
 
     rows = []
     for advertiser in ADVERTISERS.values():
-        for product in (*advertiser.products, *advertiser.launch_products):
+        advertised = [*advertiser.products, *advertiser.launch_products]
+        accessories = [name_accessory(product) for product in advertised]
+        for product in (*advertised, *accessories):
             rows.append((advertiser.profile_id, make_asin(product), make_sku(product), product))
     frame = pd.DataFrame(rows, columns=["profileId", "asin", "sku", "productName"])
     return frame.astype({"profileId": "Int64"})
