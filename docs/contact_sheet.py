@@ -18,6 +18,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 import sdanalytics as sda
@@ -124,13 +125,18 @@ def join_profiles(record_type: Any) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def split_days(frame: pd.DataFrame) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the first and the second half of a frame's days; of one day, twice this day."""
+    days = [f"{day:%Y-%m-%d}" for day in sorted(frame["date"].unique())]
+    half = len(days) // 2
+    return (days[0], days[max(half - 1, 0)]), (days[half], days[-1])
+
+
 def list_figures(situation: Situation) -> Mapping[str, Callable[[Any], Any]]:
     """Return what draws each figure of a situation into axes."""
     campaigns = situation.campaigns
     asins = situation.asins
-    middle = campaigns["date"].median()
-    first = campaigns["date"].min(), middle
-    second = min(middle + pd.Timedelta(days=1), campaigns["date"].max()), campaigns["date"].max()
+    first, second = split_days(campaigns)
     curve = make_curve({"CPC": {"orders": shares(0.6)}, "VCPM": {"orders": shares(0.7, 6)}})
     several = "profile_id" in campaigns
     by = "profile_id" if several else "campaignName"
@@ -163,8 +169,9 @@ def draw_cell(draw: Callable[[Any], Any], width: float) -> Image.Image:
     except sda.InvalidRequest as error:
         ax.set_axis_off()
         ax.text(0.5, 0.5, str(error), ha="center", va="center", wrap=True, fontsize="small")
-    figure.canvas.draw()
-    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    canvas: Any = FigureCanvasAgg(figure)  # its methods have no annotations
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     plt.close(figure)
     picture.thumbnail((WIDTH - 8, HEIGHT - 8))
     return picture
@@ -176,8 +183,7 @@ def draw_page(theme: str, situations: Mapping[str, Situation]) -> Image.Image:
     with plt.style.context(THEMES[theme]):
         background = mpl.colors.to_hex(mpl.rcParams["figure.facecolor"])
         page = Image.new("RGB", (columns * WIDTH, len(situations) * HEIGHT), background)
-        for row, (name, situation) in enumerate(situations.items()):
-            print(theme, name, flush=True)
+        for row, situation in enumerate(situations.values()):
             for column, draw in enumerate(list_figures(situation).values()):
                 page.paste(draw_cell(draw, situation.width), (column * WIDTH, row * HEIGHT))
     return page
