@@ -80,7 +80,7 @@ def fetch_arguments() -> FigureArguments:
 def screenshot_picker() -> None:
     """Take a picture of `ReportPicker` in JupyterLab after a fetch, ``picker.png``."""
     with tempfile.TemporaryDirectory() as folder:
-        name = "04-picker.ipynb"
+        name = "10-picker.ipynb"
         shutil.copy(DOCS.parent / "notebooks" / name, folder)
         with Lab(Path(folder), width=1240, height=1900) as lab:
             notebook = lab.open(name)

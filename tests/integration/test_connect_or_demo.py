@@ -80,16 +80,18 @@ def test_the_history_of_the_demo_is_that_of_calls_on_as_many_mornings(
             mornings.append(clock.now())
             sda.fetch_report("campaigns", days=60, client=client, cache=fetched)
             clock.pass_time(24 * 3600 - (clock.now() - mornings[-1]).total_seconds())
-    fill_history(internal_store(made).partitions, client, ADVERTISERS[client.profile_id], mornings)
-    reads = {"record_type": "campaigns", "start": "2026-09-21", "end": "2026-11-27"}
-    expected = fetched.history(**reads, profile_id=client.profile_id, source=client.source)
-    actual = made.history(**reads, profile_id=client.profile_id, source=client.source)
+    assert client.profile_id is not None
+    advertiser = ADVERTISERS[client.profile_id]
+    fill_history(internal_store(made).partitions, client, advertiser, mornings)
+    first, last = "2026-09-21", "2026-11-27"
+    expected = fetched.history("campaigns", first, last)
+    actual = made.history("campaigns", first, last)
     assert len(expected) > 1500
     actual["age"] = expected["age"]  # of a store that knows the time zone
     pd.testing.assert_frame_equal(actual, expected)
-    current = fetched.read(**reads, profile_id=client.profile_id, source=client.source)
-    made_current = made.read(**reads, profile_id=client.profile_id, source=client.source)
-    pd.testing.assert_frame_equal(made_current, current)
+    pd.testing.assert_frame_equal(
+        made.read("campaigns", first, last), fetched.read("campaigns", first, last)
+    )
 
 
 def test_with_credentials_it_is_their_account(
