@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
+from typing import IO, Final, NamedTuple
 
 from sdanalytics._core.hidden_frames import hide_frames
 from sdanalytics._core.temp_folders import PREFIX, mark_in_use, remove_abandoned_folders
@@ -20,9 +20,6 @@ from sdanalytics.demo.history import fill_history
 from sdanalytics.sandbox.launcher import start
 from sdanalytics.sandbox.simulation.advertisers import select_advertisers
 from sdanalytics.store.cache import ReportCache, internal_store
-
-if TYPE_CHECKING:
-    from sdanalytics.sandbox.server import Sandbox
 
 DEFAULT_DELAY: Final = 0.3
 """Seconds that the sandbox takes to build a report: a bar is seen, and nobody waits."""
@@ -91,7 +88,8 @@ def connect_or_demo(*, delay: float = DEFAULT_DELAY) -> Connection:
         client = default_client()
     else:
         account = "a demo account on this machine, with made-up data"
-        client = _start_demo(delay)
+        client, folder = _start_demo(delay)
+        os.environ["SDANALYTICS_CACHE_DIR"] = folder
     print(f"Connected to {account}.")  # noqa: T201
     return Connection(client, client.today - timedelta(1))
 
@@ -113,27 +111,29 @@ def describe_account(environment: Mapping[str, str]) -> str | None:
     return f"your account: profile {client.profile_id} of {client.source}"
 
 
+class _Demo(NamedTuple):
+    """A running demo: a client of its sandbox, and the folder of its store."""
+
+    client: Client
+    folder: str
+
+
 @cache
-def _start_demo(delay: float) -> Client:
-    """Start a sandbox whose clock begins on the demo's morning, and fill its store."""
+def _start_demo(delay: float) -> _Demo:
+    """Start a sandbox whose clock begins on the demo's morning, and fill a store."""
     clock = DemoClock(DEMO_MORNING)
     sandbox = start(delay=delay, now=clock.now)
     api = os.environ.get("SDANALYTICS_API", "v3")
-    client = sandbox.client_for(sandbox.profile_ids[0], clock, api)
-    os.environ["SDANALYTICS_CACHE_DIR"] = _create_cache_folder()
-    _fill_store(sandbox, client)
-    return client
-
-
-def _fill_store(sandbox: Sandbox, client: Client) -> None:
-    store = internal_store(ReportCache())
-    advertisers = select_advertisers(sandbox.settings)
+    profile_id = sandbox.profile_ids[0]
+    client = sandbox.client_for(profile_id, clock, api)
+    folder = _create_cache_folder()
+    store = internal_store(ReportCache(folder))
+    advertiser = select_advertisers(sandbox.settings)[profile_id]
     mornings = [DEMO_MORNING - timedelta(ago) for ago in range(DEMO_MORNINGS, 0, -1)]
-    advertiser = advertisers[cast("int", client.profile_id)]
     fill_history(store.partitions, client, advertiser, mornings)
+    return _Demo(client, folder)
 
 
-@cache
 def _create_cache_folder() -> str:
     remove_abandoned_folders()
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}sandbox-")

@@ -57,15 +57,19 @@ def test_without_credentials_it_is_a_demo_whose_user_has_fetched_every_morning()
     assert run.stderr == ""
 
 
-def test_the_days_of_the_demo_are_the_same_whenever_it_is_started() -> None:
+def test_the_days_of_each_demo_are_the_same_and_in_a_store_of_its_own() -> None:
     code = """
 import sdanalytics as sda
-client, last = sda.connect_or_demo(delay=0)
-history = sda.ReportCache().history("campaigns", "2026-11-03", last)
-print(hash(tuple(history["fetched_at"].astype(str))), history["attributedSales14d"].sum())
+for delay in (0, 0.01, 0):
+    client, last = sda.connect_or_demo(delay=delay)
+    store = sda.ReportCache()
+    history = store.history("campaigns", "2026-11-03", last, source=client.source)
+    print(store.path, hash(tuple(history["fetched_at"])), history["attributedSales14d"].sum())
 """
-    first, second = (run_python(code, PYTHONHASHSEED="0").stdout for _ in range(2))
-    assert first == second
+    first, second, again = run_python(code).stdout.splitlines()[1::2]
+    assert first == again
+    assert first.split()[1:] == second.split()[1:]
+    assert first.split()[0] != second.split()[0]
 
 
 def test_the_history_of_the_demo_is_that_of_calls_on_as_many_mornings(
