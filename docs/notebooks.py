@@ -59,6 +59,7 @@ def execute(path: Path, kernel: KernelManager | None = None) -> Any:
     client = NotebookClient(notebook, km=kernel, timeout=_CELL_TIMEOUT, resources=resources)
     client.execute()
     if kernel is not None:
+        client.kc.stop_channels()  # as it does itself for a kernel of its own
         del notebook.cells[0]
     if errors := list(_find_errors(notebook)):
         raise RuntimeError(f"{path.name}: " + "\n".join(errors))

@@ -63,7 +63,7 @@ def fill_history(
     versions: dict[Partition, list[StoredRows]] = defaultdict(list)
     query = ReportQuery.parse(RECORD_TYPE, mornings[-1].date())  # for its metrics
     for fetch in _list_fetches(advertiser, mornings):
-        for rows in _render_day(client, advertiser, query, fetch):
+        for rows in _render_fetch(client, advertiser, query, fetch):
             versions[rows.cached.partition].append(rows)
     latest: dict[str, list[StoredRows]] = defaultdict(list)
     archive = HistoryArchive(store.storage)
@@ -88,7 +88,7 @@ def _list_fetches(advertiser: Advertiser, mornings: Sequence[datetime]) -> Itera
                 yield _Fetch(day, morning)
 
 
-def _render_day(
+def _render_fetch(
     client: Client, advertiser: Advertiser, query: ReportQuery, fetch: _Fetch
 ) -> Iterator[StoredRows]:
     """Yield the rows of each tactic of a day, as they were known when it was fetched."""
@@ -103,10 +103,10 @@ def _render_day(
         partition = Partition(
             client.source, str(client.profile_id), RECORD_TYPE, None, tactic, fetch.day
         )
-        yield _describe(partition, rows, report)
+        yield _to_stored_rows(partition, rows, report)
 
 
-def _describe(partition: Partition, table: pa.Table, report: Provenance) -> StoredRows:
+def _to_stored_rows(partition: Partition, table: pa.Table, report: Provenance) -> StoredRows:
     cached = CachedPartition(
         partition=partition,
         path="",
