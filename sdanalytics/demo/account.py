@@ -91,7 +91,8 @@ def connect_or_demo(*, delay: float = DEFAULT_DELAY) -> Connection:
         client, folder = _start_demo(delay)
         os.environ["SDANALYTICS_CACHE_DIR"] = folder
     print(f"Connected to {account}.")  # noqa: T201
-    return Connection(client, client.today - timedelta(1))
+    last = client.today - timedelta(1)
+    return Connection(client, last)
 
 
 @hide_frames
@@ -127,9 +128,14 @@ def _start_demo(delay: float) -> _Demo:
     profile_id = sandbox.profile_ids[0]
     client = sandbox.client_for(profile_id, clock, api)
     folder = _create_cache_folder()
-    store = internal_store(ReportCache(folder))
-    advertiser = select_advertisers(sandbox.settings)[profile_id]
-    mornings = [DEMO_MORNING - timedelta(ago) for ago in range(DEMO_MORNINGS, 0, -1)]
+    reports = ReportCache(folder)
+    store = internal_store(reports)
+    advertisers = select_advertisers(sandbox.settings)
+    advertiser = advertisers[profile_id]
+    mornings: list[datetime] = []
+    for ago in range(DEMO_MORNINGS, 0, -1):
+        morning = DEMO_MORNING - timedelta(ago)
+        mornings.append(morning)
     fill_history(store.partitions, client, advertiser, mornings)
     return _Demo(client, folder)
 

@@ -25,7 +25,7 @@ from sdanalytics.sandbox.simulation.simulated_day import simulate_day
 from sdanalytics.sandbox.simulation.truth import build_day
 from sdanalytics.store.freshness import FreshnessPolicy
 from sdanalytics.store.history_archive import HistoryArchive
-from sdanalytics.store.parquet_file import CachedPartition, StoredRows
+from sdanalytics.store.parquet_file import CachedPartition, PartitionTables, StoredRows
 from sdanalytics.store.partitions import PartitionStore
 
 RECORD_TYPE: Final = "campaigns"
@@ -70,10 +70,15 @@ def fill_history(
     for of_partition in versions.values():
         *earlier, last = of_partition
         archive.keep_versions(earlier)
-        latest[last.cached.report_id].append(last)
+        morning = last.cached.report_id
+        latest[morning].append(last)
     for stored in latest.values():
-        tables = {rows.cached.partition: rows.table for rows in stored}
-        store.store_report(tables, stored[0].cached.provenance, now=mornings[-1])
+        tables: PartitionTables = {}
+        for rows in stored:
+            partition = rows.cached.partition
+            tables[partition] = rows.table
+        provenance = stored[0].cached.provenance
+        store.store_report(tables, provenance, now=mornings[-1])
 
 
 def _list_fetches(advertiser: Advertiser, mornings: Sequence[datetime]) -> Iterator[_Fetch]:
@@ -83,7 +88,10 @@ def _list_fetches(advertiser: Advertiser, mornings: Sequence[datetime]) -> Itera
         policy = FreshnessPolicy(morning, advertiser.zone, FETCHED_DAYS)
         for ago in range(FETCHED_DAYS, 0, -1):
             day = policy.today - timedelta(ago)
-            if day not in fetched_at or not policy.is_fresh(day, fetched_at[day]):
+            is_fresh = False
+            if day in fetched_at:
+                is_fresh = policy.is_fresh(day, fetched_at[day])
+            if not is_fresh:
                 fetched_at[day] = morning
                 yield _Fetch(day, morning)
 
@@ -94,14 +102,24 @@ def _render_fetch(
     """Yield the rows of each tactic of a day, as they were known when it was fetched."""
     midnight = datetime.combine(fetch.day, time(), advertiser.zone)
     age = (fetch.moment - midnight) / timedelta(days=1)
-    measures = DayMeasures(simulate_day(advertiser, fetch.day), age)
+    simulated = simulate_day(advertiser, fetch.day)
+    measures = DayMeasures(simulated, age)
     table = build_day(measures, query, fetch.day)
-    report = Provenance(f"{fetch.moment:%Y-%m-%dT%H:%M}", fetch.moment, client.api)
+    tactics = table.column("tactic")
+    columns = table.drop_columns(["date", "tactic"])
+    report_id = fetch.moment.isoformat()
+    report = Provenance(report_id, fetch.moment, client.api)
+    profile_id = str(client.profile_id)
     for tactic in TACTICS:
-        is_chosen = pc.equal(table.column("tactic"), tactic)
-        rows = table.filter(is_chosen).drop_columns(["date", "tactic"])
+        is_chosen = pc.equal(tactics, tactic)
+        rows = columns.filter(is_chosen)
         partition = Partition(
-            client.source, str(client.profile_id), RECORD_TYPE, None, tactic, fetch.day
+            source=client.source,
+            profile_id=profile_id,
+            record_type=RECORD_TYPE,
+            segment=None,
+            tactic=tactic,
+            date=fetch.day,
         )
         yield _to_stored_rows(partition, rows, report)
 

@@ -41,6 +41,8 @@ def list_products() -> pd.DataFrame:
         advertised = [*advertiser.products, *advertiser.launch_products]
         accessories = [name_accessory(product) for product in advertised]
         for product in (*advertised, *accessories):
-            rows.append((advertiser.profile_id, make_asin(product), make_sku(product), product))
+            asin = make_asin(product)
+            sku = make_sku(product)
+            rows.append((advertiser.profile_id, asin, sku, product))
     frame = pd.DataFrame(rows, columns=["profileId", "asin", "sku", "productName"])
     return frame.astype({"profileId": "Int64"})
