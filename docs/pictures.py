@@ -84,7 +84,7 @@ def fetch_arguments() -> FigureArguments:
 def screenshot_picker() -> None:
     """Take pictures of `ReportPicker` in a window of JupyterLab, in a light and a dark theme."""
     with tempfile.TemporaryDirectory() as folder:
-        name = "04-picker.ipynb"
+        name = "10-picker.ipynb"
         shutil.copy(DOCS.parent / "notebooks" / name, folder)
         with Lab(Path(folder), width=1280, height=800) as lab:
             notebook = lab.open(name)

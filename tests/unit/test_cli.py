@@ -12,7 +12,7 @@ import pytest
 
 from sdanalytics import cli
 from sdanalytics.cli.sandbox_command import format_variables
-from sdanalytics.sandbox.connect import describe_account
+from sdanalytics.demo.account import describe_account
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
@@ -50,7 +50,8 @@ def test_names_are_printed_where_the_output_cannot_have_their_letters(
     printed = io.BytesIO()
     output = io.TextIOWrapper(printed, encoding="ascii")
     monkeypatch.setattr(sys, "stdout", output)
-    monkeypatch.setattr("sdanalytics.demo.run_demo", lambda *_: print("青葉商店, Alpenglück"))  # noqa: T201
+    names = "青葉商店, Alpenglück"
+    monkeypatch.setattr("sdanalytics.demo.command.run_demo", lambda *_: print(names))  # noqa: T201
     assert cli.main(["demo"]) == 0
     output.flush()
     assert printed.getvalue().split() == [b"????,", b"Alpengl?ck"]
