@@ -25,7 +25,7 @@ from tests.support.clock import JumpingClock
 
 TODAY = datetime(2026, 11, 18, 17, tzinfo=UTC)
 """Nine in the morning where the sandbox's first advertiser is."""
-MORNINGS = 28
+MORNINGS = 21
 """Days with a fetch, so that the store has a history."""
 _HISTORY_VARIABLE = "SDANALYTICS_GUIDE_HISTORY"
 _CLOCKS = ("sdanalytics.api.config.Clock", "sdanalytics.store.cache_reads.Clock")

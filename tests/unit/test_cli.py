@@ -20,7 +20,7 @@ COMMANDS = (
     "compact", "demo", "sandbox", "lab",
 )  # fmt: skip
 DOCUMENTS = [
-    "README.md", "docs/schedules.md", "docs/schedules/crontab",
+    "README.md", "docs/guide/command-line.md", "docs/schedules/crontab",
     "docs/schedules/github-actions.yml", "docs/schedules/sdanalytics-fetch.service",
 ]  # fmt: skip
 
