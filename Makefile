@@ -76,7 +76,7 @@ fuzz: $(VENV)/.test
 
 # The site, in docs/_build/html. Its code runs against a sandbox; a warning is an error.
 docs: $(VENV)/.docs
-	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going \
+	$(BIN)/python -m sphinx --jobs auto --quiet --fail-on-warning --keep-going \
 		--doctree-dir docs/_build/doctrees docs docs/_build/html
 
 # Made again when what they show has changed, and committed.

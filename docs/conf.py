@@ -8,6 +8,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # the extensions, and the tests' account
 
+from numpydoc.xref import DEFAULT_LINKS  # noqa: E402
+
 import sdanalytics as sda  # noqa: E402
 
 project = "sdanalytics"
@@ -36,7 +38,9 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # the sections of the docstrings tell the types
 numpydoc_show_class_members = False  # the template of classes lists them
-numpydoc_xref_param_type = False
+numpydoc_xref_param_type = True  # links errors, and our own classes
+numpydoc_xref_aliases = {word: word for word in DEFAULT_LINKS}  # not words of Python's own pages
+numpydoc_xref_ignore = {*DEFAULT_LINKS, "optional", "of", "or", "and", "to", "path", "two"}
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -55,7 +59,7 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "github_url": "https://github.com/sdanalytics/sdanalytics",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "use_edit_page_button": True,

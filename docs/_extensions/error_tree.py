@@ -35,7 +35,7 @@ def format_branch(error: type, depth: int) -> list[str]:
     sentence = str(error.__doc__).partition("\n")[0]
     others = [base.__name__ for base in error.__bases__ if base.__module__ == "builtins"]
     beside = f" (also {', '.join(f'`{name}`' for name in others)})" if others and depth else ""
-    lines = [f"{'  ' * depth}- `errors.{error.__name__}`{beside}: {sentence}"]
+    lines = [f"{'  ' * depth}- `{error.__name__}`{beside}: {sentence}"]
     for derived in error.__subclasses__():
         if derived.__module__ == errors.__name__:
             lines += format_branch(derived, depth + 1)

@@ -1,7 +1,7 @@
 """Public names in backticks become links to the reference.
 
-So pages stay plain Markdown: ``sda.fetch_report``, ``fetch_report(...)`` and
-``ReportCache.read`` are found by their names, with or without the module.
+So pages stay plain Markdown: ``sda.fetch_report``, ``fetch_report(...)``, ``ReportCache.read`` and
+``InvalidRequest`` are found by their names, with or without the module; in docstrings, too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sdanalytics as sda
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 MODULES = {
     "": sda,
@@ -29,8 +30,9 @@ NAME = re.compile(r"(?:sda\.|sdanalytics\.)?([A-Za-z_][\w.]*)(?:\(.*\))?", re.DO
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Look at the literals of each page that is read."""
+    """Look at the literals of each page, and at the names that Sphinx does not find."""
     app.add_transform(NameLinks)
+    app.connect("missing-reference", resolve_short_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -54,31 +56,44 @@ class NameLinks(SphinxTransform):
                 reference += literal
 
 
+def resolve_short_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.TextElement
+) -> nodes.reference | None:
+    """Find the page of a name that a docstring has without its module."""
+    if node.get("refdomain") != "py":
+        return None
+    target = find_target(node["reftarget"])
+    if target is None or target == node["reftarget"]:
+        return None
+    domain = env.domains.python_domain
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, contnode)
+
+
 def find_target(text: str) -> str | None:
     """Return the whole name of what a literal names; None if that is not public.
 
-    Of the root only what has a page of its own: a module, or a name with a capital or an
-    underscore, or one that is called, since `report` and `pending` are words, too.
+    A function of one word must be called, or have its module in front: `report` is a word, too.
     """
     match = NAME.fullmatch(text)
     if match is None:
         return None
     name = match[1]
+    if isinstance(getattr(sda.errors, name.partition(".")[0], None), type):
+        name = f"errors.{name}"
     prefix = next((prefix for prefix in MODULES if prefix and name.startswith(prefix)), "")
     first, _, attribute = name.removeprefix(prefix).partition(".")
-    module = MODULES[prefix]
-    if first not in public_names(prefix):
+    if first not in list_public_names(prefix):
         return None
     is_word = first.islower() and "_" not in first and not prefix
     if is_word and text == first:
         return None
-    value = getattr(module, first)
+    value = getattr(MODULES[prefix], first)
     if attribute and not (isinstance(value, type) and hasattr(value, attribute)):
         return None
     return f"sdanalytics.{name}"
 
 
-def public_names(prefix: str) -> set[str]:
+def list_public_names(prefix: str) -> set[str]:
     """Return the names of a module that have a page in the reference."""
     module = MODULES[prefix]
     if module is sda.errors:

@@ -7,13 +7,16 @@ cell; there the account of `tests.support.guide_account` is joined.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support.guide_account import open_account
+from docutils import nodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -35,23 +38,48 @@ def setup(app: Sphinx) -> dict[str, Any]:
     account = contextlib.ExitStack()
 
     def open_before_pages(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
-        if pages:
+        if pages and app.config.nb_execution_mode != "off":
             account.enter_context(serve_kernels())
 
     app.connect("env-before-read-docs", open_before_pages)
+    app.connect("doctree-read", remove_progress_bars)
     app.connect("build-finished", lambda app, error: account.close())
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+def remove_progress_bars(app: Sphinx, page: nodes.document) -> None:
+    """Leave out bars: how long the sandbox took is of no interest. Jobs of notebooks stay."""
+    if app.env.docname.startswith("notebooks/"):
+        return
+    for output in list(page.findall(nodes.raw)):
+        if "sdanalytics-progress" in output.astext():
+            output.parent.remove(output)
+
+
 @contextlib.contextmanager
 def serve_kernels() -> Iterator[None]:
-    """Open the account for the kernels that this process starts meanwhile."""
-    with tempfile.TemporaryDirectory() as folder, open_account(Path(folder, "store")):
-        profile = Path(folder, "ipython", "profile_default")
-        profile.joinpath("startup").mkdir(parents=True)
-        profile.joinpath("startup", "account.py").write_text(STARTUP, encoding="utf-8")
-        profile.joinpath("ipython_kernel_config.py").write_text(KERNEL_CONFIG, encoding="utf-8")
-        os.environ["IPYTHONDIR"] = str(profile.parent)
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        yield
+    """Open the account for the kernels that this process starts meanwhile.
+
+    It is served by another process, since this one forks to read pages side by side.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.support.guide_account", f"{folder}/store"]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server:
+            assert server.stdout is not None
+            os.environ.update(json.loads(server.stdout.readline()))
+            os.environ["IPYTHONDIR"] = str(write_profile(Path(folder, "ipython")))
+            paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+            yield
+            server.communicate()  # ends its input
+
+
+def write_profile(folder: Path) -> Path:
+    """Write a profile of IPython in which kernels join the account; return its folder."""
+    profile = folder / "profile_default"
+    profile.joinpath("startup").mkdir(parents=True)
+    profile.joinpath("startup", "account.py").write_text(STARTUP, encoding="utf-8")
+    profile.joinpath("ipython_kernel_config.py").write_text(KERNEL_CONFIG, encoding="utf-8")
+    return folder

@@ -1,5 +1,8 @@
 """The account that the code of the documentation runs against: a sandbox on one day.
 
+As a program, ``python -m tests.support.guide_account FOLDER``, it prints the variables of the
+environment for others to use, and serves them until its input ends.
+
 The guides name days, so their code runs on the day that `TODAY` is; what they show about final
 numbers needs a store that was filled on the mornings before. The sandbox is in the place of
 Amazon's hosts, so that what is shown is what a user sees.
@@ -9,8 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,10 +37,11 @@ _CLOCKS = ("sdanalytics.api.config.Clock", "sdanalytics.store.cache_reads.Clock"
 
 
 @contextlib.contextmanager
-def open_account(folder: Path, *, mornings: int = MORNINGS) -> Iterator[None]:
+def open_account(folder: Path, *, mornings: int = MORNINGS) -> Iterator[dict[str, str]]:
     """Start the sandbox, and fill a store in `folder` on each of the last mornings.
 
-    Processes that are started meanwhile use it by `join_account`.
+    Yield the variables of the environment with which `join_account` uses it, in this process or
+    another; in this one they are set.
     """
     clock = JumpingClock(TODAY - timedelta(days=mornings))
     box = sandbox.start(delay=0, now=clock.now, monotonic=clock.monotonic)
@@ -43,7 +49,7 @@ def open_account(folder: Path, *, mornings: int = MORNINGS) -> Iterator[None]:
     with box, mock.patch.dict(os.environ, variables):
         with _amazon_is_the_sandbox():
             _fetch_every_morning(box, clock, ReportCache(folder))
-        yield
+        yield variables
 
 
 @contextlib.contextmanager
@@ -85,3 +91,14 @@ def join_account() -> Iterator[Path]:
             stack.enter_context(mock.patch(name, lambda: clock))
         stack.enter_context(mock.patch.object(sandbox, "start", start))
         yield folder
+
+
+def main() -> None:
+    """Serve the account to whoever has started this process."""
+    with open_account(Path(sys.argv[1])) as variables:
+        print(json.dumps(variables), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
