@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = [
-    pytest.mark.xdist_group("site"),  # one process builds it
     # Playwright leaves the closing of its pipes to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -75,13 +74,21 @@ def read_links(path: Path) -> Links:
 
 @pytest.fixture(scope="module")
 def site() -> Path:
-    """Return the folder of the site, built as `make docs` does: only what has changed."""
+    """Return the folder of the site, built as `make docs` does: only what has changed.
+
+    Processes of tests take turns; the later ones find nothing to do.
+    """
+    fcntl = pytest.importorskip("fcntl")
     makefile = ROOT.joinpath("Makefile").read_text(encoding="utf-8")
     [command] = re.findall(r"-m (sphinx .*?docs/_build/html)$", makefile, re.DOTALL | re.MULTILINE)
     arguments = command.replace("\\\n", " ").split()
-    process = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    (DOCS / "_build").mkdir(exist_ok=True)
+    with (DOCS / "_build" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     assert process.returncode == 0, process.stdout + process.stderr
     return DOCS / "_build" / "html"
 
