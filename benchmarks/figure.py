@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import matplotlib as mpl
 
 from benchmarks.results import Section, cell
-from sdanalytics.plots.style import OTHER_COLOR, PALETTE, caption_color, style_axes
+from sdanalytics.plots.colors import caption_color, other_color, palette
+from sdanalytics.plots.style import style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,7 @@ def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
 
     names = [str(row["way"]) for row in rows]
     values = [float(str(row[column])) for row in rows]
-    bars = ax.barh(names, values, color=[_bar_colour(name) for name in names], log=True)
+    bars = ax.barh(names, values, color=[_bar_colour(ax, name) for name in names], log=True)
     ax.bar_label(
         bars,
         [cell(value) for value in values],
@@ -71,8 +72,8 @@ def _bars(ax: Axes, title: str, rows: _Rows, column: str) -> None:
     style_axes(ax)
 
 
-def _bar_colour(name: str) -> str:
+def _bar_colour(ax: Axes, name: str) -> str:
     """Return the colour of a bar: ours, a limit of the machine, or a peer."""
     if name.startswith(_OURS):
-        return PALETTE[0]
-    return OTHER_COLOR if name.startswith(_LIMIT) else PALETTE[1]
+        return palette(ax)[0]
+    return other_color(ax) if name.startswith(_LIMIT) else palette(ax)[1]

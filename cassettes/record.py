@@ -1,4 +1,4 @@
-"""Record the traffic of both versions: ``python cassettes/record.py [--account]``.
+"""Record the traffic of all versions: ``python cassettes/record.py [--account]``.
 
 README.md beside this file says what is recorded, and what is removed.
 """
@@ -13,7 +13,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -79,9 +79,15 @@ def v3_call(day: date, metrics: Sequence[str] = METRICS_WITH_NAME) -> Call:
     return Call("v3", day - timedelta(2), day, metrics)
 
 
+def v1_call(day: date, metrics: Sequence[str] = METRICS_WITH_NAME) -> Call:
+    """Return a call for a version 1 report: of the same days as version 3's."""
+    return replace(v3_call(day, metrics), api="v1")
+
+
 _DAY: Final = date(2026, 11, 19)
 _V2: Final = v2_call(_DAY)
 _V3: Final = v3_call(_DAY)
+_V1: Final = v1_call(_DAY)
 _SELLERS_ONLY: Final = Call("v3", _DAY, _DAY, ("sku", "cost"), record_type="productAds")
 
 
@@ -127,9 +133,17 @@ def _lost(box: Box) -> None:
     box.sandbox.script_responses("create_report", ScriptedResponse(0, stage="done"))
 
 
+def _throttled(box: Box) -> None:
+    refusal = {"code": "TOO_MANY_REQUESTS", "message": "Too Many Requests"}
+    headers = {"Content-Type": "application/json"}
+    box.sandbox.script_responses(
+        "create_v1_report", ScriptedResponse(429, json.dumps(refusal), headers)
+    )
+
+
 def _failing(box: Box) -> None:
     def fail(report: Report) -> None:
-        report.status, report.details = "FAILED", "Internal error"
+        report.status, report.failure_code, report.details = "FAILED", "002", "Internal error"
 
     box.sandbox.set_content(fail)
 
@@ -138,7 +152,9 @@ def _failing(box: Box) -> None:
 _SANDBOXES: Final[Mapping[str, Mapping[str, Any]]] = {
     "v2": {"delay": 1.9},
     "v3": {"delay": 3.8, "page_size": 20},
+    "v1": {"delay": 3.8, "page_size": 20, "v1_part_rows": 20},
 }
+_REFUSED: Final = {"refused_metrics": ["cost"]}
 _ONE_AT_A_TIME: Final = {"queue_limit": 1, "retry_after": 7}
 
 SCENARIOS: Final = {
@@ -156,6 +172,16 @@ SCENARIOS: Final = {
     "v3_rate_limited": Scenario(_V3, _busy, _ONE_AT_A_TIME),
     "v3_failed": Scenario(_V3, _failing, ends_with=(ReportFailed,)),
     "v3_expired_link": Scenario(_V3, _expired),
+    "v1_success": Scenario(_V1),
+    "v1_empty": Scenario(_V1, _empty, {"v1_no_parts": True}),
+    "v1_not_global": Scenario(_V1, advertiser=2),
+    "v1_invalid": Scenario(_V1, settings=_REFUSED, ends_with=(InvalidReport,)),
+    "v1_multi_status": Scenario(
+        _V1, settings=_REFUSED | {"v1_multi_status": True}, ends_with=(InvalidReport,)
+    ),
+    "v1_rate_limited": Scenario(_V1, _throttled),
+    "v1_failed": Scenario(_V1, _failing, ends_with=(ReportFailed,)),
+    "v1_expired_link": Scenario(_V1, _expired),
 }
 
 
@@ -206,7 +232,7 @@ def record_account(folder: Path) -> None:
     ready_made = "SDANALYTICS_ACCESS_TOKEN"  # with it there would be no login to record
     client = Client.from_env({k: v for k, v in os.environ.items() if k != ready_made})
     yesterday = (client.clock.now() - timedelta(1)).date()
-    call = {"v2": v2_call, "v3": v3_call}[client.api](yesterday, METRICS)
+    call = {"v1": v1_call, "v2": v2_call, "v3": v3_call}[client.api](yesterday, METRICS)
     with recording(folder / f"{client.api}_success.yaml", str(client.profile_id)):
         call.fetch(client)
 

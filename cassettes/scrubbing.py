@@ -22,10 +22,15 @@ BASE_URL: Final = "https://api.invalid"
 TOKEN_URL: Final = "https://login.invalid/auth/o2/token"  # noqa: S105
 STORAGE_URL: Final = "https://storage.invalid/report.json.gz"
 REPORT_ID: Final = "amzn1.sdAPI.v1.p1.00000001.recorded"
-V3_REPORT_ID: Final = "00000000-0000-4000-8000-000000000000"
+UUID_REPORT_ID: Final = "00000000-0000-4000-8000-000000000000"
+"""Of versions 1 and 3."""
+ACCOUNT_ID: Final = "amzn1.ads-account.g.recorded"
+OTHER_PROFILE_ID: Final = "1000000000"
+"""Of the other profiles of the account."""
 
 ACCESS_HEADERS: Final = {
     "authorization": "Bearer access-token",
+    "amazon-ads-clientid": CLIENT_ID,
     "amazon-advertising-api-clientid": CLIENT_ID,
     "amazon-advertising-api-scope": PROFILE_ID,
 }
@@ -52,14 +57,19 @@ _FIELDS: Final = {
 _ADDRESSES: Final = ("location", "url")
 # Fields of a campaign in the list; its name and budget are private.
 _CAMPAIGN_FIELDS: Final = ("campaignId", "tactic")
+# Fields of an account in version 1's list.
+_ACCOUNT_FIELDS: Final = ("advertiserAccountId", "isGlobalAccount", "timeZoneIana", "currencyCode")
+# Lists of objects in documents of version 1.
+_LISTS_V1: Final = ("advertiserAccounts", "success", "completedReportParts")
 # Operations whose query is recorded.
 _LISTS: Final = ("/sd/campaigns", "/v2/profiles")
 _API_PATH: Final = re.compile(
     r"/(sd/\w+/report|sd/campaigns|v2/profiles|v2/reports/[^/]+(/download)?"
-    r"|reporting/reports(/[^/]+)?)$"
+    r"|reporting/reports(/[^/]+)?|adsApi/v1/\w+/\w+)$"
 )
+_ANY_ACCOUNT_ID: Final = re.compile(r"amzn1\.ads-account\.\w+\.[\w-]+")
 _ANY_REPORT_ID: Final = re.compile(r"amzn1\.\w+API\.[\w.-]+")
-_ANY_V3_REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ANY_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Scrubber:
@@ -81,6 +91,8 @@ class Scrubber:
         if url == TOKEN_URL:
             form = parse_qsl(body.decode())
             body = urlencode([(name, _FIELDS.get(name, value)) for name, value in form])
+        elif body:
+            body = self._scrub_text(body.decode()).encode()
         headers = {
             name: _REQUEST_HEADERS[name.lower()] or value
             for name, value in request.headers.items()
@@ -119,7 +131,8 @@ class Scrubber:
         return self._scrub_text(text).encode()
 
     def _scrub_text(self, text: str) -> str:
-        text = _ANY_V3_REPORT_ID.sub(V3_REPORT_ID, _ANY_REPORT_ID.sub(REPORT_ID, text))
+        text = _ANY_ACCOUNT_ID.sub(ACCOUNT_ID, text)
+        text = _ANY_UUID.sub(UUID_REPORT_ID, _ANY_REPORT_ID.sub(REPORT_ID, text))
         return redact(text.replace(self._profile_id, PROFILE_ID))
 
     def _scrub_document(self, document: Any) -> Any:
@@ -133,7 +146,34 @@ class Scrubber:
         addresses = {
             name: self._scrub_url(scrubbed[name]) for name in _ADDRESSES if scrubbed.get(name)
         }
-        return scrubbed | addresses
+        lists = {
+            name: self._scrub_list(name, scrubbed[name]) for name in _LISTS_V1 if scrubbed.get(name)
+        }
+        return scrubbed | addresses | lists
+
+    def _scrub_list(self, name: str, items: list[Any]) -> list[Any]:
+        """Return the public part of a list of version 1."""
+        if name == "advertiserAccounts":
+            return [self._scrub_account(item) for item in items if self._is_own_account(item)]
+        if name == "success":
+            return [item | {"report": self._scrub_document(item["report"])} for item in items]
+        return [self._scrub_document(item) for item in items]
+
+    def _is_own_account(self, account: Mapping[str, Any]) -> bool:
+        ids = account["alternateIds"]
+        return self._profile_id in {other.get("profileId") for other in ids}
+
+    def _scrub_account(self, account: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an account with the countries of its profiles, without their ids."""
+        places = []
+        for other in account["alternateIds"]:
+            place = {name: other[name] for name in ("countryCode", "region") if name in other}
+            if "profileId" in other:
+                is_own = other["profileId"] == self._profile_id
+                place["profileId"] = PROFILE_ID if is_own else OTHER_PROFILE_ID
+            places.append(place)
+        public = {name: account[name] for name in _ACCOUNT_FIELDS if name in account}
+        return public | {"displayName": "Recorded account", "alternateIds": places}
 
     def _is_own(self, item: Mapping[str, Any]) -> bool:
         """Whether an item is public: not another profile of the login."""

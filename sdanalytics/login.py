@@ -32,7 +32,7 @@ DEFAULT_REDIRECT: Final = "https://amazon.com"
 """The return URL that Amazon's guides use."""
 NO_PROFILE: Final = "none"
 """The answer for a login whose calls name their profile."""
-_KEPT_VARIABLES: Final = ("api", "base_url", "token_url", "storage_hosts")
+_KEPT_VARIABLES: Final = ("api", "history", "base_url", "token_url", "storage_hosts")
 """Settings of clients that are kept with a login if variables set them."""
 
 
@@ -133,6 +133,7 @@ def _validate_service(settings: Mapping[str, str]) -> ClientConfig:
         base_url=settings.get("base_url"),
         token_url=settings.get("token_url"),
         api=settings.get("api"),
+        history=settings.get("history"),
         create_rate=None,
         storage_hosts=(),
         largest_report=MAX_REPORT_BYTES,

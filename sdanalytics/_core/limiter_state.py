@@ -248,5 +248,23 @@ class InMemoryLimiterState:
             return fn(self._state, _do_not_count)
 
 
+class CountedLimiterState:
+    """Counts the reports in flight beside a state that does not.
+
+    Parameters
+    ----------
+    states : LimiterStateStore
+    count_in_flight : callable
+    """
+
+    def __init__(self, states: LimiterStateStore, count_in_flight: CountInFlight) -> None:
+        self._states = states
+        self._count_in_flight = count_in_flight
+
+    def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
+        """Run `fn` on the state, one caller at a time (`LimiterStateStore.update`)."""
+        return self._states.update(lambda state, _: fn(state, self._count_in_flight))
+
+
 def _do_not_count() -> None:
     return None

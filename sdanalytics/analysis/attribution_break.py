@@ -13,6 +13,7 @@ from sdanalytics.model.view_attribution import (
     VIEW_ATTRIBUTION_KEY,
     find_vcpm_rows,
     is_attributed_to_views,
+    is_of_all_views,
     spans_change,
 )
 
@@ -29,6 +30,11 @@ def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
     unique = list(dict.fromkeys(names))
     concerned = [name for name in unique if _may_be_broken(df, name)]
     return concerned if concerned and _has_break(df) else []
+
+
+def counts_all_views(df: pd.DataFrame, names: Iterable[str]) -> bool:
+    """Return whether metrics of a frame count by one model although its days are of both."""
+    return any(map(is_of_all_views, names)) and "date" in df and spans_change(df)
 
 
 def _may_be_broken(df: pd.DataFrame, name: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sdanalytics.analysis.kpi_definitions import (
-    AMAZON_RATIOS,
     CONVERSION_METRICS,
     KPIS,
     list_ratio_parts,
 )
+from sdanalytics.model.rates import RATES
 
 _COST = "cost"
 
@@ -24,7 +24,7 @@ def sort_measures(names: Iterable[str]) -> list[str]:
 def select_main_measures(names: Iterable[str]) -> list[str]:
     """Return KPIs, Amazon's ratios, results, and the sums behind them; all if none of these is."""
     found = list(names)
-    ratios = [name for name in found if name in KPIS or name in AMAZON_RATIOS]
+    ratios = [name for name in found if name in KPIS or name in RATES]
     if not ratios:
         return found
     wanted = {*ratios, *CONVERSION_METRICS, *list_ratio_parts(ratios)}

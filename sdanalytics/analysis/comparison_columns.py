@@ -7,10 +7,11 @@ from typing import Final
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import AMAZON_RATIOS, BOUNDED_KPIS, KPIS
+from sdanalytics.analysis.kpi_definitions import BOUNDED_KPIS, KPIS
 from sdanalytics.analysis.row_groups import group_rows
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.metrics import NON_ADDITIVE
+from sdanalytics.model.rates import RATES
 
 CHANGE_SHARE: Final = "change_share"
 SIDES: Final = ("a", "b", "change", CHANGE_SHARE)
@@ -52,7 +53,7 @@ def _is_of_ratio(name: str) -> bool:
         metric = name.removesuffix(f"_{side}").removesuffix("_final")
         if name == metric:
             continue
-        if side == CHANGE_SHARE or metric in KPIS or metric in AMAZON_RATIOS:
+        if side == CHANGE_SHARE or metric in KPIS or metric in RATES:
             return True
         if metric in NON_ADDITIVE:
             return True

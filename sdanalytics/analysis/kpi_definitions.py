@@ -9,6 +9,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind
+from sdanalytics.model.rates import RATES
 from sdanalytics.model.registration import is_registered
 
 CONVERSION_METRICS: Final = {
@@ -179,27 +180,14 @@ BOUNDED_KPIS: Final = ("ctr", "cvr", "purchase_rate", "cpa", "acos", "roas")
 KPIS: Final = {kpi.name: kpi for kpi in _DEFINITIONS}
 """The KPIs by name: formula, unit and meaning. Fractions are of 1, not of 100."""
 
-AMAZON_RATIOS: Final = {
-    "vtr": ("viewImpressions", "impressions"),
-    "vctr": ("clicks", "viewImpressions"),
-    "addToCartRate": ("addToCart", "impressions"),
-    "brandedSearchRate": ("viewAttributedBrandedSearches14d", "impressions"),
-    "eCPAddToCart": ("cost", "addToCart"),
-    "eCPBrandSearch": ("cost", "viewAttributedBrandedSearches14d"),
-    "invalidClickThroughRate": ("invalidClickThroughs", "grossClickThroughs"),
-    "invalidImpressionRate": ("invalidImpressions", "grossImpressions"),
-    "longTermROAS": ("longTermSales", "cost"),
-    "newToBrandDetailPageViewRate": ("newToBrandDetailPageViews", "impressions"),
-    "newToBrandECPDetailPageView": ("cost", "newToBrandDetailPageViews"),
-}
-"""Numerator and denominator of Amazon's own ratios, which summaries compute from the sums.
-
-All but `vtr` and `vctr` exist in version 3 only.
-"""
-
 _CONVERSION_PREFIXES: Final = (
     "attributed",
     "viewAttributed",
+    "allViews",
+    "purchases",
+    "sales",
+    "unitsSold",
+    "detailPageViews",
     "addTo",
     "branded",
     "eCP",
@@ -250,8 +238,8 @@ def metric_unit(name: str) -> str:
         return KPIS[name].unit
     if name in CONVERSION_METRICS:
         return "currency" if name.endswith("sales") else "count"
-    if name in AMAZON_RATIOS:
-        numerator, _ = AMAZON_RATIOS[name]
+    if name in RATES:
+        numerator, _ = RATES[name]
         if not is_money(numerator):
             return "fraction"
     if name not in CATALOGUE:
@@ -277,14 +265,14 @@ def list_results(name: str) -> list[str]:
     return [part for part in parts if part in CONVERSION_METRICS]
 
 
-def list_ratio_parts(names: Iterable[str] = (*AMAZON_RATIOS, *KPIS)) -> set[str]:
+def list_ratio_parts(names: Iterable[str] = (*RATES, *KPIS)) -> set[str]:
     """Return the columns that ratios are made of; by default of all ratios."""
     parts: set[str] = set()
     for name in names:
         if name in KPIS:
             parts.update([KPIS[name].numerator, KPIS[name].denominator])
-        elif name in AMAZON_RATIOS:
-            parts.update(AMAZON_RATIOS[name])
+        elif name in RATES:
+            parts.update(RATES[name])
     return parts
 
 
@@ -308,8 +296,8 @@ def required_metrics(name: str) -> list[str]:
         return list(dict.fromkeys(required))
     if name in CONVERSION_METRICS:
         return ["costType", *CONVERSION_METRICS[name]]
-    if name in AMAZON_RATIOS:
-        return [name, *AMAZON_RATIOS[name]]
+    if name in RATES:
+        return [name, *RATES[name]]
     return [name]
 
 

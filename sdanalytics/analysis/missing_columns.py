@@ -9,7 +9,6 @@ import pandas as pd
 
 from sdanalytics._core.suggest import closest_match
 from sdanalytics.analysis.kpi_definitions import (
-    AMAZON_RATIOS,
     CONVERSION_METRICS,
     KPIS,
     is_numeric_measure,
@@ -19,6 +18,7 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.metric_synonyms import find_synonym
 from sdanalytics.model.metrics import CATALOGUE, NON_ADDITIVE, RECORD_TYPES, available_metrics
+from sdanalytics.model.rates import RATES
 
 MAX_LISTED_NAMES: Final = 30
 """Names that an error lists when none resembles the wrong one."""
@@ -45,7 +45,7 @@ def missing_column_error(df: pd.DataFrame, name: str) -> InvalidRequest:
 
 def missing_metric_error(df: pd.DataFrame, name: str) -> InvalidRequest:
     """Return the error for a metric that cannot be computed, naming the columns to fetch."""
-    if name in KPIS or name in CONVERSION_METRICS or name in AMAZON_RATIOS:
+    if name in KPIS or name in CONVERSION_METRICS or name in RATES:
         hint = _fetch_hint(df, name)
         return InvalidRequest(f"{name} cannot be computed from these columns; {hint}")
     if name in df and name in NON_ADDITIVE:

@@ -143,7 +143,8 @@ def warn_of_broken_metrics(both: pd.DataFrame, metrics: Sequence[str]) -> None:
         warn_user(
             f"from {VIEW_ATTRIBUTION_CHANGED} on Amazon attributes results of vCPM campaigns to "
             f"views by another model, and the periods have days of both: {names} may differ for "
-            "that reason alone. Results by click (attributed...) can be compared",
+            "that reason alone. Results by click (attributed...) can be compared, and so can those "
+            "of all views (allViewsSales, ...), which version 1 of the API has",
             PeriodWarning,
             each_time=True,
         )

@@ -10,8 +10,9 @@ import pandas as pd
 
 from sdanalytics.analysis.cells import Cells
 from sdanalytics.analysis.column_arrays import to_floats
-from sdanalytics.analysis.kpi_definitions import AMAZON_RATIOS, KPIS
+from sdanalytics.analysis.kpi_definitions import KPIS
 from sdanalytics.analysis.row_groups import BoolArray
+from sdanalytics.model.rates import RATES
 
 
 class Ratio(NamedTuple):
@@ -60,8 +61,8 @@ def look_up_ratio(name: str) -> Ratio | None:
     if name in KPIS:
         kpi = KPIS[name]
         return Ratio(name, kpi.numerator, kpi.denominator, kpi.factor, kpi.is_of_vcpm)
-    if name in AMAZON_RATIOS:
-        numerator, denominator = AMAZON_RATIOS[name]
+    if name in RATES:
+        numerator, denominator = RATES[name]
         return Ratio(name, numerator, denominator)
     return None
 
@@ -69,7 +70,7 @@ def look_up_ratio(name: str) -> Ratio | None:
 def find_ratios(columns: Collection[str], names: Iterable[str] = ()) -> Iterator[Ratio]:
     """Yield the ratios that columns allow: Amazon's among the names, and all KPIs."""
     wanted = set(names)
-    offered = [name for name in AMAZON_RATIOS if name in wanted]
+    offered = [name for name in RATES if name in wanted]
     for name in [*offered, *KPIS]:
         ratio = look_up_ratio(name)
         if ratio is not None and has_parts(columns, ratio):

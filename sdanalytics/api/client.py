@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
-from sdanalytics._core.limiter_state import LimiterStateStore
+from sdanalytics._core.limiter_state import CountInFlight, LimiterStateStore
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client_settings import ClientSettings
 from sdanalytics.api.config import ClientConfig
@@ -23,7 +23,7 @@ from sdanalytics.api.profiles import list_profiles, profiles_frame
 from sdanalytics.api.report_operations import ReportOperations
 from sdanalytics.api.session import ApiSession, Login
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.literals import Api, Region
+from sdanalytics.model.literals import Api, HistoryApi, Region
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.report_batch import MAX_REPORT_BYTES
 
@@ -47,14 +47,18 @@ class Client(ReportOperations):
         Another host than the region's, such as the sandbox's.
     token_url : str, optional
         Another Login with Amazon than the region's.
-    api : {"v2", "v3"}, optional
+    api : {"v2", "v3", "v1"}, optional
         The version of the reporting API. By default version 3 on Amazon's own hosts, where
         version 2 was switched off on 2024-10-31, and version 2 at any other `base_url`. Calls,
-        names of metrics, frames and the store are the same.
+        names of metrics, frames and the store are the same. ``"v1"`` is the unified Ads API, a beta
+        of Amazon's with 15 months of history (docs/ads-api-v1.md); it has no targets.
+    history : {"v1"}, optional
+        Another version for the days that `api` no longer has: with ``api="v3"``, days that are
+        more than 65 days old come through the unified Ads API, all others through version 3.
     create_rate : float, optional
         The maximum number of reports to request per second. By default 1 on Amazon's own hosts,
         which is their limit per client and profile; no limit at any other `base_url`, where
-        requests slow down after a 429.
+        requests slow down after a 429. Version 1 begins with one a minute, and learns.
     storage_hosts : str or sequence of str, optional
         Hosts that payloads may be downloaded from besides S3's and the service's own, such as
         ``"files.example.org"``, or ``".example.org"`` for all hosts below it.
@@ -72,7 +76,8 @@ class Client(ReportOperations):
     base_url : str
     source : str
         The region, or host:port of a custom `base_url`.
-    api : {"v2", "v3"}
+    api : {"v2", "v3", "v1"}
+    history : {"v1"} or None
     create_rate : float or None
     storage_hosts : tuple of str
     largest_report : int
@@ -97,6 +102,7 @@ class Client(ReportOperations):
         base_url: str | None = None,
         token_url: str | None = None,
         api: Api | None = None,
+        history: HistoryApi | None = None,
         create_rate: float | None = None,
         storage_hosts: str | Sequence[str] = (),
         largest_report: int = MAX_REPORT_BYTES,
@@ -108,6 +114,7 @@ class Client(ReportOperations):
             base_url=base_url,
             token_url=token_url,
             api=api,
+            history=history,
             create_rate=create_rate,
             storage_hosts=storage_hosts,
             largest_report=largest_report,
@@ -123,7 +130,7 @@ class Client(ReportOperations):
 
         ``_CLIENT_ID``, ``_CLIENT_SECRET`` and ``_REFRESH_TOKEN`` (or ``_ACCESS_TOKEN`` instead
         of these two) are needed; ``_PROFILE_ID``, ``_REGION``, ``_BASE_URL``, ``_TOKEN_URL``,
-        ``_API`` and ``_STORAGE_HOSTS`` (separated by commas) are not.
+        ``_API``, ``_HISTORY`` and ``_STORAGE_HOSTS`` (separated by commas) are not.
 
         Raises
         ------
@@ -212,6 +219,11 @@ class Client(ReportOperations):
         return self._session.config.api
 
     @property
+    def history(self) -> HistoryApi | None:
+        """The version of the API for days that `api` no longer has; None: none."""
+        return self._session.config.history
+
+    @property
     def create_rate(self) -> float | None:
         """The maximum number of reports to request per second; None: the service's limit."""
         return self._session.config.create_rate
@@ -296,6 +308,16 @@ def open_session(
 ) -> ApiSession:
     """Return a client's session for one call (see `ApiSession.bind`)."""
     return client._session.bind(deadline, limiter_state)
+
+
+def open_unified_session(
+    client: Client,
+    deadline: Deadline,
+    limiter_state: LimiterStateStore | None,
+    count_in_flight: CountInFlight,
+) -> ApiSession:
+    """Return a client's session for one call of version 1 (see `ApiSession.bind_unified`)."""
+    return client._session.bind_unified(deadline, limiter_state, count_in_flight)
 
 
 def profile_key(client: Client) -> ProfileKey:

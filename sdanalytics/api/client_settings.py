@@ -10,7 +10,15 @@ from sdanalytics.api.auth import Credentials
 from sdanalytics.api.config_file import DEFAULT_LOGIN, ConfigFile
 from sdanalytics.errors import NotConfigured
 
-_PARAMETERS: Final = ("profile_id", "region", "base_url", "token_url", "api", "storage_hosts")
+_PARAMETERS: Final = (
+    "profile_id",
+    "region",
+    "base_url",
+    "token_url",
+    "api",
+    "history",
+    "storage_hosts",
+)
 _CREDENTIALS: Final = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "ACCESS_TOKEN")
 
 

@@ -7,16 +7,22 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlsplit
 
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.redact import redact
 from sdanalytics._core.suggest import validate_choice
 from sdanalytics.api.download_hosts import LOOPBACK_HOSTS, validate_hosts
-from sdanalytics.api.hosts import REGIONS, choose_api, choose_create_rate, name_source
+from sdanalytics.api.hosts import (
+    REGIONS,
+    choose_api,
+    choose_create_rate,
+    choose_unified_interval,
+    name_source,
+)
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.literals import Api, Region
+from sdanalytics.model.literals import Api, HistoryApi, Region
 from sdanalytics.model.metrics import API_VERSIONS
 from sdanalytics.model.partition import ProfileKey
 
@@ -43,9 +49,13 @@ class ClientConfig:
     region : {"NA", "EU", "FE"}
     base_url, token_url : str
         The API, and Login with Amazon.
-    api : {"v2", "v3"}
+    api : {"v2", "v3", "v1"}
+    history : {"v1"} or None
+        The version for days that `api` no longer has; None: none.
     create_rate : float or None
         The maximum number of creates per second; None: the service's limit.
+    unified_interval : float
+        Seconds between two creates of version 1 while its limits are not known.
     storage_hosts : tuple of str
         Hosts that payloads may be downloaded from, besides S3's and the service's own.
     max_report_bytes : int
@@ -58,7 +68,9 @@ class ClientConfig:
     base_url: str
     token_url: str
     api: Api
+    history: HistoryApi | None
     create_rate: float | None
+    unified_interval: float
     storage_hosts: tuple[str, ...]
     max_report_bytes: int
     clock: Clock
@@ -72,6 +84,7 @@ class ClientConfig:
         base_url: str | None,
         token_url: str | None,
         api: object,
+        history: object,
         create_rate: float | None,
         storage_hosts: str | Sequence[str],
         largest_report: int,
@@ -87,13 +100,16 @@ class ClientConfig:
         valid_region = _validate_region(region)
         region_hosts = REGIONS[valid_region]
         api_url = validate_service_url("base_url", base_url or region_hosts.api_url)
+        valid_api = _validate_api(api, api_url)
         return cls(
             profile_id=None if profile_id is None else validate_profile_id(profile_id),
             region=valid_region,
             base_url=api_url,
             token_url=validate_service_url("token_url", token_url or region_hosts.token_url),
-            api=_validate_api(api, api_url),
+            api=valid_api,
+            history=_validate_history(history, valid_api),
             create_rate=_validate_create_rate(create_rate, api_url),
+            unified_interval=choose_unified_interval(create_rate),
             storage_hosts=validate_hosts(storage_hosts),
             max_report_bytes=_validate_size("largest_report", largest_report),
             clock=clock or Clock(),
@@ -148,6 +164,17 @@ def _validate_api(api: object, base_url: str) -> Api:
     if api is None:
         return choose_api(base_url)
     return validate_choice("api", api, API_VERSIONS)
+
+
+def _validate_history(history: object, api: Api) -> HistoryApi | None:
+    if history is None:
+        return None
+    known: HistoryApi = validate_choice("history", history, get_args(HistoryApi))
+    if api == known:
+        raise InvalidRequest(
+            f"history must be left out with api={api!r}, got {history!r}: all days come through it"
+        )
+    return known
 
 
 def _validate_create_rate(rate: float | None, base_url: str) -> float | None:

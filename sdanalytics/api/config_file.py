@@ -41,7 +41,8 @@ CONFIG_VARIABLE: Final = "SDANALYTICS_CONFIG"
 DEFAULT_LOGIN: Final = "default"
 SECRETS: Final = ("client_secret", "refresh_token")
 _SETTINGS: Final = (
-    "client_id", "profile_id", "region", "api", "base_url", "token_url", "storage_hosts", "keyring",
+    "client_id", "profile_id", "region", "api", "history", "base_url", "token_url", "storage_hosts",
+    "keyring",
     *SECRETS,
 )  # fmt: skip
 _NAME: Final = re.compile("[A-Za-z0-9_-]+")

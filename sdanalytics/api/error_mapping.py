@@ -33,6 +33,18 @@ _CLASSES_BY_STATUS: Final[dict[int, type[ApiError]]] = {
     422: InvalidReport,
     429: RateLimited,
 }
+_CLASSES_BY_CODE: Final[dict[str, type[ApiError]]] = {
+    "400004": InvalidReport,  # fields that do not go together
+    "400005": InvalidReport,  # an unknown field
+    "400006": InvalidReport,  # a field without its companion
+    "400013": InvalidReport,  # a field that is written otherwise
+    "400025": ReportTooOld,
+    "400026": Forbidden,
+    "404001": NotFound,
+}
+"""Codes of the unified Ads API (version 1), whose statuses say less; 400000 is a BadRequest."""
+_SEVERAL_CODES: Final = "400100"
+_CODE: Final = re.compile(r"\b4[0-9]{5}\b")
 
 _ADVICE: Final[dict[type[ApiError], str]] = {
     BadRequest: "If the text names a tactic, request the other one with tactic=; otherwise check "
@@ -102,8 +114,8 @@ def to_exception(
     advice : str, optional
         What to do next; by default that of the class.
     """
-    error_class = error_class or _exception_class(response.status, operation)
     body = _parse_error_body(response).redact(secrets)
+    error_class = error_class or _exception_class(response.status, operation, body)
     advice = advice or _ADVICE.get(error_class, _DEFAULT_ADVICE)
     reason = ": ".join(filter(None, (body.code, body.details)))
     reason = reason or "the response gives no details"
@@ -191,12 +203,23 @@ def storage_error_text(response: Response) -> str:
     return reason[:MAX_DETAIL_LENGTH] or "no reason given"
 
 
-def _exception_class(status: int, operation: str) -> type[ApiError]:
+def _exception_class(status: int, operation: str, body: ErrorBody) -> type[ApiError]:
+    if body.code == _SEVERAL_CODES:
+        return _choose_class_of_several(body.details or "")
+    if body.code in _CLASSES_BY_CODE:
+        return _CLASSES_BY_CODE[body.code]
     if status >= 500:
         return ServerError
     if status == 406 and operation != "request_report":
         return ApiError  # elsewhere it is about the types of the response
     return _CLASSES_BY_STATUS.get(status, ApiError)
+
+
+def _choose_class_of_several(details: str) -> type[ApiError]:
+    """Return the class of several errors at once: their own if they are alike."""
+    codes = set(_CODE.findall(details)) - {_SEVERAL_CODES}
+    classes = {_CLASSES_BY_CODE.get(code, BadRequest) for code in codes}
+    return classes.pop() if len(classes) == 1 else InvalidReport
 
 
 def _parse_error_body(response: Response) -> ErrorBody:

@@ -46,6 +46,8 @@ REGIONS: Final[Mapping[Region, RegionHosts]] = {
 }
 AMAZON_CREATE_RATE: Final = 1.0
 """Creates per second that Amazon's hosts accept per client and profile (version 2)."""
+UNIFIED_INTERVAL: Final = 60.0
+"""Seconds between two creates of the unified Ads API while its limits are not known."""
 RETIREMENT_NOTICE: Final = (
     'Amazon switched version 2 of the reporting API off on 2024-10-31: Client(api="v3") or '
     "SDANALYTICS_API=v3 gives the same frame"
@@ -84,3 +86,8 @@ def choose_api(base_url: str) -> Api:
 def choose_create_rate(base_url: str) -> float | None:
     """Choose the creates per second for a service; None: the service's limit."""
     return AMAZON_CREATE_RATE if is_amazon(base_url) else None
+
+
+def choose_unified_interval(create_rate: float | None) -> float:
+    """Choose the first gap between creates of the unified Ads API, by the rate that a user set."""
+    return 1 / create_rate if create_rate else UNIFIED_INTERVAL

@@ -15,7 +15,6 @@ by one, at about that rate.
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -23,27 +22,22 @@ from typing import Final, TypeVar
 from sdanalytics._core.clock import Clock
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import (
-    FIRST_WAIT,
-    MAX_CREATE_WAIT,
     CountInFlight,
     LaneState,
     LimiterState,
     LimiterStateStore,
 )
 from sdanalytics._core.log_sampling import SampledLogger
+from sdanalytics.api.create_pacing import CreatePacing, full_jitter, shrink_interval
 
 logger = logging.getLogger("sdanalytics")
 
 T = TypeVar("T")
 
-WINDOW_RECHECK_INTERVAL: Final = 0.25
-"""Seconds after which a full window is checked again: a report may have arrived."""
 MIN_READ_INTERVAL: Final = 0.05
 """Seconds between two reads after the first of them was throttled."""
 MAX_READ_INTERVAL: Final = 5.0
 """Seconds between two reads, at most, however often they are throttled."""
-RECOVERY_FACTOR: Final = 0.95
-"""The share of the interval that is left after a request that was not throttled."""
 MAX_RETRY_AFTER: Final = 2 * 3600.0
 """Seconds to wait, at most, for a Retry-After, which may be wrong."""
 MAX_READ_WAIT: Final = 60.0
@@ -61,8 +55,8 @@ class RateLimiter:
     ----------
     clock : Clock
     state_store : LimiterStateStore
-    create_rate : float or None
-        The maximum number of creates per second; None: the service's limit.
+    pacing : CreatePacing
+        How creates are paced.
 
     Attributes
     ----------
@@ -70,13 +64,11 @@ class RateLimiter:
         The log of what delays requests.
     """
 
-    def __init__(
-        self, clock: Clock, state_store: LimiterStateStore, create_rate: float | None
-    ) -> None:
+    def __init__(self, clock: Clock, state_store: LimiterStateStore, pacing: CreatePacing) -> None:
         self.events = SampledLogger(logger)
         self._clock = clock
         self._state_store = state_store
-        self._min_create_interval = 1 / create_rate if create_rate else 0.0
+        self._pacing = pacing
 
     def create_delay(self) -> float:
         """Return the seconds to wait before a create, or before calling this again; 0: none."""
@@ -84,9 +76,11 @@ class RateLimiter:
         def measure_delay(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
             allowed_at = _next_allowed_at(state, is_create=True)
             window = state.window
-            if window.is_full(count_in_flight):
-                checked_at = min(window.next_probe_at, now + WINDOW_RECHECK_INTERVAL)
+            checked_at = now + self._pacing.recheck_interval
+            if self._pacing.is_full(count_in_flight):
                 allowed_at = max(allowed_at, checked_at)
+            elif window.is_full(count_in_flight):
+                allowed_at = max(allowed_at, min(window.next_probe_at, checked_at))
             return max(0.0, allowed_at - now)
 
         return self._update(measure_delay)
@@ -105,9 +99,7 @@ class RateLimiter:
         def reserve(state: LimiterState, _: CountInFlight, now: float) -> float:
             lane = _select_lane(state, is_create=is_create)
             delay = _next_allowed_at(state, is_create=is_create) - now
-            interval = lane.min_interval
-            if is_create:
-                interval = max(interval, self._min_create_interval)
+            interval = self._pacing.interval(lane) if is_create else lane.min_interval
             if delay <= 0 < interval:
                 lane.next_allowed_at = now + interval
             return delay
@@ -155,7 +147,7 @@ class RateLimiter:
                 # Sent at the same time as one that is recorded: the limit is the same.
                 lane.next_allowed_at = max(lane.next_allowed_at, now + (requested or 0.0))
                 return 0.0
-            wait = _delay_lane(lane, now, requested, is_create=is_create)
+            wait = self._delay_lane(lane, now, requested, is_create=is_create)
             in_flight = count_in_flight() if is_create else None
             if in_flight:
                 state.window.shrink(in_flight, now)
@@ -173,12 +165,33 @@ class RateLimiter:
         def record(state: LimiterState, count_in_flight: CountInFlight, now: float) -> None:
             lane = _select_lane(state, is_create=is_create)
             lane.throttle_count = 0
-            is_negligible = lane.min_interval <= MIN_READ_INTERVAL / 10
-            lane.min_interval = 0.0 if is_negligible else lane.min_interval * RECOVERY_FACTOR
             if is_create:
+                self._pacing.record_success(lane)
                 state.window.grow(count_in_flight, now)
+            else:
+                shrink_interval(lane)
 
         self._update(record)
+
+    def _delay_lane(
+        self, lane: LaneState, now: float, requested: float | None, *, is_create: bool
+    ) -> float:
+        """Record a throttle of a lane; return the seconds that it is closed for."""
+        lane.throttled_at = now
+        lane.throttle_count += 1
+        count = lane.throttle_count
+        wait = requested
+        if wait is None and is_create:
+            wait = self._pacing.throttle_wait(count)
+        elif wait is None:
+            wait = full_jitter(count, MAX_READ_WAIT)
+        lane.next_allowed_at = max(lane.next_allowed_at, now + wait)
+        if is_create:
+            self._pacing.record_throttle(lane)
+        else:
+            doubled = max(2 * lane.min_interval, MIN_READ_INTERVAL)
+            lane.min_interval = min(doubled, MAX_READ_INTERVAL)
+        return wait
 
     def _now(self) -> float:
         """Return the moment in seconds since 1970: processes share it, unlike monotonic time."""
@@ -193,15 +206,6 @@ class RateLimiter:
             return change(state, count_in_flight, now)
 
         return self._state_store.update(change_current)
-
-
-def full_jitter(attempt: int, max_wait: float) -> float:
-    """Return seconds to wait after a number of throttles: random, up to a bound that doubles.
-
-    Requests that were throttled together are sent again at different times.
-    """
-    bound = min(max_wait, FIRST_WAIT * 2.0 ** (attempt - 1))
-    return random.uniform(0.0, bound)
 
 
 def _select_lane(state: LimiterState, *, is_create: bool) -> LaneState:
@@ -222,18 +226,3 @@ def _min_create_wait(lane: LaneState) -> float:
     """Return seconds to wait even if the moment that the service names is past: clocks differ."""
     doublings = min(lane.throttle_count, 10)
     return min(MIN_READ_INTERVAL * 2.0**doublings, MAX_READ_INTERVAL)
-
-
-def _delay_lane(lane: LaneState, now: float, requested: float | None, *, is_create: bool) -> float:
-    """Record a throttle of a lane; return the seconds that it is closed for."""
-    lane.throttled_at = now
-    lane.throttle_count += 1
-    wait = requested
-    if wait is None:
-        max_wait = MAX_CREATE_WAIT if is_create else MAX_READ_WAIT
-        wait = full_jitter(lane.throttle_count, max_wait)
-    lane.next_allowed_at = max(lane.next_allowed_at, now + wait)
-    if not is_create:
-        doubled = max(2 * lane.min_interval, MIN_READ_INTERVAL)
-        lane.min_interval = min(doubled, MAX_READ_INTERVAL)
-    return wait

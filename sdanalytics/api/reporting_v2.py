@@ -133,7 +133,14 @@ class ReportingV2:
         validate_record_type(record_type, "v2")
         path = f"/sd/{record_type}/report"
         body = report_request.to_json()
-        request = ApiRequest("request_report", "POST", path, body=body, find_fault=expect_report_id)
+        request = ApiRequest(
+            "request_report",
+            "POST",
+            path,
+            body=body,
+            is_create=True,
+            find_fault=expect_report_id,
+        )
         try:
             response = self._session.send(request)
         except ApiError as error:

@@ -48,6 +48,7 @@ class ReportingV3:
             body=document,
             content_type=_CREATE_TYPE,
             accept=_ACCEPTED_TYPES["POST"],
+            is_create=True,
             idempotent=True,
             find_fault=expect_report_id,
         )

@@ -10,17 +10,23 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
-from sdanalytics._core.limiter_state import InMemoryLimiterState, LimiterStateStore
+from sdanalytics._core.limiter_state import (
+    CountedLimiterState,
+    CountInFlight,
+    InMemoryLimiterState,
+    LimiterStateStore,
+)
 from sdanalytics._core.redact import redact
 from sdanalytics.api.answers import FindFault, find_redirect
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.config import ClientConfig
+from sdanalytics.api.create_pacing import CreatePacing, LearnedPacing
 from sdanalytics.api.download_hosts import rejection_reason
 from sdanalytics.api.error_mapping import (
     storage_error_text,
@@ -32,6 +38,7 @@ from sdanalytics.api.rate_limit import RateLimiter
 from sdanalytics.api.retry import MAX_ATTEMPTS, rate_limited_error, send_with_retry
 from sdanalytics.api.service_clock import ServiceClock
 from sdanalytics.api.shared_tokens import SHARED_TOKENS
+from sdanalytics.api.storage_download import get_from_storage, milliseconds_since
 from sdanalytics.api.transport import READ_TIMEOUT, Response, Transport
 from sdanalytics.errors import ConnectionFailed, DownloadFailed
 from sdanalytics.model.partition import ProfileKey
@@ -39,12 +46,16 @@ from sdanalytics.model.partition import ProfileKey
 logger = logging.getLogger("sdanalytics")
 
 JSON_TYPE: Final = "application/json"
+CLIENT_ID_HEADERS: Final = ("Amazon-Advertising-API-ClientId",)
+"""The headers with the client id."""
 OPERATION_TIMEOUT: Final = 300.0
 """Seconds that one operation may take outside of a fetch, its retries included."""
 OPERATION_MAX_THROTTLES: Final = 5
 """429 responses that one operation waits out outside of a fetch."""
-STORAGE_MAX_ATTEMPTS: Final = 2
-"""Attempts for one URL of storage, which is valid for 30 seconds."""
+
+
+def _keep(response: Response) -> Response:
+    return response
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,12 @@ class ApiRequest:
         The type of the body.
     accept : str
         The types that its response may have.
+    client_id_headers : tuple of str
+        The headers with the client id.
     needs_profile_scope : bool
         Whether it is about the client's profile.
+    is_create : bool
+        Whether it creates a report.
     idempotent : bool
         Whether a create may be sent again when it is unknown if the first one arrived.
     max_attempts : int
@@ -72,6 +87,8 @@ class ApiRequest:
         429 responses within a call that end it; None: as many as the deadline allows.
     find_fault : callable
         What is wrong with a response below 400 (`sdanalytics.api.answers`).
+    unwrap : callable
+        Returns the response that another one contains, where the service has it so.
     """
 
     operation: str
@@ -80,16 +97,14 @@ class ApiRequest:
     body: Mapping[str, Any] | None = None
     content_type: str = JSON_TYPE
     accept: str = JSON_TYPE
+    client_id_headers: tuple[str, ...] = CLIENT_ID_HEADERS
     needs_profile_scope: bool = True
+    is_create: bool = False
     idempotent: bool = False
     max_attempts: int = MAX_ATTEMPTS
     max_throttles: int | None = None
     find_fault: FindFault = find_redirect
-
-    @property
-    def is_create(self) -> bool:
-        """Whether it creates a report."""
-        return self.method == "POST"
+    unwrap: Callable[[Response], Response] = _keep
 
 
 class Login:
@@ -110,11 +125,11 @@ class Login:
         self.digest = _digest_login(credentials)
         self.transport = Transport()
         self.tokens = SHARED_TOKENS.provider(credentials, config.token_url, config.clock)
-        self._limiter_states: dict[int | None, LimiterStateStore] = {}
+        self._limiter_states: dict[object, LimiterStateStore] = {}
 
-    def limiter_state(self, profile_id: int | None) -> LimiterStateStore:
-        """Return the rate limiter state of a profile, outside of a fetch."""
-        return self._limiter_states.setdefault(profile_id, InMemoryLimiterState())
+    def limiter_state(self, owner: object) -> LimiterStateStore:
+        """Return the rate limiter state of a profile, or of a version, outside of a fetch."""
+        return self._limiter_states.setdefault(owner, InMemoryLimiterState())
 
 
 def _digest_login(credentials: Credentials) -> str:
@@ -193,6 +208,29 @@ class ApiSession:
             limiter = self._make_limiter(limiter_state)
         return ApiSession(self.config, self._login, deadline, limiter)
 
+    def bind_unified(
+        self,
+        deadline: Deadline,
+        limiter_state: LimiterStateStore | None,
+        count_in_flight: CountInFlight,
+    ) -> ApiSession:
+        """Return this session for one call of the unified Ads API, which limits whole clients.
+
+        Parameters
+        ----------
+        deadline : Deadline
+        limiter_state : LimiterStateStore or None
+            The state of the rate limiter; None: that of the login, for calls without a store.
+        count_in_flight : callable
+            Counts the reports in flight for a state that does not.
+        """
+        if limiter_state is None:
+            own_state = self._login.limiter_state("unified")
+            limiter_state = CountedLimiterState(own_state, count_in_flight)
+        pacing = LearnedPacing(self.config.unified_interval)
+        limiter = RateLimiter(self.config.clock, limiter_state, pacing)
+        return ApiSession(self.config, self._login, deadline, limiter)
+
     def create_delay(self) -> float:
         """Return the seconds to wait before the next create; 0: none.
 
@@ -256,7 +294,13 @@ class ApiSession:
                 f"report {report_id}: {reason}; nothing was downloaded", report_id=report_id
             )
         try:
-            response = self._get_from_storage(url, report_id)
+            response = get_from_storage(
+                self._login.transport,
+                self._operation_deadline(),
+                url,
+                report_id,
+                self.max_report_bytes,
+            )
         except ConnectionFailed as error:
             raise DownloadFailed(f"report {report_id}: {error}", report_id=report_id) from None
         if response.status == 200:
@@ -274,7 +318,8 @@ class ApiSession:
         return redact(text, self._login.tokens.secrets)
 
     def _make_limiter(self, limiter_state: LimiterStateStore) -> RateLimiter:
-        return RateLimiter(self.config.clock, limiter_state, self.config.create_rate)
+        pacing = CreatePacing(self.config.create_rate)
+        return RateLimiter(self.config.clock, limiter_state, pacing)
 
     def _operation_deadline(self) -> Deadline:
         """Return the deadline that the session is bound to, or one for a single operation."""
@@ -300,9 +345,9 @@ class ApiSession:
                 request.method,
                 request.path,
                 response.status,
-                _milliseconds_since(started),
+                milliseconds_since(started),
             )
-            return response
+            return request.unwrap(response)
 
         return send_with_retry(
             send,
@@ -320,7 +365,7 @@ class ApiSession:
         headers = {
             "Accept": request.accept,
             "Authorization": f"Bearer {token}",
-            "Amazon-Advertising-API-ClientId": self._login.client_id,
+            **dict.fromkeys(request.client_id_headers, self._login.client_id),
         }
         if request.needs_profile_scope:
             headers["Amazon-Advertising-API-Scope"] = self.key.profile_id
@@ -333,29 +378,3 @@ class ApiSession:
         if self._deadline is None:
             return OPERATION_MAX_THROTTLES
         return 1 if request.is_create else request.max_throttles
-
-    def _get_from_storage(self, url: str, report_id: str) -> Response:
-        deadline = self._operation_deadline()
-        transport = self._login.transport
-
-        def send() -> Response:
-            started = time.perf_counter()
-            response = transport.download(url, deadline, self.max_report_bytes)
-            logger.debug(
-                "storage: report %s: %d, %d bytes in %.0f ms",
-                report_id,
-                response.status,
-                len(response.body),
-                _milliseconds_since(started),
-            )
-            return response
-
-        # Storage is another host: the limits of the API do not apply to it.
-        limiter = RateLimiter(self.config.clock, InMemoryLimiterState(), None)
-        return send_with_retry(
-            send, "storage", deadline=deadline, limiter=limiter, max_attempts=STORAGE_MAX_ATTEMPTS
-        )
-
-
-def _milliseconds_since(started: float) -> float:
-    return 1000 * (time.perf_counter() - started)

@@ -11,6 +11,7 @@ from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import InMemoryLimiterState
 from sdanalytics._core.redact import remember_token
 from sdanalytics.api.answers import expect_document
+from sdanalytics.api.create_pacing import CreatePacing
 from sdanalytics.api.error_mapping import (
     NETWORK_ADVICE,
     is_page,
@@ -58,7 +59,7 @@ class TokenEndpoint:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
-        self._limiter = RateLimiter(clock, InMemoryLimiterState(), None)
+        self._limiter = RateLimiter(clock, InMemoryLimiterState(), CreatePacing(None))
 
     def request_tokens(
         self,

@@ -49,6 +49,13 @@ def add_coverage_command(commands: Commands) -> None:
         metavar="N",
         help="the last N whole days (default: from the first day that is stored)",
     )
+    parser.add_argument(
+        "--history-days",
+        type=int,
+        default=60,
+        metavar="N",
+        help="the days that the service has: 60 (default), 65 in version 3, 455 with history=v1",
+    )
     add_profiles_option(parser, "all that are stored")
     add_cache_option(parser)
     add_json_option(parser)
@@ -59,7 +66,11 @@ def run_coverage_command(options: argparse.Namespace) -> int:
     from sdanalytics.cli.store_choice import open_store
 
     cache = open_store(options.cache)
-    frame = cache.coverage(options.record_type, _earliest_day(options.days))
+    frame = cache.coverage(
+        options.record_type,
+        _earliest_day(options.days),
+        history_days=options.history_days,
+    )
     if options.days is not None:
         frame = frame.groupby(_SERIES, dropna=False).tail(options.days)
     profiles = parse_profiles(options.profiles)

@@ -164,5 +164,5 @@ def _validate_report(record_type: Any, client: Client, arguments: Mapping[str, A
     names = ("start", "end", "days", "metrics", "tactic", "segment")
     values = {name: arguments[name] for name in names}
     latest = latest_local_date(client.clock.now())
-    query = ReportArguments(record_type, **values).parse(latest, client.api)
+    query = ReportArguments(record_type, **values).parse(latest, client)
     query.ensure_not_future(latest, "where it is latest", latest - timedelta(1))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sdanalytics._version import __version__
-from sdanalytics.delivery.column_units import describe_column, find_unit
+from sdanalytics.analysis.column_units import describe_column, find_unit
 from sdanalytics.delivery.provenance import describe_provenance
 from sdanalytics.delivery.sheet_data import SheetData
 from sdanalytics.delivery.sheet_writer import SheetWriter

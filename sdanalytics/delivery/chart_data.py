@@ -9,13 +9,13 @@ import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
 from sdanalytics.analysis.buckets import IS_WHOLE
+from sdanalytics.analysis.column_units import ColumnUnit, find_unit
 from sdanalytics.analysis.explanation import EXPLAINED
 from sdanalytics.analysis.final_columns import select_immature, summarize_final
 from sdanalytics.analysis.kpi_definitions import is_attributed
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.results import add_conversions
 from sdanalytics.analysis.validation import has_several_currencies
-from sdanalytics.delivery.column_units import ColumnUnit, find_unit
 from sdanalytics.delivery.sheet_data import SheetData, is_name_column
 from sdanalytics.delivery.total_rows import has_versions, is_comparison, list_compared
 from sdanalytics.plots.metric_labels import frame_currency, metric_label

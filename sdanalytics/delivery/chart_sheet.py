@@ -13,7 +13,7 @@ from sdanalytics.delivery.chart_data import ChartData
 from sdanalytics.delivery.number_formats import DATE_FORMAT, choose_number_format
 from sdanalytics.delivery.sheet_columns import CellKind
 from sdanalytics.delivery.sheet_writer import SheetWriter
-from sdanalytics.plots.style import PALETTE
+from sdanalytics.plots.colors import PALETTE
 
 _SIZE: Final = {"width": 760, "height": 380}
 _ROWS_OF_CHART: Final = 20

@@ -20,7 +20,7 @@ from sdanalytics.delivery.report_span import ReportSpan
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.options import validate_client
 from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
-from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.fetch.protocols import count_history_days
 from sdanalytics.model.query import DateLike
 from sdanalytics.store.cache import CacheLike, ReportCache, open_cache, validate_cache
 
@@ -148,7 +148,7 @@ def write_report(
     if target_acos is not None:
         parse_target(target_acos, None)
     client = client or default_client()
-    history_days = PROTOCOLS[client.api].history_days("campaigns")
+    history_days = count_history_days(client, "campaigns")
     span = ReportSpan.parse(start, end, client.clock.now(), history_days)
     with open_output(path, ".html") as temporary:
         with open_cache(cache) as store:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from sdanalytics.analysis.column_units import ColumnUnit
 from sdanalytics.analysis.kpi_definitions import KPIS
-from sdanalytics.delivery.column_units import ColumnUnit
 
 DATE_FORMAT: Final = "yyyy-mm-dd"
 TIME_FORMAT: Final = "yyyy-mm-dd hh:mm:ss"

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.column_arrays import number_values
+from sdanalytics.analysis.column_units import ColumnUnit, find_unit
 from sdanalytics.analysis.explanation import EXPLAINED
 from sdanalytics.analysis.kpi_definitions import metric_unit
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.validation import has_several_currencies
-from sdanalytics.delivery.column_units import ColumnUnit, find_unit
 from sdanalytics.delivery.number_formats import (
     DATE_FORMAT,
     TEXT_FORMAT,

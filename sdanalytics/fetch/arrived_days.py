@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from sdanalytics.fetch.refresh_policy import RefreshPolicy
+from sdanalytics.fetch.refresh_policies import RefreshPolicies
 from sdanalytics.model.partition import Partition
 from sdanalytics.store.parquet_file import CachedPartition
 
 
 def select_whole_days(
-    wanted: Iterable[Partition], found: Mapping[Partition, CachedPartition], policy: RefreshPolicy
+    wanted: Iterable[Partition], found: Mapping[Partition, CachedPartition], policy: RefreshPolicies
 ) -> set[Partition]:
     """Return the partitions of those days all of which the cache serves.
 
@@ -29,7 +29,7 @@ def select_whole_days(
     return whole
 
 
-def _is_served(entry: CachedPartition | None, policy: RefreshPolicy, *, is_gone: bool) -> bool:
+def _is_served(entry: CachedPartition | None, policy: RefreshPolicies, *, is_gone: bool) -> bool:
     if entry is None or not policy.covers_columns(entry):
         return False
     return is_gone or policy.is_acceptable(entry.partition, entry.fetched_at)

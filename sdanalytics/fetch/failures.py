@@ -16,7 +16,10 @@ FailuresByType = dict[type[SDAnalyticsError], dict[Partition, SDAnalyticsError]]
 
 
 def combine_failures(
-    failures: Failures, requested: Collection[Partition], oldest_available: date
+    failures: Failures,
+    requested: Collection[Partition],
+    oldest_available: date,
+    history_advice: str = "",
 ) -> SDAnalyticsError:
     """Return one error for all failures: their own if nothing arrived and they are alike.
 
@@ -28,6 +31,8 @@ def combine_failures(
         All partitions that were to be fetched.
     oldest_available : datetime.date
         The oldest day that the service should have reports of.
+    history_advice : str, optional
+        How to fetch older days, in a sentence.
     """
     by_type = _group_by_type(failures)
     # A report of version 3 has both tactics, also where one was asked for.
@@ -35,12 +40,12 @@ def combine_failures(
         first = next(iter(failures.values()))
         _add_extent(first, failures)
         if isinstance(first, ReportTooOld):
-            hint = _history_hint(failures, oldest_available)
+            hint = _history_hint(failures, oldest_available, history_advice)
             first.args = (f"{str(first).rstrip('.')}. {hint}",)
         return first
     advice = "Call again for the missing days"
     if ReportTooOld in by_type:
-        hint = _history_hint(by_type[ReportTooOld], oldest_available)
+        hint = _history_hint(by_type[ReportTooOld], oldest_available, history_advice)
         advice = hint if len(by_type) == 1 else f"{hint}. Call again for the other missing days"
     failed = len(unique_days(failures))
     days = format_count(len(unique_days(requested)), "day")
@@ -53,15 +58,18 @@ def combine_failures(
     )
 
 
-def _history_hint(unavailable: Iterable[Partition], oldest_available: date) -> str:
+def _history_hint(
+    unavailable: Iterable[Partition], oldest_available: date, history_advice: str
+) -> str:
     """Return advice for days that the service no longer has."""
     newest = unique_days(unavailable)[-1]
     # Midnight may have passed since the call began: then the oldest day is refused, too.
     first = max(oldest_available, newest + timedelta(days=1))
-    return (
+    hint = (
         f"The service has reports from {first} on: start there. "
         "ReportCache.read returns the stored earlier days"
     )
+    return f"{hint}. {history_advice}" if history_advice else hint
 
 
 def _add_extent(error: SDAnalyticsError, failures: Failures) -> None:

@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sdanalytics._core.limiter_state import LimiterStateStore
 from sdanalytics.api.client import profile_key
 from sdanalytics.errors import CacheError, PartialFetchError, ReportTooOld, SDAnalyticsError
 from sdanalytics.fetch.arrived_days import select_whole_days
 from sdanalytics.fetch.campaign_reader import CampaignReader
-from sdanalytics.fetch.claims import FetchNeeds
-from sdanalytics.fetch.engine import ReportEngine
 from sdanalytics.fetch.failures import combine_failures
 from sdanalytics.fetch.frame_origin import FrameOrigin
 from sdanalytics.fetch.options import FetchOptions
 from sdanalytics.fetch.plan import ReportPlan
-from sdanalytics.fetch.protocols import PROTOCOLS, AnyProtocol
-from sdanalytics.fetch.protocols.base import ColumnsByPartition
-from sdanalytics.fetch.refresh_policy import RefreshPolicy
-from sdanalytics.fetch.refused_columns import RefusedColumns
+from sdanalytics.fetch.refresh_policies import RefreshPolicies
 from sdanalytics.fetch.tracker import Countable, FetchTracker
+from sdanalytics.fetch.version_engines import VersionEngines
 from sdanalytics.fetch.wording import format_count, unique_days
 from sdanalytics.model.dtypes import table_to_frame
 from sdanalytics.model.partition import Partition
@@ -33,7 +28,7 @@ from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.view_attribution import view_attribution_note
 from sdanalytics.store.concat import release_tables
-from sdanalytics.store.in_flight import InFlightRegistry, in_flight_reports
+from sdanalytics.store.in_flight import in_flight_reports
 from sdanalytics.store.parquet_file import CachedPartition
 from sdanalytics.store.refused_metrics import MissingDays, find_missing_days, refusal_message
 from sdanalytics.store.row_notes import inspect_rows
@@ -85,26 +80,25 @@ class FetchRun:
         self._profile = profile
         self._store = store
         self._deadline = options.deadline
-        self._protocol = PROTOCOLS[self._client.api]
         now = self._client.clock.now()
-        self._policy = RefreshPolicy(query, options.refresh, profile, self._protocol, now)
-        query.ensure_not_future(self._policy.today, f"in {profile.timezone}")
+        self._policies = RefreshPolicies.choose(query, options.refresh, profile, self._client, now)
+        query.ensure_not_future(self._policies.today, f"in {profile.timezone}")
         self._partitions = query.partitions(*profile_key(self._client))
         self._cached: dict[Partition, CachedPartition | None] = {}
         self._missing: set[Partition] = set()
         self._damaged: set[Partition] = set()
         self._fetched: set[Partition] = set()
         self._tables: dict[Partition, pa.Table] = {}
-        self._refused = RefusedColumns(query)
         self._campaign_reader = CampaignReader(
             self._client, store.metadata, options.deadline, query
         )
+        self._engines = VersionEngines(query, options, store, self._campaign_reader)
 
     def missing(self) -> list[Partition]:
         """Look up the cache; return the partitions that are missing, stale or lack columns."""
         found = self._store.partitions.lookup_many(self._partitions)
         self._cached = {partition: found.get(partition) for partition in self._partitions}
-        satisfies = self._policy.satisfies
+        satisfies = self._policies.satisfies
         return [partition for partition, entry in self._cached.items() if not satisfies(entry)]
 
     def plan(self) -> ReportPlan:
@@ -114,12 +108,14 @@ class FetchRun:
         steps = []
         to_request = []
         for partition, entry in self._cached.items():
-            step = self._policy.plan_partition(partition, entry, in_flight.get(partition))
+            step = self._policies.plan_partition(partition, entry, in_flight.get(partition))
             steps.append(step)
             if step.action == "request":
                 to_request.append(partition)
-        batches = self._make_protocol().batch(self._columns_by_partition(to_request))
-        return ReportPlan(self._query, tuple(steps), len(batches))
+        reports = 0
+        for policy, partitions in self._policies.group(to_request):
+            reports += self._engines.count_reports(policy, partitions, self._cached)
+        return ReportPlan(self._query, tuple(steps), reports)
 
     def fetch(self, make_progress: ProgressFactory) -> None:
         """Fetch what is missing into the store, then read everything from it."""
@@ -146,7 +142,7 @@ class FetchRun:
         """Load the whole days that there are after a fetch that failed; return the others."""
         wanted = self._partitions
         found = self._store.partitions.lookup_many(wanted)
-        whole = select_whole_days(wanted, found, self._policy)
+        whole = select_whole_days(wanted, found, self._policies)
         self._partitions = [partition for partition in wanted if partition in whole]
         self._fetched = self._missing.intersection(whole)
         self._cached = {partition: found[partition] for partition in self._partitions}
@@ -181,7 +177,7 @@ class FetchRun:
         }
 
     def _warn_of_refused(self, missing_days: MissingDays) -> None:
-        message = refusal_message(self._refused.left_out, missing_days)
+        message = refusal_message(self._engines.left_out, missing_days)
         if message:
             self.warnings.append(message)
 
@@ -204,8 +200,7 @@ class FetchRun:
         failures: dict[Partition, SDAnalyticsError] = {}
         with make_progress(tracker):
             try:
-                if missing:
-                    failures = self._run_engine(missing, tracker)
+                failures = self._fetch_versions(missing, tracker)
             finally:
                 self.warnings += tracker.data_notes.messages()
         fetched = set(missing).difference(failures)
@@ -213,45 +208,35 @@ class FetchRun:
         self._cached |= self._store.partitions.lookup_many(fetched)
         unserved = self._drop_stale_served(missing, failures)
         if unserved:
-            raise combine_failures(unserved, missing, self._policy.oldest_available)
+            policies = self._policies
+            raise combine_failures(
+                unserved, missing, policies.oldest_available, policies.history_advice
+            )
 
-    def _run_engine(
+    def _fetch_versions(
         self, missing: Sequence[Partition], tracker: FetchTracker
     ) -> dict[Partition, SDAnalyticsError]:
-        """Have the engine fetch partitions; return what failed, and why."""
-        self._store.partitions.check_writable()  # or reports would be requested in vain
-        needs = FetchNeeds(
-            self._columns_by_partition(missing),
-            self._cached,
-            self._policy.columns_to_request,
-            self._refused,
-        )
-        with InFlightRegistry(
-            self._store.storage.state_dir,
-            self._protocol.name,
-            profile_key(self._client),
-            self._policy.now,
-            self._policy.is_acceptable,
-        ) as registry:
-            # Calls without a cache share no store: they share the client's own rate limiter.
-            limiter_state = None if self._store.is_temporary else registry
-            protocol = self._make_protocol(limiter_state)
-            engine = ReportEngine(
-                protocol,
-                self._store.partitions,
-                registry,
-                self._deadline,
-                tracker,
-                needs,
-                self._limits,
-            )
-            return engine.run()
+        """Fetch partitions, each through its version; return what failed, and why.
 
-    def _columns_by_partition(self, partitions: Iterable[Partition]) -> ColumnsByPartition:
-        return {
-            partition: self._policy.columns_to_request(self._cached[partition])
-            for partition in partitions
-        }
+        Days that the first version turns out not to have any more come through the other one.
+        """
+        failures: dict[Partition, SDAnalyticsError] = {}
+        for policy, partitions in self._policies.group(missing):
+            failures |= self._engines.fetch(policy, partitions, self._cached, tracker)
+        history = self._policies.history
+        too_old = []
+        for partition, error in failures.items():
+            is_own = self._policies.at(partition.date) is self._policies.main
+            if is_own and isinstance(error, ReportTooOld) and partition in missing:
+                too_old.append(partition)
+        if history is not None and too_old:
+            failures = {
+                partition: error
+                for partition, error in failures.items()
+                if partition not in too_old
+            }
+            failures |= self._engines.fetch(history, too_old, self._cached, tracker)
+        return failures
 
     def _drop_stale_served(
         self, missing: Iterable[Partition], failures: Mapping[Partition, SDAnalyticsError]
@@ -274,17 +259,7 @@ class FetchRun:
         entry = self._cached[partition]
         if entry is None or partition in self._damaged:
             return False
-        return self._policy.covers_columns(entry)
-
-    def _make_protocol(self, limiter_state: LimiterStateStore | None = None) -> AnyProtocol:
-        """Return the protocol of the client's version of the API, for this call."""
-        return self._protocol(
-            self._client,
-            self._deadline,
-            self._campaign_reader,
-            self._policy.oldest_available,
-            limiter_state,
-        )
+        return self._policies.covers_columns(entry)
 
     def _load(self) -> list[Partition]:
         """Read the partitions from the store; return those that cannot be read."""

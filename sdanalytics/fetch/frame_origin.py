@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sdanalytics.api.client import Client
@@ -37,6 +38,9 @@ class FrameOrigin:
         """
         stored = [(entry.partition.date, entry.fetched_at) for entry in entries]
         days = unique_days(entry.partition for entry in entries)
+        days_by_api: dict[str, set[date]] = {}
+        for entry in entries:
+            days_by_api.setdefault(entry.api, set()).add(entry.partition.date)
         days_fetched = len(unique_days(fetched))
         oldest = min(fetched_at for _, fetched_at in stored)
         return {
@@ -52,6 +56,7 @@ class FrameOrigin:
             "currency": self.profile.currency,
             "timezone": self.profile.timezone,
             "api": self.client.api,
+            "days_by_api": {api: len(found) for api, found in sorted(days_by_api.items())},
             "days_fetched": days_fetched,
             "days_from_cache": len(days) - days_fetched,
             "oldest_fetched_at": oldest.isoformat(),

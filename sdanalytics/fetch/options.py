@@ -17,7 +17,7 @@ from sdanalytics.api.own_profile import ensure_profile
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
 from sdanalytics.fetch.profile_loading import load_profile
-from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.fetch.protocols import count_history_days, default_timeout
 from sdanalytics.model.last_days import ensure_within_history, list_last_days, validate_last_days
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
@@ -44,17 +44,18 @@ class ReportArguments:
     tactic: Tactic | Sequence[Tactic] | None
     segment: Segment | None
 
-    def parse(self, today: date, api: str | None = None) -> ReportQuery:
+    def parse(self, today: date, client: Client | None = None) -> ReportQuery:
         """Return the query, for a call where the profile has a date `today`.
 
-        Without `api` its metrics may be those of either version.
+        Without a client its metrics may be those of any version.
         """
+        api = None if client is None else client.api
         days = validate_last_days(self.days, self.start, self.end)
         start, end = self.start, self.end
         if days is not None:
             start, end = list_last_days(days, today)
-            if api is not None:
-                history_days = PROTOCOLS[api].history_days(self.record_type)
+            if client is not None:
+                history_days = count_history_days(client, self.record_type)
                 ensure_within_history(days, history_days, self.record_type)
         assert start is not None
         return ReportQuery.parse(
@@ -135,10 +136,10 @@ def validate_call(
     choice = None if profiles is None else ProfileChoice.parse(profiles)
     client = client or default_client()
     latest = latest_local_date(client.clock.now())
-    query = arguments.parse(latest, client.api)
+    query = arguments.parse(latest, client)
     query.ensure_not_future(latest, "where it is latest", latest - timedelta(1))
     if timeout is None:
-        timeout = PROTOCOLS[client.api].timeout
+        timeout = default_timeout(client)
     deadline = Deadline(client.clock, timeout)
     options = FetchOptions(client, cache, refresh, deadline, progress)
     if choice is not None:
@@ -147,7 +148,7 @@ def validate_call(
     if arguments.days is not None:
         with open_cache(cache) as opened:
             profile = load_profile(internal_store(opened), client, deadline)
-        query = arguments.parse(profile.today(client.clock.now()), client.api)
+        query = arguments.parse(profile.today(client.clock.now()), client)
     return query, options
 
 

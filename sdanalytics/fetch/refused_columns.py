@@ -29,11 +29,13 @@ class RefusedColumns:
     Parameters
     ----------
     query : ReportQuery
+    absent : collection of str, optional
+        Columns that the version of the API does not have, which are not requested from it.
     """
 
-    def __init__(self, query: ReportQuery) -> None:
+    def __init__(self, query: ReportQuery, absent: Collection[str] = ()) -> None:
         self._query = query
-        self._names: set[str] = set()
+        self._names: set[str] = set(absent)
         self._left_out: set[str] = set()
         self._error: SDAnalyticsError | None = None
 

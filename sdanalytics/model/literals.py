@@ -12,7 +12,9 @@ Segment = Literal["matchedTarget"]
 """The dimension that rows may be split by."""
 Refresh = Literal["auto", "never", "always"]
 """The rule by which a stored day is fetched again."""
-Api = Literal["v2", "v3"]
-"""A version of the reporting API."""
+Api = Literal["v2", "v3", "v1"]
+"""A version of the reporting API; ``"v1"`` is that of the unified Ads API, the newest."""
+HistoryApi = Literal["v1"]
+"""A version of the reporting API for days that another one no longer has."""
 Region = Literal["NA", "EU", "FE"]
 """North America, Europe, the Far East: each has its own hosts."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _DTYPES: Final = {
     "metric": "str",
     "v3_name": "str",
+    "v1_name": "str",
     "dtype": "str",
     "unit": "str",
     "meaning": "str",
@@ -33,6 +34,7 @@ _DTYPES: Final = {
     "changed": "datetime64[s]",
     "v2": "bool",
     "v3": "bool",
+    "v1": "bool",
     "reports": "str",
 }
 
@@ -50,21 +52,22 @@ def list_metrics(
         As in `fetch_report`: only metrics of this record type; None: of any.
     segment : {"matchedTarget"}, optional
         Metrics of reports by matched target only.
-    api : {"v2", "v3"}, optional
-        Only metrics that this version has; None: that either has.
+    api : {"v2", "v3", "v1"}, optional
+        Only metrics that this version has; None: that any has.
 
     Returns
     -------
     pandas.DataFrame
         One row per metric, in the catalogue's order: `metric`, its name in requests and frames,
         whatever the version; `v3_name`, Amazon's in version 3 (missing if that version does not
-        have it); `dtype` of the column; `unit`; `meaning` (all str); `is_summable`, whether
-        rows can be added (bool); `changed` (datetime64[s]), the day from which Amazon counts it
-        by another model, so that numbers from before and after cannot be compared: 2026-01-01
-        for results attributed to views, missing for all others; `v2` and `v3`, whether it
-        may be asked for with such a report in that version (bool); `reports` (str), all that it may
-        be asked for with, in version `api` or in either, separated by commas. Facts of the campaign
-        (`costType`, `portfolioId`, `campaignName`, `campaignStatus`) may be with all.
+        have it); `v1_name`, its field in the unified Ads API (likewise); `dtype` of the column;
+        `unit`; `meaning` (all str); `is_summable`, whether rows can be added (bool); `changed`
+        (datetime64[s]), the day from which Amazon counts it by another model, so that numbers from
+        before and after cannot be compared: 2026-01-01 for results attributed to views, missing for
+        all others; `v2`, `v3` and `v1`, whether it may be asked for with such a report in that
+        version (bool); `reports` (str), all that it may be asked for with, in version `api` or in
+        any, separated by commas. Facts of the campaign (`costType`, `portfolioId`, `campaignName`,
+        `campaignStatus`) may be with all.
 
     Raises
     ------
@@ -106,6 +109,7 @@ def _describe_metric(metric: Metric, requested: set[str], api: str | None) -> tu
     return (
         metric.name,
         metric.v3_name,
+        metric.v1_name,
         metric.kind.dtype,
         metric.unit,
         metric.meaning,
@@ -113,5 +117,6 @@ def _describe_metric(metric: Metric, requested: set[str], api: str | None) -> tu
         day_of_change(metric.name),
         bool(requested & metric.available_in("v2")),
         bool(requested & metric.available_in("v3")),
+        bool(requested & metric.available_in("v1")),
         ", ".join(reports_with(metric, api)),
     )

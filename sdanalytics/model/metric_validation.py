@@ -25,7 +25,7 @@ from sdanalytics.model.record_types import list_record_types
 
 
 class _Requested(NamedTuple):
-    """The report that a metric is requested for, and the version of the API (None: either)."""
+    """The report that a metric is requested for, and the version of the API (None: any)."""
 
     report: str
     api: str | None
@@ -60,7 +60,7 @@ def validate_metrics(
     record_type : str
     segment : str or None
     api : str or None, optional
-        The version of the API that must have them; None: either.
+        The version of the API that must have them; None: any.
 
     Raises
     ------
@@ -135,10 +135,14 @@ def _unavailable_message(metric: Metric, requested: _Requested) -> str:
         return _unavailable_in_v2_message(metric, requested.report)
     if requested.api == "v3":
         return _unavailable_in_v3_message(metric, requested.report)
+    if requested.api == "v1":
+        return _unavailable_in_v1_message(metric, requested.report)
     return _other_reports_message(metric, requested)
 
 
 def _unavailable_in_v2_message(metric: Metric, report: str) -> str:
+    if _is_only_in_v1(metric):
+        return _only_in_v1_message(metric)
     is_in_v3 = report in metric.v3_reports
     if not metric.reports:
         message = f'{metric.name!r} is not a metric of version 2; version 3 has it (api="v3")'
@@ -151,12 +155,35 @@ def _unavailable_in_v2_message(metric: Metric, report: str) -> str:
 
 
 def _unavailable_in_v3_message(metric: Metric, report: str) -> str:
+    if _is_only_in_v1(metric):
+        return _only_in_v1_message(metric)
     if not metric.v3_reports:
         return _no_v3_equivalent_message(metric.name, report)
     if report not in metric.reports:
         return _other_reports_message(metric, _Requested(report, "v3"))
     others = _list_reports(metric, "v3")
     return f"{metric.name!r} has no equivalent in version 3 for {report}; it has one for {others}"
+
+
+def _unavailable_in_v1_message(metric: Metric, report: str) -> str:
+    message = f"{metric.name!r} has no field in version 1 of the API for {report}"
+    if report in metric.v3_reports:
+        return f'{message}; version 3 has it (api="v3")'
+    others = _list_reports(metric, "v1")
+    if others:
+        return f"{message}; it has one for {others}"
+    if not metric.v3_reports:
+        return f"{message}; leave it out"
+    return f'{message}; version 3 has it (api="v3"), for {_list_reports(metric, "v3")}'
+
+
+def _is_only_in_v1(metric: Metric) -> bool:
+    return bool(metric.v1_reports) and not metric.reports and not metric.v3_reports
+
+
+def _only_in_v1_message(metric: Metric) -> str:
+    others = _list_reports(metric, "v1")
+    return f'{metric.name!r} is a metric of version 1 of the API only (api="v1"), for {others}'
 
 
 def _other_reports_message(metric: Metric, requested: _Requested) -> str:
@@ -200,8 +227,8 @@ def _suggestion(name: str, requested: _Requested) -> str:
             return f"did you mean {match!r}?"
     record_type, _, _ = requested.report.partition("+")
     arguments = repr(record_type)
-    if requested.api == "v3":
-        arguments += ", api='v3'"
+    if requested.api in ("v3", "v1"):
+        arguments += f", api={requested.api!r}"
     return (
         "metrics are Amazon's version 2 names, such as 'cost' or 'attributedSales14d': "
         f"sdanalytics.list_metrics() explains them, metrics.available({arguments}) lists them; "

@@ -1,9 +1,10 @@
 """The catalogue: every metric's name, dtype, unit, meaning, and where it is available.
 
 The table itself is ``metrics.csv`` beside this file, written from Amazon's references of
-versions 2 and 3 of Sponsored Display reports: the column of a report has the versions in which
-it has the metric (``2``, ``3``, ``23``). A metric of both versions has its version 2 name
-everywhere. Metrics that are newer than the table are added by `sdanalytics.model.registration`.
+versions 2 and 3 of Sponsored Display reports and of the unified Ads API (version 1): the column of
+a report has the versions in which it has the metric (``2``, ``23``, ``123``). A metric of several
+versions has its version 2 name everywhere, or else that of version 3. Metrics that are newer than
+the table are added by `sdanalytics.model.registration`.
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ class Metric:
     Attributes
     ----------
     name : str
-        Amazon's version 2 name; if only version 3 has the metric, that version's.
+        Amazon's version 2 name, or else that of version 3, or else that of version 1 without
+        its prefix ``metric.``.
     v3_name : str or None
         Amazon's version 3 name; None if that version does not have the metric.
     kind : ColumnKind
@@ -167,6 +169,10 @@ class Metric:
         ``campaigns+matchedTarget``, ...
     is_registered : bool
         Whether the user registered it, because it is newer than this release.
+    v1_name : str or None
+        The field of the unified Ads API, such as ``metric.totalCost``; None if it has none.
+    v1_reports : frozenset of str
+        The reports that have it there.
     """
 
     name: str
@@ -177,6 +183,8 @@ class Metric:
     reports: frozenset[str]
     v3_reports: frozenset[str]
     is_registered: bool = False
+    v1_name: str | None = None
+    v1_reports: frozenset[str] = frozenset()
 
     @property
     def is_summable(self) -> bool:
@@ -189,15 +197,16 @@ class Metric:
         return self.name in CAMPAIGN_FACTS
 
     def requestable_in(self, api: str | None) -> frozenset[str]:
-        """Return the reports of the service that have it in a version; None: in either."""
+        """Return the reports of the service that have it in a version; None: in any."""
+        by_version = {"v2": self.reports, "v3": self.v3_reports, "v1": self.v1_reports}
         if api is None:
-            return self.reports | self.v3_reports
-        return self.v3_reports if api == "v3" else self.reports
+            return frozenset().union(*by_version.values())
+        return by_version[api]
 
     def available_in(self, api: str | None) -> frozenset[str]:
-        """Return the reports that it may be asked for with in a version; None: in either."""
+        """Return the reports that it may be asked for with in a version; None: in any."""
         if self.is_campaign_fact:
-            return frozenset(REPORT_NAMES if api != "v2" else _V2_REPORT_NAMES)
+            return _REPORT_NAMES_BY_VERSION.get(api or "", frozenset(REPORT_NAMES))
         return self.requestable_in(api)
 
 
@@ -220,6 +229,8 @@ def _parse_metric(row: dict[str, str]) -> Metric:
         meaning=row["meaning"],
         reports=_parse_reports(row, version="2"),
         v3_reports=_parse_reports(row, version="3"),
+        v1_name=row["v1_name"] or None,
+        v1_reports=_parse_reports(row, version="1"),
     )
 
 
@@ -233,8 +244,8 @@ def _parse_reports(row: dict[str, str], version: str) -> frozenset[str]:
 
 
 CATALOGUE: Final = _load_catalogue()
-"""Every metric by its name, in Amazon's order; those that only version 3 has are last, and after
-them those that were registered in this process."""
+"""Every metric by its name, in Amazon's order; those that only version 3 has are later, those that
+only version 1 has are last, and after them those that were registered in this process."""
 
 
 def _list_report_names() -> tuple[str, ...]:
@@ -259,7 +270,11 @@ def _map_v3_names() -> GrowingMapping[str, str]:
 
 REPORT_NAMES: Final = _list_report_names()
 """Every report: ``campaigns``, ..., ``campaigns+matchedTarget``, ..."""
-_V2_REPORT_NAMES: Final = frozenset().union(*(metric.reports for metric in CATALOGUE.values()))
+_REPORT_NAMES_BY_VERSION: Final = {
+    "v2": frozenset().union(*(metric.reports for metric in CATALOGUE.values())),
+    "v1": frozenset().union(*(metric.v1_reports for metric in CATALOGUE.values())),
+}
+"""The reports of versions that do not have all of them."""
 V2_NAME_BY_V3_NAME: Final = _map_v3_names()
 """The name in the catalogue of every version 3 name."""
 
@@ -280,8 +295,9 @@ def available_metrics(
     ----------
     record_type : {"campaigns", "adGroups", "productAds", "targets", "asins", "invalidTraffic"}
     segment : {"matchedTarget"}, optional
-    api : {"v2", "v3"} or None, optional
-        The version of the API; None: metrics of either. Version 2 has none of `invalidTraffic`.
+    api : {"v2", "v3", "v1"} or None, optional
+        The version of the API; None: metrics of any. Version 2 has none of `invalidTraffic`,
+        version 1 none of it and of `targets`.
     """
     api = validate_api(api)
     report = report_name(record_type, segment)
@@ -328,14 +344,16 @@ def default_metrics(
     products of the brand instead. `sku` is never among them: only sellers have it.
     `invalidTraffic` has all its metrics. `costType` and `campaignName` are among those of all.
 
-    In version 3 these are the ones of version 2 that it has, and no others, so that days stored
-    through version 2 serve the same call.
+    In versions 3 and 1 these are the ones of version 2 that they have, and no others, so that days
+    stored through version 2 serve the same call.
     """
     api = validate_api(api)
     in_v2 = requestable_metrics(record_type, segment)
-    available = set(in_v2 or requestable_metrics(record_type, segment, "v3"))
+    in_v3 = requestable_metrics(record_type, segment, "v3")
+    available = set(in_v2 or in_v3)
+    joined = available.intersection(CAMPAIGN_FACTS, in_v3)
     available.intersection_update(requestable_metrics(record_type, segment, api))
-    available.update(DEFAULT_FACTS)
+    available.update(DEFAULT_FACTS, joined)
     available.difference_update(identity_columns(record_type, segment))
     defaults = _DEFAULT_METRICS_BY_TYPE.get(record_type, _DEFAULT_METRICS)
     return tuple(name for name in defaults if name in available)
@@ -348,7 +366,7 @@ def sort_by_catalogue(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def reports_with(metric: Metric, api: str | None) -> list[str]:
-    """Return the reports that a metric may be asked for with in a version (None: in either)."""
+    """Return the reports that a metric may be asked for with in a version (None: in any)."""
     available = metric.available_in(api)
     return [report for report in REPORT_NAMES if report in available]
 

@@ -9,20 +9,26 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import EVERY_TACTIC, RECORD_TYPES, TACTICS, identity_columns
 
-_ONLY_IN_V3: Final = ("invalidTraffic",)
+_ABSENT_FROM: Final = {"v2": ("invalidTraffic",), "v1": ("targets", "invalidTraffic")}
+"""The record types that a version of the API does not have."""
+_REASONS: Final = {
+    "targets": "Amazon's field catalogue of version 1 has no id of a target, and no metric for one",
+    "invalidTraffic": "it is a report of version 3 of the API only",
+}
 _HISTORY_DAYS: Final = {"invalidTraffic": 365}
 """Days of history that the service has, for record types that differ from the others."""
+_MAX_HISTORY_DAYS: Final = {"targets": 65}
+"""Days of history that the service has at most, in any version that has the record type."""
 
 
 def list_record_types(api: str | None = None) -> tuple[RecordType, ...]:
-    """Return the record types that a version of the API has; None: that either has."""
-    if api == "v2":
-        return tuple(name for name in RECORD_TYPES if name not in _ONLY_IN_V3)
-    return RECORD_TYPES
+    """Return the record types that a version of the API has; None: that any has."""
+    absent = _ABSENT_FROM.get(api or "", ())
+    return tuple(name for name in RECORD_TYPES if name not in absent)
 
 
 def validate_record_type(record_type: object, api: str | None = None) -> RecordType:
-    """Return `record_type` if the version of the API has it (None: either has).
+    """Return `record_type` if the version of the API has it (None: any has).
 
     Raises
     ------
@@ -31,10 +37,12 @@ def validate_record_type(record_type: object, api: str | None = None) -> RecordT
     """
     known: RecordType = validate_choice("record_type", record_type, RECORD_TYPES)
     if known not in list_record_types(api):
+        number = str(api).removeprefix("v")
         raise InvalidRequest(
-            f"{known} is a report of version 3 of the API only, and this client uses version 2: "
-            'create it with api="v3", or set SDANALYTICS_API=v3. Stored days can be read without '
-            "a client: ReportCache.read"
+            f"record_type must be one that version {number} of the API has, which this client "
+            f"uses, got {known!r}: {_REASONS[known]}. Version 3 has it: create the client with "
+            'api="v3", or set SDANALYTICS_API=v3. Stored days can be read without a client: '
+            "ReportCache.read"
         )
     return known
 
@@ -49,4 +57,5 @@ def list_tactics(record_type: str) -> tuple[str, ...]:
 
 def history_days(record_type: str, default: int) -> int:
     """Return the days of history that the service has: of most record types, `default`."""
-    return _HISTORY_DAYS.get(record_type, default)
+    longest = _MAX_HISTORY_DAYS.get(record_type, default)
+    return _HISTORY_DAYS.get(record_type, min(default, longest))

@@ -60,8 +60,8 @@ def register(
     record_types : str or iterable of str
         The reports that have it: ``"campaigns"`` (also by matched target), or
         ``"campaigns+matchedTarget"`` (by matched target only).
-    api : {"v3", "v2"}, optional
-        The version of the API that has it.
+    api : {"v3", "v2", "v1"}, optional
+        The version of the API that has it; of version 1, `name` is without the prefix ``metric.``.
     meaning : str, optional
         What it is, for `list_metrics` and the picker.
 
@@ -96,6 +96,8 @@ def register(
         reports=reports if version == "v2" else frozenset(),
         v3_reports=reports if version == "v3" else frozenset(),
         is_registered=True,
+        v1_name=f"metric.{name}" if version == "v1" else None,
+        v1_reports=reports if version == "v1" else frozenset(),
     )
     add_registered([metric])
 
@@ -188,6 +190,7 @@ def _difference(known: Metric, metric: Metric) -> str:
 
 
 def _describe_registration(metric: Metric) -> str:
-    version, reports = ("v3", metric.v3_reports) if metric.v3_reports else ("v2", metric.reports)
+    [version] = [api for api in API_VERSIONS if metric.requestable_in(api)]
+    reports = metric.requestable_in(version)
     named = ", ".join(report for report in REPORT_NAMES if report in reports)
     return f"{metric.kind.value} of {named} (api={version!r}, meaning={metric.meaning!r})"

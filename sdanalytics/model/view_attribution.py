@@ -2,11 +2,14 @@
 
 From that day on Amazon attributes purchases and sales of campaigns billed on viewable impressions
 (vCPM) by another model; results after a click are attributed as before. So the series of
-`viewAttributed...` metrics have a break there, which is no change of the campaigns.
+`viewAttributed...` metrics have a break there, which is no change of the campaigns. So have the
+results that version 1 alone has (`salesFromViews`, `salesPromoted`), but for those of all views
+(`allViewsSales`), which it goes on counting by the former model.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -20,13 +23,23 @@ VIEW_ATTRIBUTION_CHANGED: Final = date(2026, 1, 1)
 VIEW_ATTRIBUTION_KEY: Final = "view_attribution_changed"
 """The entry of a frame's metadata: that day, if the frame has vCPM results from before and from
 after; else None."""
-_PREFIX: Final = "viewAttributed"
+_BY_VIEW: Final = re.compile(
+    r"viewAttributed.*"
+    r"|(newToBrand)?([Pp]urchases|[Ss]ales|[Uu]nitsSold)(FromViews|(FromViews)?(Promoted|Halo))"
+    r"|detailPageViewsFromViews"
+)
+_ALL_VIEWS: Final = "allViews"
 _VCPM: Final = "VCPM"
 
 
 def is_attributed_to_views(name: str) -> bool:
     """Return whether a metric counts results after a view or a click, as vCPM campaigns do."""
-    return name.startswith(_PREFIX)
+    return _BY_VIEW.fullmatch(name) is not None
+
+
+def is_of_all_views(name: str) -> bool:
+    """Return whether a metric counts by the former model also after the change."""
+    return name.startswith(_ALL_VIEWS)
 
 
 def day_of_change(name: str) -> date | None:

@@ -43,12 +43,13 @@ def not_an_array_error(body: bytes) -> CorruptReport:
         The payload if it is not gzip-compressed, else the beginning of its text.
     """
     return CorruptReport(
-        f"the payload must be a gzip-compressed JSON array, got {_content_name(body)}. Call again: "
+        f"the payload must be a gzip-compressed JSON array, got {name_content(body)}. Call again: "
         "it may be another one then"
     )
 
 
-def _content_name(body: bytes) -> str:
+def name_content(body: bytes) -> str:
+    """Return what a body is that is not what it should be, with its first words."""
     for magic, name in _MAGICS.items():
         if body.startswith(magic):
             return name

@@ -17,7 +17,11 @@ from sdanalytics.analysis.missing_columns import missing_metric_error
 from sdanalytics.analysis.row_groups import FloatArray
 from sdanalytics.analysis.validation import validate_level
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.style import Style, add_caption, caption_color
+from sdanalytics.plots.colors import caption_color
+from sdanalytics.plots.style import (
+    Style,
+)
+from sdanalytics.plots.surroundings import add_caption
 
 LOW: Final = "_low"
 HIGH: Final = "_high"

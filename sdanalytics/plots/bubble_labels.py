@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, BboxBase
 
+from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.style import root_figure
 
 
 class LabelPosition(NamedTuple):

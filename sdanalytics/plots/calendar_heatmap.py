@@ -14,17 +14,22 @@ from sdanalytics.analysis.kpi_definitions import metric_unit
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.color_scales import make_scale
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.heatmap import (
     add_color_bar,
-    color_limits,
     draw_heatmap,
     style_cells,
     write_cells,
 )
+from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import prepare, to_float_array
 from sdanalytics.plots.restatement import hatch_open_days
-from sdanalytics.plots.style import draw_empty, ensure_axes
+from sdanalytics.plots.style import (
+    draw_empty,
+    ensure_axes,
+)
+from sdanalytics.plots.titles import TitleLike, add_title
 
 MAX_VERTICAL_WEEKS: Final = 14
 """A calendar of more weeks has one column per week instead of one row."""
@@ -37,6 +42,7 @@ def calendar(
     data: pd.DataFrame,
     metric: str = "cost",
     *,
+    title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -48,6 +54,8 @@ def calendar(
         With daily rows. Days without rows are blank.
     metric : str
         A metric or KPI.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -67,11 +75,12 @@ def calendar(
     weeks = calendar_data(data, metric)
     with ensure_axes(ax) as ax:
         if weeks.isna().all(axis=None):
-            return draw_empty(ax, has_rows=not weeks.empty)
+            return draw_empty(ax, data, metric)
         is_horizontal = len(weeks) > MAX_VERTICAL_WEEKS
         cells = weeks.T if is_horizontal else weeks
-        limits = color_limits(to_float_array(weeks))
-        image = draw_heatmap(ax, cells, limits, kwargs)
+        values = to_float_array(weeks)
+        scale = make_scale(ax, values, metric)
+        image = draw_heatmap(ax, cells, scale, kwargs)
         ax.set_facecolor(_NO_DATA_COLOR)
         if not is_horizontal:
             write_cells(ax, cells, metric_unit(metric), image)
@@ -79,7 +88,8 @@ def calendar(
         style_cells(ax)
         hatch_open_days(ax, data, metric, weeks, is_horizontal=is_horizontal)
         caption_data(ax, data, [metric])
-        add_color_bar(ax, image, data, metric)
+        add_color_bar(ax, image, data, metric, values)
+        add_title(ax, title, data, f"{metric_label(metric)} by day")
         return ax
 
 

@@ -15,20 +15,19 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from sdanalytics.model.partition import COVERAGE_STATES
+from sdanalytics.plots.colors import background, caption_color
 from sdanalytics.plots.coverage_data import CoverageMatrix, HasCoverage, coverage_matrix
 from sdanalytics.plots.date_axis import format_date_axis, to_date_number
 from sdanalytics.plots.heatmap import style_cells
 from sdanalytics.plots.legends import add_color_legend
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.style import (
-    PALETTE,
     Style,
-    background,
-    caption_color,
-    draw_empty,
+    draw_note,
     ensure_axes,
     merge_artist_kwargs,
 )
+from sdanalytics.plots.titles import TitleLike, add_title
 
 
 class _StateStyle(NamedTuple):
@@ -39,10 +38,10 @@ class _StateStyle(NamedTuple):
 
 
 STATE_STYLES: Final = {
-    "final": _StateStyle(PALETTE[0], "stored for good"),
-    "restatable": _StateStyle(PALETTE[5], "may change"),
+    "final": _StateStyle("#0072B2", "stored for good"),
+    "restatable": _StateStyle("#56B4E9", "may change"),
     "empty": _StateStyle("#DCDCDC", "stored, no rows"),
-    "missing": _StateStyle(PALETTE[1], "not stored"),
+    "missing": _StateStyle("#E69F00", "not stored"),
     "gone": _StateStyle("#3C3C3C", "not stored, too old"),
 }
 """The style of each of `COVERAGE_STATES`."""
@@ -60,13 +59,21 @@ _DUE_LINE_STYLE: Final[Style] = {
 }
 
 
-def coverage(data: pd.DataFrame | HasCoverage, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+def coverage(
+    data: pd.DataFrame | HasCoverage,
+    *,
+    title: TitleLike = None,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
     """Draw which days of which reports are stored, final or not, and which are missing.
 
     Parameters
     ----------
     data : pandas.DataFrame or ReportCache
         The frame that `ReportCache.coverage` returns, or an object with such a method.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -87,7 +94,7 @@ def coverage(data: pd.DataFrame | HasCoverage, *, ax: Axes | None = None, **kwar
     height = HEIGHT_WITHOUT_ROWS + ROW_HEIGHT * row_count
     with ensure_axes(ax, height=height) as ax:
         if matrix.states.empty:
-            return draw_empty(ax, has_rows=False)
+            return draw_note(ax, "no rows")
         first_day = matrix.states.columns[0]
         left = to_date_number(first_day) - 0.5
         image = _draw_cells(ax, matrix.states, left, kwargs)
@@ -96,6 +103,8 @@ def coverage(data: pd.DataFrame | HasCoverage, *, ax: Axes | None = None, **kwar
         _draw_group_lines(ax, matrix.group_starts)
         _mark_due_days(ax, matrix.is_due, left)
         _add_legend(ax, matrix, image)
+        days = pd.DataFrame({"date": matrix.states.columns})
+        add_title(ax, title, days, "days stored")
         return ax
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,28 +20,29 @@ from sdanalytics.plots.bounded_metric import (
     parse_bounded_metric,
 )
 from sdanalytics.plots.bubble_labels import label_bubbles
+from sdanalytics.plots.colors import main_color, other_color
 from sdanalytics.plots.data_captions import caption_data
+from sdanalytics.plots.groups import GROUP_COLUMN, factorize, word_groups
 from sdanalytics.plots.metric_labels import axis_title, metric_label
 from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.number_format import format_number, format_number_axis
-from sdanalytics.plots.plot_data import FloatArray, aggregate_groups, to_float_array
+from sdanalytics.plots.plot_data import FloatArray, aggregate_groups, prepare, to_float_array
 from sdanalytics.plots.style import (
-    OTHER_COLOR,
-    PALETTE,
     Style,
-    add_caption,
     draw_empty,
     ensure_axes,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.target_lines import default_targets, draw_targets, parse_targets
+from sdanalytics.plots.titles import TitleLike, add_title
 
 _MIN_AREA: Final = 20
 """The area of the smallest bubbles, in square points."""
 _AREA_RANGE: Final = 380
 """Square points that the largest bubble has in addition."""
-_ZERO_LINE_STYLE: Final[Style] = {"color": OTHER_COLOR, "linewidth": 0.8, "zorder": 0.7}
+_ZERO_LINE_STYLE: Final[Style] = {"linewidth": 0.8, "zorder": 0.7}
 
 
 def efficiency(
@@ -54,6 +55,8 @@ def efficiency(
     roas: float | Sequence[float] | None = None,
     n: int = 8,
     level: float | None = None,
+    names: Mapping[Any, Any] | None = None,
+    title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -78,6 +81,10 @@ def efficiency(
         Draws intervals of this level, such as 0.9, of the bubbles that are named: what chance
         leaves open, as in `summarize`. Only for `sales`, by those of ROAS, and for `ctr`, `cvr`,
         `purchase_rate`, `cpa`, `acos` and `roas`.
+    names : mapping or pandas.Series, optional
+        Names to draw, by id or value.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -96,10 +103,10 @@ def efficiency(
     """
     targets = parse_targets(acos, roas, metric)
     bounded = parse_bounded_metric(metric, level, others=("sales",))
-    bubbles = _compute_bubbles(data, [metric, size], by, n, bounded)
+    bubbles = _compute_bubbles(data, [metric, size], by, n, bounded, names)
     with ensure_axes(ax) as ax:
         if not bubbles.names:
-            return draw_empty(ax, has_rows=len(data) > 0)
+            return draw_empty(ax, data, metric)
         points = _draw_bubbles(ax, bubbles, kwargs)
         if bounded is not None:
             _draw_bounds(ax, bubbles, n)
@@ -115,6 +122,8 @@ def efficiency(
         if bounded is not None:
             caption_bounds(ax, bounded.level)
         label_bubbles(ax, points, short_labels(bubbles.names[:n]))
+        subject = f"{metric_label(metric)} against cost by {word_groups(by)}"
+        add_title(ax, title, data, subject)
         return ax
 
 
@@ -134,14 +143,18 @@ def _compute_bubbles(
     by: str,
     n: int,
     bounded: BoundedMetric | None,
+    names: object,
 ) -> _Bubbles:
     metric, size = metrics
-    table = aggregate_groups(data, by, ["cost", *metrics], n, bounded)
+    columns = ["cost", *metrics]
+    rows = prepare(data, columns, by, n)
+    groups = factorize(rows, by, GROUP_COLUMN, names)
+    table = aggregate_groups(groups, columns, bounded)
     table = table.dropna(subset=["cost", metric])
     sizes = to_float_array(table[size])
     return _Bubbles(
         table=table,
-        names=table.index.tolist(),
+        names=[groups.names[code] for code in table[GROUP_COLUMN]],
         costs=to_float_array(table["cost"]),
         returns=to_float_array(table[metric]),
         sizes=np.nan_to_num(sizes),
@@ -155,7 +168,7 @@ def _draw_bubbles(ax: Axes, bubbles: _Bubbles, kwargs: Style) -> PathCollection:
         "s": _areas(bubbles.sizes),
     }
     if "c" not in kwargs:
-        style["color"] = PALETTE[0]
+        style["color"] = main_color(ax)
     bubble_kwargs = merge_artist_kwargs(style, kwargs, PathCollection)
     return ax.scatter(bubbles.costs, bubbles.returns, **bubble_kwargs)
 
@@ -178,11 +191,11 @@ def _set_limits(ax: Axes, bubbles: _Bubbles) -> None:
     """Start both axes at 0; where values are negative (credits), draw a line at 0 instead."""
     ax.margins(0.12)
     if bubbles.costs.min() < 0:
-        ax.axvline(0, **_ZERO_LINE_STYLE)
+        ax.axvline(0, color=other_color(ax), **_ZERO_LINE_STYLE)
     else:
         ax.set_xlim(left=0)
     if bubbles.returns.min() < 0:
-        ax.axhline(0, **_ZERO_LINE_STYLE)
+        ax.axhline(0, color=other_color(ax), **_ZERO_LINE_STYLE)
     else:
         ax.set_ylim(bottom=0)
 

@@ -11,7 +11,12 @@ from matplotlib.axes import Axes
 from sdanalytics.analysis.share_table import FROM_SNAPSHOT
 from sdanalytics.plots.expected_values import ExpectedValues
 from sdanalytics.plots.plot_data import to_float_array
-from sdanalytics.plots.style import MAX_BANDS, Style, add_caption, draw_interval
+from sdanalytics.plots.style import (
+    MAX_BANDS,
+    Style,
+    draw_interval,
+)
+from sdanalytics.plots.surroundings import add_caption
 
 _MAX_BEYOND: Final = 0.3
 """The part of bands that is shown beyond all lines, as a share of the highest point."""

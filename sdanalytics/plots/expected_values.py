@@ -11,7 +11,7 @@ from sdanalytics.analysis.group_summary import summarize_rows
 from sdanalytics.analysis.row_ages import find_row_ages
 from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.plot_data import GROUP_COLUMN
+from sdanalytics.plots.groups import GROUP_COLUMN
 
 _KEYS = ["date", GROUP_COLUMN]
 _TABLES = ("expected", "low", "high")

@@ -16,18 +16,18 @@ from matplotlib.patches import Patch
 from sdanalytics.analysis.kpi_definitions import required_metrics
 from sdanalytics.analysis.results import add_conversions
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.colors import caption_color, main_color
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray, prepare
 from sdanalytics.plots.style import (
-    PALETTE,
     Style,
-    caption_color,
     draw_empty,
     ensure_axes,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.titles import TitleLike, add_title
 
 STAGES: Final = {
     "impressions": "impressions",
@@ -47,13 +47,17 @@ _RATE_LEFT: Final = 0.012
 """The position of the rates, as a share of the axes."""
 
 
-def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+def funnel(
+    data: pd.DataFrame, *, title: TitleLike = None, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
     """Draw the stages from impressions to orders, with the rate from each stage to the next.
 
     Parameters
     ----------
     data : pandas.DataFrame
         All its rows are drawn together. Stages are left out if it lacks their columns.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -74,12 +78,13 @@ def funnel(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
     totals = np.array(list(counts.values()))
     with ensure_axes(ax) as ax:
         if np.isnan(totals).all():
-            return draw_empty(ax, has_rows=len(data) > 0)
+            return draw_empty(ax, data)
         bars = _draw_stages(ax, totals, kwargs)
         _write_counts(ax, bars, totals)
         _write_rates(ax, counts)
         _format_funnel_axes(ax, counts)
         caption_data(ax, data, counts)
+        add_title(ax, title, data, "from impressions to orders")
         return ax
 
 
@@ -114,7 +119,7 @@ def _draw_stages(ax: Axes, totals: FloatArray, kwargs: Style) -> BarContainer:
     """Draw a bar a stage on a logarithmic scale, where 0 and missing values are as short as 1."""
     widths = np.nan_to_num(totals)
     widths = np.maximum(widths, 1.0)
-    style = {"color": PALETTE[0], "height": 0.5}
+    style = {"color": main_color(ax), "height": 0.5}
     bar_kwargs = merge_artist_kwargs(style, kwargs, Patch)
     rows = range(len(widths))
     bars = ax.barh(rows, widths, **bar_kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,22 +14,27 @@ from sdanalytics.analysis.condense import condense
 from sdanalytics.analysis.kpi_definitions import metric_unit
 from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.color_scales import make_scale
 from sdanalytics.plots.data_captions import caption_data
+from sdanalytics.plots.groups import GROUP_COLUMN, factorize, rank_groups
 from sdanalytics.plots.heatmap import (
     add_color_bar,
-    color_limits,
     draw_heatmap,
     style_cells,
     write_cells,
 )
+from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.plot_data import (
-    GROUP_COLUMN,
+    FloatArray,
     prepare,
     to_float_array,
-    top_n_with_other,
 )
-from sdanalytics.plots.style import draw_empty, ensure_axes
+from sdanalytics.plots.style import (
+    draw_empty,
+    ensure_axes,
+)
+from sdanalytics.plots.titles import TitleLike, add_title
 
 _PURCHASED_COLUMN: Final = "_purchased_group"
 
@@ -39,6 +44,8 @@ def halo(
     metric: str = "halo_sales",
     *,
     n: int = 8,
+    names: Mapping[Any, Any] | None = None,
+    title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -53,6 +60,10 @@ def halo(
     n : int
         The maximum number of rows and of columns: those of the largest ASINs. The others are
         added up in one more row and column.
+    names : mapping or pandas.Series, optional
+        Names of products to draw, by ASIN.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -68,17 +79,19 @@ def halo(
     InvalidRequest
         When the frame is not an ``asins`` report, or lacks the metric.
     """
-    table = halo_data(data, metric, n)
+    table = halo_data(data, metric, n, names)
     cells = table.cells
     with ensure_axes(ax, rows=len(cells) + 2) as ax:
         if cells.isna().all(axis=None):
-            return draw_empty(ax, has_rows=not cells.empty)
-        limits = _asin_color_limits(table)
-        image = draw_heatmap(ax, cells, limits, kwargs)
+            return draw_empty(ax, data, metric)
+        values = _asin_values(table)
+        scale = make_scale(ax, values, metric)
+        image = draw_heatmap(ax, cells, scale, kwargs)
         write_cells(ax, cells, metric_unit(metric), image)
         _format_halo_axes(ax, cells)
         caption_data(ax, data, [metric])
-        add_color_bar(ax, image, data, metric)
+        add_color_bar(ax, image, data, metric, values)
+        add_title(ax, title, data, f"{metric_label(metric)} by product")
         return ax
 
 
@@ -98,7 +111,7 @@ class HaloData:
     other_names: list[str]
 
 
-def halo_data(data: pd.DataFrame, metric: str, n: int) -> HaloData:
+def halo_data(data: pd.DataFrame, metric: str, n: int, names: object = None) -> HaloData:
     """Compute a metric by advertised and purchased ASIN, the largest of each."""
     data = prepare(data, [metric], n=n)
     if "otherAsin" not in data:
@@ -108,8 +121,10 @@ def halo_data(data: pd.DataFrame, metric: str, n: int) -> HaloData:
         )
     validate_columns(data, ["asin"])
     data = condense(data, [metric], ["asin", "otherAsin"])
-    advertised = top_n_with_other(data, "asin", metric, n)
-    purchased = top_n_with_other(advertised.rows, "otherAsin", metric, n, _PURCHASED_COLUMN)
+    advertised = factorize(data, "asin", GROUP_COLUMN, names)
+    advertised = rank_groups(advertised, metric, n)
+    purchased = factorize(advertised.rows, "otherAsin", _PURCHASED_COLUMN, names)
+    purchased = rank_groups(purchased, metric, n)
     totals = aggregate(purchased.rows, [metric], [GROUP_COLUMN, _PURCHASED_COLUMN])
     cells = totals.pivot(index=GROUP_COLUMN, columns=_PURCHASED_COLUMN, values=metric)
     cells.index = _name_groups(cells.index, advertised.names)
@@ -125,13 +140,11 @@ def _name_groups(groups: pd.Index[Any], names: Sequence[Any]) -> pd.Index[Any]:
     return groups.map(name_by_group)
 
 
-def _asin_color_limits(table: HaloData) -> tuple[float, float]:
-    """Return the limits of the colours, without the others: they are not a single product."""
+def _asin_values(table: HaloData) -> FloatArray:
+    """Return the values that decide the colours: not those of all others together."""
     names = table.other_names
     asins = table.cells.drop(index=names, columns=names, errors="ignore")
-    values = to_float_array(asins)
-    low, high = color_limits(values)
-    return min(0.0, low), high
+    return to_float_array(asins)
 
 
 def _format_halo_axes(ax: Axes, cells: pd.DataFrame) -> None:

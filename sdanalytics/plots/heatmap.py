@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -10,27 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.image import AxesImage
 
-from sdanalytics.analysis.kpi_definitions import metric_unit
+from sdanalytics.analysis.column_units import column_unit
+from sdanalytics.plots.colors import is_dark, root_figure
 from sdanalytics.plots.metric_labels import axis_title
 from sdanalytics.plots.number_format import NumberFormatter, format_number, number_locator
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.style import (
-    SEQUENTIAL_CMAP,
     Style,
-    is_dark,
     merge_artist_kwargs,
-    root_figure,
     style_axes,
 )
 
+ScaleEnds: TypeAlias = Literal["neither", "min", "max", "both"]
 
-def draw_heatmap(
-    ax: Axes, cells: pd.DataFrame, limits: tuple[float, float], kwargs: Style
-) -> AxesImage:
-    """Draw cells as colours, on a scale with the given limits unless `kwargs` has a `norm`."""
-    style: Style = {"cmap": SEQUENTIAL_CMAP, "aspect": "auto"}
-    if "norm" not in kwargs:
-        style["vmin"], style["vmax"] = limits
+
+def draw_heatmap(ax: Axes, cells: pd.DataFrame, scale: ScalarMappable, kwargs: Style) -> AxesImage:
+    """Draw cells as colours of a scale, unless `kwargs` has another."""
+    style: Style = {"cmap": scale.get_cmap(), "aspect": "auto"}
+    if not {"vmin", "vmax"} & kwargs.keys():
+        style["norm"] = scale.norm
     image_kwargs = merge_artist_kwargs(style, kwargs, AxesImage)
     return ax.imshow(to_float_array(cells), **image_kwargs)
 
@@ -64,9 +62,11 @@ def _text_color(image: AxesImage, value: Any) -> str:
     return "white" if is_dark(color) else "black"
 
 
-def add_color_bar(ax: Axes, scale: ScalarMappable, data: pd.DataFrame, metric: str) -> None:
-    """Explain the colours of a metric beside the axes."""
-    unit = metric_unit(metric)
+def add_color_bar(
+    ax: Axes, scale: ScalarMappable, data: pd.DataFrame, metric: str, values: FloatArray
+) -> None:
+    """Explain the colours of a metric beside the axes; an arrow stands for values beyond it."""
+    unit = column_unit(metric)
     figure = root_figure(ax)
     color_bar = figure.colorbar(
         scale,
@@ -75,19 +75,21 @@ def add_color_bar(ax: Axes, scale: ScalarMappable, data: pd.DataFrame, metric: s
         format=NumberFormatter(unit),
         ticks=number_locator(unit),
         shrink=0.9,
+        extend=_find_extension(scale, values),
     )
     color_bar.outline.set_visible(False)
     color_bar.ax.grid(visible=False)
 
 
-def color_limits(values: FloatArray) -> tuple[float, float]:
-    """Return the ends of a scale of colours, which always differ."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return 0.0, 1.0
-    low = float(known.min())
-    high = float(known.max())
-    if high > low:
-        return low, high
-    # A single value is drawn on a scale from or to 0, and 0 itself on one from 0 to 1.
-    return min(0.0, low), max(0.0, high) or 1.0
+def _find_extension(scale: ScalarMappable, values: FloatArray) -> ScaleEnds:
+    """Return at which ends of a scale values lie beyond it."""
+    low, high = scale.get_clim()
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    is_below = bool((values < low).any())
+    is_above = bool((values > high).any())
+    if is_below and is_above:
+        return "both"
+    if is_below:
+        return "min"
+    return "max" if is_above else "neither"

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from sdanalytics.plots.colors import other_color
 from sdanalytics.plots.legends import add_line_legend
 from sdanalytics.plots.maturity_data import (
     MATURE_SHARE,
@@ -21,16 +22,16 @@ from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.number_format import format_number_axis
 from sdanalytics.plots.style import (
     MAX_BANDS,
-    OTHER_COLOR,
     Style,
-    add_caption,
-    draw_empty,
     draw_interval,
+    draw_note,
     ensure_axes,
     line_style,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.surroundings import add_caption
+from sdanalytics.plots.titles import TitleLike, add_title
 
 MAX_NAMED_LINES: Final = 10
 """More lines are thin, grey and without names."""
@@ -38,20 +39,23 @@ _MAX_BEYOND: Final = 0.3
 """The part of bands that is shown beyond all lines: that of the first age may reach far."""
 _MARGIN: Final = 0.05
 _MANY_LINES_STYLE: Final[Style] = {
-    "color": OTHER_COLOR,
     "linestyle": "-",
     "linewidth": 0.7,
     "alpha": 0.6,
 }
 _GUIDE_STYLE: Final[Style] = {
-    "color": OTHER_COLOR,
     "linewidth": 0.8,
     "zorder": 0.5,
 }
 
 
 def maturity(
-    curve: pd.DataFrame, metric: str | None = None, *, ax: Axes | None = None, **kwargs: Any
+    curve: pd.DataFrame,
+    metric: str | None = None,
+    *,
+    title: TitleLike = None,
+    ax: Axes | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw the share of a day's final number that is known at each age.
 
@@ -66,6 +70,8 @@ def maturity(
         The frame that `maturity` returns, or some of its rows.
     metric : str, optional
         One of the curve's metrics; by default `orders`, or the first if it has none.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -85,7 +91,7 @@ def maturity(
     data = maturity_data(curve, metric)
     with ensure_axes(ax) as ax:
         if not data.lines:
-            return draw_empty(ax, has_rows=data.has_rows)
+            return draw_note(ax, "no values" if data.has_rows else "no rows")
         if len(data.lines) > MAX_NAMED_LINES:
             _draw_many_lines(ax, data, kwargs)
         else:
@@ -95,11 +101,13 @@ def maturity(
         _add_captions(ax, data)
         if len(data.lines) <= MAX_NAMED_LINES:
             add_line_legend(ax, inside=True)  # there is room below or above curves
+        add_title(ax, title, curve, f"maturity of {metric_label(data.metric)}")
         return ax
 
 
 def _draw_many_lines(ax: Axes, data: MaturityData, kwargs: Style) -> None:
-    line_kwargs = merge_artist_kwargs(_MANY_LINES_STYLE, kwargs, Line2D)
+    style = {"color": other_color(ax), **_MANY_LINES_STYLE}
+    line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
     for line in data.lines:
         ax.plot(line.ages, line.shares, **line_kwargs)
 
@@ -107,7 +115,7 @@ def _draw_many_lines(ax: Axes, data: MaturityData, kwargs: Style) -> None:
 def _draw_named_lines(ax: Axes, data: MaturityData, kwargs: Style) -> None:
     names = short_labels([line.name for line in data.lines])
     for rank, line in enumerate(data.lines):
-        style = line_style(rank)
+        style = line_style(ax, rank)
         style["label"] = f"{names[rank]}: {_word_maturity(line)}"
         line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
         (drawn,) = ax.plot(line.ages, line.shares, **line_kwargs)
@@ -146,8 +154,9 @@ def _mark_mature_age(ax: Axes, line: MaturityLine, drawn: Line2D) -> None:
 
 def _draw_guides(ax: Axes) -> None:
     """Draw lines at the final number, and where most of it is known."""
-    ax.axhline(1, linestyle="-", **_GUIDE_STYLE)
-    ax.axhline(MATURE_SHARE, linestyle="--", **_GUIDE_STYLE)
+    color = other_color(ax)
+    ax.axhline(1, linestyle="-", color=color, **_GUIDE_STYLE)
+    ax.axhline(MATURE_SHARE, linestyle="--", color=color, **_GUIDE_STYLE)
 
 
 def _format_maturity_axes(ax: Axes, data: MaturityData) -> None:

@@ -6,22 +6,22 @@ import re
 
 import pandas as pd
 
-from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit, remove_suffix
+from sdanalytics.analysis.column_units import column_unit, split_name
+from sdanalytics.analysis.kpi_definitions import KPIS
 from sdanalytics.analysis.metadata import frame_metadata
 
 
 def metric_label(metric: str) -> str:
     """Return a metric's name: Amazon's as it is, a KPI's in its usual spelling."""
-    base = remove_suffix(metric)
+    base, ending = split_name(metric)
     label = KPIS[base].label if base in KPIS else base
-    suffix = metric.removeprefix(base)
-    return label + suffix.replace("_", " ")
+    return label + ending.replace("_", " ")
 
 
 def axis_title(data: pd.DataFrame, metric: str) -> str:
     """Return a metric's name, with the currency of money."""
     label = metric_label(metric)
-    if metric_unit(metric) != "currency":
+    if column_unit(metric) != "currency":
         return label
     currency = drawable_currency(data)
     if not currency:

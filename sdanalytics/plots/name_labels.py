@@ -2,53 +2,143 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from matplotlib import rcParams
 
 from sdanalytics.plots.fonts import drawable_labels
 
 MAX_LABEL_WIDTH: Final = 28
-"""Widest label, in Latin letters; a longer one is cut in the middle."""
-LABEL_TAIL_WIDTH: Final = 10
+"""Widest line of a label, in Latin letters."""
+_MAX_LABEL_LENGTH: Final = 72
+"""The width of a longest label, on three lines; a longer one is cut in the middle."""
+_LABEL_TAIL_WIDTH: Final = 10
 """The width of a cut label's end, in Latin letters."""
-_MAX_MEASURED: Final = 100
+_MAX_MEASURED: Final = 200
 """Characters at either end of a name from which its label is cut."""
 _WIDE: Final = ("W", "F")
 """Unicode's classes of characters as wide as two Latin letters."""
+_WORDS: Final = re.compile(r"[^\s_|/–—-]+|[\s_|/–—-]+")
+"""Words, and what separates them: names by convention are made of parts."""
+_PARTS: Final = re.compile(r"[^\s_|/–—-]*[\s_|/–—-]*")
+"""Words with what follows them: a label may be broken between these."""
+
+
+class Labels(NamedTuple):
+    """Labels, and what all the names that they stand for share at the beginning and end."""
+
+    texts: list[str]
+    prefix: str
+    suffix: str
+
+    def describe_shared(self) -> str | None:
+        """Say what the labels leave out; None if that is nothing."""
+        parts = []
+        if self.prefix:
+            parts.append(f"begins with “{self.prefix}”")
+        if self.suffix:
+            parts.append(f"ends with “{self.suffix}”")
+        if not parts:
+            return None
+        return f"each name {' and '.join(parts)}"
+
+
+def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labels:
+    """Return names as they can be drawn, no two alike.
+
+    If one is long, what all share at the beginning and end is left out, in whole words. What is
+    left is wrapped, and cut in the middle if it is longer still. Characters that mean something
+    to matplotlib are escaped.
+
+    Parameters
+    ----------
+    names : sequence of object
+    special : sequence of object
+        Those of them that are no names, such as "12 others": they are not shortened.
+    """
+    texts = [_clean_name(name) for name in names]
+    proper = [text for name, text in zip(names, texts, strict=True) if name not in special]
+    prefix = suffix = ""
+    if any(measure_width(text) > MAX_LABEL_WIDTH for text in proper):
+        prefix, suffix = _find_shared(proper)
+    labels = []
+    for name, text in zip(names, texts, strict=True):
+        if name not in special:
+            text = text[len(prefix) : len(text) - len(suffix)]
+        labels.append(_shorten(text, _MAX_LABEL_LENGTH))
+    return Labels(
+        texts=[_escape(_break_lines(label)) for label in drawable_labels(labels)],
+        prefix=_escape_formula(prefix.strip()),
+        suffix=_escape_formula(suffix.strip()),
+    )
 
 
 def short_labels(names: Sequence[object]) -> list[str]:
-    """Return names as they can be drawn, no two alike.
-
-    Long ones are cut in the middle, and characters that mean something to matplotlib are escaped.
-    """
-    shortened = [_shorten(name) for name in names]
-    labels = drawable_labels(shortened)
-    return [_escape(label) for label in labels]
+    """Return names on a line each, as they can be drawn, no two alike; long ones are cut."""
+    shortened = [_shorten(_clean_name(name), MAX_LABEL_WIDTH) for name in names]
+    return [_escape(label) for label in drawable_labels(shortened)]
 
 
-def _shorten(name: object) -> str:
+def _clean_name(name: object) -> str:
     words = str(name).split()
     text = " ".join(words) or "(no name)"
     if len(text) > 2 * _MAX_MEASURED:  # each step below measures the rest
         text = f"{text[:_MAX_MEASURED]}…{text[-_MAX_MEASURED:]}"
-    if _display_width(text) <= MAX_LABEL_WIDTH:
+    return text
+
+
+def _find_shared(names: Sequence[str]) -> tuple[str, str]:
+    """Return what all names begin and end with, in whole words; each keeps a word of its own."""
+    if len(names) < 2:
+        return "", ""
+    words = [_WORDS.findall(name) for name in names]
+    first = _count_shared(words, limit=min(map(len, words)) - 1)
+    reversed_words = [row[::-1] for row in words]
+    last = _count_shared(reversed_words, limit=min(map(len, words)) - 1 - first)
+    prefix = "".join(words[0][:first])
+    suffix = "".join(words[0][len(words[0]) - last :])
+    return prefix, suffix
+
+
+def _count_shared(words: Sequence[Sequence[str]], limit: int) -> int:
+    """Count the words that all rows begin with."""
+    count = 0
+    while count < limit and len({row[count] for row in words}) == 1:
+        count += 1
+    return count
+
+
+def _break_lines(text: str) -> str:
+    """Break a label after words, and within those that are longer than a line."""
+    lines = [""]
+    for part in _PARTS.findall(text):
+        if measure_width(lines[-1] + part.rstrip()) > MAX_LABEL_WIDTH and lines[-1]:
+            lines.append("")
+        for character in part:
+            if measure_width(lines[-1] + character) > MAX_LABEL_WIDTH + 1:
+                lines.append("")
+            lines[-1] += character
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _shorten(text: str, width: int) -> str:
+    if measure_width(text) <= width:
         return text
     head = text
     tail = ""
-    while _display_width(tail) < LABEL_TAIL_WIDTH:
+    while measure_width(tail) < _LABEL_TAIL_WIDTH:
         tail = head[-1] + tail
         head = head[:-1]
-    while _display_width(head) > MAX_LABEL_WIDTH - LABEL_TAIL_WIDTH:
+    while measure_width(head) > width - _LABEL_TAIL_WIDTH:
         head = head[:-1]
     return f"{head}…{tail}"
 
 
-def _display_width(text: str) -> int:
-    """Return the width in Latin letters; East Asian characters count twice."""
+def measure_width(text: str) -> int:
+    """Return the width of a text in Latin letters; East Asian characters count twice."""
     width = len(text)
     for character in text:
         if unicodedata.east_asian_width(character) in _WIDE:
@@ -57,9 +147,15 @@ def _display_width(text: str) -> int:
 
 
 def _escape(text: str) -> str:
-    """Escape a $, which may begin a formula, and a leading _, which hides a legend's entry."""
-    if rcParams["text.parse_math"]:
-        text = text.replace("$", r"\$")
+    """Escape a formula's beginning, and a leading _, which hides a legend's entry."""
+    text = _escape_formula(text)
     if text.startswith("_"):
         return f" {text}"
+    return text
+
+
+def _escape_formula(text: str) -> str:
+    """Escape a $, which may begin a formula."""
+    if rcParams["text.parse_math"]:
+        return text.replace("$", r"\$")
     return text

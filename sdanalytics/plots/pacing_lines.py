@@ -13,21 +13,21 @@ from matplotlib.lines import Line2D
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.pacing_table import PACING
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.colors import main_color, other_color
 from sdanalytics.plots.date_axis import format_date_axis, to_date_number
 from sdanalytics.plots.legends import add_line_legend
 from sdanalytics.plots.metric_labels import axis_title
 from sdanalytics.plots.number_format import format_number, format_number_axis
 from sdanalytics.plots.plot_data import FloatArray
 from sdanalytics.plots.style import (
-    OTHER_COLOR,
-    PALETTE,
     Style,
-    add_caption,
     draw_interval,
     ensure_axes,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.surroundings import add_caption
+from sdanalytics.plots.titles import TitleLike, add_title
 
 _COLUMNS: Final = ("forecast", "low", "high", "budget")
 _CAUTIONS: Final = {
@@ -35,7 +35,6 @@ _CAUTIONS: Final = {
     "missing_days": "missing",
 }
 _COST_STYLE: Final[Style] = {
-    "color": PALETTE[0],
     "linewidth": 2.0,
 }
 _FORECAST_STYLE: Final[Style] = {
@@ -43,7 +42,6 @@ _FORECAST_STYLE: Final[Style] = {
     "linewidth": 1.5,
 }
 _BUDGET_STYLE: Final[Style] = {
-    "color": OTHER_COLOR,
     "linewidth": 1.2,
     "zorder": 1.5,
 }
@@ -78,7 +76,9 @@ class _PacingData:
     cautions: list[str]
 
 
-def pacing(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+def pacing(
+    data: pd.DataFrame, *, title: TitleLike = None, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
     """Draw what a month has cost day by day, what it is expected to cost, and the budget.
 
     Parameters
@@ -86,6 +86,8 @@ def pacing(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
     data : pandas.DataFrame
         The frame that `pacing` returns. All its campaigns together are drawn, whatever rows are
         left: for one campaign, pass the rows of one to `pacing`.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -115,10 +117,12 @@ def pacing(data: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes
                 month.days,
                 month.budget,
                 label=label,
+                color=other_color(ax),
                 **_BUDGET_STYLE,
             )
         _format_pacing_axes(ax, data, month)
         add_line_legend(ax, inside=True)  # cumulative lines leave the upper left free
+        add_title(ax, title, data, f"cost of {month.days[0]:%B %Y} against budget")
         return ax
 
 
@@ -174,7 +178,7 @@ def _draw_cost(ax: Axes, month: _PacingData, kwargs: Style) -> Line2D:
     count = len(month.cost)
     spent = month.cost[-1] if count else 0.0
     label = f"cost of {count} days: {_format_money(spent)}"
-    style = {"label": label, **_COST_STYLE}
+    style = {"label": label, "color": main_color(ax), **_COST_STYLE}
     line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
     (line,) = ax.plot(month.days[:count], month.cost, **line_kwargs)
     return line
@@ -210,10 +214,8 @@ def _format_pacing_axes(ax: Axes, data: pd.DataFrame, month: _PacingData) -> Non
     if top > 0:
         ax.set_ylim(0, _HEADROOM * top)
     ax.set_ylabel(axis_title(data, "cost"))
-    if month.cautions:
-        # Lines: in a narrow figure, the month is written to the right of the first.
-        caption = "\n".join(month.cautions)
-        add_caption(ax, caption)
+    for caution in month.cautions:
+        add_caption(ax, caution)
 
 
 def _format_money(amount: float) -> str:

@@ -12,8 +12,12 @@ from matplotlib.patches import Rectangle
 from sdanalytics.analysis.buckets import is_named_by_last_day
 from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued
 from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.plots.colors import background, is_dark
 from sdanalytics.plots.date_axis import to_date_number
-from sdanalytics.plots.style import Style, add_caption, background, is_dark
+from sdanalytics.plots.style import (
+    Style,
+)
+from sdanalytics.plots.surroundings import add_caption
 
 RESTATABLE_FROM: Final = "restatable_from"
 """A key of the frame's metadata: the first day that may still change."""

@@ -1,52 +1,38 @@
-"""The style that all figures share: colours, size, frame and captions."""
+"""The style that all figures share: size, frame, lines, and what is said of no data."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.colors import caption_color, palette
 from sdanalytics.plots.fonts import set_font_fallback
+from sdanalytics.plots.metric_labels import metric_label
+from sdanalytics.plots.titles import word_shown_days
 
 Style: TypeAlias = dict[str, Any]
 """Keyword arguments of an artist."""
-RGBA: TypeAlias = tuple[float, float, float, float]
 
-PALETTE: Final = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#F0E442",
-)
-"""Okabe and Ito's colours, which any colour vision can distinguish."""
-OTHER_COLOR: Final = "#9A9A9A"
 _DASHES: Final = ("-", "--", ":")
 """Line styles: each is used with all colours before the next one."""
 MAX_BANDS: Final = 4
 """Bands of more lines would hide one another."""
 _BAND_OPACITY: Final = 0.22
-CAPTION_COLORS: Final = ("#5F5F5F", "#B8B8B8")
-"""The colours of notes: on a light and on a dark background."""
-SEQUENTIAL_CMAP: Final = "Blues"
-"""The colour map of amounts: from light to dark, for any colour vision and in print."""
 FIGSIZE: Final = (6.4, 4.0)
 """Width and least height of a figure, in inches."""
 _ROW_HEIGHT: Final = 0.27
 """Inches that a row of labels takes."""
-_LUMINANCE_WEIGHTS: Final = (0.299, 0.587, 0.114)
-_DARK_LUMINANCE: Final = 0.55
-"""Luminance, from 0 to 1, below which a colour needs a light text."""
+_LINE_HEIGHT: Final = 0.19
+"""Inches that a line of a label takes."""
+_HEIGHT_WITHOUT_ROWS: Final = 1.1
+"""Inches for the title, the axis and the caption."""
 
 
 @contextlib.contextmanager
@@ -73,19 +59,19 @@ def ensure_axes(ax: Axes | None, rows: int = 0, height: float | None = None) -> 
         raise
 
 
+def fit_rows(labels: Sequence[str]) -> float:
+    """Return the height in inches of a figure with a row for each label, of one or more lines."""
+    lines = sum(1 + label.count("\n") for label in labels)
+    rows = max(lines * _LINE_HEIGHT, len(labels) * _ROW_HEIGHT)
+    return _HEIGHT_WITHOUT_ROWS + rows
+
+
 def _validate_axes(ax: object) -> None:
     if not isinstance(ax, Axes):
         raise InvalidRequest(
             f"ax must be a matplotlib Axes, got {type(ax).__name__}; "
             "pass a single one such as axs[0, 1]"
         )
-
-
-def root_figure(ax: Axes) -> Figure:
-    """Return the figure of the axes, also when they are in a subfigure."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return figure
 
 
 def merge_artist_kwargs(style: Style, overrides: Style, artist: type[Artist]) -> Style:
@@ -96,11 +82,12 @@ def merge_artist_kwargs(style: Style, overrides: Style, artist: type[Artist]) ->
     return style | normalize_kwargs(overrides, artist)
 
 
-def line_style(rank: int) -> Style:
+def line_style(ax: Axes, rank: int) -> Style:
     """Return the colour and dashes of a line by its rank."""
-    dash_number, color_number = divmod(rank, len(PALETTE))
+    colors = palette(ax)
+    dash_number, color_number = divmod(rank, len(colors))
     return {
-        "color": PALETTE[color_number],
+        "color": colors[color_number],
         "linestyle": _DASHES[dash_number % len(_DASHES)],
     }
 
@@ -118,51 +105,27 @@ def style_axes(ax: Axes) -> None:
         set_font_fallback(text)
 
 
-def is_dark(color: Any) -> bool:
-    """Return whether a text on a colour must be light."""
-    red, green, blue, _ = to_rgba(color)
-    luminance = np.dot(_LUMINANCE_WEIGHTS, (red, green, blue))
-    return bool(luminance < _DARK_LUMINANCE)
+def draw_empty(ax: Axes, data: pd.DataFrame, metric: str = "") -> Axes:
+    """Say that there is nothing to draw: no values of the metric in the rows, or no rows at all."""
+    text = "no rows"
+    if len(data):
+        days = word_shown_days(data)
+        parts = ["no values", f"of {metric_label(metric)}" if metric else "", days and f"({days})"]
+        text = " ".join(part for part in parts if part)
+    return draw_note(ax, text)
 
 
-def background(ax: Axes, *, outside: bool = False) -> RGBA:
-    """Return the colour behind the data, or behind the labels outside of the axes."""
-    color = to_rgba(ax.get_facecolor())
-    is_transparent = color[3] == 0
-    if outside or is_transparent:
-        return to_rgba(root_figure(ax).get_facecolor())
-    return color
-
-
-def caption_color(ax: Axes, *, outside: bool = False) -> str:
-    """Return the colour of a note on the background."""
-    return CAPTION_COLORS[is_dark(background(ax, outside=outside))]
-
-
-def add_caption(ax: Axes, text: str) -> None:
-    """Write a caption below the axes, where neither data nor a title are."""
-    label = ax.get_xlabel()
-    color = ax.xaxis.label.get_color()
-    has_caption = color in CAPTION_COLORS
-    if label and not has_caption:
-        ax.set_xlabel(f"{label}\n{text}")
-        return
-    if label:
-        text = f"{label}; {text}"
-    ax.set_xlabel(text, loc="left", fontsize="x-small", color=caption_color(ax, outside=True))
-
-
-def draw_empty(ax: Axes, *, has_rows: bool) -> Axes:
-    """Say that there is nothing to draw: no values in the rows, or no rows at all."""
-    text = "no values" if has_rows else "no rows"
+def draw_note(ax: Axes, text: str) -> Axes:
+    """Write a sentence in place of a figure."""
     ax.text(
         0.5,
         0.5,
         text,
         ha="center",
         va="center",
+        wrap=True,
         transform=ax.transAxes,
-        color=OTHER_COLOR,
+        color=caption_color(ax, outside=True),
     )
     ax.set_axis_off()
     return ax

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.colors import background, caption_color, other_color
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray
-from sdanalytics.plots.style import OTHER_COLOR, background, caption_color
 
 ROUND_ROAS: Final = (0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 100)
 """Candidates for the lines that are drawn when no targets are given."""
@@ -110,7 +110,7 @@ def _draw_target(ax: Axes, label: str, slope: float, end: float) -> None:
     ax.plot(
         costs,
         slope * costs,
-        color=OTHER_COLOR,
+        color=other_color(ax),
         linewidth=0.8,
         linestyle="--",
         zorder=0.5,

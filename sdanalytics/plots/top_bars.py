@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.container import BarContainer
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sdanalytics.analysis.kpi_definitions import metric_unit
-from sdanalytics.plots.bounded_metric import (
-    bar_style,
-    caption_bounds,
-    find_reach,
-    parse_bounded_metric,
+from sdanalytics.analysis.column_units import column_unit
+from sdanalytics.plots.bounded_metric import bar_style, caption_bounds, find_reach
+from sdanalytics.plots.color_scales import make_scale, validate_target
+from sdanalytics.plots.colors import (
+    RGBA,
+    background,
+    caption_color,
+    main_color,
+    other_color,
+    signed_colors,
 )
 from sdanalytics.plots.data_captions import caption_data
-from sdanalytics.plots.heatmap import add_color_bar, color_limits
-from sdanalytics.plots.metric_labels import axis_title
-from sdanalytics.plots.name_labels import short_labels
+from sdanalytics.plots.groups import word_groups
+from sdanalytics.plots.heatmap import add_color_bar
+from sdanalytics.plots.legends import add_color_legend
+from sdanalytics.plots.metric_labels import axis_title, metric_label
+from sdanalytics.plots.name_labels import label_names
 from sdanalytics.plots.number_format import format_number, format_number_axis
-from sdanalytics.plots.plot_data import FloatArray, aggregate_groups, to_float_array
+from sdanalytics.plots.plot_data import FloatArray, to_float_array
+from sdanalytics.plots.robust_limits import find_upper_limit
 from sdanalytics.plots.style import (
-    OTHER_COLOR,
-    PALETTE,
-    RGBA,
     Style,
-    background,
     draw_empty,
     ensure_axes,
+    fit_rows,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.surroundings import add_caption
+from sdanalytics.plots.titles import TitleLike, add_title
+from sdanalytics.plots.top_data import CHANGE, TopData, top_data
 
-MIN_BAR_SLOTS: Final = 4
-"""Fewer bars leave room empty: thicker ones would look like areas."""
-OUTLIER_FACTOR: Final = 4
-"""The largest value is an outlier if it exceeds this multiple of the second largest."""
-_HUE_CMAP: Final = "viridis"
 _MARGIN: Final = 0.14
 """Room for the numbers beside the bars, as a share of the axes."""
-_SECONDARY_COLOR: Final = PALETTE[3]
+_SHARED_UNITS: Final = ("currency", "fraction")
+"""Units of which a bar and a dot are drawn on the same axis."""
 _OUTLIER_LABEL_STYLE: Final[Style] = {
     "xytext": (-6, 0),
     "textcoords": "offset points",
@@ -64,29 +65,44 @@ def top(
     n: int = 10,
     dot: str | None = None,
     hue: str | None = None,
+    target: float | None = None,
     level: float | None = None,
+    names: Mapping[Any, Any] | None = None,
+    title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
     """Draw the largest values of a column by a metric, over all days, as bars.
 
+    All others are one grey bar if they add up, and do not exceed the largest.
+
     Parameters
     ----------
     data : pandas.DataFrame
-        From `fetch_report`, `summarize` or `compare`.
+        From `fetch_report`, `summarize` or `compare`. Changes are ranked by size, whatever their
+        sign, and coloured by it.
     metric : str
         A metric or KPI: the length of the bars.
     by : str
-        A column: draws a bar for each of its values.
+        A column: draws a bar for each of its values. Campaigns, ad groups and targets are told
+        apart by their ids, if the frame has these, and labelled by their names.
     n : int
         The maximum number of bars.
     dot : str, optional
-        A second metric, drawn as a dot in the row of each bar, with an axis of its own above.
+        A second metric, drawn as a dot in the row of each bar: on the same axis if it has the same
+        unit, else on an axis of its own above.
     hue : str, optional
         Another metric, drawn as the colour of each bar.
+    target : float, optional
+        A value of `hue`, such as 0.3 for ACOS: colours tell the distance from it, blue on the good
+        side.
     level : float, optional
         Draws intervals of this level, such as 0.9, of what chance leaves open, as in `summarize`.
         Only for `ctr`, `cvr`, `purchase_rate`, `cpa`, `acos` and `roas`.
+    names : mapping or pandas.Series, optional
+        Names to draw, by id or value: ``{"B0EXAMPLE1": "Tent, 2 persons"}``.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -101,34 +117,84 @@ def top(
     ------
     InvalidRequest
         When the frame does not have the columns for the metrics; the message says which
-        `metrics=` to fetch. When the metric has no bounds, or the level is no fraction.
+        `metrics=` to fetch. When the metric has no bounds, the level is no fraction, or the target
+        no number.
     """
-    bounded = parse_bounded_metric(metric, level)
-    metrics = [metric]
-    for other_metric in (dot, hue):
-        if other_metric is not None:
-            metrics.append(other_metric)
-    table = aggregate_groups(data, by, metrics, n, bounded).head(n)
-    with ensure_axes(ax, rows=len(table)) as ax:
-        if table[metric].isna().all():
-            return draw_empty(ax, has_rows=not table.empty)
-        style: Style = {"color": PALETTE[0], "height": 0.7}
-        if hue is not None:
-            style["color"] = _hue_colors(ax, data, hue, table)
-        values = to_float_array(table[metric])
-        if bounded is not None:
-            style |= {"xerr": find_reach(values, table), "error_kw": bar_style(ax)}
-        bar_kwargs = merge_artist_kwargs(style, kwargs, Patch)
-        bars = ax.barh(range(len(values)), np.nan_to_num(values), **bar_kwargs)
+    validate_target(target)
+    bars = top_data(data, metric, by=by, n=n, dot=dot, hue=hue, level=level, names=names)
+    labels = label_names([*bars.names, bars.other_name], bars.special_names)
+    with ensure_axes(ax, height=fit_rows(labels.texts)) as ax:
+        if bars.table[metric].isna().all():
+            return draw_empty(ax, data, metric)
+        colors = _choose_colors(ax, data, bars, metric, hue, target)
+        drawn_bars = _draw_ranked_bars(ax, bars, metric, colors, kwargs)
         if dot is None:
-            _write_values(ax, bars, values, metric_unit(metric))
-        _format_top_axes(ax, data, metric, table)
+            _write_values(ax, drawn_bars, to_float_array(bars.table[metric]), column_unit(metric))
+        row_labels = labels.texts[: len(bars.names)]
+        if _has_other_bar(bars, metric):
+            _draw_other_bar(ax, bars.others, len(row_labels), metric)
+            row_labels.append(bars.other_name)
+        _format_top_axes(ax, data, metric, row_labels)
         if dot is not None:
-            _draw_secondary_axis(ax, data, dot, table)
-        if bounded is not None:
-            caption_bounds(ax, bounded.level)
-        caption_data(ax, data, metrics)
+            _draw_dots(ax, data, metric, dot, bars)
+        _add_notes(ax, data, bars, by)
+        shared = labels.describe_shared()
+        if shared is not None:
+            add_caption(ax, shared)
+        drawn = [name for name in (metric, dot, hue) if name is not None]
+        caption_data(ax, data, drawn)
+        add_title(ax, title, data, f"{metric_label(metric)} by {word_groups(by)}")
         return ax
+
+
+def _draw_ranked_bars(
+    ax: Axes, bars: TopData, metric: str, colors: Any, kwargs: Style
+) -> BarContainer:
+    values = to_float_array(bars.table[metric])
+    style: Style = {"color": colors, "height": 0.7}
+    if bars.bounded is not None:
+        style |= {"xerr": find_reach(values, bars.table), "error_kw": bar_style(ax)}
+    bar_kwargs = merge_artist_kwargs(style, kwargs, Patch)
+    return ax.barh(range(len(values)), np.nan_to_num(values), **bar_kwargs)
+
+
+def _choose_colors(
+    ax: Axes, data: pd.DataFrame, bars: TopData, metric: str, hue: str | None, target: float | None
+) -> Any:
+    """Return one colour, those of another metric, or of increases and decreases for changes."""
+    if hue is not None:
+        return _hue_colors(ax, data, hue, to_float_array(bars.table[hue]), target)
+    if not metric.endswith(CHANGE):
+        return main_color(ax)
+    values = to_float_array(bars.table[metric])
+    increase, decrease = signed_colors(ax)
+    return np.where(values < 0, decrease, increase).tolist()
+
+
+def _hue_colors(
+    ax: Axes, data: pd.DataFrame, hue: str, values: FloatArray, target: float | None
+) -> list[Any]:
+    """Return the colour of each bar, grey for a missing value; add a colour bar."""
+    scale = make_scale(ax, values, hue, target)
+    add_color_bar(ax, scale, data, hue, values)
+    colors: list[Any] = []
+    for value in values:
+        if np.isnan(value):
+            colors.append(other_color(ax))
+        else:
+            colors.append(scale.to_rgba(value))
+    return colors
+
+
+def _has_other_bar(bars: TopData, metric: str) -> bool:
+    """Return whether all others have a bar: one that does not dwarf those with a name."""
+    largest = np.abs(to_float_array(bars.table[metric])).max()
+    return bars.other_count > 0 and bool(abs(bars.others) <= largest)
+
+
+def _draw_other_bar(ax: Axes, value: float, row: int, metric: str) -> None:
+    drawn = ax.barh(row, value, height=0.7, color=other_color(ax))
+    _write_values(ax, drawn, np.array([value]), column_unit(metric))
 
 
 def _write_values(ax: Axes, bars: BarContainer, values: FloatArray, unit: str) -> None:
@@ -136,80 +202,77 @@ def _write_values(ax: Axes, bars: BarContainer, values: FloatArray, unit: str) -
     ax.bar_label(bars, labels=labels, padding=3, fontsize="small")
 
 
-def _format_top_axes(ax: Axes, data: pd.DataFrame, metric: str, table: pd.DataFrame) -> None:
-    names = table.index.tolist()
-    rows = range(len(names))
-    ax.set_yticks(rows, short_labels(names))
-    slots = max(len(names), MIN_BAR_SLOTS)
-    ax.set_ylim(slots - 0.5, -0.5)
+def _format_top_axes(ax: Axes, data: pd.DataFrame, metric: str, labels: list[str]) -> None:
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.margins(x=_MARGIN)
-    title = axis_title(data, metric)
-    unit = metric_unit(metric)
-    ax.set_xlabel(title)
-    format_number_axis(ax.xaxis, unit)
+    ax.set_xlabel(axis_title(data, metric))
+    format_number_axis(ax.xaxis, column_unit(metric))
+    if ax.dataLim.xmin < 0 < ax.dataLim.xmax:
+        ax.axvline(0, color=other_color(ax), linewidth=0.8)
     style_axes(ax)
+    ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
 
 
-def _hue_colors(ax: Axes, data: pd.DataFrame, hue: str, table: pd.DataFrame) -> list[Any]:
-    """Return the colour of each bar, grey for a missing value; add a colour bar."""
-    values = to_float_array(table[hue])
-    low, high = color_limits(values)
-    norm = Normalize(low, high)
-    scale = ScalarMappable(norm, colormaps[_HUE_CMAP])
-    add_color_bar(ax, scale, data, hue)
-    colors: list[Any] = []
-    for value in values:
-        if np.isnan(value):
-            colors.append(OTHER_COLOR)
-        else:
-            colors.append(scale.to_rgba(value))
-    return colors
+def _add_notes(ax: Axes, data: pd.DataFrame, bars: TopData, by: str) -> None:
+    """Say how many groups have no bar, and how much of the whole those with one have."""
+    if bars.other_count:
+        text = f"{len(bars.names)} of {bars.group_count} {word_groups(by)}s"
+        if np.isfinite(bars.share):
+            text = f"{text}, {format_number(bars.share, 'fraction')} of the total"
+        add_caption(ax, text)
+    if bars.bounded is not None:
+        caption_bounds(ax, bars.bounded.level)
 
 
-def _draw_secondary_axis(ax: Axes, data: pd.DataFrame, metric: str, table: pd.DataFrame) -> None:
-    """Draw a second metric as dots, on an axis of its own above the bars."""
-    values = to_float_array(table[metric])
-    unit = metric_unit(metric)
-    title = axis_title(data, metric)
+def _draw_dots(ax: Axes, data: pd.DataFrame, metric: str, dot: str, bars: TopData) -> None:
+    """Draw a second metric as dots: on the axis of the bars if that has its unit."""
+    values = to_float_array(bars.table[dot])
+    color = signed_colors(ax).decrease
+    unit = column_unit(dot)
+    if unit == column_unit(metric) and unit in _SHARED_UNITS:
+        _scatter_dots(ax, values, unit, color, background(ax))
+        _add_dot_legend(ax, metric, dot, color)
+        return
     above = ax.twiny()
     above.grid(visible=False)  # beside the lines of the bars' scale
-    _draw_dots(above, values, unit, background(ax))
+    _scatter_dots(above, values, unit, color, background(ax))
     above.margins(x=_MARGIN)
-    smallest = np.nanmin(values, initial=0.0)
-    if smallest >= 0:
+    if np.nanmin(values, initial=0.0) >= 0:
         above.set_xlim(left=0)
-    above.set_xlabel(f"● {title}", color=_SECONDARY_COLOR)
-    above.tick_params(axis="x", colors=_SECONDARY_COLOR)
+    above.set_xlabel(f"● {axis_title(data, dot)}", color=color)
+    above.tick_params(axis="x", colors=color)
     format_number_axis(above.xaxis, unit)
-    other_spines = above.spines[["right", "left", "bottom"]]
-    other_spines.set_visible(False)
-    top_spine = above.spines["top"]
-    top_spine.set_color(_SECONDARY_COLOR)
+    above.spines[["right", "left", "bottom"]].set_visible(False)
+    above.spines["top"].set_color(color)
 
 
-def _draw_dots(above: Axes, values: FloatArray, unit: str, behind: RGBA) -> None:
+def _add_dot_legend(ax: Axes, metric: str, dot: str, color: str) -> None:
+    """Tell the bars from the dots on their common axis."""
+    bar = Patch(color=main_color(ax), label=metric_label(metric))
+    point = Line2D([], [], linestyle="", marker="o", color=color, label=metric_label(dot))
+    ax.set_xlabel(ax.get_xlabel().replace(metric_label(metric), "", 1).strip(" ()"))
+    add_color_legend(ax, [bar, point])
+
+
+def _scatter_dots(ax: Axes, values: FloatArray, unit: str, color: str, behind: RGBA) -> None:
     """Draw a dot in each row; an outlier is cut at the limit, with its value beside it."""
-    limit = _outlier_limit(values)
-    above.scatter(
+    limit = find_upper_limit(values)
+    ax.scatter(
         np.minimum(values, limit),
         range(len(values)),
-        color=_SECONDARY_COLOR,
+        color=color,
         edgecolor=behind,
         zorder=3,
     )
     box = {"boxstyle": "round,pad=0.15", "facecolor": behind, "linewidth": 0}
     for row in np.flatnonzero(values > limit):
         number = format_number(values[row], unit)
-        above.annotate(f"{number} ▸", (limit, row), bbox=box, **_OUTLIER_LABEL_STYLE)
-
-
-def _outlier_limit(values: FloatArray) -> float:
-    """Return the upper end of a scale; infinite unless the largest value is an outlier."""
-    known = values[~np.isnan(values)]
-    if len(known) <= 2:
-        return math.inf
-    second, largest = np.sort(known)[-2:]
-    if largest > OUTLIER_FACTOR * second > 0:
-        return float(1.5 * second)
-    return math.inf
+        ax.annotate(
+            f"{number} ▸",
+            (limit, row),
+            bbox=box,
+            color=caption_color(ax),
+            **_OUTLIER_LABEL_STYLE,
+        )

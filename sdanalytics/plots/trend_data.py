@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -12,7 +12,6 @@ from sdanalytics.analysis.buckets import IS_WHOLE
 from sdanalytics.analysis.condense import condense
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.kpi_definitions import (
-    AMAZON_RATIOS,
     KPIS,
     is_additive,
     is_catalogued,
@@ -22,14 +21,12 @@ from sdanalytics.analysis.kpi_definitions import (
 )
 from sdanalytics.analysis.validation import has_several_currencies, validate_columns
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.rates import RATES
 from sdanalytics.plots.expected_values import ExpectedValues, expect_values
+from sdanalytics.plots.groups import GROUP_COLUMN, GroupedRows, drop_others, factorize, rank_groups
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import (
-    GROUP_COLUMN,
-    GroupedRows,
-    drop_other,
     prepare,
-    top_n_with_other,
 )
 
 _RANKING_COUNTS: Final = ("orders", "clicks", "impressions")
@@ -61,14 +58,19 @@ class TrendData:
 
 
 def trend_data(
-    data: pd.DataFrame, metric: str, by: str | None, n: int, final: FinalLike = None
+    data: pd.DataFrame,
+    metric: str,
+    by: str | None,
+    n: int,
+    final: FinalLike = None,
+    names: object = None,
 ) -> TrendData:
     """Compute a metric by day, and by the largest values of a column."""
     data = prepare(data, [metric], by, n)
     validate_columns(data, ["date"])
     curve = resolve_curve(final, data)
     kept = [] if curve is None else curve.keys.columns.tolist()
-    groups = _group_rows(data, metric, by, n, kept)
+    groups = _group_rows(data, metric, by, n, kept, names)
     undefined_ratio = None
     if metric in KPIS:
         numerator = KPIS[metric].numerator
@@ -103,24 +105,25 @@ def _find_undefined(ratios: pd.DataFrame, numerators: pd.DataFrame) -> pd.DataFr
 
 
 def _group_rows(
-    data: pd.DataFrame, metric: str, by: str | None, n: int, kept: list[str]
+    data: pd.DataFrame, metric: str, by: str | None, n: int, kept: list[str], names: object
 ) -> GroupedRows:
     """Number the rows by line; the columns to keep are those of the curve's groups."""
     if by is None:
         rows = condense(data, _list_drawn(metric), ["date", *kept])
         one_group = rows.assign(**{GROUP_COLUMN: 0})
-        return GroupedRows(one_group, [metric_label(metric)])
+        return GroupedRows(one_group, GROUP_COLUMN, [None], [metric_label(metric)])
     if by == "date":
         raise InvalidRequest(
             "by must be a column other than 'date': a trend is over the dates already"
         )
     ranking_metric = _ranking_metric(data, metric)
-    keys = dict.fromkeys(["date", by, *kept])
-    rows = condense(data, [*_list_drawn(metric), ranking_metric], list(keys))
-    groups = top_n_with_other(rows, by, ranking_metric, n)
+    groups = factorize(data, by, GROUP_COLUMN, names)
+    keys = dict.fromkeys(["date", GROUP_COLUMN, *kept])
+    rows = condense(groups.rows, [*_list_drawn(metric), ranking_metric], list(keys))
+    groups = rank_groups(replace(groups, rows=rows), ranking_metric, n)
     is_mixed = has_several_currencies(data) and is_made_of_money(metric)
     if is_mixed or not (_has_total(metric) or ranking_metric != metric):
-        return drop_other(groups, n)
+        return drop_others(groups)
     return groups
 
 
@@ -141,8 +144,8 @@ def _ranking_metric(data: pd.DataFrame, metric: str) -> str:
     """
     if metric in KPIS:
         denominator = KPIS[metric].denominator
-    elif metric in AMAZON_RATIOS:
-        _, denominator = AMAZON_RATIOS[metric]
+    elif metric in RATES:
+        _, denominator = RATES[metric]
     else:
         return metric
     if not has_several_currencies(data):

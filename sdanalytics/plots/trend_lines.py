@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.final_curve import FinalLike
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
+from sdanalytics.plots.colors import background, other_color
 from sdanalytics.plots.data_captions import caption_data
 from sdanalytics.plots.date_axis import format_date_axis
 from sdanalytics.plots.expected_lines import (
@@ -18,23 +20,23 @@ from sdanalytics.plots.expected_lines import (
     draw_reported_lines,
     limit_to_lines,
 )
+from sdanalytics.plots.groups import word_groups
 from sdanalytics.plots.legends import add_line_legend
-from sdanalytics.plots.metric_labels import axis_title
+from sdanalytics.plots.metric_labels import axis_title, metric_label
 from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.number_format import format_number_axis
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.restatement import shade_restatable
 from sdanalytics.plots.style import (
-    OTHER_COLOR,
     Style,
-    add_caption,
-    background,
     draw_empty,
     ensure_axes,
     line_style,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.surroundings import add_caption
+from sdanalytics.plots.titles import TitleLike, add_title
 from sdanalytics.plots.trend_data import TrendData, trend_data
 
 _LEGEND_COLUMNS: Final = 2
@@ -53,6 +55,8 @@ def trend(
     by: str | None = None,
     n: int = 5,
     final: FinalLike = None,
+    names: Mapping[Any, Any] | None = None,
+    title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -77,6 +81,10 @@ def trend(
         A curve of `maturity`, of the frame's report and profile; True: that of the default cache.
         Needs a frame of days that tells when they were fetched. Days that had not ended
         then have no expected value.
+    names : mapping or pandas.Series, optional
+        Names to draw, by id or value.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -94,12 +102,12 @@ def trend(
         `metrics=` to fetch. With `final`, when the metric has no final numbers, the curve is of
         something else, or the frame is not of days.
     """
-    lines = trend_data(data, metric, by, n, final)
+    lines = trend_data(data, metric, by, n, final, names)
     values = lines.values
     legend_rows = len(lines.names) // _LEGEND_COLUMNS
     with ensure_axes(ax, rows=legend_rows + _ROWS_WITHOUT_LEGEND) as ax:
         if values.isna().all(axis=None):
-            return draw_empty(ax, has_rows=not values.empty)
+            return draw_empty(ax, data, metric)
         _draw_lines(ax, lines, n, kwargs)
         _hollow_part_buckets(ax, lines, n)
         _format_trend_axes(ax, data, metric)
@@ -110,6 +118,8 @@ def trend(
             _mark_undefined_ratios(ax, lines.undefined_ratio, metric, n)
         if by is not None:
             add_line_legend(ax)
+        grouping = f" by {word_groups(by)}" if by else ""
+        add_title(ax, title, data, metric_label(metric) + grouping)
         return ax
 
 
@@ -119,7 +129,7 @@ def _draw_lines(ax: Axes, lines: TrendData, n: int, kwargs: Style) -> None:
     days = table.index
     colors = []
     for rank, column in enumerate(table):
-        style = _line_style(rank, n)
+        style = _line_style(ax, rank, n)
         style["label"] = labels[rank]
         line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
         values = to_float_array(table[column])
@@ -144,17 +154,17 @@ def _hollow_part_buckets(ax: Axes, lines: TrendData, n: int) -> None:
             values[is_part],
             s=_HOLLOW_SIZE,
             facecolor=background(ax),
-            edgecolor=_line_style(rank, n)["color"],
+            edgecolor=_line_style(ax, rank, n)["color"],
             zorder=2.2,  # above the lines
         )
     add_caption(ax, "hollow: not all days")
 
 
-def _line_style(rank: int, n: int) -> Style:
+def _line_style(ax: Axes, rank: int, n: int) -> Style:
     """Return the style of a line; the one after the n largest is that of all others."""
-    style: Style = {"color": OTHER_COLOR, "linestyle": "-"}
+    style: Style = {"color": other_color(ax), "linestyle": "-"}
     if rank != n:
-        style = line_style(rank)
+        style = line_style(ax, rank)
     return style | {"marker": "o", "markersize": 3}
 
 
@@ -173,7 +183,7 @@ def _mark_undefined_ratios(ax: Axes, is_undefined: pd.DataFrame, metric: str, n:
     for rank, column in enumerate(is_undefined):
         days = is_undefined.index[is_undefined[column]]
         heights = np.full(len(days), _MARK_HEIGHT)
-        style = _line_style(rank, n)
+        style = _line_style(ax, rank, n)
         ax.scatter(
             days,
             heights,

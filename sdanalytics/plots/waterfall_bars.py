@@ -9,24 +9,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from sdanalytics.plots.metric_labels import axis_title, drawable_currency
+from sdanalytics.plots.colors import caption_color, other_color, signed_colors
+from sdanalytics.plots.metric_labels import axis_title, drawable_currency, metric_label
 from sdanalytics.plots.name_labels import short_labels
 from sdanalytics.plots.number_format import StepFormat, format_number_axis
 from sdanalytics.plots.plot_data import validate_group_count
 from sdanalytics.plots.style import (
-    OTHER_COLOR,
-    PALETTE,
     Style,
-    add_caption,
-    caption_color,
     ensure_axes,
     merge_artist_kwargs,
     style_axes,
 )
+from sdanalytics.plots.surroundings import add_caption
+from sdanalytics.plots.titles import TitleLike, add_title
 from sdanalytics.plots.waterfall_data import Waterfall, list_cautions, read_waterfall
 
-_UP_COLOR: Final = PALETTE[0]
-_DOWN_COLOR: Final = PALETTE[3]
 _LEFT_MARGIN: Final = 0.04
 _RIGHT_MARGIN: Final = 0.16
 """Room for the numbers beside the bars, as a share of the values."""
@@ -46,6 +43,7 @@ def waterfall(
     data: pd.DataFrame,
     n: int = 6,
     *,
+    title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -57,6 +55,8 @@ def waterfall(
         From `explain`.
     n : int
         The number of contributions that have a bar; all others, if several, are one.
+    title : str or bool, optional
+        A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
@@ -90,6 +90,7 @@ def waterfall(
         if cautions:
             caption = "; ".join(cautions)
             add_caption(ax, caption)
+        add_title(ax, title, data, f"what changed {metric_label(bars.metric)}")
         return ax
 
 
@@ -106,8 +107,9 @@ def _is_far_from_zero(bars: Waterfall) -> bool:
 def _draw_bars(ax: Axes, bars: Waterfall, kwargs: Style) -> None:
     """Draw a bar for each value, and a point for each total whose bar does not start at 0."""
     total_color = caption_color(ax)
+    increase, decrease = signed_colors(ax)
     widths = bars.ends - bars.starts
-    colors = np.where(widths < 0, _DOWN_COLOR, _UP_COLOR)
+    colors = np.where(widths < 0, decrease, increase)
     colors[bars.is_total] = total_color
     style: Style = {
         "color": colors.tolist(),
@@ -172,7 +174,7 @@ def _set_value_limits(ax: Axes, bars: Waterfall) -> None:
     right = high + _RIGHT_MARGIN * span
     ax.set_xlim(left, right)
     if low < 0 < high:
-        ax.axvline(0, color=OTHER_COLOR, **_LINE_STYLE)
+        ax.axvline(0, color=other_color(ax), **_LINE_STYLE)
 
 
 def _format_waterfall_axes(ax: Axes, data: pd.DataFrame, bars: Waterfall) -> None:

@@ -18,8 +18,9 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import BoolArray
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
+from sdanalytics.plots.groups import display_name, word_others
 from sdanalytics.plots.metric_labels import metric_label
-from sdanalytics.plots.plot_data import FloatArray, display_name, other_label, to_float_array
+from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.restatement import CONVERSIONS_ARRIVING_FROM
 
 _NAMES_BY_ID: Final = {
@@ -98,7 +99,7 @@ def read_waterfall(data: object, n: int) -> Waterfall:
     other_count = len(explanation) - len(largest)
     largest_total = max(abs(total_a), abs(total_b))
     if other_count:
-        names.append(other_label(other_count))
+        names.append(word_others(other_count))
         steps.append(rest)
     elif abs(rest) > _ROUNDING * largest_total:
         names.append("rest")

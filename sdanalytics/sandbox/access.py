@@ -21,6 +21,8 @@ from sdanalytics.sandbox.responses import (
 from sdanalytics.sandbox.settings import Settings
 from sdanalytics.sandbox.simulation.advertisers import Advertiser, select_advertisers
 
+_CLIENT_HEADER: Final = "Amazon-Advertising-API-ClientId"
+_V1_CLIENT_HEADER: Final = "Amazon-Ads-ClientId"
 _RATE_WINDOW: Final = 1.0
 """Seconds in which requests are counted."""
 
@@ -81,7 +83,12 @@ class AccessControl:
         with self._lock:
             self._token_expiries.clear()
 
-    def check_login(self, request: Request) -> None:
+    def check_v1_login(self, request: Request) -> None:
+        """Raise a 401 unless the request has a valid access token; as version 1 names headers."""
+        name = _V1_CLIENT_HEADER if _V1_CLIENT_HEADER in request.headers else _CLIENT_HEADER
+        self.check_login(request, name)
+
+    def check_login(self, request: Request, client_header: str = _CLIENT_HEADER) -> None:
         """Raise a 401 unless the request has a valid access token of this client."""
         authorization = request.headers.get("Authorization", "")
         scheme, _, token = authorization.partition(" ")
@@ -89,7 +96,7 @@ class AccessControl:
         has_expired = expiry <= self._settings.monotonic()
         if scheme != "Bearer" or has_expired:
             raise unauthorized("The access token is invalid or has expired")
-        client_id = request.headers.get("Amazon-Advertising-API-ClientId")
+        client_id = request.headers.get(client_header)
         if client_id != self._client.client_id:
             raise unauthorized("Client id does not match the access token")
 

@@ -21,6 +21,7 @@ from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.report_rows import JsonRow
 
 _PAYLOAD_SUFFIX: Final = ".json.gz"
+_PART_SUFFIX: Final = ".csv"
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Report:
     Attributes
     ----------
     report_id : str
-    api : {"v2", "v3"}
+    api : {"v1", "v2", "v3"}
     record_type : str
         The version 2 name, whatever the version.
     segment : str or None
@@ -42,15 +43,17 @@ class Report:
     asked_at, ready_at : float
         When it was requested and when it will be built, on the sandbox's monotonic clock.
     status, details : str
-        How it ends: SUCCESS or FAILURE, of version 3 COMPLETED or FAILED, and why.
+        How it ends: SUCCESS or FAILURE, of versions 1 and 3 COMPLETED or FAILED, and why.
+    failure_code : str
+        Of a version 1 report that FAILED.
     rows : list of dict
         Its content.
-    payload : bytes
-        The content as storage serves it.
+    parts : list of bytes
+        The content as storage serves it: one part, of version 1 any number.
     """
 
     report_id: str
-    api: Literal["v2", "v3"]
+    api: Literal["v1", "v2", "v3"]
     record_type: str
     segment: str | None
     profile_id: int
@@ -60,10 +63,18 @@ class Report:
     ready_at: float
     status: str
     details: str
+    failure_code: str = "001"
     rows: list[JsonRow] = field(default_factory=list)
-    payload: bytes = b""
+    parts: list[bytes] = field(default_factory=list)
+
+    @property
+    def payload(self) -> bytes:
+        """The content as storage serves it, all parts of it."""
+        return b"".join(self.parts)
 
 
+Encoder = Callable[[list[JsonRow]], list[bytes]]
+"""Returns the parts of a report with these rows."""
 ContentHook = Callable[[Report], list[JsonRow] | bytes | None]
 """Fills a report: rows, a raw payload, or None for the sandbox's own rows."""
 
@@ -98,14 +109,18 @@ class ReportStore:
         self._signing_key = secrets.token_bytes(16)
 
     def list_building(self, advertiser: Advertiser) -> list[Report]:
-        """Return the reports of a profile that are in flight."""
+        """Return the reports of a profile that are in flight, of versions 2 and 3."""
+        profile_id = advertiser.profile_id
+        in_flight = self._list_in_flight()
+        return [item for item in in_flight if item.profile_id == profile_id and item.api != "v1"]
+
+    def list_v1_building(self) -> list[Report]:
+        """Return the version 1 reports that are in flight, of all accounts."""
+        return [report for report in self._list_in_flight() if report.api == "v1"]
+
+    def _list_in_flight(self) -> list[Report]:
         now = self._settings.monotonic()
-        building = []
-        for report in self.reports.values():
-            is_own = report.profile_id == advertiser.profile_id
-            if is_own and report.ready_at > now:
-                building.append(report)
-        return building
+        return [report for report in self.reports.values() if report.ready_at > now]
 
     def schedule(self) -> Schedule:
         """Return when a report requested now was requested and will be ready."""
@@ -113,17 +128,27 @@ class ReportStore:
         ready_at = now + self._settings.delay
         return {"created": self._settings.now(), "asked_at": now, "ready_at": ready_at}
 
-    def add(self, report: Report, render_rows: Callable[[], list[JsonRow]]) -> None:
+    def add(
+        self, report: Report, render_rows: Callable[[], list[JsonRow]], encode: Encoder
+    ) -> None:
         """Store a report, filled by the content hook or else with its own rows."""
         content = self.content_hook(report)
         if content is None:
             content = render_rows()
         if isinstance(content, bytes):
-            report.payload = content
+            report.parts = [content]
         else:
             report.rows = content
-            report.payload = _compress(content)
+            report.parts = encode(content)
         self.reports[report.report_id] = report
+
+    def find_status(self, report: Report) -> str:
+        """Return the status of a version 1 or 3 report: PENDING for the first half of its time."""
+        now = self._settings.monotonic()
+        if now >= report.ready_at:
+            return report.status
+        half_time = (report.asked_at + report.ready_at) / 2
+        return "PROCESSING" if now >= half_time else "PENDING"
 
     def find(self, report_id: str, api: str, advertiser: Advertiser) -> Report:
         """Return a report of a profile that was requested through the same version."""
@@ -134,39 +159,42 @@ class ReportStore:
             raise report_not_found(report_id)
         return report
 
-    def make_link(self, report: Report) -> str:
-        """Return a fresh link to a report's payload."""
+    def make_link(self, report: Report, part: int = 0) -> str:
+        """Return a fresh link to a part of a report."""
         issued = int(self._settings.monotonic() * 1000)
-        query = self._sign_query(report, issued)
-        file_name = f"{report.report_id}{_PAYLOAD_SUFFIX}"
-        return f"{self.url}/sandbox-reports/{file_name}?{query}"
+        name = _name_file(report, part)
+        query = self._sign_query(report, name, issued)
+        return f"{self.url}/sandbox-reports/{name}?{query}"
 
     def link_lifetime(self, report: Report) -> float:
         """Return for how many seconds a link to a report is valid."""
-        if report.api == "v3":
-            return self._settings.v3_link_lifetime
-        return self._settings.link_lifetime
+        lifetimes = {
+            "v1": self._settings.v1_link_lifetime,
+            "v2": self._settings.link_lifetime,
+            "v3": self._settings.v3_link_lifetime,
+        }
+        return lifetimes[report.api]
 
     def serve_payload(self, request: Request, bucket: str, name: str) -> Response:
-        """Serve a payload to a request with a valid link and without credentials."""
+        """Serve a part to a request with a valid link and without credentials."""
         if _is_authenticated(request):
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
-        report_id = name.removesuffix(_PAYLOAD_SUFFIX)
+        report_id, part = _parse_file_name(name)
         report = self.reports.get(report_id)
         issued_text = request.args.get("X-Amz-Date", "")
         if report is None or not issued_text.isdigit():
             return _signature_error()
         issued = int(issued_text)
         query = request.query_string.decode()
-        if query != self._sign_query(report, issued):
+        if query != self._sign_query(report, name, issued):
             return _signature_error()
         age = self._settings.monotonic() - issued / 1000
         if age > self.link_lifetime(report):
             return xml_error(403, "AccessDenied", "Request has expired")
-        return Response(report.payload, content_type="application/octet-stream")
+        return Response(report.parts[part], content_type="application/octet-stream")
 
-    def _sign_query(self, report: Report, issued: int) -> str:
-        """Return the query of a link that is issued at a moment, in milliseconds."""
+    def _sign_query(self, report: Report, name: str, issued: int) -> str:
+        """Return the query of a link to a file, issued at a moment, in milliseconds."""
         lifetime = int(self.link_lifetime(report))
         parameters = [
             "X-Amz-Algorithm=AWS4-HMAC-SHA256",
@@ -174,10 +202,25 @@ class ReportStore:
             f"X-Amz-Expires={lifetime}",
         ]
         query = "&".join(parameters)
-        signed_text = f"{report.report_id}?{query}".encode()
+        signed_text = f"{name}?{query}".encode()
         digest = hmac.new(self._signing_key, signed_text, hashlib.sha256)
         signature = digest.hexdigest()
         return f"{query}&X-Amz-Signature={signature}"
+
+
+def _name_file(report: Report, part: int) -> str:
+    """Return the name of a part in storage."""
+    if report.api == "v1":
+        return f"{report.report_id}_{part}{_PART_SUFFIX}"
+    return f"{report.report_id}{_PAYLOAD_SUFFIX}"
+
+
+def _parse_file_name(name: str) -> tuple[str, int]:
+    """Return the id of a report and the position of its part."""
+    report_id, _, part = name.removesuffix(_PART_SUFFIX).rpartition("_")
+    if part.isdigit():
+        return report_id, int(part)
+    return name.removesuffix(_PAYLOAD_SUFFIX), 0
 
 
 def _is_authenticated(request: Request) -> bool:
@@ -192,11 +235,12 @@ def _signature_error() -> Response:
     return xml_error(403, "SignatureDoesNotMatch", "The signature does not match")
 
 
-def _compress(rows: list[JsonRow]) -> bytes:
+def encode_gzip_json(rows: list[JsonRow]) -> list[bytes]:
+    """Return the one part of a version 2 or 3 report."""
     text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
     content = text.encode()
-    return gzip.compress(content, compresslevel=1, mtime=0)
+    return [gzip.compress(content, compresslevel=1, mtime=0)]
 
 
-EMPTY_PAYLOAD: Final = _compress([])
+EMPTY_PAYLOAD: Final = encode_gzip_json([])[0]
 """The payload of a report without rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -18,7 +19,7 @@ class ApiErrorResponse(Exception):
     ----------
     status : int
     code : str
-        Version 2's name of the error; version 3 sends the status.
+        The name of the error in versions 1 and 2; version 3 sends the status.
     details : str
     headers : dict of str to str
     """
@@ -34,6 +35,8 @@ class ApiErrorResponse(Exception):
         """Return the response, in the format of the API that the path belongs to."""
         if path.startswith("/reporting/"):
             document = {"code": str(self.status), "detail": self.details}
+        elif path.startswith("/adsApi/"):
+            document = {"code": self.code, "message": self.details}
         else:
             document = {"code": self.code, "details": self.details}
         response = json_response(document, self.status)
@@ -74,3 +77,9 @@ def xml_error(status: int, code: str, message: str) -> Response:
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     text = f"<?xml version='1.0'?>{error}"
     return Response(text, status=status, content_type="application/xml")
+
+
+def format_moment(moment: datetime) -> str:
+    """Return a moment as versions 1 and 3 write it."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -21,6 +21,8 @@ from sdanalytics.sandbox.report_store import ReportStore
 from sdanalytics.sandbox.responses import ApiErrorResponse
 from sdanalytics.sandbox.scripting import DEFAULT, RecordedRequest, ScriptedResponse
 from sdanalytics.sandbox.settings import Settings
+from sdanalytics.sandbox.v1 import OperationsV1
+from sdanalytics.sandbox.v1_accounts import AccountList
 from sdanalytics.sandbox.v2 import OperationsV2
 from sdanalytics.sandbox.v3 import OperationsV3
 
@@ -39,7 +41,7 @@ class _Operation(NamedTuple):
 
 
 class Router:
-    """The operations of both versions and of storage, with recorded requests and scripts.
+    """The operations of all versions and of storage, with recorded requests and scripts.
 
     Attributes
     ----------
@@ -59,6 +61,8 @@ class Router:
         access = AccessControl(settings, client)
         store = ReportStore(settings)
         listings = ListOperations(settings, access)
+        accounts = AccountList(settings, access)
+        v1 = OperationsV1(settings, access, store)
         v2 = OperationsV2(settings, access, store)
         v3 = OperationsV3(settings, access, store)
         self.access = access
@@ -73,9 +77,10 @@ class Router:
             _rule("GET", "/v2/profiles", "profiles", listings.list_profiles),
             _rule("GET", "/sd/campaigns", "campaigns", listings.list_campaigns),
         ]
+        v1_rules = _v1_rules(v1, accounts)
         v2_rules = _v2_rules(v2)
         v3_rules = _v3_rules(v3)
-        self.api_routes = Map([*shared_rules, *v2_rules, *v3_rules])
+        self.api_routes = Map([*shared_rules, *v1_rules, *v2_rules, *v3_rules])
         storage_rule = _rule("GET", "/<bucket>/<name>", "storage", store.serve_payload)
         self.storage_routes = Map([storage_rule])
 
@@ -127,6 +132,19 @@ class Router:
         with self._lock:
             script = self.scripts.get(operation)
             return script.popleft() if script else DEFAULT
+
+
+def _v1_rules(v1: OperationsV1, accounts: AccountList) -> list[Rule]:
+    operations = {
+        "query/advertiserAccounts": ("query_accounts", accounts.query_accounts),
+        "create/reports": ("create_v1_report", v1.create_report),
+        "retrieve/reports": ("retrieve_v1_report", v1.retrieve_report),
+        "delete/reports": ("delete_v1_report", v1.delete_report),
+    }
+    rules = []
+    for path, (name, handler) in operations.items():
+        rules.append(_rule("POST", f"/adsApi/v1/{path}", name, handler))
+    return rules
 
 
 def _v2_rules(v2: OperationsV2) -> list[Rule]:

@@ -16,7 +16,7 @@ from sdanalytics._core.clock import Clock
 from sdanalytics.api.auth import Credentials
 from sdanalytics.api.client import Client
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.literals import Api
+from sdanalytics.model.literals import Api, HistoryApi
 from sdanalytics.model.query import DateLike, ReportQuery
 from sdanalytics.sandbox.listener import Listener
 from sdanalytics.sandbox.report_store import ContentHook, Report
@@ -79,7 +79,11 @@ class Sandbox:
         return list(self._advertisers)
 
     def client_for(
-        self, profile_id: int, clock: Clock | None = None, api: str | None = None
+        self,
+        profile_id: int,
+        clock: Clock | None = None,
+        api: str | None = None,
+        history: str | None = None,
     ) -> Client:
         """Return a new client for one of the advertisers.
 
@@ -87,9 +91,11 @@ class Sandbox:
         ----------
         profile_id : int
         clock : Clock, optional
-        api : {"v2", "v3"}, optional
+        api : {"v2", "v3", "v1"}, optional
             The version of the API (see `Client`). Default: ``SDANALYTICS_API``, so that the
-            same code runs in either version.
+            same code runs in any version.
+        history : {"v1"}, optional
+            The version for older days. Default: ``SDANALYTICS_HISTORY``.
         """
         credentials = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
         return Client(
@@ -98,6 +104,7 @@ class Sandbox:
             base_url=self.base_url,
             token_url=self.token_url,
             api=cast("Api | None", api or os.environ.get("SDANALYTICS_API")),
+            history=cast("HistoryApi | None", history or os.environ.get("SDANALYTICS_HISTORY")),
             clock=clock,
         )
 
@@ -186,7 +193,9 @@ class Sandbox:
 
         Operations are ``consent``, ``answer_consent``, ``token`` and ``profiles``; of version 2
         ``request_report``, ``get_report_status`` and ``download_report``; of version 3
-        ``create_report``, ``get_report``, ``delete_report`` and ``campaigns``; and ``storage``.
+        ``create_report``, ``get_report``, ``delete_report`` and ``campaigns``; of version 1
+        ``query_accounts``, ``create_v1_report``, ``retrieve_v1_report`` and
+        ``delete_v1_report``; and ``storage``.
         """
         operations = [request.operation for request in self._router.requests]
         return operations.count(operation)
@@ -212,7 +221,7 @@ class Sandbox:
         self._router.store.content_hook = content
 
     def keep_pending(self, report_id: str) -> None:
-        """Keep a report that is in flight PENDING (version 3) from now on."""
+        """Keep a report that is in flight PENDING (versions 1 and 3) from now on."""
         self.reports[report_id].ready_at = math.inf
 
     def resume_listening(self) -> None:

@@ -13,11 +13,11 @@ from sdanalytics.errors import InvalidRequest
 
 _NUMBERS: Final = (
     "delay", "link_lifetime", "v3_link_lifetime", "token_lifetime", "history_days",
-    "v3_history_days",
+    "v3_history_days", "v1_link_lifetime", "v1_history_days", "v1_create_gap", "v1_penalty",
 )  # fmt: skip
 DEFAULT_CAMPAIGNS: Final = 8
 DEFAULT_PROFILES: Final = 3
-_OPTIONAL_NUMBERS: Final = ("queue_limit", "rate_limit", "retry_after")
+_OPTIONAL_NUMBERS: Final = ("queue_limit", "v1_queue_limit", "rate_limit", "retry_after")
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,35 @@ class Settings:
     ----------
     delay : float
         Seconds that a report takes to build.
-    link_lifetime, v3_link_lifetime : float
-        Seconds for which a link to storage is valid, in versions 2 and 3.
+    link_lifetime, v3_link_lifetime, v1_link_lifetime : float
+        Seconds for which a link to storage is valid, in versions 2, 3 and 1.
     token_lifetime : float
         Seconds for which an access token is valid.
-    history_days, v3_history_days : int
-        How many days back reports are available, in versions 2 and 3; those of invalid traffic
+    history_days, v3_history_days, v1_history_days : int
+        How many days back reports are available, in versions 2, 3 and 1; those of invalid traffic
         always 365.
     queue_limit : int or None
         Reports of a profile that may be in flight at a time; above it: 429.
+    v1_queue_limit : int or None
+        Version 1 reports that may be in flight at a time, of all accounts.
+    v1_create_gap : float
+        Seconds from one version 1 report to the next, at least.
+    v1_penalty : float
+        Seconds for which all creates of version 1 are refused after one that came too soon: 429
+        without ``Retry-After``.
+    v1_part_rows : int
+        Rows of each file of a version 1 report.
+    v1_no_parts : bool
+        Whether a version 1 report without rows has no file instead of one with a header only.
+    v1_multi_status : bool
+        Whether version 1 tells what is wrong in a 207 instead of with a 400 or 404.
     rate_limit : float or None
         Requests a second that a profile may make of each operation; above it: 429.
     retry_after : int or None
         Seconds in a 429's ``Retry-After``; None: the header is missing.
     unregistered : collection of int
-        Profiles of accounts that are not registered for Sponsored Display: 403.
+        Profiles of accounts that are not registered for Sponsored Display: 403. Version 1 has
+        no access to them: 400026.
     view_only : collection of int
         Profiles that the login may only view: they are listed with ``accessLevel=view`` only,
         although Amazon documents that as the default.
@@ -52,7 +66,7 @@ class Settings:
         Whether the ``url`` of a version 3 report without rows is null instead of leading to an
         empty list.
     page_size : int
-        Campaigns per page, at most, whatever ``count`` a request has.
+        Campaigns or accounts per page, at most, whatever the request has.
     unlisted : collection of int
         Campaigns that are in reports, but in no list.
     refused_metrics : collection of str
@@ -75,10 +89,18 @@ class Settings:
     delay: float = 0.2
     link_lifetime: float = 30.0
     v3_link_lifetime: float = 3600.0
+    v1_link_lifetime: float = 3600.0
     token_lifetime: float = 3600.0
     history_days: int = 60
     v3_history_days: int = 65
+    v1_history_days: int = 456
     queue_limit: int | None = None
+    v1_queue_limit: int | None = 2
+    v1_create_gap: float = 60.0
+    v1_penalty: float = 180.0
+    v1_part_rows: int = 1000
+    v1_no_parts: bool = False
+    v1_multi_status: bool = False
     rate_limit: float | None = None
     retry_after: int | None = 1
     unregistered: Collection[int] = ()
@@ -102,6 +124,7 @@ class Settings:
             if value is not None:
                 _validate_number(name, value)
         _validate_number("page_size", self.page_size, minimum=1)
+        _validate_integer("v1_part_rows", self.v1_part_rows, minimum=1)
         _validate_integer("campaigns", self.campaigns, minimum=1)
         _validate_integer("profiles", self.profiles, minimum=1)
         _validate_integer("seed", self.seed, minimum=0)

@@ -16,7 +16,7 @@ from sdanalytics.model.metrics import (
     segmented_record_types,
 )
 from sdanalytics.sandbox.access import AccessControl
-from sdanalytics.sandbox.report_store import Report, ReportStore
+from sdanalytics.sandbox.report_store import Report, ReportStore, encode_gzip_json
 from sdanalytics.sandbox.responses import (
     ApiErrorResponse,
     JsonObject,
@@ -138,7 +138,7 @@ class OperationsV2:
             details="Report has been successfully generated.",
             **self._store.schedule(),
         )
-        self._store.add(report, lambda: self._render_rows(report, advertiser))
+        self._store.add(report, lambda: self._render_rows(report, advertiser), encode_gzip_json)
         return report
 
     def _render_rows(self, report: Report, advertiser: Advertiser) -> list[JsonRow]:

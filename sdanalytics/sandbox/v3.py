@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
 from sdanalytics.sandbox.access import AccessControl
-from sdanalytics.sandbox.report_store import EMPTY_PAYLOAD, Report, ReportStore
+from sdanalytics.sandbox.report_store import (
+    EMPTY_PAYLOAD,
+    Report,
+    ReportStore,
+    encode_gzip_json,
+)
 from sdanalytics.sandbox.responses import (
     ApiErrorResponse,
     JsonObject,
     bad_request,
+    format_moment,
     json_response,
     report_not_found,
 )
@@ -64,7 +70,7 @@ class OperationsV3:
         content_type = _negotiate(request, "delete")
         report = self._find_report(request, report_id, "delete_report")
         with self._store.lock:
-            status = self._status(report)
+            status = self._store.find_status(report)
             if status != "PENDING":
                 raise bad_request(f"Report {report_id} is not PENDING and cannot be deleted")
             report.status = "CANCELLED"
@@ -99,20 +105,12 @@ class OperationsV3:
         def render_rows() -> list[JsonRow]:
             return render_v3_rows(advertiser, parsed, self._settings.now())
 
-        self._store.add(report, render_rows)
+        self._store.add(report, render_rows, encode_gzip_json)
         return report
 
-    def _status(self, report: Report) -> str:
-        """Return the status of a report: for the first half of its time it is PENDING."""
-        now = self._settings.monotonic()
-        if now >= report.ready_at:
-            return report.status
-        half_time = (report.asked_at + report.ready_at) / 2
-        return "PROCESSING" if now >= half_time else "PENDING"
-
     def _to_document(self, report: Report) -> JsonObject:
-        status = self._status(report)
-        created = _format_moment(report.created)
+        status = self._store.find_status(report)
+        created = format_moment(report.created)
         document = {
             "reportId": report.report_id,
             "name": report.request.get("name"),
@@ -137,7 +135,7 @@ class OperationsV3:
     def _result_fields(self, report: Report) -> JsonObject:
         seconds = report.ready_at - report.asked_at
         moment = report.created + timedelta(seconds=seconds)
-        generated = _format_moment(moment)
+        generated = format_moment(moment)
         fields: JsonObject = {"updatedAt": generated, "generatedAt": generated}
         is_empty = report.payload == EMPTY_PAYLOAD
         if is_empty and self._settings.v3_empty_url:
@@ -145,7 +143,7 @@ class OperationsV3:
         lifetime = timedelta(seconds=self._store.link_lifetime(report))
         expires = self._settings.now() + lifetime
         fields["url"] = self._store.make_link(report)
-        fields["urlExpiresAt"] = _format_moment(expires)
+        fields["urlExpiresAt"] = format_moment(expires)
         fields["fileSize"] = len(report.payload)
         return fields
 
@@ -182,8 +180,3 @@ def _check_duplicate(body: JsonObject, building: Iterable[Report]) -> None:
 def _duplicate_key(body: JsonObject) -> tuple[object, ...]:
     """Return the fields that two requests for the same report share; names may differ."""
     return body["startDate"], body["endDate"], body["configuration"]
-
-
-def _format_moment(moment: datetime) -> str:
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -144,7 +144,8 @@ class ReportCache(CacheReads, CacheMaintenance):
             (or else the first that the service still has) to yesterday in the profile's time
             zone (UTC if the profile is unknown).
         history_days : int
-            Of the service: 60 in version 2, 65 in version 3; of `invalidTraffic` always 365.
+            Of the service: 60 in version 2, 65 in version 3, 455 in version 1 (or with
+            ``history="v1"``); of `invalidTraffic` always 365, of `targets` 65 at most.
         now : datetime.datetime, optional
             The moment for which to compute the states, aware. By default the current time.
 

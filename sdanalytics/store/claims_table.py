@@ -39,6 +39,9 @@ _COUNT_IN_FLIGHT: Final = (
     "select count(*) from reports where source = ? and profile_id = ?"
     " and report_id is not null and lease > ?"
 )
+_COUNT_REPORTS: Final = (
+    "select count(distinct report_id) from reports where source = ? and api = ? and lease > ?"
+)
 _IS_OWN: Final = "select 1 from reports" + _WHERE_PARTITION + " and call = ?"  # noqa: S608
 _WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
 _INSERT: Final = _WRITE.replace("replace", "ignore", 1)
@@ -149,6 +152,12 @@ class ClaimsTable:
     def count_in_flight(self, profile: ProfileKey) -> int:
         """Count the claims of a profile that have a report and a live lease."""
         cursor = self._execute(_COUNT_IN_FLIGHT, *profile, time.time())
+        (count,) = cursor.fetchone()
+        return int(count)
+
+    def count_reports(self, source: str, api: str) -> int:
+        """Count the reports of a source and version of the API that have a live lease."""
+        cursor = self._execute(_COUNT_REPORTS, source, api, time.time())
         (count,) = cursor.fetchone()
         return int(count)
 

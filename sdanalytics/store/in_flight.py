@@ -102,6 +102,8 @@ class InFlightRegistry:
         Aware; reports that are too old by then to be resumed are purged.
     is_acceptable : callable
         Whether a report of a partition, requested at a time, is new enough to be resumed.
+    limits_client : bool
+        Whether the service limits all profiles of a client together.
 
     Notes
     -----
@@ -116,11 +118,17 @@ class InFlightRegistry:
         profile: ProfileKey,
         now: datetime,
         is_acceptable: IsAcceptable,
+        *,
+        limits_client: bool = False,
     ) -> None:
         self._database = StateDatabase(state_dir / DATABASE_FILENAME, _SCHEMA)
-        self._limiter = LimiterTable(self._database, profile)
+        if limits_client:
+            self._limiter = LimiterTable.for_version(self._database, profile.source, api)
+        else:
+            self._limiter = LimiterTable.for_profile(self._database, profile)
         self._monitor = LeaseMonitor()
         self._api = api
+        self._source = profile.source
         self._oldest_resumable = now - MAX_RESUME_AGE
         self._is_acceptable = is_acceptable
         self._call_id = secrets.token_hex(8)
@@ -190,6 +198,10 @@ class InFlightRegistry:
                 partitions = reports.setdefault(claim.report_id, [])
                 partitions.append(claim.partition)
         return reports
+
+    def count_reports(self) -> int:
+        """Count the reports of this version in flight that the registry knows, of all profiles."""
+        return self._transaction(lambda claims: claims.count_reports(self._source, self._api))
 
     def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
         """Run a function that may change the rate limiter's state (`LimiterStateStore`)."""

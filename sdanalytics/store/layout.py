@@ -29,6 +29,8 @@ PROFILES: Final = "profiles"
 """The folder of the profiles."""
 CAMPAIGNS: Final = "campaigns"
 """The folder of the lists of campaigns."""
+ACCOUNTS: Final = "accounts"
+"""The folder of the accounts of the unified Ads API."""
 COMPACTED_DIR: Final = "months"
 """The folder of the compacted months."""
 HISTORY: Final = "history"
@@ -107,6 +109,12 @@ def campaigns_path(key: ProfileKey) -> str:
     """Return the path of the list of a profile's campaigns."""
     folders = _profile_folders(key)
     return f"{CAMPAIGNS}/{folders}.json"
+
+
+def account_path(key: ProfileKey) -> str:
+    """Return the path of the account of a profile."""
+    folders = _profile_folders(key)
+    return f"{ACCOUNTS}/{folders}.json"
 
 
 def profile_reports_path(key: ProfileKey) -> str:

@@ -25,6 +25,8 @@ _SELECT_STATE: Final = "select state from paces where source = ? and profile_id 
 _SAVE_STATE: Final = "insert or replace into paces values (?, ?, ?)"
 
 T = TypeVar("T")
+CountClaims = Callable[[ClaimsTable], int]
+"""Counts the reports in flight, or the partitions of them."""
 UpdateState = Callable[[LimiterState, CountInFlight], T]
 """May change the state; returns a result of its own."""
 
@@ -43,12 +45,34 @@ class LimiterTable:
     Parameters
     ----------
     database : StateDatabase
-    profile : ProfileKey
+    owner : ProfileKey
+        The profile whose limits they are, or what has its place.
+    count : callable
+        Counts what is in flight of the owner.
     """
 
-    def __init__(self, database: StateDatabase, profile: ProfileKey) -> None:
+    def __init__(self, database: StateDatabase, owner: ProfileKey, count: CountClaims) -> None:
         self._database = database
-        self._profile = profile
+        self._owner = owner
+        self._count = count
+
+    @classmethod
+    def for_profile(cls, database: StateDatabase, profile: ProfileKey) -> LimiterTable:
+        """Return the state of a profile: versions 2 and 3 limit each apart."""
+
+        def count(claims: ClaimsTable) -> int:
+            return claims.count_in_flight(profile)
+
+        return cls(database, profile, count)
+
+    @classmethod
+    def for_version(cls, database: StateDatabase, source: str, api: str) -> LimiterTable:
+        """Return the state of a version of the API that limits all profiles together."""
+
+        def count(claims: ClaimsTable) -> int:
+            return claims.count_reports(source, api)
+
+        return cls(database, ProfileKey(source, api), count)
 
     def update(self, fn: UpdateState[T]) -> T:
         """Run a function that may change the limiter's state, and return its result.
@@ -72,7 +96,7 @@ class LimiterTable:
         outcome = self._run(fn, state, execute)
         if outcome.has_changed_state:
             text = json.dumps(state.to_json())
-            execute(_SAVE_STATE, *self._profile, text)
+            execute(_SAVE_STATE, *self._owner, text)
         return outcome
 
     def _run(
@@ -83,12 +107,12 @@ class LimiterTable:
     ) -> _Outcome[T]:
         before = state.to_json()
         claims = ClaimsTable(execute)
-        result = fn(state, partial(claims.count_in_flight, self._profile))
+        result = fn(state, partial(self._count, claims))
         return _Outcome(result, has_changed_state=not state.equals_json(before))
 
     def _load(self, execute: Execute) -> LimiterState:
         """Load the state; a new one when none is stored, or that of another version."""
-        row = execute(_SELECT_STATE, *self._profile).fetchone()
+        row = execute(_SELECT_STATE, *self._owner).fetchone()
         state = None if row is None else parse_state(row["state"])
         return state or LimiterState()
 

@@ -18,6 +18,7 @@ from sdanalytics.store.compaction import CompactedMonths
 from sdanalytics.store.history_archive import HistoryArchive
 from sdanalytics.store.history_file import read_history_file
 from sdanalytics.store.layout import (
+    ACCOUNTS,
     CAMPAIGNS,
     COMPACTED_DIR,
     HISTORY,
@@ -42,7 +43,7 @@ from sdanalytics.store.unknown_tactic import UnknownTacticFiles
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERIFIED_DIRS: Final = (PROFILES, CAMPAIGNS, REPORTS, HISTORY, COMPACTED_DIR)
+_VERIFIED_DIRS: Final = (PROFILES, ACCOUNTS, CAMPAIGNS, REPORTS, HISTORY, COMPACTED_DIR)
 _PROBLEM_DTYPES: Final = {
     "path": "str",
     "problem": "str",
@@ -207,6 +208,8 @@ class StoreMaintenance:
             MetadataStore(self.storage).validate_profile(path)
         elif folder == CAMPAIGNS:
             MetadataStore(self.storage).validate_campaign_list(path)
+        elif folder == ACCOUNTS:
+            MetadataStore(self.storage).validate_account(path)
         elif folder == COMPACTED_DIR:
             CompactedMonths(self.storage).validate(path)
         elif folder == HISTORY:

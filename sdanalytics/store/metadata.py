@@ -4,20 +4,23 @@
 
     <root>/profiles/source=NA/profile_id=123.json
     <root>/campaigns/source=NA/profile_id=123.json
+    <root>/accounts/source=NA/profile_id=123.json
 
 A profile's file has its currency and time zone. That of its campaigns has the facts of each that
 reports lack, and when the list was read from the service; in files of earlier releases, their
-tactics alone. Those releases take a file of this one for a list without campaigns.
+tactics alone. Those releases take a file of this one for a list without campaigns. The account of a
+profile is its name in the unified Ads API (version 1).
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sdanalytics.model.advertiser_account import AdvertiserAccount
 from sdanalytics.model.campaign_list import NO_CAMPAIGNS, CampaignList
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.model.profiles import Profile
@@ -26,6 +29,7 @@ from sdanalytics.store.layout import (
     CACHE_MISS_ERRORS,
     CAMPAIGNS,
     InvalidFile,
+    account_path,
     campaigns_path,
     decode_source,
     profile_path,
@@ -105,7 +109,7 @@ class MetadataStore:
         for stamp in self.storage.walk(CAMPAIGNS):
             path = stamp.key
             with contextlib.suppress(*CACHE_MISS_ERRORS):
-                key = _parse_campaigns_path(path)
+                key = _parse_key(path, campaigns_path)
                 campaigns = self._read_campaign_list(path)
                 yield key, campaigns
 
@@ -121,8 +125,42 @@ class MetadataStore:
 
     def validate_campaign_list(self, path: str) -> None:
         """Raise `InvalidFile` when a file is no list of campaigns, or not at its path."""
-        _parse_campaigns_path(path)
+        _parse_key(path, campaigns_path)
         self._read_campaign_list(path)
+
+    def account(self, key: ProfileKey) -> AdvertiserAccount | None:
+        """Read the account of a profile; None if it is missing, damaged or foreign.
+
+        Raises
+        ------
+        CacheError
+            When the file cannot be read.
+        """
+        with contextlib.suppress(*CACHE_MISS_ERRORS):
+            return self._read_account(account_path(key))
+        return None
+
+    def store_account(self, key: ProfileKey, account: AdvertiserAccount) -> None:
+        """Store the account of a profile.
+
+        Raises
+        ------
+        CacheError
+            When the file cannot be written.
+        """
+        self._write_json(account_path(key), account.to_json(), indent=1)
+
+    def validate_account(self, path: str) -> None:
+        """Raise `InvalidFile` when a file is no account, or not at its path."""
+        _parse_key(path, account_path)
+        self._read_account(path)
+
+    def _read_account(self, path: str) -> AdvertiserAccount:
+        content = self.storage.read(path)
+        try:
+            return AdvertiserAccount.from_json(json.loads(content))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidFile(f"not an account: {error}") from None
 
     def _read_campaign_list(self, path: str) -> CampaignList:
         content = self.storage.read(path)
@@ -143,11 +181,11 @@ def _parse_source(folder: str) -> str:
     return decode_source(name.removeprefix("source="))
 
 
-def _parse_campaigns_path(path: str) -> ProfileKey:
-    """Return the profile whose campaigns a file lists; `InvalidFile` for any other path."""
+def _parse_key(path: str, expected_path: Callable[[ProfileKey], str]) -> ProfileKey:
+    """Return the profile that a file is about; `InvalidFile` for any other path."""
     parent, _, filename = path.rpartition("/")
     profile_id = filename.removeprefix("profile_id=").removesuffix(".json")
     key = ProfileKey(_parse_source(parent), profile_id)
-    if path != campaigns_path(key):
+    if path != expected_path(key):
         raise InvalidFile("foreign: not a file of the store")
     return key

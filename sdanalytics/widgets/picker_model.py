@@ -17,7 +17,7 @@ from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.options import validate_client
-from sdanalytics.fetch.protocols import PROTOCOLS
+from sdanalytics.fetch.protocols import count_history_days
 from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.profiles import Profile
@@ -183,7 +183,7 @@ class PickerModel:
         Where another profile was chosen since, it may be another day.
         """
         days = selection.last_days
-        if days is None or days > PROTOCOLS[self.api].history_days(selection.record_type):
+        if days is None or days > count_history_days(self._client, selection.record_type):
             return None
         chosen = selection.start, selection.end
         last_days = list_last_days(days, self.today(selection.profile_id))

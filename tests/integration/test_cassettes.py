@@ -31,19 +31,41 @@ from cassettes.scrubbing import (
     REPORT_ID,
     STORAGE_URL,
     TOKEN_URL,
-    V3_REPORT_ID,
+    UUID_REPORT_ID,
 )
 from sdanalytics.sandbox import Sandbox, ScriptedResponse, router
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
+from tests.support.v1_caller import read_file
 
-CREATES: Final = {"v2": "/report", "v3": "/reporting/reports"}
+CREATES: Final = {"v1": "/create/reports", "v2": "/report", "v3": "/reporting/reports"}
+CREATE_OPERATIONS: Final = [
+    ("v2", "request_report"),
+    ("v3", "create_report"),
+    ("v1", "create_v1_report"),
+]
+"""The sandbox's names of creates."""
+STATUSES: Final = {"v1": "/retrieve/reports", "v2": REPORT_ID, "v3": UUID_REPORT_ID}
 RECORD_TYPES: Final = {"sdCampaigns": "campaigns", "sdAdvertisedProduct": "productAds"}
 V2_NAMES: Final = {
     "campaignBudgetCurrencyCode": "currency",
     "viewClickThroughRate": "vctr",
     "promotedSku": "sku",
 }
+
+V1_NAMES: Final = {
+    "date.value": "date",
+    "campaign.id": "campaignId",
+    "campaign.name": "campaignName",
+    "budgetCurrency.value": "currency",
+    "metric.impressions": "impressions",
+    "metric.clicks": "clicks",
+    "metric.totalCost": "cost",
+    "metric.viewableImpressions": "viewImpressions",
+}
+NUMBERS: Final[dict[str, Any]] = {
+    "campaignId": int, "impressions": int, "clicks": int, "viewImpressions": int, "cost": float,
+}  # fmt: skip
 
 # Ports are not compared: the addresses in the cassettes have none.
 MATCH_ON: Final = ("method", "scheme", "host", "path", "query", "body", "access")
@@ -119,6 +141,8 @@ def recorded_call(cassette: Any) -> record.Call:
     """Return the call of a cassette, as its create describes it."""
     create_statuses = (r for r in cassette.requests if r.path.endswith(tuple(CREATES.values())))
     body = json.loads(next(create_statuses).body)
+    if "reports" in body:
+        return recorded_v1_call(body["reports"][0])
     if "configuration" not in body:
         day, metrics = date.fromisoformat(body["reportDate"]), body["metrics"].split(",")
         return record.Call("v2", day, day, metrics, body["tactic"])
@@ -128,6 +152,17 @@ def recorded_call(cassette: Any) -> record.Call:
     metrics = [V2_NAMES.get(name, name) for name in columns]
     record_type: Any = RECORD_TYPES[body["configuration"]["reportTypeId"]]
     return record.Call("v3", start, end, metrics, record_type=record_type)
+
+
+def recorded_v1_call(report: dict[str, Any]) -> record.Call:
+    """Return the call of a version 1 report; a rate is requested as its parts."""
+    [period] = report["periods"]
+    start, end = (date.fromisoformat(period["datePeriod"][n]) for n in ("startDate", "endDate"))
+    requested = {V1_NAMES.get(name) for name in report["query"]["fields"]}
+    assert {"clicks", "viewImpressions"} <= requested
+    asked = ("campaignId", *record.METRICS_WITH_NAME)
+    metrics = [name for name in asked if name in requested | {"vctr"}]
+    return record.Call("v1", start, end, metrics)
 
 
 class Replay:
@@ -170,8 +205,10 @@ class Replay:
     @property
     def report_statuses(self) -> list[str]:
         """The statuses of the report, one for each poll."""
-        report_id = {"v2": REPORT_ID, "v3": V3_REPORT_ID}[self.call.api]
-        return [json.loads(body)["status"] for _, body in self.played(report_id)]
+        documents = [json.loads(body) for _, body in self.played(STATUSES[self.call.api])]
+        if self.call.api == "v1":
+            documents = [document["success"][0]["report"] for document in documents]
+        return [document["status"] for document in documents]
 
     @property
     def pages(self) -> list[list[dict[str, Any]]]:
@@ -180,7 +217,20 @@ class Replay:
 
     @property
     def payload(self) -> bytes:
-        return self.played("/report.json.gz")[-1][1]
+        """All files of the report, one after the other."""
+        served = self.played("/report.json.gz")
+        return b"".join(body for status, body in served if status == 200)
+
+    @property
+    def tactics(self) -> dict[int, str]:
+        """The tactics of all campaigns."""
+        return {
+            campaign["campaignId"]: campaign["tactic"] for page in self.pages for campaign in page
+        }
+
+    @property
+    def files(self) -> list[bytes]:
+        return [body for status, body in self.played("/report.json.gz") if status == 200]
 
 
 @contextlib.contextmanager
@@ -195,18 +245,34 @@ def playing(path: Path | str) -> Iterator[Replay]:
 
 def rows_sent(replay: Replay) -> list[dict[str, Any]]:
     """Return the rows that were sent, in version 2 names, without using the library."""
+    if replay.call.api == "v1":
+        return v1_rows_sent(replay)
     rows = json.loads(gzip.decompress(replay.payload))
     if replay.call.api == "v2":
         partition = {"date": str(replay.call.start), "tactic": replay.call.tactic}
         return [row | partition for row in rows]
-    tactics = {
-        campaign["campaignId"]: campaign["tactic"] for page in replay.pages for campaign in page
-    }
+    tactics = replay.tactics
     return [
         {V2_NAMES.get(name, name): value for name, value in row.items()}
         | {"tactic": tactics.get(row["campaignId"], "unknown")}
         for row in rows
     ]
+
+
+def v1_rows_sent(replay: Replay) -> list[dict[str, Any]]:
+    """Return the rows of the files of version 1, whose rates are of their parts."""
+    rows: list[dict[str, Any]] = []
+    for file in replay.files:
+        for cells in read_file(file):
+            row: dict[str, Any] = {
+                name: NUMBERS.get(name, str)(cells[field])
+                for field, name in V1_NAMES.items()
+                if field in cells
+            }
+            row["vctr"] = row["clicks"] / row["viewImpressions"]
+            row["tactic"] = replay.tactics.get(row["campaignId"], "unknown")
+            rows.append(row)
+    return rows
 
 
 def assert_holds_the_payload(frame: pd.DataFrame, replay: Replay) -> None:
@@ -244,8 +310,10 @@ def is_placeholder(address: str) -> bool:
         ("v2_success", 202, {"IN_PROGRESS"}, ["SUCCESS"]),
         # The second request is for the address of the payload.
         ("v3_success", 200, {"PENDING", "PROCESSING"}, ["COMPLETED", "COMPLETED"]),
+        ("v1_success", 207, {"PROCESSING"}, ["COMPLETED", "COMPLETED"]),
+        ("v1_not_global", 207, {"PROCESSING"}, ["COMPLETED", "COMPLETED"]),
     ],
-    ids=["v2", "v3"],
+    ids=["v2", "v3", "v1", "v1_not_global"],
 )
 def test_a_finished_report_is_returned_as_a_frame(
     name: str, created: int, building: set[str], ready: list[str]
@@ -269,6 +337,27 @@ def test_version_3_requests_one_report_and_the_pages_of_campaigns() -> None:
         assert [len(page) for page in replay.pages] == [20, 14, 0]
 
 
+def test_version_1_joins_the_files_of_a_report_of_the_profile_alone() -> None:
+    with playing("v1_success") as replay:
+        frame = replay.fetch()
+        assert [len(read_file(file)) for file in replay.files] == [20, 10]
+        [create] = [r for r in replay.cassette.requests if r.path.endswith(CREATES["v1"])]
+        assert '"values": ["US"]' in create.body.decode()
+    assert len(frame) == 30
+    with playing("v1_not_global") as replay:
+        replay.fetch()
+        pages = [json.loads(body) for _, body in replay.played("/query/advertiserAccounts")]
+        assert [len(page["advertiserAccounts"]) for page in pages] == [0, 0, 0, 1]
+
+
+def test_a_report_without_files_is_an_empty_typed_frame() -> None:
+    with playing("v1_empty") as replay:
+        frame = replay.fetch()
+        assert replay.files == []
+    assert len(frame) == 0
+    assert frame.dtypes.astype(str).to_dict() == DTYPES
+
+
 def test_an_empty_report_is_a_typed_frame() -> None:
     with playing("v2_empty") as replay:
         frame = replay.fetch()
@@ -280,7 +369,7 @@ def test_an_empty_report_is_a_typed_frame() -> None:
 def test_a_report_without_a_url_is_an_empty_typed_frame() -> None:
     with playing("v3_empty") as replay:
         frame = replay.fetch()
-        *_, (_, last) = replay.played(V3_REPORT_ID)
+        *_, (_, last) = replay.played(UUID_REPORT_ID)
         assert (json.loads(last)["status"], json.loads(last)["url"]) == ("COMPLETED", None)
         assert replay.statuses("/report.json.gz") == []
     assert len(frame) == 0
@@ -305,8 +394,22 @@ def test_a_report_without_a_url_is_an_empty_typed_frame() -> None:
             400,
             "configuration columns include invalid value: (promotedSku)",
         ),
+        (
+            "v1_invalid",
+            sda.InvalidReport,
+            "create_report",
+            400,
+            "400005: field metric.totalCost is not supported",
+        ),
+        (
+            "v1_multi_status",
+            sda.InvalidReport,
+            "create_report",
+            400,
+            "400005: field metric.totalCost is not supported",
+        ),
     ],
-    ids=["406", "422", "400"],
+    ids=["406", "422", "400", "v1 400", "v1 207"],
 )
 def test_a_rejection_is_an_error_with_the_message_of_the_service(
     name: str, kind: type[sda.ApiError], operation: str, status: int, details: str
@@ -318,15 +421,19 @@ def test_a_rejection_is_an_error_with_the_message_of_the_service(
     assert caught.value.operation == operation
     assert caught.value.request_id == "request-id"
     assert details in str(caught.value)
-    assert replay.create_statuses == [status]
+    assert replay.create_statuses == [207 if name == "v1_multi_status" else status]
 
 
-def test_a_failed_report_is_an_error_with_the_reason() -> None:
-    with playing("v3_failed") as replay, pytest.raises(sda.ReportFailed) as caught:
+@pytest.mark.parametrize(
+    ("name", "created", "reason"),
+    [("v3_failed", 200, "Internal error"), ("v1_failed", 207, "002: Internal error")],
+)
+def test_a_failed_report_is_an_error_with_the_reason(name: str, created: int, reason: str) -> None:
+    with playing(name) as replay, pytest.raises(sda.ReportFailed) as caught:
         replay.fetch()
-    assert (caught.value.report_id, caught.value.details) == (V3_REPORT_ID, "Internal error")
+    assert (caught.value.report_id, caught.value.details) == (UUID_REPORT_ID, reason)
     assert "Internal error" in str(caught.value)
-    assert replay.create_statuses == [200]
+    assert replay.create_statuses == [created]
     assert replay.report_statuses[-1] == "FAILED"
 
 
@@ -335,6 +442,15 @@ def test_a_report_that_is_already_in_flight_is_adopted() -> None:
         frame = replay.fetch()
         assert replay.create_statuses == [425]
         assert_holds_the_payload(frame, replay)
+
+
+def test_a_429_of_version_1_is_retried_minutes_later() -> None:
+    with playing("v1_rate_limited") as replay:
+        started = replay.clock.monotonic()
+        frame = replay.fetch()
+        assert replay.create_statuses == [429, 207]
+        assert_holds_the_payload(frame, replay)
+    assert replay.clock.monotonic() - started > 120
 
 
 @pytest.mark.parametrize(("name", "accepted"), [("v2_rate_limited", 202), ("v3_rate_limited", 200)])
@@ -349,7 +465,11 @@ def test_a_429_is_retried_after_its_retry_after(name: str, accepted: int) -> Non
 
 @pytest.mark.parametrize(
     ("name", "created", "path", "link"),
-    [("v2_expired_link", 202, "/download", 307), ("v3_expired_link", 200, V3_REPORT_ID, 200)],
+    [
+        ("v2_expired_link", 202, "/download", 307),
+        ("v3_expired_link", 200, UUID_REPORT_ID, 200),
+        ("v1_expired_link", 207, "/retrieve/reports", 207),
+    ],
 )
 def test_an_expired_link_is_replaced_without_another_report(
     name: str, created: int, path: str, link: int
@@ -358,7 +478,8 @@ def test_an_expired_link_is_replaced_without_another_report(
         frame = replay.fetch()
         assert replay.create_statuses == [created]
         assert replay.statuses(path)[-2:] == [link, link]
-        assert replay.statuses("/report.json.gz") == [403, 200]
+        parts = len(replay.files)
+        assert replay.statuses("/report.json.gz") == [403] + [200] * parts
         assert_holds_the_payload(frame, replay)
         paths = [request.path for request in replay.cassette.requests]
         refused = paths.index("/report.json.gz")
@@ -384,7 +505,7 @@ def test_no_cassette_holds_a_secret_or_a_real_address(name: str) -> None:
     assert all(map(is_placeholder, addresses_in(path)))
 
 
-@pytest.mark.parametrize("name", ["v2_success", "v3_success"])
+@pytest.mark.parametrize("name", ["v1_success", "v2_success", "v3_success"])
 def test_requests_that_were_not_recorded_are_not_sent(name: str) -> None:
     with playing(name) as replay:
         before = replay.call.start - timedelta(1)
@@ -403,7 +524,7 @@ def test_without_a_cassette_no_server_is_reached(attempted_connections: list[obj
     attempted_connections.clear()
 
 
-@pytest.mark.parametrize(("api", "create"), [("v2", "request_report"), ("v3", "create_report")])
+@pytest.mark.parametrize(("api", "create"), CREATE_OPERATIONS)
 def test_unscrubbed_traffic_is_detected(box: Box, tmp_path: Path, api: str, create: str) -> None:
     cookie = {"Set-Cookie": "session-id=1", "Retry-After": "1"}
     box.sandbox.script_responses(create, ScriptedResponse(429, headers=cookie))
@@ -415,7 +536,7 @@ def test_unscrubbed_traffic_is_detected(box: Box, tmp_path: Path, api: str, crea
     assert not any(map(is_placeholder, addresses_in(path)))
 
 
-@pytest.mark.parametrize(("api", "create"), [("v2", "request_report"), ("v3", "create_report")])
+@pytest.mark.parametrize(("api", "create"), CREATE_OPERATIONS)
 def test_a_real_account_is_recorded_without_private_data(
     server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str, create: str
 ) -> None:
@@ -439,18 +560,17 @@ def test_a_real_account_is_recorded_without_private_data(
         assert replay.payload == report.payload
         assert replay.cassette.all_played
         listed = [campaign for page in replay.pages for campaign in page]
-    assert bool(listed) == (api == "v3")
+    assert bool(listed) == (api != "v2")
     assert all(set(campaign) == {"campaignId", "tactic"} for campaign in listed)
 
 
-@pytest.mark.parametrize("api", ["v2", "v3"])
+@pytest.mark.parametrize(("api", "create"), CREATE_OPERATIONS)
 def test_a_failed_recording_keeps_the_old_cassette(
-    server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str
+    server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str, create: str
 ) -> None:
     monkeypatch.setenv("SDANALYTICS_API", api)
     path = tmp_path / f"{api}_success.yaml"
     path.write_text("old")
-    create = {"v2": "request_report", "v3": "create_report"}[api]
     server.script_responses(create, ScriptedResponse(401), ScriptedResponse(401))
     with pytest.raises(sda.Unauthorized):
         record.main(["--account"], tmp_path)

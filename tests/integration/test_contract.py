@@ -16,12 +16,18 @@ from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.sandbox.router import CLIENT_ID
 from sdanalytics.sandbox.scripting import RecordedRequest
+from sdanalytics.sandbox.v1_fields import V1_FIELDS
 from tests.support.box import Box
 from tests.support.caller import Caller
 from tests.support.contract import FILES, contract_errors, operations, response_errors
+from tests.support.v1_caller import FIELDS, V1Caller, display_in
 
 CONSENT = ("consent", "answer_consent")
 """The operations that a browser uses, without a token."""
+V1 = ("query_accounts", "create_v1_report", "retrieve_v1_report", "delete_v1_report")
+"""The operations of version 1, which know accounts instead of profiles."""
+PURCHASE = ("convertedProduct.id", "convertedProductMarketplace.value")
+SALES = ("date.value", "campaign.id", "budgetCurrency.value", "metric.sales")
 
 
 def test_the_descriptions_are_valid() -> None:
@@ -56,6 +62,18 @@ def test_described_names_are_those_of_the_catalogue() -> None:
     assert tuple((described / "schema" / "enum").read_value()) == list_record_types("v2")
     body = path / "post" / "requestBody" / "content" / "application/json" / "schema"
     assert tuple((body / "properties" / "tactic" / "enum").read_value()) == TACTICS
+
+
+def test_described_fields_are_those_of_the_sandbox_with_their_rules() -> None:
+    schemas = operations()["create_v1_report"].description.spec / "components" / "schemas"
+    fields = V1_FIELDS.values()
+    described = {
+        "Field": [field.name for field in fields],
+        "Money": [field.name for field in fields if "budgetCurrency.value" in field.requires],
+        "NotOfProducts": [field.name for field in fields if "convertedProduct" in field.not_with],
+    }
+    for name, expected in described.items():
+        assert (schemas / name / "enum").read_value() == expected
 
 
 def test_responses_of_version_2_match_the_description(box: Box) -> None:
@@ -123,6 +141,10 @@ def sent(box: Box) -> dict[str, RecordedRequest]:
         "client_id": CLIENT_ID, "scope": "advertising::campaign_management",
         "response_type": "code", "redirect_uri": "https://example.org", "state": "x",
     }  # fmt: skip
+    v1_caller = V1Caller(box)
+    report_id = v1_caller.start()
+    v1_caller.retrieve(report_id)
+    v1_caller.call("delete/reports", {"reportIds": [report_id]})
     page = requests.get(box.sandbox.consent_url, params=consent, timeout=10)
     form = consent | {"answer": "allow"}
     answer = requests.post(box.sandbox.consent_url, data=form, timeout=10, allow_redirects=False)
@@ -158,7 +180,9 @@ def test_a_missing_header_is_found(box: Box, name: str) -> None:
         for operation, exchange in exchanges.items()
         if contract_errors([replace(exchange, headers=without(exchange.headers, name))])
     }
-    without_it = {"token", "storage", *CONSENT} | ({"profiles"} if name == "Scope" else set())
+    without_it = {"token", "storage", *CONSENT}
+    if name == "Scope":
+        without_it |= {"profiles", *V1}
     assert found == exchanges.keys() - without_it
 
 
@@ -171,6 +195,23 @@ Change = Callable[[RecordedRequest], RecordedRequest]
 
 def body(**change: Any) -> Change:
     return lambda exchange: replace(exchange, body=changed(exchange.body, **change))
+
+
+def v1_report(**change: Any) -> Change:
+    def apply(exchange: RecordedRequest) -> RecordedRequest:
+        document = json.loads(exchange.body)
+        document["reports"][0] |= change
+        return replace(exchange, body=json.dumps(document).encode())
+
+    return apply
+
+
+def v1_query(**change: Any) -> Change:
+    def apply(exchange: RecordedRequest) -> RecordedRequest:
+        changed_query = json.loads(exchange.body)["reports"][0]["query"] | change
+        return v1_report(query=changed_query)(exchange)
+
+    return apply
 
 
 def query(text: str) -> Change:
@@ -213,6 +254,23 @@ def header(name: str, value: str) -> Change:
         ("campaigns", query("startIndex=first"), "startIndex"),
         ("campaigns", query("stateFilter=enabled,running"), "running"),
         ("campaigns", query("stateFilters=enabled"), "no parameter 'stateFilters'"),
+        ("query_accounts", body(maxResults=5), "5"),
+        ("query_accounts", body(pageSize=50), "pageSize"),
+        ("create_v1_report", header("Amazon-Ads-Clientid", "me"), "ClientId"),
+        ("create_v1_report", header("Content-Type", "text/plain"), "text/plain"),
+        ("create_v1_report", body(name="mine"), "name"),
+        ("create_v1_report", v1_report(format="JSON"), "JSON"),
+        ("create_v1_report", v1_query(fields=[*FIELDS, "cost"]), "cost"),
+        ("create_v1_report", v1_query(fields=[*FIELDS, "metric.cost"]), "metric.cost"),
+        ("create_v1_report", v1_query(fields=[*FIELDS, "dateRange.value"]), "Too many"),
+        ("create_v1_report", v1_query(fields=["date.value", "campaign.id"]), "does not contain"),
+        ("create_v1_report", v1_query(fields=[*FIELDS[:2], "metric.sales"]), "does not contain"),
+        ("create_v1_report", v1_query(fields=[*FIELDS, "adGroup.name"]), "does not contain"),
+        ("create_v1_report", v1_query(fields=[*FIELDS, *PURCHASE]), "should not be valid"),
+        ("create_v1_report", v1_query(fields=[*SALES, PURCHASE[0]]), "does not contain"),
+        ("create_v1_report", v1_query(filter=display_in("US")["and"]), "filter"),
+        ("retrieve_v1_report", body(reportIds=["a", "b"]), "reportIds|too long"),
+        ("delete_v1_report", body(reportIds=[]), "non-empty|short"),
         ("storage", header("Authorization", "Bearer Atza|x"), "storage is shown Authorization"),
     ],
 )

@@ -22,8 +22,11 @@ class Box:
     def client(self) -> Client:
         return self.client_for(0)
 
-    def client_for(self, advertiser: int, api: str | None = None) -> Client:
-        return self.sandbox.client_for(self.sandbox.profile_ids[advertiser], self.clock, api)
+    def client_for(
+        self, advertiser: int, api: str | None = None, history: str | None = None
+    ) -> Client:
+        profile_id = self.sandbox.profile_ids[advertiser]
+        return self.sandbox.client_for(profile_id, self.clock, api, history)
 
     def day(self, ago: int) -> str:
         return str(self.sandbox.today - timedelta(ago))

@@ -14,6 +14,7 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import ReportCache
 from sdanalytics.model.partition import Partition, Provenance
+from tests.support.figures import text_below
 from tests.support.samples import NOW, SOURCE, US
 from tests.support.stores import partitions_in
 
@@ -73,7 +74,7 @@ def test_the_metadata_of_frames_across_the_day_say_it(read: Callable[..., pd.Dat
 
 
 def caption(axes: Any) -> str:
-    text = str(axes.get_xlabel())
+    text = str(text_below(axes))
     plt.close("all")
     return text
 

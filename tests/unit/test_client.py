@@ -162,8 +162,8 @@ def test_an_invalid_size_is_rejected(invalid: Any) -> None:
 def test_tab_completion_of_a_client_shows_documented_names() -> None:
     assert [name for name in dir(make_client()) if not name.startswith("_")] == [
         "api", "base_url", "clock", "create_rate", "download_report", "for_profile", "from_config",
-        "from_env", "get_report_status", "largest_report", "profile_id", "profiles", "region",
-        "request_report", "source", "storage_hosts", "today",
+        "from_env", "get_report_status", "history", "largest_report", "profile_id", "profiles",
+        "region", "request_report", "source", "storage_hosts", "today",
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics.widgets.result_view import ResultView
+from tests.support.figures import text_below
 from tests.support.rows import small
 from tests.support.samples import sample_frame
 
@@ -140,17 +141,17 @@ def test_metadata_tell_how_many_rows_and_how_much_of_the_cost(mixed: pd.DataFram
 @pytest.mark.filterwarnings("ignore::sdanalytics.CostTypeWarning")
 def test_figures_say_it_below(mixed: pd.DataFrame) -> None:
     for draw in (sda.plots.trend, sda.plots.top, sda.plots.calendar):
-        assert CAPTION in draw(mixed, "sales").get_xlabel()
-    assert CAPTION in sda.plots.funnel(mixed).get_xlabel()
-    assert CAPTION in sda.plots.efficiency(mixed).get_xlabel()
-    assert CAPTION in sda.plots.trend(sda.summarize(mixed, freq="D"), "acos").get_xlabel()
+        assert CAPTION in text_below(draw(mixed, "sales"))
+    assert CAPTION in text_below(sda.plots.funnel(mixed))
+    assert CAPTION in text_below(sda.plots.efficiency(mixed))
+    assert CAPTION in text_below(sda.plots.trend(sda.summarize(mixed, freq="D"), "acos"))
 
 
 @pytest.mark.parametrize("metric", ["cost", "clicks", "cvr", "ctr", "attributedSales14d"])
 def test_metrics_that_do_not_depend_on_the_cost_type_need_no_warning(
     mixed: pd.DataFrame, metric: str
 ) -> None:
-    caption = sda.plots.top(mixed, metric).get_xlabel()  # a warning would be an error here
+    caption = text_below(sda.plots.top(mixed, metric))  # a warning would be an error here
     assert "costType" not in caption
     sda.summarize(mixed[["date", "campaignName", "cost", "clicks"]])
     sda.compare(
@@ -162,7 +163,7 @@ def test_metrics_that_do_not_depend_on_the_cost_type_need_no_warning(
 def test_a_total_row_does_not_count_as_a_row_without_a_cost_type(mixed: pd.DataFrame) -> None:
     known = mixed.dropna(subset="costType")
     summary = sda.summarize(known, ["campaignName", "costType"], total=True)
-    assert "costType" not in sda.plots.top(summary, "sales").get_xlabel()
+    assert "costType" not in text_below(sda.plots.top(summary, "sales"))
     sda.summarize(summary)
 
 

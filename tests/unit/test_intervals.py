@@ -17,6 +17,7 @@ from statsmodels.stats.rates import confint_poisson
 import sdanalytics as sda
 from sdanalytics import plots
 from sdanalytics.errors import InvalidRequest
+from tests.support.figures import text_below
 from tests.support.rows import small
 from tests.unit.test_final_numbers import curve_with, make_frame
 
@@ -251,7 +252,7 @@ def test_top_draws_the_bounds_of_the_summary(campaigns: pd.DataFrame, metric: st
     axes = plots.top(campaigns, metric, level=LEVEL)
     ends = [segment[:, 0] for segment in drawn_intervals(axes)]
     np.testing.assert_allclose(ends, summary[[f"{metric}_low", f"{metric}_high"]])
-    assert "interval of 90%" in axes.get_xlabel()
+    assert "interval of 90%" in text_below(axes)
 
 
 def test_efficiency_draws_the_bounds_of_sales(campaigns: pd.DataFrame) -> None:
@@ -287,6 +288,6 @@ def test_bounds_of_a_summary_are_drawn_as_they_are(campaigns: pd.DataFrame) -> N
     summary = sda.summarize(campaigns, "campaignName", level=LEVEL)
     bars = plots.top(summary, "roas_low").patches
     assert [bar.get_width() for bar in bars] == sorted(summary["roas_low"], reverse=True)  # type: ignore[attr-defined]
-    assert "ROAS low" in plots.top(summary, "roas_low").get_xlabel()
+    assert "ROAS low" in text_below(plots.top(summary, "roas_low"))
     with pytest.raises(InvalidRequest, match="roas_low must not be added up"):
         plots.top(summary, "roas_low", by="costType")

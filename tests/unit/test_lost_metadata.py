@@ -15,6 +15,7 @@ import pytest
 
 import sdanalytics as sda
 from sdanalytics.errors import SDAnalyticsWarning
+from tests.support.figures import text_below
 from tests.support.samples import GERMANY, US, day, sample_frame
 
 METRICS = ["costType", "campaignName", "cost", "attributedSales14d", "viewAttributedSales14d"]
@@ -110,8 +111,8 @@ def test_figures_of_merged_frames_say_that_ages_are_not_known() -> None:
     assert merged.attrs == {}
     for frame in (merged, pd.concat([targets.head(50), merged.tail(50)])):
         for draw in (sda.plots.trend, sda.plots.calendar):
-            assert "restatable days are not known" in draw(frame, "sales").get_xlabel()
-    assert "not known" not in sda.plots.trend(targets, "sales").get_xlabel()
+            assert "restatable days are not known" in text_below(draw(frame, "sales"))
+    assert "not known" not in text_below(sda.plots.trend(targets, "sales"))
     plt.close("all")
 
 

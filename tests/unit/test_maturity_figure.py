@@ -12,6 +12,7 @@ import pytest
 from sdanalytics import InvalidRequest
 from sdanalytics import plots as typed_plots
 from tests.support.curves import AGES, make_curve, shares
+from tests.support.figures import text_below
 from tests.support.samples import sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -55,7 +56,7 @@ def test_a_line_and_a_band_for_each_group(curve: pd.DataFrame) -> None:
         assert at_first_age.min() == pytest.approx(rows["share_low"].iloc[0])
         assert at_first_age.max() == pytest.approx(rows["share_high"].iloc[0])
     assert axes.get_ylabel() == "share of final orders known"
-    assert axes.get_xlabel() == "days since the day ended\nband: 80% interval"
+    assert text_below(axes) == "days since the day ended\nband: 80% interval"
     assert axes.yaxis.get_major_formatter()(0.5, 0) == "50%"
     axes.figure.canvas.draw()
 
@@ -105,8 +106,8 @@ def test_a_band_without_end_does_not_flatten_the_lines() -> None:
 
 def test_says_that_it_is_from_one_snapshot(curve: pd.DataFrame) -> None:
     estimated = curve.assign(method=pd.Categorical(["cross-section"] * len(curve)))
-    assert "cross-section: from one snapshot" in plots.maturity(estimated).get_xlabel()
-    assert "cross-section" not in plots.maturity(curve).get_xlabel()
+    assert "cross-section: from one snapshot" in text_below(plots.maturity(estimated))
+    assert "cross-section" not in text_below(plots.maturity(curve))
 
 
 def test_draws_a_curve_without_groups_and_one_without_orders() -> None:
@@ -124,7 +125,7 @@ def test_many_groups_have_no_bands_and_too_many_no_names() -> None:
     assert not some.collections
     crowd = plots.maturity(curve)
     assert crowd.get_legend() is None
-    assert "12 groups" in crowd.get_xlabel()
+    assert "12 groups" in text_below(crowd)
     drawn = [line for line in crowd.get_lines() if len(line.get_xdata()) == len(AGES)]
     assert len(drawn) == 12
 

@@ -30,16 +30,16 @@ from sdanalytics.model.metrics import (
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.widgets.metric_selector import MetricSelector
 
-# The numbers of metrics in the references for each report: version 2, version 3, either.
+# The numbers of metrics in the references for each report: versions 2, 3 and 1.
 COUNTS: dict[tuple[RecordType, Segment | None], tuple[int, int, int]] = {
-    ("campaigns", None): (52, 68, 83),
-    ("adGroups", None): (51, 66, 81),
-    ("productAds", None): (54, 69, 84),
-    ("targets", None): (53, 67, 83),
-    ("asins", None): (32, 29, 47),
-    ("campaigns", "matchedTarget"): (44, 56, 75),
-    ("adGroups", "matchedTarget"): (42, 61, 75),
-    ("targets", "matchedTarget"): (46, 62, 78),
+    ("campaigns", None): (52, 68, 134),
+    ("adGroups", None): (51, 66, 130),
+    ("productAds", None): (54, 69, 133),
+    ("targets", None): (53, 67, 0),
+    ("asins", None): (32, 29, 21),
+    ("campaigns", "matchedTarget"): (44, 56, 124),
+    ("adGroups", "matchedTarget"): (42, 61, 126),
+    ("targets", "matchedTarget"): (46, 62, 0),
 }
 
 ONLY_IN_VERSION_3 = ("invalidTraffic",)
@@ -48,6 +48,30 @@ OF_INVALID_TRAFFIC = (
     "grossClickThroughs", "grossImpressions", "invalidClickThroughs", "invalidClickThroughRate",
     "invalidImpressions", "invalidImpressionRate",
 )  # fmt: skip
+
+KNOWN_BY_OTHER_NAMES = {
+    f"{result}{by}{scope}"
+    for result in ("purchases", "sales", "unitsSold")
+    for by, scope in (
+        ("", ""), ("FromClicks", ""), ("", "Halo"), ("FromClicks", "Halo"),
+        ("FromClicks", "Promoted"),
+    )
+    if result + by + scope != "unitsSoldFromClicksPromoted"
+} | {
+    f"newToBrand{result}{by}" for result in ("Purchases", "Sales", "UnitsSold")
+    for by in ("", "FromClicks")
+}  # fmt: skip
+"""Results of version 1 that version 2 has, by its names."""
+ONLY_IN_VERSION_1 = {"detailPageViewsFromViews"} | {
+    f"{result}{by}{scope}"
+    for result in (
+        "purchases", "sales", "unitsSold",
+        *(f"allViews{kind}" for kind in ("Purchases", "Sales", "UnitsSold")),
+        *(f"newToBrand{kind}" for kind in ("Purchases", "Sales", "UnitsSold")),
+    )
+    for by in ("", "FromClicks", "FromViews")
+    for scope in ("", "Promoted", "Halo")
+} - KNOWN_BY_OTHER_NAMES  # fmt: skip
 
 WINDOWS = (1, 7, 14, 30)
 OF_VERSION_2 = {
@@ -114,10 +138,10 @@ OF_VERSION_3 = {
 def test_reports_have_the_metrics_of_the_references(
     report: tuple[str, str | None], counts: tuple[int, int, int]
 ) -> None:
-    versions = ("v2", "v3", None)
+    versions = ("v2", "v3", "v1")
     assert tuple(len(requestable_metrics(*report, api)) for api in versions) == counts
-    either = set(requestable_metrics(*report, "v2")) | set(requestable_metrics(*report, "v3"))
-    assert requestable_metrics(*report, None) == sort_by_catalogue(either)
+    of_any = {name for api in versions for name in requestable_metrics(*report, api)}
+    assert requestable_metrics(*report, None) == sort_by_catalogue(of_any)
     assert requestable_metrics(*report) == requestable_metrics(*report, "v2")
 
 
@@ -150,11 +174,13 @@ def test_all_reports_are_in_the_catalogue() -> None:
     assert [name for name in every if not CATALOGUE[name].requestable_in(None)] == ["portfolioId"]
 
 
-def test_names_of_version_2_stay_and_those_of_version_3_come_last() -> None:
+def test_names_of_version_2_stay_and_those_of_later_versions_follow() -> None:
     names = list(CATALOGUE)
     assert len(OF_VERSION_2) == 88
     assert set(names[:88]) == OF_VERSION_2
-    assert names[88:] == [*OF_VERSION_3, *OF_INVALID_TRAFFIC, "portfolioId"]
+    newest = [*OF_VERSION_3, *OF_INVALID_TRAFFIC, "portfolioId"]
+    assert names[88 : -len(ONLY_IN_VERSION_1)] == newest
+    assert set(names[-len(ONLY_IN_VERSION_1) :]) == ONLY_IN_VERSION_1
     assert all(CATALOGUE[name].reports for name in OF_VERSION_2)
     assert not any(CATALOGUE[name].reports for name in OF_VERSION_3)
     assert "attributedSales7d" not in available_metrics("adGroups", "matchedTarget")
@@ -211,7 +237,11 @@ def test_version_3_names_are_unambiguous() -> None:
 
 
 def test_only_windows_and_targeting_type_lack_a_version_3_name() -> None:
-    lost = {name for name, metric in CATALOGUE.items() if metric.v3_name is None}
+    lost = {
+        name
+        for name, metric in CATALOGUE.items()
+        if metric.v3_name is None and name not in ONLY_IN_VERSION_1
+    }
     windows = {name for name in OF_VERSION_2 if re.search(r"[a-zA-Z](1|7|30)d", name)}
     assert lost == windows | {"targetingType", "portfolioId"}
 
@@ -328,7 +358,7 @@ def test_missing_metrics_are_rejected_with_an_alternative(
 
 
 def test_missing_attribution_windows_name_the_available_one() -> None:
-    others = ("targetingType", "portfolioId")
+    others = ("targetingType", "portfolioId", *ONLY_IN_VERSION_1)
     lost = [m for m in CATALOGUE.values() if not m.v3_name and m.name not in others]
     assert len(lost) == 33
     for metric in lost:
@@ -355,10 +385,10 @@ def test_all_metrics_of_a_version_can_be_requested(report: tuple[str, str | None
 
 def test_an_unknown_version_is_rejected() -> None:
     with pytest.raises(
-        InvalidRequest, match=r"api must be one of v2, v3, got 'V3'; did you mean 'v3'\?"
+        InvalidRequest, match=r"api must be one of v2, v3, v1, got 'V3'; did you mean 'v3'\?"
     ):
         ReportQuery.parse("campaigns", "2026-11-01", api="V3")
-    with pytest.raises(InvalidRequest, match="api must be one of v2, v3, got 3"):
+    with pytest.raises(InvalidRequest, match="api must be one of v2, v3, v1, got 3"):
         available_metrics("campaigns", api=3)  # type: ignore[arg-type]
 
 
@@ -370,19 +400,27 @@ class TestListMetrics:
         listed = list_metrics()
         assert listed["metric"].tolist() == list(CATALOGUE)
         assert listed.dtypes.astype("str").to_dict() == {
-            "metric": "str", "v3_name": "str", "dtype": "str", "unit": "str", "meaning": "str",
-            "is_summable": "bool", "changed": "datetime64[s]", "v2": "bool", "v3": "bool",
-            "reports": "str",
+            "metric": "str", "v3_name": "str", "v1_name": "str", "dtype": "str", "unit": "str",
+            "meaning": "str", "is_summable": "bool", "changed": "datetime64[s]", "v2": "bool",
+            "v3": "bool", "v1": "bool", "reports": "str",
         }  # fmt: skip
         assert listed.index.equals(pd.RangeIndex(len(CATALOGUE)))
         assert (listed["v2"].sum(), listed["v3"].sum()) == (89, 87 + len(OF_INVALID_TRAFFIC))
         named = listed[listed["metric"] != "portfolioId"]
         assert (named["v3_name"].isna() == ~named["v3"]).all()
-        assert listed.drop(columns=["v3_name", "changed"]).notna().all(axis=None)
+        from_list = named["metric"].isin(CAMPAIGN_FACTS)
+        assert (named["v1_name"].isna() == ~named["v1"])[~from_list].all()
+        assert listed.drop(columns=["v3_name", "v1_name", "changed"]).notna().all(axis=None)
 
     def test_results_attributed_to_views_are_marked(self) -> None:
         listed = list_metrics()
         by_view = listed["metric"].str.startswith("viewAttributed")
+        new = [
+            name
+            for name in ONLY_IN_VERSION_1
+            if "FromClicks" not in name and not name.startswith("allViews")
+        ]
+        by_view |= listed["metric"].isin(new)
         assert (listed["changed"] == "2026-01-01").equals(by_view)
         assert listed.loc[~by_view, "changed"].isna().all()
 
@@ -437,7 +475,7 @@ class TestListMetrics:
                 {"record_type": "asins", "segment": "matchedTarget"},
                 "campaigns, adGroups, targets can",
             ),
-            ({"api": "v4"}, "api must be one of v2, v3, got 'v4'"),
+            ({"api": "v4"}, "api must be one of v2, v3, v1, got 'v4'"),
             ({"api": ""}, "got ''"),
             ({"record_type": ["campaigns"]}, "must be one of campaigns"),
         ],

@@ -10,6 +10,7 @@ import pytest
 import sdanalytics as sda
 from sdanalytics import InvalidRequest
 from sdanalytics import plots as typed_plots
+from tests.support.figures import text_below
 from tests.support.rows import small
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -45,7 +46,7 @@ def test_lines_lead_to_the_end_of_the_month() -> None:
     assert named[0] == "cost of 14 days: 1,400"
     assert named[1].startswith("forecast: 3,1")
     assert named[2] == "budget: 4,650"
-    assert axes.get_xlabel() == "band: 80% interval"
+    assert text_below(axes) == "band: 80% interval"
     band = axes.collections[0].get_paths()[0].get_extents()
     assert band.y1 == pytest.approx(last["cost_forecast_high"])
     axes.get_figure().canvas.draw()
@@ -55,20 +56,20 @@ def test_lines_lead_to_the_end_of_the_month() -> None:
 def test_a_month_that_is_over_has_no_forecast_and_one_without_budgets_no_line() -> None:
     axes = plots.pacing(month("2026-09-30", budget=None))
     assert labels(axes) == ["cost of 30 days: 3,000"]
-    assert axes.get_xlabel() == ""
+    assert text_below(axes) == ""
 
 
 def test_days_that_are_missing_are_said() -> None:
     with pytest.warns(sda.PeriodWarning, match="lacks 19 days"):
         pacing = month("2026-08-30")
     axes = plots.pacing(pacing)
-    assert axes.get_xlabel() == "band: 80% interval\n19 days missing"
+    assert text_below(axes) == "band: 80% interval; 19 days missing"
 
 
 def test_a_day_that_has_not_ended_is_said() -> None:
     pacing = month("2026-10-14", fetched_on="2026-10-14")
     axes = plots.pacing(pacing, color="black", lw=3)
-    assert axes.get_xlabel() == "band: 80% interval\n2026-10-14 had not ended"
+    assert text_below(axes) == "band: 80% interval; 2026-10-14 had not ended"
     line = axes.get_lines()[0]
     assert (line.get_color(), line.get_linewidth()) == ("black", 3)
     assert labels(axes)[0] == "cost of 13 days: 1,290"

@@ -18,6 +18,7 @@ from sdanalytics import InvalidRequest, add_kpis, compare, summarize
 from sdanalytics import plots as typed_plots
 from sdanalytics.model.literals import RecordType
 from sdanalytics.plots import fonts
+from tests.support.figures import text_below
 from tests.support.samples import JAPAN, US, sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -74,7 +75,7 @@ def render(axes: Any) -> None:
 
 class TestNamespace:
     FIGURES: ClassVar = [
-        "calendar", "coverage", "efficiency", "funnel", "halo", "maturity", "pacing", "top",
+        "calendar", "coverage", "data", "efficiency", "funnel", "halo", "maturity", "pacing", "top",
         "trend", "waterfall",
     ]  # fmt: skip
 
@@ -225,9 +226,54 @@ class TestTop:
     def test_a_second_metric_as_colour(self, campaigns: pd.DataFrame) -> None:
         axes = plots.top(campaigns, "sales", hue="acos", n=6)
         expected = summarize(campaigns, "campaignName").nlargest(6, "sales")["acos"]
-        lightness = [sum(bar.get_facecolor()[:3]) for bar in axes.patches]
-        assert np.argsort(lightness).tolist() == np.argsort(expected.to_numpy()).tolist()
+        lightness = [sum(bar.get_facecolor()[:3]) for bar in axes.patches[:6]]
+        assert np.argsort(lightness).tolist() == np.argsort(-expected.to_numpy()).tolist()
         assert "ACOS" in [a.get_ylabel() for a in axes.figure.axes]
+
+    def test_colours_tell_the_side_of_a_target(self, campaigns: pd.DataFrame) -> None:
+        target = 0.3
+        axes = plots.top(campaigns, "sales", hue="acos", n=6, target=target)
+        expected = summarize(campaigns, "campaignName").nlargest(6, "sales")["acos"]
+        is_blue = [bar.get_facecolor()[2] > bar.get_facecolor()[0] for bar in axes.patches[:6]]
+        assert is_blue == (expected < target).tolist()
+
+    def test_the_same_unit_has_one_axis(self, campaigns: pd.DataFrame) -> None:
+        axes = plots.top(campaigns, "cost", dot="sales", n=6)
+        assert axes.figure.axes == [axes]
+        totals = summarize(campaigns, "campaignName").nlargest(6, "cost")
+        (dots,) = axes.collections
+        assert np.asarray(dots.get_offsets())[:, 0] == pytest.approx(totals["sales"].to_numpy())
+
+    def test_others_are_a_bar_unless_it_would_dwarf_the_named(
+        self, campaigns: pd.DataFrame
+    ) -> None:
+        totals = summarize(campaigns, "campaignName")["cost"].sort_values(ascending=False)
+        axes = plots.top(campaigns, "cost", n=5)
+        assert axes.patches[-1].get_width() == pytest.approx(totals.iloc[5:].sum())
+        share = totals.iloc[:1].sum() / totals.sum()
+        few = plots.top(campaigns, "cost", n=1)
+        assert len(few.patches) == 1
+        assert f"1 of {len(totals)} campaigns, {share:.0%} of the total" in text_below(few)
+
+    def test_campaigns_of_the_same_name_stay_two(self, campaigns: pd.DataFrame) -> None:
+        renamed = campaigns.assign(campaignName="Tents")
+        axes = plots.top(renamed, "cost", n=20)
+        assert len(axes.patches) == campaigns["campaignId"].nunique()
+        assert plots.top(renamed.drop(columns="campaignId"), "cost").patches[0].get_width() > 1
+
+    def test_names_of_the_user_are_drawn(self, asins: pd.DataFrame) -> None:
+        first = summarize(asins, "otherAsin").nlargest(1, "halo_sales")["otherAsin"].iloc[0]
+        axes = plots.top(asins, "halo_sales", by="otherAsin", names={first: "Tent, 2 persons"})
+        assert axes.get_yticklabels()[0].get_text() == "Tent, 2 persons"
+
+    def test_what_all_names_share_is_said_once(self, campaigns: pd.DataFrame) -> None:
+        names = "SD | US | 2026 Q4 | " + campaigns["campaignName"] + " | do not pause"
+        axes = plots.top(campaigns.assign(campaignName=names), "cost", n=3)
+        drawn = [label.get_text() for label in axes.get_yticklabels()]
+        assert drawn[:3] == [
+            label.get_text() for label in plots.top(campaigns, "cost", n=3).get_yticklabels()[:3]
+        ]
+        assert "begins with “SD | US | 2026 Q4 |” and ends with “| do not pause”" in all_text(axes)
 
     def test_bars_are_labelled_with_their_values(self, campaigns: pd.DataFrame) -> None:
         axes = plots.top(campaigns, "ctr", by="tactic")
@@ -260,7 +306,11 @@ class TestTop:
         sides = compare(campaigns, *weeks, by="campaignName", metrics=["cost"])
         axes = plots.top(sides, "cost_change", by="campaignName", n=3)
         widths = [bar.get_width() for bar in axes.patches]
-        assert widths == pytest.approx(sides["cost_change"].nlargest(3).tolist())
+        changes = sides["cost_change"].sort_values(key=lambda values: -values.abs())
+        assert widths == pytest.approx(changes.head(3).tolist())
+        assert axes.get_xlabel() == "cost change (USD)"
+        colors = {bar.get_width() > 0: bar.get_facecolor() for bar in axes.patches}
+        assert colors[True] != colors[False]
 
 
 class TestEfficiency:
@@ -443,7 +493,9 @@ ALL: list[tuple[Plot, RecordType]] = [
 @pytest.mark.parametrize(("plot", "report"), ALL)
 def test_all_draw_in_given_axes_at_the_default_size(plot: Plot, report: RecordType) -> None:
     axes = plot(three_weeks(report))
-    assert axes.figure.get_size_inches().tolist() == [6.4, 4.0]
+    width, height = axes.figure.get_size_inches()
+    assert width == 6.4
+    assert 2 < height < 7
     render(axes)
     figure, given = plt.subplots(figsize=(6, 4))
     before = plt.get_fignums()
@@ -465,7 +517,8 @@ def test_all_show_no_values(plot: Plot, report: RecordType) -> None:
         if not name.endswith("Id"):
             frame[name] = pd.Series(pd.NA, frame.index, dtype="Int64").astype(frame[name].dtype)
     axes = plot(frame)
-    assert [text.get_text() for text in axes.texts] == ["no values"]
+    (text,) = axes.texts
+    assert text.get_text().startswith("no values")
     render(axes)
     zero = frame.fillna(dict.fromkeys(frame.columns[frame.isna().all()], 0))
     render(plot(zero))
@@ -574,7 +627,7 @@ class TestNames:
     def test_characters_that_no_font_has(self, campaigns: pd.DataFrame) -> None:
         names = dict(enumerate(["\U0010fffd sale", "\U0010fffe sale", "\U0010fffd\U0010fffd", "a"]))
         codes = pd.Series(pd.factorize(campaigns["campaignName"])[0] % 4, index=campaigns.index)
-        relabelled = campaigns.assign(campaignName=codes.map(names))
+        relabelled = campaigns.drop(columns="campaignId").assign(campaignName=codes.map(names))
         with pytest.warns(UserWarning, match="name 1 = \U0010fffd\U0010fffd"):
             axes = plots.top(relabelled, "cost")
         drawn = {label.get_text() for label in axes.get_yticklabels()}

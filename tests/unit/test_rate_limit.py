@@ -9,6 +9,7 @@ import pytest
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import CountInFlight, LimiterState
+from sdanalytics.api.create_pacing import CreatePacing
 from sdanalytics.api.rate_limit import RateLimiter
 from tests.support.clock import JumpingClock
 
@@ -37,7 +38,7 @@ class Pace:
     def __init__(self, clock: JumpingClock, create_rate: float | None = None) -> None:
         self.clock = clock
         self.store = CountedState()
-        self.limiter = RateLimiter(clock, self.store, create_rate)
+        self.limiter = RateLimiter(clock, self.store, CreatePacing(create_rate))
 
     def wait(self, *, is_create: bool) -> float:
         """Return the seconds that a request waits."""

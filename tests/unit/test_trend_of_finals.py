@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from sdanalytics import InvalidRequest, summarize
 from sdanalytics import plots as typed_plots
 from tests.support.curves import AGES, make_curve
+from tests.support.figures import text_below
 from tests.support.samples import sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -63,7 +64,7 @@ def test_reported_is_dotted_and_expected_drawn(frame: pd.DataFrame, curve: pd.Da
     finals = expected_by_day(frame, "sales")
     np.testing.assert_allclose(expected.get_ydata()[:-1], finals.to_numpy())
     assert expected.get_ydata()[-2] > 1.2 * reported.get_ydata()[-2]
-    assert axes.get_xlabel() == "dotted: reported; line: expected when final, 80% band"
+    assert text_below(axes) == "dotted: reported; line: expected when final, 80% band"
     assert not axes.patches  # no days are lighter: the interval tells what is not settled
     axes.figure.canvas.draw()
 
@@ -73,7 +74,7 @@ def test_a_curve_from_one_snapshot_is_said(frame: pd.DataFrame) -> None:
     groups = {"CPC": {"sales": known}, "VCPM": {"sales": known}}
     axes = plots.trend(frame, "sales", final=make_curve(groups, method="cross-section"))
     caption = "from one snapshot: a change of conversion counts as delay"
-    assert axes.get_xlabel().endswith(caption)
+    assert text_below(axes).endswith(caption)
 
 
 def test_a_day_that_has_not_ended_is_reported_only(
@@ -113,7 +114,7 @@ def test_lines_by_a_column_have_bands_while_they_are_few(
     many = plots.trend(frame, "sales", by="campaignName", n=5, final=curve)
     assert len(solid(many)) == len(dotted(many)) == 6
     assert not many.collections
-    assert many.get_xlabel() == "dotted: reported; line: expected when final"
+    assert text_below(many) == "dotted: reported; line: expected when final"
 
 
 def test_ratios_are_of_final_sums(frame: pd.DataFrame, curve: pd.DataFrame) -> None:
@@ -162,7 +163,7 @@ def test_no_curve_is_the_trend_as_ever(frame: pd.DataFrame) -> None:
     for nothing in (None, False):
         axes = plots.trend(frame, "sales", final=nothing)
         assert not dotted(axes)
-        assert "lighter" in axes.get_xlabel()
+        assert "lighter" in text_below(axes)
 
 
 def test_what_has_no_final_numbers_is_an_error(frame: pd.DataFrame, curve: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 import sdanalytics as sda
 from sdanalytics import InvalidRequest
 from sdanalytics import plots as typed_plots
+from tests.support.figures import text_below
 from tests.support.rows import small
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -70,7 +71,7 @@ def test_bars_lead_from_total_to_total() -> None:
     colors = [to_hex(bar.get_facecolor()) for bar in axes.patches]
     assert colors[1:-1] == [UP, DOWN, UP]
     assert colors[0] == colors[-1] not in (UP, DOWN)
-    assert axes.get_xlabel() == "sales (USD)"
+    assert text_below(axes) == "sales (USD)"
     assert axes.get_xlim()[0] == 0
     one_left = plots.waterfall(explanation, n=3)
     assert names(one_left)[1:-1] == ["a", "b", "c", "d"]
@@ -84,14 +85,14 @@ def test_fractions_are_in_percentage_points() -> None:
     explanation = explain({"a": 40.0, "b": 20.0}, {"a": 40.0, "b": 60.0}, metric="acos")
     axes = plots.waterfall(explanation)
     assert numbers(axes) == ["33.3%", "-13.3 pp", "+0.0 pp", "20.0%"]
-    assert axes.get_xlabel() == "ACOS"
+    assert text_below(axes) == "ACOS"
     roas = plots.waterfall(explain({"a": 40.0, "b": 2.0}, {"a": 40.0, "b": 6.0}, metric="roas"))
     assert numbers(roas) == ["2.10", "+0.20", "+0.00", "2.30"]
 
 
 def test_close_totals_are_points_on_an_axis_without_zero() -> None:
     axes = plots.waterfall(explain({"a": 1000.0, "b": 500.0}, {"a": 1100.0, "b": 470.0}))
-    assert "axis not from 0" in axes.get_xlabel()
+    assert "axis not from 0" in text_below(axes)
     assert axes.get_xlim()[0] > 1400
     assert [end - start for start, end in ends(axes)] == [0, 100, -30, 0]
     (points,) = axes.get_lines()
@@ -135,7 +136,7 @@ def test_factors_and_ids_have_names() -> None:
         "AOV (vCPM)", "mix of cost types",
     }  # fmt: skip
     assert names(axes)[0] == "1 Nov 2025"
-    assert "view attribution changed on 2026-01-01" in axes.get_xlabel()
+    assert "view attribution changed on 2026-01-01" in text_below(axes)
     assert {*names(plots.waterfall(by_id))[1:-1]} == {"same, CPC", "same, VCPM"}
 
 
@@ -161,9 +162,9 @@ def test_numbers_of_millions_are_short() -> None:
 def test_cautions_are_written_below() -> None:
     explanation = explain(CAMPAIGNS, {"a": 700.0})
     explanation.attrs["sdanalytics"]["arriving_from"] = "2026-11-05"
-    assert "orders still arriving" in plots.waterfall(explanation).get_xlabel()
+    assert "orders still arriving" in text_below(plots.waterfall(explanation))
     explanation.attrs["sdanalytics"]["explained"]["is_final"] = True
-    assert "expected final numbers" in plots.waterfall(explanation).get_xlabel()
+    assert "expected final numbers" in text_below(plots.waterfall(explanation))
     frame = small(
         date=["2026-11-01", "2026-11-02"],
         campaignName=["a", "a"],
@@ -174,7 +175,7 @@ def test_cautions_are_written_below() -> None:
     days = ("2026-11-01", "2026-11-01"), ("2026-11-02", "2026-11-02")
     with pytest.warns(sda.CostTypeWarning):
         nameless = sda.explain(frame, *days)
-    assert "2 of 2 rows have no costType" in plots.waterfall(nameless).get_xlabel()
+    assert "2 of 2 rows have no costType" in text_below(plots.waterfall(nameless))
 
 
 @pytest.mark.parametrize("size", [(2.6, 2.0), (3.2, 3.0), (6.4, 4.0)])

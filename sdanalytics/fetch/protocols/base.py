@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
+from sdanalytics._core.limiter_state import CountInFlight, LimiterStateStore
+from sdanalytics.api.client import Client
 from sdanalytics.errors import ApiError
+from sdanalytics.fetch.account_reader import AccountReader
+from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.model.partition import Partition
 from sdanalytics.model.report_batch import ReportBatch
 
 ColumnsByPartition = Mapping[Partition, Sequence[str]]
 """The columns to request, or to fetch, of each partition."""
 Tables = Mapping[Partition, pa.Table]
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """The call that a protocol works for.
+
+    Attributes
+    ----------
+    client : Client
+    deadline : Deadline
+    campaigns : CampaignReader
+    accounts : AccountReader
+    oldest : datetime.date
+        The oldest day that the service should have reports of.
+    limiter_state : LimiterStateStore or None
+        The state of the rate limiter; None: the client's own.
+    count_reports : callable
+        Counts the reports in flight of the version, for a state that does not.
+    """
+
+    client: Client
+    deadline: Deadline
+    campaigns: CampaignReader
+    accounts: AccountReader
+    oldest: date
+    limiter_state: LimiterStateStore | None
+    count_reports: CountInFlight
 
 
 class StillNamed(Exception):
@@ -49,6 +81,10 @@ class ReportProtocol(Protocol):
     @property
     def spans_partitions(self) -> bool:
         """Whether a report has several partitions, so that they share its id."""
+
+    @property
+    def limits_client(self) -> bool:
+        """Whether the service limits the reports of all profiles of a client together."""
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
         """Group partitions into reports that have all columns needed, newest first."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Final
 
 import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
-from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.client import open_session
 from sdanalytics.api.reporting_v2 import ReportingV2, ReportRequest
 from sdanalytics.errors import ApiError, CorruptReport
 from sdanalytics.fetch.polling import backoff_intervals
-from sdanalytics.fetch.protocols.base import ColumnsByPartition
+from sdanalytics.fetch.protocols.base import CallContext, ColumnsByPartition
 from sdanalytics.fetch.protocols.refusals import refused_names
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
 from sdanalytics.model.category_words import spell_words
@@ -54,16 +52,11 @@ class ProtocolV2:
     timeout: Final = 30 * 60.0
     report_operations: Final = frozenset({"get_report_status", "download_report"})
     spans_partitions: Final = False
+    limits_client: Final = False
 
-    def __init__(
-        self,
-        client: Client,
-        deadline: Deadline,
-        campaigns: object,
-        oldest: date,
-        limiter_state: LimiterStateStore | None,
-    ) -> None:
-        self._session = open_session(client, deadline, limiter_state)
+    def __init__(self, context: CallContext) -> None:
+        client = context.client
+        self._session = open_session(client, context.deadline, context.limiter_state)
         self._reporting = ReportingV2(self._session)
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:

@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.hidden_frames import hide_frames
-from sdanalytics._core.limiter_state import LimiterStateStore
-from sdanalytics.api.client import Client, open_session
+from sdanalytics.api.client import open_session
 from sdanalytics.api.reporting_v3 import ReportingV3
 from sdanalytics.errors import (
     ApiError,
@@ -23,27 +22,25 @@ from sdanalytics.errors import (
     NotReady,
     ReportTooOld,
 )
-from sdanalytics.fetch.campaign_reader import CampaignReader
 from sdanalytics.fetch.error_policy import MAX_YOUNG_AGE
 from sdanalytics.fetch.polling import backoff_intervals
-from sdanalytics.fetch.protocols.base import ColumnsByPartition, StillNamed
+from sdanalytics.fetch.protocols.base import CallContext, ColumnsByPartition, StillNamed
+from sdanalytics.fetch.protocols.day_windows import (
+    batch_days,
+    newest_day,
+    partitions_of_days,
+)
 from sdanalytics.fetch.protocols.pending import PendingReports
 from sdanalytics.fetch.protocols.refusals import is_start_refused, refused_names, too_old_error
+from sdanalytics.fetch.protocols.row_split import Array, split_rows
 from sdanalytics.fetch.protocols.status import ReportStatus, check_ready
-from sdanalytics.fetch.protocols.v3_payload import (
-    Array,
-    DownloadedReport,
-    read_rows,
-    split_rows,
-)
+from sdanalytics.fetch.protocols.v3_payload import DownloadedReport, read_rows
 from sdanalytics.fetch.protocols.v3_request import (
     JsonObject,
     announces_rows,
-    batch_partitions,
     check_is_requested,
     matches_request,
-    newest_day,
-    partitions_of_days,
+    max_report_days,
     request_body,
 )
 from sdanalytics.model.identity import required_columns
@@ -90,27 +87,22 @@ class ProtocolV3:
     timeout: Final = 4 * 3600.0
     report_operations: Final = frozenset({"get_report"})
     spans_partitions: Final = True
+    limits_client: Final = False
 
-    def __init__(
-        self,
-        client: Client,
-        deadline: Deadline,
-        campaigns: CampaignReader,
-        oldest: date,
-        limiter_state: LimiterStateStore | None,
-    ) -> None:
-        self._session = open_session(client, deadline, limiter_state)
+    def __init__(self, context: CallContext) -> None:
+        client = context.client
+        self._session = open_session(client, context.deadline, context.limiter_state)
         self._reporting = ReportingV3(self._session)
-        self._campaigns = campaigns
-        self._oldest = oldest
+        self._campaigns = context.campaigns
+        self._oldest = context.oldest
         self._clock = client.clock
         self._pending = PendingReports(client.clock.monotonic())
         self._cancelled: set[str] = set()
         self._unknown_since: dict[str, float] = {}
 
     def batch(self, needs: ColumnsByPartition) -> list[ReportBatch]:
-        """Group partitions into reports (see `batch_partitions`), newest first."""
-        return batch_partitions(needs, self._oldest)
+        """Group partitions into reports (see `batch_days`), newest first."""
+        return batch_days(needs, max_report_days, self._oldest)
 
     def create_delay(self) -> float:
         """Return the seconds to wait before the next report is requested; 0: now."""
@@ -208,7 +200,7 @@ class ProtocolV3:
         required = required_columns(first.record_type, first.segment)
         rows = read_rows(payload, columns, required, self._session.max_report_bytes)
         partitions = partitions_of_days(batch.partitions)
-        return split_rows(rows, payload, partitions, columns, self._lookup_tactics)
+        return split_rows(rows, payload.period, partitions, columns, self._lookup_tactics)
 
     def cancel(self, report_id: str, deadline: Deadline) -> bool:
         """Cancel a report that is in flight."""

@@ -14,7 +14,7 @@ from sdanalytics.model.metrics import CATALOGUE, ColumnKind
 from sdanalytics.sandbox.simulation.advertisers import AdGroup
 from sdanalytics.sandbox.simulation.arrays import Integers, sum_groups
 from sdanalytics.sandbox.simulation.cells import Ad, CampaignCells, Target
-from sdanalytics.sandbox.simulation.measures import DayMeasures
+from sdanalytics.sandbox.simulation.measures import DayMeasures, is_told_of_orders
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
 
 _POSITIONS: Final = {
@@ -25,6 +25,12 @@ _POSITIONS: Final = {
     "targets": "target",
 }
 """The positions of cells by which a record type tells its rows apart."""
+_PURCHASED: Final = {
+    "asins": "viewAttributedConversions30dOtherSKU",
+    "convertedProducts": "viewAttributedConversions30d",
+}
+"""The orders of which record types of purchased products have rows: version 1 includes those of
+the promoted products."""
 _HALO_SUFFIX: Final = "14dOtherSKU"
 _LISTED: Final = ("addToList", "addToListFromClicks")
 """Who buys another product after a click has put it on a list."""
@@ -116,8 +122,8 @@ def break_down(
     cells = measures.day.cells
     if measures.age <= 0 or not len(cells):
         return RowSet([], dict.fromkeys(names, np.empty(0, np.int64)))
-    if record_type == "asins":
-        return _break_down_halo(measures, names)
+    if record_type in _PURCHASED:
+        return _break_down_purchases(measures, _PURCHASED[record_type], names)
     grouping = _group_cells(cells, record_type, segment)
     count = len(grouping.keys)
     metrics = {}
@@ -143,26 +149,31 @@ def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) ->
     return _Grouping(row, keys)
 
 
-def _break_down_halo(measures: DayMeasures, names: Sequence[str]) -> RowSet:
-    """Return the purchases of other products: a row for each ad and product with an order."""
-    cells, orders = measures.day.cells, measures.day.orders
-    width = cells.halo_bounds.shape[1]
-    halo = np.flatnonzero(measures.by_order("viewAttributedConversions30dOtherSKU"))
-    ad = cells.ad[orders.cell[halo]]
+def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[str]) -> RowSet:
+    """Return the purchases by product: a row for each ad and product with an order."""
+    cells, orders = measures.day.cells, measures.orders
+    width = cells.halo_bounds.shape[1] + 1
+    chosen = np.flatnonzero(measures.by_order(ordered))
+    ad = cells.ad[orders.cell[chosen]]
     bought, first, row = np.unique(
-        ad * width + orders.other[halo], return_index=True, return_inverse=True
+        ad * width + orders.other[chosen] + 1, return_index=True, return_inverse=True
     )
     keys = []
-    for position, order in zip(bought, halo[first], strict=True):
+    for position, order in zip(bought % width, chosen[first], strict=True):
         key = RowKey(*cells.keys[orders.cell[order]])
-        other = key.ad.others[position % width]
+        other = key.ad.others[position - 1] if position else key.ad.asin
         keys.append(key._replace(other=other))
     metrics = {}
     for name in names:
         basis, share = _halo_basis(name)
-        sums = sum_groups(row, measures.by_order(basis)[halo], len(keys))
+        sums = sum_groups(row, measures.by_order(basis)[chosen], len(keys))
         metrics[name] = np.round(sums * share).astype(np.int64)
     return RowSet(keys, metrics)
+
+
+def is_told_of_products(name: str) -> bool:
+    """Return whether a metric is known by the product that was bought."""
+    return is_told_of_orders(_halo_basis(name)[0])
 
 
 def _halo_basis(name: str) -> tuple[str, float]:

@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
 from sdanalytics.sandbox.simulation.arrays import Numbers
 from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
-from sdanalytics.sandbox.simulation.orders import MAX_AGE, MEAN_UNITS, final_share
+from sdanalytics.sandbox.simulation.orders import (
+    MAX_AGE,
+    MEAN_UNITS,
+    MORE_VIEWS_SHARE,
+    final_share,
+)
 from sdanalytics.sandbox.simulation.simulated_day import SimulatedDay
 
 
@@ -45,6 +51,8 @@ class ExpectedMeasures(DayMeasures):
             return after_click
         unclicked = traffic.counts.viewable - traffic.counts.clicks
         after_view: Numbers = unclicked * traffic.view_order_rate
+        if self.day.day < VIEW_ATTRIBUTION_CHANGED:
+            after_view *= 1.0 + MORE_VIEWS_SHARE
         return after_click + after_view
 
     def _expect_worth(self, quantity: str) -> Numbers | float:

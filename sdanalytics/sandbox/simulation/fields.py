@@ -104,16 +104,16 @@ def _render_metric(name: str, rows: RowSet, decimals: int) -> list[Any] | None:
     """Return a metric of rows; None: the field is not a metric."""
     if name in _RATIOS:
         numerator, denominator = _RATIOS[name]
-        return _render_ratio(rows.values(numerator), rows.values(denominator))
+        return render_ratio(rows.values(numerator), rows.values(denominator))
     if name in _UNIT_COSTS:
         events = rows.values(_UNIT_COSTS[name])
-        return _render_unit_costs(rows.values("cost"), events, decimals)
+        return render_unit_costs(rows.values("cost"), events, decimals)
     if name in _REACH:
         return _render_reach(name, rows.values("impressions"))
     if name in rows.metrics:
         values = rows.values(name)
         if CATALOGUE[name].kind is ColumnKind.MONEY:
-            return [_to_amount(value, decimals) for value in values]
+            return render_amounts(values, decimals)
         if name.startswith("video"):
             return _hide_video(values, rows.keys)
         return values
@@ -130,12 +130,18 @@ def _hide_video(values: Sequence[int], keys: Iterable[RowKey]) -> list[Any]:
     return shown
 
 
-def _render_ratio(numerators: Iterable[int], denominators: Iterable[int]) -> list[float | None]:
+def render_amounts(values: Iterable[int], decimals: int) -> list[int | float]:
+    """Return amounts of money, of amounts in the currency's smallest unit."""
+    return [_to_amount(value, decimals) for value in values]
+
+
+def render_ratio(numerators: Iterable[int], denominators: Iterable[int]) -> list[float | None]:
+    """Return one number by another; None without a denominator."""
     pairs = zip(numerators, denominators, strict=True)
     return [_to_ratio(numerator, denominator) for numerator, denominator in pairs]
 
 
-def _render_unit_costs(
+def render_unit_costs(
     costs: Iterable[int], events: Iterable[int], decimals: int
 ) -> list[int | float | None]:
     """Return the cost per event; None without an event."""

@@ -17,6 +17,7 @@ from sdanalytics.sandbox.simulation.arrays import (
     sum_groups,
     take_share,
 )
+from sdanalytics.sandbox.simulation.orders import Orders
 from sdanalytics.sandbox.simulation.registered import is_registered_metric, registered_share
 from sdanalytics.sandbox.simulation.simulated_day import INTERESTS, SimulatedDay
 from sdanalytics.sandbox.simulation.traffic import Counts
@@ -87,6 +88,11 @@ class DayMeasures:
         self.day = simulated
         self.age = age
 
+    @cached_property
+    def orders(self) -> Orders:
+        """The orders that count."""
+        return self.day.orders
+
     def by_cell(self, name: str) -> Integers:
         """Return a metric of each cell; money in the currency's smallest unit."""
         if name in _CELL_MEASURES:
@@ -102,8 +108,14 @@ class DayMeasures:
         if is_registered_metric(name):
             basis = "cost" if CATALOGUE[name].kind is ColumnKind.MONEY else "clicks"
             return self._share(self.by_cell(basis), registered_share(name))
-        orders = self.day.orders
+        orders = self.orders
         return sum_groups(orders.cell, self.by_order(name), len(self.day.cells))
+
+    def with_all_views(self) -> DayMeasures:
+        """Return the metrics by the attribution of before 2026-01-01, of the same moment."""
+        measures = DayMeasures(self.day, self.age)
+        measures.orders = self.day.all_views_orders
+        return measures
 
     def by_order(self, name: str) -> Integers:
         """Return the part of a metric of each order; 0 for orders that do not count."""
@@ -117,7 +129,7 @@ class DayMeasures:
 
     def long_term_sales(self) -> Integers:
         """Return the sales of each cell, and what new buyers will buy later."""
-        orders = self.day.orders
+        orders = self.orders
         later = np.round(orders.sales * orders.is_new * _LONG_TERM_SHARE).astype(np.int64)
         sales = self.by_order("viewAttributedSales14d")
         values = np.where(sales > 0, sales + later, 0)
@@ -183,12 +195,12 @@ class DayMeasures:
 
     @cached_property
     def _are_known(self) -> Flags:
-        return self.day.orders.are_known(self.age)
+        return self.orders.are_known(self.age)
 
     def _conversions(
         self, kind: str, quantity: str, new_to_brand: str | None, window: str, sku: str | None
     ) -> Integers:
-        orders = self.day.orders
+        orders = self.orders
         counted = self._are_known & (orders.delay <= int(window))
         if kind == "attributed":
             counted = counted & orders.is_click
@@ -203,7 +215,7 @@ class DayMeasures:
         return counted.astype(np.int64)
 
     def _reading(self, quantity: str, source: str | None) -> Integers:
-        orders = self.day.orders
+        orders = self.orders
         counted = self._are_known & (orders.delay <= _READING_WINDOW) & self.day.has_borrow
         if source is not None:
             counted = counted & (orders.is_click == (source == "FromClicks"))
@@ -217,6 +229,12 @@ class DayMeasures:
         advertiser = self.day.advertiser
         minor_units: int = 10**advertiser.decimals
         return round(_DOLLARS_OF_A_BORROW[quantity] * advertiser.scale * minor_units)
+
+
+def is_told_of_orders(name: str) -> bool:
+    """Return whether a metric has a part of each order."""
+    is_conversion = CONVERSION_METRIC.fullmatch(name) is not None
+    return is_conversion or _READING_METRIC.fullmatch(name) is not None
 
 
 def _known_share(age: float) -> float:

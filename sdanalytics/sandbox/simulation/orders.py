@@ -7,7 +7,7 @@ moment at which it has arrived until it is cancelled, if it is: so all reports o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -36,6 +36,8 @@ _LAST_REPORTED: Final = MAX_AGE - 1.0
 _CANCELLED_SHARE: Final = 0.035
 _CANCELLED_BETWEEN: Final = (4.0, 4.0)
 """The Beta distribution of when, between their arrival and the last day, orders are cancelled."""
+MORE_VIEWS_SHARE: Final = 0.45
+"""Orders after views that only the former attribution counts, by those that both count."""
 _SECOND_UNIT_SHARE: Final = 1 / 6
 _THIRD_UNIT_SHARE: Final = 1 / 60
 MEAN_UNITS: Final = 1.0 + _SECOND_UNIT_SHARE + _THIRD_UNIT_SHARE
@@ -76,6 +78,14 @@ class Orders:
     arrived: Numbers
     cancelled: Numbers
 
+    def join(self, others: Orders) -> Orders:
+        """Return these orders, and then others of the same day."""
+        columns = {}
+        for column in fields(self):
+            parts = [getattr(self, column.name), getattr(others, column.name)]
+            columns[column.name] = np.concatenate(parts)
+        return Orders(**columns)
+
     def are_known(self, age: float) -> Flags:
         """Return which orders are in a report `age` days after the day began."""
         return (self.arrived <= age) & (age < self.cancelled)
@@ -98,9 +108,35 @@ def draw_orders(
     unclicked = counts.viewable - counts.clicks
     after_click = generator.binomial(counts.clicks, traffic.order_rate)
     after_view = generator.binomial(unclicked, traffic.view_order_rate)
+    return _draw_details(cells, traffic, (after_click, after_view), decimals, generator)
+
+
+def draw_more_view_orders(
+    cells: CampaignCells, traffic: Traffic, decimals: int, generator: np.random.Generator
+) -> Orders:
+    """Draw the orders after views that only the attribution of before 2026-01-01 counts.
+
+    Parameters
+    ----------
+    cells, traffic, decimals, generator
+        As those of `draw_orders`.
+    """
+    unclicked = traffic.counts.viewable - traffic.counts.clicks
+    after_view = generator.binomial(unclicked, MORE_VIEWS_SHARE * traffic.view_order_rate)
+    after_click = np.zeros_like(after_view)
+    return _draw_details(cells, traffic, (after_click, after_view), decimals, generator)
+
+
+def _draw_details(
+    cells: CampaignCells,
+    traffic: Traffic,
+    counts: tuple[Integers, Integers],
+    decimals: int,
+    generator: np.random.Generator,
+) -> Orders:
+    """Draw what is known of orders, of their counts in each cell after a click and after a view."""
     positions = np.arange(len(cells))
-    clicked = np.repeat(positions, after_click)
-    viewed = np.repeat(positions, after_view)
+    clicked, viewed = (np.repeat(positions, orders) for orders in counts)
     cell = np.concatenate([clicked, viewed])
     count = len(cell)
     units = _draw_units(count, generator)

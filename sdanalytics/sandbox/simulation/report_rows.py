@@ -49,7 +49,7 @@ def render_v2_rows(
     Fields are in the order requested. Video metrics are absent for campaigns without video;
     a ratio without a denominator is null; whole amounts have no decimals.
     """
-    measures = _measure_day(advertiser, day, now)
+    measures = measure_day(advertiser, day, now)
     rows = break_down(measures, record_type, segment, list_summands(metrics))
     rows = _select_tactic(rows, tactic)
     columns = render_columns(metrics, rows, day, advertiser.decimals)
@@ -82,7 +82,7 @@ def render_v3_rows(advertiser: Advertiser, request: V3Request, now: datetime) ->
     return rendered
 
 
-def _measure_day(advertiser: Advertiser, day: date, now: datetime) -> DayMeasures:
+def measure_day(advertiser: Advertiser, day: date, now: datetime) -> DayMeasures:
     """Return the metrics of a day as they are known at a moment (aware)."""
     midnight = datetime.combine(day, time(), advertiser.zone)
     age = (now - midnight) / timedelta(days=1)
@@ -95,7 +95,7 @@ def _list_days(
     """Return the rows of each day and tactic."""
     parts = []
     for day in request.days:
-        measures = _measure_day(advertiser, day, now)
+        measures = measure_day(advertiser, day, now)
         rows = break_down(measures, request.record_type, request.segment, summands)
         for tactic in TACTICS:
             part = _select_tactic(rows, tactic)

@@ -9,10 +9,15 @@ from typing import Final
 
 import numpy as np
 
+from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.arrays import Flags, Integers, make_generator
 from sdanalytics.sandbox.simulation.cells import CampaignCells, build_cells
-from sdanalytics.sandbox.simulation.orders import Orders, draw_orders
+from sdanalytics.sandbox.simulation.orders import (
+    Orders,
+    draw_more_view_orders,
+    draw_orders,
+)
 from sdanalytics.sandbox.simulation.traffic import Traffic, draw_traffic
 
 _CACHED_DAYS: Final = 70
@@ -56,7 +61,22 @@ class SimulatedDay:
 
     @cached_property
     def orders(self) -> Orders:
-        """The orders that followed."""
+        """The orders that followed, as reports attribute them since their day."""
+        if self.day < VIEW_ATTRIBUTION_CHANGED:
+            return self.all_views_orders
+        return self._common_orders
+
+    @cached_property
+    def all_views_orders(self) -> Orders:
+        """The orders that followed by the attribution of before 2026-01-01, whatever the day."""
+        generator = self._draw("all views")
+        decimals = self.advertiser.decimals
+        more = draw_more_view_orders(self.cells, self.traffic, decimals, generator)
+        return self._common_orders.join(more)
+
+    @cached_property
+    def _common_orders(self) -> Orders:
+        """The orders that both attributions count."""
         generator = self._draw("orders")
         return draw_orders(self.cells, self.traffic, self.advertiser.decimals, generator)
 

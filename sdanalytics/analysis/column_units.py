@@ -102,11 +102,17 @@ def find_unit(df: pd.DataFrame, name: str) -> ColumnUnit:
     if MATURITY in metadata and name in _CURVE_SHARES:
         return ColumnUnit("", "fraction")
     metric, ending = split_name(name)
+    unit = column_unit(name)
+    return ColumnUnit(metric if unit else "", unit, is_change="_change" in ending)
+
+
+def column_unit(name: str) -> str:
+    """Return the unit of a column by its name alone: of metrics, and of what is made of them."""
+    metric, ending = split_name(name)
     unit = _base_unit(metric)
-    is_change = "_change" in ending
     if unit and ending.endswith(_CHANGE_SHARE):
-        unit = "fraction"
-    return ColumnUnit(metric if unit else "", unit, is_change)
+        return "fraction"
+    return unit
 
 
 def split_name(name: str) -> tuple[str, str]:

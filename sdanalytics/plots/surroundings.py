@@ -1,0 +1,223 @@
+"""Surroundings of the data of axes: a title above, and a caption and a legend below.
+
+All are arranged whenever the figure is drawn, so that they fit its size, layout and theme.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox, BboxBase, IdentityTransform
+
+from sdanalytics.plots.colors import caption_color, root_figure
+from sdanalytics.plots.fonts import set_font_fallback
+
+_GAP: Final = 5
+"""Points between the axis, the caption and the legend."""
+_POINTS_PER_INCH: Final = 72
+_MAX_SHRINKING: Final = 0.95
+"""A line becomes at least this much shorter at each attempt to make it fit."""
+_MIN_CHARACTERS: Final = 8
+"""Characters in a line of a text, however narrow the axes are."""
+
+
+class Surroundings(Artist):
+    """The title, caption and legend of axes, as wide as these with their labels at the left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_clip_on(False)
+        self.set_zorder(-np.inf)  # arranged before anything is drawn
+        self._title: _WrappedText | None = None
+        self._caption: _WrappedText | None = None
+        self._legend: Legend | None = None
+
+    def add_title(self, text: str) -> None:
+        """Write a title above the axes, at the left; a title of the user's own replaces it."""
+        artist = self._owner.set_title(text, loc="left", fontsize="medium")
+        set_font_fallback(artist)
+        self._title = _WrappedText(artist, text)
+
+    def add_caption(self, text: str) -> None:
+        """Write a note below the axes, after those that are there."""
+        if self._caption is None:
+            self._caption = _WrappedText(_create_caption(self._owner), "")
+        notes = self._caption.text.split("; ") if self._caption.text else []
+        if text not in notes:
+            notes.append(text)
+        self._caption.replace("; ".join(notes))
+        set_font_fallback(self._caption.artist)
+
+    def add_legend(self, legend: Legend) -> None:
+        """Put a legend of the axes below the caption."""
+        self._legend = legend
+
+    @property
+    def caption(self) -> str:
+        """The notes below the axes; empty if there are none."""
+        return "" if self._caption is None else self._caption.text
+
+    def get_children(self) -> list[Artist]:
+        """Return the caption: titles and legends are the children of the axes."""
+        return [] if self._caption is None else [self._caption.artist]
+
+    @property
+    def _owner(self) -> Axes:
+        axes = self.axes
+        assert isinstance(axes, Axes)
+        return axes
+
+    def get_tightbbox(self, renderer: Any = None) -> Bbox | None:
+        """Arrange everything, and return the box around it; a figure's layout makes room for it."""
+        boxes = self._arrange(renderer)
+        return Bbox.union(boxes) if boxes else None
+
+    def draw(self, renderer: Any) -> None:
+        """Arrange everything, and draw the caption: matplotlib draws titles and legends."""
+        self._arrange(renderer)
+        if self._caption is not None:
+            self._caption.artist.draw(renderer)
+
+    def _arrange(self, renderer: Any) -> list[BboxBase]:
+        if renderer is None:
+            renderer = root_figure(self._owner).canvas.get_renderer()  # type: ignore[attr-defined]
+        left, right = self._find_edges(renderer)
+        boxes = []
+        if self._title is not None:
+            boxes += self._arrange_title(renderer, left, right)
+        top = self._find_lower_edge(renderer) - self._pixels(_GAP)
+        if self._caption is not None:
+            artist = self._caption.artist
+            artist.set_position((left, top))
+            self._caption.wrap(renderer, right - left)
+            box = artist.get_window_extent(renderer)
+            boxes.append(box)
+            top = box.y0 - self._pixels(_GAP)
+        if self._legend is not None:
+            self._legend.set_bbox_to_anchor((left, top), transform=IdentityTransform())
+            boxes.append(self._legend.get_window_extent(renderer))
+        return boxes
+
+    def _arrange_title(self, renderer: Any, left: float, right: float) -> list[BboxBase]:
+        assert self._title is not None
+        artist = self._title.artist
+        if self._owner.get_title(loc="center") or self._owner.get_title(loc="right"):
+            artist.set_text("")  # the user's own
+            return []
+        if not artist.get_text():  # the user has removed it
+            return []
+        x, _ = self._owner.transAxes.inverted().transform((left, 0))
+        artist.set_x(x)
+        self._title.wrap(renderer, right - left)
+        return [artist.get_window_extent(renderer)]
+
+    def _find_edges(self, renderer: Any) -> tuple[float, float]:
+        """Return the left edge of the axes with their labels, and their right edge, in pixels."""
+        axes_box = self._owner.bbox
+        left = axes_box.x0
+        labels = _find_axis_box(self._owner.yaxis, renderer)
+        if labels is not None:
+            left = min(left, labels.x0)
+        return float(left), float(axes_box.x1)
+
+    def _find_lower_edge(self, renderer: Any) -> float:
+        """Return the lower edge of the axes with their labels, in pixels."""
+        bottom = float(self._owner.bbox.y0)
+        labels = _find_axis_box(self._owner.xaxis, renderer)
+        if labels is not None:
+            bottom = min(bottom, labels.y0)
+        return bottom
+
+    def _pixels(self, points: float) -> float:
+        return float(points * root_figure(self._owner).dpi / _POINTS_PER_INCH)
+
+
+class _WrappedText:
+    """A text that is broken into lines of a width in pixels.
+
+    Attributes
+    ----------
+    artist : matplotlib.text.Text
+    text : str
+        As one line.
+    """
+
+    def __init__(self, artist: Text, text: str) -> None:
+        self.artist = artist
+        self.text = text
+        self._shown = artist.get_text()
+        self._width: float | None = None
+
+    def replace(self, text: str) -> None:
+        """Show another text."""
+        self.text = text
+        self._show(text)
+        self._width = None
+
+    def wrap(self, renderer: Any, width: float) -> None:
+        """Break the text for a width, unless the user has set another text.
+
+        The number of characters in a line follows from the width of the whole, and shrinks until
+        the widest line fits.
+        """
+        if self._width == width or self.artist.get_text() != self._shown:
+            return
+        self._width = width
+        self._show(self.text)
+        length = len(self.text)
+        extent = self.artist.get_window_extent(renderer).width
+        while extent > width and length > _MIN_CHARACTERS:
+            shrunk = int(length * min(width / extent, _MAX_SHRINKING))
+            length = max(shrunk, _MIN_CHARACTERS)
+            self._show(textwrap.fill(self.text, length))
+            extent = self.artist.get_window_extent(renderer).width
+
+    def _show(self, text: str) -> None:
+        self.artist.set_text(text)
+        self._shown = text
+
+
+def find_surroundings(ax: Axes) -> Surroundings:
+    """Return the surroundings of axes, new ones if they have none."""
+    for artist in ax.get_children():
+        if isinstance(artist, Surroundings):
+            return artist
+    surroundings = Surroundings()
+    ax.add_artist(surroundings)
+    return surroundings
+
+
+def add_caption(ax: Axes, text: str) -> None:
+    """Write a note below the axes, where neither data nor a title are."""
+    find_surroundings(ax).add_caption(text)
+
+
+def read_caption(ax: Axes) -> str:
+    """Return the notes below the axes as one line; empty if there are none."""
+    return find_surroundings(ax).caption
+
+
+def _create_caption(ax: Axes) -> Text:
+    artist = Text(
+        va="top",
+        fontsize="x-small",
+        color=caption_color(ax, outside=True),
+        transform=IdentityTransform(),
+    )
+    artist.set_figure(root_figure(ax))
+    artist.set_clip_on(False)
+    return artist
+
+
+def _find_axis_box(axis: Any, renderer: Any) -> BboxBase | None:
+    """Return the box around the ticks and the label of an axis; None if it has none."""
+    if not axis.get_visible() or not axis.axes.axison:
+        return None
+    box: BboxBase | None = axis.get_tightbbox(renderer)
+    return box

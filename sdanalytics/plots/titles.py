@@ -1,0 +1,87 @@
+"""Titles of figures: what they show, of which days, and of whom."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, TypeAlias
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.profile_entries import PROFILE_ID_COLUMN, PROFILES
+from sdanalytics.plots.surroundings import find_surroundings
+
+TitleLike: TypeAlias = str | bool | None
+"""A title of the user's own; True or None for one that is made; False for none."""
+
+
+def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> None:
+    """Write a title at the upper left: the given one, or subject, days and profile.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    title : str, bool or None
+    data : pandas.DataFrame
+        Its dates and metadata tell of which days and of whom it is.
+    subject : str
+        What the figure shows, such as "cost by campaign".
+
+    Raises
+    ------
+    InvalidRequest
+        When the title is something else.
+    """
+    if title is not None and not isinstance(title, str | bool):
+        raise InvalidRequest(f"title must be a text, True or False, got {title!r}")
+    if isinstance(title, str):
+        text = title
+    elif title is False:
+        return
+    else:
+        parts = [subject, word_shown_days(data), word_profile(data)]
+        text = ", ".join(part for part in parts if part)
+    if text:
+        find_surroundings(ax).add_title(text.replace("$", r"\$"))
+
+
+def word_shown_days(data: pd.DataFrame) -> str:
+    """Return the days of a frame, such as "3 Oct to 27 Nov 2026"; empty if they are not known."""
+    metadata = frame_metadata(data)
+    if "date" in data and metadata.get("freq") is None:
+        days = data["date"].dropna()
+        if len(days):
+            return word_interval(days.min(), days.max())
+    start = metadata.get("start")
+    end = metadata.get("end")
+    if not start or not end:
+        return ""
+    return word_interval(date.fromisoformat(start), date.fromisoformat(end))
+
+
+def word_interval(first: date, last: date) -> str:
+    """Return a range of days as text, a single one as itself."""
+    end = f"{last.day} {last:%b %Y}"
+    if (first.year, first.month, first.day) == (last.year, last.month, last.day):
+        return end
+    start = f"{first.day} {first:%b}"
+    if first.year != last.year:
+        start = f"{start} {first:%Y}"
+    elif first.month == last.month:
+        start = f"{first.day}"
+    return f"{start} to {end}"
+
+
+def word_profile(data: pd.DataFrame) -> str:
+    """Return the account and country of a frame, or how many profiles it has; else empty."""
+    metadata = frame_metadata(data)
+    account: Any = metadata.get("account_name")
+    if account:
+        country = metadata.get("country")
+        return f"{account} {country}" if country else str(account)
+    count = len(metadata.get(PROFILES) or ())
+    if PROFILE_ID_COLUMN in data:
+        count = data[PROFILE_ID_COLUMN].nunique()
+    return f"{count} profiles" if count > 1 else ""

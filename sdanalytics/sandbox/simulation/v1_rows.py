@@ -1,0 +1,236 @@
+"""The rows of version 1 reports: of every profile and product that is not filtered out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import compress
+from typing import Any, Final, NamedTuple
+
+from sdanalytics.model.metrics import CATALOGUE
+from sdanalytics.sandbox.simulation.advertisers import Advertiser
+from sdanalytics.sandbox.simulation.breakdowns import (
+    RowKey,
+    RowSet,
+    break_down,
+    is_told_of_products,
+)
+from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED
+from sdanalytics.sandbox.simulation.fields import (
+    LEFT_OUT,
+    list_labels,
+    list_summands,
+    render_amounts,
+    render_columns,
+    render_ratio,
+    render_unit_costs,
+)
+from sdanalytics.sandbox.simulation.identifiers import make_id
+from sdanalytics.sandbox.simulation.measures import DayMeasures
+from sdanalytics.sandbox.simulation.report_rows import JsonRow, measure_day
+from sdanalytics.sandbox.v1_accounts import Account
+from sdanalytics.sandbox.v1_fields import ALL_VIEWS, V1Field
+from sdanalytics.sandbox.v1_request import Comparison, V1Request
+
+MATCHED_TARGETS_SINCE: Final = date(2026, 7, 15)
+"""The first day of which Sponsored Display has rows by matched target."""
+_SPONSORED_DISPLAY: Final = "SPONSORED_DISPLAY"
+_PRODUCTS: Final = {
+    _SPONSORED_DISPLAY: "Sponsored Display",
+    "SPONSORED_PRODUCTS": "Sponsored Products",
+}
+"""The names of ad products in rows, by those in filters."""
+_LABELS: Final = {
+    "campaign.id": "campaignId",
+    "campaign.name": "campaignName",
+    "campaign.deliveryStatus": "campaignStatus",
+    "campaign.costType": "costType",
+    "campaign.budgetAmount": "campaignBudget",
+    "portfolio.portfolioId": "portfolioId",
+    "portfolio.name": "portfolioId",
+    "adGroup.id": "adGroupId",
+    "adGroup.name": "adGroupName",
+    "ad.id": "adId",
+    "advertisedProduct.id": "asin",
+    "advertisedProduct.sku": "sku",
+    "matchedTarget.value": "matchedTarget",
+    "convertedProduct.id": "otherAsin",
+}
+"""Fields that describe a row, by the catalogue's names."""
+_STATUSES: Final = {"enabled": "DELIVERING", "paused": "PAUSED", "archived": "ENDED"}
+_OWN_OF_PRODUCT: Final = ("campaign.id", "adGroup.id", "ad.id")
+"""Ids that each product has of its own."""
+_NO_PORTFOLIO: Final = "-1"
+_PERCENT: Final = 100.0
+_Columns = dict[str, list[Any]]
+
+
+class _Source(NamedTuple):
+    """The rows of one product of a profile: its fields are the same in all of them."""
+
+    account: Account
+    advertiser: Advertiser
+    product: str
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The fields that are the same in all rows, as filters name their values."""
+        advertiser = self.advertiser
+        return {
+            "adProduct.value": self.product,
+            "advertiserAccount.id": self.account.account_id,
+            "advertiserAccount.timeZone": advertiser.timezone,
+            "budgetCurrency.value": advertiser.currency,
+            "campaign.country": advertiser.country,
+            "campaign.currencyCode": advertiser.currency,
+            "advertisedProduct.marketplace": advertiser.country,
+            "convertedProductMarketplace.value": advertiser.country,
+        }
+
+
+def render_v1_rows(request: V1Request, now: datetime) -> list[JsonRow]:
+    """Return the rows of a report, with its fields under their ids; None: an empty cell.
+
+    The numbers are those of the version 3 reports of the same days. Rates are in percent.
+    """
+    names = [field.name for field in request.fields]
+    rows: list[JsonRow] = []
+    for source in _list_sources(request):
+        today = source.advertiser.today(now)
+        for day in request.days:
+            if request.segment and day < MATCHED_TARGETS_SINCE:
+                continue
+            columns = _render_day(source, request, day, today, now)
+            values = [columns[name] for name in names]
+            rows += [dict(zip(names, cells, strict=True)) for cells in zip(*values, strict=True)]
+    return rows
+
+
+def _list_sources(request: V1Request) -> Iterator[_Source]:
+    """Yield the parts of the accounts that the filters do not exclude as a whole."""
+    for account in request.accounts:
+        for advertiser in account.advertisers:
+            for product in _PRODUCTS:
+                source = _Source(account, advertiser, product)
+                if _may_have_rows(source.labels, request.filters):
+                    yield source
+
+
+def _may_have_rows(labels: Mapping[str, str], filters: Sequence[Comparison]) -> bool:
+    decided = [item for item in filters if item.field in labels]
+    return all(item.allows(labels[item.field]) for item in decided)
+
+
+def _render_day(
+    source: _Source, request: V1Request, day: date, today: date, now: datetime
+) -> _Columns:
+    """Return the columns of a day's rows that satisfy the filters."""
+    measures = measure_day(source.advertiser, day, now)
+    rows, columns = _render_metrics(measures, request, source.advertiser.decimals)
+    labels = {field.name for field in request.fields if not field.is_metric}
+    labels.update(item.field for item in request.filters)
+    for name in labels:
+        columns[name] = _render_label(name, source, rows.keys, day, today)
+    columns = _apply_filters(columns, request.filters)
+    products = columns.get("adProduct.value", [])
+    return columns | {"adProduct.value": [_PRODUCTS[product] for product in products]}
+
+
+def _render_metrics(
+    measures: DayMeasures, request: V1Request, decimals: int
+) -> tuple[RowSet, _Columns]:
+    """Return the rows of a day, and the columns of the metrics that were requested."""
+    standard: list[V1Field] = []
+    all_views: list[V1Field] = []
+    for field in request.fields:
+        if field.is_metric:
+            (all_views if field.model == ALL_VIEWS else standard).append(field)
+    rows = _break_down(measures, request, standard)
+    columns = _render_fields(standard, rows, measures.day.day, decimals)
+    if all_views:
+        # The same rows: they follow from the traffic.
+        more = _break_down(measures.with_all_views(), request, all_views)
+        columns |= _render_fields(all_views, more, measures.day.day, decimals)
+    return rows, columns
+
+
+def _break_down(measures: DayMeasures, request: V1Request, metrics: Sequence[V1Field]) -> RowSet:
+    summands: dict[str, None] = {}
+    for field in metrics:
+        names = [name for name in (field.plus, field.minus, field.per) if name]
+        for name in names:
+            summands |= dict.fromkeys(list_summands([name]) if name in CATALOGUE else [name])
+    if request.record_type != "asins":
+        return break_down(measures, request.record_type, request.segment, list(summands))
+    known = [name for name in summands if is_told_of_products(name)]
+    return break_down(measures, "convertedProducts", None, known)
+
+
+def _render_fields(metrics: Sequence[V1Field], rows: RowSet, day: date, decimals: int) -> _Columns:
+    columns: _Columns = {}
+    for field in metrics:
+        values = _render_field(field, rows, day, decimals)
+        columns[field.name] = [None if value is LEFT_OUT else value for value in values]
+    return columns
+
+
+def _render_field(field: V1Field, rows: RowSet, day: date, decimals: int) -> list[Any]:
+    """Return a metric of rows; None where it is not known."""
+    if not field.per and not field.minus and field.plus in CATALOGUE:
+        known = all(name in rows.metrics for name in list_summands([field.plus]))
+        if known:
+            return render_columns([field.plus], rows, day, decimals)[field.plus]
+    if field.plus not in rows.metrics:
+        return [None] * len(rows.keys)
+    if field.per:
+        return _render_rate(field, rows, decimals)
+    values = rows.values(field.plus)
+    if field.minus:
+        pairs = zip(values, rows.values(field.minus), strict=True)
+        values = [value - less for value, less in pairs]
+    return render_amounts(values, decimals) if field.is_money else values
+
+
+def _render_rate(field: V1Field, rows: RowSet, decimals: int) -> list[Any]:
+    numerators, denominators = rows.values(field.plus), rows.values(field.per)
+    if field.is_money:
+        return render_unit_costs(numerators, denominators, decimals)
+    rates = render_ratio(numerators, denominators)
+    if field.type != "PERCENTAGE":
+        return rates
+    return [None if rate is None else round(rate * _PERCENT, 4) for rate in rates]
+
+
+def _render_label(
+    name: str, source: _Source, keys: Sequence[RowKey], day: date, today: date
+) -> list[Any]:
+    """Return a field that describes rows; states are those of today."""
+    if name == "date.value":
+        return [day.isoformat()] * len(keys)
+    if name in source.labels:
+        return [source.labels[name]] * len(keys)
+    if name == "productRelevance.value":
+        return ["Promoted" if key.other == key.ad.asin else "Halo" for key in keys]
+    if name == "campaign.startDate":
+        return [_format_start(key) for key in keys]
+    values = list_labels(_LABELS[name], keys, today)
+    if name == "campaign.deliveryStatus":
+        return [_STATUSES[value] for value in values]
+    if _LABELS[name] == "portfolioId":
+        values = [_NO_PORTFOLIO if value is None else value for value in values]
+    if source.product != _SPONSORED_DISPLAY and name in _OWN_OF_PRODUCT:
+        return [make_id(f"{source.product}/{value}") for value in values]
+    return values
+
+
+def _format_start(key: RowKey) -> str:
+    start = max(key.group.campaign.first_day, ACCOUNT_OPENED)
+    return f"{start.isoformat()}T00:00:00Z"
+
+
+def _apply_filters(columns: _Columns, filters: Sequence[Comparison]) -> _Columns:
+    """Return the rows that satisfy all filters."""
+    for item in filters:
+        allowed = [item.allows(value) for value in columns[item.field]]
+        columns = {name: list(compress(values, allowed)) for name, values in columns.items()}
+    return columns
