@@ -20,7 +20,8 @@ COMMANDS = (
     "compact", "demo", "sandbox", "lab",
 )  # fmt: skip
 DOCUMENTS = [
-    "README.md", "docs/guide/command-line.md", "docs/schedules/crontab",
+    "README.md", "docs/guide/command-line.md", "docs/guide/excel-and-reports.md",
+    "docs/guide/sandbox.md", "docs/schedules/crontab",
     "docs/schedules/github-actions.yml", "docs/schedules/sdanalytics-fetch.service",
 ]  # fmt: skip
 
