@@ -57,9 +57,13 @@ html_title = "sdanalytics"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = dict.fromkeys(
-    ("index", "getting-started", "gallery", "troubleshooting", "changelog"), []
-)  # they have no pages below them
+html_sidebars: dict[str, list[str]] = {
+    "index": [],
+    "getting-started": [],
+    "gallery": [],
+    "troubleshooting": [],
+    "changelog": [],
+}  # they have no pages below them
 html_theme_options = {
     "github_url": "https://github.com/sdanalytics/sdanalytics",
     "header_links_before_dropdown": 5,

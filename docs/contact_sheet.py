@@ -169,7 +169,7 @@ def draw_cell(draw: Callable[[Any], Any], width: float) -> Image.Image:
     except sda.InvalidRequest as error:
         ax.set_axis_off()
         ax.text(0.5, 0.5, str(error), ha="center", va="center", wrap=True, fontsize="small")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)  # its methods have no annotations
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     plt.close(figure)
@@ -183,8 +183,7 @@ def draw_page(theme: str, situations: Mapping[str, Situation]) -> Image.Image:
     with plt.style.context(THEMES[theme]):
         background = mpl.colors.to_hex(mpl.rcParams["figure.facecolor"])
         page = Image.new("RGB", (columns * WIDTH, len(situations) * HEIGHT), background)
-        for row, (name, situation) in enumerate(situations.items()):
-            print(theme, name, flush=True)
+        for row, situation in enumerate(situations.values()):
             for column, draw in enumerate(list_figures(situation).values()):
                 page.paste(draw_cell(draw, situation.width), (column * WIDTH, row * HEIGHT))
     return page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,12 @@ ONE_DAY = 24 * 3600
 def draw_front() -> None:
     """Draw final numbers with their band beside a waterfall, ``front.png``."""
     mpl.use("agg")
-    with tempfile.TemporaryDirectory() as folder:
-        with open_account(Path(folder, "store")), join_account():
-            campaigns = sda.fetch_report("campaigns", days=28)
-            curve = sda.maturity()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(open_account(Path(folder, "store")))
+        stack.enter_context(join_account())
+        campaigns = sda.fetch_report("campaigns", days=28)
+        curve = sda.maturity()
     weeks = ("2026-11-02", "2026-11-08"), ("2026-11-09", "2026-11-15")
     why = sda.explain(campaigns, *weeks, metric="acos", final=curve)
     figure = plt.figure(figsize=(13, 4.4), layout="constrained")

@@ -36,7 +36,8 @@ def format_branch(error: type, depth: int) -> list[str]:
     others = [base.__name__ for base in error.__bases__ if base.__module__ == "builtins"]
     beside = f" (also {', '.join(f'`{name}`' for name in others)})" if others and depth else ""
     lines = [f"{'  ' * depth}- `{error.__name__}`{beside}: {sentence}"]
-    for derived in error.__subclasses__():
+    subclasses: list[type] = error.__subclasses__()
+    for derived in subclasses:
         if derived.__module__ == errors.__name__:
             lines += format_branch(derived, depth + 1)
     return lines

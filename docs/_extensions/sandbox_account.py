@@ -30,7 +30,9 @@ _account = contextlib.ExitStack()
 os.chdir(_account.enter_context(join_account()))
 atexit.register(_account.close)
 """
-KERNEL_CONFIG = "c = get_config()\nc.IPKernelApp.log_level = 'ERROR'  # not that loopback is not encrypted\n"
+KERNEL_CONFIG = (
+    "c = get_config()\nc.IPKernelApp.log_level = 'ERROR'  # not that loopback is not encrypted\n"
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def serve_kernels() -> Iterator[None]:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.support.guide_account", f"{folder}/store"]
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: S603 - of our own
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as server:
             assert server.stdout is not None

@@ -127,10 +127,10 @@ def _fetch_hint(df: pd.DataFrame, name: str) -> str:
 
 def _unavailable_hint(report: str, segment: str | None, metrics: Sequence[str]) -> str:
     """Explain that a report does not have metrics, and name a source that does."""
-    in_version_3 = available_metrics(report, segment, "v3")
     source = "another record type"
-    if set(metrics) <= set(in_version_3):
-        source = 'with api="v3"'
+    for api in ("v1", "v3"):
+        if set(metrics) <= set(available_metrics(report, segment, api)):
+            source = f'with api="{api}"'
     return f"rows of {report} have no {', '.join(metrics)}: fetch {source}"
 
 

@@ -57,10 +57,10 @@ def fetch_report(
         that one day.
     days : int, optional
         Instead of `start` and `end`: so many whole days up to yesterday, where the profile is.
-        At most the history of the service (60 in version 2, 65 in version 3; 365 of
-        `invalidTraffic`).
+        At most the history of the service (60 in version 2, 65 in version 3, 455 in version 1 or
+        with ``Client(history="v1")``; 365 of `invalidTraffic`).
     metrics : sequence of str, optional
-        Amazon's version 2 names, in both versions of the API; metrics that only version 3 has,
+        Amazon's version 2 names, in all versions of the API; metrics that only version 3 or 1 has,
         by their names there (`list_metrics`). By default names, state, cost type, currency,
         impressions, clicks, cost and the 14-day results (`sdanalytics.metrics.default_metrics`);
         one of these that the service refuses is left out with a `DataWarning`, and missing in the
@@ -89,7 +89,7 @@ def fetch_report(
         ``"always"`` all days. Days that the service no longer has are read from the cache.
     timeout : float, optional
         Seconds for the whole call; by default half an hour with version 2 of the API, four
-        hours with version 3.
+        hours with version 3, twelve with version 1.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or notebook, after one second.
 

@@ -58,7 +58,8 @@ class RefreshPolicy:
     @property
     def oldest_available(self) -> date:
         """The oldest day that the service has reports of."""
-        return self.today - timedelta(self.history_days)
+        oldest = self.today - timedelta(self.history_days)
+        return max(oldest, self.protocol.first_day(self.query.segment))
 
     def satisfies(self, entry: CachedPartition | None) -> bool:
         """Return whether a cached partition serves the call as it is."""
@@ -137,6 +138,8 @@ class RefreshPolicy:
         if entry is not None and self.covers_columns(entry):
             return PlannedPartition(partition, "cached", "the service no longer has it")
         reason = f"older than {self.history_days} days"
+        if self.freshness.age(partition.date, self.now) <= self.history_days:
+            reason = f"the service has reports from {self.oldest_available} on"
         return PlannedPartition(partition, "unavailable", reason)
 
     def _would_resume(

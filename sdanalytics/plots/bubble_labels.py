@@ -1,4 +1,4 @@
-"""Names beside bubbles, at positions where they cover neither bubbles nor each other."""
+"""Names beside bubbles and lines, where they cover neither these nor each other."""
 
 from __future__ import annotations
 
@@ -7,101 +7,206 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
-from matplotlib.figure import Figure
-from matplotlib.text import Annotation
-from matplotlib.transforms import Bbox, BboxBase
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox, IdentityTransform
 
-from sdanalytics.plots.colors import root_figure
+from sdanalytics.analysis.row_groups import FloatArray
+from sdanalytics.plots.colors import background, caption_color, other_color, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
+from sdanalytics.plots.free_room import FreeRoom, find_line_pixels
 
 
-class LabelPosition(NamedTuple):
-    """The direction from a bubble's centre to its name, and the alignment of the name."""
+class _Position(NamedTuple):
+    """A direction from a bubble's centre, and the side of the name's middle that it leads to."""
 
-    dx: int
-    dy: int
-    ha: str
-    va: str
+    dx: float
+    dy: float
+    side_x: int
+    side_y: int
 
 
-LABEL_POSITIONS: Final = (
-    LabelPosition(1, 0, "left", "center"),
-    LabelPosition(-1, 0, "right", "center"),
-    LabelPosition(0, 1, "center", "bottom"),
-    LabelPosition(0, -1, "center", "top"),
-    LabelPosition(0, 1, "left", "bottom"),
-    LabelPosition(0, -1, "left", "top"),
-    LabelPosition(0, 1, "right", "bottom"),
-    LabelPosition(0, -1, "right", "top"),
+_POSITIONS: Final = (
+    _Position(1, 0, 1, 0),
+    _Position(-1, 0, -1, 0),
+    _Position(0, 1, 0, 1),
+    _Position(0, -1, 0, -1),
+    _Position(0.75, 0.75, 1, 1),
+    _Position(0.75, -0.75, 1, -1),
+    _Position(-0.75, 0.75, -1, 1),
+    _Position(-0.75, -0.75, -1, -1),
+    _Position(0, 1, 1, 1),
+    _Position(0, -1, 1, -1),
+    _Position(0, 1, -1, 1),
+    _Position(0, -1, -1, -1),
+    _Position(0.4, 0.9, 1, 1),
+    _Position(0.4, -0.9, 1, -1),
+    _Position(-0.4, 0.9, -1, 1),
+    _Position(-0.4, -0.9, -1, -1),
+    _Position(-0.9, 0.4, -1, 0),
+    _Position(-0.9, -0.4, -1, 0),
+    _Position(0.9, 0.4, 1, 0),
+    _Position(0.9, -0.4, 1, 0),
 )
 """The positions to try for a name, the best first."""
-LABEL_GAPS: Final = (2, 9)
-"""Points between a bubble and its name; the larger gap is tried when the smaller has no room."""
-_POINTS_PER_INCH: Final = 72
+_GAPS: Final = (2, 8, 18, 32, 50, 75, 105)
+"""Points between a bubble and its name; the larger ones are tried when the smaller have no room."""
+_LARGEST_PLAIN_GAP: Final = 4
+"""A name that is farther away has a line that leads to it."""
+_LINE_POSITIONS: Final = (0.96, 0.9, 0.84, 0.78, 0.7, 0.6, 0.5, 0.4, 0.3)
+"""The positions to try for the name of a line, as shares of its length."""
+_LINE_NAME_BOX: Final = "square,pad=0.1"
 
 
-def label_bubbles(ax: Axes, bubbles: PathCollection, names: Sequence[str]) -> None:
-    """Name the first bubbles; a name for which there is no room is left out."""
-    figure = root_figure(ax)
-    figure.draw_without_rendering()  # places the axes, so that positions are known
-    centers: Any = bubbles.get_offsets()
-    areas = np.broadcast_to(bubbles.get_sizes(), len(centers))
-    radii = np.sqrt(areas) / 2
-    taken = _bubble_boxes(ax, figure, centers, radii)
-    label_area = _label_area(ax, figure)
-    for name, center, radius in zip(names, centers, radii, strict=False):
-        for gap, position in product(LABEL_GAPS, LABEL_POSITIONS):
-            distance = radius + gap
-            label = _annotate_at(ax, name, center, distance, position)
-            box = label.get_window_extent()
-            if _has_room(box, label_area, taken):
-                taken.append(box)
-                break
-            label.remove()
+class BubbleLabels(Artist):
+    """The names of bubbles and lines, placed whenever the figure is drawn.
 
+    A name for which there is no room is left out.
 
-def _bubble_boxes(ax: Axes, figure: Figure, centers: Any, radii: Any) -> list[BboxBase]:
-    """Return the boxes around all bubbles, in pixels."""
-    pixel_centers = ax.transData.transform(centers)
-    pixels_per_point = figure.dpi / _POINTS_PER_INCH
-    pixel_radii = pixels_per_point * radii[:, None]
-    lower_corners = pixel_centers - pixel_radii
-    upper_corners = pixel_centers + pixel_radii
-    corners = np.stack([lower_corners, upper_corners], axis=1)
-    return list(map(Bbox, corners))
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    bubbles : matplotlib.collections.PathCollection
+    names : dict of int to str
+        Of some of the bubbles, by their number; the first have their choice.
+    lines : sequence of matplotlib.lines.Line2D
+        Lines that are called by their labels.
+    """
 
+    def __init__(
+        self,
+        ax: Axes,
+        bubbles: PathCollection,
+        names: dict[int, str],
+        lines: Sequence[Line2D],
+    ) -> None:
+        super().__init__()
+        self.set_in_layout(False)  # the names are inside the axes
+        self.set_zorder(3)
+        self._bubbles = bubbles
+        self._texts = {}
+        for number, name in names.items():
+            self._texts[number] = _create_text(ax, name)
+        self._lines = lines
+        self._line_texts = []
+        for line in lines:
+            text = _create_text(ax, str(line.get_label()))
+            text.set_color(caption_color(ax))
+            box = {
+                "boxstyle": _LINE_NAME_BOX,
+                "facecolor": background(ax),
+                "linewidth": 0,
+            }
+            text.set_bbox(box)
+            self._line_texts.append(text)
+        self._leaders: list[Line2D] = []
 
-def _label_area(ax: Axes, figure: Figure) -> BboxBase:
-    """Return the area for names: the axes, and the margin to their right if it is free."""
-    axes_box = ax.bbox
-    right = axes_box.x1
-    if len(figure.axes) == 1:
-        right = figure.bbox.x1
-    return Bbox.from_extents(axes_box.x0, axes_box.y0, right, np.inf)
+    def get_children(self) -> list[Artist]:
+        """Return the names and the lines that lead to them."""
+        return [
+            *self._line_texts,
+            *self._leaders,
+            *self._texts.values(),
+        ]
 
+    def draw(self, renderer: Any) -> None:
+        """Place the names, and draw those for which there is room."""
+        if not self.get_visible():
+            return
+        self._leaders = []
+        room = FreeRoom(self._owner, self._bubbles, renderer)
+        for line, text in zip(self._lines, self._line_texts, strict=True):
+            is_placed = self._place_on_line(room, line, text)
+            text.set_visible(is_placed)
+        for number, text in self._texts.items():
+            is_placed = self._place_beside(room, number, text)
+            text.set_visible(is_placed)
+        for artist in self.get_children():
+            artist.draw(renderer)
 
-def _has_room(box: BboxBase, label_area: BboxBase, taken: Sequence[BboxBase]) -> bool:
-    if box.x0 < label_area.x0 or box.x1 > label_area.x1:
+    @property
+    def _owner(self) -> Axes:
+        axes = self.axes
+        assert isinstance(axes, Axes)
+        return axes
+
+    def _place_on_line(self, room: FreeRoom, line: Line2D, text: Text) -> bool:
+        """Put the name of a line on it, near its end; return whether there is room."""
+        size = room.measure(text)
+        start, end = find_line_pixels(line)[[0, -1]]
+        for share in _LINE_POSITIONS:
+            center = start + share * (end - start)
+            box = _center_box(center, size)
+            if room.has_place(box, without=line):
+                text.set_position(center.tolist())
+                room.take(box)
+                return True
         return False
-    if box.y0 < label_area.y0:
+
+    def _place_beside(self, room: FreeRoom, number: int, text: Text) -> bool:
+        """Put the name of a bubble beside it; return whether there is room."""
+        size = room.measure(text)
+        center = room.centers[number]
+        radius = room.radii[number]
+        for gap, position in product(_GAPS, _POSITIONS):
+            direction = np.array([position.dx, position.dy])
+            start = center + radius * direction
+            end = start + gap * room.pixels_per_point * direction
+            side = np.array([position.side_x, position.side_y])
+            middle = end + side * size / 2
+            box = _center_box(middle, size)
+            has_leader = gap > _LARGEST_PLAIN_GAP
+            if not room.has_place(box):
+                continue
+            if has_leader and room.is_crossed(start, end):
+                continue
+            text.set_position(middle.tolist())
+            room.take(box)
+            if has_leader:
+                self._add_leader(start, end)
+            return True
         return False
-    return not any(map(box.overlaps, taken))
+
+    def _add_leader(self, start: FloatArray, end: FloatArray) -> None:
+        line = Line2D(
+            [start[0], end[0]],
+            [start[1], end[1]],
+            color=other_color(self._owner),
+            linewidth=0.6,
+            transform=IdentityTransform(),
+        )
+        line.set_figure(root_figure(self._owner))
+        self._leaders.append(line)
 
 
-def _annotate_at(
-    ax: Axes, name: str, center: Any, distance: float, position: LabelPosition
-) -> Annotation:
-    offset = (position.dx * distance, position.dy * distance)
-    label = ax.annotate(
-        name,
-        center,
-        xytext=offset,
-        textcoords="offset points",
-        ha=position.ha,
-        va=position.va,
+def _center_box(center: FloatArray, size: FloatArray) -> Bbox:
+    half = size / 2
+    return Bbox([center - half, center + half])
+
+
+def _create_text(ax: Axes, name: str) -> Text:
+    text = Text(
+        text=name,
+        ha="center",
+        va="center",
         fontsize="x-small",
+        linespacing=1.05,
+        transform=IdentityTransform(),
     )
-    set_font_fallback(label)
-    return label
+    text.set_figure(root_figure(ax))
+    set_font_fallback(text)
+    return text
+
+
+def label_bubbles(
+    ax: Axes,
+    bubbles: PathCollection,
+    names: dict[int, str],
+    lines: Sequence[Line2D],
+) -> None:
+    """Write the names of some bubbles and of lines, where there is room whenever it is drawn."""
+    labels = BubbleLabels(ax, bubbles, names, lines)
+    ax.add_artist(labels)

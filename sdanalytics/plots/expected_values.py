@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -13,7 +13,6 @@ from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.groups import GROUP_COLUMN
 
-_KEYS = ["date", GROUP_COLUMN]
 _TABLES = ("expected", "low", "high")
 """In the order of `FINAL_SUFFIXES`."""
 
@@ -37,9 +36,18 @@ class ExpectedValues:
     high: pd.DataFrame
     is_from_snapshot: bool
 
+    def select(self, columns: pd.Index) -> ExpectedValues:
+        """Return those of some lines."""
+        return replace(
+            self,
+            expected=self.expected[columns],
+            low=self.low[columns],
+            high=self.high[columns],
+        )
+
 
 def expect_values(
-    rows: pd.DataFrame, metric: str, curve: ShareTable, values: pd.DataFrame
+    rows: pd.DataFrame, metric: str, curve: ShareTable, values: pd.DataFrame, day_column: str
 ) -> ExpectedValues:
     """Return what a metric is expected to be when it is final.
 
@@ -51,13 +59,16 @@ def expect_values(
     curve : ShareTable
     values : pandas.DataFrame
         The reported values of the lines: the tables have its days and its columns.
+    day_column : str
+        The column with the day that a row counts to: its own, or the last of a window.
 
     Raises
     ------
     InvalidRequest
         When the metric has no final numbers.
     """
-    finals = summarize_final(rows, [metric], _KEYS, curve)
+    keys = [day_column, GROUP_COLUMN]
+    finals = summarize_final(rows, [metric], keys, curve)
     if f"{metric}_final" not in finals:
         raise InvalidRequest(
             f"final= needs a metric with a maturity, or a KPI of such, got {metric!r}: "
@@ -65,15 +76,45 @@ def expect_values(
         )
     ages = find_row_ages(rows)
     open_days = rows["date"][ages < 0]
-    sums = summarize_rows(rows, _KEYS, with_labels=False)
-    keys = sums[_KEYS]
-    cells = keys.join(finals)
-    has_ended = ~cells["date"].isin(open_days)
+    sums = summarize_rows(rows, keys, with_labels=False)
+    cells = sums[keys].join(finals)
+    has_ended = ~cells[day_column].isin(open_days)
     ended = cells[has_ended]
     tables: dict[str, pd.DataFrame] = {}
     for name, suffix in zip(_TABLES, FINAL_SUFFIXES, strict=True):
         column = f"{metric}{suffix}"
-        table = ended.pivot(index="date", columns=GROUP_COLUMN, values=column)
+        table = ended.pivot(index=day_column, columns=GROUP_COLUMN, values=column)
         # A line of which no day has ended has no row, but keeps its place.
         tables[name] = table.reindex(index=values.index, columns=values.columns)
     return ExpectedValues(**tables, is_from_snapshot=curve.is_from_snapshot)
+
+
+def has_expected_columns(data: pd.DataFrame, metric: str) -> bool:
+    """Return whether a summary has the final numbers of a metric."""
+    return {f"{metric}{suffix}" for suffix in FINAL_SUFFIXES} <= set(data.columns)
+
+
+def read_expected_values(
+    rows: pd.DataFrame, metric: str, values: pd.DataFrame
+) -> ExpectedValues | None:
+    """Return the final numbers that a summary has; None if several rows make up each point.
+
+    Final numbers of several rows cannot be added up, as their bounds are not independent.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of a summary, with the number of their line (`GROUP_COLUMN`).
+    metric : str
+    values : pandas.DataFrame
+        The reported values of the lines: the tables have its days and its columns.
+    """
+    keys = ["date", GROUP_COLUMN]
+    alone = rows[~rows.duplicated(keys, keep=False)]
+    if alone.empty:
+        return None
+    tables: dict[str, pd.DataFrame] = {}
+    for name, suffix in zip(_TABLES, FINAL_SUFFIXES, strict=True):
+        table = alone.pivot(index="date", columns=GROUP_COLUMN, values=f"{metric}{suffix}")
+        tables[name] = table.reindex(index=values.index, columns=values.columns)
+    return ExpectedValues(**tables, is_from_snapshot=False)

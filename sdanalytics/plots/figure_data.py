@@ -11,7 +11,9 @@ import pandas as pd
 from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
+    "efficiency": "efficiency_data.tidy_efficiency",
     "top": "top_data.tidy_top",
+    "trend": "trend_table.tidy_trend",
 }
 """The function that makes the table of each figure, in the modules of this package."""
 

@@ -69,6 +69,8 @@ class GroupedRows:
         Their names, by number.
     other_name : str or None
         The name of the last group, if it is all others together.
+    other_count : int
+        How many these are.
     """
 
     rows: pd.DataFrame
@@ -76,6 +78,7 @@ class GroupedRows:
     keys: list[Any]
     names: list[Any]
     other_name: str | None = None
+    other_count: int = 0
 
     @property
     def special_names(self) -> list[str]:
@@ -211,7 +214,14 @@ def rank_groups(groups: GroupedRows, ranking_metric: str, n: int) -> GroupedRows
     if other_count <= 0:
         return GroupedRows(rows, column, keys, names)
     other_name = word_others(other_count)
-    return GroupedRows(rows, column, [*keys, None], [*names, other_name], other_name)
+    return GroupedRows(
+        rows=rows,
+        column=column,
+        keys=[*keys, None],
+        names=[*names, other_name],
+        other_name=other_name,
+        other_count=other_count,
+    )
 
 
 def sort_totals(groups: GroupedRows, metrics: Sequence[str]) -> pd.DataFrame:

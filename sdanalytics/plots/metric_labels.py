@@ -18,6 +18,12 @@ def metric_label(metric: str) -> str:
     return label + ending.replace("_", " ")
 
 
+def word_undefined(metric: str) -> str:
+    """Return why a ratio has no value, such as "cost without sales"."""
+    kpi = KPIS[metric]
+    return f"{kpi.numerator} without {kpi.denominator}"
+
+
 def axis_title(data: pd.DataFrame, metric: str) -> str:
     """Return a metric's name, with the currency of money."""
     label = metric_label(metric)

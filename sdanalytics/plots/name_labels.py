@@ -13,10 +13,10 @@ from sdanalytics.plots.fonts import drawable_labels
 
 MAX_LABEL_WIDTH: Final = 28
 """Widest line of a label, in Latin letters."""
-_MAX_LABEL_LENGTH: Final = 72
-"""The width of a longest label, on three lines; a longer one is cut in the middle."""
+MAX_LINES: Final = 2.6
+"""The longest label in lines, which breaks make three; a longer one is cut in the middle."""
 _LABEL_TAIL_WIDTH: Final = 10
-"""The width of a cut label's end, in Latin letters."""
+"""The width of a cut label's end, in Latin letters; half of what there is, if that is less."""
 _MAX_MEASURED: Final = 200
 """Characters at either end of a name from which its label is cut."""
 _WIDE: Final = ("W", "F")
@@ -46,7 +46,12 @@ class Labels(NamedTuple):
         return f"each name {' and '.join(parts)}"
 
 
-def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labels:
+def label_names(
+    names: Sequence[object],
+    special: Sequence[object] = (),
+    width: int = MAX_LABEL_WIDTH,
+    lines: float = MAX_LINES,
+) -> Labels:
     """Return names as they can be drawn, no two alike.
 
     If one is long, what all share at the beginning and end is left out, in whole words. What is
@@ -58,19 +63,23 @@ def label_names(names: Sequence[object], special: Sequence[object] = ()) -> Labe
     names : sequence of object
     special : sequence of object
         Those of them that are no names, such as "12 others": they are not shortened.
+    width : int
+        The widest line of a label, in Latin letters.
+    lines : float
+        The longest label, in such lines.
     """
     texts = [_clean_name(name) for name in names]
     proper = [text for name, text in zip(names, texts, strict=True) if name not in special]
     prefix = suffix = ""
-    if any(measure_width(text) > MAX_LABEL_WIDTH for text in proper):
+    if any(measure_width(text) > width for text in proper):
         prefix, suffix = _find_shared(proper)
     labels = []
     for name, text in zip(names, texts, strict=True):
         if name not in special:
             text = text[len(prefix) : len(text) - len(suffix)]
-        labels.append(_shorten(text, _MAX_LABEL_LENGTH))
+        labels.append(_shorten(text, int(lines * width)))
     return Labels(
-        texts=[_escape(_break_lines(label)) for label in drawable_labels(labels)],
+        texts=[_escape(_break_lines(label, width)) for label in drawable_labels(labels)],
         prefix=_escape_formula(prefix.strip()),
         suffix=_escape_formula(suffix.strip()),
     )
@@ -111,14 +120,14 @@ def _count_shared(words: Sequence[Sequence[str]], limit: int) -> int:
     return count
 
 
-def _break_lines(text: str) -> str:
+def _break_lines(text: str, width: int) -> str:
     """Break a label after words, and within those that are longer than a line."""
     lines = [""]
     for part in _PARTS.findall(text):
-        if measure_width(lines[-1] + part.rstrip()) > MAX_LABEL_WIDTH and lines[-1]:
+        if measure_width(lines[-1] + part.rstrip()) > width and lines[-1]:
             lines.append("")
         for character in part:
-            if measure_width(lines[-1] + character) > MAX_LABEL_WIDTH + 1:
+            if measure_width(lines[-1] + character) > width + 1:
                 lines.append("")
             lines[-1] += character
     return "\n".join(line.rstrip() for line in lines)
@@ -127,12 +136,13 @@ def _break_lines(text: str) -> str:
 def _shorten(text: str, width: int) -> str:
     if measure_width(text) <= width:
         return text
+    tail_width = min(_LABEL_TAIL_WIDTH, width // 2)
     head = text
     tail = ""
-    while measure_width(tail) < _LABEL_TAIL_WIDTH:
+    while measure_width(tail) < tail_width:
         tail = head[-1] + tail
         head = head[:-1]
-    while measure_width(head) > width - _LABEL_TAIL_WIDTH:
+    while measure_width(head) > width - tail_width - 1:
         head = head[:-1]
     return f"{head}…{tail}"
 

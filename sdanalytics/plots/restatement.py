@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from sdanalytics.analysis.buckets import is_named_by_last_day
-from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued
+from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued, remove_suffix
 from sdanalytics.analysis.metadata import frame_metadata
-from sdanalytics.plots.colors import background, is_dark
-from sdanalytics.plots.date_axis import to_date_number
+from sdanalytics.analysis.row_groups import BoolArray
+from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.plots.style import (
     Style,
 )
 from sdanalytics.plots.surroundings import add_caption
+from sdanalytics.plots.titles import word_interval
 
 RESTATABLE_FROM: Final = "restatable_from"
 """A key of the frame's metadata: the first day that may still change."""
@@ -27,11 +29,6 @@ CONVERSIONS_ARRIVING_FROM: Final = "arriving_from"
 """The first day with incomplete conversions."""
 
 AGES_UNKNOWN: Final = "restatable days are not known"
-_OVERLAY_ZORDER: Final = 2.5
-"""Above the lines, below the marks of undefined ratios."""
-_FAR_LEFT: Final = 1e3
-_FAR_RIGHT: Final = 1e6
-"""Days that an overlay reaches beyond the data: the user may set other limits later."""
 _HATCH_STYLE: Final[Style] = {
     "fill": False,
     "hatch": "//",
@@ -40,49 +37,87 @@ _HATCH_STYLE: Final[Style] = {
 }
 
 
-class _Shade(NamedTuple):
-    """A shade over the days from the metadata key's day on, and its explanation."""
+@dataclass(frozen=True)
+class PointAges:
+    """What may still change of the points of a line.
 
-    metadata_key: str
-    caption: str
-    alpha: float
+    Attributes
+    ----------
+    is_arriving : numpy.ndarray of bool
+        By point: whether conversions still arrive.
+    restatable_from : pandas.Timestamp or None
+        The first shown day that may still be restated.
+    is_all_restatable : bool
+        Whether these are all shown days.
+    """
+
+    is_arriving: BoolArray
+    restatable_from: pd.Timestamp | None
+    is_all_restatable: bool
 
 
-_TRAFFIC_SHADES: Final = (
-    _Shade(TRAFFIC_RESTATABLE_FROM, "lighter: may still be restated", alpha=0.5),
-)
-_CONVERSION_SHADES: Final = (
-    _Shade(RESTATABLE_FROM, "lighter: may still be restated", alpha=0.3),
-    _Shade(CONVERSIONS_ARRIVING_FROM, "lightest: orders still arriving", alpha=0.35),
-)
+def can_change(metric: str) -> bool:
+    """Return whether values of a metric may change later.
+
+    Those of a state, such as a budget, are as they were; what is expected is final.
+    """
+    is_final = remove_suffix(metric) != metric
+    return metric not in NON_ADDITIVE and not is_final
 
 
-def shade_restatable(ax: Axes, data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> None:
-    """Lighten the days that may still be restated, and explain it in the caption."""
-    metadata = frame_metadata(data)
+def find_point_ages(data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> PointAges | None:
+    """Return what may still change of a metric by day; None if the frame does not tell.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        Its metadata tell since when days may change.
+    metric : str
+    days : pandas.DatetimeIndex
+        Of the points: days, or the days that name longer periods.
+    """
     if not _knows_ages(data):
+        return None
+    last_days = _last_days(days, frame_metadata(data).get("freq"))
+    is_conversion = _is_conversion_metric(metric)
+    is_arriving = np.zeros(len(days), dtype=bool)
+    first_arriving = _metadata_day(data, CONVERSIONS_ARRIVING_FROM)
+    if is_conversion and first_arriving is not None:
+        is_arriving = np.asarray(last_days >= first_arriving)
+    first = _metadata_day(data, RESTATABLE_FROM if is_conversion else TRAFFIC_RESTATABLE_FROM)
+    is_open = np.zeros(len(days), dtype=bool)
+    if first is not None:
+        is_open = np.asarray(last_days >= first)
+    return PointAges(
+        is_arriving=is_arriving,
+        restatable_from=first if is_open.any() else None,
+        is_all_restatable=bool(is_open.all()),
+    )
+
+
+def caption_point_ages(ax: Axes, ages: PointAges | None, mark: str) -> None:
+    """Say what may still change, and how the points that still grow are marked.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    ages : PointAges or None
+        None: it is said that it is not known.
+    mark : str
+        Such as "dashed".
+    """
+    if ages is None:
         add_caption(ax, AGES_UNKNOWN)
         return
-    last_days = _last_days(days, metadata.get("freq"))
-    shades = _CONVERSION_SHADES if _is_conversion_metric(metric) else _TRAFFIC_SHADES
-    captions = []
-    for shade in shades:
-        first_open_day = _metadata_day(data, shade.metadata_key)
-        if first_open_day is None:
-            continue
-        start = int(last_days.searchsorted(first_open_day))
-        if start < len(days):
-            _overlay(ax, days, start, shade.alpha)
-            captions.append(_caption_for_background(ax, shade.caption))
-    if captions:
-        add_caption(ax, "; ".join(captions))
-
-
-def _caption_for_background(ax: Axes, caption: str) -> str:
-    """Word a caption for dark backgrounds, too: there, paler lines are darker ones."""
-    if is_dark(background(ax)):
-        return caption.replace("light", "dark")
-    return caption
+    if ages.is_arriving.any():
+        add_caption(ax, f"{mark}: orders still arriving")
+    first = ages.restatable_from
+    if first is None:
+        return
+    if ages.is_all_restatable:
+        add_caption(ax, "all days may still be restated")
+    else:
+        add_caption(ax, f"may still be restated: from {word_interval(first, first)} on")
 
 
 def hatch_open_days(
@@ -137,22 +172,3 @@ def _last_days(days: pd.DatetimeIndex, freq: str | None) -> pd.DatetimeIndex:
         return days
     next_periods = days + offset
     return pd.DatetimeIndex(next_periods - pd.Timedelta(days=1))
-
-
-def _overlay(ax: Axes, days: pd.DatetimeIndex, start: int, alpha: float) -> None:
-    """Cover the points from `start` on with the background's colour; limits do not change."""
-    points = to_date_number(days)
-    left = points[0] - _FAR_LEFT
-    if start > 0:
-        left = (points[start - 1] + points[start]) / 2
-    overlay = Rectangle(
-        (left, 0),
-        width=_FAR_RIGHT,
-        height=1,
-        transform=ax.get_xaxis_transform(),
-        zorder=_OVERLAY_ZORDER,
-        facecolor=background(ax),
-        alpha=alpha,
-        linewidth=0,
-    )
-    ax.add_artist(overlay)

@@ -17,11 +17,17 @@ _MAX_SHARE: Final = 0.05
 _MIN_VALUES: Final = 3
 
 
-def find_upper_limit(values: FloatArray) -> float:
+def find_upper_limit(values: FloatArray, room: float = 1.5) -> float:
     """Return the upper end of a scale; infinite if no value is an outlier.
 
     Outliers are a few values, one or up to 5 % of all, above four times what is usual: the 0.9
     quantile of the others.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float
+    room : float
+        The end of the scale, as a multiple of the largest value that is no outlier.
     """
     known = np.sort(values[np.isfinite(values)])
     if len(known) < _MIN_VALUES:
@@ -33,4 +39,4 @@ def find_upper_limit(values: FloatArray) -> float:
     count = int(is_outlier.sum())
     if largest_usual == 0 or not 0 < count <= max_count:
         return math.inf
-    return 1.5 * float(known[len(known) - count - 1])
+    return room * float(known[len(known) - count - 1])

@@ -107,12 +107,16 @@ def style_axes(ax: Axes) -> None:
 
 def draw_empty(ax: Axes, data: pd.DataFrame, metric: str = "") -> Axes:
     """Say that there is nothing to draw: no values of the metric in the rows, or no rows at all."""
-    text = "no rows"
-    if len(data):
-        days = word_shown_days(data)
-        parts = ["no values", f"of {metric_label(metric)}" if metric else "", days and f"({days})"]
-        text = " ".join(part for part in parts if part)
-    return draw_note(ax, text)
+    return draw_note(ax, word_empty(data, metric))
+
+
+def word_empty(data: pd.DataFrame, metric: str = "") -> str:
+    """Return what is said of rows without values of a metric, or of no rows."""
+    if not len(data):
+        return "no rows"
+    days = word_shown_days(data)
+    parts = ["no values", f"of {metric_label(metric)}" if metric else "", days and f"({days})"]
+    return " ".join(part for part in parts if part)
 
 
 def draw_note(ax: Axes, text: str) -> Axes:

@@ -1,4 +1,4 @@
-"""Surroundings of the data of axes: a title above, and a caption and a legend below.
+"""Surroundings of the data of axes: a title above, and a caption and legends below.
 
 All are arranged whenever the figure is drawn, so that they fit its size, layout and theme.
 """
@@ -28,7 +28,7 @@ _MIN_CHARACTERS: Final = 8
 
 
 class Surroundings(Artist):
-    """The title, caption and legend of axes, as wide as these with their labels at the left."""
+    """The title, caption and legends of axes, as wide as these with their labels at the left."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Surroundings(Artist):
         self.set_zorder(-np.inf)  # arranged before anything is drawn
         self._title: _WrappedText | None = None
         self._caption: _WrappedText | None = None
-        self._legend: Legend | None = None
+        self._legends: list[Legend] = []
 
     def add_title(self, text: str) -> None:
         """Write a title above the axes, at the left; a title of the user's own replaces it."""
@@ -55,8 +55,8 @@ class Surroundings(Artist):
         set_font_fallback(self._caption.artist)
 
     def add_legend(self, legend: Legend) -> None:
-        """Put a legend of the axes below the caption."""
-        self._legend = legend
+        """Put a legend of the axes below the caption, and below those that are there."""
+        self._legends.append(legend)
 
     @property
     def caption(self) -> str:
@@ -99,9 +99,14 @@ class Surroundings(Artist):
             box = artist.get_window_extent(renderer)
             boxes.append(box)
             top = box.y0 - self._pixels(_GAP)
-        if self._legend is not None:
-            self._legend.set_bbox_to_anchor((left, top), transform=IdentityTransform())
-            boxes.append(self._legend.get_window_extent(renderer))
+        shown = self._owner.get_children()
+        for legend in self._legends:
+            if legend not in shown:  # another one has taken its place
+                continue
+            legend.set_bbox_to_anchor((left, top), transform=IdentityTransform())
+            box = legend.get_window_extent(renderer)
+            boxes.append(box)
+            top = box.y0 - self._pixels(_GAP)
         return boxes
 
     def _arrange_title(self, renderer: Any, left: float, right: float) -> list[BboxBase]:
@@ -119,20 +124,30 @@ class Surroundings(Artist):
 
     def _find_edges(self, renderer: Any) -> tuple[float, float]:
         """Return the left edge of the axes with their labels, and their right edge, in pixels."""
-        axes_box = self._owner.bbox
-        left = axes_box.x0
-        labels = _find_axis_box(self._owner.yaxis, renderer)
-        if labels is not None:
-            left = min(left, labels.x0)
-        return float(left), float(axes_box.x1)
+        left = float(self._owner.bbox.x0)
+        for axes in self._list_axes(renderer):
+            labels = _find_axis_box(axes.yaxis, renderer)
+            if labels is not None:
+                left = min(left, labels.x0)
+        return left, float(self._owner.bbox.x1)
 
     def _find_lower_edge(self, renderer: Any) -> float:
         """Return the lower edge of the axes with their labels, in pixels."""
         bottom = float(self._owner.bbox.y0)
-        labels = _find_axis_box(self._owner.xaxis, renderer)
-        if labels is not None:
-            bottom = min(bottom, labels.y0)
+        for axes in self._list_axes(renderer):
+            labels = _find_axis_box(axes.xaxis, renderer)
+            if labels is not None:
+                bottom = min(bottom, labels.y0)
         return bottom
+
+    def _list_axes(self, renderer: Any) -> list[Any]:
+        """Return the axes and those within, such as small multiples, at their places."""
+        children: list[Any] = self._owner.child_axes
+        for child in children:
+            locate = child.get_axes_locator()
+            if locate is not None:
+                child.apply_aspect(locate(child, renderer))
+        return [self._owner, *children]
 
     def _pixels(self, points: float) -> float:
         return float(points * root_figure(self._owner).dpi / _POINTS_PER_INCH)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.colors import background, caption_color, other_color
+from sdanalytics.plots.colors import other_color
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import FloatArray
 
@@ -22,27 +23,51 @@ MAX_DEFAULT_TARGETS: Final = 3
 MAX_TARGET: Final = 200
 """Upper limit of a target: an ACOS of 20,000 % was meant as per cent."""
 _MIN_TYPICAL_ROAS: Final = 0.1
-_LABEL_POSITION: Final = 0.97
-"""The position of a line's label, as a share of its length."""
+
+
+class ReturnTarget(NamedTuple):
+    """A target of ACOS or ROAS.
+
+    Attributes
+    ----------
+    slope : float
+        Sales by cost.
+    met, missed : str
+        How bubbles on its two sides are called.
+    """
+
+    slope: float
+    met: str
+    missed: str
 
 
 def parse_targets(
     acos: float | Sequence[float] | None,
     roas: float | Sequence[float] | None,
     metric: str,
-) -> dict[str, float]:
-    """Return the slope of each target's line, sales by cost, under the target's label.
+) -> dict[str, ReturnTarget]:
+    """Return the targets by their labels.
 
     Raises
     ------
     InvalidRequest
         When a target is not a number above 0, or the metric is not money.
     """
-    targets: dict[str, float] = {}
+    targets: dict[str, ReturnTarget] = {}
     for value in _parse_target_values("acos", acos):
-        targets[_target_label("acos", value)] = 1 / value
+        number = format_number(value, KPIS["acos"].unit)
+        targets[f"ACOS {number}"] = ReturnTarget(
+            slope=1 / value,
+            met=f"ACOS of {number} or less",
+            missed=f"ACOS above {number}",
+        )
     for value in _parse_target_values("roas", roas):
-        targets[_target_label("roas", value)] = value
+        number = format_number(value, KPIS["roas"].unit)
+        targets[f"ROAS {number}"] = ReturnTarget(
+            slope=value,
+            met=f"ROAS of {number} or more",
+            missed=f"ROAS below {number}",
+        )
     if targets and metric_unit(metric) != "currency":
         raise InvalidRequest(
             f"acos and roas are targets of money: metric must be money such as 'sales', "
@@ -68,12 +93,6 @@ def _parse_target_values(name: str, given: Any) -> list[float]:
     return targets
 
 
-def _target_label(name: str, value: float) -> str:
-    kpi = KPIS[name]
-    number = format_number(value, kpi.unit)
-    return f"{kpi.label} {number}"
-
-
 def default_targets(costs: FloatArray, returns: FloatArray) -> dict[str, float]:
     """Return up to three round values of ROAS, those nearest to the median."""
     has_cost = costs > 0
@@ -93,41 +112,38 @@ def _log_distance(a: float, b: float) -> float:
     return abs(math.log(b / a))
 
 
-def draw_targets(ax: Axes, targets: Mapping[str, float]) -> None:
-    """Draw a line from the origin for each target, named near its end; the limits stay."""
+def draw_targets(ax: Axes, slopes: Mapping[str, float], start: tuple[float, float]) -> list[Line2D]:
+    """Draw a line for each slope, from where both scales are the same on; the limits stay.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    slopes : mapping of str to float
+        Sales by cost of each line, by its label.
+    start : tuple of float
+        The cost and sales that lines begin above.
+    """
     left, right = ax.get_xlim()
     bottom, top = ax.get_ylim()
-    for label, slope in targets.items():
-        cost_at_top = top / slope
-        end = min(right, cost_at_top)
-        _draw_target(ax, label, slope, end)
+    lines = []
+    for label, slope in slopes.items():
+        first = max(start[0], start[1] / slope)
+        last = min(right, top / slope)
+        if first < last:
+            lines.append(_draw_target(ax, label, slope, np.array([first, last])))
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
+    return lines
 
 
-def _draw_target(ax: Axes, label: str, slope: float, end: float) -> None:
-    costs = np.linspace(0, end, 50)
-    ax.plot(
+def _draw_target(ax: Axes, label: str, slope: float, costs: FloatArray) -> Line2D:
+    (line,) = ax.plot(
         costs,
         slope * costs,
+        label=label,
         color=other_color(ax),
         linewidth=0.8,
         linestyle="--",
         zorder=0.5,
     )
-    cost = _LABEL_POSITION * end
-    box = {
-        "boxstyle": "square,pad=0.1",
-        "facecolor": background(ax),
-        "linewidth": 0,
-    }
-    ax.annotate(
-        label,
-        (cost, _LABEL_POSITION * slope * end),
-        ha="center",
-        va="center",
-        fontsize="x-small",
-        color=caption_color(ax),
-        zorder=0.6,
-        bbox=box,
-    )
+    return line

@@ -5,31 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
 from sdanalytics.analysis.buckets import IS_WHOLE
 from sdanalytics.analysis.condense import condense
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
-from sdanalytics.analysis.kpi_definitions import (
-    KPIS,
-    is_additive,
-    is_catalogued,
-    is_made_of_money,
-    is_money,
-    required_metrics,
-)
-from sdanalytics.analysis.validation import has_several_currencies, validate_columns
+from sdanalytics.analysis.kpi_definitions import KPIS
+from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.row_groups import BoolArray
+from sdanalytics.analysis.share_table import ShareTable
+from sdanalytics.analysis.validation import validate_columns
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.model.rates import RATES
-from sdanalytics.plots.expected_values import ExpectedValues, expect_values
-from sdanalytics.plots.groups import GROUP_COLUMN, GroupedRows, drop_others, factorize, rank_groups
+from sdanalytics.plots.expected_values import (
+    ExpectedValues,
+    expect_values,
+    has_expected_columns,
+    read_expected_values,
+)
+from sdanalytics.plots.groups import GROUP_COLUMN, GroupedRows, factorize, rank_groups
 from sdanalytics.plots.metric_labels import metric_label
-from sdanalytics.plots.plot_data import (
-    prepare,
+from sdanalytics.plots.moving_windows import (
+    WINDOW_COLUMN,
+    count_window_days,
+    is_averaged,
+    spread_over_windows,
+    validate_smooth,
+)
+from sdanalytics.plots.plot_data import FloatArray, prepare, to_float_array
+from sdanalytics.plots.restatement import PointAges, can_change, find_point_ages
+from sdanalytics.plots.trend_others import (
+    NamedShare,
+    choose_ranking_metric,
+    measure_named,
+    settle_others,
 )
 
-_RANKING_COUNTS: Final = ("orders", "clicks", "impressions")
+_DATE: Final = "date"
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,18 @@ class TrendData:
         For KPIs, as booleans: days with a numerator above 0 and a denominator of 0.
     names : list
         The names of the groups.
-    part_buckets : pandas.DatetimeIndex
-        The weeks, months and the like of which the data do not have all days.
+    other_name : str or None
+        The last of the names, if it is that of all others.
+    special_names : list of str
+        Names that are nobody's.
+    share : NamedShare or None
+        How many groups have a line, and what these are of the whole; None if all have one.
+    is_part : numpy.ndarray of bool
+        By day: whether it is a week, month or the like of which the data do not have all days.
+    positions : pandas.DatetimeIndex
+        Where the days are drawn: a week that has not ended is at its last day with data.
+    ages : PointAges or None
+        What may still change; None if that is not known.
     final : ExpectedValues or None
         What the values are expected to become.
     """
@@ -53,40 +76,86 @@ class TrendData:
     values: pd.DataFrame
     undefined_ratio: pd.DataFrame | None
     names: list[Any]
-    part_buckets: pd.DatetimeIndex
+    other_name: str | None
+    special_names: list[str]
+    share: NamedShare | None
+    is_part: BoolArray
+    positions: pd.DatetimeIndex
+    ages: PointAges | None
     final: ExpectedValues | None
+
+    @property
+    def drawn(self) -> pd.DataFrame:
+        """The values of the lines: what is expected, if that is known."""
+        return self.values if self.final is None else self.final.expected
+
+    @property
+    def is_single_day(self) -> bool:
+        """Whether there is a single day with values: lines would be points."""
+        return int(self.values.notna().any(axis="columns").sum()) == 1
+
+    def list_values(self) -> FloatArray:
+        """Return all values of the lines, reported and expected."""
+        tables = [self.values, self.drawn]
+        return to_float_array(pd.concat(tables))
+
+    def select(self, rank: int) -> TrendData:
+        """Return a single line."""
+        column = self.values.columns[[rank]]
+        undefined = self.undefined_ratio
+        return replace(
+            self,
+            values=self.values[column],
+            undefined_ratio=None if undefined is None else undefined[column],
+            names=[self.names[rank]],
+            final=None if self.final is None else self.final.select(column),
+        )
 
 
 def trend_data(
     data: pd.DataFrame,
-    metric: str,
-    by: str | None,
-    n: int,
+    metric: str = "cost",
+    *,
+    by: str | None = None,
+    n: int = 5,
+    others: bool | None = None,
+    smooth: int | None = None,
     final: FinalLike = None,
     names: object = None,
 ) -> TrendData:
-    """Compute a metric by day, and by the largest values of a column."""
+    """Compute a metric by day, and by the largest values of a column.
+
+    The arguments are those of `trend`.
+    """
     data = prepare(data, [metric], by, n)
-    validate_columns(data, ["date"])
+    validate_columns(data, [_DATE])
+    validate_smooth(data, metric, smooth)
     curve = resolve_curve(final, data)
+    has_finals = final is None and smooth is None and has_expected_columns(data, metric)
     kept = [] if curve is None else curve.keys.columns.tolist()
-    groups = _group_rows(data, metric, by, n, kept, names)
-    undefined_ratio = None
-    if metric in KPIS:
-        numerator = KPIS[metric].numerator
-        values, numerators = _values_by_day(groups.rows, metric, [metric, numerator])
-        undefined_ratio = _find_undefined(values, numerators)
-    else:
-        (values,) = _values_by_day(groups.rows, metric, [metric])
-    final_values = None
+    grouper = _Grouper(data, metric, by, kept, names, is_condensed=not has_finals)
+    groups = grouper.group(n)
+    share = measure_named(groups, grouper.ranking_metric, n)
+    groups = settle_others(data, groups, metric, grouper.ranking_metric, others)
+    table = _compute_values(groups.rows, metric, smooth)
+    values = table.values
+    expected = None
     if curve is not None:
-        final_values = expect_values(groups.rows, metric, curve, values)
+        expected = _expect(table, metric, curve)
+    elif has_finals:
+        expected = read_expected_values(groups.rows, metric, values)
+    days = pd.DatetimeIndex(values.index)
     return TrendData(
         values=values,
-        undefined_ratio=undefined_ratio,
+        undefined_ratio=table.undefined_ratio,
         names=groups.names,
-        part_buckets=_find_part_buckets(data),
-        final=final_values,
+        other_name=groups.other_name,
+        special_names=groups.special_names,
+        share=share,
+        is_part=np.asarray(days.isin(_find_part_buckets(data))),
+        positions=_place_days(data, days),
+        ages=find_point_ages(data, metric, days) if can_change(metric) else None,
+        final=expected,
     )
 
 
@@ -95,7 +164,115 @@ def _find_part_buckets(data: pd.DataFrame) -> pd.DatetimeIndex:
     if IS_WHOLE not in data:
         return pd.DatetimeIndex([])
     is_part = data[IS_WHOLE].astype("boolean").eq(False).fillna(False)
-    return pd.DatetimeIndex(data["date"][is_part].unique())
+    return pd.DatetimeIndex(data[_DATE][is_part].unique())
+
+
+def _place_days(data: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return where days are drawn: a week is named by its last day, which may be in the future."""
+    end = frame_metadata(data).get("end")
+    if not end or frame_metadata(data).get("freq") is None:
+        return days
+    last = pd.Timestamp(end)
+    is_later = days > last
+    return days if is_later.sum() != 1 else days.where(~is_later, last)
+
+
+@dataclass(frozen=True)
+class _Grouper:
+    """Numbers rows by line.
+
+    Attributes
+    ----------
+    data : pandas.DataFrame
+    metric : str
+    by : str or None
+    kept : list of str
+        Columns to keep: those of a curve's groups.
+    names : object
+        Names of the user's own.
+    is_condensed : bool
+        Whether rows may become fewer; they lose the columns of final numbers.
+    """
+
+    data: pd.DataFrame
+    metric: str
+    by: str | None
+    kept: list[str]
+    names: object
+    is_condensed: bool
+
+    @property
+    def ranking_metric(self) -> str:
+        """The metric that tells which groups are the largest."""
+        return choose_ranking_metric(self.data, self.metric)
+
+    def group(self, n: int) -> GroupedRows:
+        """Return the rows by line, the largest first, and all others as the last."""
+        if self.by is None:
+            one_group = self.data.assign(**{GROUP_COLUMN: 0})
+            rows = self._condense(one_group, [])
+            return GroupedRows(rows, GROUP_COLUMN, [None], [metric_label(self.metric)])
+        if self.by == _DATE:
+            raise InvalidRequest(
+                "by must be a column other than 'date': a trend is over the dates already"
+            )
+        groups = factorize(self.data, self.by, GROUP_COLUMN, self.names)
+        rows = self._condense(groups.rows, [self.ranking_metric])
+        return rank_groups(replace(groups, rows=rows), self.ranking_metric, n)
+
+    def _condense(self, rows: pd.DataFrame, others: list[str]) -> pd.DataFrame:
+        if not self.is_condensed:
+            return rows
+        keys = dict.fromkeys([_DATE, GROUP_COLUMN, *self.kept])
+        drawn = [self.metric]
+        if self.metric in KPIS:  # tells whether a missing ratio is undefined
+            drawn.append(KPIS[self.metric].numerator)
+        return condense(rows, [*drawn, *others], list(keys))
+
+
+@dataclass(frozen=True)
+class _ValueTable:
+    """Values by day and line, and the rows that they are computed from."""
+
+    values: pd.DataFrame
+    undefined_ratio: pd.DataFrame | None
+    rows: pd.DataFrame
+    day_column: str
+    day_counts: Any = None
+
+    def average(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return sums over windows as averages of their days; other tables as they are."""
+        return table if self.day_counts is None else table.div(self.day_counts, axis="index")
+
+
+def _compute_values(rows: pd.DataFrame, metric: str, smooth: int | None) -> _ValueTable:
+    day_column = _DATE
+    days = rows
+    if smooth is not None:
+        rows = spread_over_windows(rows, smooth)
+        day_column = WINDOW_COLUMN
+    undefined_ratio = None
+    if metric in KPIS:
+        columns = [metric, KPIS[metric].numerator]
+        values, numerators = _values_by_day(rows, metric, columns, day_column)
+        undefined_ratio = _find_undefined(values, numerators)
+    else:
+        (values,) = _values_by_day(rows, metric, [metric], day_column)
+    day_counts = None
+    if smooth is not None and is_averaged(metric):
+        day_counts = count_window_days(days, values.index, smooth)
+    table = _ValueTable(values, undefined_ratio, rows, day_column, day_counts)
+    return replace(table, values=table.average(values))
+
+
+def _expect(table: _ValueTable, metric: str, curve: ShareTable) -> ExpectedValues:
+    expected = expect_values(table.rows, metric, curve, table.values, table.day_column)
+    return replace(
+        expected,
+        expected=table.average(expected.expected),
+        low=table.average(expected.low),
+        high=table.average(expected.high),
+    )
 
 
 def _find_undefined(ratios: pd.DataFrame, numerators: pd.DataFrame) -> pd.DataFrame:
@@ -104,65 +281,14 @@ def _find_undefined(ratios: pd.DataFrame, numerators: pd.DataFrame) -> pd.DataFr
     return ratios.isna() & has_numerator.astype("bool")
 
 
-def _group_rows(
-    data: pd.DataFrame, metric: str, by: str | None, n: int, kept: list[str], names: object
-) -> GroupedRows:
-    """Number the rows by line; the columns to keep are those of the curve's groups."""
-    if by is None:
-        rows = condense(data, _list_drawn(metric), ["date", *kept])
-        one_group = rows.assign(**{GROUP_COLUMN: 0})
-        return GroupedRows(one_group, GROUP_COLUMN, [None], [metric_label(metric)])
-    if by == "date":
-        raise InvalidRequest(
-            "by must be a column other than 'date': a trend is over the dates already"
-        )
-    ranking_metric = _ranking_metric(data, metric)
-    groups = factorize(data, by, GROUP_COLUMN, names)
-    keys = dict.fromkeys(["date", GROUP_COLUMN, *kept])
-    rows = condense(groups.rows, [*_list_drawn(metric), ranking_metric], list(keys))
-    groups = rank_groups(replace(groups, rows=rows), ranking_metric, n)
-    is_mixed = has_several_currencies(data) and is_made_of_money(metric)
-    if is_mixed or not (_has_total(metric) or ranking_metric != metric):
-        return drop_others(groups)
-    return groups
-
-
-def _list_drawn(metric: str) -> list[str]:
-    """Return a metric, and the numerator that tells whether a missing ratio is undefined."""
-    return [metric, KPIS[metric].numerator] if metric in KPIS else [metric]
-
-
-def _has_total(metric: str) -> bool:
-    """Return whether a metric of several groups together can be computed from its own values."""
-    return is_additive(metric) or not is_catalogued(metric)
-
-
-def _ranking_metric(data: pd.DataFrame, metric: str) -> str:
-    """Return the metric that ranks the groups: cost for ratios, or else their denominator.
-
-    Amounts of several currencies rank nothing: then it is the first of the counts that there is.
-    """
-    if metric in KPIS:
-        denominator = KPIS[metric].denominator
-    elif metric in RATES:
-        _, denominator = RATES[metric]
-    else:
-        return metric
-    if not has_several_currencies(data):
-        return "cost" if "cost" in data else denominator
-    for count in (denominator, *_RANKING_COUNTS):
-        is_there = count in data or set(required_metrics(count)) <= set(data.columns)
-        if is_there and not is_money(count):
-            return count
-    return metric
-
-
-def _values_by_day(rows: pd.DataFrame, metric: str, columns: list[str]) -> list[pd.DataFrame]:
+def _values_by_day(
+    rows: pd.DataFrame, metric: str, columns: list[str], day_column: str
+) -> list[pd.DataFrame]:
     """Return tables of columns of a metric's summary: one row per day, one column per group."""
-    totals = aggregate(rows, [metric], ["date", GROUP_COLUMN])
+    totals = aggregate(rows, [metric], [day_column, GROUP_COLUMN])
     tables = []
     for column in columns:
-        table = totals.pivot(index="date", columns=GROUP_COLUMN, values=column)
+        table = totals.pivot(index=day_column, columns=GROUP_COLUMN, values=column)
         table = table.sort_index(axis=1)
         tables.append(_insert_missing_days(table))
     return tables

@@ -5,47 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.final_curve import FinalLike
-from sdanalytics.analysis.kpi_definitions import KPIS, metric_unit
-from sdanalytics.plots.colors import background, other_color
+from sdanalytics.errors import InvalidRequest
+from sdanalytics.plots.colors import main_color, other_color
 from sdanalytics.plots.data_captions import caption_data
-from sdanalytics.plots.date_axis import format_date_axis
-from sdanalytics.plots.expected_lines import (
-    draw_expected_bands,
-    draw_reported_lines,
-    limit_to_lines,
-)
-from sdanalytics.plots.groups import word_groups
-from sdanalytics.plots.legends import add_line_legend
-from sdanalytics.plots.metric_labels import axis_title, metric_label
-from sdanalytics.plots.name_labels import short_labels
-from sdanalytics.plots.number_format import format_number_axis
+from sdanalytics.plots.line_names import NAME_WIDTH, NamedLine, name_lines
+from sdanalytics.plots.metric_labels import axis_title
+from sdanalytics.plots.name_labels import label_names
 from sdanalytics.plots.plot_data import to_float_array
-from sdanalytics.plots.restatement import shade_restatable
+from sdanalytics.plots.small_multiples import choose_columns, fit_panels, make_panels
 from sdanalytics.plots.style import (
+    FIGSIZE,
     Style,
-    draw_empty,
+    draw_note,
     ensure_axes,
+    fit_rows,
     line_style,
-    merge_artist_kwargs,
-    style_axes,
 )
-from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import TitleLike, add_title
+from sdanalytics.plots.trend_bars import draw_day_bars
 from sdanalytics.plots.trend_data import TrendData, trend_data
+from sdanalytics.plots.trend_marks import draw_trend, set_scale
+from sdanalytics.plots.trend_words import (
+    TrendDrawing,
+    caption_trend,
+    find_nothing,
+    word_subject,
+)
 
-_LEGEND_COLUMNS: Final = 2
-_ROWS_WITHOUT_LEGEND: Final = 9
-"""The height of the axes, in rows of the legend."""
-_HOLLOW_SIZE: Final = 22
-"""The area of hollow points, in square points."""
-_MARK_HEIGHT: Final = 0.985
-"""The position of marks of undefined ratios, as a share of the axes."""
+_MIN_PANELS: Final = 4
+"""Lines from which on each has a panel."""
 
 
 def trend(
@@ -54,33 +46,50 @@ def trend(
     *,
     by: str | None = None,
     n: int = 5,
+    others: bool | None = None,
+    smooth: int | None = None,
+    facet: bool | None = None,
     final: FinalLike = None,
     names: Mapping[Any, Any] | None = None,
     title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw a metric over time; days that Amazon may still restate are lighter.
+    """Draw a metric over time; where conversions still arrive, lines are dashed.
 
-    With `final`, what the metric is expected to be when it is final is drawn, with an interval of
-    80 % (for up to four lines), and what is reported so far dotted.
+    A few outliers do not decide the scale: their values are written where they leave it. A single
+    day is drawn as bars. For years of days, draw weeks: ``trend(summarize(df, freq="W"))``.
 
     Parameters
     ----------
     data : pandas.DataFrame
         With a column `date`. Days without rows are a gap in the line; the points of weeks and
-        months of which the summary does not have all days are hollow.
+        months of which the summary does not have all days are hollow. Of a summary with final
+        numbers (``summarize(..., final=curve)``), these are drawn as with `final`.
     metric : str
         A metric or KPI.
     by : str, optional
         A column: draws a line for each of its `n` largest values (for ratios: the largest by
-        cost), and one for all others together.
+        cost). Campaigns, ad groups and targets are told apart by their ids.
     n : int
         The maximum number of lines, not counting the one for the others.
+    others : bool, optional
+        Whether all others together have a line, in grey; by default where their total does not
+        exceed that of the largest line. The caption has the share of those that are named.
+    smooth : int, optional
+        Days, such as 7: each point is of so many days up to it, so that the rhythm of the week
+        does not hide the course. Ratios are of the sums of these days, other metrics their average.
+        Days without rows count in neither, and have no point, nor have the days that
+        the first window begins with. Needs rows of single days.
+    facet : bool, optional
+        Whether each line has a panel of its own, all on one scale: by default from four lines on,
+        where there is room. The panels are the `child_axes` of the axes.
     final : pandas.DataFrame or bool, optional
         A curve of `maturity`, of the frame's report and profile; True: that of the default cache.
+        Draws what the metric is expected to be when it is final, with an interval of 80 % (for up
+        to four lines in axes), and what is reported so far dotted.
         Needs a frame of days that tells when they were fetched. Days that had not ended
-        then have no expected value.
+        then have no expected value. False: not even what a summary has.
     names : mapping or pandas.Series, optional
         Names to draw, by id or value.
     title : str or bool, optional
@@ -88,111 +97,121 @@ def trend(
     ax : matplotlib.axes.Axes, optional
         The axes to draw in; those of a new figure by default.
     **kwargs
-        Passed to `matplotlib.axes.Axes.plot`.
+        Passed to `matplotlib.axes.Axes.plot`; of a single day to `matplotlib.axes.Axes.barh`.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes with the lines.
+        The axes with the lines, or around the panels.
 
     Raises
     ------
     InvalidRequest
         When the frame does not have the columns for the metric; the message says which
         `metrics=` to fetch. With `final`, when the metric has no final numbers, the curve is of
-        something else, or the frame is not of days.
+        something else, or the frame is not of days; with `smooth`, when it is not of days, or the
+        metric cannot be added up.
     """
-    lines = trend_data(data, metric, by, n, final, names)
-    values = lines.values
-    legend_rows = len(lines.names) // _LEGEND_COLUMNS
-    with ensure_axes(ax, rows=legend_rows + _ROWS_WITHOUT_LEGEND) as ax:
-        if values.isna().all(axis=None):
-            return draw_empty(ax, data, metric)
-        _draw_lines(ax, lines, n, kwargs)
-        _hollow_part_buckets(ax, lines, n)
-        _format_trend_axes(ax, data, metric)
-        if lines.final is None:
-            shade_restatable(ax, data, metric, pd.DatetimeIndex(values.index))
+    if facet is not None and not isinstance(facet, bool):
+        raise InvalidRequest(f"facet must be True, False or None, got {facet!r}")
+    lines = trend_data(
+        data, metric, by=by, n=n, others=others, smooth=smooth, final=final, names=names
+    )
+    with ensure_axes(ax, height=_choose_height(lines, facet)) as ax:
+        subject = word_subject(metric, by, smooth)
+        note = find_nothing(data, lines, metric, smooth)
+        if note is not None:
+            draw_note(ax, note)
+            add_title(ax, title, data, subject)
+            return ax
+        unit = axis_title(data, metric)
+        drawing = _draw(ax, lines, metric, unit, facet, kwargs, is_named=by is not None)
+        caption_trend(ax, lines, metric, by, smooth, drawing)
         caption_data(ax, data, [metric])
-        if lines.undefined_ratio is not None:
-            _mark_undefined_ratios(ax, lines.undefined_ratio, metric, n)
-        if by is not None:
-            add_line_legend(ax)
-        grouping = f" by {word_groups(by)}" if by else ""
-        add_title(ax, title, data, metric_label(metric) + grouping)
+        add_title(ax, title, data, subject)
         return ax
 
 
-def _draw_lines(ax: Axes, lines: TrendData, n: int, kwargs: Style) -> None:
-    labels = short_labels(lines.names)
-    table = lines.values if lines.final is None else lines.final.expected
-    days = table.index
-    colors = []
-    for rank, column in enumerate(table):
-        style = _line_style(ax, rank, n)
-        style["label"] = labels[rank]
-        line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)
-        values = to_float_array(table[column])
-        (line,) = ax.plot(days, values, **line_kwargs)
-        colors.append(line.get_color())
-    if lines.final is not None:
-        draw_reported_lines(ax, lines.values, colors)
-        draw_expected_bands(ax, lines.final, colors)
-        limit_to_lines(ax, [lines.values, lines.final.expected])
+def _choose_height(lines: TrendData, facet: bool | None) -> float:
+    """Return the height of a new figure, in inches."""
+    count = len(lines.names)
+    if lines.is_single_day:
+        return fit_rows([str(name) for name in lines.names])
+    height = FIGSIZE[1]
+    if facet or (facet is None and count >= _MIN_PANELS):
+        return max(height, fit_panels(count))
+    return height
 
 
-def _hollow_part_buckets(ax: Axes, lines: TrendData, n: int) -> None:
-    """Make the points hollow that stand for a part of their week or month only."""
-    is_part = lines.values.index.isin(lines.part_buckets)
-    if not is_part.any():
-        return
-    days = lines.values.index[is_part]
-    for rank, column in enumerate(lines.values):
-        values = to_float_array(lines.values[column])
-        ax.scatter(
-            days,
-            values[is_part],
-            s=_HOLLOW_SIZE,
-            facecolor=background(ax),
-            edgecolor=_line_style(ax, rank, n)["color"],
-            zorder=2.2,  # above the lines
-        )
-    add_caption(ax, "hollow: not all days")
+def _draw(
+    ax: Axes,
+    lines: TrendData,
+    metric: str,
+    unit: str,
+    facet: bool | None,
+    kwargs: Style,
+    *,
+    is_named: bool,
+) -> TrendDrawing:
+    """Draw a trend as bars, as panels or as lines in the axes."""
+    if lines.is_single_day:
+        labels = label_names(lines.names, lines.special_names)
+        draw_day_bars(ax, lines, metric, labels.texts if is_named else [""], kwargs)
+        ax.set_xlabel(unit)
+        return TrendDrawing(labels, "bars")
+    ax.set_ylabel(unit)
+    columns = _choose_columns(ax, lines, facet)
+    if columns:
+        return _draw_panels(ax, lines, metric, columns, kwargs)
+    return _draw_together(ax, lines, metric, kwargs, is_named=is_named)
 
 
-def _line_style(ax: Axes, rank: int, n: int) -> Style:
-    """Return the style of a line; the one after the n largest is that of all others."""
-    style: Style = {"color": other_color(ax), "linestyle": "-"}
-    if rank != n:
-        style = line_style(ax, rank)
-    return style | {"marker": "o", "markersize": 3}
+def _choose_columns(ax: Axes, lines: TrendData, facet: bool | None) -> int:
+    """Return the columns of panels; 0 if the lines share the axes."""
+    count = len(lines.names)
+    if facet is False or (facet is None and count < _MIN_PANELS):
+        return 0
+    columns = choose_columns(ax, count)
+    return columns or (1 if facet else 0)
 
 
-def _format_trend_axes(ax: Axes, data: pd.DataFrame, metric: str) -> None:
-    unit = metric_unit(metric)
-    style_axes(ax)
-    format_date_axis(ax)
-    format_number_axis(ax.yaxis, unit)
-    if ax.dataLim.ymin >= 0:
-        ax.set_ylim(bottom=0)
-    ax.set_ylabel(axis_title(data, metric))
+def _draw_panels(
+    ax: Axes, lines: TrendData, metric: str, columns: int, kwargs: Style
+) -> TrendDrawing:
+    panels, labels = make_panels(ax, lines.names, lines.special_names, columns)
+    drawn = []
+    for rank, panel in enumerate(panels):
+        is_other = lines.names[rank] == lines.other_name
+        color = other_color(panel) if is_other else main_color(panel)
+        style = {"color": color, "label": labels.texts[rank]}
+        drawn.append(draw_trend(panel, lines.select(rank), metric, [style], kwargs))
+    are_cut = set_scale(drawn, lines.list_values(), metric)
+    return TrendDrawing(labels, "panels", are_cut=are_cut)
 
 
-def _mark_undefined_ratios(ax: Axes, is_undefined: pd.DataFrame, metric: str, n: int) -> None:
-    """Mark days with an undefined ratio at the upper edge, in the colour of their line."""
-    for rank, column in enumerate(is_undefined):
-        days = is_undefined.index[is_undefined[column]]
-        heights = np.full(len(days), _MARK_HEIGHT)
-        style = _line_style(ax, rank, n)
-        ax.scatter(
-            days,
-            heights,
-            marker="^",
-            s=18,
-            color=style["color"],
-            zorder=3,
-            transform=ax.get_xaxis_transform(),
-        )
-    if is_undefined.any(axis=None):
-        kpi = KPIS[metric]
-        add_caption(ax, f"▲ {kpi.numerator} without {kpi.denominator}")
+def _draw_together(
+    ax: Axes, lines: TrendData, metric: str, kwargs: Style, *, is_named: bool
+) -> TrendDrawing:
+    labels = label_names(lines.names, lines.special_names, width=NAME_WIDTH)
+    styles = []
+    for rank, label in enumerate(labels.texts):
+        style: Style = line_style(ax, rank)
+        if lines.names[rank] == lines.other_name:
+            style = {"color": other_color(ax)}
+        styles.append(style | {"label": label})
+    drawn = draw_trend(ax, lines, metric, styles, kwargs)
+    are_cut = set_scale([drawn], lines.list_values(), metric)
+    if is_named:
+        name_lines(ax, _list_ends(lines, styles))
+    return TrendDrawing(labels, "lines", are_cut=are_cut)
+
+
+def _list_ends(lines: TrendData, styles: list[Style]) -> list[NamedLine]:
+    """Return the names of lines with their last values."""
+    table = lines.drawn.where(lines.drawn.notna(), lines.values)
+    ends = []
+    for style, column in zip(styles, table, strict=True):
+        values = to_float_array(table[column].dropna())
+        height = float(values[-1]) if len(values) else 0.0
+        ends.append(NamedLine(style["label"], height, style["color"]))
+    return ends

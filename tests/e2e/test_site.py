@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -31,12 +31,13 @@ in_a_browser = pytest.mark.skipif(
 )
 
 PAGE_TYPES = (
-    "index", "getting-started", "guide/why", "gallery", "notebooks/01-quickstart", "reference/index",
+    "index", "getting-started", "guide/why", "gallery", "notebooks", "reference/index",
     "reference/api/sdanalytics.fetch_report", "reference/api/sdanalytics.ReportCache",
     "reference/errors", "troubleshooting", "statistics", "performance", "changelog",
 )  # fmt: skip
 
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TOO_WIDE = """
 [...document.querySelectorAll(".bd-article :is(h1, h2, h3, p, dt, dd, li, img)")]
   .filter(element => !element.closest("pre, table, .output") && element.checkVisibility())
@@ -196,8 +197,8 @@ def test_pages_fit_a_phone_and_follow_the_dark_theme(
 ) -> None:
     address = site.joinpath(f"{name}.html").as_uri()
     lightness: list[Any] = []
-    for scheme in ("light", "dark"):
-        browser_page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for scheme in SCHEMES:
+        browser_page.emulate_media(color_scheme=scheme)
         for width in (400, 1280):
             browser_page.set_viewport_size({"width": width, "height": 900})
             browser_page.goto(address)
@@ -212,7 +213,11 @@ def test_pages_fit_a_phone_and_follow_the_dark_theme(
 @in_a_browser
 @pytest.mark.parametrize(
     ("words", "found"),
-    [("waterfall", "guide/why"), ("invalid traffic", "troubleshooting"), ("fetch_report", "sdanalytics.fetch_report")],
+    [
+        ("waterfall", "guide/why"),
+        ("invalid traffic", "troubleshooting"),
+        ("fetch_report", "sdanalytics.fetch_report"),
+    ],
 )
 def test_the_search_finds_pages(words: str, found: str, site: Path, browser_page: Page) -> None:
     browser_page.goto(f"{site.joinpath('search.html').as_uri()}?q={words.replace(' ', '+')}")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sdanalytics as sda
 from sdanalytics import fetch_report
 from sdanalytics.model.literals import RecordType
 from sdanalytics.model.metrics import CATALOGUE, ColumnKind, available_metrics
@@ -81,6 +82,26 @@ def test_frames_through_both_versions_are_equal(advertiser: int, report: Report)
         assert frames[api].attrs["sdanalytics"]["api"] == api
     assert len(frames["v1"]) > 100
     assert_equal(frames["v1"], frames["v3"])
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_metrics_of_version_1_alone_are_the_truth(box: Box, report: Report) -> None:
+    record_type, segment = report
+    others = {*available_metrics(*report, "v2"), *available_metrics(*report, "v3")}
+    in_v1 = [name for name in available_metrics(*report, "v1") if name not in others]
+    metrics = [name for name in in_v1 if CATALOGUE[name].is_summable]
+    assert "salesFromViewsPromoted" in metrics or record_type == "asins"
+    query: dict[str, Any] = {"segment": segment, "metrics": metrics}
+    client = box.client_for(0, "v1")
+    days = box.day(62), box.day(61)
+    frame = fetch_report(record_type, *days, client=client, cache=False, **query)
+    assert frame[metrics].sum().gt(0).any()
+    pd.testing.assert_frame_equal(box.sandbox.truth(record_type, *days, **query), frame)
+
+
+def test_expectations_are_of_metrics_that_other_versions_have(box: Box) -> None:
+    with pytest.raises(sda.InvalidRequest, match="allViewsSales"):
+        box.sandbox.truth("campaigns", box.day(61), metrics=["allViewsSales"], expected=True)
 
 
 def test_nearly_all_metrics_of_version_3_are_compared() -> None:

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 import pandas as pd
 
@@ -38,11 +39,16 @@ from sdanalytics.sandbox import Sandbox
 from tests.support.processes import start_process
 from tests.support.rows import frame_rows, sent_rows
 
-REPORTS: Final = {"v2": 40, "v3": 16}
-"""Reports of the calls of a round: in version 2 one for each day and tactic, in version 3 one
-for each call."""
-BUILDING: Final = {"v2": 0.5, "v3": 1.0}
+REPORTS: Final = {"v2": 40, "v3": 16, "v1": 12}
+"""Reports of the calls of a round: in version 2 one for each day and tactic, in versions 3 and 1
+one for each call."""
+BUILDING: Final = {"v2": 0.5, "v3": 1.0, "v1": 0.3}
 """Seconds that a report takes."""
+V1_INTERVALS: Final = {
+    "sdanalytics.api.hosts.UNIFIED_INTERVAL": 0.1,
+    "sdanalytics.fetch.protocols.v1.FIRST_POLL_INTERVAL": 0.2,
+}
+"""Real seconds between creates and before the first poll of version 1: else a minute and two."""
 MAX_KILL_TIME: Final = 1.2
 """The latest moment of a kill, as a multiple of the usual duration of a call."""
 MAX_KILLS: Final = 8
@@ -55,19 +61,21 @@ CallArguments = tuple[RecordType, Segment | None, str, str]
 
 
 def calls(api: str, last: date) -> list[CallArguments]:
-    """Return the calls of a round: one in version 2, several at once in version 3."""
+    """Return the calls of a round: one in version 2, several at once in the others."""
     if api == "v2":
         return [("campaigns", None, str(last - timedelta(19)), str(last))]
-    kinds: list[tuple[RecordType, Segment | None]] = [
-        (record_type, None) for record_type in list_record_types("v2")
-    ]
-    kinds += [(record_type, MATCHED_TARGET) for record_type in segmented_record_types()]
+    known = [name for name in list_record_types(api) if name != "invalidTraffic"]
+    kinds: list[tuple[RecordType, Segment | None]] = [(name, None) for name in known]
+    segmented = [name for name in segmented_record_types() if name in known]
+    kinds += [(name, MATCHED_TARGET) for name in segmented]
     ends = [last - timedelta(2 * n) for n in range(REPORTS[api] // len(kinds))]
     return [(*kind, str(end - timedelta(1)), str(end)) for end in ends for kind in kinds]
 
 
 def _run_calls(calls: list[CallArguments], folder: Path, begins: Connection) -> None:
     begins.send(True)
+    for name, seconds in V1_INTERVALS.items():
+        mock.patch(name, seconds).start()
     jobs = [sda.submit_report(of, a, b, segment=s) for of, s, a, b in calls]
     for number, job in enumerate(jobs):
         job.result().to_parquet(folder / f"{number}.parquet")
@@ -98,7 +106,7 @@ class Tally:
 
     Attributes
     ----------
-    api : {"v2", "v3"}
+    api : {"v1", "v2", "v3"}
     phases : Counter
         The phases of the kills: while reports were requested, built, or collected.
     rounds : int
@@ -221,6 +229,7 @@ class _Round:
         self._tally.creates += len(reports)
         # A kill may fall into one create of each call. Version 3 names such reports (425), but
         # only while it builds them: on a busy machine the next call may be later than that.
+        # Version 1 names none.
         most = kills * len(self._calls)
         self._check(0 <= twice <= most, f"{twice} reports made twice after {kills} kills")
         self._check(self._store.verify().empty, "the store is damaged")
@@ -265,7 +274,9 @@ def run(api: str, kills: int, seed: int, log: Callable[[str], object]) -> Tally:
     rng = random.Random(seed)
     tally, clock = Tally(api), _ServiceTime()
     now = datetime.now(UTC)  # fixed, so that the numbers of the sandbox do not change
-    with sandbox.start(delay=BUILDING[api], now=lambda: now, monotonic=clock) as box:
+    settings: dict[str, Any] = {"now": lambda: now, "monotonic": clock}
+    settings |= {"v1_create_gap": 0, "v1_queue_limit": None}
+    with sandbox.start(delay=BUILDING[api], **settings) as box:
         with tempfile.TemporaryDirectory() as folder:
             usual_seconds = _Round(box, clock, tally, Path(folder)).seconds()
         log(f"a round takes {usual_seconds:.1f} s")

@@ -44,7 +44,7 @@ def fetch_and_die_between(day: str) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(
     ("api", "kills"),
-    [("v2", 8), ("v3", 5)],
+    [("v2", 8), ("v3", 5), ("v1", 5)],
 )
 def test_killed_calls_lose_nothing(api: str, kills: int) -> None:
     tally = run(api, kills, 1, lambda line: None)

@@ -60,7 +60,7 @@ def _amazon_is_the_sandbox() -> Iterator[None]:
     token_url = os.environ["SDANALYTICS_TOKEN_URL"].replace("127.0.0.1", "localhost")
     north_america = RegionHosts(api_url, token_url, "https://consent.example")
     regions = {"NA": north_america, "EU": north_america._replace(api_url=other_api_url)}
-    with mock.patch.dict(REGIONS, regions):  # type: ignore[arg-type]
+    with mock.patch.dict(REGIONS, regions):
         yield
 
 
@@ -88,7 +88,7 @@ def join_account() -> Iterator[Path]:
         stack.enter_context(mock.patch.dict(os.environ, variables))
         stack.enter_context(_amazon_is_the_sandbox())
         for name in _CLOCKS:
-            stack.enter_context(mock.patch(name, lambda: clock))
+            stack.enter_context(mock.patch(name, return_value=clock))
         stack.enter_context(mock.patch.object(sandbox, "start", start))
         yield folder
 
@@ -96,7 +96,8 @@ def join_account() -> Iterator[Path]:
 def main() -> None:
     """Serve the account to whoever has started this process."""
     with open_account(Path(sys.argv[1])) as variables:
-        print(json.dumps(variables), flush=True)
+        sys.stdout.write(json.dumps(variables) + "\n")
+        sys.stdout.flush()
         sys.stdin.read()
 
 

@@ -48,7 +48,7 @@ def sent_rows(
     for report_id, group in entries.groupby("report_id"):
         report = sandbox.reports[str(report_id)]
         stored = set(zip(group["date"], group["tactic"], strict=True))
-        for row in report.rows:
+        for row in filter(is_kept, report.rows):
             partition = _partition_key(report, row)
             if tuple(partition.values()) in stored:
                 rows.append(
@@ -57,17 +57,31 @@ def sent_rows(
     return sorted(rows, key=lambda row: tuple(row[key] for key in order))
 
 
+def is_kept(row: Mapping[str, Any]) -> bool:
+    """Return whether frames have a row: not so version 1's purchases of the promoted product."""
+    return row.get("productRelevance.value") != "Promoted"
+
+
 def _partition_key(report: Report, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the day and tactic of a row."""
     request = report.request
     if report.api == "v2":
         return {"date": pd.Timestamp(request["reportDate"]), "tactic": request["tactic"]}
+    if report.api == "v1":
+        [period] = request["reports"][0]["periods"]
+        end = date.fromisoformat(period["datePeriod"]["endDate"])
+        return {
+            "date": pd.Timestamp(row["date.value"]),
+            "tactic": _tactics(end)[row["campaign.id"]],
+        }
     tactic = _tactics(date.fromisoformat(request["endDate"]))[row["campaignId"]]
     return {"date": pd.Timestamp(row["date"]), "tactic": tactic}
 
 
 def _sent_name(report: Report, name: str) -> str:
-    return name if report.api == "v2" else str(CATALOGUE[name].v3_name)
+    metric = CATALOGUE[name]
+    names = {"v1": metric.v1_name, "v2": name, "v3": metric.v3_name}
+    return str(names[report.api])
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,9 @@ HEADER = '"campaign.id","campaign.name","metric.clicks","metric.totalCost"\n'
 
 def read(text: str | bytes, **options: object) -> dict[str, list[object]]:
     payload = text.encode() if isinstance(text, str) else text
-    return read_csv_payload(payload, KINDS, **options).to_pydict()  # type: ignore[arg-type]
+    table: Any = read_csv_payload(payload, KINDS, **options)  # type: ignore[arg-type]
+    columns: dict[str, list[object]] = table.to_pydict()
+    return columns
 
 
 def test_cells_have_the_types_of_their_fields_whatever_the_order_of_columns() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
@@ -54,6 +54,8 @@ STATUSES: Final[Mapping[str, ReportStatus]] = {
     "FAILED": ReportStatus.FAILED,
     "DELETED": ReportStatus.CANCELLED,
 }
+FIRST_MATCHED_TARGETS: Final = date(2026, 7, 15)
+"""The first day with rows by matched target."""
 _FIELD: Final = re.compile(r"\b[a-zA-Z0-9]+\.[a-zA-Z0-9]+\b")
 _METRIC: Final = "metric."
 
@@ -84,6 +86,7 @@ class ProtocolV1:
         self._reporting = ReportingV1(self._session)
         self._campaigns = context.campaigns
         self._accounts = context.accounts
+        self._oldest = context.oldest
         self._clock = client.clock
         self._pending = PendingReports(client.clock.monotonic())
 
@@ -98,11 +101,14 @@ class ProtocolV1:
     @hide_frames
     def create(self, batch: ReportBatch) -> str:
         """Request a report; return its id."""
+        oldest = unique_days(batch.partitions)[0]
+        if oldest < self._oldest:
+            raise _before_history_days_error(oldest, self._oldest)
         account = self._accounts.find(self._session)
         try:
             report = self._reporting.create(request_document(batch, account))
         except ReportTooOld as error:
-            error.last_day = unique_days(batch.partitions)[0]
+            error.last_day = oldest
             raise
         return str(report["reportId"])
 
@@ -148,6 +154,11 @@ class ProtocolV1:
     def history_days(record_type: str) -> int:
         """Return the days of history that the service has of a record type."""
         return history_days(record_type, HISTORY_DAYS)
+
+    @staticmethod
+    def first_day(segment: str | None) -> date:
+        """Return the first day that the service has reports of, however short its history is."""
+        return date.min if segment is None else FIRST_MATCHED_TARGETS
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:
@@ -197,6 +208,18 @@ class ProtocolV1:
     def _lookup_tactics(self, campaign_ids: Array) -> list[str]:
         """Return the tactic of each campaign, by the list of campaigns."""
         return self._campaigns.lookup_tactics(campaign_ids, self._session)
+
+
+def _before_history_days_error(day: date, oldest: date) -> ReportTooOld:
+    """Return the error of all days before the oldest one."""
+    error = ReportTooOld(
+        f"{day} is too far in the past: version 1 has {HISTORY_DAYS} days of history, and of "
+        f"reports by matched target those from {FIRST_MATCHED_TARGETS} on. Request later days; "
+        "stored days remain in the cache",
+        operation="create_report",
+    )
+    error.last_day = oldest - timedelta(1)
+    return error
 
 
 def _check_is_requested(

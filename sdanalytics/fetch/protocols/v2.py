@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -118,6 +119,11 @@ class ProtocolV2:
     def history_days(record_type: str) -> int:
         """Return the days of history that the service has: the same of every record type."""
         return 60
+
+    @staticmethod
+    def first_day(segment: str | None) -> date:
+        """Return the earliest day there is: nothing but the history limits the days."""
+        return date.min
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:

@@ -162,6 +162,11 @@ class ProtocolV3:
         return history_days(record_type, 65)
 
     @staticmethod
+    def first_day(segment: str | None) -> date:
+        """Return the earliest day there is: nothing but the history limits the days."""
+        return date.min
+
+    @staticmethod
     def poll_intervals() -> Iterator[float]:
         """Yield the seconds to wait before each poll: growing by half, at most 60, with jitter."""
         return backoff_intervals(FIRST_POLL_INTERVAL, MAX_POLL_INTERVAL)

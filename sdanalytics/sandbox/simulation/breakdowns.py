@@ -25,7 +25,7 @@ _POSITIONS: Final = {
     "targets": "target",
 }
 """The positions of cells by which a record type tells its rows apart."""
-_PURCHASED: Final = {
+PURCHASED: Final = {
     "asins": "viewAttributedConversions30dOtherSKU",
     "convertedProducts": "viewAttributedConversions30d",
 }
@@ -122,8 +122,8 @@ def break_down(
     cells = measures.day.cells
     if measures.age <= 0 or not len(cells):
         return RowSet([], dict.fromkeys(names, np.empty(0, np.int64)))
-    if record_type in _PURCHASED:
-        return _break_down_purchases(measures, _PURCHASED[record_type], names)
+    if record_type in PURCHASED:
+        return _break_down_purchases(measures, PURCHASED[record_type], names)
     grouping = _group_cells(cells, record_type, segment)
     count = len(grouping.keys)
     metrics = {}

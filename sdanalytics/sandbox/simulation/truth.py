@@ -9,7 +9,12 @@ import pyarrow as pa
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.dtypes import arrow_type, table_to_frame
-from sdanalytics.model.metrics import CAMPAIGN_FACTS, EVERY_TACTIC, requestable_metrics
+from sdanalytics.model.metrics import (
+    CAMPAIGN_FACTS,
+    CATALOGUE,
+    EVERY_TACTIC,
+    requestable_metrics,
+)
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
@@ -23,6 +28,8 @@ from sdanalytics.sandbox.simulation.fields import (
 from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
 from sdanalytics.sandbox.simulation.orders import MAX_AGE
 from sdanalytics.sandbox.simulation.simulated_day import simulate_day
+from sdanalytics.sandbox.simulation.v1_rows import render_v1_metrics
+from sdanalytics.sandbox.v1_fields import V1_FIELDS, V1Field
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +93,19 @@ def _check_report(advertiser: Advertiser, query: ReportQuery, expected: bool) ->
             raise InvalidRequest(f"sku is for sellers, not for {advertiser.name}; leave it out")
     if expected and query.record_type == "asins":
         raise InvalidRequest("expected must be False for asins; other record types have ...SKU")
+    drawn = _list_v1_metrics(query)
+    if expected and drawn:
+        raise InvalidRequest(f"expected must be False for {', '.join(drawn)}; leave them out")
+
+
+def _list_v1_metrics(query: ReportQuery) -> dict[str, V1Field]:
+    """Return the metrics that only version 1 has, with their fields."""
+    fields = {}
+    for name in query.columns:
+        metric = CATALOGUE[name]
+        if metric.v1_name and not metric.reports and not metric.v3_reports:
+            fields[name] = V1_FIELDS[metric.v1_name]
+    return fields
 
 
 def _build_day(
@@ -96,20 +116,25 @@ def _build_day(
     measures = DayMeasures(simulated, MAX_AGE)
     if expected:
         measures = ExpectedMeasures(simulated)
-    summands = list_summands(query.columns)
-    rows = break_down(measures, query.record_type, query.segment, summands)
+    others = _list_v1_metrics(query)
+    names = [name for name in query.columns if name not in others]
+    rows = break_down(measures, query.record_type, query.segment, list_summands(names))
+    rendered = render_columns(names, rows, day, advertiser.decimals)
+    if others:
+        report = (query.record_type, query.segment)
+        _, fields = render_v1_metrics(measures, report, list(others.values()))
+        rendered |= {name: fields[field.name] for name, field in others.items()}
+    reported = requestable_metrics(query.record_type, query.segment, api=None)
+    for name in set(CAMPAIGN_FACTS).intersection(rendered).difference(reported):
+        rendered[name] = list_labels(name, rows.keys, today)
     days = pa.array([day] * len(rows.keys), pa.date32())
     columns: dict[str, pa.Array] = {}
     columns["date"] = days.cast(pa.timestamp("s"))
     columns["tactic"] = pa.array(_list_tactics(rows, query))
-    rendered = render_columns(query.columns, rows, day, advertiser.decimals)
-    reported = requestable_metrics(query.record_type, query.segment, api=None)
-    for name in set(CAMPAIGN_FACTS).intersection(rendered).difference(reported):
-        rendered[name] = list_labels(name, rows.keys, today)
-    for name, values in rendered.items():
+    for name in query.columns:
         is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
         dtype = pa.float64() if is_expectation else arrow_type(name)
-        columns[name] = pa.array(map(_to_cell, values), dtype)
+        columns[name] = pa.array(map(_to_cell, rendered[name]), dtype)
     return pa.table(columns)
 
 

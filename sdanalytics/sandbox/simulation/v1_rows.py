@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sdanalytics.model.metrics import CATALOGUE
 from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.breakdowns import (
+    PURCHASED,
     RowKey,
     RowSet,
     break_down,
@@ -28,6 +29,7 @@ from sdanalytics.sandbox.simulation.fields import (
 from sdanalytics.sandbox.simulation.identifiers import make_id
 from sdanalytics.sandbox.simulation.measures import DayMeasures
 from sdanalytics.sandbox.simulation.report_rows import JsonRow, measure_day
+from sdanalytics.sandbox.simulation.simulated_day import SimulatedDay
 from sdanalytics.sandbox.v1_accounts import Account
 from sdanalytics.sandbox.v1_fields import ALL_VIEWS, V1Field
 from sdanalytics.sandbox.v1_request import Comparison, V1Request
@@ -40,6 +42,8 @@ _PRODUCTS: Final = {
     "SPONSORED_PRODUCTS": "Sponsored Products",
 }
 """The names of ad products in rows, by those in filters."""
+_ROW_TYPES: Final = {"asins": "convertedProducts"}
+"""What version 1 counts the promoted product among."""
 _LABELS: Final = {
     "campaign.id": "campaignId",
     "campaign.name": "campaignName",
@@ -126,7 +130,9 @@ def _render_day(
 ) -> _Columns:
     """Return the columns of a day's rows that satisfy the filters."""
     measures = measure_day(source.advertiser, day, now)
-    rows, columns = _render_metrics(measures, request, source.advertiser.decimals)
+    report = (_ROW_TYPES.get(request.record_type, request.record_type), request.segment)
+    metrics = [field for field in request.fields if field.is_metric]
+    rows, columns = render_v1_metrics(measures, report, metrics)
     labels = {field.name for field in request.fields if not field.is_metric}
     labels.update(item.field for item in request.filters)
     for name in labels:
@@ -136,40 +142,50 @@ def _render_day(
     return columns | {"adProduct.value": [_PRODUCTS[product] for product in products]}
 
 
-def _render_metrics(
-    measures: DayMeasures, request: V1Request, decimals: int
+def render_v1_metrics(
+    measures: DayMeasures, report: tuple[str, str | None], metrics: Sequence[V1Field]
 ) -> tuple[RowSet, _Columns]:
-    """Return the rows of a day, and the columns of the metrics that were requested."""
-    standard: list[V1Field] = []
-    all_views: list[V1Field] = []
-    for field in request.fields:
-        if field.is_metric:
-            (all_views if field.model == ALL_VIEWS else standard).append(field)
-    rows = _break_down(measures, request, standard)
-    columns = _render_fields(standard, rows, measures.day.day, decimals)
-    if all_views:
-        # The same rows: they follow from the traffic.
-        more = _break_down(measures.with_all_views(), request, all_views)
-        columns |= _render_fields(all_views, more, measures.day.day, decimals)
+    """Return the rows of a day's report, and the columns of metrics by their ids.
+
+    Parameters
+    ----------
+    measures : DayMeasures
+    report : tuple of str and (str or None)
+        The record type, as `break_down` takes it, and the segment.
+    metrics : sequence of V1Field
+    """
+    rows = RowSet([], {})
+    columns: _Columns = {}
+    for model in (ALL_VIEWS, ""):
+        fields = [field for field in metrics if field.model == model]
+        if model and not fields:
+            continue
+        # The rows are the same: they follow from the traffic.
+        counted = measures.with_all_views() if model else measures
+        rows = _break_down(counted, report, fields)
+        columns |= _render_fields(fields, rows, measures.day)
     return rows, columns
 
 
-def _break_down(measures: DayMeasures, request: V1Request, metrics: Sequence[V1Field]) -> RowSet:
+def _break_down(
+    measures: DayMeasures, report: tuple[str, str | None], metrics: Sequence[V1Field]
+) -> RowSet:
     summands: dict[str, None] = {}
     for field in metrics:
         names = [name for name in (field.plus, field.minus, field.per) if name]
         for name in names:
             summands |= dict.fromkeys(list_summands([name]) if name in CATALOGUE else [name])
-    if request.record_type != "asins":
-        return break_down(measures, request.record_type, request.segment, list(summands))
-    known = [name for name in summands if is_told_of_products(name)]
-    return break_down(measures, "convertedProducts", None, known)
+    names = list(summands)
+    if report[0] in PURCHASED:
+        names = [name for name in summands if is_told_of_products(name)]
+    return break_down(measures, *report, names)
 
 
-def _render_fields(metrics: Sequence[V1Field], rows: RowSet, day: date, decimals: int) -> _Columns:
+def _render_fields(metrics: Sequence[V1Field], rows: RowSet, simulated: SimulatedDay) -> _Columns:
+    decimals = simulated.advertiser.decimals
     columns: _Columns = {}
     for field in metrics:
-        values = _render_field(field, rows, day, decimals)
+        values = _render_field(field, rows, simulated.day, decimals)
         columns[field.name] = [None if value is LEFT_OUT else value for value in values]
     return columns
 

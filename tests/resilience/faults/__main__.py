@@ -1,4 +1,4 @@
-"""Run the fault matrix and write its pages, ``docs/faults.md`` and ``docs/faults-v3.md``."""
+"""Run the fault matrix and write its pages, ``docs/faults.md`` and those of versions 1 and 3."""
 
 from __future__ import annotations
 

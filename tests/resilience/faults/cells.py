@@ -19,6 +19,10 @@ class Version:
         The operations and their addresses.
     before : dict of str to (str, int)
         The exchange after which an operation is due: its operation and its number.
+    status : str
+        The operation that tells how a report is doing.
+    building : float
+        Simulated seconds that a report takes: it is ready at the second poll, not at the first.
     days : tuple of int
         The first and the last requested day, in days before today.
     call : str
@@ -30,6 +34,8 @@ class Version:
     page: str
     operations: Mapping[str, str]
     before: Mapping[str, tuple[str, int]]
+    status: str
+    building: float
     days: tuple[int, int]
     call: str
     creates: str
@@ -54,6 +60,8 @@ VERSIONS: Final = {
             "download_report": ("get_report_status", 2),
             "campaigns": ("download_report", 1),
         },
+        status="get_report_status",
+        building=1.5,
         days=(2, 2),
         call="the campaigns of one day: two reports, one for each tactic (one report "
         "where connections are refused); where the list of campaigns fails, with their portfolios, "
@@ -77,12 +85,41 @@ VERSIONS: Final = {
             "get_report": ("create_report", 1),
             "campaigns": ("get_report", 3),  # the last, which gives the address
         },
+        status="get_report",
+        building=1.5,
         days=(4, 2),
         call="the campaigns of three days: one report, and the list of campaigns that "
         "has their tactics; where it fails, with their portfolios, which it alone has",
         creates="More than one is right where a report is gone, was not built, or cannot be read. "
         "A report whose id was lost with the answer that named it is found again while it is "
         "built (425): it is adopted. A report that another call had requested is not counted.",
+    ),
+    "v1": Version(
+        page="faults-v1.md",
+        operations={
+            "token": "`POST /auth/o2/token`",
+            "profiles": "`GET /v2/profiles`",
+            "query_accounts": "`POST /adsApi/v1/query/advertiserAccounts`",
+            "create_v1_report": "`POST /adsApi/v1/create/reports`",
+            "retrieve_v1_report": "`POST /adsApi/v1/retrieve/reports`",
+            "storage": "the presigned address of each part",
+            "campaigns": "`GET /sd/campaigns`",
+        },
+        before={
+            "profiles": ("token", 1),
+            "query_accounts": ("profiles", 1),
+            "create_v1_report": ("query_accounts", 2),
+            "retrieve_v1_report": ("create_v1_report", 1),
+            "campaigns": ("retrieve_v1_report", 3),  # the last, which gives the addresses
+        },
+        status="retrieve_v1_report",
+        building=3.0,
+        days=(4, 2),
+        call="the campaigns of three days: one report of two parts, and the list of campaigns that "
+        "has their tactics; where it fails, with their portfolios, which it alone has",
+        creates="More than one is right where a report was lost with the only answer that named "
+        "it, is gone, was not built, or cannot be read: it is not known whether the service tells "
+        "equal reports apart, so one that may have been requested is not requested again.",
     ),
 }
 

@@ -295,7 +295,120 @@ _V3: Final[Rows] = {
     ),
 }
 
-EXPECTED: Final = {"v2": _V2, "v3": _V3}
+_V1: Final[Rows] = {
+    **_LOGIN,
+    "query_accounts": {
+        **_LOGIN["profiles"],
+        "accounts without the profile": always(fails("NotConfigured")),
+        "pages in a circle": (fails("BadRequest"), fails("ApiError")),  # no such page
+    },
+    "create_v1_report": {
+        **limited(0),
+        "400": always(fails("BadRequest")),
+        "403": always(fails("Forbidden")),
+        "404": always(fails("NotFound")),
+        "code 400000": always(fails("BadRequest")),
+        **dict.fromkeys(
+            (
+                "code 400004",
+                "code 400005",
+                "code 400006",
+                "code 400013",
+                "code 400100",
+                "207 with an error",
+            ),
+            always(fails("InvalidReport")),
+        ),
+        # Of the first day: the others are requested without it.
+        "code 400025": (partly("ReportTooOld", 1, 2), fails("ReportTooOld")),
+        "code 400026": always(fails("Forbidden")),
+        **dict.fromkeys(("500", "503", "HTML with 503"), (right(), fails("ServerError"))),
+        "502": always(fails("ServerError")),  # it may have been done
+        "504, though it was done": always(fails("ServerError", 1, 2)),
+        "HTML with 200": always(fails("ApiError")),
+        "207 without a report": always(fails("ApiError")),
+        **dict.fromkeys(UNUSABLE, always(fails("ApiError", 1, 2))),
+        CONNECTION_REFUSED: (right(), fails("ConnectionFailed")),
+        **dict.fromkeys(
+            (
+                "reset before the request was read",
+                "reset after the request was read",
+                "silence",
+            ),
+            always(fails("ConnectionFailed")),
+        ),
+        **dict.fromkeys(
+            (
+                "reset after it was done",
+                "closed after it was done",
+                "silence after it was done",
+                *_CUT,
+            ),
+            always(fails("ConnectionFailed", 1, 2)),
+        ),
+        "slow drip": always(right()),
+    },
+    "retrieve_v1_report": {
+        **limited(1),
+        **reading(1),
+        "400": (right(), fails("BadRequest", 1, 2)),
+        "403": (right(), fails("Forbidden", 1)),
+        "404": (right(), fails("NotFound", 2, 3)),
+        "code 404001": (right(), fails("NotFound", 2, 3)),
+        "code 400000": (right(), fails("BadRequest", 1, 2)),
+        **dict.fromkeys(EARLY, once(right())),
+        **dict.fromkeys(
+            ("HTML with 200", *UNUSABLE, "207 without a report", "207 about another report"),
+            (right(), fails("ApiError", 1)),
+        ),
+        "unknown status word": always(fails("ApiError", 1)),
+        **dict.fromkeys(_CUT, (right(), fails("ConnectionFailed", 1))),
+        "status FAILED": always(fails("ReportFailed", 1, 2)),
+        "it was deleted": (right(2), fails("NotFound", 2, 3)),
+        "no parts": always(right()),
+        LATE: always(right()),  # a call may take half a day
+        **dict.fromkeys(
+            ("url on another host by http", "url on a host that is not S3", "url that is none"),
+            (right(), fails("DownloadFailed", 1)),
+        ),
+    },
+    "storage": {
+        **reading(1, "DownloadFailed", "DownloadFailed"),
+        **dict.fromkeys(_CUT, (right(), fails("DownloadFailed", 1))),
+        "one more redirect": (right(), fails("DownloadFailed", 1)),
+        **dict.fromkeys(
+            ("expired link", "no such object"), (right(), fails("DownloadFailed", 2, 3))
+        ),
+        **dict.fromkeys(
+            ("HTML with 200", "empty body", "another size than was told"),
+            (right(), fails("CorruptReport", 2, 3)),
+        ),
+        **dict.fromkeys(
+            (
+                "file that is no CSV",
+                "file without a header",
+                "file that lacks a field",
+                "file of half a row",
+                "file that is no UTF-8",
+                "file with an unknown product",
+            ),
+            (right(2), fails("CorruptReport", 2, 3)),
+        ),
+        **dict.fromkeys(
+            (
+                "file with a value of the wrong type",
+                "file with a row without day",
+                "file with a day that is none",
+                "file with a day outside of the range",
+            ),
+            always(fails("CorruptReport", 1, 2)),
+        ),
+        "file of the rows of Sponsored Products": always(right()),
+    },
+    "campaigns": listing(right()),
+}
+
+EXPECTED: Final = {"v2": _V2, "v3": _V3, "v1": _V1}
 CELLS: Final = [
     Cell(api, operation, fault, lasts)
     for api, operations in EXPECTED.items()

@@ -16,7 +16,9 @@ from sdanalytics.sandbox.scripting import DEFAULT
 from tests.resilience.faults.cells import Cell
 from tests.resilience.faults.responses import (
     CONNECTION_REFUSED,
+    DAY,
     EARLY,
+    FILE,
     RESPONSES,
     SILENCE,
     duplicate_response,
@@ -119,7 +121,8 @@ def _answer_status(status: str, link: str | None = None, after: int = 0) -> Setu
     def setup(cell: Cell, box: Box) -> None:
         def content(report: Report) -> None:
             if not box.sandbox.reports:
-                _script(cell, box, "get_report", report_response(report, status, link), after)
+                operation = cell.version.status
+                _script(cell, box, operation, report_response(report, status, link), after)
 
         box.sandbox.set_content(content)
 
@@ -145,11 +148,11 @@ def _request_before(days: tuple[int, int] | None = None) -> Setup:
     return setup
 
 
-def _change_reports(change: Callable[[Report], list[Any] | None]) -> Setup:
+def _change_reports(change: Callable[[Report], list[Any] | bytes | None]) -> Setup:
     """Return a setup that changes reports as they are requested, or only the first one."""
 
     def setup(cell: Cell, box: Box) -> None:
-        def content(report: Report) -> list[Any] | None:
+        def content(report: Report) -> list[Any] | bytes | None:
             return change(report) if cell.lasts or not box.sandbox.reports else None
 
         box.sandbox.set_content(content)
@@ -169,14 +172,43 @@ def _fail_report(report: Report) -> None:
     report.details = "Internal error"
 
 
+def _serve_file(change: Callable[[str], str | bytes]) -> Setup:
+    """Return a setup of reports with a changed file, of the size that the service tells."""
+
+    def setup(cell: Cell, box: Box) -> None:
+        file = change(FILE)
+        content = file.encode() if isinstance(file, str) else file
+        _change_reports(lambda report: content)(cell, box)
+
+    return setup
+
+
 def _set_unknown_status(report: Report) -> None:
     report.status = UNKNOWN_STATUS
 
 
 def _delete_report(report: Report) -> None:
-    report.status, report.ready_at = "CANCELLED", report.asked_at
+    report.status = "DELETED" if report.api == "v1" else "CANCELLED"
+    report.ready_at = report.asked_at
 
 
+_FILES: Final[dict[str, Setup]] = {
+    "file that is no CSV": _serve_file(lambda file: "<html><body>Hotel</body></html>"),
+    "file without a header": _serve_file(lambda file: file.partition("\r\n")[2]),
+    "file that lacks a field": _serve_file(lambda file: file.replace("metric.clicks", "clicks")),
+    "file with a value of the wrong type": _serve_file(lambda file: file.replace("0.5", "x")),
+    "file with a row without day": _serve_file(lambda file: file.replace(f'"{DAY}"', '""', 1)),
+    "file with a day that is none": _serve_file(lambda file: file.replace(DAY, "2026-02-30", 1)),
+    "file with a day outside of the range": _serve_file(
+        lambda file: file.replace(DAY, "2026-11-19", 1)
+    ),
+    "file with an unknown product": _serve_file(lambda file: file.replace("Display", "Toys", 1)),
+    "file of half a row": _serve_file(lambda file: file[:-12]),
+    "file that is no UTF-8": _serve_file(lambda file: file.encode("utf-16")),
+    "file of the rows of Sponsored Products": _serve_file(
+        lambda file: file.replace("Sponsored Display", "Sponsored Products")
+    ),
+}
 SETUPS: Final[dict[str, Setup]] = {
     **{name: _repeat(fault) for name, fault in EARLY.items()},
     "425 that names the same report": _request_before(),
@@ -196,6 +228,8 @@ SETUPS: Final[dict[str, Setup]] = {
         "https://reports.example/x?X-Amz-Signature=1"
     ),
     "url that is none": _redirect_payloads("reports/x?X-Amz-Signature=1"),
+    "no parts": _change_reports(lambda report: []),
+    **_FILES,
 }
 FAULT_NAMES: Final = [*RESPONSES, *SETUPS]
 

@@ -29,13 +29,13 @@ Whatever fault occurs between a call and the service, the call ends with the rig
 an error that names the fault; and no report is requested twice that the service has built and
 can deliver. Here each operation of version {number} meets each fault, at a real socket of the
 [sandbox](guide/sandbox.md): in one exchange (*once*), or in all of that operation (*for
-good*). The other version has [a page of its own]({other}).
+good*). The other versions have pages of their own: {others}.
 
 A call requests {call}. *Creates*: the largest number of times that the service made one of
 them, in that call and (+) after the fault had ended and the call was repeated, which always gives
 the right data. {creates} *Without the list*: the rows are right and a warning says that the list
-of campaigns could not be read; what it alone has is missing, the tactics of version 3 too, until
-the next call. *Requests* are those of the operation that arrived. *Time* is of a clock
+of campaigns could not be read; what it alone has is missing, the tactics of versions 1 and 3 too,
+until the next call. *Requests* are those of the operation that arrived. *Time* is of a clock
 that jumps over all waits; silence takes none of it (it is borne for 60 seconds, 10 at storage).
 `-`: does not apply.
 
@@ -47,7 +47,7 @@ _NONE: Final = Columns("-", "-", "-", "-")
 """The columns of a cell that does not apply."""
 _TIME_LIMITS: Final = {
     8.0: "8 s", 40.0: "40 s", 60.0: "1 min", 120.0: "2 min", 1801.0: "30 min", 10900.0: "3.1 h",
-    14401.0: "4 h",
+    14401.0: "4 h", 21601.0: "6 h",
 }  # fmt: skip
 
 
@@ -88,8 +88,13 @@ def parse(api: str, page: str) -> dict[Cell, Columns]:
 
 def _intro(api: str) -> str:
     version = VERSIONS[api]
-    [other] = [candidate.page for candidate in VERSIONS.values() if candidate is not version]
-    text = _INTRO.format(number=api[1], other=other, call=version.call, creates=version.creates)
+    others = [f"[{name[1]}]({VERSIONS[name].page})" for name in sorted(VERSIONS) if name != api]
+    text = _INTRO.format(
+        number=api[1],
+        others=" and ".join(others),
+        call=version.call,
+        creates=version.creates,
+    )
     return "\n\n".join(textwrap.fill(part, 98) for part in text.split("\n\n")) + "\n"
 
 

@@ -14,11 +14,18 @@ SILENCE: Final = 0.2
 CONNECTION_REFUSED: Final = "connection refused"
 
 _HTML: Final = "<html><head><title>Hotel</title></head><body>Please log in.</body></html>"
-_DAY: Final = "2026-11-18"
+DAY: Final = "2026-11-18"
 _ROWS: Final = [
-    {"date": _DAY, "campaignId": n, "campaignName": "?", "clicks": n, "cost": 0.5}
-    for n in range(99)
+    {"date": DAY, "campaignId": n, "campaignName": "?", "clicks": n, "cost": 0.5} for n in range(99)
 ]
+FILE: Final = '"date.value","adProduct.value","campaign.id","budgetCurrency.value",' + "\r\n".join(
+    [
+        '"campaign.name","metric.clicks","metric.totalCost"',
+        *[f'"{DAY}","Sponsored Display","{n}","USD","?","{n}","0.5"' for n in range(1, 99)],
+        "",
+    ]
+)
+"""A file of version 1."""
 _TEXT: Final = json.dumps(_ROWS).encode()
 _PAYLOAD: Final = gzip.compress(_TEXT, mtime=0)
 _IN_20_MINUTES: Final = "Fri, 20 Nov 2026 18:20:00 GMT"
@@ -32,8 +39,23 @@ def _error_response(status: int, **headers: str) -> ScriptedResponse:
     )
 
 
+def _refusal(code: str) -> ScriptedResponse:
+    """Return a refusal of version 1 as Amazon's guide has it."""
+    refusal = {"code": code, "message": f"{code}: arranged"}
+    return ScriptedResponse(int(code[:3]), json.dumps(refusal))
+
+
+def _multi_status(document: object) -> ScriptedResponse:
+    return ScriptedResponse(207, json.dumps(document))
+
+
 def report_response(report: Report, status: str, url: str | None) -> ScriptedResponse:
-    """Return a version 3 response about a report."""
+    """Return a response of version 1 or 3 about a report."""
+    if report.api == "v1":
+        part = {"url": url, "sizeInBytes": 1}
+        described = {"reportId": report.report_id, "status": status, **report.request["reports"][0]}
+        described["completedReportParts"] = [part] if url else []
+        return _multi_status({"success": [{"index": 0, "report": described}]})
     document = {"reportId": report.report_id, "status": status, "url": url, **report.request}
     return ScriptedResponse(200, json.dumps(document))
 
@@ -46,7 +68,7 @@ def duplicate_response(suffix: str) -> ScriptedResponse:
 
 def _payload_response(changed: bytes) -> ScriptedResponse:
     """Return a payload whose last row has another day, or none."""
-    head, _, last = _TEXT.rpartition(f'"date": "{_DAY}", '.encode())
+    head, _, last = _TEXT.rpartition(f'"date": "{DAY}", '.encode())
     return ScriptedResponse(200, gzip.compress(head + changed + last, mtime=0))
 
 
@@ -61,8 +83,13 @@ UNUSABLE: Final = {
 }
 EARLY: Final = {f"{status}, three times": str(status) for status in (400, 403, 404)}
 """Faults of three exchanges, as those of a report that is too young, and their responses."""
-_CREATES: Final = {"request_report": 202, "create_report": 200}
+_CREATES: Final = {"request_report": 202, "create_report": 200, "create_v1_report": 207}
 """The create operations, and the status of their responses."""
+CODES: Final = (
+    "400000", "400004", "400005", "400006", "400013", "400025", "400026", "400100", "404001",
+)  # fmt: skip
+"""Amazon's codes of version 1."""
+_ERROR: Final = {"code": "400005", "message": "400005: arranged", "fieldLocation": "reports[0]"}
 RESPONSES: Final[dict[str, ScriptedResponse]] = {
     **{str(status): _error_response(status) for status in (400, 401, 403, 404, 406, 422)},
     "429 with Retry-After": _error_response(429, **{"Retry-After": "40"}),
@@ -115,6 +142,15 @@ RESPONSES: Final[dict[str, ScriptedResponse]] = {
     "payload with a row without day": _payload_response(b""),
     "payload with a day that is none": _payload_response(b'"date": "2026-02-30", '),
     "payload with a day outside of the range": _payload_response(b'"date": "2026-11-19", '),
+    **{f"code {code}": _refusal(code) for code in CODES},
+    "207 with an error": _multi_status({"error": [{"index": 0, "errors": [_ERROR]}]}),
+    "207 without a report": _multi_status({"error": None, "success": []}),
+    "207 about another report": _multi_status(
+        {"success": [{"index": 0, "report": {"reportId": _NO_ID, "status": "COMPLETED"}}]}
+    ),
+    "accounts without the profile": ScriptedResponse(200, "{}"),
+    "pages in a circle": ScriptedResponse(200, '{"nextToken": "again"}'),
+    "another size than was told": ScriptedResponse(200, '"date.value"\r\n'),
     "425 that names no report": duplicate_response(""),
     "425 that names a report that is gone": duplicate_response(f" of : {_NO_ID}"),
 }

@@ -1,0 +1,154 @@
+"""Small multiples: panels of one scale within axes, each with the name of what it shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+from sdanalytics.plots.colors import root_figure
+from sdanalytics.plots.fonts import set_font_fallback
+from sdanalytics.plots.name_labels import MAX_LINES, Labels, label_names
+
+_MIN_PANEL: Final = (0.85, 0.45)
+"""Least width and height of a panel, in inches."""
+_LOW_PANEL: Final = 0.7
+"""Panels of less height, in inches, have names on one line."""
+_ASPECT: Final = 1.7
+"""The width of a good panel by its height."""
+_PANEL_HEIGHT: Final = 1.25
+_HEIGHT_WITHOUT_PANELS: Final = 1.2
+"""Inches, in a figure that is made for panels."""
+_USUAL_COLUMNS: Final = 3
+_COLUMN_GAP: Final = 12
+_ROW_GAP: Final = 7
+"""Points between panels."""
+_LINE_HEIGHT: Final = 10.5
+"""Points that a line of a name takes."""
+_NAME_GAP: Final = 4
+_LETTER_WIDTH: Final = 5.6
+_POINTS_PER_INCH: Final = 72
+
+
+def fit_panels(count: int) -> float:
+    """Return the height in inches of a figure that is made for panels."""
+    columns = 2 if count <= 4 else _USUAL_COLUMNS
+    return _HEIGHT_WITHOUT_PANELS + _PANEL_HEIGHT * math.ceil(count / columns)
+
+
+def choose_columns(ax: Axes, count: int) -> int:
+    """Return the columns that give panels the best shape; 0 if they have no room."""
+    min_width, min_height = _MIN_PANEL
+    distances = {}
+    for columns in range(1, count + 1):
+        width, height = _measure_panel(ax, count, columns)
+        if width >= min_width and height >= min_height:
+            distances[columns] = abs(math.log(width / height / _ASPECT))
+    return min(distances, key=lambda columns: distances[columns], default=0)
+
+
+def _measure_panel(ax: Axes, count: int, columns: int) -> tuple[float, float]:
+    """Return the width and height in inches of panels with a line of name above each."""
+    dpi = root_figure(ax).dpi
+    rows = math.ceil(count / columns)
+    head = _LINE_HEIGHT + _NAME_GAP + _ROW_GAP
+    width = ax.bbox.width / dpi / columns - _COLUMN_GAP / _POINTS_PER_INCH
+    height = ax.bbox.height / dpi / rows - head / _POINTS_PER_INCH
+    return width, height
+
+
+def make_panels(
+    ax: Axes, names: Sequence[object], special: Sequence[object], columns: int
+) -> tuple[list[Axes], Labels]:
+    """Divide axes into panels that share their scales.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        They keep their title and caption; the panels are their `child_axes`.
+    names : sequence of object
+        One for each panel.
+    special : sequence of object
+        Those of them that are nobody's.
+    columns : int
+        As of `choose_columns`.
+
+    Returns
+    -------
+    list of matplotlib.axes.Axes
+        The panels, in the order of the names.
+    Labels
+        The names as they are drawn.
+    """
+    width, height = _measure_panel(ax, len(names), columns)
+    letters = int(width * _POINTS_PER_INCH / _LETTER_WIDTH)
+    lines = 1 if height < _LOW_PANEL else MAX_LINES
+    labels = label_names(names, special, width=letters, lines=lines)
+    heads = _measure_heads(labels.texts, columns)
+    grid = _PanelGrid(ax, columns, heads)
+    ax.set_axis_off()
+    panels: list[Axes] = []
+    for number, label in enumerate(labels.texts):
+        first = panels[0] if panels else None
+        panel = ax.inset_axes((0, 0, 1, 1), sharex=first, sharey=first)
+        locator = _PanelLocator(grid, number)
+        panel.set_axes_locator(locator)
+        panel.apply_aspect(locator(panel, None))  # what is drawn next depends on the size
+        name = panel.set_title(label, loc="left", fontsize="small", pad=_NAME_GAP)
+        set_font_fallback(name)
+        is_lowest = number + columns >= len(labels.texts)
+        is_first = number % columns == 0
+        panel.tick_params(labelleft=is_first, labelbottom=is_lowest, labelsize="small")
+        panels.append(panel)
+    return panels, labels
+
+
+def _measure_heads(labels: Sequence[str], columns: int) -> list[float]:
+    """Return the points that the names of each row take."""
+    heads = []
+    for start in range(0, len(labels), columns):
+        lines = max(1 + label.count("\n") for label in labels[start : start + columns])
+        heads.append(lines * _LINE_HEIGHT + _NAME_GAP)
+    return heads
+
+
+@dataclass(frozen=True)
+class _PanelGrid:
+    """The places of panels within axes; gaps and names keep their size when axes change theirs."""
+
+    parent: Axes
+    columns: int
+    heads: list[float]
+
+    def find_box(self, number: int) -> Bbox:
+        """Return the place of a panel, in pixels."""
+        box = self.parent.bbox
+        scale = root_figure(self.parent).dpi / _POINTS_PER_INCH
+        row, column = divmod(number, self.columns)
+        gap = _COLUMN_GAP * scale
+        width = (box.width - gap * (self.columns - 1)) / self.columns
+        heads = np.array(self.heads) * scale
+        row_gap = _ROW_GAP * scale
+        free = box.height - heads.sum() - row_gap * (len(heads) - 1)
+        height = max(free / len(heads), 1.0)
+        left = box.x0 + column * (width + gap)
+        bottom = box.y1 - heads[: row + 1].sum() - row * row_gap - (row + 1) * height
+        return Bbox.from_bounds(left, bottom, width, height)
+
+
+class _PanelLocator:
+    """Tells matplotlib where a panel is."""
+
+    def __init__(self, grid: _PanelGrid, number: int) -> None:
+        self._grid = grid
+        self._number = number
+
+    def __call__(self, ax: Any, renderer: Any) -> Bbox:
+        """Return the place of the panel, as a part of its figure."""
+        figure: Any = self._grid.parent.get_figure(root=False)
+        return self._grid.find_box(self._number).transformed(figure.transSubfigure.inverted())
