@@ -59,7 +59,7 @@ def format_gallery() -> str:
     with DOCS.joinpath("gallery.toml").open("rb") as file:
         table = tomllib.load(file)
     figures = [FIGURE.format(**figure) for figure in table["figures"]]
-    return table["introduction"] + "".join(figures)
+    return str(table["introduction"]) + "".join(figures)
 
 
 def write_if_changed(path: Path, text: str) -> None:
