@@ -44,7 +44,10 @@ def open_account(folder: Path, *, mornings: int = MORNINGS) -> Iterator[dict[str
     another; in this one they are set.
     """
     clock = JumpingClock(TODAY - timedelta(days=mornings))
-    box = sandbox.start(delay=0, now=clock.now, monotonic=clock.monotonic)
+    # Its clock stands still afterwards, so that no limit of requests a minute would ever pass.
+    box = sandbox.start(
+        delay=0, v1_create_gap=0, v1_penalty=0, now=clock.now, monotonic=clock.monotonic
+    )
     variables = box.environment | {_HISTORY_VARIABLE: str(folder)}
     with box, mock.patch.dict(os.environ, variables):
         with _amazon_is_the_sandbox():
