@@ -66,6 +66,7 @@ faults: $(VENV)/.test
 kills: $(VENV)/.test
 	$(BIN)/python -m tests.resilience.kills --kills 200 --seed 1
 	$(BIN)/python -m tests.resilience.kills --api v3 --kills 100 --seed 1
+	$(BIN)/python -m tests.resilience.kills --api v1 --kills 40 --seed 1
 
 stress: $(VENV)/.test
 	$(BIN)/python -m tests.resilience.stress --seconds 420 --seed 1

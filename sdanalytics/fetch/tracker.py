@@ -236,6 +236,7 @@ class FetchTracker:
             self._stored |= fresh
             self._completed += len(fresh & self._missing)
             self._days.mark(fresh)
+            self._failed -= fresh  # another version of the API had them
 
     def mark_failed(self, partitions: Iterable[Partition]) -> None:
         """Count partitions that could not be fetched."""

@@ -50,7 +50,8 @@ class Provenance:
     api : str
         The version of the reporting API.
     refused : tuple of str
-        The metrics that the service refused, so that the report was requested without them.
+        The metrics that the service refused, or that the version of the API does not have, so that
+        the report was requested without them.
     unknown_rows : int
         The rows of the same day and report whose tactic is unknown, stored in a file of their own.
     """

@@ -2,7 +2,7 @@ from .calendar_heatmap import calendar as calendar
 from .coverage_grid import coverage as coverage
 from .efficiency_bubbles import efficiency as efficiency
 from .figure_data import data as data
-from .funnel_bars import funnel as funnel
+from .funnel_dots import funnel as funnel
 from .halo_heatmap import halo as halo
 from .maturity_lines import maturity as maturity
 from .pacing_lines import pacing as pacing

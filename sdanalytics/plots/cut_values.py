@@ -16,7 +16,7 @@ from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.robust_limits import find_upper_limit
 
-_ROOM: Final = 1.15
+_HEADROOM_FACTOR: Final = 1.15
 """The end of the axis, as a multiple of the largest value on it."""
 _MAX_LABELS: Final = 3
 """Values that are written in axes: the largest."""
@@ -31,7 +31,7 @@ _POINTS_PER_INCH: Final = 72
 def find_largest_size(values: FloatArray) -> float:
     """Return the size up to which values are drawn; infinite if none is an outlier."""
     sizes = np.abs(values)
-    return find_upper_limit(sizes.ravel(), _ROOM)
+    return find_upper_limit(sizes.ravel(), _HEADROOM_FACTOR)
 
 
 def limit_axis(ax: Axes, values: FloatArray, size: float) -> None:
@@ -70,11 +70,19 @@ def write_cut_values(
     taken: list[tuple[float, float]] = []
     for row, column in cells[np.argsort(-sizes, kind="stable")].tolist():
         x = float(to_date_number(days[row]))
-        is_left = x > (low + high) / 2
+        middle = (low + high) / 2
+        is_left = x > middle
         span = (x - width, x) if is_left else (x, x + width)
         if len(taken) < _MAX_LABELS and _is_free(span, taken):
             taken.append(span)
-            _write_value(ax, x, values[row, column], unit, colors[column], is_left=is_left)
+            _write_value(
+                ax,
+                x,
+                values[row, column],
+                unit,
+                colors[column],
+                is_left=is_left,
+            )
 
 
 def _measure_label(ax: Axes) -> float:

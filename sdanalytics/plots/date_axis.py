@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -92,7 +93,11 @@ class _DateLocator(Locator):
         """Return the ticks, for the size and limits that the axis has when it is drawn."""
         axis: Any = self.axis
         low, high = sorted(axis.get_view_interval())
-        return self._choose_ticks(low, high, _count_room(axis))
+        return self._choose_ticks(
+            low,
+            high,
+            _count_room(axis),
+        )
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Return the ticks between two days, for an axis with much room."""
@@ -101,17 +106,25 @@ class _DateLocator(Locator):
     def _choose_ticks(self, low: float, high: float, max_count: int) -> Any:
         first = max(math.ceil(low), self._first)
         last = min(math.floor(high), self._last)
-        for step in _DAY_STEPS:
-            ticks = np.arange(first, last + 1, step)
-            if len(ticks) <= max_count:
-                return ticks
-        for step in _MONTH_STEPS:
-            ticks = _list_month_starts(first, last, step)
-            if len(ticks) <= max_count:
-                break
-        if len(ticks) < 2:
-            return np.arange(first, last + 1, max(_FOUR_WEEKS, (last - first) // max_count))
-        return ticks
+        return _list_ticks(first, last, max_count)
+
+
+@lru_cache(maxsize=64)  # matplotlib asks for the ticks many times while it draws
+def _list_ticks(first: int, last: int, max_count: int) -> Any:
+    """Return ticks between two days: some days, weeks, months or years apart."""
+    for step in _DAY_STEPS:
+        ticks = np.arange(first, last + 1, step)
+        if len(ticks) <= max_count:
+            return ticks
+    for step in _MONTH_STEPS:
+        ticks = _list_month_starts(first, last, step)
+        if len(ticks) <= max_count:
+            break
+    has_too_few = len(ticks) < 2
+    if has_too_few:
+        step = max(_FOUR_WEEKS, (last - first) // max_count)
+        return np.arange(first, last + 1, step)
+    return ticks
 
 
 def _count_room(axis: Any) -> int:
@@ -122,7 +135,11 @@ def _count_room(axis: Any) -> int:
 
 def _list_month_starts(first: int, last: int, step: int) -> Any:
     """Return the first days of every so many months, counted from January."""
-    span = pd.date_range(_to_day(first), _to_day(last), freq="MS")
+    span = pd.date_range(
+        _to_day(first),
+        _to_day(last),
+        freq="MS",
+    )
     months_since_zero = span.year * 12 + span.month - 1
     return to_date_number(span[months_since_zero % step == 0])
 

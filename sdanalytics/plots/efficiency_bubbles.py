@@ -145,7 +145,7 @@ def efficiency(
         points = _draw_bubbles(ax, bubbles, areas, kwargs)
         if bubbles.bounded is not None:
             _draw_bounds(ax, bubbles)
-        _format_axes(ax, data, metric, scales)
+        _format_efficiency_axes(ax, data, metric, scales)
         lines = _draw_target_lines(ax, bubbles, scales)
         _add_efficiency_notes(ax, data, bubbles)
         if "s" not in kwargs:
@@ -266,7 +266,9 @@ def _draw_bounds(ax: Axes, bubbles: EfficiencyData) -> None:
     )
 
 
-def _format_axes(ax: Axes, data: pd.DataFrame, metric: str, scales: _Scales | None) -> None:
+def _format_efficiency_axes(
+    ax: Axes, data: pd.DataFrame, metric: str, scales: _Scales | None
+) -> None:
     ax.set_xlabel(axis_title(data, "cost"))
     ax.set_ylabel(axis_title(data, metric))
     axes_units = ((ax.xaxis, metric_unit("cost")), (ax.yaxis, metric_unit(metric)))

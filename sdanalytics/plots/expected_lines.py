@@ -11,11 +11,7 @@ from matplotlib.axes import Axes
 from sdanalytics.analysis.share_table import FROM_SNAPSHOT
 from sdanalytics.plots.expected_values import ExpectedValues
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
-from sdanalytics.plots.style import (
-    MAX_BANDS,
-    Style,
-    draw_interval,
-)
+from sdanalytics.plots.style import MAX_BANDS, Style, draw_interval
 from sdanalytics.plots.surroundings import add_caption
 
 _MAX_BEYOND: Final = 0.3
@@ -32,9 +28,18 @@ def draw_reported_lines(
     ax: Axes, days: pd.DatetimeIndex, values: pd.DataFrame, colors: list[Any]
 ) -> None:
     """Draw the reported values of lines, dotted in their colours."""
-    for color, column in zip(colors, values, strict=True):
+    for color, column in zip(
+        colors,
+        values,
+        strict=True,
+    ):
         reported = to_float_array(values[column])
-        ax.plot(days, reported, color=color, **_REPORTED_STYLE)
+        ax.plot(
+            days,
+            reported,
+            color=color,
+            **_REPORTED_STYLE,
+        )
 
 
 def draw_expected_bands(
@@ -43,7 +48,11 @@ def draw_expected_bands(
     """Draw the intervals of lines, if these are few."""
     if not has_bands(values):
         return
-    for color, column in zip(colors, values.expected, strict=True):
+    for color, column in zip(
+        colors,
+        values.expected,
+        strict=True,
+    ):
         low = to_float_array(values.low[column])
         high = to_float_array(values.high[column])
         draw_interval(ax, days, low, high, color)

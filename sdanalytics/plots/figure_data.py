@@ -12,6 +12,7 @@ from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
     "efficiency": "efficiency_data.tidy_efficiency",
+    "funnel": "funnel_data.tidy_funnel",
     "top": "top_data.tidy_top",
     "trend": "trend_table.tidy_trend",
 }

@@ -45,9 +45,17 @@ def add_line_legend(ax: Axes, *, inside: bool = False) -> None:
     _create_legend(ax, handles, _INSIDE)
 
 
-def add_color_legend(ax: Axes, handles: Sequence[Artist]) -> None:
-    """Explain colours: below the axes if the layout makes room there, else inside."""
-    if has_layout(ax):
+def add_color_legend(
+    ax: Axes,
+    handles: Sequence[Artist],
+    *,
+    always_below: bool = False,
+) -> None:
+    """Explain colours: below the axes if the layout makes room there, else inside.
+
+    Axes without labels have room below in any case.
+    """
+    if always_below or has_layout(ax):
         _add_legend_below(ax, handles)
         return
     _create_legend(ax, handles, _INSIDE)
@@ -98,7 +106,11 @@ def _has_room_below(ax: Axes, handles: Sequence[Artist]) -> bool:
 
 def _add_legend_below(ax: Axes, handles: Sequence[Artist]) -> None:
     """Add a legend below the caption, in as many columns as the axes are wide."""
-    legend = _create_legend(ax, handles, _BELOW | {"ncols": _count_columns(ax, handles)})
+    legend = _create_legend(
+        ax,
+        handles,
+        _BELOW | {"ncols": _count_columns(ax, handles)},
+    )
     find_surroundings(ax).add_legend(legend)
 
 
@@ -111,7 +123,12 @@ def _count_columns(ax: Axes, handles: Sequence[Artist]) -> int:
 
 
 def _create_legend(ax: Axes, handles: Sequence[Artist], options: Style) -> Legend:
-    legend = ax.legend(handles=list(handles), fontsize="small", handlelength=1.4, **options)
+    legend = ax.legend(
+        handles=list(handles),
+        fontsize="small",
+        handlelength=1.4,
+        **options,
+    )
     for text in legend.get_texts():
         set_font_fallback(text)
     return legend

@@ -47,7 +47,7 @@ class NamedLine(NamedTuple):
 
 def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
     """Write the names of lines at their ends, or in a legend where there is no room."""
-    if not _has_room(ax, lines):
+    if not _has_room_beside(ax, lines):
         add_line_legend(ax)
         return
     names = LineNames()
@@ -67,14 +67,15 @@ def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
         names.add(text, line.height)
 
 
-def _has_room(ax: Axes, lines: Sequence[NamedLine]) -> bool:
+def _has_room_beside(ax: Axes, lines: Sequence[NamedLine]) -> bool:
     """Return whether names fit: beside one another, and beside the axes."""
     figure = root_figure(ax)
     points = _POINTS_PER_INCH / figure.dpi
     rows = [row for line in lines for row in line.name.splitlines()]
     if len(rows) * _LINE_HEIGHT > ax.bbox.height * points:
         return False
-    width = _GAP + _LETTER_WIDTH * max(map(measure_width, rows), default=0)
+    letters = max(map(measure_width, rows), default=0)
+    width = _GAP + _LETTER_WIDTH * letters
     if figure.get_layout_engine() is not None:
         return bool(width <= _MAX_SHARE * ax.bbox.width * points)
     is_rightmost = all(other.bbox.x1 <= ax.bbox.x1 + 1 for other in figure.axes)
@@ -110,16 +111,22 @@ class LineNames(Artist):
     def _arrange(self, renderer: Any) -> None:
         axes: Any = self.axes
         box = axes.bbox
-        left = box.x1 + _GAP * root_figure(axes).dpi / _POINTS_PER_INCH
-        points = np.column_stack([np.zeros(len(self._heights)), self._heights])
+        pixels_per_point = root_figure(axes).dpi / _POINTS_PER_INCH
+        left = box.x1 + _GAP * pixels_per_point
+        anywhere = np.zeros(len(self._heights))
+        points = np.column_stack([anywhere, self._heights])
         centers = axes.transData.transform(points)[:, 1]
-        sizes = [text.get_window_extent(renderer).height for text in self._texts]
+        sizes = [text.get_window_extent(renderer).height + 1 for text in self._texts]
         centers = np.clip(centers, box.y0, box.y1)
-        for text, y in zip(self._texts, _spread(centers, sizes, box.y0, box.y1), strict=True):
+        for text, y in zip(
+            self._texts,
+            _spread_apart(centers, sizes, box.y0, box.y1),
+            strict=True,
+        ):
             text.set_position((left, y))
 
 
-def _spread(centers: Any, sizes: Sequence[float], low: float, high: float) -> list[float]:
+def _spread_apart(centers: Any, sizes: Sequence[float], low: float, high: float) -> list[float]:
     """Return centres that are so far apart that nothing of these sizes overlaps."""
     order = np.argsort(centers, kind="stable").tolist()
     spread = [float(center) for center in centers]

@@ -8,11 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.buckets import has_days
-from sdanalytics.analysis.kpi_definitions import (
-    KPIS,
-    is_additive,
-    is_catalogued,
-)
+from sdanalytics.analysis.kpi_definitions import KPIS, is_additive, is_catalogued
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.rates import RATES
@@ -53,8 +49,8 @@ def validate_smooth(data: pd.DataFrame, metric: str, smooth: object) -> None:
 
 def has_sums(metric: str) -> bool:
     """Return whether a metric of several days is a sum, or a ratio of sums."""
-    is_sum = is_additive(metric) or not is_catalogued(metric)
-    return is_sum or metric in KPIS or metric in RATES
+    is_added_up = is_additive(metric) or not is_catalogued(metric)
+    return is_added_up or metric in KPIS or metric in RATES
 
 
 def is_averaged(metric: str) -> bool:
@@ -71,20 +67,30 @@ def spread_over_windows(rows: pd.DataFrame, size: int) -> pd.DataFrame:
     days = pd.DatetimeIndex(rows["date"].dropna().unique())
     copies = []
     for lag in range(size):
-        windows = rows["date"] + pd.Timedelta(days=lag)
-        copies.append(rows.assign(**{WINDOW_COLUMN: windows}))
+        last_days = rows["date"] + pd.Timedelta(days=lag)
+        copies.append(rows.assign(**{WINDOW_COLUMN: last_days}))
     spread = pd.concat(copies, ignore_index=True)
     first = days.min() + pd.Timedelta(days=size - 1)
     is_whole = spread[WINDOW_COLUMN].isin(days) & (spread[WINDOW_COLUMN] >= first)
-    windows = spread[is_whole]
+    windows: pd.DataFrame = spread[is_whole]
     windows.attrs = rows.attrs
     return windows
 
 
 def count_window_days(rows: pd.DataFrame, windows: pd.Index, size: int) -> pd.Series:
     """Return how many days with rows each window has."""
-    has_rows = pd.Series(1.0, index=pd.DatetimeIndex(rows["date"].dropna().unique()).sort_values())
+    has_rows = pd.Series(
+        1.0,
+        index=pd.DatetimeIndex(rows["date"].dropna().unique()).sort_values(),
+    )
     first = has_rows.index.min()
     last = has_rows.index.max()
-    by_day = has_rows.reindex(pd.date_range(first, last, unit="s"), fill_value=0.0)
+    by_day = has_rows.reindex(
+        pd.date_range(
+            first,
+            last,
+            unit="s",
+        ),
+        fill_value=0.0,
+    )
     return by_day.rolling(size).sum().reindex(windows)

@@ -15,9 +15,7 @@ from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued, r
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import BoolArray
 from sdanalytics.model.metrics import NON_ADDITIVE
-from sdanalytics.plots.style import (
-    Style,
-)
+from sdanalytics.plots.style import Style
 from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import word_interval
 
@@ -39,7 +37,7 @@ _HATCH_STYLE: Final[Style] = {
 
 @dataclass(frozen=True)
 class PointAges:
-    """What may still change of the points of a line.
+    """Changes that may still come to the points of a line.
 
     Attributes
     ----------
@@ -84,7 +82,10 @@ def find_point_ages(data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> 
     first_arriving = _metadata_day(data, CONVERSIONS_ARRIVING_FROM)
     if is_conversion and first_arriving is not None:
         is_arriving = np.asarray(last_days >= first_arriving)
-    first = _metadata_day(data, RESTATABLE_FROM if is_conversion else TRAFFIC_RESTATABLE_FROM)
+    first = _metadata_day(
+        data,
+        RESTATABLE_FROM if is_conversion else TRAFFIC_RESTATABLE_FROM,
+    )
     is_open = np.zeros(len(days), dtype=bool)
     if first is not None:
         is_open = np.asarray(last_days >= first)
@@ -117,7 +118,10 @@ def caption_point_ages(ax: Axes, ages: PointAges | None, mark: str) -> None:
     if ages.is_all_restatable:
         add_caption(ax, "all days may still be restated")
     else:
-        add_caption(ax, f"may still be restated: from {word_interval(first, first)} on")
+        add_caption(
+            ax,
+            f"may still be restated: from {word_interval(first, first)} on",
+        )
 
 
 def hatch_open_days(
@@ -140,7 +144,14 @@ def hatch_open_days(
         is_open = is_open.T
     for y, x in np.argwhere(is_open):
         corner = (x - 0.5, y - 0.5)
-        ax.add_artist(Rectangle(corner, 1, 1, **_HATCH_STYLE))
+        ax.add_artist(
+            Rectangle(
+                corner,
+                1,
+                1,
+                **_HATCH_STYLE,
+            )
+        )
     if is_open.any():
         add_caption(ax, "hatched: still changing")
 

@@ -47,9 +47,16 @@ def choose_columns(ax: Axes, count: int) -> int:
     distances = {}
     for columns in range(1, count + 1):
         width, height = _measure_panel(ax, count, columns)
-        if width >= min_width and height >= min_height:
-            distances[columns] = abs(math.log(width / height / _ASPECT))
-    return min(distances, key=lambda columns: distances[columns], default=0)
+        has_room = width >= min_width and height >= min_height
+        if has_room:
+            aspect = width / height
+            distance = math.log(aspect / _ASPECT)
+            distances[columns] = abs(distance)
+    return min(
+        distances,
+        key=lambda columns: distances[columns],
+        default=0,
+    )
 
 
 def _measure_panel(ax: Axes, count: int, columns: int) -> tuple[float, float]:
@@ -57,9 +64,11 @@ def _measure_panel(ax: Axes, count: int, columns: int) -> tuple[float, float]:
     dpi = root_figure(ax).dpi
     rows = math.ceil(count / columns)
     head = _LINE_HEIGHT + _NAME_GAP + _ROW_GAP
-    width = ax.bbox.width / dpi / columns - _COLUMN_GAP / _POINTS_PER_INCH
-    height = ax.bbox.height / dpi / rows - head / _POINTS_PER_INCH
-    return width, height
+    column_gap = _COLUMN_GAP / _POINTS_PER_INCH
+    row_gap = head / _POINTS_PER_INCH
+    width = ax.bbox.width / dpi / columns
+    height = ax.bbox.height / dpi / rows
+    return width - column_gap, height - row_gap
 
 
 def make_panels(
@@ -85,34 +94,72 @@ def make_panels(
     Labels
         The names as they are drawn.
     """
-    width, height = _measure_panel(ax, len(names), columns)
+    width, height = _measure_panel(
+        ax,
+        len(names),
+        columns,
+    )
     letters = int(width * _POINTS_PER_INCH / _LETTER_WIDTH)
     lines = 1 if height < _LOW_PANEL else MAX_LINES
-    labels = label_names(names, special, width=letters, lines=lines)
+    labels = label_names(
+        names,
+        special,
+        width=letters,
+        lines=lines,
+    )
     heads = _measure_heads(labels.texts, columns)
     grid = _PanelGrid(ax, columns, heads)
     ax.set_axis_off()
     panels: list[Axes] = []
     for number, label in enumerate(labels.texts):
-        first = panels[0] if panels else None
-        panel = ax.inset_axes((0, 0, 1, 1), sharex=first, sharey=first)
-        locator = _PanelLocator(grid, number)
-        panel.set_axes_locator(locator)
-        panel.apply_aspect(locator(panel, None))  # what is drawn next depends on the size
-        name = panel.set_title(label, loc="left", fontsize="small", pad=_NAME_GAP)
-        set_font_fallback(name)
+        panel = _add_panel(grid, number, panels)
+        _name_panel(panel, label)
         is_lowest = number + columns >= len(labels.texts)
         is_first = number % columns == 0
-        panel.tick_params(labelleft=is_first, labelbottom=is_lowest, labelsize="small")
+        panel.tick_params(
+            labelleft=is_first,
+            labelbottom=is_lowest,
+            labelsize="small",
+        )
         panels.append(panel)
     return panels, labels
+
+
+def _add_panel(grid: _PanelGrid, number: int, panels: Sequence[Axes]) -> Axes:
+    """Add a panel that has the scales of those that are there."""
+    first = panels[0] if panels else None
+    panel: Axes = grid.parent.inset_axes(
+        (0, 0, 1, 1),
+        sharex=first,
+        sharey=first,
+    )
+    panel.set_in_layout(False)  # the surroundings of all make room for their labels
+    locator = _PanelLocator(grid, number)
+    panel.set_axes_locator(locator)
+    panel.apply_aspect(locator(panel, None))  # what is drawn next depends on the size
+    return panel
+
+
+def _name_panel(panel: Axes, label: str) -> None:
+    name = panel.set_title(
+        label,
+        loc="left",
+        fontsize="small",
+        pad=_NAME_GAP,
+    )
+    set_font_fallback(name)
 
 
 def _measure_heads(labels: Sequence[str], columns: int) -> list[float]:
     """Return the points that the names of each row take."""
     heads = []
-    for start in range(0, len(labels), columns):
-        lines = max(1 + label.count("\n") for label in labels[start : start + columns])
+    for start in range(
+        0,
+        len(labels),
+        columns,
+    ):
+        row = labels[start : start + columns]
+        lines = max(1 + label.count("\n") for label in row)
         heads.append(lines * _LINE_HEIGHT + _NAME_GAP)
     return heads
 
@@ -131,13 +178,17 @@ class _PanelGrid:
         scale = root_figure(self.parent).dpi / _POINTS_PER_INCH
         row, column = divmod(number, self.columns)
         gap = _COLUMN_GAP * scale
-        width = (box.width - gap * (self.columns - 1)) / self.columns
+        gaps = gap * (self.columns - 1)
+        width = (box.width - gaps) / self.columns
         heads = np.array(self.heads) * scale
         row_gap = _ROW_GAP * scale
-        free = box.height - heads.sum() - row_gap * (len(heads) - 1)
+        row_gaps = row_gap * (len(heads) - 1)
+        free = box.height - heads.sum() - row_gaps
         height = max(free / len(heads), 1.0)
         left = box.x0 + column * (width + gap)
-        bottom = box.y1 - heads[: row + 1].sum() - row * row_gap - (row + 1) * height
+        heads_above = heads[: row + 1].sum()
+        panels_above = (row + 1) * height
+        bottom = box.y1 - heads_above - panels_above - row * row_gap
         return Bbox.from_bounds(left, bottom, width, height)
 
 

@@ -43,7 +43,7 @@ def ensure_axes(ax: Axes | None, rows: int = 0, height: float | None = None) -> 
     when drawing fails.
     """
     if ax is not None:
-        _validate_axes(ax)
+        validate_axes(ax)
         yield ax
         return
     import matplotlib.pyplot as plt  # chooses a backend, which only a new figure needs
@@ -66,7 +66,8 @@ def fit_rows(labels: Sequence[str]) -> float:
     return _HEIGHT_WITHOUT_ROWS + rows
 
 
-def _validate_axes(ax: object) -> None:
+def validate_axes(ax: object) -> None:
+    """Raise `InvalidRequest` unless an object is axes of matplotlib."""
     if not isinstance(ax, Axes):
         raise InvalidRequest(
             f"ax must be a matplotlib Axes, got {type(ax).__name__}; "

@@ -88,10 +88,13 @@ class Surroundings(Artist):
         if renderer is None:
             renderer = root_figure(self._owner).canvas.get_renderer()  # type: ignore[attr-defined]
         left, right = self._find_edges(renderer)
-        boxes = []
+        bottom = self._find_lower_edge(renderer)
+        boxes: list[BboxBase] = []
+        if self._owner.child_axes:  # they leave the layout to their surroundings
+            boxes.append(Bbox.from_extents(left, bottom, right, self._owner.bbox.y1))
         if self._title is not None:
             boxes += self._arrange_title(renderer, left, right)
-        top = self._find_lower_edge(renderer) - self._pixels(_GAP)
+        top = bottom - self._pixels(_GAP)
         if self._caption is not None:
             artist = self._caption.artist
             artist.set_position((left, top))
@@ -125,7 +128,11 @@ class Surroundings(Artist):
     def _find_edges(self, renderer: Any) -> tuple[float, float]:
         """Return the left edge of the axes with their labels, and their right edge, in pixels."""
         left = float(self._owner.bbox.x0)
-        for axes in self._list_axes(renderer):
+        all_axes = self._list_axes(renderer)
+        edge = min(axes.bbox.x0 for axes in all_axes)
+        for axes in all_axes:
+            if axes.bbox.x0 > edge + 1:  # not at the left, as panels in other columns
+                continue
             labels = _find_axis_box(axes.yaxis, renderer)
             if labels is not None:
                 left = min(left, labels.x0)
@@ -134,7 +141,11 @@ class Surroundings(Artist):
     def _find_lower_edge(self, renderer: Any) -> float:
         """Return the lower edge of the axes with their labels, in pixels."""
         bottom = float(self._owner.bbox.y0)
-        for axes in self._list_axes(renderer):
+        all_axes = self._list_axes(renderer)
+        edge = min(axes.bbox.y0 for axes in all_axes)
+        for axes in all_axes:
+            if axes.bbox.y0 > edge + 1:  # not at the bottom
+                continue
             labels = _find_axis_box(axes.xaxis, renderer)
             if labels is not None:
                 bottom = min(bottom, labels.y0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +16,9 @@ from sdanalytics.plots.surroundings import find_surroundings
 
 TitleLike: TypeAlias = str | bool | None
 """A title of the user's own; True or None for one that is made; False for none."""
+
+_PERIODS: Final = ("period_b", "period_a")
+"""The entries of the metadata of a comparison."""
 
 
 def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> None:
@@ -48,8 +52,14 @@ def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> N
 
 
 def word_shown_days(data: pd.DataFrame) -> str:
-    """Return the days of a frame, such as "3 Oct to 27 Nov 2026"; empty if they are not known."""
+    """Return the days of a frame, such as "3 Oct to 27 Nov 2026"; empty if they are not known.
+
+    Those of a comparison are of both its periods, the second first.
+    """
     metadata = frame_metadata(data)
+    periods = [metadata[name] for name in _PERIODS if metadata.get(name)]
+    if periods:
+        return " against ".join(map(_word_compared_period, periods))
     if "date" in data and metadata.get("freq") is None:
         days = data["date"].dropna()
         if len(days):
@@ -59,6 +69,12 @@ def word_shown_days(data: pd.DataFrame) -> str:
     if not start or not end:
         return ""
     return word_interval(date.fromisoformat(start), date.fromisoformat(end))
+
+
+def _word_compared_period(period: Mapping[str, str]) -> str:
+    first = date.fromisoformat(period["start"])
+    last = date.fromisoformat(period["end"])
+    return word_interval(first, last)
 
 
 def word_interval(first: date, last: date) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -32,9 +32,11 @@ from sdanalytics.plots.name_labels import label_names
 from sdanalytics.plots.number_format import format_number, format_number_axis
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.robust_limits import find_upper_limit
+from sdanalytics.plots.row_labels import choose_row_labels
 from sdanalytics.plots.style import (
     Style,
     draw_empty,
+    draw_note,
     ensure_axes,
     fit_rows,
     merge_artist_kwargs,
@@ -43,9 +45,12 @@ from sdanalytics.plots.style import (
 from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import TitleLike, add_title
 from sdanalytics.plots.top_data import CHANGE, TopData, top_data
+from sdanalytics.plots.value_room import make_room_for_values
 
-_MARGIN: Final = 0.14
-"""Room for the numbers beside the bars, as a share of the axes."""
+_MARGIN: Final = 0.05
+"""Room beside the bars, as a share of the axes; more is made for their numbers."""
+_PADDING: Final = 3
+"""Points between a bar and its number."""
 _SHARED_UNITS: Final = ("currency", "fraction")
 """Units of which a bar and a dot are drawn on the same axis."""
 _OUTLIER_LABEL_STYLE: Final[Style] = {
@@ -122,10 +127,18 @@ def top(
     """
     validate_target(target)
     bars = top_data(data, metric, by=by, n=n, dot=dot, hue=hue, level=level, names=names)
-    labels = label_names([*bars.names, bars.other_name], bars.special_names)
+    shape = choose_row_labels(ax, len(bars.names) + 1)
+    labels = label_names(
+        [*bars.names, bars.other_name],
+        bars.special_names,
+        width=shape.width,
+        lines=shape.lines,
+    )
     with ensure_axes(ax, height=fit_rows(labels.texts)) as ax:
         if bars.table[metric].isna().all():
             return draw_empty(ax, data, metric)
+        if _is_all_zero(bars, [metric, dot]):
+            return draw_note(ax, f"{metric_label(metric)} is 0 on all days")
         colors = _choose_colors(ax, data, bars, metric, hue, target)
         drawn_bars = _draw_ranked_bars(ax, bars, metric, colors, kwargs)
         if dot is None:
@@ -135,6 +148,7 @@ def top(
             _draw_other_bar(ax, bars.others, len(row_labels), metric)
             row_labels.append(bars.other_name)
         _format_top_axes(ax, data, metric, row_labels)
+        ax.tick_params(axis="y", labelsize=shape.font_size)
         if dot is not None:
             _draw_dots(ax, data, metric, dot, bars)
         _add_notes(ax, data, bars, by)
@@ -145,6 +159,12 @@ def top(
         caption_data(ax, data, drawn)
         add_title(ax, title, data, f"{metric_label(metric)} by {word_groups(by)}")
         return ax
+
+
+def _is_all_zero(bars: TopData, metrics: Sequence[str | None]) -> bool:
+    """Return whether neither bars nor dots have a length."""
+    names = [name for name in metrics if name is not None]
+    return not np.nan_to_num(to_float_array(bars.table[names])).any()
 
 
 def _draw_ranked_bars(
@@ -199,7 +219,13 @@ def _draw_other_bar(ax: Axes, value: float, row: int, metric: str) -> None:
 
 def _write_values(ax: Axes, bars: BarContainer, values: FloatArray, unit: str) -> None:
     labels = [format_number(value, unit) for value in values]
-    ax.bar_label(bars, labels=labels, padding=3, fontsize="small")
+    texts = ax.bar_label(
+        bars,
+        labels=labels,
+        padding=_PADDING,
+        fontsize="small",
+    )
+    make_room_for_values(ax, texts)
 
 
 def _format_top_axes(ax: Axes, data: pd.DataFrame, metric: str, labels: list[str]) -> None:

@@ -28,7 +28,8 @@ def draw_day_bars(
     ax: Axes, lines: TrendData, metric: str, labels: list[str], kwargs: Style
 ) -> None:
     """Draw the values of a day as bars, hollow where they still grow or are a part of it."""
-    row = int(np.argmax(lines.values.notna().any(axis="columns").to_numpy()))
+    has_values = lines.values.notna().any(axis="columns")
+    row = int(np.argmax(has_values.to_numpy()))
     values = to_float_array(lines.values.iloc[row])
     is_young = lines.ages is not None and bool(lines.ages.is_arriving[row])
     is_hollow = is_young or bool(lines.is_part[row])
@@ -39,14 +40,18 @@ def draw_day_bars(
     if is_hollow:
         style |= {"color": background(ax), "edgecolor": colors, "linewidth": 1.2}
     bar_kwargs = merge_artist_kwargs(style, kwargs, Patch)
-    bars = ax.barh(range(len(values)), np.nan_to_num(values), **bar_kwargs)
+    bars = ax.barh(
+        range(len(values)),
+        np.nan_to_num(values),
+        **bar_kwargs,
+    )
     if lines.final is not None:
         _draw_expected(ax, lines, row)
-    _write_values(ax, bars, lines, row, values, metric)
-    _format_axes(ax, labels, metric)
+    _write_bar_values(ax, bars, lines, row, values, metric)
+    _format_bar_axes(ax, labels, metric)
 
 
-def _write_values(
+def _write_bar_values(
     ax: Axes, bars: BarContainer, lines: TrendData, row: int, values: FloatArray, metric: str
 ) -> None:
     texts = [format_number(value, column_unit(metric)) for value in values]
@@ -54,7 +59,12 @@ def _write_values(
         is_undefined = lines.undefined_ratio.iloc[row].to_numpy()
         for number in np.flatnonzero(is_undefined):
             texts[number] = word_undefined(metric)
-    ax.bar_label(bars, labels=texts, padding=4, fontsize="small")
+    ax.bar_label(
+        bars,
+        labels=texts,
+        padding=4,
+        fontsize="small",
+    )
 
 
 def _draw_expected(ax: Axes, lines: TrendData, row: int) -> None:
@@ -75,7 +85,7 @@ def _draw_expected(ax: Axes, lines: TrendData, row: int) -> None:
     )
 
 
-def _format_axes(ax: Axes, labels: list[str], metric: str) -> None:
+def _format_bar_axes(ax: Axes, labels: list[str], metric: str) -> None:
     style_axes(ax)
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(max(len(labels), _LEAST_ROWS) - 0.5, -0.5)
@@ -84,4 +94,8 @@ def _format_axes(ax: Axes, labels: list[str], metric: str) -> None:
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
     if ax.dataLim.xmin < 0 < ax.dataLim.xmax:
-        ax.axvline(0, color=other_color(ax), linewidth=0.8)
+        ax.axvline(
+            0,
+            color=other_color(ax),
+            linewidth=0.8,
+        )

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
-from sdanalytics.analysis.buckets import IS_WHOLE
-from sdanalytics.analysis.condense import condense
+from sdanalytics.analysis.buckets import (
+    DAYS,
+    IS_WHOLE,
+    days_by_date,
+    has_days,
+    is_named_by_last_day,
+)
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
 from sdanalytics.analysis.kpi_definitions import KPIS
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import BoolArray
 from sdanalytics.analysis.share_table import ShareTable
 from sdanalytics.analysis.validation import validate_columns
-from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.expected_values import (
     ExpectedValues,
     expect_values,
     has_expected_columns,
     read_expected_values,
 )
-from sdanalytics.plots.groups import GROUP_COLUMN, GroupedRows, factorize, rank_groups
-from sdanalytics.plots.metric_labels import metric_label
+from sdanalytics.plots.groups import GROUP_COLUMN
 from sdanalytics.plots.moving_windows import (
     WINDOW_COLUMN,
     count_window_days,
@@ -35,14 +38,12 @@ from sdanalytics.plots.moving_windows import (
 )
 from sdanalytics.plots.plot_data import FloatArray, prepare, to_float_array
 from sdanalytics.plots.restatement import PointAges, can_change, find_point_ages
+from sdanalytics.plots.trend_groups import DATE, LineGrouper
 from sdanalytics.plots.trend_others import (
     NamedShare,
-    choose_ranking_metric,
     measure_named,
     settle_others,
 )
-
-_DATE: Final = "date"
 
 
 @dataclass(frozen=True)
@@ -128,25 +129,24 @@ def trend_data(
     The arguments are those of `trend`.
     """
     data = prepare(data, [metric], by, n)
-    validate_columns(data, [_DATE])
+    validate_columns(data, [DATE])
     validate_smooth(data, metric, smooth)
     curve = resolve_curve(final, data)
     has_finals = final is None and smooth is None and has_expected_columns(data, metric)
     kept = [] if curve is None else curve.keys.columns.tolist()
-    grouper = _Grouper(data, metric, by, kept, names, is_condensed=not has_finals)
+    grouper = LineGrouper(data, metric, by, kept, names, is_condensed=not has_finals)
     groups = grouper.group(n)
     share = measure_named(groups, grouper.ranking_metric, n)
     groups = settle_others(data, groups, metric, grouper.ranking_metric, others)
     table = _compute_values(groups.rows, metric, smooth)
-    values = table.values
     expected = None
     if curve is not None:
-        expected = _expect(table, metric, curve)
+        expected = _expect_points(table, metric, curve)
     elif has_finals:
-        expected = read_expected_values(groups.rows, metric, values)
-    days = pd.DatetimeIndex(values.index)
+        expected = read_expected_values(groups.rows, metric, table.values)
+    days = pd.DatetimeIndex(table.values.index)
     return TrendData(
-        values=values,
+        values=table.values,
         undefined_ratio=table.undefined_ratio,
         names=groups.names,
         other_name=groups.other_name,
@@ -164,70 +164,20 @@ def _find_part_buckets(data: pd.DataFrame) -> pd.DatetimeIndex:
     if IS_WHOLE not in data:
         return pd.DatetimeIndex([])
     is_part = data[IS_WHOLE].astype("boolean").eq(False).fillna(False)
-    return pd.DatetimeIndex(data[_DATE][is_part].unique())
+    return pd.DatetimeIndex(data[DATE][is_part].unique())
 
 
 def _place_days(data: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return where days are drawn: a week is named by its last day, which may be in the future."""
-    end = frame_metadata(data).get("end")
-    if not end or frame_metadata(data).get("freq") is None:
-        return days
-    last = pd.Timestamp(end)
-    is_later = days > last
-    return days if is_later.sum() != 1 else days.where(~is_later, last)
+    """Return where days are drawn: the last week is named by its last day, which may be to come.
 
-
-@dataclass(frozen=True)
-class _Grouper:
-    """Numbers rows by line.
-
-    Attributes
-    ----------
-    data : pandas.DataFrame
-    metric : str
-    by : str or None
-    kept : list of str
-        Columns to keep: those of a curve's groups.
-    names : object
-        Names of the user's own.
-    is_condensed : bool
-        Whether rows may become fewer; they lose the columns of final numbers.
+    It is at the last day that it has data of, if these are its first ones.
     """
-
-    data: pd.DataFrame
-    metric: str
-    by: str | None
-    kept: list[str]
-    names: object
-    is_condensed: bool
-
-    @property
-    def ranking_metric(self) -> str:
-        """The metric that tells which groups are the largest."""
-        return choose_ranking_metric(self.data, self.metric)
-
-    def group(self, n: int) -> GroupedRows:
-        """Return the rows by line, the largest first, and all others as the last."""
-        if self.by is None:
-            one_group = self.data.assign(**{GROUP_COLUMN: 0})
-            rows = self._condense(one_group, [])
-            return GroupedRows(rows, GROUP_COLUMN, [None], [metric_label(self.metric)])
-        if self.by == _DATE:
-            raise InvalidRequest(
-                "by must be a column other than 'date': a trend is over the dates already"
-            )
-        groups = factorize(self.data, self.by, GROUP_COLUMN, self.names)
-        rows = self._condense(groups.rows, [self.ranking_metric])
-        return rank_groups(replace(groups, rows=rows), self.ranking_metric, n)
-
-    def _condense(self, rows: pd.DataFrame, others: list[str]) -> pd.DataFrame:
-        if not self.is_condensed:
-            return rows
-        keys = dict.fromkeys([_DATE, GROUP_COLUMN, *self.kept])
-        drawn = [self.metric]
-        if self.metric in KPIS:  # tells whether a missing ratio is undefined
-            drawn.append(KPIS[self.metric].numerator)
-        return condense(rows, [*drawn, *others], list(keys))
+    freq = frame_metadata(data).get("freq")
+    if not freq or not is_named_by_last_day(freq) or not has_days(data) or len(days) < 2:
+        return days
+    counts = days_by_date(data).set_index("date")[DAYS]
+    last = days[-2] + pd.Timedelta(days=int(counts[days[-1]]))
+    return days.where(days < days[-1], min(last, days[-1]))
 
 
 @dataclass(frozen=True)
@@ -246,7 +196,7 @@ class _ValueTable:
 
 
 def _compute_values(rows: pd.DataFrame, metric: str, smooth: int | None) -> _ValueTable:
-    day_column = _DATE
+    day_column = DATE
     days = rows
     if smooth is not None:
         rows = spread_over_windows(rows, smooth)
@@ -257,7 +207,12 @@ def _compute_values(rows: pd.DataFrame, metric: str, smooth: int | None) -> _Val
         values, numerators = _values_by_day(rows, metric, columns, day_column)
         undefined_ratio = _find_undefined(values, numerators)
     else:
-        (values,) = _values_by_day(rows, metric, [metric], day_column)
+        (values,) = _values_by_day(
+            rows,
+            metric,
+            [metric],
+            day_column,
+        )
     day_counts = None
     if smooth is not None and is_averaged(metric):
         day_counts = count_window_days(days, values.index, smooth)
@@ -265,7 +220,7 @@ def _compute_values(rows: pd.DataFrame, metric: str, smooth: int | None) -> _Val
     return replace(table, values=table.average(values))
 
 
-def _expect(table: _ValueTable, metric: str, curve: ShareTable) -> ExpectedValues:
+def _expect_points(table: _ValueTable, metric: str, curve: ShareTable) -> ExpectedValues:
     expected = expect_values(table.rows, metric, curve, table.values, table.day_column)
     return replace(
         expected,
@@ -285,10 +240,18 @@ def _values_by_day(
     rows: pd.DataFrame, metric: str, columns: list[str], day_column: str
 ) -> list[pd.DataFrame]:
     """Return tables of columns of a metric's summary: one row per day, one column per group."""
-    totals = aggregate(rows, [metric], [day_column, GROUP_COLUMN])
+    totals = aggregate(
+        rows,
+        [metric],
+        [day_column, GROUP_COLUMN],
+    )
     tables = []
     for column in columns:
-        table = totals.pivot(index=day_column, columns=GROUP_COLUMN, values=column)
+        table = totals.pivot(
+            index=day_column,
+            columns=GROUP_COLUMN,
+            values=column,
+        )
         table = table.sort_index(axis=1)
         tables.append(_insert_missing_days(table))
     return tables
@@ -304,5 +267,9 @@ def _insert_missing_days(values: pd.DataFrame) -> pd.DataFrame:
         return values
     first = days.min()
     last = days.max()
-    all_days = pd.date_range(first, last, unit="s")
+    all_days = pd.date_range(
+        first,
+        last,
+        unit="s",
+    )
     return values.reindex(all_days)

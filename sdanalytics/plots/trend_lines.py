@@ -125,7 +125,15 @@ def trend(
             add_title(ax, title, data, subject)
             return ax
         unit = axis_title(data, metric)
-        drawing = _draw(ax, lines, metric, unit, facet, kwargs, is_named=by is not None)
+        drawing = _draw_as_fits(
+            ax,
+            lines,
+            metric,
+            unit,
+            facet,
+            kwargs,
+            is_named=by is not None,
+        )
         caption_trend(ax, lines, metric, by, smooth, drawing)
         caption_data(ax, data, [metric])
         add_title(ax, title, data, subject)
@@ -143,7 +151,7 @@ def _choose_height(lines: TrendData, facet: bool | None) -> float:
     return height
 
 
-def _draw(
+def _draw_as_fits(
     ax: Axes,
     lines: TrendData,
     metric: str,
@@ -156,14 +164,26 @@ def _draw(
     """Draw a trend as bars, as panels or as lines in the axes."""
     if lines.is_single_day:
         labels = label_names(lines.names, lines.special_names)
-        draw_day_bars(ax, lines, metric, labels.texts if is_named else [""], kwargs)
+        draw_day_bars(
+            ax,
+            lines,
+            metric,
+            labels.texts if is_named else [""],
+            kwargs,
+        )
         ax.set_xlabel(unit)
         return TrendDrawing(labels, "bars")
     ax.set_ylabel(unit)
     columns = _choose_columns(ax, lines, facet)
     if columns:
         return _draw_panels(ax, lines, metric, columns, kwargs)
-    return _draw_together(ax, lines, metric, kwargs, is_named=is_named)
+    return _draw_together(
+        ax,
+        lines,
+        metric,
+        kwargs,
+        is_named=is_named,
+    )
 
 
 def _choose_columns(ax: Axes, lines: TrendData, facet: bool | None) -> int:
@@ -178,13 +198,26 @@ def _choose_columns(ax: Axes, lines: TrendData, facet: bool | None) -> int:
 def _draw_panels(
     ax: Axes, lines: TrendData, metric: str, columns: int, kwargs: Style
 ) -> TrendDrawing:
-    panels, labels = make_panels(ax, lines.names, lines.special_names, columns)
+    panels, labels = make_panels(
+        ax,
+        lines.names,
+        lines.special_names,
+        columns,
+    )
     drawn = []
     for rank, panel in enumerate(panels):
         is_other = lines.names[rank] == lines.other_name
         color = other_color(panel) if is_other else main_color(panel)
         style = {"color": color, "label": labels.texts[rank]}
-        drawn.append(draw_trend(panel, lines.select(rank), metric, [style], kwargs))
+        drawn.append(
+            draw_trend(
+                panel,
+                lines.select(rank),
+                metric,
+                [style],
+                kwargs,
+            )
+        )
     are_cut = set_scale(drawn, lines.list_values(), metric)
     return TrendDrawing(labels, "panels", are_cut=are_cut)
 
@@ -192,7 +225,11 @@ def _draw_panels(
 def _draw_together(
     ax: Axes, lines: TrendData, metric: str, kwargs: Style, *, is_named: bool
 ) -> TrendDrawing:
-    labels = label_names(lines.names, lines.special_names, width=NAME_WIDTH)
+    labels = label_names(
+        lines.names,
+        lines.special_names,
+        width=NAME_WIDTH,
+    )
     styles = []
     for rank, label in enumerate(labels.texts):
         style: Style = line_style(ax, rank)

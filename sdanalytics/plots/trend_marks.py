@@ -91,7 +91,14 @@ def set_scale(drawn: Sequence[DrawnLines], values: FloatArray, metric: str) -> b
     ax = drawn[0].ax
     size = find_largest_size(values)
     if any(part.lines.final is not None for part in drawn):
-        limit_to_lines(ax, np.clip(values, -size, size))
+        limit_to_lines(
+            ax,
+            np.clip(
+                values,
+                -size,
+                size,
+            ),
+        )
     if np.nanmin(values) >= 0:
         ax.set_ylim(bottom=0)
     if math.isinf(size):
@@ -99,25 +106,47 @@ def set_scale(drawn: Sequence[DrawnLines], values: FloatArray, metric: str) -> b
     limit_axis(ax, values, size)
     unit = column_unit(metric)
     for part in drawn:
-        write_cut_values(part.ax, part.lines.positions, part.lines.drawn, size, unit, part.colors)
+        write_cut_values(
+            part.ax,
+            part.lines.positions,
+            part.lines.drawn,
+            size,
+            unit,
+            part.colors,
+        )
     return True
 
 
 def _draw_lines(ax: Axes, lines: TrendData, styles: list[Style], kwargs: Style) -> list[Any]:
     """Draw the lines, and return their colours."""
     colors = []
-    for style, column in zip(styles, lines.drawn, strict=True):
-        values = to_float_array(lines.drawn[column])
-        line_style = style | _choose_markers(ax, values)
-        line_kwargs = merge_artist_kwargs(line_style, kwargs, Line2D)
-        (line,) = ax.plot(lines.positions, values, **line_kwargs)
+    for rank, style in enumerate(styles):
+        line = _draw_line(ax, lines, rank, style, kwargs)
         colors.append(line.get_color())
-        if lines.final is None and lines.ages is not None:
-            dash_young_part(ax, line, lines.ages.is_arriving)
     if lines.final is not None:
-        draw_reported_lines(ax, lines.positions, lines.values, colors)
-        draw_expected_bands(ax, lines.positions, lines.final, colors)
+        draw_reported_lines(
+            ax,
+            lines.positions,
+            lines.values,
+            colors,
+        )
+        draw_expected_bands(
+            ax,
+            lines.positions,
+            lines.final,
+            colors,
+        )
     return colors
+
+
+def _draw_line(ax: Axes, lines: TrendData, rank: int, style: Style, kwargs: Style) -> Line2D:
+    values = to_float_array(lines.drawn.iloc[:, rank])
+    line_style = style | _choose_markers(ax, values)
+    line_kwargs = merge_artist_kwargs(line_style, kwargs, Line2D)
+    (line,) = ax.plot(lines.positions, values, **line_kwargs)
+    if lines.final is None and lines.ages is not None:
+        dash_young_part(ax, line, lines.ages.is_arriving)
+    return line
 
 
 def _choose_markers(ax: Axes, values: FloatArray) -> Style:
@@ -142,7 +171,11 @@ def _hollow_part_buckets(ax: Axes, lines: TrendData, colors: list[Any]) -> None:
     if not lines.is_part.any():
         return
     drawn = lines.drawn.where(lines.drawn.notna(), lines.values)
-    for color, column in zip(colors, drawn, strict=True):
+    for color, column in zip(
+        colors,
+        drawn,
+        strict=True,
+    ):
         values = to_float_array(drawn[column])
         ax.scatter(
             lines.positions[lines.is_part],
@@ -157,7 +190,11 @@ def _hollow_part_buckets(ax: Axes, lines: TrendData, colors: list[Any]) -> None:
 def _mark_undefined_ratios(ax: Axes, lines: TrendData, colors: list[Any]) -> None:
     """Mark days with an undefined ratio at the upper edge, in the colour of their line."""
     assert lines.undefined_ratio is not None
-    for color, column in zip(colors, lines.undefined_ratio, strict=True):
+    for color, column in zip(
+        colors,
+        lines.undefined_ratio,
+        strict=True,
+    ):
         is_undefined = lines.undefined_ratio[column].to_numpy()
         days = lines.positions[is_undefined]
         ax.scatter(

@@ -32,7 +32,7 @@ class NamedShare(NamedTuple):
 
     Attributes
     ----------
-    count, group_count : int
+    line_count, group_count : int
         How many have one, and how many there are.
     share : float
         What they have of the ranking metric; NaN if that cannot be added up.
@@ -40,14 +40,14 @@ class NamedShare(NamedTuple):
         The ranking metric.
     """
 
-    count: int
+    line_count: int
     group_count: int
     share: float
     metric: str
 
     def describe(self, noun: str) -> str:
         """Return it in words, such as "5 of 300 campaigns, 33% of cost"."""
-        text = f"{self.count} of {self.group_count} {noun}s"
+        text = f"{self.line_count} of {self.group_count} {noun}s"
         if np.isfinite(self.share):
             share = format_number(self.share, "fraction")
             text = f"{text}, {share} of {metric_label(self.metric)}"
@@ -83,15 +83,16 @@ def measure_named(groups: GroupedRows, ranking_metric: str, n: int) -> NamedShar
         totals = _sum_groups(groups, ranking_metric)
         whole = np.nansum(totals)
         share = float(np.nansum(totals[:n]) / whole) if whole else np.nan
-    return NamedShare(n, n + groups.other_count, share, ranking_metric)
+    return NamedShare(
+        n,
+        n + groups.other_count,
+        share,
+        ranking_metric,
+    )
 
 
 def settle_others(
-    data: pd.DataFrame,
-    groups: GroupedRows,
-    metric: str,
-    ranking_metric: str,
-    others: object,
+    data: pd.DataFrame, groups: GroupedRows, metric: str, ranking_metric: str, others: object
 ) -> GroupedRows:
     """Drop the rows of all others, unless they have a line.
 
@@ -135,6 +136,10 @@ def _has_total(metric: str) -> bool:
 
 def _sum_groups(groups: GroupedRows, metric: str) -> FloatArray:
     """Return the totals of a metric by the number of the group."""
-    totals = aggregate(groups.rows, [metric], groups.column)
+    totals = aggregate(
+        groups.rows,
+        [metric],
+        groups.column,
+    )
     by_number = totals.set_index(groups.column)[metric]
     return to_float_array(by_number.reindex(range(len(groups.names))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from sdanalytics.analysis.final_columns import FINAL_SUFFIXES
@@ -9,7 +11,7 @@ from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.trend_data import TrendData, trend_data
 
 
-def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: object) -> pd.DataFrame:
+def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: Any) -> pd.DataFrame:
     """Return the numbers of `trend` as a table of one row per point.
 
     Returns
@@ -24,7 +26,11 @@ def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: object) -> p
         - `is_young` (boolean): whether conversions still arrive; missing if that is not known;
         - `is_undefined` (bool, for KPIs): whether the denominator is 0 and the numerator is not.
     """
-    lines = trend_data(data, metric, **options)  # type: ignore[arg-type]
+    lines = trend_data(
+        data,
+        metric,
+        **options,
+    )
     tables = [_tidy_line(lines.select(rank), metric) for rank in range(len(lines.names))]
     if not tables:
         return pd.DataFrame(columns=["date", "name", metric])
@@ -37,12 +43,20 @@ def _tidy_line(line: TrendData, metric: str) -> pd.DataFrame:
     table[metric] = to_float_array(line.values.iloc[:, 0])
     if line.final is not None:
         tables = (line.final.expected, line.final.low, line.final.high)
-        for suffix, values in zip(FINAL_SUFFIXES, tables, strict=True):
+        for suffix, values in zip(
+            FINAL_SUFFIXES,
+            tables,
+            strict=True,
+        ):
             table[f"{metric}{suffix}"] = to_float_array(values.iloc[:, 0])
     table["is_other"] = name == line.other_name
     table["is_part"] = line.is_part
     is_young = pd.NA if line.ages is None else line.ages.is_arriving
-    table["is_young"] = pd.Series(is_young, index=table.index, dtype="boolean")
+    table["is_young"] = pd.Series(
+        is_young,
+        index=table.index,
+        dtype="boolean",
+    )
     if line.undefined_ratio is not None:
         table["is_undefined"] = line.undefined_ratio.iloc[:, 0].to_numpy()
     return table

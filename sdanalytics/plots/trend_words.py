@@ -1,4 +1,4 @@
-"""What a trend says in words: its title, its notes, and why there is nothing to draw."""
+"""Words of a trend: its title, its notes, and why there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -80,11 +80,18 @@ def caption_trend(
         _caption_groups(ax, lines, by, drawing.labels)
     if smooth is not None:
         what = "average" if is_averaged(metric) else "ratio of the sums"
-        add_caption(ax, f"each point: {what} of the {smooth} days up to it")
+        add_caption(
+            ax,
+            f"each point: {what} of the {smooth} days up to it",
+        )
     if lines.final is not None:
         _caption_final(ax, lines, drawing)
     elif can_change(metric):
-        caption_point_ages(ax, lines.ages, "hollow" if drawing.kind == "bars" else "dashed")
+        caption_point_ages(
+            ax,
+            lines.ages,
+            "hollow" if drawing.kind == "bars" else "dashed",
+        )
     if lines.is_part.any():
         add_caption(ax, "hollow: not all days")
     undefined = lines.undefined_ratio
@@ -107,6 +114,13 @@ def _caption_final(ax: Axes, lines: TrendData, drawing: TrendDrawing) -> None:
     assert lines.final is not None
     are_banded = drawing.kind == "panels" or has_bands(lines.final)
     if drawing.kind == "bars":
-        add_caption(ax, "point: expected when final, with its 80% interval")
+        add_caption(
+            ax,
+            "point: expected when final, with its 80% interval",
+        )
     else:
-        caption_expected(ax, lines.final, are_banded=are_banded)
+        caption_expected(
+            ax,
+            lines.final,
+            are_banded=are_banded,
+        )

@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path
 
 from sdanalytics.analysis.row_groups import BoolArray
-from sdanalytics.plots.style import Style
 
 _DASHES: Final = (0, (2.2, 1.4))
 """Shorter than those of the lines after the sixth."""
@@ -36,18 +35,25 @@ def dash_young_part(ax: Axes, line: Line2D, is_young: BoolArray) -> None:
     values = np.asarray(line.get_ydata(orig=False), dtype=float)
     border = _find_border(days, is_young)
     points = np.column_stack([days, values])
-    style: Style = {
-        "colors": [line.get_color()],
-        "linewidths": line.get_linewidth(),
-        "alpha": line.get_alpha(),
-        "zorder": line.get_zorder(),
-    }
-    dashed = LineCollection([points], linestyles=[_DASHES], **style)
+    dashed = _dash_line(line, points)
     ax.add_collection(dashed, autolim=False)
     _clip(ax, dashed, border, border + _FAR)
-    if line.get_marker() not in ("", "None", None):
+    has_markers = line.get_marker() not in ("", "None", None)
+    if has_markers:
         _redraw_markers(ax, line, points[is_young])
     _clip(ax, line, border - _FAR, border)
+
+
+def _dash_line(line: Line2D, points: Any) -> LineCollection:
+    """Return a line like another one, but dashed."""
+    return LineCollection(
+        [points],
+        linestyles=[_DASHES],
+        colors=[line.get_color()],
+        linewidths=line.get_linewidth(),
+        alpha=line.get_alpha(),
+        zorder=line.get_zorder(),
+    )
 
 
 def _find_border(days: Any, is_young: BoolArray) -> float:
@@ -60,7 +66,8 @@ def _find_border(days: Any, is_young: BoolArray) -> float:
 
 def _redraw_markers(ax: Axes, line: Line2D, points: Any) -> None:
     ax.scatter(
-        *points.T,
+        points[:, 0],
+        points[:, 1],
         s=line.get_markersize() ** 2,
         marker=line.get_marker(),
         color=line.get_color(),

@@ -41,6 +41,6 @@ def refusal_message(refused: Iterable[str], missing_days: MissingDays) -> str:
         parts.append(f"{', '.join(alike)} ({span})")
     effect = f"missing are {'; '.join(parts)}" if parts else "what is stored of them is kept"
     return (
-        f"the service refuses metrics, and reports are requested without them: {', '.join(names)}; "
-        f"{effect}"
+        "the service refuses metrics, or this version of its API does not have them; reports are "
+        f"requested without them: {', '.join(names)}; {effect}"
     )

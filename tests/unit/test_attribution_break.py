@@ -47,6 +47,8 @@ def read(tmp_path: Path) -> Callable[..., pd.DataFrame]:
             "viewAttributedSales14d": [30.0] * len(cost_types),
             "attributedConversions14d": pa.array([2] * len(cost_types), pa.int64()),
             "viewAttributedConversions14d": pa.array([3] * len(cost_types), pa.int64()),
+            "allViewsSales": [40.0] * len(cost_types),
+            "salesFromViews": [9.0] * len(cost_types),
         }
         for day in pd.date_range("2025-12-28", "2026-01-03"):
             for tactic in ("T00020", "T00030"):
@@ -157,3 +159,18 @@ def test_other_comparisons_are_not_warned_of(read: Callable[..., pd.DataFrame]) 
         sda.compare(frame, ("2026-01-02", "2026-01-02"), ("2026-01-03", "2026-01-03"))
         sda.compare(of_cpc, BEFORE, AFTER)
         sda.compare(read(["CPC"]), BEFORE, AFTER)
+
+
+def test_results_of_all_views_have_no_break_and_figures_say_so(
+    read: Callable[..., pd.DataFrame],
+) -> None:
+    metrics = ["costType", "cost", "allViewsSales", "salesFromViews"]
+    df = read(metrics=metrics)
+    ax = sda.plots.trend(df, metric="allViewsSales")
+    assert "all views: counted alike before and after 2026-01-01" in text_below(ax)
+    assert CAPTION not in text_below(ax)
+    broken = sda.plots.trend(df, metric="salesFromViews")
+    assert CAPTION in text_below(broken)
+    assert "counted alike" not in text_below(broken)
+    after = read(metrics=metrics, start="2026-01-01")
+    assert "counted alike" not in text_below(sda.plots.trend(after, metric="allViewsSales"))

@@ -95,10 +95,6 @@ class TestDarkBackground:
         for note in figures:
             assert contrast(note.get_color(), "black") > 4.5, note.get_text()
 
-    def test_restatable_days_are_called_darker(self) -> None:
-        caption = text_below(plots.trend(sample_frame("campaigns", 14, 1), "orders"))
-        assert caption == "darker: may still be restated; darkest: orders still arriving"
-
 
 def contrast(color: Any, background: Any) -> float:
     """Return the contrast of a text as the guidelines of the web compute it: 4.5 is legible."""

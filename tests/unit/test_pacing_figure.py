@@ -50,7 +50,7 @@ def test_lines_lead_to_the_end_of_the_month() -> None:
     band = axes.collections[0].get_paths()[0].get_extents()
     assert band.y1 == pytest.approx(last["cost_forecast_high"])
     axes.get_figure().canvas.draw()
-    assert axes.xaxis.get_offset_text().get_text() == "2026-Oct"
+    assert axes.get_xticklabels()[0].get_text() == "1 Oct\n2026"
 
 
 def test_a_month_that_is_over_has_no_forecast_and_one_without_budgets_no_line() -> None:

@@ -200,7 +200,7 @@ def test_part_weeks_are_drawn_hollow(frame: pd.DataFrame) -> None:
     assert hollow.get_facecolor()[0].tolist() == [1, 1, 1, 1]
     assert len(hollow.get_offsets()) == 2
     assert "hollow: not all days" in text_below(axes)
-    days = pd.to_datetime(["2026-10-04", "2026-11-15"])
+    days = pd.to_datetime(["2026-10-04", "2026-11-11"])  # the last day with data
     drawn = axes.get_lines()[0]
     for (x, y), day in zip(hollow.get_offsets().tolist(), days, strict=True):
         at = drawn.get_xdata().tolist().index(day.to_datetime64().astype("datetime64[s]"))

@@ -9,7 +9,7 @@ import pytest
 
 from sdanalytics._core.deadline import Deadline
 from sdanalytics._core.limiter_state import CountInFlight, LimiterState
-from sdanalytics.api.create_pacing import CreatePacing
+from sdanalytics.api.create_pacing import CreatePacing, LearnedPacing
 from sdanalytics.api.rate_limit import RateLimiter
 from tests.support.clock import JumpingClock
 
@@ -35,10 +35,15 @@ class CountedState:
 class Pace:
     """A limiter, and how long requests wait for it."""
 
-    def __init__(self, clock: JumpingClock, create_rate: float | None = None) -> None:
+    def __init__(
+        self,
+        clock: JumpingClock,
+        create_rate: float | None = None,
+        pacing: CreatePacing | None = None,
+    ) -> None:
         self.clock = clock
         self.store = CountedState()
-        self.limiter = RateLimiter(clock, self.store, CreatePacing(create_rate))
+        self.limiter = RateLimiter(clock, self.store, pacing or CreatePacing(create_rate))
 
     def wait(self, *, is_create: bool) -> float:
         """Return the seconds that a request waits."""
@@ -183,3 +188,57 @@ def test_one_report_more_than_the_limit_is_tried_at_growing_intervals(pace: Pace
     assert pace.limiter.create_delay() > 0.0
     pace.clock.pass_time(1.25 * 150.0)
     assert pace.limiter.create_delay() == 0.0
+
+
+# -- the learned pace of version 1 -----------------------------------------------------------
+
+
+@pytest.fixture
+def slow_pace(clock: JumpingClock) -> Pace:
+    return Pace(clock, pacing=LearnedPacing(60.0))
+
+
+def create(pace: Pace) -> float:
+    """Return the seconds that a create waits, which is accepted then."""
+    waited = pace.wait(is_create=True)
+    pace.limiter.on_success(is_create=True)
+    return waited
+
+
+def test_creates_of_version_1_are_a_minute_apart_and_never_closer(slow_pace: Pace) -> None:
+    assert create(slow_pace) == 0.0
+    assert [create(slow_pace) for _ in range(30)] == [about(60.0)] * 30
+
+
+def test_the_gap_doubles_with_a_429_and_shrinks_with_success(slow_pace: Pace) -> None:
+    create(slow_pace)
+    for _ in range(2):
+        slow_pace.throttle(1.0, is_create=True)
+    gaps = [create(slow_pace) for _ in range(30)][1:]
+    assert gaps[:3] == [about(240.0), about(216.0), about(194.4)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] == about(60.0)
+
+
+def test_the_gap_has_an_end(slow_pace: Pace) -> None:
+    for _ in range(9):
+        slow_pace.throttle(1.0, is_create=True)
+    assert slow_pace.limiter.create_delay() == about(600.0)
+
+
+@pytest.mark.usefixtures("longest_jitter")
+def test_a_429_of_version_1_without_retry_after_waits_minutes(slow_pace: Pace) -> None:
+    waits = [slow_pace.throttle(is_create=True) for _ in range(6)]
+    assert waits == [about(seconds) for seconds in (300, 600, 1200, 2400, 3600, 3600)]
+    assert slow_pace.throttle(40.0, is_create=True) >= 40.0
+
+
+def test_a_third_report_of_version_1_waits_for_one_of_two(slow_pace: Pace) -> None:
+    slow_pace.store.in_flight = 1
+    assert slow_pace.limiter.create_delay() == 0.0
+    slow_pace.store.in_flight = 2
+    assert slow_pace.limiter.create_delay() == about(5.0)
+    slow_pace.clock.pass_time(3600)
+    assert slow_pace.limiter.create_delay() == about(5.0)
+    slow_pace.store.in_flight = 1
+    assert slow_pace.limiter.create_delay() == 0.0
