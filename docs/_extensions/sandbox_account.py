@@ -43,10 +43,25 @@ def setup(app: Sphinx) -> dict[str, Any]:
         if pages and app.config.nb_execution_mode != "off":
             account.enter_context(serve_kernels())
 
+    app.connect("env-get-outdated", find_outdated_pages)
     app.connect("env-before-read-docs", open_before_pages)
     app.connect("doctree-read", remove_progress_bars)
     app.connect("build-finished", lambda app, error: account.close())
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def find_outdated_pages(app: Sphinx, env: Any, *changes: set[str]) -> list[str]:
+    """Return the pages whose code is to run again, as the package is newer than what they show."""
+    newest = max(path.stat().st_mtime for path in ROOT.joinpath("sdanalytics").rglob("*.py"))
+    if newest <= getattr(env, "package_time", 0.0):
+        return []
+    env.package_time = newest
+    return [name for name in env.found_docs if has_cells(Path(env.doc2path(name)))]
+
+
+def has_cells(page: Path) -> bool:
+    """Return whether a page is Markdown with code that the build runs."""
+    return page.suffix == ".md" and "\n```{code-cell}" in page.read_text(encoding="utf-8")
 
 
 def remove_progress_bars(app: Sphinx, page: nodes.document) -> None:
