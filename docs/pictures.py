@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -22,7 +23,7 @@ FigureArguments = dict[str, tuple[pd.DataFrame, dict[str, Any]]]
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # the tests drive the browser
 
-from tests.e2e.lab import Lab  # noqa: E402
+from tests.e2e.lab import Lab, Notebook  # noqa: E402
 from tests.support.box import Box  # noqa: E402
 from tests.support.clock import JumpingClock  # noqa: E402
 from tests.support.guide_account import join_account, open_account  # noqa: E402
@@ -32,6 +33,9 @@ FIRST_MORNING = datetime(2026, 11, 3, 17, tzinfo=UTC)
 MORNINGS = 42
 """Days with a fetch: there is a history, from which `maturity` learns."""
 ONE_DAY = 24 * 3600
+_SCROLL = """() =>
+  document.querySelector('.sdanalytics-picker').closest('.jp-Cell').scrollIntoView()
+"""
 
 
 def draw_front() -> None:
@@ -98,22 +102,36 @@ def fetch_arguments() -> FigureArguments:
 
 
 def screenshot_picker() -> None:
-    """Take a picture of `ReportPicker` in JupyterLab after a fetch, ``picker.png``."""
+    """Take pictures of `ReportPicker` in a window of JupyterLab, in a light and a dark theme."""
     with tempfile.TemporaryDirectory() as folder:
         name = "04-picker.ipynb"
         shutil.copy(DOCS.parent / "notebooks" / name, folder)
-        with Lab(Path(folder), width=1240, height=1900) as lab:
+        with Lab(Path(folder), width=1280, height=800) as lab:
             notebook = lab.open(name)
             notebook.run_all()
-            notebook.field("Preset").select_option(label="default")
-            notebook.field("Search").fill("sales 14d")
+            notebook.button("Last 14 days").click()
+            notebook.field("Metrics").select_option(label="default")
+            notebook.wait_for_status("^14 days .* to fetch: ")
             notebook.button("Fetch").click()
-            notebook.wait_for_status("of 14 days")
-            notebook.wait_for_status("rows; 14 days fetched")
-            notebook.field("Plot").select_option(label="top")
-            notebook.output.get_by_role("img", name="top, metric cost").wait_for()
-            notebook.output.locator(".sdanalytics-picker").screenshot(path=DOCS / "picker.png")
+            notebook.output.get_by_text("Selection changed").wait_for(state="detached")
+            _show_picker(notebook, "trend, metric cost, by campaignName")
+            notebook.page.screenshot(path=DOCS / "picker.png")
+            notebook.field("Compare with the period before").check()
+            notebook.wait_for_status("compared with")
+            notebook.field("of").select_option(label="ACOS")
+            notebook.field("Plot").select_option(label="waterfall")
+            notebook.set_theme("JupyterLab Dark")
+            _show_picker(notebook, re.compile("^waterfall, metric acos"))
+            notebook.page.screenshot(path=DOCS / "picker-dark.png")
             notebook.close()
+
+
+def _show_picker(notebook: Notebook, figure: str | re.Pattern[str]) -> None:
+    """Scroll to the picker, and wait until its figure is drawn in the colours of the theme."""
+    image = notebook.output.get_by_role("img", name=figure)
+    image.wait_for()
+    notebook.wait_for_background(image)
+    notebook.page.evaluate(_SCROLL)
 
 
 if __name__ == "__main__":

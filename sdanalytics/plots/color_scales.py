@@ -9,7 +9,13 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import (
+    Colormap,
+    LinearSegmentedColormap,
+    ListedColormap,
+    Normalize,
+    TwoSlopeNorm,
+)
 
 from sdanalytics.analysis.row_groups import FloatArray
 from sdanalytics.errors import InvalidRequest
@@ -20,6 +26,9 @@ LOWER_IS_BETTER: Final = ("acos", "cpa", "ntb_cpa", "cpc", "cost")
 """Metrics of which less is more: above a target is bad."""
 _SEQUENTIAL: Final = "Blues"
 """The colour map of amounts: from light to dark, for any colour vision and in print."""
+_FIRST_COLOR: Final = 0.12
+"""Where the colours of the map begin that can be told from a white or black background."""
+_MAP_SIZE: Final = 256
 _NEUTRAL_SHARE: Final = 0.85
 """How much of the background's colour is in that of the middle."""
 
@@ -78,7 +87,13 @@ def _find_reach(distances: FloatArray) -> float:
 
 
 def _sequential_map(ax: Axes) -> Colormap:
-    return colormaps[f"{_SEQUENTIAL}_r" if is_dark(background(ax)) else _SEQUENTIAL]
+    """Return colours from near the background's on, none of them the same as it."""
+    whole_map = colormaps[_SEQUENTIAL]
+    positions = np.linspace(_FIRST_COLOR, 1, _MAP_SIZE)
+    shown = whole_map(positions)
+    if is_dark(background(ax)):
+        shown = shown[::-1]
+    return ListedColormap(shown, name="sequential")
 
 
 def _diverging_map(ax: Axes, *, is_reversed: bool) -> Colormap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.validation import validate_columns, validate_frame
@@ -147,3 +148,22 @@ def _varying_keys(series: pd.DataFrame) -> list[str]:
         if count > 1:
             keys.append(key)
     return keys
+
+
+def tidy_coverage(data: object) -> pd.DataFrame:
+    """Return the cells of `coverage` as a table: `name` of the row, `date`, `state`, `is_due`."""
+    matrix = coverage_matrix(data)
+    codes = matrix.states.to_numpy("float64")
+    is_due = matrix.is_due.to_numpy("bool")
+    rows, columns = np.nonzero(~np.isnan(codes))
+    states = pd.Series(COVERAGE_STATES, dtype="str")
+    names = pd.Series(matrix.names, dtype="str")
+    drawn_codes = codes[rows, columns].astype("int64")
+    return pd.DataFrame(
+        {
+            "name": names.take(rows).array,
+            "date": matrix.states.columns.take(columns),
+            "state": states.take(drawn_codes).array,
+            "is_due": is_due[rows, columns],
+        }
+    )

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -15,16 +16,17 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from sdanalytics.model.partition import COVERAGE_STATES
-from sdanalytics.plots.colors import background, caption_color
+from sdanalytics.plots.colors import background, caption_color, is_dark
 from sdanalytics.plots.coverage_data import CoverageMatrix, HasCoverage, coverage_matrix
 from sdanalytics.plots.date_axis import format_date_axis, to_date_number
 from sdanalytics.plots.heatmap import style_cells
-from sdanalytics.plots.legends import add_color_legend
+from sdanalytics.plots.legends import add_color_legend, has_layout
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.style import (
     Style,
     draw_note,
     ensure_axes,
+    is_narrow,
     merge_artist_kwargs,
 )
 from sdanalytics.plots.titles import TitleLike, add_title
@@ -45,6 +47,8 @@ STATE_STYLES: Final = {
     "gone": _StateStyle("#3C3C3C", "not stored, too old"),
 }
 """The style of each of `COVERAGE_STATES`."""
+_GONE_ON_DARK: Final = "#8A8A8A"
+"""In place of the dark grey, which a dark background hides."""
 ROW_HEIGHT: Final = 0.19
 """Inches per row."""
 HEIGHT_WITHOUT_ROWS: Final = 1.4
@@ -52,11 +56,16 @@ HEIGHT_WITHOUT_ROWS: Final = 1.4
 MAX_ROWS_WITH_LARGE_LABELS: Final = 12
 MAX_SEPARATED_DAYS: Final = 45
 """With more days there are no gaps between them."""
-_DUE_LINE_STYLE: Final[Style] = {
-    "color": "black",
-    "linewidth": 1.2,
-    "path_effects": [withStroke(linewidth=2.4, foreground="white")],  # for dark backgrounds
+_LEGEND_ABOVE_STYLE: Final[Style] = {
+    "loc": "lower right",
+    "bbox_to_anchor": (1, 1),
+    "frameon": False,
+    "ncols": 3,
+    "fontsize": "small",
+    "handlelength": 1.4,
 }
+_DUE_LINE_WIDTH: Final = 1.2
+_DUE_EDGE_WIDTH: Final = 2.4
 
 
 def coverage(
@@ -112,12 +121,11 @@ def _draw_cells(ax: Axes, states: pd.DataFrame, left: float, kwargs: Style) -> A
     row_count, day_count = states.shape
     right = left + day_count
     bottom = row_count - 0.5
-    colors = [STATE_STYLES[state].color for state in COVERAGE_STATES]
     style: Style = {
         "aspect": "auto",
         "interpolation": "nearest",
         "extent": (left, right, bottom, -0.5),
-        "cmap": ListedColormap(colors),
+        "cmap": _choose_state_colors(ax),
     }
     if "norm" not in kwargs:
         style["vmin"] = -0.5
@@ -126,11 +134,32 @@ def _draw_cells(ax: Axes, states: pd.DataFrame, left: float, kwargs: Style) -> A
     return ax.imshow(to_float_array(states), **image_kwargs)
 
 
+def _choose_state_colors(ax: Axes) -> ListedColormap:
+    """Return the colours of states that the background does not hide."""
+    colors = {state: style.color for state, style in STATE_STYLES.items()}
+    if is_dark(background(ax)):
+        colors["gone"] = _GONE_ON_DARK
+    return ListedColormap([colors[state] for state in COVERAGE_STATES])
+
+
+def _due_line_style(ax: Axes) -> Style:
+    """Return the style of the line through days: in the text's colour, with an edge around it."""
+    edge = withStroke(
+        linewidth=_DUE_EDGE_WIDTH,
+        foreground=background(ax, outside=True),
+    )
+    return {
+        "color": rcParams["text.color"],
+        "linewidth": _DUE_LINE_WIDTH,
+        "path_effects": [edge],
+    }
+
+
 def _format_coverage_axes(ax: Axes, names: list[str]) -> None:
     ax.xaxis_date()
     format_date_axis(ax)
     size = "x-small"
-    if len(names) <= MAX_ROWS_WITH_LARGE_LABELS:
+    if len(names) <= MAX_ROWS_WITH_LARGE_LABELS and not is_narrow(ax):
         size = "small"
     rows = range(len(names))
     ax.set_yticks(rows, names, fontsize=size, parse_math=False)
@@ -171,8 +200,8 @@ def _mark_due_days(ax: Axes, is_due: pd.DataFrame, left: float) -> None:
         rows,
         left + starts + margin,
         left + ends - margin,
-        label="due: to be fetched",
-        **_DUE_LINE_STYLE,
+        label="due" if is_narrow(ax) else "due: to be fetched",
+        **_due_line_style(ax),
     )
 
 
@@ -184,11 +213,16 @@ def _add_legend(ax: Axes, matrix: CoverageMatrix, image: AxesImage) -> None:
     for code, state in enumerate(COVERAGE_STATES):
         if code not in occurring:
             continue
-        meaning = STATE_STYLES[state].meaning
+        label = state
+        if not is_narrow(ax):
+            label = f"{state}: {STATE_STYLES[state].meaning}"
         color: Any = image.to_rgba(np.array(code))
-        handle = Patch(color=color, label=f"{state}: {meaning}")
+        handle = Patch(color=color, label=label)
         handles.append(handle)
     for line in ax.collections:
-        handle = Line2D([], [], label=line.get_label(), **_DUE_LINE_STYLE)
+        handle = Line2D([], [], label=line.get_label(), **_due_line_style(ax))
         handles.append(handle)
-    add_color_legend(ax, handles)
+    if has_layout(ax):
+        add_color_legend(ax, handles)
+        return
+    ax.legend(handles=handles, **_LEGEND_ABOVE_STYLE)  # inside it would hide cells

@@ -11,6 +11,12 @@ import pandas as pd
 from sdanalytics._core.suggest import validate_choice
 
 _TABLES: Final = {
+    "calendar": "calendar_data.tidy_calendar",
+    "coverage": "coverage_data.tidy_coverage",
+    "halo": "halo_data.tidy_halo",
+    "maturity": "maturity_data.tidy_maturity",
+    "pacing": "pacing_data.tidy_pacing",
+    "waterfall": "waterfall_data.tidy_waterfall",
     "efficiency": "efficiency_data.tidy_efficiency",
     "funnel": "funnel_data.tidy_funnel",
     "top": "top_data.tidy_top",

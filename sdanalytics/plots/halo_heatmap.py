@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 
-from sdanalytics.analysis.aggregate import aggregate
-from sdanalytics.analysis.condense import condense
-from sdanalytics.analysis.kpi_definitions import metric_unit
-from sdanalytics.analysis.validation import validate_columns
-from sdanalytics.errors import InvalidRequest
+from sdanalytics.analysis.column_units import column_unit
+from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
+from sdanalytics.plots.cell_numbers import CellNumbers
 from sdanalytics.plots.color_scales import make_scale
+from sdanalytics.plots.colors import caption_color, other_color, root_figure
 from sdanalytics.plots.data_captions import caption_data
-from sdanalytics.plots.groups import GROUP_COLUMN, factorize, rank_groups
+from sdanalytics.plots.halo_data import HaloData, halo_data, whole_metric
 from sdanalytics.plots.heatmap import (
     add_color_bar,
+    choose_text_color,
     draw_heatmap,
+    separate_cells,
     style_cells,
-    write_cells,
 )
-from sdanalytics.plots.metric_labels import metric_label
-from sdanalytics.plots.name_labels import short_labels
-from sdanalytics.plots.plot_data import (
-    FloatArray,
-    prepare,
-    to_float_array,
-)
-from sdanalytics.plots.style import (
-    draw_empty,
-    ensure_axes,
-)
+from sdanalytics.plots.metric_labels import drawable_currency, metric_label
+from sdanalytics.plots.name_labels import Labels, label_names, measure_width
+from sdanalytics.plots.plot_data import to_float_array
+from sdanalytics.plots.style import Style, draw_empty, draw_note, ensure_axes, fit_rows, is_narrow
+from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import TitleLike, add_title
 
-_PURCHASED_COLUMN: Final = "_purchased_group"
+_TOTAL: Final = "total"
+_GAP: Final = 1.5
+"""The width of the gaps between cells, in points."""
+_LABEL_ANGLE: Final = 40
+_LETTER_HEIGHT: Final = 0.055
+"""Inches that a letter of a label at that angle takes upward."""
+_WAYS: Final = ("after a click", "after a view or a click")
+"""How results come about, in the order of `CONVERSION_METRICS`."""
+_OUTLINE_STYLE: Final[Style] = {"fill": False, "linewidth": 1, "linestyle": "-", "zorder": 1.9}
+_OUTLINE_SIZE: Final = 0.8
+"""The side of the outline in a cell, as a share of it."""
 
 
 def halo(
@@ -45,23 +52,31 @@ def halo(
     *,
     n: int = 8,
     names: Mapping[Any, Any] | None = None,
+    ads: pd.DataFrame | None = None,
     title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
     """Draw the sales of products other than the advertised one: advertised by purchased ASIN.
 
+    Rows and columns are in one order, the largest products first, with totals at the edges. Cells
+    without rows are blank, and colours begin at 0.
+
     Parameters
     ----------
     data : pandas.DataFrame
         An ``asins`` report.
     metric : str
-        The metric of the cells; by default sales by cost type, as `add_kpis` has them.
+        The metric of the cells; by default sales of all cost types, each counted as `add_kpis`
+        does. For those of one, pass its rows: ``df[df["costType"] == "CPC"]``.
     n : int
-        The maximum number of rows and of columns: those of the largest ASINs. The others are
-        added up in one more row and column.
+        The number of products with a row and a column of their own, where they have any. The
+        others are added up in one more row and column.
     names : mapping or pandas.Series, optional
         Names of products to draw, by ASIN.
+    ads : pandas.DataFrame, optional
+        A ``productAds`` report of the same days: adds the share that other products have of all
+        sales of each advertised one's ads.
     title : str or bool, optional
         A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
@@ -77,87 +92,137 @@ def halo(
     Raises
     ------
     InvalidRequest
-        When the frame is not an ``asins`` report, or lacks the metric.
+        When the frame is not an ``asins`` report, or lacks the metric. When `ads` are of other
+        days.
     """
-    table = halo_data(data, metric, n, names)
-    cells = table.cells
-    with ensure_axes(ax, rows=len(cells) + 2) as ax:
-        if cells.isna().all(axis=None):
+    table = halo_data(data, metric, n=n, names=names, ads=ads)
+    rows = label_names([*table.row_names, _TOTAL], [*table.special_names, _TOTAL])
+    with ensure_axes(ax, height=_measure_halo(table, rows)) as ax:
+        if table.cells.isna().all(axis=None):
             return draw_empty(ax, data, metric)
-        values = _asin_values(table)
-        scale = make_scale(ax, values, metric)
-        image = draw_heatmap(ax, cells, scale, kwargs)
-        write_cells(ax, cells, metric_unit(metric), image)
-        _format_halo_axes(ax, cells)
+        add_title(ax, title, data, f"{_word_metric(metric)}, by product")
+        if (table.cells.fillna(0) == 0).all(axis=None):
+            return draw_note(ax, f"{_word_metric(metric)}: 0 for all")
+        is_tight = _is_tight(ax)
+        _label_products(ax, table, rows, metric, is_tight=is_tight)
+        image = _draw_pairs(ax, table, metric, kwargs)
+        if not is_tight and np.isfinite(table.compared).any():
+            add_color_bar(ax, image, data, metric, table.compared, _word_axis(data, metric))
+        shared = rows.describe_shared()
+        if shared is not None:
+            add_caption(ax, shared)
         caption_data(ax, data, [metric])
-        add_color_bar(ax, image, data, metric, values)
-        add_title(ax, title, data, f"{metric_label(metric)} by product")
         return ax
 
 
-@dataclass(frozen=True)
-class HaloData:
-    """The cells of a halo.
-
-    Attributes
-    ----------
-    cells : pandas.DataFrame
-        One row per advertised ASIN, one column per purchased one.
-    other_names : list of str
-        The names of the row and the column that hold all others.
-    """
-
-    cells: pd.DataFrame
-    other_names: list[str]
+def _measure_halo(table: HaloData, rows: Labels) -> float:
+    """Return the height of a new figure, in inches: for the rows, and the names of columns."""
+    columns = label_names(table.column_names, table.special_names, lines=1)
+    widest = max(map(measure_width, columns.texts), default=0)
+    return fit_rows(rows.texts) + _LETTER_HEIGHT * widest
 
 
-def halo_data(data: pd.DataFrame, metric: str, n: int, names: object = None) -> HaloData:
-    """Compute a metric by advertised and purchased ASIN, the largest of each."""
-    data = prepare(data, [metric], n=n)
-    if "otherAsin" not in data:
-        raise InvalidRequest(
-            "the frame has no column 'otherAsin': halo sales are in the report "
-            "fetch_report('asins', ...)"
+def _is_tight(ax: Axes) -> bool:
+    """Return whether axes are narrow, or beside others without a layout that makes room."""
+    figure = root_figure(ax)
+    has_room = figure.get_layout_engine() is not None or len(figure.axes) == 1
+    return not has_room or is_narrow(ax)
+
+
+def _word_metric(metric: str) -> str:
+    """Return a metric of other products in words; another one as its name."""
+    for name, parts in CONVERSION_METRICS.items():
+        if not name.startswith("halo_"):
+            continue
+        words = f"{whole_metric(name)} of other products"
+        if metric == name:
+            return words
+        if metric in parts:
+            position = parts.index(metric)
+            return f"{words}, {_WAYS[position]}"
+    return metric_label(metric)
+
+
+def _word_axis(data: pd.DataFrame, metric: str) -> str:
+    """Return a metric in words, with the currency of money."""
+    words = _word_metric(metric)
+    currency = drawable_currency(data)
+    if column_unit(metric) != "currency" or not currency:
+        return words
+    return f"{words} ({currency})"
+
+
+def _draw_pairs(ax: Axes, table: HaloData, metric: str, kwargs: Style) -> AxesImage:
+    """Draw the cells of two products in colour, and all others and totals as numbers."""
+    scale = make_scale(ax, table.compared, metric)
+    image = draw_heatmap(ax, pd.DataFrame(table.compared), scale, kwargs)
+    _outline_own_products(ax, table)
+    _write_numbers_of_halo(ax, table, metric, image)
+    row_count, column_count = table.cells.shape
+    edge_count = 1 if table.shares is None else 2
+    style_cells(ax)
+    separate_cells(ax, row_count, column_count, _GAP)
+    line_style: Style = {"color": other_color(ax), "linewidth": 0.8}
+    ax.axvline(column_count - 0.5, **line_style)
+    ax.axhline(row_count - 0.5, **line_style)
+    ax.set_xlim(-0.5, column_count + edge_count - 0.5)
+    ax.set_ylim(row_count + 0.5, -0.5)
+    return image
+
+
+def _outline_own_products(ax: Axes, table: HaloData) -> None:
+    """Mark the cells in which the advertised product is the purchased one."""
+    for row, column in np.argwhere(table.is_itself):
+        left = column - _OUTLINE_SIZE / 2
+        top = row - _OUTLINE_SIZE / 2
+        outline = Rectangle(
+            (left, top), _OUTLINE_SIZE, _OUTLINE_SIZE, edgecolor=other_color(ax), **_OUTLINE_STYLE
         )
-    validate_columns(data, ["asin"])
-    data = condense(data, [metric], ["asin", "otherAsin"])
-    advertised = factorize(data, "asin", GROUP_COLUMN, names)
-    advertised = rank_groups(advertised, metric, n)
-    purchased = factorize(advertised.rows, "otherAsin", _PURCHASED_COLUMN, names)
-    purchased = rank_groups(purchased, metric, n)
-    totals = aggregate(purchased.rows, [metric], [GROUP_COLUMN, _PURCHASED_COLUMN])
-    cells = totals.pivot(index=GROUP_COLUMN, columns=_PURCHASED_COLUMN, values=metric)
-    cells.index = _name_groups(cells.index, advertised.names)
-    cells.columns = _name_groups(cells.columns, purchased.names)
-    return HaloData(
-        cells=cells,
-        other_names=advertised.names[n:] + purchased.names[n:],
-    )
+        ax.add_patch(outline)
+    if table.is_itself.any():
+        add_caption(ax, "outlined: the advertised product itself")
 
 
-def _name_groups(groups: pd.Index[Any], names: Sequence[Any]) -> pd.Index[Any]:
-    name_by_group = dict(enumerate(names))
-    return groups.map(name_by_group)
+def _write_numbers_of_halo(ax: Axes, table: HaloData, metric: str, image: AxesImage) -> None:
+    values = to_float_array(table.cells)
+    numbers = CellNumbers(column_unit(metric))
+    ax.add_artist(numbers)
+    quiet = caption_color(ax)
+    for row, column in np.argwhere(~np.isnan(values)):
+        value = values[row, column]
+        color = quiet
+        if table.is_of_two[row, column]:
+            color = choose_text_color(image.to_rgba(np.asarray(value)))
+        numbers.write(column, row, value, color)
+    strong = rcParams["text.color"]
+    row_count, column_count = values.shape
+    for row, value in enumerate([*table.row_totals, table.total]):
+        numbers.write(column_count, row, value, strong)
+    for column, value in enumerate(table.column_totals):
+        numbers.write(column, row_count, value, strong)
+    if table.shares is None:
+        return
+    for row, share in enumerate(table.shares):
+        if np.isfinite(share):
+            numbers.write(column_count + 1, row, share, strong, "fraction")
 
 
-def _asin_values(table: HaloData) -> FloatArray:
-    """Return the values that decide the colours: not those of all others together."""
-    names = table.other_names
-    asins = table.cells.drop(index=names, columns=names, errors="ignore")
-    return to_float_array(asins)
-
-
-def _format_halo_axes(ax: Axes, cells: pd.DataFrame) -> None:
-    column_labels = short_labels(cells.columns.tolist())
-    row_labels = short_labels(cells.index.tolist())
+def _label_products(
+    ax: Axes, table: HaloData, rows: Labels, metric: str, *, is_tight: bool
+) -> None:
+    size = "x-small" if is_tight else "medium"
+    columns = label_names(table.column_names, table.special_names, lines=1)
+    column_labels = [*columns.texts, _TOTAL]
+    if table.shares is not None:
+        column_labels.append(f"share of its {metric_label(whole_metric(metric))}")
     ax.set_xticks(
         range(len(column_labels)),
         column_labels,
-        rotation=40,
+        fontsize=size,
+        rotation=_LABEL_ANGLE,
         ha="right",
         rotation_mode="anchor",
     )
-    ax.set_yticks(range(len(row_labels)), row_labels)
+    ax.set_yticks(range(len(rows.texts)), rows.texts, fontsize=size)
     ax.set_xlabel("purchased")
     ax.set_ylabel("advertised")
-    style_cells(ax)

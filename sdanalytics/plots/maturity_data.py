@@ -166,3 +166,23 @@ def _name_group(values: tuple[Any, ...]) -> str:
         name = "(none)" if pd.isna(value) else str(value)
         names.append(name)
     return ", ".join(names)
+
+
+def tidy_maturity(curve: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
+    """Return the lines of `maturity` as a table: `name`, `age`, `share`, and its bounds."""
+    columns = ["name", "age", "share", "share_low", "share_high"]
+    tables = []
+    for line in maturity_data(curve, metric).lines:
+        table = pd.DataFrame(
+            {
+                "name": line.name,
+                "age": line.ages,
+                "share": line.shares,
+                "share_low": line.low,
+                "share_high": line.high,
+            }
+        )
+        tables.append(table)
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True)

@@ -10,6 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import Formatter, MaxNLocator
 
 _MISSING: Final = "missing"
+_THOUSAND: Final = 1e3
 _TEN_THOUSAND: Final = 1e4
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 _MAX_READABLE: Final = 1e18
@@ -42,6 +43,16 @@ def format_number(value: float, unit: str = "", *, short: bool = False) -> str:
     is_whole = size >= 10 or value == int(value)
     decimals = 0 if is_whole else 2
     return f"{value:,.{decimals}f}"
+
+
+def format_tightly(value: float, unit: str = "") -> str:
+    """Format a value with about two digits, for cells that have no room for more."""
+    size = abs(value)
+    if unit == "fraction":
+        return f"{100 * value:,.0f}%"
+    if _THOUSAND <= size < _TEN_THOUSAND:
+        return f"{value / _THOUSAND:.1f}k"
+    return format_number(value, unit, short=True)
 
 
 class StepFormat:
@@ -173,7 +184,7 @@ class NumberFormatter(Formatter):
         return self.format_ticks([value])[0]
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        """Format all ticks of an axis alike."""
+        """Format all ticks of an axis alike, but 0 of millions as itself."""
         if max(map(abs, values), default=0.0) >= _MAX_READABLE:
             return [f"{value:.3g}" for value in values]
         scale, suffix = self._choose_scale(values)
@@ -181,8 +192,9 @@ class NumberFormatter(Formatter):
         decimals = _needed_decimals(scaled)
         labels = []
         for value in scaled:
-            number = f"{value:,.{decimals}f}"
-            labels.append(number + suffix)
+            number = f"{value:,.{decimals}f}{suffix}"
+            is_zero_of_millions = value == 0 and suffix not in ("", "%")
+            labels.append("0" if is_zero_of_millions else number)
         return labels
 
     def _choose_scale(self, values: Sequence[float]) -> tuple[float, str]:

@@ -8,14 +8,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 from sdanalytics.analysis.buckets import is_named_by_last_day
 from sdanalytics.analysis.kpi_definitions import is_attributed, is_catalogued, remove_suffix
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import BoolArray
 from sdanalytics.model.metrics import NON_ADDITIVE
-from sdanalytics.plots.style import Style
 from sdanalytics.plots.surroundings import add_caption
 from sdanalytics.plots.titles import word_interval
 
@@ -27,12 +25,6 @@ CONVERSIONS_ARRIVING_FROM: Final = "arriving_from"
 """The first day with incomplete conversions."""
 
 AGES_UNKNOWN: Final = "restatable days are not known"
-_HATCH_STYLE: Final[Style] = {
-    "fill": False,
-    "hatch": "//",
-    "edgecolor": (1, 1, 1, 0.45),
-    "linewidth": 0,
-}
 
 
 @dataclass(frozen=True)
@@ -74,10 +66,10 @@ def find_point_ages(data: pd.DataFrame, metric: str, days: pd.DatetimeIndex) -> 
     days : pandas.DatetimeIndex
         Of the points: days, or the days that name longer periods.
     """
-    if not _knows_ages(data):
+    if not knows_ages(data):
         return None
     last_days = _last_days(days, frame_metadata(data).get("freq"))
-    is_conversion = _is_conversion_metric(metric)
+    is_conversion = is_conversion_metric(metric)
     is_arriving = np.zeros(len(days), dtype=bool)
     first_arriving = _metadata_day(data, CONVERSIONS_ARRIVING_FROM)
     if is_conversion and first_arriving is not None:
@@ -124,44 +116,24 @@ def caption_point_ages(ax: Axes, ages: PointAges | None, mark: str) -> None:
         )
 
 
-def hatch_open_days(
-    ax: Axes, data: pd.DataFrame, metric: str, weeks: pd.DataFrame, *, is_horizontal: bool
-) -> None:
-    """Hatch the days of a calendar that may still change."""
-    if not _knows_ages(data):
-        add_caption(ax, AGES_UNKNOWN)
-        return
-    key = CONVERSIONS_ARRIVING_FROM if _is_conversion_metric(metric) else TRAFFIC_RESTATABLE_FROM
-    first_open_day = _metadata_day(data, key)
-    if first_open_day is None:
-        return
-    mondays = weeks.index.to_numpy()
-    weekdays = np.arange(7) * np.timedelta64(1, "D")
-    days = mondays[:, None] + weekdays
-    has_value = weeks.notna().to_numpy()
-    is_open = has_value & (days >= first_open_day.to_numpy())
-    if is_horizontal:
-        is_open = is_open.T
-    for y, x in np.argwhere(is_open):
-        corner = (x - 0.5, y - 0.5)
-        ax.add_artist(
-            Rectangle(
-                corner,
-                1,
-                1,
-                **_HATCH_STYLE,
-            )
-        )
-    if is_open.any():
-        add_caption(ax, "hatched: still changing")
+def find_first_open_day(data: pd.DataFrame, metric: str) -> pd.Timestamp | None:
+    """Return the first day on which a metric is incomplete or may be restated; None if unknown.
+
+    For results it is the first with conversions that are still arriving: these matter most.
+    """
+    if not can_change(metric):
+        return None
+    is_of_conversions = is_conversion_metric(metric)
+    key = CONVERSIONS_ARRIVING_FROM if is_of_conversions else TRAFFIC_RESTATABLE_FROM
+    return _metadata_day(data, key)
 
 
-def _knows_ages(data: pd.DataFrame) -> bool:
+def knows_ages(data: pd.DataFrame) -> bool:
     """Return whether the metadata is there, which `concat`, `merge` and CSV drop."""
     return RESTATABLE_FROM in frame_metadata(data)
 
 
-def _is_conversion_metric(metric: str) -> bool:
+def is_conversion_metric(metric: str) -> bool:
     """Return whether a metric is made of conversions, or may be: these arrive for weeks."""
     return is_attributed(metric) or not is_catalogued(metric)
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
 
 from sdanalytics.errors import InvalidRequest
-from sdanalytics.plots.colors import caption_color, palette
+from sdanalytics.plots.colors import caption_color, palette, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.titles import word_shown_days
@@ -27,6 +27,8 @@ MAX_BANDS: Final = 4
 _BAND_OPACITY: Final = 0.22
 FIGSIZE: Final = (6.4, 4.0)
 """Width and least height of a figure, in inches."""
+_NARROW_WIDTH: Final = 3.4
+"""Inches of axes from which on there is room for large labels."""
 _ROW_HEIGHT: Final = 0.27
 """Inches that a row of labels takes."""
 _LINE_HEIGHT: Final = 0.19
@@ -104,6 +106,11 @@ def style_axes(ax: Axes) -> None:
     tick_labels = ax.get_yticklabels() + ax.get_xticklabels()
     for text in [ax.title, *tick_labels]:
         set_font_fallback(text)
+
+
+def is_narrow(ax: Axes) -> bool:
+    """Return whether axes have little room for labels beside and legends in them."""
+    return bool(ax.bbox.width < _NARROW_WIDTH * root_figure(ax).dpi)
 
 
 def draw_empty(ax: Axes, data: pd.DataFrame, metric: str = "") -> Axes:

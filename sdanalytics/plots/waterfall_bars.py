@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +12,14 @@ from matplotlib.patches import Patch
 
 from sdanalytics.plots.colors import caption_color, other_color, signed_colors
 from sdanalytics.plots.metric_labels import axis_title, drawable_currency, metric_label
-from sdanalytics.plots.name_labels import short_labels
+from sdanalytics.plots.name_labels import label_names
 from sdanalytics.plots.number_format import StepFormat, format_number_axis
 from sdanalytics.plots.plot_data import validate_group_count
 from sdanalytics.plots.style import (
     Style,
     ensure_axes,
+    fit_rows,
+    is_narrow,
     merge_artist_kwargs,
     style_axes,
 )
@@ -26,14 +29,14 @@ from sdanalytics.plots.waterfall_data import Waterfall, list_cautions, read_wate
 
 _LEFT_MARGIN: Final = 0.04
 _RIGHT_MARGIN: Final = 0.16
-"""Room for the numbers beside the bars, as a share of the values."""
+_NARROW_MARGIN: Final = 0.4
+"""Room for the numbers beside the bars, as a share of the values; the last in narrow axes."""
 _MIN_RANGE: Final = 0.2
 """The part of the largest value that the values must differ by, or the axis does not begin at 0."""
 _NUMBER_STYLE: Final[Style] = {
     "xytext": (5, 0),
     "textcoords": "offset points",
     "va": "center",
-    "fontsize": "small",
 }
 _LINE_STYLE: Final[Style] = {"linewidth": 0.8, "zorder": 0.9}
 _POINT_SIZE: Final = 6
@@ -43,6 +46,7 @@ def waterfall(
     data: pd.DataFrame,
     n: int = 6,
     *,
+    names: Mapping[Any, Any] | None = None,
     title: TitleLike = None,
     ax: Axes | None = None,
     **kwargs: Any,
@@ -55,6 +59,8 @@ def waterfall(
         From `explain`.
     n : int
         The number of contributions that have a bar; all others, if several, are one.
+    names : mapping or pandas.Series, optional
+        Names to draw, by id or value.
     title : str or bool, optional
         A title; by default what, when and whom. False: none.
     ax : matplotlib.axes.Axes, optional
@@ -75,21 +81,24 @@ def waterfall(
         When the frame is not from `explain`, or has lost its metadata.
     """
     validate_group_count(n)
-    bars = read_waterfall(data, n)
+    bars = read_waterfall(data, n, names)
+    labels = label_names(bars.names, bars.special_names)
     cautions = list_cautions(data)
     if _is_far_from_zero(bars):
         bars = bars.shrink_totals()
         cautions.insert(0, "axis not from 0")
-    with ensure_axes(ax, rows=len(bars.names)) as ax:
+    with ensure_axes(ax, height=fit_rows(labels.texts)) as ax:
         _draw_bars(ax, bars, kwargs)
         _draw_connectors(ax, bars)
         currency = drawable_currency(data)
         _write_numbers(ax, bars, currency)
         _set_value_limits(ax, bars)
-        _format_waterfall_axes(ax, data, bars)
-        if cautions:
-            caption = "; ".join(cautions)
-            add_caption(ax, caption)
+        _format_waterfall_axes(ax, data, bars, labels.texts)
+        shared = labels.describe_shared()
+        if shared is not None:
+            cautions.append(shared)
+        for caution in cautions:
+            add_caption(ax, caution)
         add_title(ax, title, data, f"what changed {metric_label(bars.metric)}")
         return ax
 
@@ -157,9 +166,10 @@ def _write_numbers(ax: Axes, bars: Waterfall, currency: str) -> None:
         labels.append(label)
     labels.append(formatter.format_total(last))
     right_ends = np.maximum(bars.starts, bars.ends)
+    size = "x-small" if is_narrow(ax) else "small"
     for row, label in enumerate(labels):
         position = (right_ends[row], row)
-        ax.annotate(label, position, **_NUMBER_STYLE)
+        ax.annotate(label, position, fontsize=size, **_NUMBER_STYLE)
 
 
 def _set_value_limits(ax: Axes, bars: Waterfall) -> None:
@@ -171,19 +181,23 @@ def _set_value_limits(ax: Axes, bars: Waterfall) -> None:
     left = low
     if low != 0:
         left -= _LEFT_MARGIN * span
-    right = high + _RIGHT_MARGIN * span
+    margin = _NARROW_MARGIN if is_narrow(ax) else _RIGHT_MARGIN
+    right = high + margin * span
     ax.set_xlim(left, right)
     if low < 0 < high:
         ax.axvline(0, color=other_color(ax), **_LINE_STYLE)
 
 
-def _format_waterfall_axes(ax: Axes, data: pd.DataFrame, bars: Waterfall) -> None:
-    names = short_labels(bars.names)
-    rows = range(len(names))
-    ax.set_yticks(rows, names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+def _format_waterfall_axes(
+    ax: Axes, data: pd.DataFrame, bars: Waterfall, labels: list[str]
+) -> None:
+    rows = range(len(labels))
+    size = "x-small" if is_narrow(ax) else "medium"
+    ax.set_yticks(rows, labels, fontsize=size)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
     title = axis_title(data, bars.metric)
     ax.set_xlabel(title)
     format_number_axis(ax.xaxis, bars.unit)
     style_axes(ax)
+    ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)

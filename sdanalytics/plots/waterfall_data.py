@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import BoolArray
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
-from sdanalytics.plots.groups import display_name, word_others
+from sdanalytics.plots.groups import display_name, validate_names, word_others
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.restatement import CONVERSIONS_ARRIVING_FROM
@@ -33,6 +33,7 @@ PERIODS: Final = ("period_a", "period_b")
 _FACTOR: Final = "factor"
 _SHARE_NAME: Final = "mix of cost types"
 _CONTRIBUTION: Final = "contribution"
+_REST: Final = "rest"
 _ROUNDING: Final = 1e-9
 """The part of a total up to which a rest is rounding."""
 
@@ -45,6 +46,8 @@ class Waterfall:
     ----------
     metric, unit : str
     names : list of str
+    special_names : list of str
+        Those of them that are no group's: periods, all others, the rest.
     starts, ends : numpy.ndarray of float64
         Of each bar: totals start at 0, contributions where the one before ends.
     """
@@ -52,6 +55,7 @@ class Waterfall:
     metric: str
     unit: str
     names: list[str]
+    special_names: list[str]
     starts: FloatArray
     ends: FloatArray
 
@@ -79,8 +83,10 @@ class Waterfall:
         return replace(self, starts=starts)
 
 
-def read_waterfall(data: object, n: int) -> Waterfall:
+def read_waterfall(data: object, n: int, given_names: object = None) -> Waterfall:
     """Return the bars of an explanation, those after the n largest contributions as one.
+
+    The names that a user gives are by id or name.
 
     Raises
     ------
@@ -94,15 +100,17 @@ def read_waterfall(data: object, n: int) -> Waterfall:
     largest = _take_largest(explanation, n)
     contributions = to_float_array(largest[_CONTRIBUTION])
     steps = contributions.tolist()
-    names = _name_rows(largest, explained["by"])
+    given = validate_names(given_names)
+    names = _name_rows(largest, explained["by"], given)
+    special_names = []
     rest = total_b - total_a - contributions.sum()
     other_count = len(explanation) - len(largest)
     largest_total = max(abs(total_a), abs(total_b))
     if other_count:
-        names.append(word_others(other_count))
+        special_names.append(word_others(other_count))
         steps.append(rest)
     elif abs(rest) > _ROUNDING * largest_total:
-        names.append("rest")
+        special_names.append(_REST)
         steps.append(rest)
     levels = np.cumsum([total_a, *steps])
     first, last = _name_periods(explanation)
@@ -111,7 +119,8 @@ def read_waterfall(data: object, n: int) -> Waterfall:
     return Waterfall(
         metric=explained["metric"],
         unit=explained["unit"],
-        names=[first, *names, last],
+        names=[first, *names, *special_names, last],
+        special_names=[first, *special_names, last],
         starts=np.array(starts),
         ends=np.array(ends),
     )
@@ -138,21 +147,25 @@ def _validate_explanation(data: object) -> pd.DataFrame:
     return data
 
 
-def _name_rows(rows: pd.DataFrame, keys: Sequence[str]) -> list[str]:
-    """Return the names of groups, or of factors."""
+def _name_rows(rows: pd.DataFrame, keys: Sequence[str], given: Mapping[Any, Any]) -> list[str]:
+    """Return the names of groups, or of factors; those that a user gives by id or name first."""
     if not keys:
         return _name_factors(rows)
     columns = []
     for key in keys:
         name = _NAMES_BY_ID.get(key, key)
         columns.append(name if name in rows else key)
-    names = []
-    named = rows[columns]
-    for values in named.itertuples(index=False):
-        words = map(str, map(display_name, values))
-        name = ", ".join(words)
-        names.append(name)
-    return names
+    parts = []
+    for key, column in zip(keys, columns, strict=True):
+        ids = rows[key].tolist()
+        texts = rows[column].tolist()
+        part = []
+        for own_id, text in zip(ids, texts, strict=True):
+            shown = display_name(text)
+            name = given.get(own_id, given.get(text, shown))
+            part.append(str(name))
+        parts.append(part)
+    return [", ".join(words) for words in zip(*parts, strict=True)]
 
 
 def _name_factors(rows: pd.DataFrame) -> list[str]:
@@ -220,3 +233,16 @@ def list_cautions(explanation: pd.DataFrame) -> list[str]:
         if max(last_days) >= first_arriving:
             cautions.append("orders still arriving")
     return cautions
+
+
+def tidy_waterfall(data: pd.DataFrame, n: int = 6, *, names: object = None) -> pd.DataFrame:
+    """Return the bars of `waterfall` as a table: `name`, `start`, `end`, `is_total`."""
+    bars = read_waterfall(data, n, names)
+    return pd.DataFrame(
+        {
+            "name": bars.names,
+            "start": bars.starts,
+            "end": bars.ends,
+            "is_total": bars.is_total,
+        }
+    )

@@ -28,8 +28,10 @@ def fetch_report_code(
     client: str | None,
     cache: str | None,
     last_days: int | None = None,
+    *,
+    name: str = "df",
 ) -> str:
-    """Return Python code that fetches a report, without arguments that have their default.
+    """Return Python that assigns a report to a name, without arguments that have their default.
 
     Parameters
     ----------
@@ -41,6 +43,7 @@ def fetch_report_code(
     last_days : int, optional
         The number of last days, if the days were chosen so: the code then has those days of the
         day it runs on.
+    name : str
     """
     arguments = [json.dumps(query.record_type)]
     if last_days is None:
@@ -59,8 +62,7 @@ def fetch_report_code(
         arguments.append(f"client={client}")
     if cache is not None:
         arguments.append(f"cache={cache}")
-    call = _format_call("df = sda.fetch_report(", arguments)
-    return f"import sdanalytics as sda\n{call}"
+    return format_call(f"{name} = sda.fetch_report(", arguments)
 
 
 def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str | None:
@@ -94,7 +96,7 @@ def _metrics_argument(metrics: Sequence[str]) -> list[str]:
     return fragments
 
 
-def _format_call(opening: str, arguments: Sequence[str]) -> str:
+def format_call(opening: str, arguments: Sequence[str]) -> str:
     """Return a call, wrapped between arguments."""
     fragments = [f"{argument}," for argument in arguments[:-1]]
     fragments.append(f"{arguments[-1]})")

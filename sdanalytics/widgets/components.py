@@ -8,75 +8,82 @@ from typing import Any, Final
 
 import ipywidgets as ipw
 
-_LABEL_WIDTH: Final = "4.5em"
-_DATE_WIDTH: Final = "18em"
 _CODE_LABEL: Final = "The same in Python"
-_CODE_STYLE: Final = (
-    "user-select: all; margin: 0; padding: 4px 8px; line-height: 1.4; "
-    "background: var(--jp-cell-editor-background, #f5f5f5); white-space: pre-wrap"
-)
 
 
-def dropdown(
-    label: str, options: Sequence[Any], tooltip: str = "", width: str = "18em"
-) -> ipw.Dropdown:
-    """Create a menu with its label."""
-    return ipw.Dropdown(
-        description=label,
-        options=options,
-        tooltip=tooltip or label,
-        layout={"width": width},
-        style={"description_width": _LABEL_WIDTH},
-    )
+def dropdown(label: str, options: Sequence[Any], tooltip: str = "") -> ipw.Dropdown:
+    """Create a menu below its label, as wide as its longest option."""
+    return _as_field(ipw.Dropdown(description=label, options=options, tooltip=tooltip or label))
 
 
 def date_picker(label: str, tooltip: str) -> ipw.DatePicker:
-    """Create a date field with its label."""
-    return ipw.DatePicker(
-        description=label,
-        tooltip=tooltip,
-        layout={"width": _DATE_WIDTH},
-        style={"description_width": _LABEL_WIDTH},
+    """Create a date field below its label."""
+    return _as_field(ipw.DatePicker(description=label, tooltip=tooltip, layout={"width": "118px"}))
+
+
+def text_field(label: str, placeholder: str, tooltip: str, width: str, **options: Any) -> ipw.Text:
+    """Create a text field below its label."""
+    return _as_field(
+        ipw.Text(
+            description=label,
+            placeholder=placeholder,
+            tooltip=tooltip,
+            layout={"width": width},
+            **options,
+        )
     )
 
 
-def checkbox(label: str, tooltip: str) -> ipw.Checkbox:
-    """Create a checkbox that is ticked."""
+def checkbox(label: str, tooltip: str, *, value: bool) -> ipw.Checkbox:
+    """Create a checkbox."""
     return ipw.Checkbox(
-        value=True,
+        value=value,
         description=label,
         tooltip=tooltip,
         indent=False,
-        layout={"width": "10em"},
+        layout={"width": "auto"},
     )
 
 
-def button(label: str, tooltip: str, *, style: str = "", width: str = "auto") -> ipw.Button:
+def button(label: str, tooltip: str, *, style: str = "") -> ipw.Button:
     """Create a button with a tooltip."""
     return ipw.Button(
         description=label,
         tooltip=tooltip,
         button_style=style,
-        layout={"width": width},
+        layout={"width": "auto"},
     )
+
+
+def toggle_button(label: str, tooltip: str) -> ipw.ToggleButton:
+    """Create a button that stays pressed until it is pressed again."""
+    return ipw.ToggleButton(description=label, tooltip=tooltip, layout={"width": "auto"})
 
 
 def hbox(*widgets: ipw.Widget) -> ipw.HBox:
     """Place widgets side by side, wrapped onto more lines where there is little room."""
-    return ipw.HBox(
-        list(widgets),
-        layout={"flex_flow": "row wrap", "grid_gap": "2px"},
-    )
+    row = ipw.HBox(list(widgets))
+    row.add_class("sdanalytics-row")
+    return row
 
 
-def heading(text: str) -> ipw.HTML:
-    """Create the heading of a section."""
-    return ipw.HTML(f"<strong>{html.escape(text)}</strong>")
+def words_beside(*lines: ipw.HTML) -> ipw.VBox:
+    """Place lines of text below each other, beside buttons."""
+    column = ipw.VBox(list(lines))
+    column.add_class("sdanalytics-words")
+    return column
+
+
+def joined_buttons(*buttons: ipw.Button) -> ipw.HBox:
+    """Place buttons that belong together without room between them."""
+    group = ipw.HBox(list(buttons))
+    group.add_class("sdanalytics-joined")
+    return group
 
 
 def text_html(text: str) -> str:
-    """Return plain text as HTML."""
-    return f"<div>{html.escape(text)}</div>"
+    """Return plain text as HTML; nothing for an empty text."""
+    return f"<div>{html.escape(text)}</div>" if text else ""
 
 
 def status_html(text: str) -> str:
@@ -84,10 +91,17 @@ def status_html(text: str) -> str:
     return f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
 
 
+def warning_html(text: str) -> str:
+    """Return a warning, which screen readers read out when it appears."""
+    return (
+        '<div role="status" aria-live="polite" class="sdanalytics-warning">'
+        f"<strong>Mind:</strong> {html.escape(text)}</div>"
+    )
+
+
 def alert_html(text: str) -> str:
     """Return an error message, which screen readers read out at once."""
-    color = "var(--jp-error-color0, #b71c1c)"
-    return f'<div role="alert" style="color: {color}">{html.escape(text)}</div>'
+    return f'<div role="alert" class="sdanalytics-alert">{html.escape(text)}</div>'
 
 
 # Browsers offer the clipboard on https and localhost only; elsewhere the old command is used.
@@ -107,8 +121,8 @@ def code_block(code: str) -> str:
     """Return code as HTML that one click selects, with a button that copies it."""
     script = " ".join(_COPY_SCRIPT.split())
     return (
-        '<div style="display: flex; gap: 8px; align-items: flex-start">'
-        f'<pre role="region" aria-label="{_CODE_LABEL}" tabindex="0" style="{_CODE_STYLE}">'
+        '<div class="sdanalytics-code">'
+        f'<pre role="region" aria-label="{_CODE_LABEL}" tabindex="0">'
         f"{html.escape(code)}</pre>"
         '<button type="button" class="jupyter-button" style="flex: none" '
         f'onclick="{html.escape(script)}">Copy</button></div>'
@@ -124,3 +138,8 @@ def close_tree(widget: ipw.Widget) -> None:
         if isinstance(child, ipw.Widget) and child.comm is not None:
             close_tree(child)
     ipw.Widget.close(widget)
+
+
+def _as_field(field: ipw.Widget) -> ipw.Widget:
+    field.add_class("sdanalytics-field")
+    return field

@@ -9,11 +9,21 @@ from typing import Final
 import pandas as pd
 
 from sdanalytics.analysis.metadata import frame_metadata
+from sdanalytics.analysis.periods import Period
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.job_status import JobStatus
 from sdanalytics.fetch.plan import ReportPlan
+from sdanalytics.model.query import ReportQuery
 
 CANCELLED_TEXT: Final = "Cancelled. What had arrived is stored; press Fetch for the rest"
+
+NO_COMPARISON_TEXT: Final = "Amazon no longer has the period before, so there is no comparison"
+
+
+def days_text(query: ReportQuery) -> str:
+    """Return the number of days of a query, with the noun."""
+    count = len(query.days)
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def availability_text(plan: ReportPlan) -> str:
@@ -65,16 +75,20 @@ def error_text(error: Exception) -> str:
     return f"Unexpected: {text}"
 
 
-def frame_text(frame: pd.DataFrame) -> str:
+def frame_text(frame: pd.DataFrame, compared: Period | None = None) -> str:
     """Return the size of a frame, the origin of its days, and which may still change."""
     metadata = frame_metadata(frame)
     fetched = metadata["days_fetched"]
     cached = metadata["days_from_cache"]
-    text = f"{len(frame):,} rows; {fetched} days fetched, {cached} from the cache"
-    traffic_from = metadata["traffic_restatable_from"]
-    results_from = metadata["restatable_from"]
-    if traffic_from:
-        text += f"; traffic from {traffic_from} on may still change"
-    if results_from:
-        text += f"; results from {results_from} on may still change"
+    noun = "day" if fetched == 1 else "days"
+    text = f"{len(frame):,} rows; {fetched} {noun} fetched, {cached} from the cache"
+    changing = {
+        "traffic": metadata["traffic_restatable_from"],
+        "results": metadata["restatable_from"],
+    }
+    parts = [f"{subject} from {first} on" for subject, first in changing.items() if first]
+    if parts:
+        text += f"; may still change: {', '.join(parts)}"
+    if compared is not None:
+        text += f"; compared with {compared.first} to {compared.last}"
     return text

@@ -1,4 +1,4 @@
-"""Selection of a report's metrics: by search, by checkboxes, or by presets."""
+"""Selection of a report's metrics: by presets, or from a list with a search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sdanalytics.model.metrics import (
     default_metrics,
     sort_by_catalogue,
 )
-from sdanalytics.widgets.components import close_tree, dropdown, hbox, text_html
+from sdanalytics.widgets.components import close_tree, dropdown, hbox, status_html
+from sdanalytics.widgets.folded_list import FoldedList
 from sdanalytics.widgets.metric_presets import (
     DEFAULT_PRESET,
     ReportKind,
@@ -25,21 +26,26 @@ from sdanalytics.widgets.metric_presets import (
     metric_presets,
     selectable_metrics,
 )
+from sdanalytics.widgets.option_list import Option
 
 CUSTOM_PRESET: Final = "custom"
 """The preset's name when the selection is not a preset."""
 
 
-class MetricSelector(ipw.VBox):  # type: ignore[misc]
-    """Checkboxes for the metrics of a report, with their meanings.
+class MetricSelector(FoldedList):
+    """A list of the metrics of a report, with their meanings, folded behind presets.
 
     Attributes
     ----------
     value : tuple of str
         The selected metrics, in the order of a preset or the catalogue. May be set.
+    bar : ipywidgets.HBox
+        The preset, the button that unfolds the list, and the count: placed by whoever uses them.
+    preset : ipywidgets.Dropdown
+    toggle : ipywidgets.ToggleButton
     search : ipywidgets.Text
         Shows only metrics with all its words in their names or meaning.
-    preset : ipywidgets.Dropdown
+    list : OptionList
     count : ipywidgets.HTML
         How many metrics are selected, and how many are shown.
     """
@@ -49,37 +55,13 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
     def __init__(self) -> None:
         self._report: ReportKind | None = None
         self._is_suspended = False
-        self._visible_layout = ipw.Layout(width="auto", margin="0", height="22px")
-        self._hidden_layout = ipw.Layout(display="none")
-        self._boxes: dict[str, ipw.Checkbox] = {}
-        self.search = ipw.Text(
-            description="Search",
-            placeholder="sales, new-to-brand, 14d, ...",
-            tooltip="Words of a metric's name or meaning",
-            layout={"width": "30em"},
-            style={"description_width": "4.5em"},
-        )
-        self.preset = dropdown("Preset", [DEFAULT_PRESET], "Metrics that belong together")
+        self.preset = dropdown("Metrics", [DEFAULT_PRESET], "Metrics that belong together")
         self.count = ipw.HTML()
-        self._list = ipw.VBox(
-            layout={
-                "display": "block",
-                "height": "13em",
-                "overflow": "hidden auto",
-                "border": "1px solid var(--jp-border-color2, #cccccc)",
-                "padding": "2px 6px",
-            }
-        )
-        top = hbox(self.preset, self.search)
-        super().__init__([top, self._list, self.count])
+        super().__init__("Choose metrics", "metrics", "sales, new-to-brand, 14d, ...", self.count)
+        self.bar = hbox(self.preset, self.toggle)
         self.add_class("sdanalytics-metrics")
-        self.search.observe(self._on_search, "value")
         self.preset.observe(self._on_preset, "value")
-
-    @property
-    def boxes(self) -> tuple[ipw.Checkbox, ...]:
-        """The checkboxes of the report's metrics."""
-        return tuple(self._list.children)
+        self.list.observe(self._on_choice, "value")
 
     def set_report(self, record_type: str, segment: str | None, api: str = "v2") -> None:
         """Offer a report's metrics, and retain the selected ones that the report has.
@@ -92,8 +74,9 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         report = ReportKind(record_type, segment, api)
         self._report = report
         selectable = selectable_metrics(report)
-        self._list.children = [self._box(name) for name in selectable]
+        options = [Option(name, name, CATALOGUE[name].meaning) for name in selectable]
         with self._suspend_events():
+            self.list.set_options(options)
             self.preset.options = [*metric_presets(report), CUSTOM_PRESET]
         kept = tuple(name for name in self.value if name in selectable)
         only_labels = all(map(is_label, kept))
@@ -105,12 +88,9 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         self._on_search()
 
     def close(self) -> None:
-        """Close the selector, with the checkboxes that are not shown."""
-        for box in self._boxes.values():
-            close_tree(box)
-        self._visible_layout.close()
-        self._hidden_layout.close()
-        close_tree(self)
+        """Close the selector, with its preset and button."""
+        close_tree(self.bar)
+        super().close()
 
     @traitlets.validate("value")
     def _validate_value(self, proposal: Any) -> tuple[str, ...]:
@@ -131,51 +111,37 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         name = change["new"]
         if name in presets:
             self.value = presets[name]
+        elif name == CUSTOM_PRESET:
+            self.toggle.value = True
 
-    def _on_toggle(self, change: Any) -> None:
+    def _on_choice(self, change: Any) -> None:
+        """Take over a change of the list; metrics that were selected stay in their order."""
         if self._is_suspended:
             return
-        name, _, _ = change["owner"].description.partition(":")
-        selected = tuple(kept for kept in self.value if kept != name)
-        if change["new"]:
-            selected = sort_by_catalogue([*selected, name])
+        chosen = set(change["new"])
+        selected = tuple(name for name in self.value if name in chosen)
+        added = chosen.difference(selected)
+        if added:
+            selected = sort_by_catalogue([*selected, *added])
         self.value = selected
 
     def _on_search(self, _: Any = None) -> None:
         query = self.search.value.lower().replace("-", " ")
         words = query.split()
         synonym = find_synonym(query)
-        for name, box in self._boxes.items():
-            metric = CATALOGUE[name]
-            text = f"{name} {metric.v3_name} {metric.meaning}".lower()
-            layout = self._hidden_layout
+        shown = []
+        for name, _, meaning in self.list.options:
+            text = f"{name} {CATALOGUE[name].v3_name} {meaning}".lower()
             if name == synonym or all(word in text for word in words):
-                layout = self._visible_layout
-            box.layout = layout
+                shown.append(name)
+        self.list.shown = shown
         self._show_count()
 
-    def _box(self, name: str) -> ipw.Checkbox:
-        """Return the checkbox of a metric, which may be registered at any time."""
-        if name not in self._boxes:
-            self._boxes[name] = self._create_box(name)
-        return self._boxes[name]
-
-    def _create_box(self, name: str) -> ipw.Checkbox:
-        meaning = CATALOGUE[name].meaning
-        box = ipw.Checkbox(
-            description=f"{name}: {meaning}",
-            tooltip=meaning,
-            indent=False,
-            layout=self._visible_layout,
-        )
-        box.observe(self._on_toggle, "value")
-        return box
-
     def _show_value(self) -> None:
-        """Make checkboxes, preset and count agree with the value."""
+        """Make list, preset and count agree with the value."""
+        offered = [value for value, _, _ in self.list.options]
         with self._suspend_events():
-            for name, box in self._boxes.items():
-                box.value = name in self.value
+            self.list.value = [name for name in offered if name in self.value]
             self.preset.value = self._matching_preset()
         self._show_count()
 
@@ -188,16 +154,16 @@ class MetricSelector(ipw.VBox):  # type: ignore[misc]
         return CUSTOM_PRESET
 
     def _show_count(self) -> None:
-        shown = 0
-        for box in self.boxes:
-            shown += box.layout is self._visible_layout
-        total = len(self.boxes)
-        text = f"{len(self.value)} metrics selected; {shown} of {total} shown"
+        shown = len(self.list.shown)
+        total = len(self.list.options)
+        selected = len(self.value)
+        self.toggle.description = f"Choose metrics: {selected} of {total}"
+        text = f"{selected} metrics selected; {shown} of {total} shown"
         computed = find_synonym(self.search.value)
         if computed in COMPUTED_METRICS:
             label = KPIS[computed].label if computed in KPIS else computed
             text += f"; {label} is computed after fetching: the default metrics are all it needs"
-        self.count.value = text_html(text)
+        self.count.value = status_html(text)
 
     @contextlib.contextmanager
     def _suspend_events(self) -> Iterator[None]:

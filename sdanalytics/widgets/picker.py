@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import contextvars
-import threading
 from functools import partial
-from typing import Final
+from typing import Any
 
 import ipywidgets as ipw
 import pandas as pd
 
-from sdanalytics._core.threads import start_thread
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.api.client import Client
 from sdanalytics.errors import Cancelled, SDAnalyticsError
-from sdanalytics.fetch.job import ReportJob
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.widgets.code_generation import CacheOption
 from sdanalytics.widgets.components import (
     alert_html,
-    button,
     close_tree,
     code_block,
     hbox,
     status_html,
+    words_beside,
 )
-from sdanalytics.widgets.messages import (
-    CANCELLED_TEXT,
-    error_text,
-    frame_text,
-    progress_text,
-)
-from sdanalytics.widgets.picker_model import PickerModel
+from sdanalytics.widgets.fetch_panel import FetchedReport, FetchPanel, FollowedFetch
+from sdanalytics.widgets.messages import frame_text
+from sdanalytics.widgets.picker_model import PickerModel, PickerSelection, SelectionState
 from sdanalytics.widgets.result_view import ResultView
 from sdanalytics.widgets.selection_form import SelectionForm
-
-PROGRESS_INTERVAL: Final = 0.1
-"""Seconds between two updates of the progress bar."""
+from sdanalytics.widgets.view_code import ViewCode
 
 
 class ReportPicker(ipw.VBox):  # type: ignore[misc]
@@ -62,7 +52,10 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         Which of the days are in the cache.
     metrics : MetricSelector
         Its `value` is a tuple of names.
+    compare : ipywidgets.Checkbox
+        Whether the period before is fetched, too, and compared.
     fetch_button, cancel_button : ipywidgets.Button
+        Fetch is off while the selection cannot be had; `availability` says why.
     progress : ipywidgets.IntProgress
         Days that are done, of all that are selected.
     status, hint : ipywidgets.HTML
@@ -91,21 +84,22 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     (True, True)
     """
 
-    _job: ReportJob | None = None  # `close` needs it, also when `__init__` has failed
-
     def __init__(self, client: Client | None = None, cache: CacheOption = None) -> None:
         self._model = PickerModel(client, cache)
         self._fetched_query: ReportQuery | None = None
-        self._is_finished = threading.Event()
         self.data: pd.DataFrame | None = None
         self._create_form()
         self._create_output()
         super().__init__(
             [
+                self.result.theme,
                 self._form,
-                hbox(self.fetch_button, self.cancel_button, self.progress),
-                self.status,
-                self.hint,
+                hbox(
+                    self.fetch_button,
+                    self.cancel_button,
+                    self.progress,
+                    words_beside(self.availability, self.status, self.hint),
+                ),
                 self.result,
                 self.code_view,
             ],
@@ -113,6 +107,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         )
         self.add_class("sdanalytics-picker")
         self._form.on_change(self._on_selection)
+        self.compare.observe(self._on_compare, "value")
+        self.result.menus.on_change(self._on_view)
+        self.result.theme.observe(self._on_theme, "colors")
         self._on_selection()
 
     @property
@@ -128,56 +125,46 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
 
     @property
     def code(self) -> str:
-        """Python that gives the frame of the selection.
+        """Python that gives the frame of the selection, and what is shown of it.
 
-        The client that was passed to the picker is called `client` there.
+        The client that was passed to the picker is called `client` there, the frame `df`. If the
+        period before is compared or campaigns are chosen, further lines do the same.
         """
-        return self._model.generate_code(self._form.selection)
+        campaigns = self.result.campaigns.names if self._selection_matches_data() else {}
+        view = ViewCode(
+            campaigns=campaigns,
+            is_compared=self._is_comparison_wanted,
+            by=self.result.group_key,
+        )
+        return self._model.generate_code(self._form.selection, view)
 
     def fetch(self) -> None:
         """Start to fetch the selection; `wait` waits for it."""
-        self.hint.value = ""
-        if self._job is not None and self._job.is_running:
-            if self._job.is_cancelled:
-                self.hint.value = status_html("Still cancelling: press Fetch again in a moment")
-            else:
-                self.hint.value = status_html("A fetch is running: wait for it, or press Cancel")
+        if self._panel.decline():
             return
+        selection = self._form.selection
         try:
-            job = self._model.submit(self._form.selection)
+            job = self._model.submit(selection)
         except SDAnalyticsError as error:
             self.status.value = alert_html(str(error))
             return
-        self._job = job
-        self._is_finished.clear()
-        self.progress.value = 0
-        self.progress.bar_style = "info"
-        self.status.value = status_html("Requesting reports ...")
-        # The context belongs to the cell or callback that started the fetch: messages of the
-        # widgets are addressed by it.
-        follow = partial(contextvars.copy_context().run, self._follow, job)
-        start_thread(follow, "sdanalytics picker")
+        self._panel.start(job, partial(self._show_report, selection))
 
     def cancel(self) -> None:
         """End the running fetch; partitions that have arrived are stored."""
-        self.hint.value = ""
-        if self._job is None or not self._job.is_running:
-            self.hint.value = status_html("There is nothing to cancel")
-            return
-        self.status.value = status_html("Cancelling ...")
-        self._job.cancel()
+        self._panel.cancel()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being fetched, for at most `seconds`; return whether it is so."""
-        return self._job is None or self._is_finished.wait(seconds)
+        return self._panel.wait(seconds)
 
     def close(self) -> None:
         """Cancel a running fetch, and close the widget."""
-        if self._job is not None and self._job.is_running:
-            self._job.cancel()
-        if self.comm is None:  # never displayed, or closed before
+        if not hasattr(self, "_panel") or self.comm is None:  # not begun, or closed before
             return
+        self._panel.end()
         self.metrics.close()
+        self.result.campaigns.close()
         close_tree(self)
 
     def __repr__(self) -> str:
@@ -195,37 +182,62 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         self.quick_ranges = self._form.quick_ranges
         self.availability = self._form.availability
         self.metrics = self._form.metrics
+        self.compare = self._form.compare
 
     def _create_output(self) -> None:
-        self.fetch_button = button("Fetch", "Fetch the selected report", style="primary")
-        self.cancel_button = button("Cancel", "End the running fetch")
+        self._panel = panel = FetchPanel(self._on_selection)
+        self.fetch_button = panel.fetch_button
+        self.cancel_button = panel.cancel_button
+        self.progress = panel.progress
+        self.status = panel.status
+        self.hint = panel.hint
         self.fetch_button.on_click(lambda _: self.fetch())
-        self.cancel_button.on_click(lambda _: self.cancel())
-        self.progress = ipw.IntProgress(
-            max=1,
-            description="Progress",
-            tooltip="Days that are done",
-            layout={"width": "16em"},
-            style={"description_width": "5em"},
-        )
-        self.status = ipw.HTML(status_html("Nothing fetched yet"))
         if self._model.notice:
             self.status.value = alert_html(self._model.notice)
-        self.hint = ipw.HTML()
         self.result = ResultView()
         self.code_view = ipw.HTML()
+
+    @property
+    def _is_comparison_wanted(self) -> bool:
+        return bool(self.compare.value) and not self.compare.disabled
 
     def _on_selection(self) -> None:
         """Show what fetching the selection would do, and the same in Python."""
         self.result.set_heading(is_current=self._selection_matches_data())
-        selection = self._form.selection
         try:
-            availability = self._model.describe_availability(selection)
-            self.availability.value = status_html(availability)
-            self.code_view.value = code_block(self.code)
+            state = self._model.inspect(self._form.selection)
         except SDAnalyticsError as error:
-            self.availability.value = alert_html(str(error))
+            self._show_state(SelectionState("", str(error), ""))
             self.code_view.value = ""
+            return
+        self._show_state(state)
+        self.code_view.value = code_block(self.code)
+
+    def _show_state(self, state: SelectionState) -> None:
+        """Say whether the selection can be had; Fetch is off if it cannot."""
+        self.fetch_button.disabled = bool(state.problem)
+        self._form.show_state(state)
+
+    def _on_view(self, _: bool) -> None:
+        """Tell in the code what is shown."""
+        if self.code_view.value:
+            self.code_view.value = code_block(self.code)
+
+    def _on_theme(self, _: Any) -> None:
+        if self.result.theme.is_dark:
+            self.add_class("sdanalytics-dark")
+        else:
+            self.remove_class("sdanalytics-dark")
+
+    def _on_compare(self, _: Any) -> None:
+        """Fetch the period before of what is shown, or show the selected days only again."""
+        self._on_selection()
+        if self.data is not None and not self._is_comparison_wanted:
+            self.result.show_both(None)
+            self.status.value = status_html(frame_text(self.data))
+        elif self._selection_matches_data() and not self._panel.decline():
+            job = self._model.submit_both(self._form.selection)
+            self._panel.start(job, self._show_both)
 
     def _selection_matches_data(self) -> bool:
         if self.data is None:
@@ -237,46 +249,33 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         profile_id = frame_metadata(self.data).get("profile_id")
         return query == self._fetched_query and profile_id == self.profile.value
 
-    def _follow(self, job: ReportJob) -> None:
-        """Show the progress of a job until it ends, then its outcome."""
-        try:
-            while not job.wait(PROGRESS_INTERVAL):
-                self._show_progress(job)
-            self._show_progress(job)
-            self._show_outcome(job)
-        finally:
-            if job is self._job:
-                self._is_finished.set()
+    def _show_report(
+        self, selection: PickerSelection, run: FollowedFetch, fetched: FetchedReport
+    ) -> str:
+        """Show a frame, with the period before if it is wanted, and return the words for it."""
+        frame, notes = fetched
+        both = None
+        if self._is_comparison_wanted:
+            both, notes = self._fetch_both(selection, run, notes)
+        self.data = frame
+        self._fetched_query = self._model.build_query(selection)
+        self.result.show(frame, self._model.find_curve(frame), both, notes)
+        return frame_text(frame, self.result.compared_period)
 
-    def _show_progress(self, job: ReportJob) -> None:
-        status = job.status()
-        if job is not self._job:
-            return
-        self.progress.max = status.days
-        self.progress.value = status.days_done
-        if not job.is_cancelled:
-            self.status.value = status_html(progress_text(status))
+    def _show_both(self, _: FollowedFetch, fetched: FetchedReport) -> str:
+        self.result.show_both(fetched.frame, fetched.notes)
+        assert self.data is not None
+        return frame_text(self.data, self.result.compared_period)
 
-    def _show_outcome(self, job: ReportJob) -> None:
-        """Show the frame or the error of a job, unless another one has started since."""
-        if job is not self._job:
-            return
+    def _fetch_both(
+        self, selection: PickerSelection, run: FollowedFetch, notes: list[str]
+    ) -> tuple[pd.DataFrame | None, list[str]]:
+        """Return the report with the period before; None and the reason if it cannot be had."""
         try:
-            frame = job.result()
+            job = self._model.submit_both(selection)
+            both = self._panel.fetch_next(run, job)
         except Cancelled:
-            self.progress.bar_style = "warning"
-            outcome = status_html(CANCELLED_TEXT)
-        except Exception as error:
-            self.progress.bar_style = "warning"
-            outcome = alert_html(error_text(error))
-        else:
-            self.progress.bar_style = "success"
-            self.progress.value = self.progress.max
-            self.data = frame
-            self._fetched_query = job.query
-            self.status.value = status_html("Drawing ...")
-            curve = self._model.find_curve(frame)
-            self.result.show(frame, curve)
-            outcome = status_html(frame_text(frame))
-        self._on_selection()
-        self.status.value = outcome
+            raise
+        except SDAnalyticsError as error:
+            return None, [*notes, f"the period before is not compared: {error}"]
+        return both.frame, [*notes, *both.notes]

@@ -17,6 +17,7 @@ from sdanalytics.errors import InvalidRequest, SDAnalyticsError
 from sdanalytics.fetch.entry_points import plan_report, submit_report
 from sdanalytics.fetch.job import ReportJob
 from sdanalytics.fetch.options import validate_client
+from sdanalytics.fetch.plan import ReportPlan
 from sdanalytics.fetch.protocols import count_history_days
 from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import default_metrics
@@ -30,7 +31,15 @@ from sdanalytics.widgets.code_generation import (
     fetch_report_code,
 )
 from sdanalytics.widgets.final_numbers import load_curve
-from sdanalytics.widgets.messages import availability_text
+from sdanalytics.widgets.messages import NO_COMPARISON_TEXT, availability_text, days_text
+from sdanalytics.widgets.selection_problems import (
+    find_age_problem,
+    find_first_available,
+    find_report_problem,
+    list_unavailable_days,
+)
+from sdanalytics.widgets.shown_report import find_period_before
+from sdanalytics.widgets.view_code import ViewCode, include_period_before
 
 MAX_SELECTED_DAYS: Final = 366
 """Days of a selection."""
@@ -62,6 +71,25 @@ class PickerSelection:
     end: date | None
     metrics: tuple[str, ...]
     last_days: int | None = None
+
+
+@dataclass(frozen=True)
+class SelectionState:
+    """Availability of a selection, known before it is fetched.
+
+    Attributes
+    ----------
+    availability : str
+        The number of days, and where they would be read from.
+    problem : str
+        Why it cannot be fetched, or nothing.
+    comparison_problem : str
+        Why the period before cannot be compared, or nothing.
+    """
+
+    availability: str
+    problem: str
+    comparison_problem: str
 
 
 class PickerModel:
@@ -138,20 +166,37 @@ class PickerModel:
         query.ensure_not_future(today, f"in {timezone}")
         return query
 
-    def describe_availability(self, selection: PickerSelection) -> str:
-        """Return the number of selected days, and where they would be read from."""
+    def inspect(self, selection: PickerSelection) -> SelectionState:
+        """Return where the selected days would be read from, and whether they can be had.
+
+        Raises
+        ------
+        InvalidRequest
+            As `build_query`.
+        """
         query = self.build_query(selection)
-        count = len(query.days)
-        noun = "day" if count == 1 else "days"
-        timezone = self._profile(selection.profile_id).timezone
-        days = f"{count} {noun} ({timezone})"
-        if self._cache is False:
-            return f"{days}; nothing is stored (cache=False)"
-        if selection.profile_id not in self._profiles:
+        profile = self._profile(selection.profile_id)
+        first_available = self._first_available(selection)
+        before = find_period_before(query.start, query.end)
+        lacks_before = before.first < first_available
+        unavailable = list_unavailable_days(query.days, first_available)
+        can_plan = self._cache is not False and selection.profile_id in self._profiles
+        if can_plan:
+            plan = plan_report(**self._call_arguments(query, selection))
+            text = availability_text(plan)
+            unavailable = plan.unavailable
+            lacks_before = lacks_before and bool(self._plan_both(query, selection).unavailable)
+        elif self._cache is False:
+            text = "nothing is stored (cache=False)"
+        else:
             # Planning would request the profile from the service, which has just not responded.
-            return f"{days}; the profile is unknown, so the cache is not searched"
-        plan = plan_report(**self._call_arguments(selection))
-        return f"{days}; {availability_text(plan)}"
+            text = "the profile is unknown, so the cache is not searched"
+        report_problem = find_report_problem(selection.record_type, profile)
+        return SelectionState(
+            availability=f"{days_text(query)} ({profile.timezone}); {text}",
+            problem=report_problem or find_age_problem(unavailable, first_available),
+            comparison_problem=NO_COMPARISON_TEXT if lacks_before else "",
+        )
 
     def submit(self, selection: PickerSelection) -> ReportJob:
         """Start to fetch a selection in the background.
@@ -159,23 +204,49 @@ class PickerModel:
         Raises
         ------
         InvalidRequest
-            As `build_query`.
+            As `build_query`, and when the selection cannot be had.
         """
-        return submit_report(**self._call_arguments(selection))
+        problem = self.inspect(selection).problem
+        if problem:
+            raise InvalidRequest(problem)
+        query = self.build_query(selection)
+        return submit_report(**self._call_arguments(query, selection))
+
+    def submit_both(self, selection: PickerSelection) -> ReportJob:
+        """Start to fetch a selection together with the period before it."""
+        query = include_period_before(self.build_query(selection))
+        return submit_report(**self._call_arguments(query, selection))
 
     def find_curve(self, data: pd.DataFrame) -> pd.DataFrame | None:
         """Return the curve of the cache for a frame that was fetched, or None."""
         return load_curve(self._cache, data)
 
-    def generate_code(self, selection: PickerSelection) -> str:
-        """Return Python that gives the frame of a selection."""
+    def generate_code(self, selection: PickerSelection, view: ViewCode | None = None) -> str:
+        """Return Python that gives the frame of a selection, and what is shown of it."""
         client = client_expression(
             self._client, selection.profile_id, is_given=self._is_client_given
         )
         query = self.build_query(selection)
         cache = cache_expression(self._cache)
-        last_days = self._last_days(selection)
-        return fetch_report_code(query, self.api, client, cache, last_days)
+        is_compared = view is not None and view.is_compared
+        last_days = None if is_compared else self._last_days(selection)
+        code = fetch_report_code(query, self.api, client, cache, last_days)
+        lines = ["import sdanalytics as sda", code]
+        if view is not None:
+            both = None
+            if is_compared:
+                both_query = include_period_before(query)
+                both = fetch_report_code(both_query, self.api, client, cache, name="both")
+            lines += view.list_lines(query, both)
+        return "\n".join(lines)
+
+    def _first_available(self, selection: PickerSelection) -> date:
+        history_days = count_history_days(self._client, selection.record_type)
+        return find_first_available(self.today(selection.profile_id), history_days)
+
+    def _plan_both(self, query: ReportQuery, selection: PickerSelection) -> ReportPlan:
+        both = include_period_before(query)
+        return plan_report(**self._call_arguments(both, selection))
 
     def _last_days(self, selection: PickerSelection) -> int | None:
         """Return the number of last days that was chosen, if the service has so many.
@@ -189,9 +260,8 @@ class PickerModel:
         last_days = list_last_days(days, self.today(selection.profile_id))
         return days if chosen == last_days else None
 
-    def _call_arguments(self, selection: PickerSelection) -> dict[str, Any]:
+    def _call_arguments(self, query: ReportQuery, selection: PickerSelection) -> dict[str, Any]:
         """Return the arguments that `plan_report` and `submit_report` share."""
-        query = self.build_query(selection)
         default = default_metrics(query.record_type, query.segment, self.api)
         return {
             "record_type": query.record_type,

@@ -1,86 +1,76 @@
-"""The table of a result: sortable where itables is installed, else pandas' own."""
+"""The table of a result: sorted by its headers, with a total that stays in sight."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
-import ipywidgets as ipw
+import anywidget
 import pandas as pd
+import traitlets
 
-from sdanalytics.analysis.kpi_definitions import is_numeric_measure, metric_unit
+from sdanalytics.widgets.front_end_files import read_front_end
+from sdanalytics.widgets.table_content import TableColumn, TableContent
 
+MAX_TABLE_ROWS: Final = 1000
+"""Rows that the table shows; the frame has them all."""
 
-def create_table() -> Any:
-    """Create a widget with a method `show_rows`; sortable if itables is installed."""
-    try:
-        from itables.widget import ITable
-    except ImportError:
-        return _HtmlTable()
-    return _sortable_table_class(ITable)(
-        pd.DataFrame(), showIndex=False, maxBytes=0, scrollX=True, pageLength=10, classes="compact"
-    )
+_NOTHING: Final[dict[str, Any]] = {"label": "", "columns": [], "rows": [], "total": None}
 
 
-@cache  # a class for each picker would stay in memory when the picker is closed
-def _sortable_table_class(base: Any) -> Any:
-    class SortableTable(base):  # type: ignore[misc]
-        # As text: anywidget would watch its files, and keep each table with its rows for that.
-        _esm = str(base._esm)
-        _css = str(base._css)
+class ResultTable(anywidget.AnyWidget):
+    """A table in the browser.
 
-        def show_rows(self, rows: pd.DataFrame) -> None:
-            displayed = format_for_display(rows)
-            date_columns = [i for i, name in enumerate(displayed) if name == "date"]
-            without_line_breaks = {"targets": date_columns, "className": "dt-nowrap"}
-            with pd.option_context("display.float_format", _format_number):
-                self.update(
-                    displayed,
-                    columnDefs=[without_line_breaks],
-                    showIndex=False,
-                    maxBytes=0,
-                )
-
-    return SortableTable
-
-
-def format_for_display(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows as a table shows them: all numbers float64, so that they can be sorted.
-
-    Ids are text, because JavaScript rounds numbers of 18 digits; fractions are per cent.
+    Attributes
+    ----------
+    content : dict
+        `label`; `columns`, `rows` and `total` as they are sent to the browser. Ids are text,
+        because JavaScript rounds numbers of 18 digits.
     """
-    displayed = {}
-    for column, values in rows.items():
-        name = str(column)
-        if name == "date":
-            displayed[name] = values.dt.strftime("%Y-%m-%d")
-        elif not is_numeric_measure(rows, name):
-            text = values.astype("str")
-            displayed[name] = text.where(values.notna(), "")
-        elif metric_unit(name) == "fraction":
-            displayed[f"{name} %"] = 100 * values.astype("float64")
-        else:
-            displayed[name] = values.astype("float64")
-    return pd.DataFrame(displayed).reset_index(drop=True)
+
+    _esm = read_front_end("result_table.js")
+    content = traitlets.Dict(_NOTHING).tag(sync=True)
+
+    def clear(self) -> None:
+        """Show no table."""
+        self.content = _NOTHING
+
+    def show_content(self, table: TableContent) -> None:
+        """Show a table, up to a number of rows."""
+        rows = table.rows.head(MAX_TABLE_ROWS)
+        total = None
+        if table.total is not None:
+            (total,) = _list_rows(table.total, table.columns)
+        self.content = {
+            "label": table.label,
+            "columns": [column.to_json() for column in table.columns],
+            "rows": _list_rows(rows, table.columns),
+            "total": total,
+        }
 
 
-class _HtmlTable(ipw.HTML):  # type: ignore[misc]
-    """pandas' own table, where no library for sortable ones is installed."""
-
-    def show_rows(self, rows: pd.DataFrame) -> None:
-        table = format_for_display(rows).to_html(
-            index=False,
-            border=0,
-            float_format=_format_number,
-            na_rep="",
-        )
-        self.value = f'<div style="max-height: 26em; overflow: auto">{table}</div>'
+def _list_rows(frame: pd.DataFrame, columns: list[TableColumn]) -> list[list[Any]]:
+    """Return the values of each row as JSON has them."""
+    arrays = []
+    for column in columns:
+        values = frame[column.name]
+        arrays.append(_list_numbers(values) if column.is_number else _list_texts(values))
+    return [list(row) for row in zip(*arrays, strict=True)]
 
 
-def _format_number(value: float) -> str:
-    """Return a number with thousands separators, and with decimals where it has any."""
-    if value != value:  # NaN
-        return ""
-    if value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:,.2f}"
+def _list_numbers(values: pd.Series[Any]) -> list[float | None]:
+    numbers = values.astype("float64")
+    sizes = numbers.abs()
+    known = sizes < float("inf")
+    listed = numbers.astype("object")
+    listed = listed.where(known, None)
+    return listed.tolist()
+
+
+def _list_texts(values: pd.Series[Any]) -> list[str | None]:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        values = values.dt.strftime("%Y-%m-%d")
+    texts = values.astype("str")
+    known = values.notna()
+    listed = texts.astype("object")
+    listed = listed.where(known, None)
+    return listed.tolist()

@@ -1,65 +1,40 @@
-"""The result of a fetch: a figure and a table, chosen from menus."""
+"""The result of a fetch: a figure and a table, chosen from menus, and files of both."""
 
 from __future__ import annotations
 
 import base64
 import html
-import io
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import ipywidgets as ipw
 import pandas as pd
 
-from sdanalytics import plots
 from sdanalytics._core.caught_warnings import collect_warnings
-from sdanalytics.analysis.group_summary import has_measures
-from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS, KPIS, is_numeric_measure
 from sdanalytics.analysis.metadata import frame_metadata
-from sdanalytics.analysis.summarize import summarize
+from sdanalytics.analysis.periods import Period
 from sdanalytics.errors import SDAnalyticsError
-from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.model.partition import report_name
-from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.widgets.components import (
     alert_html,
-    checkbox,
-    dropdown,
+    button,
     hbox,
+    joined_buttons,
     status_html,
     text_html,
+    warning_html,
 )
-from sdanalytics.widgets.final_numbers import describe_finals, list_final_metrics, place_finals
-from sdanalytics.widgets.result_table import create_table
-
-MAX_TABLE_ROWS: Final = 1000
-"""Rows that the table shows; the frame has them all."""
-NO_GROUPING: Final = "(all together)"
-"""The option for no grouping: a menu takes None for no selection at all."""
-
-PREFERRED_METRICS: Final = (
-    "cost",
-    "sales",
-    "orders",
-    "acos",
-    "roas",
-    "halo_sales",
-    "halo_orders",
-    "impressions",
-    "clicks",
-    "ctr",
-    "cpc",
-)
-"""Metrics that are offered first."""
-PREFERRED_KEYS: Final = ("otherAsin", "targetingText", "asin", "adGroupName", "campaignName")
-"""Columns that are offered first for grouping: the names of a report's rows."""
-PLOTS_WITH_METRIC: Final = ("trend", "top", "calendar", "halo")
-PLOTS_WITH_GROUP: Final = ("top", "efficiency")
-
-_FIGURE_SIZE: Final = (8.0, 4.6)
-"""Inches."""
-_IMAGE_DPI: Final = 144
-_CSS_PIXELS_PER_INCH: Final = 100
+from sdanalytics.widgets.figures import PLOTS_WITH_GROUP, Picture, draw_figure
+from sdanalytics.widgets.final_numbers import describe_finals, list_final_metrics
+from sdanalytics.widgets.lab_theme import LabTheme
+from sdanalytics.widgets.result_menus import ResultMenus, take_sample
+from sdanalytics.widgets.result_table import MAX_TABLE_ROWS, ResultTable
+from sdanalytics.widgets.saved_files import save_csv, save_excel, save_figure
+from sdanalytics.widgets.shown_report import ShownReport, ViewChoice, find_group_key
+from sdanalytics.widgets.table_content import TableContent, fill_table
 
 
 class ResultView(ipw.VBox):  # type: ignore[misc]
@@ -67,53 +42,63 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
 
     Attributes
     ----------
+    menus : ResultMenus
     plot, plot_metric, plot_by : ipywidgets.Dropdown
         The figure (one of `sdanalytics.plots`), its metric, and the column to group by.
     table_of : ipywidgets.Dropdown
-        ``"summary"`` by `plot_by`, or ``"rows"`` as they were fetched.
+        ``"summary"`` by `plot_by`, ``"recommendations"``, or ``"rows"`` as they were fetched.
+    target_acos : ipywidgets.Text
+        Per cent; empty for none.
+    campaigns : CampaignFilter
+        The campaigns that figure and table are about.
     use_final : ipywidgets.Checkbox
         Whether results are told as they will be when final; hidden without a curve.
     final_note : ipywidgets.HTML
         Whether they are, and what that rests on.
+    notes : ipywidgets.HTML
+        Warnings about the numbers.
     heading : ipywidgets.HTML
         Which report is shown, and whether the selection has changed since.
+    save_png, save_csv, save_excel : ipywidgets.Button
+        Write what is shown into the folder of the notebook.
+    saved : ipywidgets.HTML
+        The file that was written.
     figure : ipywidgets.HTML
-    table : itables.widget.ITable or ipywidgets.HTML
+    table : ResultTable
+    theme : LabTheme
+        Not a child: it is placed by whoever uses the view.
     """
 
     def __init__(self) -> None:
-        self._data: pd.DataFrame | None = None
-        self._curve: pd.DataFrame | None = None
-        self._final_metrics: list[str] = []
-        self._is_suspended = False
-        self.plot = dropdown("Plot", [], "The figure", "14em")
-        self.plot_metric = dropdown("of", [], "The metric of the figure", "26em")
-        self.plot_by = dropdown("by", [NO_GROUPING], "What figure and table group by", "22em")
-        self.table_of = dropdown("Table", ["summary", "rows"], "What the table shows", "14em")
-        self.use_final = checkbox("Final numbers", "Results as they will be when final")
+        self._report: ShownReport | None = None
+        self._fetch_notes: list[str] = []
+        self._figure_notes: list[str] = []
+        self._table_notes: list[str] = []
+        self.theme = LabTheme()
+        self.menus = ResultMenus()
+        self._name_menus()
         self.final_note = ipw.HTML()
+        self.notes = ipw.HTML()
         self.heading = ipw.HTML()
-        self.figure = ipw.HTML(layout={"width": "100%"})
-        self.table = create_table()
+        self.saved = ipw.HTML()
+        self.figure = ipw.HTML()
+        self.table = ResultTable()
         self._table_size = ipw.HTML()
-        super().__init__(
-            [
-                self.heading,
-                hbox(self.plot, self.plot_metric, self.plot_by),
-                hbox(self.use_final, self.final_note),
-                self.figure,
-                hbox(self.table_of, self._table_size),
-                self.table,
-            ],
-            layout={"display": "none", "border_top": "1px solid var(--jp-border-color2, #cccccc)"},
-        )
-        self.plot.observe(self._draw_figure, "value")
-        self.plot_metric.observe(self._draw_figure, "value")
-        self.plot_by.observe(self._draw_all, "value")
-        self.use_final.observe(self._draw_all, "value")
-        self.table_of.observe(self._fill_table, "value")
+        self._create_save_buttons()
+        self.heading.add_class("sdanalytics-title")
+        self.figure.add_class("sdanalytics-figure")
+        super().__init__(self._list_parts(), layout={"display": "none"})
+        self.add_class("sdanalytics-result")
+        self.menus.on_change(self._on_menu)
+        self.theme.observe(self._on_theme, "colors")
 
-    def show(self, data: pd.DataFrame, curve: pd.DataFrame | None = None) -> None:
+    def show(
+        self,
+        data: pd.DataFrame,
+        curve: pd.DataFrame | None = None,
+        both: pd.DataFrame | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         """Show a frame; menus retain their selection where it applies.
 
         Parameters
@@ -122,198 +107,205 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
             From `fetch_report`.
         curve : pandas.DataFrame, optional
             Its curve of `maturity`: results are told as they will be when final.
+        both : pandas.DataFrame, optional
+            The same report with the period before: figure and table compare the two.
+        notes : sequence of str
+            Warnings of the fetch.
         """
-        self._data = data
-        sample = _take_sample(data)
-        metrics = _drawable_metrics(sample)
-        self._final_metrics = list_final_metrics(sample, curve)
-        self._curve = curve if self._final_metrics else None
-        labelled_metrics = [(metric_label(name), name) for name in metrics]
-        self._is_suspended = True
-        _set_options(self.plot, _available_plots(data, metrics))
-        _set_options(self.plot_metric, labelled_metrics)
-        _set_options(self.plot_by, [*_group_columns(data), NO_GROUPING])
-        self.use_final.layout.display = "none" if self._curve is None else None
-        self._is_suspended = False
+        final_metrics = list_final_metrics(take_sample(data), curve)
+        if not final_metrics:
+            curve = None
+        self._report = ShownReport(data, both, curve, final_metrics)
+        self._fetch_notes = list(notes)
+        self._offer_and_draw()
         self.layout.display = None
-        self._draw_all()
+
+    def show_both(self, both: pd.DataFrame | None, notes: Sequence[str] = ()) -> None:
+        """Compare what is shown with the period before, or no longer if there is none."""
+        if self._report is None:
+            return
+        self._report = replace(self._report, both=both)
+        self._fetch_notes += notes
+        self._offer_and_draw()
 
     def set_heading(self, *, is_current: bool) -> None:
         """Name the report that is shown, and say if the selection has changed since."""
-        if self._data is None:
+        if self._report is None:
             return
-        metadata = frame_metadata(self._data)
-        parts = [
-            report_name(metadata["record_type"], metadata["segment"]),
-            f"{metadata['start']} to {metadata['end']}",
-            f"profile {metadata['profile_id']}",
-        ]
-        if metadata["currency"]:
-            parts.append(metadata["currency"])
-        title = html.escape(", ".join(parts))
-        heading = f"<strong>{title}</strong>"
+        heading = f"<strong>{html.escape(_title_report(self._report))}</strong>"
         if not is_current:
             heading += " <em>Selection changed. Press Fetch to update.</em>"
         self.heading.value = heading
 
     @property
-    def _by(self) -> str | None:
-        column: str = self.plot_by.value
-        return None if column == NO_GROUPING else column
+    def compared_period(self) -> Period | None:
+        """The period before, if it is compared."""
+        if self._report is None or self._report.both is None:
+            return None
+        return self._report.before
 
     @property
-    def _final(self) -> pd.DataFrame | None:
-        """The curve, if final numbers are wanted."""
-        return self._curve if self.use_final.value else None
+    def group_key(self) -> str | None:
+        """The column that the rows of the table are told apart by; None for all together."""
+        by = self.menus.by
+        if by is None or self._report is None:
+            return by
+        return find_group_key(self._report.rows, by)
 
-    def _draw_all(self, _: Any = None) -> None:
-        if self._is_suspended:
+    def _list_parts(self) -> list[ipw.Widget]:
+        """Return the parts of the view from top to bottom."""
+        save_buttons = joined_buttons(self.save_png, self.save_csv, self.save_excel)
+        return [
+            hbox(self.heading, save_buttons),
+            self.saved,
+            self.menus,
+            self.notes,
+            self.final_note,
+            self.figure,
+            hbox(self.table_of, self._table_size),
+            self.table,
+        ]
+
+    def _name_menus(self) -> None:
+        self.plot = self.menus.plot
+        self.plot_metric = self.menus.plot_metric
+        self.plot_by = self.menus.plot_by
+        self.table_of = self.menus.table_of
+        self.target_acos = self.menus.target_acos
+        self.campaigns = self.menus.campaigns
+        self.use_final = self.menus.use_final
+
+    def _create_save_buttons(self) -> None:
+        self.save_png = button("Save PNG", "The figure, on white, into the notebook's folder")
+        self.save_csv = button("CSV", "The table with all its rows, into the notebook's folder")
+        self.save_excel = button("Excel", "The table and its rows, into the notebook's folder")
+        self.save_png.on_click(partial(self._save, save_figure))
+        self.save_csv.on_click(partial(self._save_table, save_csv))
+        self.save_excel.on_click(partial(self._save_table, save_excel))
+
+    def _shown(self) -> ShownReport:
+        """Return the report with the chosen campaigns, and the curve if it is wanted."""
+        report = self._report
+        assert report is not None
+        if not self.use_final.value:
+            report = replace(report, curve=None, final_metrics=())
+        return report.select_campaigns(self.campaigns.ids)
+
+    def _on_menu(self, is_of_all: bool) -> None:
+        if self._report is None:
             return
-        metrics = [name for _, name in self.plot_metric.options]
-        note = describe_finals(metrics, self._curve, is_used=self._final is not None)
+        self.saved.value = ""
+        if is_of_all:
+            self._draw_all()
+        else:
+            self._draw_figure()
+
+    def _on_theme(self, _: Any) -> None:
+        if self._report is not None:
+            self._draw_figure()
+
+    def _offer_and_draw(self) -> None:
+        report = self._report
+        assert report is not None
+        self.saved.value = ""
+        self.menus.offer(
+            report.rows,
+            is_compared=report.both is not None,
+            has_finals=report.curve is not None,
+        )
+        self._draw_all()
+
+    def _draw_all(self) -> None:
+        assert self._report is not None
+        is_used = self._report.curve is not None and self.use_final.value
+        note = describe_finals(self.menus.metrics, self._report.curve, is_used=is_used)
         self.final_note.value = text_html(note)
         self._draw_figure()
         self._fill_table()
 
-    def _draw_figure(self, _: Any = None) -> None:
-        if self._is_suspended or self._data is None:
-            return
-        plot = self.plot.value
-        if plot is None:
-            self.figure.value = text_html("No metric can be drawn: fetch a numeric one")
-            return
-        self.plot_metric.disabled = plot not in PLOTS_WITH_METRIC
-        if self._by is None and plot in PLOTS_WITH_GROUP:
-            self.figure.value = text_html(f"{plot} compares names: choose a column in 'by'")
-            return
+    def _draw_figure(self) -> None:
+        self.menus.disable_unused()
+        self._figure_notes = []
         try:
-            self.figure.value = _render_figure(self._data, plot, self._plot_options(plot))
+            self.figure.value = self._render(self.menus.choice)
         except SDAnalyticsError as error:
             self.figure.value = alert_html(str(error))
+        self._show_notes()
 
-    def _plot_options(self, plot: str) -> dict[str, Any]:
-        options: dict[str, Any] = {}
-        if plot in PLOTS_WITH_METRIC:
-            options["metric"] = self.plot_metric.value
-        if plot == "trend" or plot in PLOTS_WITH_GROUP:
-            options["by"] = self._by
-        if plot == "trend" and self.plot_metric.value in self._final_metrics:
-            options["final"] = self._final
-        return options
+    def _render(self, choice: ViewChoice) -> str:
+        """Return the figure as HTML, or why there is none."""
+        if choice.plot is None:
+            return text_html("No metric can be drawn: fetch a numeric one")
+        if choice.by is None and choice.plot in PLOTS_WITH_GROUP:
+            return text_html(f"{choice.plot} compares names: choose a column in 'by'")
+        picture = draw_figure(self._shown(), choice, self.theme.colors)
+        self._figure_notes = picture.notes
+        return _image_html(picture)
 
-    def _fill_table(self, _: Any = None) -> None:
-        if self._is_suspended or self._data is None:
-            return
-        rows = self._data
-        notes: list[str] = []
-        if self.table_of.value == "summary":
-            metrics = [name for _, name in self.plot_metric.options]
-            with collect_warnings() as notes:
-                rows = _summary_table(rows, self._by, metrics, self._final)
-        self.table.show_rows(rows.head(MAX_TABLE_ROWS))
-        count = len(rows)
-        size = f"{count:,} rows, {len(rows.columns)} columns"
-        if count > MAX_TABLE_ROWS:
-            size = f"the first {MAX_TABLE_ROWS:,} of {size}"
-        self._table_size.value = text_html(size) + "".join(map(status_html, notes))
+    def _fill_table(self) -> None:
+        self._table_notes = []
+        try:
+            table = self._make_table()
+        except SDAnalyticsError as error:
+            self._table_size.value = alert_html(str(error))
+            self.table.clear()
+        else:
+            self.table.show_content(table)
+            self._table_size.value = text_html(_describe_size(table))
+        self._show_notes()
+
+    def _make_table(self) -> TableContent:
+        with collect_warnings() as notes:
+            table = fill_table(self._shown(), self.menus.choice, self.menus.metrics)
+        self._table_notes = notes
+        return table
+
+    def _show_notes(self) -> None:
+        notes = [*self._fetch_notes, *self._figure_notes, *self._table_notes]
+        self.notes.value = "".join(map(warning_html, dict.fromkeys(notes)))
+
+    def _save_table(
+        self, save: Callable[[ShownReport, ViewChoice, TableContent], Path], _: Any
+    ) -> None:
+        self._save(lambda report, choice: save(report, choice, self._make_table()), None)
+
+    def _save(self, save: Callable[[ShownReport, ViewChoice], Path], _: Any) -> None:
+        """Write a file, and say where it is or why there is none."""
+        try:
+            path = save(self._shown(), self.menus.choice)
+        except (SDAnalyticsError, OSError) as error:
+            self.saved.value = alert_html(str(error))
+        else:
+            self.saved.value = status_html(f"Saved as {path.name} in {path.resolve().parent}")
 
 
-def _render_figure(data: pd.DataFrame, plot: str, options: dict[str, Any]) -> str:
-    """Draw a figure, and return it as an HTML image with an alternative text."""
-    from matplotlib.figure import Figure
-
-    # pyplot's figures come out blank where callbacks run in subshells (JupyterLab 4.4+).
-    figure = Figure(figsize=_FIGURE_SIZE, layout="constrained")
-    png = io.BytesIO()
-    draw = getattr(plots, plot)
-    with collect_warnings() as notes:
-        draw(data, ax=figure.subplots(), **options)
-        figure.savefig(png, format="png", dpi=_IMAGE_DPI)
-    description = [plot]
-    for name, value in options.items():
-        if isinstance(value, pd.DataFrame):
-            description.append(f"{name} numbers")
-        elif value:
-            description.append(f"{name} {value}")
-    alternative_text = html.escape(", ".join(description))
-    content = base64.b64encode(png.getvalue()).decode()
-    width = round(_CSS_PIXELS_PER_INCH * _FIGURE_SIZE[0])
-    image = (
-        f'<img alt="{alternative_text}" style="width: {width}px; max-width: 100%" '
+def _image_html(picture: Picture) -> str:
+    """Return a picture as HTML with an alternative text."""
+    content = base64.b64encode(picture.png).decode()
+    return (
+        f'<img alt="{html.escape(picture.text)}" style="width: {picture.width}px" '
         f'src="data:image/png;base64,{content}">'
     )
-    return image + "".join(map(status_html, notes))
 
 
-def _summary_table(
-    data: pd.DataFrame, by: str | None, metrics: list[str], final: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Return a summary with the metrics in the order of the menu, the largest rows first."""
-    if not metrics:
-        return data
-    summary = summarize(data, by, final=final)
-    columns = place_finals(summary, metrics)
-    if by is not None:
-        columns.insert(0, by)
-    return summary[columns].sort_values(metrics[:1], ascending=False)
+def _title_report(report: ShownReport) -> str:
+    metadata = frame_metadata(report.rows)
+    account = metadata.get("account_name")
+    profile = f"profile {metadata['profile_id']}"
+    parts = [
+        report_name(metadata["record_type"], metadata["segment"]),
+        f"{metadata['start']} to {metadata['end']}",
+        f"{account} ({profile})" if account else profile,
+    ]
+    if metadata["currency"]:
+        parts.append(metadata["currency"])
+    return ", ".join(parts)
 
 
-def _available_plots(data: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Return the figures that the frame has the columns for."""
-    if not metrics:
-        return []
-    available = ["trend", "top"]
-    if {"cost", "sales", "orders"} <= set(metrics):
-        available.append("efficiency")
-    if {"impressions", "clicks"} <= set(metrics):
-        available.append("funnel")
-    if "otherAsin" in data:
-        available.append("halo")
-    available.append("calendar")
-    return available
-
-
-def _take_sample(data: pd.DataFrame) -> pd.DataFrame:
-    """Return a row of each cost type: it decides which results there are."""
-    return data.drop_duplicates("costType") if "costType" in data else data.head(1)
-
-
-def _drawable_metrics(sample: pd.DataFrame) -> list[str]:
-    """Return the metrics that can be drawn: preferred ones, results and KPIs, then Amazon's."""
-    if not has_measures(sample):
-        return []
-    with collect_warnings():  # the figure and the table show them
-        summary = summarize(sample)
-    drawable = []
-    for name in map(str, summary.columns):
-        if is_numeric_measure(summary, name) and name not in NON_ADDITIVE:
-            drawable.append(name)
-    return _move_to_front(drawable, [*PREFERRED_METRICS, *CONVERSION_METRICS, *KPIS])
-
-
-def _group_columns(data: pd.DataFrame) -> list[str]:
-    """Return the columns that rows can be grouped by, names first."""
-    columns = []
-    for name in map(str, data.columns):
-        if name != "date" and not is_numeric_measure(data, name):
-            columns.append(name)
-    return _move_to_front(columns, PREFERRED_KEYS)
-
-
-def _move_to_front(names: list[str], preferred: Sequence[str]) -> list[str]:
-    """Return the names, each once, with the preferred ones first in their order."""
-    first = [name for name in preferred if name in names]
-    return list(dict.fromkeys(first + names))
-
-
-def _set_options(menu: ipw.Dropdown, options: list[Any]) -> None:
-    """Replace a menu's options; a selection other than the first option is kept if offered."""
-    previous, was_first = menu.value, menu.index == 0
-    menu.options = options
-    values = []
-    for option in options:
-        values.append(option[1] if isinstance(option, tuple) else option)
-    if not values:
-        return
-    is_kept = previous in values and not was_first
-    menu.value = previous if is_kept else values[0]
+def _describe_size(table: TableContent) -> str:
+    count = len(table.rows)
+    noun = "row" if count == 1 else "rows"
+    size = f"{count:,} {noun}, {len(table.columns)} columns"
+    if count > MAX_TABLE_ROWS:
+        return f"the first {MAX_TABLE_ROWS:,} of {size}"
+    return size

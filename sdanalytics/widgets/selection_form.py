@@ -17,9 +17,18 @@ from sdanalytics.model.metrics import (
 )
 from sdanalytics.model.partition import NO_SEGMENT
 from sdanalytics.model.record_types import list_record_types, list_tactics
-from sdanalytics.widgets.components import button, date_picker, dropdown, hbox, heading
+from sdanalytics.widgets.components import (
+    alert_html,
+    button,
+    checkbox,
+    date_picker,
+    dropdown,
+    hbox,
+    joined_buttons,
+    status_html,
+)
 from sdanalytics.widgets.metric_selector import MetricSelector
-from sdanalytics.widgets.picker_model import PickerModel, PickerSelection
+from sdanalytics.widgets.picker_model import PickerModel, PickerSelection, SelectionState
 
 BOTH_TACTICS: Final = "both"
 """The option for no single tactic: a menu takes None for no selection at all."""
@@ -42,7 +51,11 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     start, end : ipywidgets.DatePicker
     quick_ranges : list of ipywidgets.Button
     availability : ipywidgets.HTML
+        Where the days would be read from, or why they cannot be had. Not a child: it is placed
+        by whoever uses the form.
     metrics : MetricSelector
+    compare : ipywidgets.Checkbox
+        Whether the period before is fetched and compared.
     """
 
     def __init__(self, model: PickerModel) -> None:
@@ -54,23 +67,31 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         self._create_date_fields()
         self.availability = ipw.HTML()
         self.metrics = MetricSelector()
+        self.compare = checkbox(
+            "Compare with the period before", "As many days, up to the first one", value=False
+        )
         super().__init__(
             [
-                hbox(self.profile, self.record_type, self.tactic, self.segment),
-                hbox(self.start, self.end, *self.quick_ranges),
-                self.availability,
-                heading("Metrics"),
+                hbox(
+                    self.profile,
+                    self.record_type,
+                    self.tactic,
+                    self.segment,
+                ),
+                hbox(
+                    self.start,
+                    self.end,
+                    joined_buttons(*self.quick_ranges),
+                    self.compare,
+                    self.metrics.bar,
+                ),
                 self.metrics,
             ]
         )
+        self.add_class("sdanalytics-form")
         self._on_report()
         self._set_last_days(DEFAULT_DAYS)
-        for menu in (self.record_type, self.segment):
-            menu.observe(self._on_report, "value")
-        for field in (self.profile, self.tactic, self.metrics):
-            field.observe(self._on_field, "value")
-        for field in (self.start, self.end):
-            field.observe(self._on_day, "value")
+        self._observe_fields()
 
     @property
     def selection(self) -> PickerSelection:
@@ -91,17 +112,35 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
         """Call `callback` whenever the selection has changed."""
         self._callbacks.append(callback)
 
+    def show_state(self, state: SelectionState) -> None:
+        """Say where the days would be read from, or why they cannot be had."""
+        self.compare.disabled = bool(state.problem or state.comparison_problem)
+        if state.problem:
+            text = f"{state.availability} {state.problem}".strip()
+            self.availability.value = alert_html(text)
+            return
+        parts = [state.availability, state.comparison_problem]
+        self.availability.value = status_html(". ".join(filter(None, parts)))
+
+    def _observe_fields(self) -> None:
+        for menu in (self.record_type, self.segment):
+            menu.observe(self._on_report, "value")
+        for field in (self.profile, self.tactic, self.metrics):
+            field.observe(self._on_field, "value")
+        for field in (self.start, self.end):
+            field.observe(self._on_day, "value")
+
     def _create_menus(self) -> None:
-        self.profile = dropdown("Profile", self._model.profile_options, "The advertiser", "28em")
+        self.profile = dropdown("Profile", self._model.profile_options, "The advertiser")
         self.profile.value = self._model.default_profile_id
         reports = list_record_types(self._model.api)
-        self.record_type = dropdown("Report", reports, "What the rows are about", "14em")
+        self.record_type = dropdown("Report", reports, "What the rows are about")
         tactics = [(BOTH_TACTICS, BOTH_TACTICS)]
         for tactic in TACTICS:
             title = f"{tactic}: {_TACTIC_MEANINGS[tactic]}"
             tactics.append((title, tactic))
-        self.tactic = dropdown("Tactic", tactics, "How the ads were targeted", "20em")
-        self.segment = dropdown("Segment", [NO_SEGMENT], "Split by the page of the click", "14em")
+        self.tactic = dropdown("Tactic", tactics, "How the ads were targeted")
+        self.segment = dropdown("Segment", [NO_SEGMENT], "Split by the page of the click")
 
     def _create_date_fields(self) -> None:
         self.start = date_picker("From", "First day, in the profile's time zone")

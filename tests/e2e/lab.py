@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MISSING_REQUIREMENTS: Final = [
     name
-    for name in ("playwright", "jupyterlab", "ipywidgets", "itables")
+    for name in ("playwright", "jupyterlab", "ipywidgets", "anywidget")
     if importlib.util.find_spec(name) is None
 ] + ([] if os.access(CHROMIUM, os.X_OK) else [CHROMIUM])
 """Requirements of these tests that this machine does not have."""
@@ -101,6 +101,20 @@ _FINISHED: Final = """() => {
   return seen.ran;
 }"""
 _PNG: Final = """async image => { await image.decode(); return image.src; }"""
+_CORNER: Final = """async image => {
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 1;
+  const pen = canvas.getContext('2d');
+  pen.drawImage(image, 0, 0);
+  return [...pen.getImageData(0, 0, 1, 1).data.slice(0, 3)].join();
+}"""
+_BEHIND: Final = """image => {
+  for (let node = image.parentElement; node; node = node.parentElement) {
+    const parts = getComputedStyle(node).backgroundColor.match(/[0-9.]+/g);
+    if (parts.length === 3) return parts.join();
+  }
+}"""
 _NOISE: Final = re.compile(r"^No such comm.*$|\x1b\[[0-9;]*m", re.MULTILINE)
 
 
@@ -125,7 +139,7 @@ class Lab:
         height: int = 1000,
     ) -> None:
         self.outside: list[str] = []
-        self._root = root
+        self.root = root
         self._environment = dict(environment or {})
         self._width = width
         self._height = height
@@ -184,7 +198,7 @@ class Lab:
             port = probe.getsockname()[1]
         self._url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={port}"]
-        command += [f"--ServerApp.root_dir={self._root}", "--ServerApp.port_retries=0"]
+        command += [f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0"]
         environment = os.environ | self._environment
         environment |= {
             "JUPYTER_CONFIG_DIR": str(config),
@@ -246,6 +260,21 @@ class Notebook:
         """Errors and warnings of cells, callbacks and threads so far."""
         messages: list[str] = self.page.evaluate("() => seen.wrong")
         return _NOISE.sub("", "\n".join(messages)).strip()
+
+    def set_theme(self, name: str) -> None:
+        """Choose a theme of JupyterLab, such as ``JupyterLab Dark``."""
+        change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        self.page.evaluate(change, name)
+        chosen = "theme => document.body.dataset.jpThemeName === theme"
+        self.page.wait_for_function(chosen, arg=name)
+
+    def wait_for_background(self, image: Locator) -> None:
+        """Wait until the corner of a picture has the colour that is behind it."""
+        for _ in range(50):
+            if image.evaluate(_CORNER) == image.evaluate(_BEHIND):
+                return
+            self.page.wait_for_timeout(200)
+        raise AssertionError(f"{image.evaluate(_CORNER)} on {image.evaluate(_BEHIND)}")
 
     def button(self, name: str) -> Locator:
         """Return a button of the outputs by its text."""

@@ -58,11 +58,19 @@ def notebook(lab: Lab) -> Iterator[Notebook]:
 
 
 def clicks_column(table: Locator) -> list[int]:
-    """Return the values of the column clicks, from top to bottom."""
-    names = table.page.locator("table:visible thead th").all_inner_texts()
+    """Return the values of the column clicks, from top to bottom, without the total."""
+    names = table.locator("thead tr:last-child th").all_inner_texts()
     column = [name.strip() for name in names].index("clicks")
-    cells = table.locator(f"tbody tr td:nth-child({column + 1})").all_inner_texts()
+    cells = table.locator(f"tbody tr > :nth-child({column + 1})").all_inner_texts()
     return [int(cell.replace(",", "")) for cell in cells]
+
+
+def focused(notebook: Notebook, attribute: str) -> str | None:
+    """Return an attribute of the element that has the keyboard."""
+    value: str | None = notebook.page.evaluate(
+        "attribute => document.activeElement.getAttribute(attribute)", attribute
+    )
+    return value
 
 
 def test_a_user_can_choose_fetch_plot_and_cancel(
@@ -78,26 +86,46 @@ def test_a_user_can_choose_fetch_plot_and_cancel(
     notebook.field("From").focus()
     notebook.page.keyboard.type(f"{first:%m%d%Y}")  # of the year, one digit after the other
     notebook.wait_for_status("^7 days .* to fetch: ")
-    notebook.field("Preset").select_option(label="traffic and cost")
-    notebook.field("Search").fill("units ordered 14d")
-    box = notebook.output.get_by_role("checkbox", name=re.compile("^attributedUnitsOrdered14d:"))
-    notebook.output.get_by_text(re.compile("; 4 of [0-9]+ shown$")).wait_for()
-    box.press("Space")
-    notebook.output.get_by_text("10 metrics selected; ").wait_for()
+    notebook.field("Metrics").select_option(label="traffic and cost")
+    press = notebook.page.keyboard.press
+    notebook.output.get_by_role("button", name="Choose metrics").focus()
+    press("Enter")
+    notebook.field("Search metrics").wait_for()
+    press("Tab")
+    notebook.page.keyboard.type("units ordered 14d")
+    notebook.wait_for_status("; 4 of [0-9]+ shown$")
+    options = notebook.output.get_by_role("listbox", name="Choose metrics").get_by_role("option")
+    expect_count(options, 4)
+
+    # The list is one tab stop: arrows lead through it, Tab away from it.
+    press("Tab")
+    assert focused(notebook, "aria-label") == options.nth(0).get_attribute("aria-label")
+    press("ArrowDown")
+    press("End")
+    assert focused(notebook, "aria-label") == options.nth(3).get_attribute("aria-label")
+    press("Home")
+    assert str(focused(notebook, "aria-label")).startswith("attributedUnitsOrdered14d: Units")
+    assert focused(notebook, "aria-selected") == "false"
+    press("Space")
+    notebook.wait_for_status("^10 metrics selected; ")
+    assert focused(notebook, "aria-selected") == "true"
+    press("Tab")
+    assert notebook.page.evaluate("() => document.activeElement.textContent") == "Fetch"
 
     # Fetch: the table and a plot with ink in it.
-    notebook.button("Fetch").focus()
-    notebook.page.keyboard.press("Enter")
+    press("Enter")
     notebook.wait_for_status("[1-9][0-9]* rows; 7 days fetched")
     figure = notebook.output.get_by_role("img", name="trend, metric cost, by asin")
     assert ink(pixels(figure)) > 0.01
-    table = notebook.output.locator("table:visible:has(tbody tr)").first
+    table = notebook.output.get_by_role("region", name="Summary").locator("table")
     assert re.search(r"B0[A-Z0-9]{8}", table.inner_text())
     assert clicks_column(table) != sorted(clicks_column(table))
-    # The header exists twice, because the rows scroll below it.
-    notebook.output.get_by_role("button", name="clicks: Activate to sort").first.click()
-    notebook.output.get_by_role("button", name="clicks: Activate to invert").first.wait_for()
+    header = table.get_by_role("button", name="clicks: sort")
+    header.click()
+    assert clicks_column(table) == sorted(clicks_column(table), reverse=True)
+    header.click()
     assert clicks_column(table) == sorted(clicks_column(table))
+    assert table.locator("tfoot").inner_text().startswith("Total")
     code = notebook.output.get_by_label("The same in Python").inner_text()
     assert 'sda.fetch_report("productAds"' in code
     assert '"attributedUnitsOrdered14d"' in code
@@ -118,3 +146,75 @@ def test_a_user_can_choose_fetch_plot_and_cancel(
 
     assert notebook.errors == ""
     assert lab.outside == []
+
+
+def test_a_user_can_compare_filter_save_and_turn_the_lights_off(
+    lab: Lab, notebook: Notebook, service: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    service.set_content(lambda _: None)
+    notebook.run_all()
+    notebook.button("Last 14 days").click()
+    notebook.field("Metrics").select_option(label="default")
+    notebook.wait_for_status("^14 days ")
+
+    # Fetch is off while the selection cannot be had, and the picker says why.
+    notebook.field("Profile").select_option(index=1)
+    notebook.field("Report").select_option(label="asins")
+    alert = notebook.output.get_by_role("alert").filter(has_text="is a vendor")
+    alert.wait_for()
+    assert notebook.button("Fetch").is_disabled()
+    notebook.field("Profile").select_option(index=0)
+    notebook.field("Report").select_option(label="campaigns")
+    alert.wait_for(state="detached")
+    assert notebook.button("Fetch").is_enabled()
+
+    # The first figure is in sight in a window of 1,280 x 800.
+    notebook.page.set_viewport_size({"width": 1280, "height": 800})
+    notebook.button("Fetch").click()
+    notebook.output.get_by_text("Selection changed").wait_for(state="detached")
+    notebook.wait_for_status("rows; ")
+    figure = notebook.output.get_by_role("img", name="trend, metric cost, by campaignName")
+    figure.wait_for()
+    picker = notebook.output.locator(".sdanalytics-picker")
+    picker.evaluate("picker => picker.closest('.jp-Cell').scrollIntoView()")
+    box = figure.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 800
+
+    # Compare with the period before.
+    notebook.field("Compare with the period before").check()
+    notebook.wait_for_status("; compared with ")
+    comparison = notebook.output.get_by_role("region", name="Comparison with the period before")
+    comparison.get_by_role("button", name="cost_change_share: sort").click()
+    assert re.search("[+-][0-9.]+%", comparison.locator("tbody").inner_text())
+    notebook.output.get_by_text("conversions of period_b were still arriving").wait_for()
+
+    # One campaign, chosen with the keyboard.
+    notebook.button("Campaigns: all").click()
+    campaigns = notebook.output.get_by_role("listbox", name="Campaigns")
+    option = campaigns.get_by_role("option", name=re.compile("^Tents – Category"))
+    option.focus()
+    notebook.page.keyboard.press("Space")
+    notebook.button("Campaigns: 1 of 12").wait_for()
+    expect_count(comparison.locator("tbody tr"), 1)
+    name = option.get_attribute("aria-label")
+    assert re.fullmatch("Tents – Category: [0-9]{18}", str(name))
+
+    # Figures take the colours of a dark theme.
+    figure = notebook.output.get_by_role("img", name=re.compile("^trend, .* compared with"))
+    assert pixels(figure)[0, 0].min() > 0.9
+    notebook.set_theme("JupyterLab Dark")
+    notebook.wait_for_background(figure)
+    assert pixels(figure)[0, 0].max() < 0.2
+
+    # Files are beside the notebook.
+    notebook.button("Excel").click()
+    notebook.wait_for_status("^Saved as campaigns-comparison-by-campaignName_Northwind-Outdoor-US_")
+    assert list(lab.root.glob("campaigns-comparison-*.xlsx"))
+    assert notebook.errors == ""
+    assert lab.outside == []
+
+
+def expect_count(found: Locator, count: int) -> None:
+    found.nth(count - 1).wait_for()
+    found.nth(count).wait_for(state="detached")

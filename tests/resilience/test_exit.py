@@ -75,7 +75,7 @@ THIRTY_AT_ONCE = """
 import os, sys
 import matplotlib
 matplotlib.use("agg")
-import itables.widget, matplotlib.pyplot, pyarrow.pandas_compat, pyarrow.parquet
+import anywidget, matplotlib.pyplot, pyarrow.pandas_compat, pyarrow.parquet
 import sdanalytics.fetch.entry_points, sdanalytics.plots.trend_lines, sdanalytics.widgets.picker
 setup, folder, *scripts = sys.argv[1:]
 children = []

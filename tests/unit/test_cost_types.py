@@ -171,7 +171,7 @@ def test_the_picker_shows_the_warning_and_swallows_none(mixed: pd.DataFrame) -> 
     targets = sample_frame("targets", 2, 2).drop(columns="costType", errors="ignore")
     view = ResultView()
     view.show(targets)
-    assert "rows have no costType" in view._table_size.value
+    assert "rows have no costType" in view.notes.value
     with pytest.warns(sda.CostTypeWarning):
         sda.summarize(targets, "targetId")
     with pytest.warns(sda.CostTypeWarning):

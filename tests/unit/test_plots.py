@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
@@ -324,66 +323,6 @@ class TestEfficiency:
         assert axes.get_ylim()[0] < lowest < 0
         dots = next(a for a in plots.top(own, dot="profit").figure.axes if a.get_xlabel()[0] == "●")
         assert dots.get_xlim()[0] < lowest
-
-
-class TestHalo:
-    def test_advertised_by_purchased(self, asins: pd.DataFrame) -> None:
-        metric = "attributedSales14dOtherSKU"
-        axes = plots.halo(asins, metric, n=4)
-        cells = np.ma.filled(axes.images[0].get_array(), np.nan)
-        rows = [label.get_text() for label in axes.get_yticklabels()]
-        columns = [label.get_text() for label in axes.get_xticklabels()]
-        pair = asins.groupby(["asin", "otherAsin"])[metric].sum()
-        for y, row in enumerate(rows[:4]):
-            for x, column in enumerate(columns[:4]):
-                expected = pair.get((row, column), np.nan)
-                assert cells[y, x] == pytest.approx(expected, nan_ok=True)
-        assert np.nansum(cells) == pytest.approx(asins[metric].sum())
-        assert rows[:4] == asins.groupby("asin")[metric].sum().nlargest(4).index.tolist()
-        assert rows[4] == f"{asins['asin'].nunique() - 4} others"
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("purchased", "advertised")
-        assert axes.images[0].get_clim()[1] == pytest.approx(np.nanmax(cells[:4, :4]))
-
-    def test_a_total_row_is_not_a_product(self, asins: pd.DataFrame) -> None:
-        metric = "attributedSales14dOtherSKU"
-        summary = summarize(asins, ["asin", "otherAsin"], total=True)
-        cells = plots.halo(summary, metric, n=3).images[0].get_array()
-        assert np.nansum(np.ma.filled(cells, np.nan)) == pytest.approx(asins[metric].sum())
-
-    def test_another_report_is_rejected(self, campaigns: pd.DataFrame) -> None:
-        with pytest.raises(InvalidRequest, match="fetch_report\\('asins'"):
-            plots.halo(campaigns)
-
-
-class TestCalendar:
-    def test_a_row_a_week(self, campaigns: pd.DataFrame) -> None:
-        axes = plots.calendar(campaigns, "cost")
-        cells = np.ma.filled(axes.images[0].get_array(), np.nan)
-        daily = campaigns.groupby("date")["cost"].sum()
-        assert np.nansum(cells) == pytest.approx(daily.sum())
-        first = daily.index[0]
-        assert cells[0, first.day_of_week] == pytest.approx(daily.iloc[0])
-        monday = first - timedelta(days=first.day_of_week)
-        assert axes.get_yticklabels()[0].get_text() == f"{monday:%b} {monday.day}"
-        assert axes.get_xticklabels()[0].get_text() == "Mon"
-        assert "cost (USD)" in [a.get_ylabel() for a in axes.figure.axes]
-
-    def test_days_still_changing_are_hatched(self, campaigns: pd.DataFrame) -> None:
-        axes = plots.calendar(campaigns, "cost")
-        assert len(axes.patches) == 3  # traffic settles within three days, the youngest is one old
-        assert "hatched: still changing" in all_text(axes)
-
-    def test_weekly_rows_are_rejected(self, campaigns: pd.DataFrame) -> None:
-        with pytest.raises(InvalidRequest, match="a calendar needs daily rows"):
-            plots.calendar(summarize(campaigns, freq="W"))
-
-    def test_a_year_has_one_column_per_week(self) -> None:
-        days = pd.date_range("2026-01-01", "2026-12-31", unit="s")
-        year = pd.DataFrame({"date": days, "clicks": range(len(days))})
-        axes = plots.calendar(year, "clicks")
-        assert axes.images[0].get_array().shape == (7, 53)
-        assert axes.get_yticklabels()[0].get_text() == "Mon"
-        render(axes)
 
 
 class Inventory:
