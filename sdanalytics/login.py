@@ -253,7 +253,9 @@ def _describe_kept_login(
 ) -> str:
     """Return where the login is kept, and how it is used."""
     location = "its secrets in the system's keyring" if in_keyring else "which only you may read"
-    call = "" if name == DEFAULT_LOGIN else repr(name)
+    call = ""
+    if name != DEFAULT_LOGIN:
+        call = repr(name)
     lines = [f"{file.describe(name)} is kept, {location}: sda.Client.from_config({call})."]
     if name == DEFAULT_LOGIN and uses_config_file(environment):
         lines.append("Calls without client= use it.")
@@ -267,7 +269,9 @@ def _prompt(
     question: str, parse: Callable[[str], T], default: str = "", read: Callable[[str], str] = input
 ) -> T:
     """Ask until the answer is valid."""
-    hint = f" [{default}]" if default else ""
+    hint = ""
+    if default:
+        hint = f" [{default}]"
     while True:
         try:
             answer = read(f"{question}{hint}: ")
@@ -283,7 +287,9 @@ def _prompt(
 
 def _read_secret(prompt: str) -> str:
     """Read a line that a terminal does not show."""
-    return getpass.getpass(prompt) if sys.stdin.isatty() else input(prompt)
+    if sys.stdin.isatty():
+        return getpass.getpass(prompt)
+    return input(prompt)
 
 
 def _say(text: str) -> None:

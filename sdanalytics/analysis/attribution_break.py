@@ -29,7 +29,9 @@ def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
     """
     unique = list(dict.fromkeys(names))
     concerned = [name for name in unique if _may_be_broken(df, name)]
-    return concerned if concerned and _has_break(df) else []
+    if concerned and _has_break(df):
+        return concerned
+    return []
 
 
 def counts_all_views(df: pd.DataFrame, names: Iterable[str]) -> bool:

@@ -254,7 +254,9 @@ def remove_suffix(name: str) -> str:
     if suffix and bound in _FINAL_BOUNDS:
         return metric
     metric, _, bound = name.rpartition("_")
-    return metric if metric in BOUNDED_KPIS and bound in ("low", "high") else name
+    if metric in BOUNDED_KPIS and bound in ("low", "high"):
+        return metric
+    return name
 
 
 def list_results(name: str) -> list[str]:

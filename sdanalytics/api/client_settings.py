@@ -66,7 +66,9 @@ class ClientSettings:
 
             def name_parameter(parameter: str) -> str:
                 is_variable = parameter in variables
-                return _name_variable(parameter) if is_variable else login.name_parameter(parameter)
+                if is_variable:
+                    return _name_variable(parameter)
+                return login.name_parameter(parameter)
 
             return cls(login.credentials, {**login.parameters, **variables}, name_parameter)
         return cls.from_env(environment)

@@ -156,7 +156,9 @@ def validate_profile_id(profile_id: object) -> int:
 
 
 def _validate_region(region: object) -> Region:
-    name = region.upper() if isinstance(region, str) else region
+    name = region
+    if isinstance(region, str):
+        name = region.upper()
     return validate_choice("region", name, tuple(REGIONS), _REGION_SYNONYMS)
 
 

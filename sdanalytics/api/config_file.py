@@ -238,7 +238,9 @@ def validate_login_name(name: object) -> str:
 
 
 def _format_key(key: str) -> str:
-    return key if _NAME.fullmatch(key) else _format(key)
+    if _NAME.fullmatch(key):
+        return key
+    return _format(key)
 
 
 def _format(value: object) -> str:

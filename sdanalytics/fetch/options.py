@@ -133,7 +133,9 @@ def validate_call(
     """
     arguments.parse(_ANY_DAY)
     _validate_options(client, cache, refresh, timeout)
-    choice = None if profiles is None else ProfileChoice.parse(profiles)
+    choice = None
+    if profiles is not None:
+        choice = ProfileChoice.parse(profiles)
     client = client or default_client()
     latest = latest_local_date(client.clock.now())
     query = arguments.parse(latest, client)

@@ -101,7 +101,9 @@ def _metric_error(name: object, requested: _Requested) -> str:
 def _computed_message(name: str, computed: str, requested: _Requested) -> str:
     """Explain that a KPI is no metric, and how to get it."""
     record_type, _, _ = requested.report.partition("+")
-    meaning = "" if name == computed else f", as {computed!r},"
+    meaning = ""
+    if name != computed:
+        meaning = f", as {computed!r},"
     message = f"{name!r} is no metric but is computed{meaning} after fetching"
     needed = COMPUTED_METRICS[computed]
     offered = list_record_types(requested.api)
@@ -147,7 +149,9 @@ def _unavailable_in_v2_message(metric: Metric, report: str) -> str:
     if not metric.reports:
         message = f'{metric.name!r} is not a metric of version 2; version 3 has it (api="v3")'
         others = _list_reports(metric, "v3")
-        return message if is_in_v3 else f"{message}, for {others}"
+        if is_in_v3:
+            return message
+        return f"{message}, for {others}"
     message = _other_reports_message(metric, _Requested(report, "v2"))
     if is_in_v3:
         message += f'; version 3 has it for {report} too (api="v3")'

@@ -281,7 +281,9 @@ V2_NAME_BY_V3_NAME: Final = _map_v3_names()
 
 def validate_api(api: object) -> Api | None:
     """Return `api` if it is a version of the API or None; else raise `InvalidRequest`."""
-    return None if api is None else validate_choice("api", api, API_VERSIONS)
+    if api is None:
+        return None
+    return validate_choice("api", api, API_VERSIONS)
 
 
 def available_metrics(

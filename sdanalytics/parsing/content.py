@@ -67,7 +67,9 @@ def _text_name(text: bytes) -> str:
     if text.startswith(b"<"):
         name = "XML" if text.startswith(b"<?xml") else "an HTML page"
         words = page_text(text)
-        return f"{name}: {_quote(words.encode())}" if words else f"{name} without words"
+        if words:
+            return f"{name}: {_quote(words.encode())}"
+        return f"{name} without words"
     return _quote(text) if text else "nothing"
 
 

@@ -97,7 +97,9 @@ def _decode_payload(payload: bytes, max_bytes: int) -> bytes:
         raise CorruptReport(
             "the payload is damaged: a quote is not closed, as if its end were missing. Call again"
         )
-    return text if text.endswith(b"\n") else text + b"\n"
+    if text.endswith(b"\n"):
+        return text
+    return text + b"\n"
 
 
 def _check_header(text: bytes, fields: Collection[str]) -> None:

@@ -102,7 +102,9 @@ def calendar_data(data: pd.DataFrame, metric: str, final: FinalLike = None) -> C
     data = prepare(data, [metric])
     _validate_daily(data)
     curve = resolve_curve(final, data)
-    kept = [] if curve is None else curve.keys.columns.tolist()
+    kept = []
+    if curve is not None:
+        kept = curve.keys.columns.tolist()
     rows = condense(data, [metric], ["date", *kept])
     days = aggregate(rows, [metric], "date")[["date", metric]]
     first_open_day = find_first_open_day(data, metric)

@@ -173,4 +173,6 @@ class _DateFormatter(Formatter):
 
 def _format_day(day: pd.Timestamp, previous: pd.Timestamp | None) -> str:
     is_same_month = previous is not None and day.month == previous.month
-    return f"{day.day}" if is_same_month else f"{day.day} {day:%b}"
+    if is_same_month:
+        return f"{day.day}"
+    return f"{day.day} {day:%b}"

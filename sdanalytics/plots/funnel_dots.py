@@ -136,7 +136,9 @@ def funnel(
         subject = "from impressions to orders"
         if len(dots.names) > 1 and by is not None and not dots.periods:
             subject = f"{subject} by {word_groups(by)}"
-        shown = select_periods(data, dots.periods) if dots.periods else data
+        shown = data
+        if dots.periods:
+            shown = select_periods(data, dots.periods)
         add_title(ax, title, shown, subject)
         return ax
 

@@ -83,7 +83,9 @@ class GroupedRows:
     @property
     def special_names(self) -> list[str]:
         """The names that are not somebody's."""
-        return [_NO_NAME] if self.other_name is None else [_NO_NAME, self.other_name]
+        if self.other_name is None:
+            return [_NO_NAME]
+        return [_NO_NAME, self.other_name]
 
 
 def word_groups(by: str) -> str:

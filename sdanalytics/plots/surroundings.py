@@ -48,7 +48,9 @@ class Surroundings(Artist):
         """Write a note below the axes, after those that are there."""
         if self._caption is None:
             self._caption = _WrappedText(_create_caption(self._owner), "")
-        notes = self._caption.text.split("; ") if self._caption.text else []
+        notes = []
+        if self._caption.text:
+            notes = self._caption.text.split("; ")
         if text not in notes:
             notes.append(text)
         self._caption.replace("; ".join(notes))
@@ -61,11 +63,15 @@ class Surroundings(Artist):
     @property
     def caption(self) -> str:
         """The notes below the axes; empty if there are none."""
-        return "" if self._caption is None else self._caption.text
+        if self._caption is None:
+            return ""
+        return self._caption.text
 
     def get_children(self) -> list[Artist]:
         """Return the caption: titles and legends are the children of the axes."""
-        return [] if self._caption is None else [self._caption.artist]
+        if self._caption is None:
+            return []
+        return [self._caption.artist]
 
     @property
     def _owner(self) -> Axes:

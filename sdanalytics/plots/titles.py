@@ -96,8 +96,12 @@ def word_profile(data: pd.DataFrame) -> str:
     account: Any = metadata.get("account_name")
     if account:
         country = metadata.get("country")
-        return f"{account} {country}" if country else str(account)
+        if country:
+            return f"{account} {country}"
+        return str(account)
     count = len(metadata.get(PROFILES) or ())
     if PROFILE_ID_COLUMN in data:
         count = data[PROFILE_ID_COLUMN].nunique()
-    return f"{count} profiles" if count > 1 else ""
+    if count > 1:
+        return f"{count} profiles"
+    return ""

@@ -88,7 +88,9 @@ class TrendData:
     @property
     def drawn(self) -> pd.DataFrame:
         """The values of the lines: what is expected, if that is known."""
-        return self.values if self.final is None else self.final.expected
+        if self.final is None:
+            return self.values
+        return self.final.expected
 
     @property
     def is_single_day(self) -> bool:
@@ -133,7 +135,9 @@ def trend_data(
     validate_smooth(data, metric, smooth)
     curve = resolve_curve(final, data)
     has_finals = final is None and smooth is None and has_expected_columns(data, metric)
-    kept = [] if curve is None else curve.keys.columns.tolist()
+    kept = []
+    if curve is not None:
+        kept = curve.keys.columns.tolist()
     grouper = LineGrouper(data, metric, by, kept, names, is_condensed=not has_finals)
     groups = grouper.group(n)
     share = measure_named(groups, grouper.ranking_metric, n)
@@ -192,7 +196,9 @@ class _ValueTable:
 
     def average(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return sums over windows as averages of their days; other tables as they are."""
-        return table if self.day_counts is None else table.div(self.day_counts, axis="index")
+        if self.day_counts is None:
+            return table
+        return table.div(self.day_counts, axis="index")
 
 
 def _compute_values(rows: pd.DataFrame, metric: str, smooth: int | None) -> _ValueTable:

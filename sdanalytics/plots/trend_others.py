@@ -82,7 +82,9 @@ def measure_named(groups: GroupedRows, ranking_metric: str, n: int) -> NamedShar
     if is_additive(ranking_metric):
         totals = _sum_groups(groups, ranking_metric)
         whole = np.nansum(totals)
-        share = float(np.nansum(totals[:n]) / whole) if whole else np.nan
+        share = np.nan
+        if whole:
+            share = float(np.nansum(totals[:n]) / whole)
     return NamedShare(
         n,
         n + groups.other_count,

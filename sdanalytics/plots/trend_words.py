@@ -42,7 +42,9 @@ def word_subject(metric: str, by: str | None, smooth: int | None) -> str:
     if smooth is not None:
         days = f"{smooth}-day average" if is_averaged(metric) else f"{smooth} days"
         subject = f"{subject} ({days})"
-    return subject if by is None else f"{subject} by {word_groups(by)}"
+    if by is None:
+        return subject
+    return f"{subject} by {word_groups(by)}"
 
 
 def find_nothing(
@@ -62,7 +64,9 @@ def find_nothing(
         return word_empty(data, metric)
     if known.any() or has_undefined:
         return None
-    return f"{label} is 0" if lines.is_single_day else f"{label} is 0 on all days"
+    if lines.is_single_day:
+        return f"{label} is 0"
+    return f"{label} is 0 on all days"
 
 
 def caption_trend(

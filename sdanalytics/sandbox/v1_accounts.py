@@ -143,7 +143,9 @@ def _check_query(body: JsonObject) -> None:
     for name, kind in _ACCOUNT_FILTERS.items():
         if name not in body:
             continue
-        wanted = body[name].get("include") if isinstance(body[name], dict) else None
+        wanted = None
+        if isinstance(body[name], dict):
+            wanted = body[name].get("include")
         if not isinstance(wanted, list) or not 1 <= len(wanted) <= _FILTER_LENGTHS[name]:
             raise malformed(f"{name} must include from 1 to {_FILTER_LENGTHS[name]} values")
         if not all(isinstance(value, kind) for value in wanted):

@@ -57,7 +57,9 @@ def _join_cells(cells: Sequence[str]) -> str:
 
 
 def _encode_cell(value: Any, missing: str) -> str:
-    return missing if value is None else _quote_cell(str(value))
+    if value is None:
+        return missing
+    return _quote_cell(str(value))
 
 
 def _quote_cell(text: str) -> str:

@@ -39,7 +39,9 @@ def refusal_message(refused: Iterable[str], missing_days: MissingDays) -> str:
     for days, alike in names_by_days.items():
         span = str(days[0]) if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
         parts.append(f"{', '.join(alike)} ({span})")
-    effect = f"missing are {'; '.join(parts)}" if parts else "what is stored of them is kept"
+    effect = "what is stored of them is kept"
+    if parts:
+        effect = f"missing are {'; '.join(parts)}"
     return (
         "the service refuses metrics, or this version of its API does not have them; reports are "
         f"requested without them: {', '.join(names)}; {effect}"

@@ -57,7 +57,9 @@ class CampaignFilter(FoldedList):
     def _show_count(self, _: Any = None) -> None:
         total = len(self.list.options)
         chosen = len(self.list.value)
-        count = f"{chosen} of {total}" if chosen else "all"
+        count = "all"
+        if chosen:
+            count = f"{chosen} of {total}"
         self.toggle.description = f"Campaigns: {count}"
         self.clear_button.disabled = not chosen
 
@@ -73,7 +75,9 @@ def _list_campaigns(rows: pd.DataFrame) -> list[Option]:
     for _, row in latest.iterrows():
         campaign_id = str(row[CAMPAIGN_ID])
         name = row.get(_CAMPAIGN_NAME)
-        title = campaign_id if pd.isna(name) else str(name)
+        title = campaign_id
+        if not pd.isna(name):
+            title = str(name)
         options.append(Option(campaign_id, title, campaign_id if title != campaign_id else ""))
     options.sort(key=lambda option: option.title.casefold())
     return options

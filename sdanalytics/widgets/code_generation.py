@@ -71,7 +71,9 @@ def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str
     None means the default of `fetch_report`, a client from the environment or the config file.
     """
     source = "from_config" if uses_config_file(os.environ) else "from_env"
-    name = "client" if is_given else f"sda.Client.{source}()"
+    name = "client"
+    if not is_given:
+        name = f"sda.Client.{source}()"
     if profile_id != str(client.profile_id):
         return f"{name}.for_profile({profile_id})"
     return name if is_given else None

@@ -83,7 +83,9 @@ def joined_buttons(*buttons: ipw.Button) -> ipw.HBox:
 
 def text_html(text: str) -> str:
     """Return plain text as HTML; nothing for an empty text."""
-    return f"<div>{html.escape(text)}</div>" if text else ""
+    if text:
+        return f"<div>{html.escape(text)}</div>"
+    return ""
 
 
 def status_html(text: str) -> str:

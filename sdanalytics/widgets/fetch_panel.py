@@ -146,7 +146,9 @@ class FetchPanel:
     def _read_outcome(self, run: FollowedFetch, show: Show) -> tuple[str, str]:
         try:
             fetched = self._wait_for_frame(run)
-            text = show(run, fetched) if run is self._run else ""
+            text = ""
+            if run is self._run:
+                text = show(run, fetched)
         except Cancelled:
             return "warning", status_html(CANCELLED_TEXT)
         except Exception as error:

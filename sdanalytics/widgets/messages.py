@@ -23,7 +23,9 @@ NO_COMPARISON_TEXT: Final = "Amazon no longer has the period before, so there is
 def days_text(query: ReportQuery) -> str:
     """Return the number of days of a query, with the noun."""
     count = len(query.days)
-    return "1 day" if count == 1 else f"{count} days"
+    if count == 1:
+        return "1 day"
+    return f"{count} days"
 
 
 def availability_text(plan: ReportPlan) -> str:

@@ -161,7 +161,9 @@ class MetricSelector(FoldedList):
         text = f"{selected} metrics selected; {shown} of {total} shown"
         computed = find_synonym(self.search.value)
         if computed in COMPUTED_METRICS:
-            label = KPIS[computed].label if computed in KPIS else computed
+            label = computed
+            if computed in KPIS:
+                label = KPIS[computed].label
             text += f"; {label} is computed after fetching: the default metrics are all it needs"
         self.count.value = status_html(text)
 

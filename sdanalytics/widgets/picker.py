@@ -130,7 +130,9 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         The client that was passed to the picker is called `client` there, the frame `df`. If the
         period before is compared or campaigns are chosen, further lines do the same.
         """
-        campaigns = self.result.campaigns.names if self._selection_matches_data() else {}
+        campaigns = {}
+        if self._selection_matches_data():
+            campaigns = self.result.campaigns.names
         view = ViewCode(
             campaigns=campaigns,
             is_compared=self._is_comparison_wanted,

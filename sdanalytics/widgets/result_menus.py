@@ -151,7 +151,9 @@ class ResultMenus(ipw.VBox):  # type: ignore[misc]
 
 def take_sample(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row of each cost type: it decides which results there are."""
-    return rows.drop_duplicates("costType") if "costType" in rows else rows.head(1)
+    if "costType" in rows:
+        return rows.drop_duplicates("costType")
+    return rows.head(1)
 
 
 def list_drawable_metrics(sample: pd.DataFrame) -> list[str]:

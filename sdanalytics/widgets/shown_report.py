@@ -74,7 +74,9 @@ class ShownReport:
         """Return the report with these campaigns only; with all of them if none is named."""
         if not ids:
             return self
-        both = None if self.both is None else keep_campaigns(self.both, ids)
+        both = None
+        if self.both is not None:
+            both = keep_campaigns(self.both, ids)
         return replace(self, rows=keep_campaigns(self.rows, ids), both=both)
 
 

@@ -190,7 +190,9 @@ def _recommend_actions(report: ShownReport, choice: ViewChoice) -> TableContent:
 
 
 def _find_table_key(rows: pd.DataFrame, choice: ViewChoice) -> str | None:
-    return None if choice.by is None else find_group_key(rows, choice.by)
+    if choice.by is None:
+        return None
+    return find_group_key(rows, choice.by)
 
 
 def _list_labels(summary: pd.DataFrame, by: str | None, key: str | None) -> list[str]:
@@ -218,7 +220,8 @@ def _plain_column(frame: pd.DataFrame, name: str) -> TableColumn:
     title = metric_label(name)
     if unit == "currency":
         currency = frame_currency(frame)
-        title = f"{title} ({currency})" if currency else title
+        if currency:
+            title = f"{title} ({currency})"
     return TableColumn(
         name=name,
         title=title,

@@ -41,7 +41,9 @@ JsonObject = Mapping[str, Any]
 def source_columns(column: str) -> tuple[str, ...]:
     """Return the columns that a column is made of: a rate of its sums, any other of itself."""
     rate = RATES.get(column)
-    return (column,) if rate is None else tuple(rate)
+    if rate is None:
+        return (column,)
+    return tuple(rate)
 
 
 def field_name(column: str) -> str:
@@ -63,7 +65,9 @@ def list_fields(columns: Iterable[str]) -> dict[str, ColumnKind]:
 
 
 def _companion_kind(field: str) -> ColumnKind:
-    return ColumnKind.ID if field == "adGroup.id" else ColumnKind.TEXT
+    if field == "adGroup.id":
+        return ColumnKind.ID
+    return ColumnKind.TEXT
 
 
 def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str, Any]:
@@ -87,8 +91,12 @@ def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str
 def read_period(report: JsonObject) -> tuple[str, str]:
     """Return the first and the last day of a report; empty texts if it has none."""
     periods = report.get("periods")
-    first = periods[0] if isinstance(periods, list) and len(periods) == 1 else None
-    period = first.get("datePeriod") if isinstance(first, dict) else None
+    first = None
+    if isinstance(periods, list) and len(periods) == 1:
+        first = periods[0]
+    period = None
+    if isinstance(first, dict):
+        period = first.get("datePeriod")
     if not isinstance(period, dict):
         return "", ""
     return str(period.get("startDate")), str(period.get("endDate"))
@@ -97,8 +105,12 @@ def read_period(report: JsonObject) -> tuple[str, str]:
 def read_fields(report: JsonObject) -> Sequence[str] | None:
     """Return the fields of a report; None if it does not say."""
     query = report.get("query")
-    fields = query.get("fields") if isinstance(query, dict) else None
-    return [str(name) for name in fields] if isinstance(fields, list) else None
+    fields = None
+    if isinstance(query, dict):
+        fields = query.get("fields")
+    if isinstance(fields, list):
+        return [str(name) for name in fields]
+    return None
 
 
 def _build_filter(account: AdvertiserAccount) -> dict[str, Any]:

@@ -161,7 +161,9 @@ def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[s
     keys = []
     for position, order in zip(bought % width, chosen[first], strict=True):
         key = RowKey(*cells.keys[orders.cell[order]])
-        other = key.ad.others[position - 1] if position else key.ad.asin
+        other = key.ad.asin
+        if position:
+            other = key.ad.others[position - 1]
         keys.append(key._replace(other=other))
     metrics = {}
     for name in names:

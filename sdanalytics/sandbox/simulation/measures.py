@@ -106,7 +106,9 @@ class DayMeasures:
             basis, share = _SHARES[name]
             return self._share(self.by_cell(basis), share)
         if is_registered_metric(name):
-            basis = "cost" if CATALOGUE[name].kind is ColumnKind.MONEY else "clicks"
+            basis = "clicks"
+            if CATALOGUE[name].kind is ColumnKind.MONEY:
+                basis = "cost"
             return self._share(self.by_cell(basis), registered_share(name))
         orders = self.orders
         return sum_groups(orders.cell, self.by_order(name), len(self.day.cells))

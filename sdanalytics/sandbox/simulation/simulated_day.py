@@ -94,7 +94,9 @@ class SimulatedDay:
         is_vcpm = np.array(by_campaign, np.bool_)[self.cells.campaign]
         interests = {}
         for name, rate in INTERESTS.items():
-            basis = counts.viewable if name.endswith("Views") else counts.clicks
+            basis = counts.clicks
+            if name.endswith("Views"):
+                basis = counts.viewable
             expected = basis * rate
             if name in _VCPM_ONLY:
                 expected = np.where(is_vcpm, expected, 0.0)

@@ -204,7 +204,9 @@ def _render_field(field: V1Field, rows: RowSet, day: date, decimals: int) -> lis
     if field.minus:
         pairs = zip(values, rows.values(field.minus), strict=True)
         values = [value - less for value, less in pairs]
-    return render_amounts(values, decimals) if field.is_money else values
+    if field.is_money:
+        return render_amounts(values, decimals)
+    return values
 
 
 def _render_rate(field: V1Field, rows: RowSet, decimals: int) -> list[Any]:
