@@ -51,7 +51,10 @@ class ClientSettings:
         login = file.read_login(name)
         client_id, client_secret = login["client_id"], login["client_secret"]
         credentials = Credentials(client_id, client_secret, login["refresh_token"])
-        parameters = {key: value for key, value in login.items() if key in _PARAMETERS}
+        parameters = {}
+        for key, value in login.items():
+            if key in _PARAMETERS:
+                parameters[key] = value
         return cls(credentials, parameters, lambda parameter: file.describe(name))
 
     @classmethod

@@ -112,7 +112,10 @@ class ConfigFile:
         entry = settings.pop("keyring", None)
         if entry is not None:
             settings |= load_secrets(entry, SECRETS)
-        missing = [key for key in ("client_id", *SECRETS) if not settings.get(key)]
+        missing = []
+        for key in ("client_id", *SECRETS):
+            if not settings.get(key):
+                missing.append(key)
         if missing:
             raise NotConfigured(
                 f"{self.describe(name)} has no {' and no '.join(missing)}: log in again with "
@@ -142,7 +145,10 @@ class ConfigFile:
         if use_keyring and has_keyring_package():
             entry = store_secrets(name, {key: settings[key] for key in SECRETS})
         if entry is not None:
-            section = {key: value for key, value in settings.items() if key not in SECRETS}
+            section = {}
+            for key, value in settings.items():
+                if key not in SECRETS:
+                    section[key] = value
             section["keyring"] = entry
         sections[name] = section
         try:

@@ -71,7 +71,11 @@ class ReportRequest:
 
     def to_json(self) -> dict[str, str]:
         """Return the body of the request, without fields that are None."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        fields = {}
+        for name, value in asdict(self).items():
+            if value is not None:
+                fields[name] = value
+        return fields
 
 
 @dataclass(frozen=True)

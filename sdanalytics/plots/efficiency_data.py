@@ -152,7 +152,10 @@ def _choose_labelled(table: pd.DataFrame, metric: str, n: int) -> list[int]:
     returns_nothing = to_float_array(table[metric]) <= 0
     wasted = np.flatnonzero(is_costly & returns_nothing)
     reserved = wasted[: math.ceil(_NAMES_WITHOUT_RETURN * n)].tolist()
-    others = [row for row in range(len(costs)) if row not in reserved]
+    others = []
+    for row in range(len(costs)):
+        if row not in reserved:
+            others.append(row)
     return sorted([*reserved, *others[: n - len(reserved)]])
 
 

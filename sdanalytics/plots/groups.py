@@ -188,7 +188,11 @@ def _tell_apart(data: pd.DataFrame, codes: IntArray, labels: list[Any]) -> None:
 def _find_repeated(labels: list[Any]) -> list[int]:
     """Return the positions of the labels that occur more than once."""
     counts = pd.Series(labels, dtype="object").value_counts()
-    return [code for code, label in enumerate(labels) if counts[label] > 1]
+    repeated = []
+    for code, label in enumerate(labels):
+        if counts[label] > 1:
+            repeated.append(code)
+    return repeated
 
 
 def display_name(value: Any) -> Any:

@@ -33,13 +33,21 @@ class CampaignFilter(FoldedList):
     def ids(self) -> list[str]:
         """The ids of the chosen campaigns, in the order of the list; empty for all."""
         chosen = set(self.list.value)
-        return [value for value, _, _ in self.list.options if value in chosen]
+        chosen_ids = []
+        for value, _, _ in self.list.options:
+            if value in chosen:
+                chosen_ids.append(value)
+        return chosen_ids
 
     @property
     def names(self) -> dict[str, str]:
         """The names of the chosen campaigns, by id."""
         chosen = set(self.list.value)
-        return {value: title for value, title, _ in self.list.options if value in chosen}
+        chosen_names = {}
+        for value, title, _ in self.list.options:
+            if value in chosen:
+                chosen_names[value] = title
+        return chosen_names
 
     def offer(self, rows: pd.DataFrame) -> None:
         """Offer the campaigns of a frame; those chosen stay so if it has them."""

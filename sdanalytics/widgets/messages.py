@@ -88,7 +88,10 @@ def frame_text(frame: pd.DataFrame, compared: Period | None = None) -> str:
         "traffic": metadata["traffic_restatable_from"],
         "results": metadata["restatable_from"],
     }
-    parts = [f"{subject} from {first} on" for subject, first in changing.items() if first]
+    parts = []
+    for subject, first in changing.items():
+        if first:
+            parts.append(f"{subject} from {first} on")
     if parts:
         text += f"; may still change: {', '.join(parts)}"
     if compared is not None:

@@ -188,7 +188,10 @@ class ProtocolV3:
                 report_id=report_id,
             )
         # Without the link: it is presigned, and the rest may be shown in errors.
-        document = {name: value for name, value in report.items() if name != "url"}
+        document = {}
+        for name, value in report.items():
+            if name != "url":
+                document[name] = value
         return DownloadedReport(body, document)
 
     def split_payload(
