@@ -309,4 +309,6 @@ def is_numeric_measure(df: pd.DataFrame, name: str) -> bool:
         return CATALOGUE[name].kind in _UNIT_BY_KIND
     column = df[name]
     is_boolean = pd.api.types.is_bool_dtype(column)
-    return pd.api.types.is_numeric_dtype(column) and not is_boolean
+    if not pd.api.types.is_numeric_dtype(column):
+        return False
+    return not is_boolean

@@ -194,7 +194,9 @@ def to_unexpected_answer(
 
 def is_page(response: Response) -> bool:
     """Return whether a body is a page or other text, as proxies and gateways answer."""
-    return bool(response.body) and not isinstance(response.json(), dict)
+    if not response.body:
+        return False
+    return not isinstance(response.json(), dict)
 
 
 def storage_error_text(response: Response) -> str:
@@ -229,7 +231,9 @@ def _choose_class_of_several(details: str) -> type[ApiError]:
 def _parse_error_body(response: Response) -> ErrorBody:
     """Parse the body of an error: JSON of any of the service's shapes, or HTML."""
     document = response.json()
-    fields = document if isinstance(document, dict) else {}
+    fields = {}
+    if isinstance(document, dict):
+        fields = document
     code = fields.get("code") or fields.get("error")
     details = fields.get("details") or fields.get("detail")
     details = details or fields.get("error_description") or fields.get("message")

@@ -56,7 +56,9 @@ def read_item(document: object, name: str) -> dict[str, Any] | None:
     if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
         return None
     item = items[0].get(name)
-    return item if isinstance(item, dict) else None
+    if isinstance(item, dict):
+        return item
+    return None
 
 
 def _list_errors(document: object) -> list[Mapping[str, Any]]:

@@ -213,7 +213,9 @@ class RateLimiter:
 
 
 def _select_lane(state: LimiterState, *, is_create: bool) -> LaneState:
-    return state.creates if is_create else state.reads
+    if is_create:
+        return state.creates
+    return state.reads
 
 
 def _next_allowed_at(state: LimiterState, *, is_create: bool) -> float:

@@ -211,7 +211,9 @@ def _choose_format(
     if kind is CellKind.NUMBER:
         is_whole = pd.api.types.is_integer_dtype(values)
         return choose_number_format(unit, currency, is_whole=is_whole)
-    return TEXT_FORMAT if kind is CellKind.TEXT else "General"
+    if kind is CellKind.TEXT:
+        return TEXT_FORMAT
+    return "General"
 
 
 def _list_row_formats(df: pd.DataFrame, name: str, unit: ColumnUnit) -> list[str] | None:

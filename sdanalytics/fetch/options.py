@@ -49,7 +49,9 @@ class ReportArguments:
 
         Without a client its metrics may be those of any version.
         """
-        api = None if client is None else client.api
+        api = None
+        if client is not None:
+            api = client.api
         days = validate_last_days(self.days, self.start, self.end)
         start, end = self.start, self.end
         if days is not None:

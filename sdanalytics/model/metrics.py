@@ -189,7 +189,8 @@ class Metric:
     @property
     def is_summable(self) -> bool:
         """Whether values of several rows can be added: no rates, costs per action or reach."""
-        return self.unit in ("count", "currency") and self.name not in NON_ADDITIVE
+        is_amount = self.unit in ("count", "currency")
+        return is_amount and self.name not in NON_ADDITIVE
 
     @property
     def is_campaign_fact(self) -> bool:
@@ -332,7 +333,9 @@ def _list_metric_names(is_selected: Callable[[Metric], bool]) -> tuple[str, ...]
 def identity_columns(record_type: str, segment: str | None = None) -> tuple[str, ...]:
     """Return the columns that identify a row within a day and tactic."""
     columns = _IDENTITY_COLUMNS[record_type]
-    return (*columns, segment) if segment else columns
+    if segment:
+        return (*columns, segment)
+    return columns
 
 
 def default_metrics(

@@ -44,7 +44,9 @@ def is_of_all_views(name: str) -> bool:
 
 def day_of_change(name: str) -> date | None:
     """Return the first day on which a metric is counted by another model; None for most."""
-    return VIEW_ATTRIBUTION_CHANGED if is_attributed_to_views(name) else None
+    if is_attributed_to_views(name):
+        return VIEW_ATTRIBUTION_CHANGED
+    return None
 
 
 def find_vcpm_rows(frame: pd.DataFrame) -> pd.Series[bool]:

@@ -38,7 +38,9 @@ class CellNumbers(Artist):
         self, column: float, row: float, value: float, color: Any, unit: str | None = None
     ) -> None:
         """Write a number into a cell, in a unit of its own if it has one."""
-        shown_unit = self._unit if unit is None else unit
+        shown_unit = unit
+        if unit is None:
+            shown_unit = self._unit
         long_form = format_number(value, shown_unit, short=True)
         text = self._owner.text(
             column,

@@ -54,7 +54,9 @@ def format_date_axis(ax: Axes, days: pd.DatetimeIndex | None = None) -> None:
 def _are_apart(days: pd.DatetimeIndex) -> bool:
     """Return whether days are the names of longer periods."""
     gaps = days[1:] - days[:-1]
-    return len(gaps) > 0 and bool(gaps[0] > pd.Timedelta(days=1))
+    if len(gaps) == 0:
+        return False
+    return bool(gaps[0] > pd.Timedelta(days=1))
 
 
 class _PeriodLocator(Locator):

@@ -82,7 +82,9 @@ class Surroundings(Artist):
     def get_tightbbox(self, renderer: Any = None) -> Bbox | None:
         """Arrange everything, and return the box around it; a figure's layout makes room for it."""
         boxes = self._arrange(renderer)
-        return Bbox.union(boxes) if boxes else None
+        if boxes:
+            return Bbox.union(boxes)
+        return None
 
     def draw(self, renderer: Any) -> None:
         """Arrange everything, and draw the caption: matplotlib draws titles and legends."""

@@ -209,7 +209,9 @@ def _hue_colors(
 def _has_other_bar(bars: TopData, metric: str) -> bool:
     """Return whether all others have a bar: one that does not dwarf those with a name."""
     largest = np.abs(to_float_array(bars.table[metric])).max()
-    return bars.other_count > 0 and bool(abs(bars.others) <= largest)
+    if bars.other_count == 0:
+        return False
+    return bool(abs(bars.others) <= largest)
 
 
 def _draw_other_bar(ax: Axes, value: float, row: int, metric: str) -> None:

@@ -66,7 +66,9 @@ def choose_ranking_metric(data: pd.DataFrame, metric: str) -> str:
     else:
         return metric
     if not has_several_currencies(data):
-        return "cost" if "cost" in data else denominator
+        if "cost" in data:
+            return "cost"
+        return denominator
     for count in (denominator, *_RANKING_COUNTS):
         is_there = count in data or set(required_metrics(count)) <= set(data.columns)
         if is_there and not is_money(count):

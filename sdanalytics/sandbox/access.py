@@ -85,7 +85,9 @@ class AccessControl:
 
     def check_v1_login(self, request: Request) -> None:
         """Raise a 401 unless the request has a valid access token; as version 1 names headers."""
-        name = _V1_CLIENT_HEADER if _V1_CLIENT_HEADER in request.headers else _CLIENT_HEADER
+        name = _CLIENT_HEADER
+        if _V1_CLIENT_HEADER in request.headers:
+            name = _V1_CLIENT_HEADER
         self.check_login(request, name)
 
     def check_login(self, request: Request, client_header: str = _CLIENT_HEADER) -> None:

@@ -250,7 +250,9 @@ class StoreMaintenance:
         if partition.tactic != UNKNOWN_TACTIC:
             return 0
         rows = self._unknown_tactic.load(partition)
-        return 0 if rows is None else rows.known_count
+        if rows is None:
+            return 0
+        return rows.known_count
 
     @property
     def _unknown_tactic(self) -> UnknownTacticFiles:

@@ -70,7 +70,9 @@ def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str
 
     None means the default of `fetch_report`, a client from the environment or the config file.
     """
-    source = "from_config" if uses_config_file(os.environ) else "from_env"
+    source = "from_env"
+    if uses_config_file(os.environ):
+        source = "from_config"
     name = "client"
     if not is_given:
         name = f"sda.Client.{source}()"
@@ -105,7 +107,9 @@ def format_call(opening: str, arguments: Sequence[str]) -> str:
     lines = []
     line = opening
     for fragment in fragments:
-        separator = " " if line.endswith(",") else ""
+        separator = ""
+        if line.endswith(","):
+            separator = " "
         extended = line + separator + fragment
         if len(extended) > MAX_LINE_LENGTH:
             lines.append(line)

@@ -98,7 +98,9 @@ def draw_figure(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    height = _TALL if choice.plot in _TALL_PLOTS else _HEIGHT
+    height = _HEIGHT
+    if choice.plot in _TALL_PLOTS:
+        height = _TALL
     png = io.BytesIO()
     style: Any = make_figure_style(colors)
     with collect_warnings() as notes, mpl.rc_context(style):

@@ -249,7 +249,8 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         except SDAnalyticsError:
             return False
         profile_id = frame_metadata(self.data).get("profile_id")
-        return query == self._fetched_query and profile_id == self.profile.value
+        is_same_query = query == self._fetched_query
+        return is_same_query and profile_id == self.profile.value
 
     def _show_report(
         self, selection: PickerSelection, run: FollowedFetch, fetched: FetchedReport

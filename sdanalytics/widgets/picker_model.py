@@ -229,7 +229,9 @@ class PickerModel:
         query = self.build_query(selection)
         cache = cache_expression(self._cache)
         is_compared = view is not None and view.is_compared
-        last_days = None if is_compared else self._last_days(selection)
+        last_days = None
+        if not is_compared:
+            last_days = self._last_days(selection)
         code = fetch_report_code(query, self.api, client, cache, last_days)
         lines = ["import sdanalytics as sda", code]
         if view is not None:
@@ -258,7 +260,9 @@ class PickerModel:
             return None
         chosen = selection.start, selection.end
         last_days = list_last_days(days, self.today(selection.profile_id))
-        return days if chosen == last_days else None
+        if chosen == last_days:
+            return days
+        return None
 
     def _call_arguments(self, query: ReportQuery, selection: PickerSelection) -> dict[str, Any]:
         """Return the arguments that `plan_report` and `submit_report` share."""

@@ -109,7 +109,9 @@ class ResultMenus(ipw.VBox):  # type: ignore[misc]
     def by(self) -> str | None:
         """The column to group by; None for all rows together."""
         column: str = self.plot_by.value
-        return None if column == NO_GROUPING else column
+        if column == NO_GROUPING:
+            return None
+        return column
 
     def on_change(self, callback: Callable[[bool], None]) -> None:
         """Call `callback` after a change, with whether it is of more than the figure."""

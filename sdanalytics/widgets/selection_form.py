@@ -160,7 +160,9 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     @property
     def _segment(self) -> str | None:
         segment: str = self.segment.value
-        return None if segment == NO_SEGMENT else segment
+        if segment == NO_SEGMENT:
+            return None
+        return segment
 
     def _set_last_days(self, days: int, _: Any = None) -> None:
         first, last = list_last_days(days, self._model.today(self.profile.value))

@@ -89,7 +89,9 @@ def keep_campaigns(rows: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
 def find_group_key(rows: pd.DataFrame, by: str) -> str:
     """Return the column that tells the groups of a menu apart: two targets may have one name."""
     key = _IDS_BY_NAME.get(by, by)
-    return key if key in rows else by
+    if key in rows:
+        return key
+    return by
 
 
 class ViewChoice(NamedTuple):

@@ -240,7 +240,9 @@ def _limited_column(frame: pd.DataFrame, name: str, target_acos: float | None) -
 def _changed_columns(compared: pd.DataFrame, name: str) -> list[TableColumn]:
     """Return the columns of a metric: now, before, and the change; of final numbers if known."""
     is_final = f"{name}_final_change_share" in compared
-    metric = f"{name}_final" if is_final else name
+    metric = name
+    if is_final:
+        metric = f"{name}_final"
     group = _plain_column(compared, metric).title if metric in compared else metric_label(name)
     if is_final:
         group = f"{metric_label(name)}, final"

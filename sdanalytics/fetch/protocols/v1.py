@@ -158,7 +158,9 @@ class ProtocolV1:
     @staticmethod
     def first_day(segment: str | None) -> date:
         """Return the first day that the service has reports of, however short its history is."""
-        return date.min if segment is None else FIRST_MATCHED_TARGETS
+        if segment is None:
+            return date.min
+        return FIRST_MATCHED_TARGETS
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:

@@ -183,7 +183,9 @@ def _halo_basis(name: str) -> tuple[str, float]:
     orders = f"viewAttributedConversions{_HALO_SUFFIX}"
     if is_registered_metric(name):
         is_money = CATALOGUE[name].kind is ColumnKind.MONEY
-        basis = f"viewAttributedSales{_HALO_SUFFIX}" if is_money else orders
+        basis = orders
+        if is_money:
+            basis = f"viewAttributedSales{_HALO_SUFFIX}"
         return basis, registered_share(name)
     if name in _LISTED:
         return f"attributedConversions{_HALO_SUFFIX}", 1.0

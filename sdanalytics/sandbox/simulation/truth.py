@@ -145,4 +145,6 @@ def _list_tactics(rows: RowSet, query: ReportQuery) -> list[str]:
 
 
 def _to_cell(value: Any) -> Any:
-    return None if value is LEFT_OUT else value
+    if value is LEFT_OUT:
+        return None
+    return value
