@@ -32,6 +32,8 @@ DEFAULT_REDIRECT: Final = "https://amazon.com"
 """The return URL that Amazon's guides use."""
 NO_PROFILE: Final = "none"
 """The answer for a login whose calls name their profile."""
+_PROFILE_ROW: Final = "{:5}  {:18}  {:2}  {:3}  {:7}  {}"
+"""The number, id, country, currency, kind and name of a profile, in columns."""
 _KEPT_VARIABLES: Final = ("api", "history", "base_url", "token_url", "storage_hosts")
 """Settings of clients that are kept with a login if variables set them."""
 
@@ -229,8 +231,8 @@ def _format_profile_table(profiles: pd.DataFrame) -> str:
     columns = ["profileId", "countryCode", "currencyCode", "accountType", "accountName"]
     lines = []
     for number, row in enumerate(profiles[columns].itertuples(index=False), 1):
-        profile_id, country, currency, kind, name = (to_printable(str(value)) for value in row)
-        lines.append(f"{number:5}  {profile_id:18}  {country:2}  {currency:3}  {kind:7}  {name}")
+        texts = [to_printable(str(value)) for value in row]
+        lines.append(_PROFILE_ROW.format(number, *texts))
     return "\n".join(lines)
 
 

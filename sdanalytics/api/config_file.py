@@ -214,7 +214,8 @@ class ConfigFile:
         lines = [_HEADER]
         for name, section in sections.items():
             lines.append(f"[{_format_key(name)}]\n")
-            lines += [f"{_format_key(key)} = {_format(value)}\n" for key, value in section.items()]
+            for key, value in section.items():
+                lines.append(f"{_format_key(key)} = {_format(value)}\n")
             lines.append("\n")
         path = self.path.resolve()  # a link stays one
         try:
@@ -258,10 +259,12 @@ def _format(value: object) -> str:
 def _temporary_file(path: Path, content: bytes) -> Iterator[Path]:
     """Write a file beside another one, and remove it unless it was moved."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    process = os.getpid()
+    temporary = path.with_name(f"{path.name}.{process}.new")
     temporary.unlink(missing_ok=True)  # of a process that was killed
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        descriptor = os.open(temporary, flags, _OWNER_ONLY)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()

@@ -328,9 +328,7 @@ class ApiSession:
     def _send_authorized(self, request: ApiRequest, token: str, deadline: Deadline) -> Response:
         url = self.config.base_url + request.path
         headers = self._headers(request, token)
-        body = None
-        if request.body is not None:
-            body = json.dumps(request.body).encode()
+        body = None if request.body is None else json.dumps(request.body).encode()
         transport = self._login.transport
 
         def send() -> Response:

@@ -41,7 +41,8 @@ def combine_failures(
         _add_extent(first, failures)
         if isinstance(first, ReportTooOld):
             hint = _history_hint(failures, oldest_available, history_advice)
-            first.args = (f"{str(first).rstrip('.')}. {hint}",)
+            reason = str(first).rstrip(".")
+            first.args = (f"{reason}. {hint}",)
         return first
     advice = "Call again for the missing days"
     if ReportTooOld in by_type:

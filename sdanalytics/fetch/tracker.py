@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, Protocol
 
 from sdanalytics._core.log_sampling import SampledLogger
@@ -122,7 +121,8 @@ class DayCounter:
 
     def __init__(self, partitions: Iterable[Partition]) -> None:
         self._unmarked = set(partitions)
-        self._left: Counter[date] = Counter(partition.date for partition in self._unmarked)
+        days = [partition.date for partition in self._unmarked]
+        self._left = Counter(days)
         self.total = len(self._left)
         self.done = 0
 

@@ -162,7 +162,8 @@ def _expand_reports(record_types: object, version: str) -> frozenset[str]:
         report = validate_choice("record_types", name, offered)
         reports.add(report)
         if report in RECORD_TYPES:
-            reports.update(known for known in REPORT_NAMES if known.startswith(f"{report}+"))
+            prefix = f"{report}+"
+            reports.update(known for known in REPORT_NAMES if known.startswith(prefix))
     if not reports:
         raise InvalidRequest(f"record_types must name at least one of {', '.join(offered)}")
     return frozenset(reports)

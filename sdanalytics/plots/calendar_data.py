@@ -63,7 +63,8 @@ class CalendarData:
         """Whether the value of each day is not to be compared with others: results are missing."""
         is_open: BoolArray = self.days[IS_OPEN].to_numpy("bool")
         if self.is_final:
-            is_expected = self.days[f"{self.metric}_final"].notna().to_numpy("bool")
+            finals = self.days[f"{self.metric}_final"]
+            is_expected = finals.notna().to_numpy("bool")
             return is_open & ~is_expected
         if self.is_of_conversions:
             return is_open

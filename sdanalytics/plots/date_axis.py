@@ -161,11 +161,14 @@ class _DateFormatter(Formatter):
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """Format all ticks of an axis."""
         days = [_to_day(value) for value in values]
-        are_months = len(days) > 1 and all(day.day == 1 for day in days)
+        numbers = {day.day for day in days}
+        are_months = len(days) > 1 and numbers == {1}
         labels = []
         previous: pd.Timestamp | None = None
         for day in days:
-            label = f"{day:%b}" if are_months else _format_day(day, previous)
+            label = _format_day(day, previous)
+            if are_months:
+                label = f"{day:%b}"
             if previous is None or day.year != previous.year:
                 label = f"{label}\n{day:%Y}"
             labels.append(label)

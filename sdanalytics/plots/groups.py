@@ -93,6 +93,11 @@ def word_groups(by: str) -> str:
     return _KINDS.get(by, by)
 
 
+def word_shown_groups(shown: int, total: int, by: str) -> str:
+    """Return how many groups are shown, such as "5 of 300 campaigns"."""
+    return f"{shown} of {total} {word_groups(by)}s"
+
+
 def validate_names(names: object) -> Mapping[Any, Any]:
     """Return the names that a user gives for ids or values, as a mapping.
 
@@ -144,7 +149,8 @@ def factorize(data: pd.DataFrame, by: str, column: str, names: object = None) ->
     _tell_apart(data, codes, labels)
     if key in _TEXTS:
         for code in _find_repeated(labels):
-            labels[code] = f"{labels[code]} …{str(keys[code])[-_ID_ENDING:]}"
+            ending = str(keys[code])[-_ID_ENDING:]
+            labels[code] = f"{labels[code]} …{ending}"
     rows = data.copy(deep=False)
     rows[column] = codes
     return GroupedRows(rows, column, keys, labels)

@@ -122,9 +122,13 @@ def word_empty(data: pd.DataFrame, metric: str = "") -> str:
     """Return what is said of rows without values of a metric, or of no rows."""
     if not len(data):
         return "no rows"
+    parts = ["no values"]
+    if metric:
+        parts.append(f"of {metric_label(metric)}")
     days = word_shown_days(data)
-    parts = ["no values", f"of {metric_label(metric)}" if metric else "", days and f"({days})"]
-    return " ".join(part for part in parts if part)
+    if days:
+        parts.append(f"({days})")
+    return " ".join(parts)
 
 
 def draw_note(ax: Axes, text: str) -> Axes:

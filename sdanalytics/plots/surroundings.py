@@ -17,10 +17,10 @@ from matplotlib.transforms import Bbox, BboxBase, IdentityTransform
 
 from sdanalytics.plots.colors import caption_color, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
+from sdanalytics.plots.point_sizes import pixels_per_point
 
 _GAP: Final = 5
 """Points between the axis, the caption and the legend."""
-_POINTS_PER_INCH: Final = 72
 _MAX_SHRINKING: Final = 0.95
 """A line becomes at least this much shorter at each attempt to make it fit."""
 _MIN_CHARACTERS: Final = 8
@@ -169,7 +169,7 @@ class Surroundings(Artist):
         return [self._owner, *children]
 
     def _pixels(self, points: float) -> float:
-        return float(points * root_figure(self._owner).dpi / _POINTS_PER_INCH)
+        return points * pixels_per_point(self._owner)
 
 
 class _WrappedText:

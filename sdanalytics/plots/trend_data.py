@@ -177,11 +177,15 @@ def _place_days(data: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     It is at the last day that it has data of, if these are its first ones.
     """
     freq = frame_metadata(data).get("freq")
-    if not freq or not is_named_by_last_day(freq) or not has_days(data) or len(days) < 2:
+    if not freq or not is_named_by_last_day(freq):
+        return days
+    if not has_days(data) or len(days) < 2:
         return days
     counts = days_by_date(data).set_index("date")[DAYS]
-    last = days[-2] + pd.Timedelta(days=int(counts[days[-1]]))
-    return days.where(days < days[-1], min(last, days[-1]))
+    name = days[-1]
+    day_count = int(counts[name])
+    last = days[-2] + pd.Timedelta(days=day_count)
+    return days.where(days < name, min(last, name))
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def choose_ranking_metric(data: pd.DataFrame, metric: str) -> str:
             return "cost"
         return denominator
     for count in (denominator, *_RANKING_COUNTS):
-        is_there = count in data or set(required_metrics(count)) <= set(data.columns)
+        needed = set(required_metrics(count))
+        is_there = count in data or needed <= set(data.columns)
         if is_there and not is_money(count):
             return count
     return metric

@@ -57,7 +57,9 @@ class AccessControl:
             is_valid = form.get("refresh_token") == client.refresh_token
         elif grant_type == "authorization_code":
             parameter = "code"
-            is_valid = self.consents.redeem(form.get("code", ""), form.get("redirect_uri", ""))
+            code = form.get("code", "")
+            redirect_uri = form.get("redirect_uri", "")
+            is_valid = self.consents.redeem(code, redirect_uri)
         else:
             return _login_error(400, "unsupported_grant_type")
         if not is_valid:

@@ -66,8 +66,10 @@ def _list_ids(advertiser: Advertiser) -> list[JsonObject]:
     """Return the other ids of an account in a country, of which one is not a profile."""
     country = {"countryCode": advertiser.country, "region": _REGIONS[advertiser.country]}
     code = make_code(f"entity/{advertiser.profile_id}", 13)
-    profile = {"profileId": str(advertiser.profile_id), "entityId": f"ENTITY{code}"}
-    return [country | {"entityId": f"ENTITY{code[::-1]}"}, country | profile]
+    profile_id = str(advertiser.profile_id)
+    profile = {"profileId": profile_id, "entityId": f"ENTITY{code}"}
+    other = {"entityId": f"ENTITY{code[::-1]}"}
+    return [country | other, country | profile]
 
 
 @cache
@@ -124,10 +126,11 @@ class AccountList:
             return json_response({"advertiserAccounts": [], "nextToken": _FIRST_TOKEN})
         start = _parse_token(token)
         count = min(body.get("maxResults", MAX_RESULTS), self._settings.page_size)
-        selected = _select(list(select_accounts(self._settings).values()), body)
-        page = selected[start : start + count]
-        document: JsonObject = {"advertiserAccounts": [account.to_document() for account in page]}
+        accounts = select_accounts(self._settings)
+        selected = _select(list(accounts.values()), body)
         end = start + count
+        page = [account.to_document() for account in selected[start:end]]
+        document: JsonObject = {"advertiserAccounts": page}
         if end < len(selected):
             document["nextToken"] = _FIRST_TOKEN.replace("0", str(end))
         return json_response(document)
@@ -136,7 +139,8 @@ class AccountList:
 def _check_query(body: JsonObject) -> None:
     unknown = set(body) - {"maxResults", "nextToken", *_ACCOUNT_FILTERS}
     if unknown:
-        raise malformed(f"unknown fields: ({', '.join(sorted(unknown))})")
+        names = ", ".join(sorted(unknown))
+        raise malformed(f"unknown fields: ({names})")
     count = body.get("maxResults", MAX_RESULTS)
     if type(count) is not int or not _MIN_RESULTS <= count <= MAX_RESULTS:
         raise malformed(f"maxResults must be from {_MIN_RESULTS} to {MAX_RESULTS}")
@@ -146,8 +150,9 @@ def _check_query(body: JsonObject) -> None:
         wanted = None
         if isinstance(body[name], dict):
             wanted = body[name].get("include")
-        if not isinstance(wanted, list) or not 1 <= len(wanted) <= _FILTER_LENGTHS[name]:
-            raise malformed(f"{name} must include from 1 to {_FILTER_LENGTHS[name]} values")
+        limit = _FILTER_LENGTHS[name]
+        if not isinstance(wanted, list) or not 1 <= len(wanted) <= limit:
+            raise malformed(f"{name} must include from 1 to {limit} values")
         if not all(isinstance(value, kind) for value in wanted):
             raise malformed(f"{name} includes values of the wrong type")
 

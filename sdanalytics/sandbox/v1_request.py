@@ -146,9 +146,11 @@ def _check_keys(
 ) -> None:
     if not isinstance(value, dict):
         raise malformed(f"{where} is not an object")
-    wrong = (required - value.keys()) | (value.keys() - required - optional)
-    if wrong:
-        raise malformed(f"{where} has missing or unknown fields: ({', '.join(sorted(wrong))})")
+    missing = required - value.keys()
+    unknown = value.keys() - required - optional
+    if missing or unknown:
+        names = ", ".join(sorted(missing | unknown))
+        raise malformed(f"{where} has missing or unknown fields: ({names})")
 
 
 def _check_list(name: str, value: object, longest: int) -> list[Any]:
@@ -202,17 +204,24 @@ def _parse_comparisons(document: object) -> Iterator[Comparison]:
     _check_keys("a filter", document, {"on"})
     on = document["on"]
     _check_keys("on", on, {"field", "comparisonOperator", "not", "values"})
-    is_valid = on["comparisonOperator"] in _OPERATORS and isinstance(on["not"], bool)
-    if not is_valid or not isinstance(on["field"], str):
+    field = on["field"]
+    is_negated = on["not"]
+    is_valid = on["comparisonOperator"] in _OPERATORS and isinstance(is_negated, bool)
+    if not is_valid or not isinstance(field, str):
         raise malformed("on has an invalid field, comparisonOperator or not")
     values = _parse_texts("values", on["values"], _MAX_VALUES)
-    yield Comparison(on["field"], frozenset(values), on["not"])
+    yield Comparison(field, frozenset(values), is_negated)
 
 
 def _list_refused(settings: Settings) -> set[str]:
     """Return the fields that are refused although they are documented."""
-    refused = settings.refused_metrics
-    return {str(CATALOGUE[name].v1_name) if name in CATALOGUE else name for name in refused}
+    refused = set()
+    for name in settings.refused_metrics:
+        field_name = name
+        if name in CATALOGUE:
+            field_name = str(CATALOGUE[name].v1_name)
+        refused.add(field_name)
+    return refused
 
 
 def _check_names(names: Sequence[str], refused: Collection[str]) -> Iterator[RequestProblem]:
@@ -255,7 +264,8 @@ def _check_combinations(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
             continue
         wrong = groups.intersection((*field.not_with, "target"))
         if wrong:
-            text = f"field {field.name} cannot be used with {', '.join(sorted(wrong))}"
+            others = ", ".join(sorted(wrong))
+            text = f"field {field.name} cannot be used with {others}"
             yield describe_problem(INCOMPATIBLE, text)
 
 
@@ -265,8 +275,10 @@ def _parse_period(
     """Return the days of a report, in the time zone of its first account."""
     [period] = _check_list("periods", periods, 1)
     _check_keys("periods", period, {"datePeriod"})
-    _check_keys("datePeriod", period["datePeriod"], {"startDate", "endDate"})
-    start, end = (_parse_day(period["datePeriod"][name]) for name in ("startDate", "endDate"))
+    dates = period["datePeriod"]
+    _check_keys("datePeriod", dates, {"startDate", "endDate"})
+    start = _parse_day(dates["startDate"])
+    end = _parse_day(dates["endDate"])
     count = (end - start).days + 1
     if count < 1:
         raise malformed("endDate is before startDate")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sdanalytics.widgets.components import button
+from sdanalytics.widgets.components import button, show_widget
 from sdanalytics.widgets.folded_list import FoldedList
 from sdanalytics.widgets.option_list import Option
 from sdanalytics.widgets.shown_report import CAMPAIGN_ID
@@ -56,7 +56,7 @@ class CampaignFilter(FoldedList):
             options = _list_campaigns(rows)
         self.list.set_options(options)
         self.search.value = ""
-        self.toggle.layout.display = None if len(options) > 1 else "none"
+        show_widget(self.toggle, is_shown=len(options) > 1)
         self._show_count()
 
     def _clear(self, _: Any) -> None:

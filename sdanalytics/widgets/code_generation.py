@@ -47,7 +47,8 @@ def fetch_report_code(
     """
     arguments = [json.dumps(query.record_type)]
     if last_days is None:
-        arguments += [json.dumps(str(query.start)), json.dumps(str(query.end))]
+        for day in (query.start, query.end):
+            arguments.append(json.dumps(str(day)))
     else:
         arguments.append(f"days={last_days}")
     default = default_metrics(query.record_type, query.segment, api)

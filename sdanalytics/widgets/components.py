@@ -81,6 +81,11 @@ def joined_buttons(*buttons: ipw.Button) -> ipw.HBox:
     return group
 
 
+def show_widget(widget: ipw.DOMWidget, *, is_shown: bool) -> None:
+    """Show a widget, or take it out of the page."""
+    widget.layout.display = None if is_shown else "none"
+
+
 def text_html(text: str) -> str:
     """Return plain text as HTML; nothing for an empty text."""
     if text:

@@ -131,7 +131,8 @@ class MetricSelector(FoldedList):
         synonym = find_synonym(query)
         shown = []
         for name, _, meaning in self.list.options:
-            text = f"{name} {CATALOGUE[name].v3_name} {meaning}".lower()
+            v3_name = CATALOGUE[name].v3_name
+            text = f"{name} {v3_name} {meaning}".lower()
             if name == synonym or all(word in text for word in words):
                 shown.append(name)
         self.list.shown = shown

@@ -130,9 +130,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         The client that was passed to the picker is called `client` there, the frame `df`. If the
         period before is compared or campaigns are chosen, further lines do the same.
         """
-        campaigns = {}
-        if self._selection_matches_data():
-            campaigns = self.result.campaigns.names
+        campaigns = self.result.campaigns.names if self._selection_matches_data() else {}
         view = ViewCode(
             campaigns=campaigns,
             is_compared=self._is_comparison_wanted,
@@ -249,8 +247,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
         except SDAnalyticsError:
             return False
         profile_id = frame_metadata(self.data).get("profile_id")
-        is_same_query = query == self._fetched_query
-        return is_same_query and profile_id == self.profile.value
+        return query == self._fetched_query and profile_id == self.profile.value
 
     def _show_report(
         self, selection: PickerSelection, run: FollowedFetch, fetched: FetchedReport

@@ -243,7 +243,9 @@ def _changed_columns(compared: pd.DataFrame, name: str) -> list[TableColumn]:
     metric = name
     if is_final:
         metric = f"{name}_final"
-    group = _plain_column(compared, metric).title if metric in compared else metric_label(name)
+    group = metric_label(name)
+    if metric in compared:
+        group = _plain_column(compared, metric).title
     if is_final:
         group = f"{metric_label(name)}, final"
     columns = []
@@ -265,8 +267,14 @@ def _changed_columns(compared: pd.DataFrame, name: str) -> list[TableColumn]:
 
 
 def _choose_kind(frame: pd.DataFrame, name: str, unit: str) -> str:
-    values = frame[name] if name in frame else pd.Series(dtype="float64")
-    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if not is_number or not unit:
+    if not unit:
+        return "text"
+    if name in frame and not _has_amounts(frame[name]):
         return "text"
     return _KINDS[unit]
+
+
+def _has_amounts(values: pd.Series[Any]) -> bool:
+    if pd.api.types.is_bool_dtype(values):
+        return False
+    return pd.api.types.is_numeric_dtype(values)

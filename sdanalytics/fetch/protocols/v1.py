@@ -133,7 +133,8 @@ class ProtocolV1:
             "createdAt": report.get("creationDateTime"),
             "status": report["status"],
         }
-        self._pending.observe(pending, self._session.service_clock.now(), self._clock.monotonic())
+        now = self._session.service_clock.now()
+        self._pending.observe(pending, now, self._clock.monotonic())
         return check_ready(
             report_id,
             report["status"],
@@ -232,7 +233,8 @@ def _check_is_requested(
     Rows that are missing would be taken for days without activity.
     """
     days = unique_days(batch.partitions)
-    first, last = days[0].isoformat(), days[-1].isoformat()
+    first = days[0].isoformat()
+    last = days[-1].isoformat()
     period = payload.period
     if not period.start <= first <= last <= period.end:
         difference = f"has the days {period.start} to {period.end}, not {first} to {last}"

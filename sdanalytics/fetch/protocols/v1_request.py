@@ -73,7 +73,9 @@ def _companion_kind(field: str) -> ColumnKind:
 def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str, Any]:
     """Return the document with which a report of an account is requested."""
     days = unique_days(batch.partitions)
-    period = {"startDate": days[0].isoformat(), "endDate": days[-1].isoformat()}
+    first = days[0].isoformat()
+    last = days[-1].isoformat()
+    period = {"startDate": first, "endDate": last}
     report = {
         "format": REPORT_FORMAT,
         "periods": [{"datePeriod": period}],

@@ -151,7 +151,8 @@ def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) ->
 
 def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[str]) -> RowSet:
     """Return the purchases by product: a row for each ad and product with an order."""
-    cells, orders = measures.day.cells, measures.orders
+    cells = measures.day.cells
+    orders = measures.orders
     width = cells.halo_bounds.shape[1] + 1
     chosen = np.flatnonzero(measures.by_order(ordered))
     ad = cells.ad[orders.cell[chosen]]
@@ -160,7 +161,8 @@ def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[s
     )
     keys = []
     for position, order in zip(bought % width, chosen[first], strict=True):
-        key = RowKey(*cells.keys[orders.cell[order]])
+        cell = orders.cell[order]
+        key = RowKey(*cells.keys[cell])
         other = key.ad.asin
         if position:
             other = key.ad.others[position - 1]
@@ -168,7 +170,8 @@ def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[s
     metrics = {}
     for name in names:
         basis, share = _halo_basis(name)
-        sums = sum_groups(row, measures.by_order(basis)[chosen], len(keys))
+        values = measures.by_order(basis)[chosen]
+        sums = sum_groups(row, values, len(keys))
         metrics[name] = np.round(sums * share).astype(np.int64)
     return RowSet(keys, metrics)
 

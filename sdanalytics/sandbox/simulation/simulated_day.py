@@ -106,7 +106,8 @@ class SimulatedDay:
     def _draw(self, topic: str) -> np.random.Generator:
         """Return a generator for one topic, so that topics do not depend on each other."""
         advertiser = self.advertiser
-        key = f"{advertiser.seed}/{advertiser.profile_id}/{self.day.toordinal()}/{topic}"
+        day = self.day.toordinal()
+        key = f"{advertiser.seed}/{advertiser.profile_id}/{day}/{topic}"
         return make_generator(key)
 
 

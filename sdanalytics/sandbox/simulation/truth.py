@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
@@ -20,9 +20,9 @@ from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
 from sdanalytics.sandbox.simulation.expectations import ExpectedMeasures
 from sdanalytics.sandbox.simulation.fields import (
-    LEFT_OUT,
     list_labels,
     list_summands,
+    none_if_left_out,
     render_columns,
 )
 from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
@@ -123,7 +123,8 @@ def _build_day(
     if others:
         report = (query.record_type, query.segment)
         _, fields = render_v1_metrics(measures, report, list(others.values()))
-        rendered |= {name: fields[field.name] for name, field in others.items()}
+        for name, field in others.items():
+            rendered[name] = fields[field.name]
     reported = requestable_metrics(query.record_type, query.segment, api=None)
     for name in set(CAMPAIGN_FACTS).intersection(rendered).difference(reported):
         rendered[name] = list_labels(name, rows.keys, today)
@@ -133,8 +134,10 @@ def _build_day(
     columns["tactic"] = pa.array(_list_tactics(rows, query))
     for name in query.columns:
         is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
-        dtype = pa.float64() if is_expectation else arrow_type(name)
-        columns[name] = pa.array(map(_to_cell, rendered[name]), dtype)
+        dtype = arrow_type(name)
+        if is_expectation:
+            dtype = pa.float64()
+        columns[name] = pa.array(map(none_if_left_out, rendered[name]), dtype)
     return pa.table(columns)
 
 
@@ -142,9 +145,3 @@ def _list_tactics(rows: RowSet, query: ReportQuery) -> list[str]:
     if query.tactics == (EVERY_TACTIC,):
         return [EVERY_TACTIC] * len(rows.keys)
     return [key.group.campaign.tactic for key in rows.keys]
-
-
-def _to_cell(value: Any) -> Any:
-    if value is LEFT_OUT:
-        return None
-    return value
