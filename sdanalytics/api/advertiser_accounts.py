@@ -103,7 +103,9 @@ def _is_account_page(document: object) -> bool:
 
 
 def _is_account(document: object) -> bool:
-    if not isinstance(document, dict) or not is_valid_text(document.get("advertiserAccountId")):
+    if not isinstance(document, dict):
+        return False
+    if not is_valid_text(document.get("advertiserAccountId")):
         return False
     entries = document.get("alternateIds") or []
     if not isinstance(entries, list):

@@ -208,8 +208,11 @@ class ReportingV2:
         fields: dict[str, Any] = {"status": _NEW_STATUS}
         for name, is_valid in _FIELD_CHECKS.items():
             value = document.get(name)
-            if is_valid(value):
-                fields[name] = self._session.redact(value) if isinstance(value, str) else value
+            if not is_valid(value):
+                continue
+            if isinstance(value, str):
+                value = self._session.redact(value)
+            fields[name] = value
         fields["reportId"] = read_report_id(document)
         return ReportResponse.from_json(fields)
 

@@ -248,13 +248,15 @@ class FetchTracker:
         self._days_requested.mark(task.batch.partitions)
         message = "%s: requested report %s (%d of %s)"
         days = self._days_requested
-        self._log("requested", message, task, task.report.report_id, days.done, days.total_text)
+        report_id = task.report.report_id
+        self._log("requested", message, task, report_id, days.done, days.total_text)
 
     def log_stored(self, task: BatchTask) -> None:
         """Log that a report is stored."""
         message = "%s: stored report %s (%d of %s)"
         days = self._days
-        self._log("stored", message, task, task.report.report_id, days.done, days.total_text)
+        report_id = task.report.report_id
+        self._log("stored", message, task, report_id, days.done, days.total_text)
 
     def log_unknown(self, task: BatchTask) -> None:
         """Log that the service does not know a report any more."""

@@ -105,11 +105,14 @@ def _computed_message(name: str, computed: str, requested: _Requested) -> str:
     if name != computed:
         meaning = f", as {computed!r},"
     message = f"{name!r} is no metric but is computed{meaning} after fetching"
-    needed = COMPUTED_METRICS[computed]
-    offered = list_record_types(requested.api)
-    able = [name for name in offered if set(needed) <= set(default_metrics(name))]
+    needed = set(COMPUTED_METRICS[computed])
+    able = []
+    for offered in list_record_types(requested.api):
+        if needed <= set(default_metrics(offered)):
+            able.append(offered)
     if record_type not in able:
-        return f"{message}, from other reports than {record_type}: {', '.join(able)}"
+        others = ", ".join(able)
+        return f"{message}, from other reports than {record_type}: {others}"
     message += ": the default metrics (without metrics=) are all that add_kpis and summarize need"
     if name in V2_NAME_BY_V3_NAME:
         message += f"; {name!r} is also the version 3 name of {V2_NAME_BY_V3_NAME[name]!r}"

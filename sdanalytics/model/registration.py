@@ -151,7 +151,11 @@ def _validate_name(name: object) -> None:
 def _expand_reports(record_types: object, version: str) -> frozenset[str]:
     """Return the reports of record types, each with those by matched target."""
     in_version = list_record_types(version)
-    offered = [name for name in REPORT_NAMES if name.partition("+")[0] in in_version]
+    offered = []
+    for report in REPORT_NAMES:
+        record_type, _, _ = report.partition("+")
+        if record_type in in_version:
+            offered.append(report)
     names = record_types
     if isinstance(record_types, str):
         names = [record_types]

@@ -55,8 +55,11 @@ def find_vcpm_rows(frame: pd.DataFrame) -> pd.Series[bool]:
     The frame may be a user's own, with the word in any case.
     """
     cost_types = frame["costType"]
-    words = cost_types.dropna().unique()
-    return cost_types.isin([word for word in words if spell_word("costType", str(word)) == _VCPM])
+    vcpm_words = []
+    for word in cost_types.dropna().unique():
+        if spell_word("costType", str(word)) == _VCPM:
+            vcpm_words.append(word)
+    return cost_types.isin(vcpm_words)
 
 
 def spans_change(frame: pd.DataFrame) -> bool:
@@ -74,7 +77,9 @@ def spans_change(frame: pd.DataFrame) -> bool:
     if "costType" not in frame:
         return True
     is_vcpm = find_vcpm_rows(frame)
-    return bool((is_before & is_vcpm).any() and (is_after & is_vcpm).any())
+    has_before = (is_before & is_vcpm).any()
+    has_after = (is_after & is_vcpm).any()
+    return bool(has_before and has_after)
 
 
 def view_attribution_note(frame: pd.DataFrame) -> dict[str, str | None]:

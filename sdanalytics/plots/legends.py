@@ -13,7 +13,7 @@ from matplotlib.legend import Legend
 
 from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.name_labels import measure_width
+from sdanalytics.plots.name_labels import count_lines, measure_width
 from sdanalytics.plots.point_sizes import measure_axes
 from sdanalytics.plots.style import Style
 from sdanalytics.plots.surroundings import find_surroundings
@@ -98,7 +98,7 @@ def has_layout(ax: Axes) -> bool:
 
 def _has_room_below(ax: Axes, handles: Sequence[Artist]) -> bool:
     """Return whether a legend below leaves most of the height to the axes."""
-    lines = max((label.count("\n") + 1 for label in _list_entries(handles)), default=1)
+    lines = max(map(count_lines, _list_entries(handles)), default=1)
     rows = math.ceil(len(handles) / _count_columns(ax, handles))
     height = rows * lines * _ROW_HEIGHT
     return height <= _MAX_SHARE * measure_axes(ax).height

@@ -156,6 +156,11 @@ def _shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
+def count_lines(label: str) -> int:
+    """Return the number of lines of a label."""
+    return label.count("\n") + 1
+
+
 def measure_width(text: str) -> int:
     """Return the width of a text in Latin letters; East Asian characters count twice."""
     width = len(text)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.name_labels import MAX_LINES, Labels, label_names
+from sdanalytics.plots.name_labels import MAX_LINES, Labels, count_lines, label_names
 from sdanalytics.plots.point_sizes import POINTS_PER_INCH, measure_axes, pixels_per_point
 
 _MIN_PANEL: Final = (0.85, 0.45)
@@ -156,7 +156,7 @@ def _measure_heads(labels: Sequence[str], columns: int) -> list[float]:
         columns,
     ):
         row = labels[start : start + columns]
-        lines = max(1 + label.count("\n") for label in row)
+        lines = max(map(count_lines, row))
         heads.append(lines * _LINE_HEIGHT + _NAME_GAP)
     return heads
 

@@ -15,6 +15,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.colors import caption_color, palette, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
 from sdanalytics.plots.metric_labels import metric_label
+from sdanalytics.plots.name_labels import count_lines
 from sdanalytics.plots.titles import word_shown_days
 
 Style: TypeAlias = dict[str, Any]
@@ -63,7 +64,7 @@ def ensure_axes(ax: Axes | None, rows: int = 0, height: float | None = None) -> 
 
 def fit_rows(labels: Sequence[str]) -> float:
     """Return the height in inches of a figure with a row for each label, of one or more lines."""
-    lines = sum(1 + label.count("\n") for label in labels)
+    lines = sum(map(count_lines, labels))
     rows = max(lines * _LINE_HEIGHT, len(labels) * _ROW_HEIGHT)
     return _HEIGHT_WITHOUT_ROWS + rows
 

@@ -95,7 +95,8 @@ class TrendData:
     @property
     def is_single_day(self) -> bool:
         """Whether there is a single day with values: lines would be points."""
-        return int(self.values.notna().any(axis="columns").sum()) == 1
+        has_values = self.values.notna().any(axis="columns")
+        return int(has_values.sum()) == 1
 
     def list_values(self) -> FloatArray:
         """Return all values of the lines, reported and expected."""

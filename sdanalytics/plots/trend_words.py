@@ -40,7 +40,9 @@ def word_subject(metric: str, by: str | None, smooth: int | None) -> str:
     """Return what a trend shows, such as "ACOS (7 days) by campaign"."""
     subject = metric_label(metric)
     if smooth is not None:
-        days = f"{smooth}-day average" if is_averaged(metric) else f"{smooth} days"
+        days = f"{smooth} days"
+        if is_averaged(metric):
+            days = f"{smooth}-day average"
         subject = f"{subject} ({days})"
     if by is None:
         return subject

@@ -86,6 +86,9 @@ def _list_campaigns(rows: pd.DataFrame) -> list[Option]:
         title = campaign_id
         if not pd.isna(name):
             title = str(name)
-        options.append(Option(campaign_id, title, campaign_id if title != campaign_id else ""))
+        hint = ""
+        if title != campaign_id:
+            hint = campaign_id
+        options.append(Option(campaign_id, title, hint))
     options.sort(key=lambda option: option.title.casefold())
     return options

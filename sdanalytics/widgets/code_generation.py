@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from sdanalytics.api.client import Client
 from sdanalytics.api.client_settings import uses_config_file
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.record_types import list_tactics
-from sdanalytics.store.cache import ReportCache
+from sdanalytics.store.cache import CacheLike, ReportCache
 
-CacheOption = ReportCache | str | os.PathLike[str] | Literal[False] | None
-"""The parameter `cache` of `fetch_report`."""
 MAX_LINE_LENGTH: Final = 88
 """Characters of a line, unless a single argument is longer."""
 
@@ -82,7 +80,7 @@ def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str
     return name if is_given else None
 
 
-def cache_expression(cache: CacheOption) -> str | None:
+def cache_expression(cache: CacheLike) -> str | None:
     """Return Python for the cache; None means the default place."""
     if cache is None:
         return None

@@ -23,9 +23,8 @@ from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.cache import validate_cache
+from sdanalytics.store.cache import CacheLike, validate_cache
 from sdanalytics.widgets.code_generation import (
-    CacheOption,
     cache_expression,
     client_expression,
     fetch_report_code,
@@ -118,7 +117,7 @@ class PickerModel:
         Without a client, and without an account in the environment or the config file.
     """
 
-    def __init__(self, client: Client | None, cache: CacheOption) -> None:
+    def __init__(self, client: Client | None, cache: CacheLike) -> None:
         validate_client(client)
         validate_cache(cache)
         self._is_client_given = client is not None

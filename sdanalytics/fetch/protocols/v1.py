@@ -180,7 +180,7 @@ class ProtocolV1:
             bodies.append(read_part(self._session, link, report_id, len(links)))
         fields = read_fields(report)
         period = ReportPeriod(*read_period(report))
-        return DownloadedParts(tuple(bodies), period, None if fields is None else tuple(fields))
+        return DownloadedParts(tuple(bodies), period, fields)
 
     def split_payload(
         self, batch: ReportBatch, columns: Sequence[str], payload: DownloadedParts

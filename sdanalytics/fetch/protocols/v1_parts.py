@@ -59,7 +59,9 @@ def list_links(report: Mapping[str, Any]) -> list[PartLink]:
                 "rows are missing, and none of its days is stored. Call again"
             )
         size = part.get("sizeInBytes")
-        links.append(PartLink(number, url, size if is_integer(size) else None))
+        if not is_integer(size):
+            size = None
+        links.append(PartLink(number, url, size))
     return links
 
 

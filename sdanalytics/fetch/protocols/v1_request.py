@@ -7,7 +7,7 @@ is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sdanalytics.fetch.wording import unique_days
@@ -93,26 +93,28 @@ def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str
 def read_period(report: JsonObject) -> tuple[str, str]:
     """Return the first and the last day of a report; empty texts if it has none."""
     periods = report.get("periods")
-    first = None
-    if isinstance(periods, list) and len(periods) == 1:
-        first = periods[0]
     period = None
-    if isinstance(first, dict):
-        period = first.get("datePeriod")
-    if not isinstance(period, dict):
+    if isinstance(periods, list) and len(periods) == 1:
+        period = periods[0]
+    dates = None
+    if isinstance(period, dict):
+        dates = period.get("datePeriod")
+    if not isinstance(dates, dict):
         return "", ""
-    return str(period.get("startDate")), str(period.get("endDate"))
+    first = str(dates.get("startDate"))
+    last = str(dates.get("endDate"))
+    return first, last
 
 
-def read_fields(report: JsonObject) -> Sequence[str] | None:
+def read_fields(report: JsonObject) -> tuple[str, ...] | None:
     """Return the fields of a report; None if it does not say."""
     query = report.get("query")
-    fields = None
-    if isinstance(query, dict):
-        fields = query.get("fields")
-    if isinstance(fields, list):
-        return [str(name) for name in fields]
-    return None
+    if not isinstance(query, dict):
+        return None
+    fields = query.get("fields")
+    if not isinstance(fields, list):
+        return None
+    return tuple(map(str, fields))
 
 
 def _build_filter(account: AdvertiserAccount) -> dict[str, Any]:
