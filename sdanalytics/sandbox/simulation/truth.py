@@ -60,7 +60,9 @@ def build_truth(
     _check_report(advertiser, query, expected)
     tables: list[pa.Table] = []
     for day in query.days:
-        rows = _build_day(advertiser, query, day, today, expected)
+        simulated = simulate_day(advertiser, day)
+        measures = ExpectedMeasures(simulated) if expected else DayMeasures(simulated, MAX_AGE)
+        rows = build_day(measures, query, today)
         tables.append(rows)
     order = [(name, "ascending") for name in ("date", "tactic", *query.identity)]
     table = pa.concat_tables(tables).sort_by(order)
@@ -108,23 +110,27 @@ def _list_v1_metrics(query: ReportQuery) -> dict[str, V1Field]:
     return fields
 
 
-def _build_day(
-    advertiser: Advertiser, query: ReportQuery, day: date, today: date, expected: bool
-) -> pa.Table:
-    """Return the rows of a day with `date` and `tactic` in front, in any order."""
-    simulated = simulate_day(advertiser, day)
-    measures = DayMeasures(simulated, MAX_AGE)
-    if expected:
-        measures = ExpectedMeasures(simulated)
+def build_day(measures: DayMeasures, query: ReportQuery, today: date) -> pa.Table:
+    """Return the rows of a day with `date` and `tactic` in front, in any order.
+
+    Parameters
+    ----------
+    measures : DayMeasures
+        The day at some age, or its expectations.
+    query : ReportQuery
+        Its days do not count.
+    today : datetime.date
+        The day of the list of campaigns.
+    """
+    day = measures.day.day
     others = _list_v1_metrics(query)
     names = [name for name in query.columns if name not in others]
     rows = break_down(measures, query.record_type, query.segment, list_summands(names))
-    rendered = render_columns(names, rows, day, advertiser.decimals)
+    rendered = render_columns(names, rows, day, measures.day.advertiser.decimals)
     if others:
         report = (query.record_type, query.segment)
         _, fields = render_v1_metrics(measures, report, list(others.values()))
-        for name, field in others.items():
-            rendered[name] = fields[field.name]
+        rendered |= {name: fields[field.name] for name, field in others.items()}
     reported = requestable_metrics(query.record_type, query.segment, api=None)
     for name in set(CAMPAIGN_FACTS).intersection(rendered).difference(reported):
         rendered[name] = list_labels(name, rows.keys, today)
@@ -132,8 +138,9 @@ def _build_day(
     columns: dict[str, pa.Array] = {}
     columns["date"] = days.cast(pa.timestamp("s"))
     columns["tactic"] = pa.array(_list_tactics(rows, query))
+    is_expected = isinstance(measures, ExpectedMeasures)
     for name in query.columns:
-        is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
+        is_expectation = is_expected and CONVERSION_METRIC.fullmatch(name)
         dtype = arrow_type(name)
         if is_expectation:
             dtype = pa.float64()

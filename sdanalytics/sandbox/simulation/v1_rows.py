@@ -122,8 +122,11 @@ def _list_sources(request: V1Request) -> Iterator[_Source]:
 
 
 def _may_have_rows(labels: Mapping[str, str], filters: Sequence[Comparison]) -> bool:
-    decided = [item for item in filters if item.field in labels]
-    return all(item.allows(labels[item.field]) for item in decided)
+    for item in filters:
+        label = labels.get(item.field)
+        if label is not None and not item.allows(label):
+            return False
+    return True
 
 
 def _render_day(
@@ -131,11 +134,16 @@ def _render_day(
 ) -> _Columns:
     """Return the columns of a day's rows that satisfy the filters."""
     measures = measure_day(source.advertiser, day, now)
-    report = (_ROW_TYPES.get(request.record_type, request.record_type), request.segment)
-    metrics = [field for field in request.fields if field.is_metric]
+    row_type = _ROW_TYPES.get(request.record_type, request.record_type)
+    report = (row_type, request.segment)
+    labels = {item.field for item in request.filters}
+    metrics = []
+    for field in request.fields:
+        if field.is_metric:
+            metrics.append(field)
+        else:
+            labels.add(field.name)
     rows, columns = render_v1_metrics(measures, report, metrics)
-    labels = {field.name for field in request.fields if not field.is_metric}
-    labels.update(item.field for item in request.filters)
     for name in labels:
         columns[name] = _render_label(name, source, rows.keys, day, today)
     columns = _apply_filters(columns, request.filters)
@@ -208,7 +216,8 @@ def _render_field(field: V1Field, rows: RowSet, day: date, decimals: int) -> lis
         return _render_rate(field, rows, decimals)
     values = rows.values(field.plus)
     if field.minus:
-        pairs = zip(values, rows.values(field.minus), strict=True)
+        subtracted = rows.values(field.minus)
+        pairs = zip(values, subtracted, strict=True)
         values = [value - less for value, less in pairs]
     if field.is_money:
         return render_amounts(values, decimals)
@@ -268,6 +277,6 @@ def _format_start(key: RowKey) -> str:
 def _apply_filters(columns: _Columns, filters: Sequence[Comparison]) -> _Columns:
     """Return the rows that satisfy all filters."""
     for item in filters:
-        allowed = [item.allows(value) for value in columns[item.field]]
+        allowed = list(map(item.allows, columns[item.field]))
         columns = keep_rows(columns, allowed)
     return columns
