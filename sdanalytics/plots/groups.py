@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,9 +170,12 @@ def _last_texts(data: pd.DataFrame, column: str, codes: IntArray) -> dict[int, A
     if column not in data:
         return {}
     has_text = data[column].notna().to_numpy()
-    rows = np.flatnonzero(has_text)
     last_rows = np.full(codes.max(initial=-1) + 1, -1)
-    last_rows[codes[rows]] = rows
+    rows = np.arange(len(data))
+    if not has_text.all():
+        rows = rows[has_text]
+        codes = codes[has_text]
+    last_rows[codes] = rows
     named = np.flatnonzero(last_rows >= 0)
     texts = data[column].take(last_rows[named]).tolist()
     return dict(zip(named.tolist(), texts, strict=True))
@@ -193,7 +197,7 @@ def _tell_apart(data: pd.DataFrame, codes: IntArray, labels: list[Any]) -> None:
 
 def _find_repeated(labels: list[Any]) -> list[int]:
     """Return the positions of the labels that occur more than once."""
-    counts = pd.Series(labels, dtype="object").value_counts()
+    counts = Counter(labels)
     repeated = []
     for code, label in enumerate(labels):
         if counts[label] > 1:

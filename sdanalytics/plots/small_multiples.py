@@ -141,6 +141,7 @@ def _name_panel(panel: Axes, label: str) -> None:
     name = panel.set_title(
         label,
         loc="left",
+        y=1.0,  # at once; else matplotlib measures the axes at each drawing
         fontsize="small",
         pad=_NAME_GAP,
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
+from matplotlib.ticker import FixedLocator
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.colors import caption_color, palette, root_figure
@@ -104,9 +105,12 @@ def draw_interval(ax: Axes, x: Any, low: Any, high: Any, color: Any) -> None:
 def style_axes(ax: Axes) -> None:
     """Remove the upper and right spine, and set labels in fonts that have their characters."""
     ax.spines[["top", "right"]].set_visible(False)
-    tick_labels = ax.get_yticklabels() + ax.get_xticklabels()
-    for text in [ax.title, *tick_labels]:
-        set_font_fallback(text)
+    set_font_fallback(ax.title)
+    for axis in (ax.xaxis, ax.yaxis):
+        if not isinstance(axis.get_major_locator(), FixedLocator):  # it has numbers or days
+            continue
+        for label in axis.get_ticklabels():
+            set_font_fallback(label)
 
 
 def is_narrow(ax: Axes) -> bool:

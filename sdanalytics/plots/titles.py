@@ -61,9 +61,9 @@ def word_shown_days(data: pd.DataFrame) -> str:
     if periods:
         return " against ".join(map(_word_compared_period, periods))
     if "date" in data and metadata.get("freq") is None:
-        days = data["date"].dropna()
-        if len(days):
-            return word_interval(days.min(), days.max())
+        first = data["date"].min()
+        if not pd.isna(first):
+            return word_interval(first, data["date"].max())
     start = metadata.get("start")
     end = metadata.get("end")
     if not start or not end:
