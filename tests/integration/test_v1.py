@@ -623,6 +623,7 @@ def test_the_environment_chooses_versions(box: V1Box) -> None:
     both = {"SDANALYTICS_API": "v3", "SDANALYTICS_HISTORY": "v1"}
     client = Client.from_env(environment | both)
     assert (client.api, client.history) == ("v3", "v1")
+    assert repr(client).endswith("api='v3', history='v1')")
     with pytest.raises(sda.InvalidRequest, match="SDANALYTICS_HISTORY: history must be left out"):
         Client.from_env(environment | both | {"SDANALYTICS_API": "v1"})
     with pytest.raises(sda.InvalidRequest, match="history must be one of v1, got 'v2'"):
@@ -653,4 +654,10 @@ def test_the_last_days_may_be_as_many_as_the_history_of_both(box: V1Box) -> None
         plan_report("campaigns", days=456, **query)
     with pytest.raises(sda.InvalidRequest, match="days must be at most 65 for targets"):
         plan_report("targets", days=66, client=client, cache=False)
+    query["client"] = box.client_for(0, "v3")
+    with pytest.raises(sda.InvalidRequest, match=r'at most 65 .*Client\(history="v1"\).* last 455'):
+        plan_report("campaigns", days=400, **query)
+    with pytest.raises(sda.InvalidRequest) as caught:
+        plan_report("targets", days=66, client=query["client"], cache=False)
+    assert "history=" not in str(caught.value)
     assert date.fromisoformat(box.day(455)) + timedelta(455) == box.sandbox.today
