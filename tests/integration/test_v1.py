@@ -508,6 +508,25 @@ def test_a_call_that_ends_leaves_its_reports_to_the_next_one(
         assert len(requests_of(box, CREATE)) == 4
 
 
+def test_reports_of_a_call_that_ended_count_as_in_flight_while_they_are_built(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    box = V1Box(clock, delay=500.0)
+    with box.sandbox:
+        with pytest.raises(sda.errors.ReportTimeout):
+            fetch(box, 240, 1, cache=store, timeout=100)
+        other = box.client_for(1, "v1")
+        assert fetch(box, 300, 290, cache=store, client=other)["date"].nunique() == 11
+        creates = requests_of(box, CREATE)
+        assert [request.status for request in creates] == [207, 207, 207]
+        assert 600 <= creates[2].at - creates[0].at <= 720
+        # Reports that were left long ago delay nothing, whether or not they were collected.
+        clock.pass_time(3600)
+        began = clock.monotonic()
+        fetch(box, 320, 310, cache=store, client=other)
+        assert clock.monotonic() - began < 600
+
+
 # -- one call over both --------------------------------------------------------------------
 
 
