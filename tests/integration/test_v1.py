@@ -77,6 +77,19 @@ def days_of(box: V1Box) -> list[tuple[str, str]]:
     return [(period["startDate"], period["endDate"]) for period in periods]
 
 
+def connect(service: sandbox.Sandbox, **settings: Any) -> Client:
+    """Return a client of the sandbox's first profile."""
+    names = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
+    secrets = [service.environment[f"SDANALYTICS_{name}"] for name in names]
+    return Client(
+        sda.Credentials(*secrets),
+        service.profile_ids[0],
+        base_url=service.base_url,
+        token_url=service.token_url,
+        **settings,
+    )
+
+
 # -- requests ------------------------------------------------------------------------------
 
 
@@ -250,21 +263,25 @@ def test_calls_of_other_profiles_wait_for_the_same_limit(box: V1Box, store: Repo
     assert box.clock.monotonic() - began < 60
 
 
+def test_many_profiles_side_by_side_share_the_limits(
+    store: ReportCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On the clock of the machine: a jumping one would give each of the waiting threads its own.
+    monkeypatch.setattr("sdanalytics.api.create_pacing.LearnedPacing.recheck_interval", 0.2)
+    monkeypatch.setattr("sdanalytics.fetch.protocols.v1.FIRST_POLL_INTERVAL", 0.2)
+    with sandbox.start(delay=2.0, profiles=4, v1_create_gap=0.3) as service:
+        client = connect(service, api="v1", create_rate=1 / 0.4)
+        days = [str(service.today - timedelta(ago)) for ago in (3, 1)]
+        frame = fetch_report(
+            "campaigns", *days, metrics=COST, profiles="all", client=client, cache=store, timeout=60
+        )
+        statuses = [sent.status for sent in service.requests if sent.operation == CREATE]
+        assert statuses == [207] * 4
+    assert frame["profile_id"].nunique() == 4
+
+
 def test_a_rate_of_creates_that_the_user_sets_is_the_first_gap(box: V1Box) -> None:
-    environment = box.sandbox.environment
-    client = Client(
-        sda.Credentials(
-            environment["SDANALYTICS_CLIENT_ID"],
-            environment["SDANALYTICS_CLIENT_SECRET"],
-            environment["SDANALYTICS_REFRESH_TOKEN"],
-        ),
-        box.sandbox.profile_ids[0],
-        base_url=box.sandbox.base_url,
-        token_url=box.sandbox.token_url,
-        api="v1",
-        create_rate=1 / 90,
-        clock=box.clock,
-    )
+    client = connect(box.sandbox, api="v1", create_rate=1 / 90, clock=box.clock)
     for ago in (1, 2):
         fetch(box, ago, ago, client=client)
     first, second = (request.at for request in requests_of(box, CREATE))
