@@ -18,6 +18,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
 from sdanalytics.fetch.profile_loading import load_profile
 from sdanalytics.fetch.protocols import count_history_days, default_timeout
+from sdanalytics.fetch.refresh_policies import advise_more_history
 from sdanalytics.model.last_days import ensure_within_history, list_last_days, validate_last_days
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
@@ -58,7 +59,8 @@ class ReportArguments:
             start, end = list_last_days(days, today)
             if client is not None:
                 history_days = count_history_days(client, self.record_type)
-                ensure_within_history(days, history_days, self.record_type)
+                advice = advise_more_history(client, self.record_type)
+                ensure_within_history(days, history_days, self.record_type, advice)
         assert start is not None
         return ReportQuery.parse(
             self.record_type,
