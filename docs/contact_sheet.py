@@ -1,4 +1,4 @@
-"""Draw every figure in hard situations, light and dark: ``python docs/contact_sheet.py``.
+"""Draw every figure in hard situations, light and dark: ``make pictures`` does, too.
 
 The two pages, ``figures-light.png`` and ``figures-dark.png``, have a column for each figure and a
 row for each situation. They are looked at, and committed, whenever a figure changes.
@@ -42,11 +42,12 @@ LONG: Final = 400
 
 @dataclass(frozen=True)
 class Situation:
-    """Frames to draw, and the width of the figures in inches."""
+    """Frames to draw, and the size of the figures in inches."""
 
     campaigns: pd.DataFrame
     asins: pd.DataFrame
     width: float = 6.4
+    height: float = 4.4
 
 
 def list_situations() -> dict[str, Situation]:
@@ -56,8 +57,8 @@ def list_situations() -> dict[str, Situation]:
     one_day = Situation(sample_frame("campaigns", 1, 1), sample_frame("asins", 1, 1))
     return {
         "as usual": Situation(campaigns, asins),
-        "3.2 inches": Situation(campaigns, asins, width=3.2),
-        "12 inches": Situation(campaigns, asins, width=12),
+        "3.2 inches": Situation(campaigns, asins, width=3.2, height=2.8),
+        "12 inches": Situation(campaigns, asins, width=12, height=8),
         "1 day": one_day,
         f"{LONG} days": Situation(sample_frame("campaigns", LONG, 1), asins),
         f"{CAMPAIGNS} campaigns": Situation(fetch_large_account(), name_long(asins)),
@@ -101,7 +102,7 @@ def add_outlier(frame: pd.DataFrame) -> pd.DataFrame:
 def set_results(frame: pd.DataFrame, value: float | None) -> pd.DataFrame:
     """Return a frame whose numbers are all one value, or missing."""
     changed = frame.copy()
-    for name in frame.columns[frame.dtypes.isin(["float64", "Int64"])]:
+    for name in frame.columns[frame.dtypes.astype("str").isin(["float64", "Int64"])]:
         if not name.endswith("Id"):
             changed[name] = pd.Series(value, frame.index, dtype=frame[name].dtype)
     return changed
@@ -161,9 +162,9 @@ def list_figures(situation: Situation) -> Mapping[str, Callable[[Any], Any]]:
     }
 
 
-def draw_cell(draw: Callable[[Any], Any], width: float) -> Image.Image:
+def draw_cell(draw: Callable[[Any], Any], width: float, height: float) -> Image.Image:
     """Return the picture of a figure, or what was raised in place of one."""
-    figure, ax = plt.subplots(figsize=(width, width * HEIGHT / WIDTH), layout="constrained")
+    figure, ax = plt.subplots(figsize=(width, height), layout="constrained")
     try:
         draw(ax)
     except sda.InvalidRequest as error:
@@ -185,7 +186,10 @@ def draw_page(theme: str, situations: Mapping[str, Situation]) -> Image.Image:
         page = Image.new("RGB", (columns * WIDTH, len(situations) * HEIGHT), background)
         for row, situation in enumerate(situations.values()):
             for column, draw in enumerate(list_figures(situation).values()):
-                page.paste(draw_cell(draw, situation.width), (column * WIDTH, row * HEIGHT))
+                page.paste(
+                    draw_cell(draw, situation.width, situation.height),
+                    (column * WIDTH, row * HEIGHT),
+                )
     return page
 
 

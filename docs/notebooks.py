@@ -6,6 +6,7 @@ depend on the machine or on the time are left out, to keep differences small.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -13,13 +14,38 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 
+_CELL_TIMEOUT = 300
+"""Seconds."""
+_FORGET = "import matplotlib.pyplot as plt\nplt.close('all')\n%reset -f -s"
 
-def execute(path: Path) -> Any:
+
+@contextlib.contextmanager
+def start_kernel() -> Iterator[KernelManager]:
+    """Start a kernel that executes several notebooks, one after the other, and end it.
+
+    It takes seconds to start one, to import what notebooks use, and to fill the demo's store.
+    """
+    kernel = KernelManager(kernel_name="python3")
+    kernel.start_kernel()
+    try:
+        yield kernel
+    finally:
+        kernel.shutdown_kernel(now=True)
+
+
+def execute(path: Path, kernel: KernelManager | None = None) -> Any:
     """Return the notebook after running it from top to bottom.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    kernel : KernelManager, optional
+        A running one, whose variables are forgotten first; by default one of its own.
 
     Raises
     ------
@@ -27,8 +53,14 @@ def execute(path: Path) -> Any:
         If a cell, an Output widget or a status shows an error.
     """
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=100, resources={"metadata": {"path": path.parent}})
+    if kernel is not None:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(_FORGET))
+    resources = {"metadata": {"path": path.parent}}
+    client = NotebookClient(notebook, km=kernel, timeout=_CELL_TIMEOUT, resources=resources)
     client.execute()
+    if kernel is not None:
+        client.kc.stop_channels()  # as it does itself for a kernel of its own
+        del notebook.cells[0]
     if errors := list(_find_errors(notebook)):
         raise RuntimeError(f"{path.name}: " + "\n".join(errors))
     return notebook

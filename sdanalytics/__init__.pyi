@@ -17,6 +17,7 @@ from .api.reporting_v2 import ReportRequest as ReportRequest
 from .api.reporting_v2 import ReportResponse as ReportResponse
 from .delivery.excel import to_excel as to_excel
 from .delivery.html_report import report as report
+from .demo.account import connect_or_demo as connect_or_demo
 from .errors import ApiError as ApiError
 from .errors import BadRequest as BadRequest
 from .errors import CacheError as CacheError

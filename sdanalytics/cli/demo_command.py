@@ -29,6 +29,6 @@ def add_demo_command(commands: Commands) -> None:
 
 def run_demo_command(options: argparse.Namespace) -> None:
     """Fetch, cache and plot two reports of a sandbox."""
-    from sdanalytics.demo import run_demo
+    from sdanalytics.demo.command import run_demo
 
     run_demo(options.output, options.delay)

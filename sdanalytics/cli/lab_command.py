@@ -47,7 +47,7 @@ def add_lab_command(commands: Commands) -> None:
 
 def run_lab_command(options: argparse.Namespace) -> None:
     """Run JupyterLab on the account that the environment configures, or else on a sandbox."""
-    from sdanalytics.sandbox.connect import describe_account
+    from sdanalytics.demo.account import describe_account
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingDependency.for_module("jupyterlab", "the command lab")
@@ -78,9 +78,11 @@ def run_lab_command(options: argparse.Namespace) -> None:
 def _sandbox_environment(environment: Mapping[str, str], delay: float) -> Iterator[dict[str, str]]:
     """Start a sandbox; yield the environment with its settings instead of any others."""
     from sdanalytics import sandbox
+    from sdanalytics.demo.account import DEMO_VARIABLE
 
     with tempfile.TemporaryDirectory() as cache_folder, sandbox.start(delay=delay) as server:
         variables = server.environment | isolated_cache_env(Path(cache_folder))
+        variables[DEMO_VARIABLE] = "1"
         for name, value in environment.items():
             if not name.startswith("SDANALYTICS_"):
                 variables[name] = value

@@ -84,12 +84,19 @@ class GroupedRows:
     @property
     def special_names(self) -> list[str]:
         """The names that are not somebody's."""
-        return [_NO_NAME] if self.other_name is None else [_NO_NAME, self.other_name]
+        if self.other_name is None:
+            return [_NO_NAME]
+        return [_NO_NAME, self.other_name]
 
 
 def word_groups(by: str) -> str:
     """Return what the values of a column are called in a title."""
     return _KINDS.get(by, by)
+
+
+def word_shown_groups(shown: int, total: int, by: str) -> str:
+    """Return how many groups are shown, such as "5 of 300 campaigns"."""
+    return f"{shown} of {total} {word_groups(by)}s"
 
 
 def validate_names(names: object) -> Mapping[Any, Any]:
@@ -143,7 +150,8 @@ def factorize(data: pd.DataFrame, by: str, column: str, names: object = None) ->
     _tell_apart(data, codes, labels)
     if key in _TEXTS:
         for code in _find_repeated(labels):
-            labels[code] = f"{labels[code]} …{str(keys[code])[-_ID_ENDING:]}"
+            ending = str(keys[code])[-_ID_ENDING:]
+            labels[code] = f"{labels[code]} …{ending}"
     rows = data.copy(deep=False)
     rows[column] = codes
     return GroupedRows(rows, column, keys, labels)
@@ -190,7 +198,11 @@ def _tell_apart(data: pd.DataFrame, codes: IntArray, labels: list[Any]) -> None:
 def _find_repeated(labels: list[Any]) -> list[int]:
     """Return the positions of the labels that occur more than once."""
     counts = Counter(labels)
-    return [code for code, label in enumerate(labels) if counts[label] > 1]
+    repeated = []
+    for code, label in enumerate(labels):
+        if counts[label] > 1:
+            repeated.append(code)
+    return repeated
 
 
 def display_name(value: Any) -> Any:

@@ -10,6 +10,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import TwoSlopeNorm
 from matplotlib.image import AxesImage
 
 from sdanalytics.analysis.column_units import column_unit
@@ -145,6 +146,18 @@ def add_color_bar(
     )
     color_bar.outline.set_visible(False)
     color_bar.ax.grid(visible=False)
+    if isinstance(scale.norm, TwoSlopeNorm):
+        _cut_to_values(color_bar.ax, scale.norm.vcenter, values)
+
+
+def _cut_to_values(bar: Axes, center: float, values: FloatArray) -> None:
+    """Show that part of a scale around a value which occurs: an ACOS is not negative."""
+    known = values[np.isfinite(values)]
+    low, high = bar.get_ylim()
+    bottom = max(low, min(known.min(initial=center), center))
+    top = min(high, max(known.max(initial=center), center))
+    if bottom < top:
+        bar.set_ylim(bottom, top)
 
 
 def _find_extension(scale: ScalarMappable, values: FloatArray) -> ScaleEnds:

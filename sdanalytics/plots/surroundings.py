@@ -18,10 +18,10 @@ from matplotlib.transforms import Bbox, BboxBase, IdentityTransform
 
 from sdanalytics.plots.colors import caption_color, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
+from sdanalytics.plots.point_sizes import pixels_per_point
 
 _GAP: Final = 5
 """Points between the axis, the caption and the legend."""
-_POINTS_PER_INCH: Final = 72
 _MAX_SHRINKING: Final = 0.95
 """A line becomes at least this much shorter at each attempt to make it fit."""
 _MIN_CHARACTERS: Final = 8
@@ -54,7 +54,9 @@ class Surroundings(Artist):
         """Write a note below the axes, after those that are there."""
         if self._caption is None:
             self._caption = _WrappedText(_create_caption(self._owner), "")
-        notes = self._caption.text.split("; ") if self._caption.text else []
+        notes = []
+        if self._caption.text:
+            notes = self._caption.text.split("; ")
         if text not in notes:
             notes.append(text)
         self._caption.replace("; ".join(notes))
@@ -67,11 +69,15 @@ class Surroundings(Artist):
     @property
     def caption(self) -> str:
         """The notes below the axes; empty if there are none."""
-        return "" if self._caption is None else self._caption.text
+        if self._caption is None:
+            return ""
+        return self._caption.text
 
     def get_children(self) -> list[Artist]:
         """Return the caption: titles and legends are the children of the axes."""
-        return [] if self._caption is None else [self._caption.artist]
+        if self._caption is None:
+            return []
+        return [self._caption.artist]
 
     @property
     def _owner(self) -> Axes:
@@ -83,7 +89,9 @@ class Surroundings(Artist):
         """Arrange everything, and return the box around it; a figure's layout makes room for it."""
         boxes = self._arrange(renderer)
         self._measured_place = self._owner.bbox.frozen()
-        return Bbox.union(boxes) if boxes else None
+        if boxes:
+            return Bbox.union(boxes)
+        return None
 
     def draw(self, renderer: Any) -> None:
         """Arrange everything, and draw the caption: matplotlib draws titles and legends."""
@@ -215,7 +223,7 @@ class Surroundings(Artist):
         return [self._owner, *children]
 
     def _pixels(self, points: float) -> float:
-        return float(points * root_figure(self._owner).dpi / _POINTS_PER_INCH)
+        return points * pixels_per_point(self._owner)
 
 
 class _WrappedText:

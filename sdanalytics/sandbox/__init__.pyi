@@ -1,5 +1,5 @@
-from .connect import connect as connect
 from .launcher import start as start
+from .products import list_products as list_products
 from .report_store import Report as Report
 from .scripting import ScriptedResponse as ScriptedResponse
 from .server import Sandbox as Sandbox

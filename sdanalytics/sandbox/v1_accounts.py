@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain
 from typing import Final
 
 from werkzeug.wrappers import Request, Response
@@ -23,10 +22,13 @@ _NOT_GLOBAL: Final = ("JP",)
 _MIN_RESULTS: Final = 10
 MAX_RESULTS: Final = 100
 """Accounts of a page."""
-_FIRST_TOKEN: Final = "accounts-from-0"  # noqa: S105
-_ACCOUNT_FILTERS: Final = {"advertiserAccountIdFilter": str, "isGlobalAccountFilter": bool}
-"""The filters of the list, with the type of the values that they include."""
-_FILTER_LENGTHS: Final = {"advertiserAccountIdFilter": 100, "isGlobalAccountFilter": 1}
+_TOKEN_PREFIX: Final = "accounts-from-"  # noqa: S105
+_ACCOUNT_FILTERS: Final = {
+    "advertiserAccountIdFilter": (str, 100),
+    "isGlobalAccountFilter": (bool, 1),
+}
+"""The filters of the list: the type of the values that they include, and how many at most."""
+_QUERY_FIELDS: Final = ("maxResults", "nextToken", *_ACCOUNT_FILTERS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,9 @@ class Account:
     def to_document(self) -> JsonObject:
         """Return the account as it is listed."""
         first = self.advertisers[0]
+        ids = []
+        for advertiser in self.advertisers:
+            ids += _list_ids(advertiser)
         return {
             "advertiserAccountId": self.account_id,
             "displayName": first.name,
@@ -58,16 +63,23 @@ class Account:
             "timeZoneIana": first.timezone,
             "currencyCode": first.currency,
             "status": {"statusCode": "APPROVED"},
-            "alternateIds": list(chain.from_iterable(map(_list_ids, self.advertisers))),
+            "alternateIds": ids,
         }
 
 
 def _list_ids(advertiser: Advertiser) -> list[JsonObject]:
     """Return the other ids of an account in a country, of which one is not a profile."""
-    country = {"countryCode": advertiser.country, "region": _REGIONS[advertiser.country]}
     code = make_code(f"entity/{advertiser.profile_id}", 13)
-    profile = {"profileId": str(advertiser.profile_id), "entityId": f"ENTITY{code}"}
-    return [country | {"entityId": f"ENTITY{code[::-1]}"}, country | profile]
+    country = {
+        "countryCode": advertiser.country,
+        "region": _REGIONS[advertiser.country],
+    }
+    other = country | {"entityId": f"ENTITY{code[::-1]}"}
+    profile = country | {
+        "profileId": str(advertiser.profile_id),
+        "entityId": f"ENTITY{code}",
+    }
+    return [other, profile]
 
 
 @cache
@@ -82,7 +94,8 @@ def list_accounts(campaigns: int, seed: int, profiles: int) -> dict[str, Account
         As in `Settings`.
     """
     accounts = {}
-    for advertiser in list_advertisers(campaigns, seed, profiles).values():
+    advertisers = list_advertisers(campaigns, seed, profiles)
+    for advertiser in advertisers.values():
         members = [advertiser]
         if advertiser.country == "US":
             members.append(_open_in_canada(advertiser))
@@ -121,46 +134,63 @@ class AccountList:
         _check_query(body)
         token = body.get("nextToken")
         if token is None:
-            return json_response({"advertiserAccounts": [], "nextToken": _FIRST_TOKEN})
+            document: JsonObject = {"advertiserAccounts": [], "nextToken": f"{_TOKEN_PREFIX}0"}
+            return json_response(document)
         start = _parse_token(token)
         count = min(body.get("maxResults", MAX_RESULTS), self._settings.page_size)
-        selected = _select(list(select_accounts(self._settings).values()), body)
-        page = selected[start : start + count]
-        document: JsonObject = {"advertiserAccounts": [account.to_document() for account in page]}
+        accounts = select_accounts(self._settings)
+        selected = _select(accounts.values(), body)
         end = start + count
+        page = []
+        for account in selected[start:end]:
+            page.append(account.to_document())
+        document = {"advertiserAccounts": page}
         if end < len(selected):
-            document["nextToken"] = _FIRST_TOKEN.replace("0", str(end))
+            document["nextToken"] = f"{_TOKEN_PREFIX}{end}"
         return json_response(document)
 
 
 def _check_query(body: JsonObject) -> None:
-    unknown = set(body) - {"maxResults", "nextToken", *_ACCOUNT_FILTERS}
+    unknown = set(body).difference(_QUERY_FIELDS)
     if unknown:
-        raise malformed(f"unknown fields: ({', '.join(sorted(unknown))})")
+        names = ", ".join(sorted(unknown))
+        raise malformed(f"unknown fields: ({names})")
     count = body.get("maxResults", MAX_RESULTS)
     if type(count) is not int or not _MIN_RESULTS <= count <= MAX_RESULTS:
         raise malformed(f"maxResults must be from {_MIN_RESULTS} to {MAX_RESULTS}")
-    for name, kind in _ACCOUNT_FILTERS.items():
-        if name not in body:
-            continue
-        wanted = body[name].get("include") if isinstance(body[name], dict) else None
-        if not isinstance(wanted, list) or not 1 <= len(wanted) <= _FILTER_LENGTHS[name]:
-            raise malformed(f"{name} must include from 1 to {_FILTER_LENGTHS[name]} values")
-        if not all(isinstance(value, kind) for value in wanted):
-            raise malformed(f"{name} includes values of the wrong type")
+    for name in _ACCOUNT_FILTERS:
+        if name in body:
+            _check_filter(name, body[name])
+
+
+def _check_filter(name: str, document: object) -> None:
+    kind, longest = _ACCOUNT_FILTERS[name]
+    wanted = None
+    if isinstance(document, dict):
+        wanted = document.get("include")
+    if not isinstance(wanted, list) or not 1 <= len(wanted) <= longest:
+        raise malformed(f"{name} must include from 1 to {longest} values")
+    for value in wanted:
+        if not isinstance(value, kind):
+            raise malformed(f"{name} includes a value of the wrong type")
 
 
 def _parse_token(token: object) -> int:
-    text = str(token).removeprefix("accounts-from-")
+    text = str(token)
+    text = text.removeprefix(_TOKEN_PREFIX)
     if not text.isdigit():
         raise malformed("nextToken is invalid")
     return int(text)
 
 
-def _select(accounts: Sequence[Account], body: JsonObject) -> list[Account]:
+def _select(accounts: Iterable[Account], body: JsonObject) -> list[Account]:
     scope = body.get("isGlobalAccountFilter", {"include": [True]})
-    selected = [account for account in accounts if account.is_global in scope["include"]]
     ids = body.get("advertiserAccountIdFilter")
-    if ids is None:
-        return selected
-    return [account for account in selected if account.account_id in ids["include"]]
+    selected = []
+    for account in accounts:
+        is_selected = account.is_global in scope["include"]
+        if ids is not None and account.account_id not in ids["include"]:
+            is_selected = False
+        if is_selected:
+            selected.append(account)
+    return selected

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle
 from typing import Any, Final
 
 from sdanalytics.sandbox.simulation.report_rows import JsonRow
@@ -38,27 +39,36 @@ def encode_csv(rows: Sequence[JsonRow], names: Sequence[str], part_rows: int) ->
     size = max(part_rows, math.ceil(len(rows) / MAX_PARTS))
     starts = range(0, max(len(rows), 1), size)
     parts = []
-    for number, start in enumerate(starts):
-        missing = _MISSING[number % len(_MISSING)]
-        lines = _list_lines(shuffled[start : start + size], columns, missing)
-        parts.append("".join(lines).encode(_ENCODING))
+    spellings = cycle(_MISSING)
+    for start, missing in zip(starts, spellings, strict=False):
+        end = start + size
+        lines = _list_lines(shuffled[start:end], columns, missing)
+        text = "".join(lines)
+        parts.append(text.encode(_ENCODING))
         columns.reverse()
     return parts
 
 
 def _list_lines(rows: Sequence[JsonRow], columns: Sequence[str], missing: str) -> Iterator[str]:
-    yield _join_cells([_quote_cell(name) for name in columns])
+    header = map(_quote_cell, columns)
+    yield _join_cells(header)
     for row in rows:
-        yield _join_cells([_encode_cell(row.get(name), missing) for name in columns])
+        cells = []
+        for name in columns:
+            value = row.get(name)
+            cell = missing
+            if value is not None:
+                cell = _quote_cell(value)
+            cells.append(cell)
+        yield _join_cells(cells)
 
 
-def _join_cells(cells: Sequence[str]) -> str:
-    return ",".join(cells) + "\r\n"
+def _join_cells(cells: Iterable[str]) -> str:
+    line = ",".join(cells)
+    return f"{line}\r\n"
 
 
-def _encode_cell(value: Any, missing: str) -> str:
-    return missing if value is None else _quote_cell(str(value))
-
-
-def _quote_cell(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+def _quote_cell(value: Any) -> str:
+    text = str(value)
+    escaped = text.replace('"', '""')
+    return f'"{escaped}"'

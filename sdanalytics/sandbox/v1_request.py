@@ -30,6 +30,7 @@ from sdanalytics.sandbox.v1_problems import (
 MAX_DAYS_BY_DATE: Final = 120
 """Days of a report with a row for each day."""
 _MAX_ACCOUNTS: Final = 5
+_ACCOUNT_KINDS: Final = ("advertiserAccountId", "managerAccountId")
 _MAX_FIELDS: Final = 1000
 _MAX_FILTERS: Final = 10
 _MAX_VALUES: Final = 2000
@@ -105,8 +106,10 @@ class V1Request:
         settings : Settings
         """
         report = _parse_report(body)
-        names = _parse_names(report["query"])
-        comparisons = list(_parse_comparisons(report["query"].get("filter")))
+        query = report["query"]
+        names = _parse_names(query)
+        filters = query.get("filter")
+        comparisons = list(_parse_comparisons(filters))
         problems: list[RequestProblem] = []
         chosen = list(_choose_accounts(body, accounts, problems))
         filtered = [comparison.field for comparison in comparisons]
@@ -118,15 +121,24 @@ class V1Request:
         days = _parse_period(report["periods"], chosen, settings, problems)
         if problems:
             raise V1Refusal(problems)
-        groups = {field.group for field in fields}
+        groups = [field.group for field in fields]
+        segment = None
+        if MATCHED_TARGET in groups:
+            segment = MATCHED_TARGET
         return cls(
-            record_type=next(_RECORD_TYPES[group] for group in _RECORD_TYPES if group in groups),
-            segment=MATCHED_TARGET if MATCHED_TARGET in groups else None,
+            record_type=_find_record_type(groups),
+            segment=segment,
             accounts=chosen,
             days=days,
             fields=fields,
             filters=comparisons,
         )
+
+
+def _find_record_type(groups: Collection[str]) -> str:
+    """Return what the rows of a report with these dimensions stand for."""
+    finest = (group for group in _RECORD_TYPES if group in groups)
+    return _RECORD_TYPES[next(finest)]
 
 
 def _parse_report(body: JsonObject) -> JsonObject:
@@ -146,9 +158,12 @@ def _check_keys(
 ) -> None:
     if not isinstance(value, dict):
         raise malformed(f"{where} is not an object")
-    wrong = (required - value.keys()) | (value.keys() - required - optional)
+    missing = required - value.keys()
+    unknown = value.keys() - required - optional
+    wrong = sorted(missing | unknown)
     if wrong:
-        raise malformed(f"{where} has missing or unknown fields: ({', '.join(sorted(wrong))})")
+        names = ", ".join(wrong)
+        raise malformed(f"{where} has missing or unknown fields: ({names})")
 
 
 def _check_list(name: str, value: object, longest: int) -> list[Any]:
@@ -159,8 +174,9 @@ def _check_list(name: str, value: object, longest: int) -> list[Any]:
 
 def _parse_texts(name: str, value: object, longest: int) -> list[str]:
     texts = _check_list(name, value, longest)
-    if not all(isinstance(text, str) for text in texts):
-        raise malformed(f"{name} must be a list of texts")
+    for text in texts:
+        if not isinstance(text, str):
+            raise malformed(f"{name} must be a list of texts")
     return texts
 
 
@@ -174,18 +190,19 @@ def _parse_names(query: JsonObject) -> list[str]:
 def _choose_accounts(
     body: JsonObject, accounts: Mapping[str, Account], problems: list[RequestProblem]
 ) -> Iterator[Account]:
-    for item in _check_list(
-        "accessRequestedAccounts", body["accessRequestedAccounts"], _MAX_ACCOUNTS
-    ):
-        is_id = isinstance(item, dict) and len(item) == 1
-        if not is_id or next(iter(item)) not in ("advertiserAccountId", "managerAccountId"):
-            raise malformed("an account is an advertiserAccountId or a managerAccountId")
-        account_id = item.get("advertiserAccountId")
-        if account_id in accounts:
+    name = "accessRequestedAccounts"
+    for item in _check_list(name, body[name], _MAX_ACCOUNTS):
+        if not isinstance(item, dict) or len(item) != 1:
+            raise malformed("an account has one id")
+        [(kind, account_id)] = item.items()
+        if kind not in _ACCOUNT_KINDS:
+            raise malformed(f"an account has one of {', '.join(_ACCOUNT_KINDS)}")
+        if kind == _ACCOUNT_KINDS[0] and account_id in accounts:
             yield accounts[account_id]
-        else:
-            text = f"account {next(iter(item.values()))} is not accessible"
-            problems.append(describe_problem(INACCESSIBLE, text))
+            continue
+        text = f"account {account_id} is not accessible"
+        problem = describe_problem(INACCESSIBLE, text)
+        problems.append(problem)
 
 
 def _parse_comparisons(document: object) -> Iterator[Comparison]:
@@ -195,24 +212,37 @@ def _parse_comparisons(document: object) -> Iterator[Comparison]:
     if not isinstance(document, dict) or len(document) != 1:
         raise malformed("a filter has either 'on' or 'and'")
     if "and" in document:
-        _check_keys("and", document["and"], {"filters"})
-        for part in _check_list("filters", document["and"]["filters"], _MAX_FILTERS):
+        conjunction = document["and"]
+        _check_keys("and", conjunction, {"filters"})
+        parts = _check_list("filters", conjunction["filters"], _MAX_FILTERS)
+        for part in parts:
             yield from _parse_comparisons(part)
         return
     _check_keys("a filter", document, {"on"})
-    on = document["on"]
+    yield _parse_comparison(document["on"])
+
+
+def _parse_comparison(on: JsonObject) -> Comparison:
     _check_keys("on", on, {"field", "comparisonOperator", "not", "values"})
-    is_valid = on["comparisonOperator"] in _OPERATORS and isinstance(on["not"], bool)
-    if not is_valid or not isinstance(on["field"], str):
-        raise malformed("on has an invalid field, comparisonOperator or not")
+    name = on["field"]
+    is_negated = on["not"]
+    if on["comparisonOperator"] not in _OPERATORS:
+        raise malformed(f"comparisonOperator must be among {', '.join(_OPERATORS)}")
+    if not isinstance(name, str) or not isinstance(is_negated, bool):
+        raise malformed("on has an invalid field or not")
     values = _parse_texts("values", on["values"], _MAX_VALUES)
-    yield Comparison(on["field"], frozenset(values), on["not"])
+    return Comparison(name, frozenset(values), is_negated)
 
 
 def _list_refused(settings: Settings) -> set[str]:
     """Return the fields that are refused although they are documented."""
-    refused = settings.refused_metrics
-    return {str(CATALOGUE[name].v1_name) if name in CATALOGUE else name for name in refused}
+    fields = set()
+    for name in settings.refused_metrics:
+        field = name
+        if name in CATALOGUE:
+            field = str(CATALOGUE[name].v1_name)
+        fields.add(field)
+    return fields
 
 
 def _check_names(names: Sequence[str], refused: Collection[str]) -> Iterator[RequestProblem]:
@@ -228,11 +258,11 @@ def _check_companions(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
     for field in fields:
         missing = [name for name in field.requires if name not in names]
         if missing:
-            yield describe_problem(
-                MISSING_COMPANION,
-                f"field {field.name} cannot be used without also including fields: "
-                f"({', '.join(missing)})",
+            companions = ", ".join(missing)
+            text = (
+                f"field {field.name} cannot be used without also including fields: ({companions})"
             )
+            yield describe_problem(MISSING_COMPANION, text)
 
 
 def _check_dimensions(names: Sequence[str]) -> Iterator[RequestProblem]:
@@ -253,9 +283,11 @@ def _check_combinations(fields: Sequence[V1Field]) -> Iterator[RequestProblem]:
     for field in fields:
         if not field.is_metric:
             continue
-        wrong = groups.intersection((*field.not_with, "target"))
+        excluded = (*field.not_with, "target")
+        wrong = groups.intersection(excluded)
         if wrong:
-            text = f"field {field.name} cannot be used with {', '.join(sorted(wrong))}"
+            dimensions = ", ".join(sorted(wrong))
+            text = f"field {field.name} cannot be used with {dimensions}"
             yield describe_problem(INCOMPATIBLE, text)
 
 
@@ -265,8 +297,10 @@ def _parse_period(
     """Return the days of a report, in the time zone of its first account."""
     [period] = _check_list("periods", periods, 1)
     _check_keys("periods", period, {"datePeriod"})
-    _check_keys("datePeriod", period["datePeriod"], {"startDate", "endDate"})
-    start, end = (_parse_day(period["datePeriod"][name]) for name in ("startDate", "endDate"))
+    dates = period["datePeriod"]
+    _check_keys("datePeriod", dates, {"startDate", "endDate"})
+    start = _parse_day(dates["startDate"])
+    end = _parse_day(dates["endDate"])
     count = (end - start).days + 1
     if count < 1:
         raise malformed("endDate is before startDate")
@@ -275,15 +309,16 @@ def _parse_period(
     if accounts:
         today = accounts[0].advertisers[0].today(settings.now())
         first = today - timedelta(settings.v1_history_days)
-        if start < first:
-            problems.append(
-                describe_problem(
-                    BEYOND_LOOK_BACK, f"startDate {start} is before the look-back window ({first})"
-                )
-            )
-        if end > today:
-            problems.append(describe_problem(MALFORMED, "endDate is in the future"))
+        problems += _check_window(start, end, first, today)
     return [start + timedelta(offset) for offset in range(count)]
+
+
+def _check_window(start: date, end: date, first: date, today: date) -> Iterator[RequestProblem]:
+    if start < first:
+        text = f"startDate {start} is before the look-back window ({first})"
+        yield describe_problem(BEYOND_LOOK_BACK, text)
+    if end > today:
+        yield describe_problem(MALFORMED, "endDate is in the future")
 
 
 def _parse_day(text: object) -> date:

@@ -7,6 +7,7 @@ version is known by its report and the moment it was fetched: one that is in bot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdanalytics.model.partition import Partition
@@ -73,6 +74,28 @@ class HistoryArchive:
                 write_history_file(file, history)
             if not was_changed:
                 return
+
+    def keep_versions(self, versions: Sequence[StoredRows]) -> None:
+        """Write the history of a partition that has none, in one go.
+
+        Parameters
+        ----------
+        versions : sequence of StoredRows
+            Of one partition, by the moment they were fetched.
+
+        Raises
+        ------
+        CacheError
+            When it cannot be written.
+        """
+        if not versions:
+            return
+        partition = versions[0].cached.partition
+        history = DayHistory(partition)
+        for version in versions:
+            history = history.append(version)
+        with self.storage.atomic_write(history_path(partition)) as file:
+            write_history_file(file, history.sort())
 
     def read_day(self, partition: Partition) -> DayHistory:
         """Read what a partition had before, and its current version last.

@@ -86,12 +86,15 @@ class DayHistory:
 
     def add(self, version: StoredRows) -> DayHistory:
         """Return the history with one more version, its rows sorted."""
-        history = self.append(version)
+        return self.append(version).sort()
+
+    def sort(self) -> DayHistory:
+        """Return the history with its rows sorted, as they are written."""
         day = self.partition
         identity = identity_columns(day.record_type, day.segment)
         keys = [(name, "ascending") for name in (*identity, VERSION)]
-        order = pc.sort_indices(history.rows, keys)
-        return DayHistory(day, history.versions, history.rows.take(order))
+        order = pc.sort_indices(self.rows, keys)
+        return DayHistory(day, self.versions, self.rows.take(order))
 
     def append(self, version: StoredRows) -> DayHistory:
         """Return the history with one more version, whose rows come after the others."""

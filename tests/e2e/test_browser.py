@@ -52,7 +52,7 @@ def never_ready(report: Report) -> None:
 
 @pytest.fixture
 def notebook(lab: Lab) -> Iterator[Notebook]:
-    opened = lab.open("04-picker.ipynb")
+    opened = lab.open("10-picker.ipynb")
     yield opened
     opened.close()
 

@@ -282,7 +282,7 @@ def test_sql_joins_it_with_campaigns_by_name_and_day(box: Box, store: ReportCach
     fetch_report("campaigns", box.day(2), box.day(1), client=client, cache=store)
     (row,) = store.sql(
         "select count(*) as days, count(distinct campaignId) as campaigns, "
-        "sum(invalidClickThroughs) as invalid, max(i.tactic) as tactic "
+        "sum(i.invalidClickThroughs) as invalid, max(i.tactic) as tactic "
         "from invalidTraffic i join campaigns using (source, profile_id, date, campaignName)"
     ).to_dict("records")
     assert row == {

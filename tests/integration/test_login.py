@@ -159,7 +159,7 @@ def test_a_login_is_kept_and_used_without_any_variable(
     day = terminal.box.day(1)
     frame = sda.fetch_report("campaigns", day, cache=False)  # nothing says which client
     assert frame.attrs["sdanalytics"]["currency"] == "EUR"
-    assert sda.sandbox.connect().profile_id == ids[1]
+    assert sda.connect_or_demo().client.profile_id == ids[1]
     assert "client=" not in sda.ReportPicker(cache=False).code
     monkeypatch.setenv("SDANALYTICS_PROFILE_ID", str(ids[2]))
     frame = sda.fetch_report("campaigns", day, cache=False)

@@ -128,9 +128,9 @@ def test_errors_of_the_environment_show_none(
     monkeypatch.setenv(f"SDANALYTICS_{missing}", "")
     if missing == "REGION":
         monkeypatch.setenv("SDANALYTICS_REGION", "Mars")
-    for read in (Client.from_env, partial(Client.from_env, os.environ), sda.sandbox.connect):
-        if missing != "REGION" and read is sda.sandbox.connect:
-            continue  # it starts a sandbox
+    for read in (Client.from_env, partial(Client.from_env, os.environ), sda.connect_or_demo):
+        if missing != "REGION" and read is sda.connect_or_demo:
+            continue  # it starts a demo
         with pytest.raises((sda.NotConfigured, sda.InvalidRequest)) as caught:
             read()
         assert_no_secret(show_with_locals(caught.value))

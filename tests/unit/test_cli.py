@@ -12,7 +12,7 @@ import pytest
 
 from sdanalytics import cli
 from sdanalytics.cli.sandbox_command import format_variables
-from sdanalytics.sandbox.connect import describe_account
+from sdanalytics.demo.account import describe_account
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
@@ -20,7 +20,8 @@ COMMANDS = (
     "compact", "demo", "sandbox", "lab",
 )  # fmt: skip
 DOCUMENTS = [
-    "README.md", "docs/schedules.md", "docs/schedules/crontab",
+    "README.md", "docs/guide/command-line.md", "docs/guide/excel-and-reports.md",
+    "docs/guide/sandbox.md", "docs/schedules/crontab",
     "docs/schedules/github-actions.yml", "docs/schedules/sdanalytics-fetch.service",
 ]  # fmt: skip
 
@@ -50,7 +51,8 @@ def test_names_are_printed_where_the_output_cannot_have_their_letters(
     printed = io.BytesIO()
     output = io.TextIOWrapper(printed, encoding="ascii")
     monkeypatch.setattr(sys, "stdout", output)
-    monkeypatch.setattr("sdanalytics.demo.run_demo", lambda *_: print("青葉商店, Alpenglück"))  # noqa: T201
+    names = "青葉商店, Alpenglück"
+    monkeypatch.setattr("sdanalytics.demo.command.run_demo", lambda *_: print(names))  # noqa: T201
     assert cli.main(["demo"]) == 0
     output.flush()
     assert printed.getvalue().split() == [b"????,", b"Alpengl?ck"]
@@ -130,6 +132,6 @@ def test_examples_in_the_help_of_commands_are_right(
 def test_documents_name_commands_that_exist(name: str) -> None:
     text = ROOT.joinpath(name).read_text(encoding="utf-8")
     if name.endswith(".md"):
-        blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         text = "\n".join(block for language, block in blocks if language in ("sh", ""))
     assert parse_lines(text) > 0

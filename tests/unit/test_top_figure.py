@@ -77,3 +77,9 @@ def test_the_title_of_a_change_names_both_periods(campaigns: pd.DataFrame) -> No
     changes = compare(campaigns, *weeks, by="campaignName", metrics=["cost"])
     title = plots.top(changes, "cost_change").get_title(loc="left").replace("\n", " ")
     assert "6 to 12 Nov 2026 against 30 Oct to 5 Nov 2026" in title
+
+
+def test_a_scale_around_a_target_shows_what_occurs(campaigns: pd.DataFrame) -> None:
+    axes = plots.top(campaigns, "orders", hue="acos", n=6, target=0.3)
+    (bar,) = [other for other in axes.figure.axes if other is not axes]
+    assert bar.get_ylim()[0] > 0  # an ACOS is not negative

@@ -18,7 +18,7 @@ import numpy as np
 from sdanalytics.sandbox.simulation.advertisers import AdGroup, Advertiser
 from sdanalytics.sandbox.simulation.arrays import Integers, Numbers, make_generator
 from sdanalytics.sandbox.simulation.campaigns import CampaignTemplate
-from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku
+from sdanalytics.sandbox.simulation.identifiers import make_asin, make_sku, name_accessory
 
 _TARGET_ID_OFFSET: Final = 101
 """From an ad group's id to that of its first target."""
@@ -287,7 +287,7 @@ def _halo_bounds(ads: Sequence[Ad]) -> Numbers:
 
 def _list_ads(group: AdGroup) -> Iterator[Ad]:
     advertised = group.campaign.products
-    accessories = [f"{product} accessory" for product in advertised[:2]]
+    accessories = [name_accessory(product) for product in advertised[:2]]
     for position, product in enumerate(group.products, 1):
         others = []
         for other in (*advertised, *accessories):

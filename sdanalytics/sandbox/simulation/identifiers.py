@@ -40,3 +40,8 @@ def make_sku(product: str) -> str:
     """Return the seller's own number of a product."""
     number = make_id(product) % 100_000
     return f"SKU-{number:05d}"
+
+
+def name_accessory(product: str) -> str:
+    """Return the name of what is bought beside a product."""
+    return f"{product} accessory"

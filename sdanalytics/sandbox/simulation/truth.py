@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
@@ -20,9 +20,9 @@ from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
 from sdanalytics.sandbox.simulation.expectations import ExpectedMeasures
 from sdanalytics.sandbox.simulation.fields import (
-    LEFT_OUT,
     list_labels,
     list_summands,
+    none_if_left_out,
     render_columns,
 )
 from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
@@ -60,7 +60,9 @@ def build_truth(
     _check_report(advertiser, query, expected)
     tables: list[pa.Table] = []
     for day in query.days:
-        rows = _build_day(advertiser, query, day, today, expected)
+        simulated = simulate_day(advertiser, day)
+        measures = ExpectedMeasures(simulated) if expected else DayMeasures(simulated, MAX_AGE)
+        rows = build_day(measures, query, today)
         tables.append(rows)
     order = [(name, "ascending") for name in ("date", "tactic", *query.identity)]
     table = pa.concat_tables(tables).sort_by(order)
@@ -108,18 +110,23 @@ def _list_v1_metrics(query: ReportQuery) -> dict[str, V1Field]:
     return fields
 
 
-def _build_day(
-    advertiser: Advertiser, query: ReportQuery, day: date, today: date, expected: bool
-) -> pa.Table:
-    """Return the rows of a day with `date` and `tactic` in front, in any order."""
-    simulated = simulate_day(advertiser, day)
-    measures = DayMeasures(simulated, MAX_AGE)
-    if expected:
-        measures = ExpectedMeasures(simulated)
+def build_day(measures: DayMeasures, query: ReportQuery, today: date) -> pa.Table:
+    """Return the rows of a day with `date` and `tactic` in front, in any order.
+
+    Parameters
+    ----------
+    measures : DayMeasures
+        The day at some age, or its expectations.
+    query : ReportQuery
+        Its days do not count.
+    today : datetime.date
+        The day of the list of campaigns.
+    """
+    day = measures.day.day
     others = _list_v1_metrics(query)
     names = [name for name in query.columns if name not in others]
     rows = break_down(measures, query.record_type, query.segment, list_summands(names))
-    rendered = render_columns(names, rows, day, advertiser.decimals)
+    rendered = render_columns(names, rows, day, measures.day.advertiser.decimals)
     if others:
         report = (query.record_type, query.segment)
         _, fields = render_v1_metrics(measures, report, list(others.values()))
@@ -131,10 +138,13 @@ def _build_day(
     columns: dict[str, pa.Array] = {}
     columns["date"] = days.cast(pa.timestamp("s"))
     columns["tactic"] = pa.array(_list_tactics(rows, query))
+    is_expected = isinstance(measures, ExpectedMeasures)
     for name in query.columns:
-        is_expectation = expected and CONVERSION_METRIC.fullmatch(name)
-        dtype = pa.float64() if is_expectation else arrow_type(name)
-        columns[name] = pa.array(map(_to_cell, rendered[name]), dtype)
+        is_expectation = is_expected and CONVERSION_METRIC.fullmatch(name)
+        dtype = arrow_type(name)
+        if is_expectation:
+            dtype = pa.float64()
+        columns[name] = pa.array(map(none_if_left_out, rendered[name]), dtype)
     return pa.table(columns)
 
 
@@ -142,7 +152,3 @@ def _list_tactics(rows: RowSet, query: ReportQuery) -> list[str]:
     if query.tactics == (EVERY_TACTIC,):
         return [EVERY_TACTIC] * len(rows.keys)
     return [key.group.campaign.tactic for key in rows.keys]
-
-
-def _to_cell(value: Any) -> Any:
-    return None if value is LEFT_OUT else value

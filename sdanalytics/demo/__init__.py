@@ -1,0 +1,1 @@
+"""The demo: an account on a sandbox, with a history, for notebooks and the command line."""
