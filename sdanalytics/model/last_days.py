@@ -43,9 +43,7 @@ def list_last_days(days: int, today: date) -> tuple[date, date]:
     return today - days * one_day, today - one_day
 
 
-def ensure_within_history(
-    days: int, history_days: int, record_type: str, advice: str = ""
-) -> None:
+def ensure_within_history(days: int, history_days: int, record_type: str, advice: str = "") -> None:
     """Raise `InvalidRequest` when the service does not have so many last days.
 
     Parameters
