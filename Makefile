@@ -86,6 +86,7 @@ notebooks: $(VENV)/.test
 
 pictures: $(VENV)/.test
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/contact_sheet.py
 
 # Peers go into environments of their own; it takes 20 minutes, and 8 GB of memory. With
 # ONLY="parsing store" just these; the quick one writes beside, and takes 2 minutes.

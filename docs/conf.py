@@ -50,6 +50,7 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # links in outputs, too, lead to pages
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no page loads anything from elsewhere
 
 html_theme = "pydata_sphinx_theme"

@@ -1,4 +1,7 @@
-"""Pages that are made of what stands elsewhere in the repository: notebooks and the gallery."""
+"""Pages that are made of what stands elsewhere in the repository.
+
+The notebooks, the gallery, and the files for contributors beside the README.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,10 @@ LINKS = {
     "](../README.md": "](https://github.com/sdanalytics/sdanalytics/blob/main/README.md",
 }
 """How links of notebooks begin in the repository, and on the site."""
+PROJECT_FILES = ("CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")
+"""Files where GitHub looks for them, at the root of the repository."""
+MADE_PAGES = ("notebooks/", "project/", "reference/api/", "gallery")
+"""How the names of pages begin that have no file to edit."""
 FIGURE = """
 ## {title}
 
@@ -32,12 +39,14 @@ Reference: `sda.plots.{name}`
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the pages before Sphinx looks for them."""
     app.connect("config-inited", write_pages)
+    app.connect("html-page-context", remove_edit_button)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def write_pages(app: Sphinx, config: Config) -> None:
-    """Copy the notebooks, and write the gallery from its table."""
+    """Copy notebooks and files for contributors, and write the gallery from its table."""
     copy_notebooks(DOCS / "notebooks")
+    copy_project_files(DOCS / "project")
     write_if_changed(DOCS / "gallery.md", format_gallery())
 
 
@@ -52,6 +61,22 @@ def copy_notebooks(folder: Path) -> None:
         for link, page in LINKS.items():
             text = text.replace(link, page)
         write_if_changed(folder / path.name, text)
+
+
+def copy_project_files(folder: Path) -> None:
+    """Write the files for contributors as pages; they link to `docs` from one folder above it."""
+    folder.mkdir(exist_ok=True)
+    for name in PROJECT_FILES:
+        text = DOCS.parent.joinpath(name).read_text(encoding="utf-8")
+        write_if_changed(folder / name, text.replace("](docs/", "](../"))
+
+
+def remove_edit_button(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], document: Any
+) -> None:
+    """Leave out the button that leads to a page's file, where the file is written by the build."""
+    if page.startswith(MADE_PAGES):
+        context["page_source_suffix"] = ""
 
 
 def format_gallery() -> str:

@@ -152,7 +152,8 @@ def summarize(
     if period is not None:
         validate_columns(df, ["date"])
         keys = [key for key in keys if key != "date"]
-        df = df[df["date"].notna()] if df["date"].hasnans else df
+        if df["date"].hasnans:
+            df = df[df["date"].notna()]
         buckets = find_buckets(df["date"], period)
     if not has_measures(df):
         raise no_measures_error(df)

@@ -121,7 +121,9 @@ class RateLimiter:
                 return self._pacing.recheck_interval
             lane = _select_lane(state, is_create=is_create)
             delay = _next_allowed_at(state, is_create=is_create) - now
-            interval = self._pacing.interval(lane) if is_create else lane.min_interval
+            interval = lane.min_interval
+            if is_create:
+                interval = self._pacing.interval(lane)
             if delay <= 0 < interval:
                 lane.next_allowed_at = now + interval
             return delay
@@ -161,7 +163,9 @@ class RateLimiter:
             Seconds to wait, as the service says; None: it does not say.
         is_create : bool
         """
-        requested = None if retry_after is None else min(retry_after, MAX_RETRY_AFTER)
+        requested = None
+        if retry_after is not None:
+            requested = min(retry_after, MAX_RETRY_AFTER)
 
         def record(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
             lane = _select_lane(state, is_create=is_create)
@@ -231,7 +235,9 @@ class RateLimiter:
 
 
 def _select_lane(state: LimiterState, *, is_create: bool) -> LaneState:
-    return state.creates if is_create else state.reads
+    if is_create:
+        return state.creates
+    return state.reads
 
 
 def _next_allowed_at(state: LimiterState, *, is_create: bool) -> float:

@@ -107,7 +107,9 @@ def _find_history_days() -> int:
 
 def _earliest_day(days: object) -> date | None:
     """Return a day that is not after the first of the last days in any time zone."""
-    count = None if days is None else validate_last_days(days, None, None)
+    count = None
+    if days is not None:
+        count = validate_last_days(days, None, None)
     if count is None:
         return None
     today = datetime.now(UTC).date()

@@ -50,7 +50,9 @@ class ReportArguments:
 
         Without a client its metrics may be those of any version.
         """
-        api = None if client is None else client.api
+        api = None
+        if client is not None:
+            api = client.api
         days = validate_last_days(self.days, self.start, self.end)
         start, end = self.start, self.end
         if days is not None:
@@ -135,7 +137,9 @@ def validate_call(
     """
     arguments.parse(_ANY_DAY)
     _validate_options(client, cache, refresh, timeout)
-    choice = None if profiles is None else ProfileChoice.parse(profiles)
+    choice = None
+    if profiles is not None:
+        choice = ProfileChoice.parse(profiles)
     client = client or default_client()
     latest = latest_local_date(client.clock.now())
     query = arguments.parse(latest, client)

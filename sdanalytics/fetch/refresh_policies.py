@@ -94,7 +94,9 @@ class RefreshPolicies:
         for partition in partitions:
             is_own = self.at(partition.date) is self.main
             (own if is_own else older).append(partition)
-        groups = [(self.main, own)] if own else []
+        groups = []
+        if own:
+            groups = [(self.main, own)]
         if self.history is not None and older:
             groups.append((self.history, older))
         return groups

@@ -89,14 +89,17 @@ def pacing(
         _format_pacing_axes(ax, data, month)
         # Cumulative lines leave the upper left free.
         add_line_legend(ax, inside=not is_narrow(ax))
-        add_title(ax, title, data, f"cost of {month.days[0]:%B %Y} against budget")
+        name = f"{month.days[0]:%B %Y}"
+        add_title(ax, title, data, f"cost of {name} against budget")
         return ax
 
 
 def _draw_cost(ax: Axes, month: PacingData, kwargs: Style) -> Line2D:
     """Draw the cost up to each whole day."""
     count = len(month.cost)
-    spent = month.cost[-1] if count else 0.0
+    spent = 0.0
+    if count:
+        spent = month.cost[-1]
     label = f"cost of {count} days: {_format_money(spent)}"
     style = {"label": label, "color": main_color(ax), **_COST_STYLE}
     line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)

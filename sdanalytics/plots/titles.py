@@ -46,7 +46,7 @@ def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> N
         return
     else:
         parts = [subject, word_shown_days(data), word_profile(data)]
-        text = ", ".join(part for part in parts if part)
+        text = ", ".join(filter(None, parts))
     if text:
         find_surroundings(ax).add_title(text.replace("$", r"\$"))
 
@@ -61,14 +61,16 @@ def word_shown_days(data: pd.DataFrame) -> str:
     if periods:
         return " against ".join(map(_word_compared_period, periods))
     if "date" in data and metadata.get("freq") is None:
-        days = data["date"].dropna()
-        if len(days):
-            return word_interval(days.min(), days.max())
+        first = data["date"].min()
+        if not pd.isna(first):
+            return word_interval(first, data["date"].max())
     start = metadata.get("start")
     end = metadata.get("end")
     if not start or not end:
         return ""
-    return word_interval(date.fromisoformat(start), date.fromisoformat(end))
+    first = date.fromisoformat(start)
+    last = date.fromisoformat(end)
+    return word_interval(first, last)
 
 
 def _word_compared_period(period: Mapping[str, str]) -> str:
@@ -77,10 +79,14 @@ def _word_compared_period(period: Mapping[str, str]) -> str:
     return word_interval(first, last)
 
 
+def _word_day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
 def word_interval(first: date, last: date) -> str:
     """Return a range of days as text, a single one as itself."""
-    end = f"{last.day} {last:%b %Y}"
-    if (first.year, first.month, first.day) == (last.year, last.month, last.day):
+    end = _word_day(last)
+    if _word_day(first) == end:
         return end
     start = f"{first.day} {first:%b}"
     if first.year != last.year:
@@ -96,8 +102,12 @@ def word_profile(data: pd.DataFrame) -> str:
     account: Any = metadata.get("account_name")
     if account:
         country = metadata.get("country")
-        return f"{account} {country}" if country else str(account)
+        if country:
+            return f"{account} {country}"
+        return str(account)
     count = len(metadata.get(PROFILES) or ())
     if PROFILE_ID_COLUMN in data:
         count = data[PROFILE_ID_COLUMN].nunique()
-    return f"{count} profiles" if count > 1 else ""
+    if count > 1:
+        return f"{count} profiles"
+    return ""

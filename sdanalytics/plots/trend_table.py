@@ -31,7 +31,10 @@ def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: Any) -> pd.D
         metric,
         **options,
     )
-    tables = [_tidy_line(lines.select(rank), metric) for rank in range(len(lines.names))]
+    tables = []
+    for rank in range(len(lines.names)):
+        line = lines.select(rank)
+        tables.append(_tidy_line(line, metric))
     if not tables:
         return pd.DataFrame(columns=["date", "name", metric])
     return pd.concat(tables, ignore_index=True)

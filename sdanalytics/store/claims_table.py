@@ -141,7 +141,9 @@ class ClaimsTable:
         """Return the claim on a partition; one that cannot be read is none."""
         cursor = self._execute(_SELECT_PARTITION, *_key_values(partition))
         row = cursor.fetchone()
-        return None if row is None else Claim.from_row(row)
+        if row is None:
+            return None
+        return Claim.from_row(row)
 
     def is_own(self, partition: Partition, call_id: str) -> bool:
         """Return whether a partition is claimed by that call."""

@@ -116,7 +116,9 @@ class LimiterTable:
     def _load(self, execute: Execute) -> LimiterState:
         """Load the state; a new one when none is stored, or that of another version."""
         row = execute(_SELECT_STATE, *self._owner).fetchone()
-        state = None if row is None else parse_state(row["state"])
+        state = None
+        if row is not None:
+            state = parse_state(row["state"])
         return state or LimiterState()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-WRITTEN_BY_THE_BUILD = ("_build", "notebooks", "reference/api", "gallery.md")
+WRITTEN_BY_THE_BUILD = ("_build", "notebooks/", "project/", "reference/api", "gallery.md")
 
 
 def list_pages() -> list[Path]:
