@@ -111,7 +111,7 @@ def screenshot_picker() -> None:
             notebook.run_all()
             notebook.button("Last 14 days").click()
             notebook.field("Metrics").select_option(label="default")
-            notebook.wait_for_status("^14 days .* to fetch: ")
+            notebook.wait_for_status("^14 days ")
             notebook.button("Fetch").click()
             notebook.output.get_by_text("Selection changed").wait_for(state="detached")
             _show_picker(notebook, "trend, metric cost, by campaignName")

@@ -143,6 +143,7 @@ class FetchPanel:
                 self._on_end()
                 self.progress.bar_style = bar_style
                 self.status.value = outcome
+                self.hint.value = ""  # that a fetch is running no longer holds
         finally:
             if run is self._run:
                 self._is_finished.set()

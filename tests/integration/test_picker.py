@@ -162,6 +162,16 @@ class TestFetching:
         assert "A fetch is running" in visible_text(waiting.hint)
         assert not waiting.wait(0)
 
+    def test_the_words_about_a_running_fetch_go_when_it_ends(self) -> None:
+        with sandbox.start(delay=2) as box:
+            picker: Any = ReportPicker(box.client, cache=False)
+            picker.fetch_button.click()
+            picker.fetch_button.click()
+            assert "A fetch is running" in visible_text(picker.hint)
+            assert picker.wait(SECONDS)
+            assert visible_text(picker.hint) == ""
+            picker.close()
+
     def test_cancel_ends_it(self, slow: Sandbox, waiting: Any) -> None:
         waiting.cancel_button.click()
         assert waiting.wait(SECONDS)  # the reports would take 600

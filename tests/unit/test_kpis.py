@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ from sdanalytics import InvalidRequest, ReportCache, add_kpis, compare, summariz
 from sdanalytics.analysis.kpi_definitions import KPIS
 from sdanalytics.model.metrics import available_metrics, default_metrics, identity_columns
 from sdanalytics.model.partition import Partition
+from tests.support.guides import ROOT
 from tests.support.rows import small
 from tests.support.samples import JAPAN, SOURCE, US, day, sample_frame, store_payload, store_samples
 
@@ -134,6 +136,14 @@ def test_kpis_have_documented_names_and_types(frame: pd.DataFrame) -> None:
     assert again.columns.tolist() == result.columns.tolist()
     pd.testing.assert_frame_equal(again, result)
     assert frame.columns.tolist() == result.columns.tolist()[: len(frame.columns)]
+
+
+def test_each_kpi_is_where_users_read_of_it() -> None:
+    guide = ROOT.joinpath("docs", "guide", "kpis.md").read_text(encoding="utf-8")
+    docstring = str(add_kpis.__doc__)
+    for name in NAMES:
+        assert f"`{name}`" in docstring
+        assert re.search(rf"^\|.*`{name}`.*\|.*\|.*\|$", guide, re.MULTILINE), name
 
 
 def test_undefined_ratios_are_missing(frame: pd.DataFrame) -> None:

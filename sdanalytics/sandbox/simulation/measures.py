@@ -127,7 +127,7 @@ class DayMeasures:
         reading = _READING_METRIC.fullmatch(name)
         if reading is not None:
             return self._reading(*reading.groups())
-        raise KeyError(name)
+        raise KeyError(f"no rule of this module or of fields.py computes {name}")
 
     def long_term_sales(self) -> Integers:
         """Return the sales of each cell, and what new buyers will buy later."""
