@@ -144,7 +144,7 @@ def top(
         if dot is None:
             _write_values(ax, drawn_bars, to_float_array(bars.table[metric]), column_unit(metric))
         row_labels = labels.texts[: len(bars.names)]
-        if _has_other_bar(bars, metric):
+        if bars.has_other_bar:
             _draw_other_bar(ax, bars.others, len(row_labels), metric)
             row_labels.append(bars.other_name)
         _format_top_axes(ax, data, metric, row_labels)
@@ -204,12 +204,6 @@ def _hue_colors(
         else:
             colors.append(scale.to_rgba(value))
     return colors
-
-
-def _has_other_bar(bars: TopData, metric: str) -> bool:
-    """Return whether all others have a bar: one that does not dwarf those with a name."""
-    largest = np.abs(to_float_array(bars.table[metric])).max()
-    return bars.other_count > 0 and bool(abs(bars.others) <= largest)
 
 
 def _draw_other_bar(ax: Axes, value: float, row: int, metric: str) -> None:

@@ -49,6 +49,13 @@ class TopData:
     special_names: list[str]
 
     @property
+    def has_other_bar(self) -> bool:
+        """Whether all others have a bar: one that does not dwarf those with a name."""
+        values = to_float_array(self.table.iloc[:, 1])
+        largest = np.abs(values).max(initial=0.0)
+        return self.other_count > 0 and bool(abs(self.others) <= largest)
+
+    @property
     def other_name(self) -> str:
         """The name of all groups that have no bar."""
         return word_others(self.other_count)
@@ -109,7 +116,7 @@ def tidy_top(data: pd.DataFrame, metric: str = "cost", **options: object) -> pd.
     table = bars.table.drop(columns=GROUP_COLUMN).rename(columns=columns)
     table.insert(0, "name", bars.names)
     table[_OTHERS] = False
-    if bars.other_count and np.isfinite(bars.others):
+    if bars.has_other_bar:
         rest = {"name": bars.other_name, metric: bars.others, _OTHERS: True}
         table = pd.concat([table, pd.DataFrame([rest])])
     return table.reset_index(drop=True)
