@@ -10,8 +10,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto $(if $(COVERAGE),--cov=sda
 # Without bytecode every process of the tests compiles again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo lab test test-e2e test-rest test-all test-lowest lint types audit faults kills stress fuzz notebooks pictures \
-	bench bench-quick package clean
+.PHONY: demo lab test test-e2e test-rest test-all test-lowest lint types audit faults kills stress fuzz docs notebooks \
+	pictures bench bench-quick package clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sdanalytics demo
@@ -75,12 +75,18 @@ stress: $(VENV)/.test
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.resilience.fuzzing --cases 100000 --seed 1
 
+# The site, in docs/_build/html. Its code runs against a sandbox; a warning is an error.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --jobs auto --quiet --fail-on-warning --keep-going \
+		--doctree-dir docs/_build/doctrees docs docs/_build/html
+
 # Made again when what they show has changed, and committed.
 notebooks: $(VENV)/.test
 	$(BIN)/python docs/notebooks.py
 
 pictures: $(VENV)/.test
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/contact_sheet.py
 
 # Peers go into environments of their own; it takes 20 minutes, and 8 GB of memory. With
 # ONLY="parsing store" just these; the quick one writes beside, and takes 2 minutes.
@@ -130,6 +136,10 @@ $(LOWEST)/.test: $(LOWEST)/constraints.txt
 		--constraint $(LOWEST)/constraints.txt --editable '.[all]' --group test
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group docs
+	@touch $@
+
 $(VENV)/.audit: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group audit
 	@touch $@
@@ -143,4 +153,4 @@ $(VENV)/.package: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) dist demo-output benchmarks/.peers benchmarks/.work
+	rm -rf $(VENV) $(LOWEST) dist docs/_build demo-output benchmarks/.peers benchmarks/.work

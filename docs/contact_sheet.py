@@ -1,4 +1,4 @@
-"""Draw every figure in hard situations, light and dark: ``python docs/contact_sheet.py``.
+"""Draw every figure in hard situations, light and dark: ``make pictures`` does, too.
 
 The two pages, ``figures-light.png`` and ``figures-dark.png``, have a column for each figure and a
 row for each situation. They are looked at, and committed, whenever a figure changes.

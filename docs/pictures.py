@@ -1,4 +1,4 @@
-"""Update the pictures of the README: ``python docs/pictures.py`` (needs Chromium)."""
+"""Update the pictures of README and documentation: ``python docs/pictures.py`` (needs Chromium)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ sys.path.insert(0, str(DOCS.parent))  # the tests drive the browser
 from tests.e2e.lab import Lab, Notebook  # noqa: E402
 from tests.support.box import Box  # noqa: E402
 from tests.support.clock import JumpingClock  # noqa: E402
+from tests.support.guide_account import join_account, open_account  # noqa: E402
 
 FIRST_MORNING = datetime(2026, 11, 3, 17, tzinfo=UTC)
 """Nine o'clock where the sandbox's first profile is."""
@@ -34,6 +36,24 @@ ONE_DAY = 24 * 3600
 _SCROLL = """() =>
   document.querySelector('.sdanalytics-picker').closest('.jp-Cell').scrollIntoView()
 """
+
+
+def draw_front() -> None:
+    """Draw final numbers with their band beside a waterfall, ``front.png``."""
+    mpl.use("agg")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(open_account(Path(folder, "store")))
+        stack.enter_context(join_account())
+        campaigns = sda.fetch_report("campaigns", days=28)
+        curve = sda.maturity()
+    weeks = ("2026-11-02", "2026-11-08"), ("2026-11-09", "2026-11-15")
+    why = sda.explain(campaigns, *weeks, metric="acos", final=curve)
+    figure = plt.figure(figsize=(13, 4.4), layout="constrained")
+    panels: Any = figure.subfigures(1, 2)
+    sda.plots.trend(campaigns, "sales", final=curve, ax=panels[0].subplots())
+    sda.plots.waterfall(why, ax=panels[1].subplots())
+    figure.savefig(DOCS / "front.png", dpi=110)
 
 
 def draw_figures() -> None:
@@ -115,5 +135,6 @@ def _show_picker(notebook: Notebook, figure: str | re.Pattern[str]) -> None:
 
 
 if __name__ == "__main__":
+    draw_front()
     draw_figures()
     screenshot_picker()

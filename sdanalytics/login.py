@@ -32,6 +32,8 @@ DEFAULT_REDIRECT: Final = "https://amazon.com"
 """The return URL that Amazon's guides use."""
 NO_PROFILE: Final = "none"
 """The answer for a login whose calls name their profile."""
+_PROFILE_ROW: Final = "{:5}  {:18}  {:2}  {:3}  {:7}  {}"
+"""The number, id, country, currency, kind and name of a profile, in columns."""
 _KEPT_VARIABLES: Final = ("api", "history", "base_url", "token_url", "storage_hosts")
 """Settings of clients that are kept with a login if variables set them."""
 
@@ -229,8 +231,8 @@ def _format_profile_table(profiles: pd.DataFrame) -> str:
     columns = ["profileId", "countryCode", "currencyCode", "accountType", "accountName"]
     lines = []
     for number, row in enumerate(profiles[columns].itertuples(index=False), 1):
-        profile_id, country, currency, kind, name = (to_printable(str(value)) for value in row)
-        lines.append(f"{number:5}  {profile_id:18}  {country:2}  {currency:3}  {kind:7}  {name}")
+        texts = [to_printable(str(value)) for value in row]
+        lines.append(_PROFILE_ROW.format(number, *texts))
     return "\n".join(lines)
 
 
@@ -253,7 +255,9 @@ def _describe_kept_login(
 ) -> str:
     """Return where the login is kept, and how it is used."""
     location = "its secrets in the system's keyring" if in_keyring else "which only you may read"
-    call = "" if name == DEFAULT_LOGIN else repr(name)
+    call = ""
+    if name != DEFAULT_LOGIN:
+        call = repr(name)
     lines = [f"{file.describe(name)} is kept, {location}: sda.Client.from_config({call})."]
     if name == DEFAULT_LOGIN and uses_config_file(environment):
         lines.append("Calls without client= use it.")
@@ -267,7 +271,9 @@ def _prompt(
     question: str, parse: Callable[[str], T], default: str = "", read: Callable[[str], str] = input
 ) -> T:
     """Ask until the answer is valid."""
-    hint = f" [{default}]" if default else ""
+    hint = ""
+    if default:
+        hint = f" [{default}]"
     while True:
         try:
             answer = read(f"{question}{hint}: ")
@@ -283,7 +289,9 @@ def _prompt(
 
 def _read_secret(prompt: str) -> str:
     """Read a line that a terminal does not show."""
-    return getpass.getpass(prompt) if sys.stdin.isatty() else input(prompt)
+    if sys.stdin.isatty():
+        return getpass.getpass(prompt)
+    return input(prompt)
 
 
 def _say(text: str) -> None:

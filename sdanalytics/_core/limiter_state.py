@@ -181,7 +181,8 @@ class LimiterState:
         latest = state.updated_at + MAX_WAIT
         lanes = (state.creates, state.reads)
         moments = [lane.next_allowed_at for lane in lanes] + [state.window.next_probe_at]
-        if max(moments) > latest or max(lane.min_interval for lane in lanes) > MAX_WAIT:
+        longest_interval = max(lane.min_interval for lane in lanes)
+        if max(moments) > latest or longest_interval > MAX_WAIT:
             raise ValueError("a wait is too long")
         return state
 

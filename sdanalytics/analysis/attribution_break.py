@@ -29,12 +29,16 @@ def find_broken_metrics(df: pd.DataFrame, names: Iterable[str]) -> list[str]:
     """
     unique = list(dict.fromkeys(names))
     concerned = [name for name in unique if _may_be_broken(df, name)]
-    return concerned if concerned and _has_break(df) else []
+    if concerned and _has_break(df):
+        return concerned
+    return []
 
 
 def counts_all_views(df: pd.DataFrame, names: Iterable[str]) -> bool:
     """Return whether metrics of a frame count by one model although its days are of both."""
-    return any(map(is_of_all_views, names)) and "date" in df and spans_change(df)
+    if not any(map(is_of_all_views, names)) or "date" not in df:
+        return False
+    return spans_change(df)
 
 
 def _may_be_broken(df: pd.DataFrame, name: str) -> bool:
@@ -67,7 +71,9 @@ def _may_be_by_view(df: pd.DataFrame, results: list[str]) -> bool:
     Results that are computed without a cost type are those by click; those of a summary were
     computed with it.
     """
-    return "costType" in df or any(result in df for result in results)
+    if "costType" in df:
+        return True
+    return any(result in df for result in results)
 
 
 def _list_parts(name: str) -> list[str]:

@@ -26,12 +26,12 @@ def is_named_by_last_day(freq: str) -> bool:
     return name in _NAMED_BY_LAST_DAY
 
 
-def find_span(names: pd.Series[Any], freq: str) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return the first and the last day of the buckets that dates name."""
+def find_span(
+    first: pd.Timestamp, last: pd.Timestamp, freq: str
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first day of the first bucket and the last day of the last one."""
     offset: Any = pd.tseries.frequencies.to_offset(freq)
     day = pd.Timedelta(days=1)
-    first = names.min()
-    last = names.max()
     if is_named_by_last_day(freq):
         return first - offset + day, last
     return first, last + offset - day

@@ -36,7 +36,10 @@ def ensure_one_row_a_group(df: pd.DataFrame, names: Sequence[str], keys: Sequenc
     A change of a ratio, such as `acos_change`, can be drawn and ranked as it is, where each group
     is one row; the sum of those of several rows means nothing.
     """
-    refused = [name for name in names if name in df and _is_of_ratio(name)]
+    refused = []
+    for name in names:
+        if name in df and _is_of_ratio(name):
+            refused.append(name)
     if not refused or len(df) == group_rows(df, keys).count:
         return
     raise InvalidRequest(

@@ -30,7 +30,9 @@ class Factor(NamedTuple):
     @property
     def scale(self) -> int:
         """The number that the ratio is multiplied by."""
-        return KPIS[self.name].factor if self.name in KPIS else 1
+        if self.name in KPIS:
+            return KPIS[self.name].factor
+        return 1
 
     def invert(self) -> Factor:
         """Return the factor that a metric is divided by instead."""

@@ -59,7 +59,9 @@ def summarize_final(
     condensed_keys = dict.fromkeys([*keys, "date", *table.keys.columns])
     rows = condense(df, needed, list(condensed_keys))
     final_rows = expect_final_rows(rows, table)
-    buckets = None if freq is None else find_buckets(rows["date"], freq)
+    buckets = None
+    if freq is not None:
+        buckets = find_buckets(rows["date"], freq)
     groups = group_rows(rows, keys, buckets)
     summaries = []
     for part in (final_rows.reported, final_rows.expected):

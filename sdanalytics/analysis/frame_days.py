@@ -30,13 +30,14 @@ def find_frame_days(df: pd.DataFrame) -> FrameDays | None:
     known = _find_recorded_days(df)
     if "date" not in df or not pd.api.types.is_datetime64_any_dtype(df["date"]):
         return known
-    dates = df["date"].dropna()
-    if not len(dates):
+    first = df["date"].min()
+    last = df["date"].max()
+    if pd.isna(first):
         return known
     freq = metadata.get("freq")
     if freq is None:
-        return FrameDays(dates.min(), dates.max())
-    first, last = find_span(dates, freq)
+        return FrameDays(first, last)
+    first, last = find_span(first, last, freq)
     if known is None:
         return FrameDays(first, last)
     return FrameDays(

@@ -80,7 +80,9 @@ def bound_kpis(
     """
     inputs = select_input_columns(df, [*names, "orders", "date"], keys)
     rows = add_conversions(inputs)
-    buckets = None if freq is None else find_buckets(rows["date"], freq)
+    buckets = None
+    if freq is not None:
+        buckets = find_buckets(rows["date"], freq)
     groups = group_rows(rows, keys, buckets)
     without_days = [key for key in keys if key != "date"]
     series = group_rows(rows, without_days)

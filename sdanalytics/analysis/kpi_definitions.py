@@ -254,7 +254,9 @@ def remove_suffix(name: str) -> str:
     if suffix and bound in _FINAL_BOUNDS:
         return metric
     metric, _, bound = name.rpartition("_")
-    return metric if metric in BOUNDED_KPIS and bound in ("low", "high") else name
+    if metric in BOUNDED_KPIS and bound in ("low", "high"):
+        return metric
+    return name
 
 
 def list_results(name: str) -> list[str]:
@@ -307,4 +309,6 @@ def is_numeric_measure(df: pd.DataFrame, name: str) -> bool:
         return CATALOGUE[name].kind in _UNIT_BY_KIND
     column = df[name]
     is_boolean = pd.api.types.is_bool_dtype(column)
-    return pd.api.types.is_numeric_dtype(column) and not is_boolean
+    if not pd.api.types.is_numeric_dtype(column):
+        return False
+    return not is_boolean

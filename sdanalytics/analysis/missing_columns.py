@@ -60,7 +60,9 @@ def missing_metric_error(df: pd.DataFrame, name: str) -> InvalidRequest:
     if name in CATALOGUE:
         return missing_column_error(df, name)
     synonym = find_synonym(name)
-    hint = f"; it is {synonym!r} here" if synonym else _suggest_name(name, _measure_names(df))
+    hint = f"; it is {synonym!r} here"
+    if not synonym:
+        hint = _suggest_name(name, _measure_names(df))
     return InvalidRequest(f"{name!r} is neither a column nor a KPI{hint}")
 
 

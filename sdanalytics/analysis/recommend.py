@@ -159,7 +159,9 @@ def recommend(
     if not keys:
         raise InvalidRequest("by must name at least one column to judge, such as 'targetId'")
     curve = resolve_curve(final, df)
-    curve_keys = [] if curve is None else curve.keys.columns.tolist()
+    curve_keys = []
+    if curve is not None:
+        curve_keys = curve.keys.columns.tolist()
     rows = _select_rows(df, [*keys, *curve_keys])
     note = describe_missing_cost_types(rows, _METRICS)
     warn_of_missing_cost_types(note)

@@ -17,6 +17,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 _MAX_TABLE_SHARE: Final = 4
 """Pairs of numbers are counted in a table of up to this many times the rows; sorted beyond it."""
 _MIN_TABLE_SIZE: Final = 100_000
+_MIN_RUN: Final = 8
+"""Rows of the same day after one another, on average, of which only the first is looked at."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,7 @@ def group_rows(df: pd.DataFrame, keys: Sequence[str], buckets: Buckets | None = 
     if buckets is not None:
         columns["date"] = buckets.codes, buckets.names
     for name in keys:
-        codes, values = pd.factorize(df[name], sort=True, use_na_sentinel=False)
-        numbers = codes.astype("int64", copy=False)
-        columns[name] = numbers, values
+        columns[name] = _number_sorted(df[name])
     codes = np.zeros(len(df), dtype="int64")
     key_codes: dict[str, IntArray] = {}
     count = min(len(df), 1)
@@ -137,6 +137,42 @@ def group_rows(df: pd.DataFrame, keys: Sequence[str], buckets: Buckets | None = 
         group_keys[name] = values.take(chosen)
     index = pd.RangeIndex(count)
     return RowGroups(codes, pd.DataFrame(group_keys, index=index))
+
+
+def _number_sorted(column: pd.Series[Any]) -> tuple[IntArray, Any]:
+    """Return a number for each value of a column, and the values, sorted, missing ones last."""
+    starts = _find_day_runs(column)
+    if len(starts):
+        return _number_day_runs(column, starts)
+    codes, values = pd.factorize(column, sort=True, use_na_sentinel=False)
+    return codes.astype("int64", copy=False), values
+
+
+def _find_day_runs(column: pd.Series[Any]) -> IntArray:
+    """Return the rows at which another day begins; none for other columns, and for unsorted ones.
+
+    Reports are sorted by date.
+    """
+    is_of_days = isinstance(column.dtype, np.dtype) and column.dtype.kind == "M"
+    if not is_of_days or not len(column):
+        return np.array([], dtype="int64")
+    instants = column.to_numpy().view("int64")
+    is_next_day = instants[1:] != instants[:-1]
+    if np.count_nonzero(is_next_day) * _MIN_RUN > len(column):
+        return np.array([], dtype="int64")
+    changes = np.flatnonzero(is_next_day) + 1
+    return np.concatenate([[0], changes])
+
+
+def _number_day_runs(column: pd.Series[Any], starts: IntArray) -> tuple[IntArray, Any]:
+    codes, values = pd.factorize(
+        column.iloc[starts],
+        sort=True,
+        use_na_sentinel=False,
+    )
+    lengths = np.diff(starts, append=len(column))
+    numbers = codes.astype("int64", copy=False)
+    return np.repeat(numbers, lengths), values
 
 
 def pair_codes(left: IntArray, left_count: int, right: IntArray, right_count: int) -> CodePairs:

@@ -20,9 +20,9 @@ from sdanalytics.analysis.final_columns import (
     summarize_final,
 )
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
+from sdanalytics.analysis.frame_days import SUMMARIZED_DAYS, find_frame_days
 from sdanalytics.analysis.group_summary import has_measures, summarize_rows
 from sdanalytics.analysis.kpi_bounds import INTERVALS, add_bound_columns, bound_kpis
-from sdanalytics.analysis.frame_days import SUMMARIZED_DAYS, find_frame_days
 from sdanalytics.analysis.metadata import update_metadata
 from sdanalytics.analysis.missing_columns import no_bounds_error, no_measures_error
 from sdanalytics.analysis.row_groups import Buckets, find_buckets, group_rows
@@ -153,7 +153,8 @@ def summarize(
     if period is not None:
         validate_columns(df, ["date"])
         keys = [key for key in keys if key != "date"]
-        df = df[df["date"].notna()] if df["date"].hasnans else df
+        if df["date"].hasnans:
+            df = df[df["date"].notna()]
         buckets = find_buckets(df["date"], period)
     if not has_measures(df):
         raise no_measures_error(df)

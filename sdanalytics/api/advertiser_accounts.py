@@ -97,11 +97,17 @@ def _is_account_page(document: object) -> bool:
     accounts = document.get("advertiserAccounts") or []
     token = document.get("nextToken")
     is_valid_token = token is None or is_valid_text(token)
-    return is_valid_token and isinstance(accounts, list) and all(map(_is_account, accounts))
+    if not is_valid_token or not isinstance(accounts, list):
+        return False
+    return all(map(_is_account, accounts))
 
 
 def _is_account(document: object) -> bool:
-    if not isinstance(document, dict) or not is_valid_text(document.get("advertiserAccountId")):
+    if not isinstance(document, dict):
+        return False
+    if not is_valid_text(document.get("advertiserAccountId")):
         return False
     entries = document.get("alternateIds") or []
-    return isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    if not isinstance(entries, list):
+        return False
+    return all(isinstance(entry, dict) for entry in entries)

@@ -163,9 +163,10 @@ class Client(ReportOperations):
         return _create(cls, ClientSettings.from_config, name, ConfigFile.locate())
 
     def __repr__(self) -> str:
+        history = "" if self.history is None else f", history={self.history!r}"
         return (
             f"Client(profile_id={self.profile_id!r}, region={self.region!r}, "
-            f"base_url={self.base_url!r}, api={self.api!r})"
+            f"base_url={self.base_url!r}, api={self.api!r}{history})"
         )
 
     def __copy__(self) -> Client:

@@ -51,7 +51,10 @@ class ClientSettings:
         login = file.read_login(name)
         client_id, client_secret = login["client_id"], login["client_secret"]
         credentials = Credentials(client_id, client_secret, login["refresh_token"])
-        parameters = {key: value for key, value in login.items() if key in _PARAMETERS}
+        parameters = {}
+        for key, value in login.items():
+            if key in _PARAMETERS:
+                parameters[key] = value
         return cls(credentials, parameters, lambda parameter: file.describe(name))
 
     @classmethod
@@ -66,7 +69,9 @@ class ClientSettings:
 
             def name_parameter(parameter: str) -> str:
                 is_variable = parameter in variables
-                return _name_variable(parameter) if is_variable else login.name_parameter(parameter)
+                if is_variable:
+                    return _name_variable(parameter)
+                return login.name_parameter(parameter)
 
             return cls(login.credentials, {**login.parameters, **variables}, name_parameter)
         return cls.from_env(environment)

@@ -119,7 +119,9 @@ class ClientConfig:
     def sends_local_login_to_amazon(self) -> bool:
         """Whether the API is on this machine, but the login is sent to Amazon."""
         is_local = urlsplit(self.base_url).hostname in LOOPBACK_HOSTS
-        return is_local and self.token_url == REGIONS[self.region].token_url
+        if not is_local:
+            return False
+        return self.token_url == REGIONS[self.region].token_url
 
     @property
     def source(self) -> str:
@@ -156,7 +158,9 @@ def validate_profile_id(profile_id: object) -> int:
 
 
 def _validate_region(region: object) -> Region:
-    name = region.upper() if isinstance(region, str) else region
+    name = region
+    if isinstance(region, str):
+        name = region.upper()
     return validate_choice("region", name, tuple(REGIONS), _REGION_SYNONYMS)
 
 
@@ -220,7 +224,9 @@ def _is_private(url: str) -> bool:
     """Return whether nobody on the way can read what is sent to a URL."""
     parts = urlsplit(url)
     is_local = parts.hostname in LOOPBACK_HOSTS
-    return parts.scheme == "https" or is_local or os.environ.get(ALLOW_HTTP_VARIABLE) == "1"
+    if parts.scheme == "https" or is_local:
+        return True
+    return os.environ.get(ALLOW_HTTP_VARIABLE) == "1"
 
 
 def _is_service_url(text: str) -> bool:

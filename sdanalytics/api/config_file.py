@@ -112,7 +112,10 @@ class ConfigFile:
         entry = settings.pop("keyring", None)
         if entry is not None:
             settings |= load_secrets(entry, SECRETS)
-        missing = [key for key in ("client_id", *SECRETS) if not settings.get(key)]
+        missing = []
+        for key in ("client_id", *SECRETS):
+            if not settings.get(key):
+                missing.append(key)
         if missing:
             raise NotConfigured(
                 f"{self.describe(name)} has no {' and no '.join(missing)}: log in again with "
@@ -142,7 +145,10 @@ class ConfigFile:
         if use_keyring and has_keyring_package():
             entry = store_secrets(name, {key: settings[key] for key in SECRETS})
         if entry is not None:
-            section = {key: value for key, value in settings.items() if key not in SECRETS}
+            section = {}
+            for key, value in settings.items():
+                if key not in SECRETS:
+                    section[key] = value
             section["keyring"] = entry
         sections[name] = section
         try:
@@ -208,7 +214,8 @@ class ConfigFile:
         lines = [_HEADER]
         for name, section in sections.items():
             lines.append(f"[{_format_key(name)}]\n")
-            lines += [f"{_format_key(key)} = {_format(value)}\n" for key, value in section.items()]
+            for key, value in section.items():
+                lines.append(f"{_format_key(key)} = {_format(value)}\n")
             lines.append("\n")
         path = self.path.resolve()  # a link stays one
         try:
@@ -238,7 +245,9 @@ def validate_login_name(name: object) -> str:
 
 
 def _format_key(key: str) -> str:
-    return key if _NAME.fullmatch(key) else _format(key)
+    if _NAME.fullmatch(key):
+        return key
+    return _format(key)
 
 
 def _format(value: object) -> str:
@@ -250,10 +259,12 @@ def _format(value: object) -> str:
 def _temporary_file(path: Path, content: bytes) -> Iterator[Path]:
     """Write a file beside another one, and remove it unless it was moved."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    process = os.getpid()
+    temporary = path.with_name(f"{path.name}.{process}.new")
     temporary.unlink(missing_ok=True)  # of a process that was killed
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        descriptor = os.open(temporary, flags, _OWNER_ONLY)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()

@@ -37,9 +37,12 @@ class CreatePacing:
     ----------
     recheck_interval : float
         Seconds after which a create is tried again that too many reports in flight delay.
+    reserves_turns : bool
+        Whether whoever may create has its turn until the next one may.
     """
 
     recheck_interval = WINDOW_RECHECK_INTERVAL
+    reserves_turns = False
 
     def __init__(self, rate: float | None) -> None:
         self._min_interval = 1 / rate if rate else 0.0
@@ -76,6 +79,7 @@ class LearnedPacing(CreatePacing):
     MAX_IN_FLIGHT: Final = 2
     """Reports in flight of a client, at most."""
     recheck_interval = 5.0
+    reserves_turns = True
     SLOWEST: Final = 10.0
     """The longest gap, as a multiple of the first; the first is the shortest: whether less would
     do is not worth the many minutes that a 429 lasts for."""

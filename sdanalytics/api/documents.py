@@ -52,7 +52,9 @@ def quote_path_segment(report_id: str) -> str:
 
 def read_report_id(document: object) -> str | None:
     """Return the id of the report that a document describes; None if it names none."""
-    report_id = document.get("reportId") if isinstance(document, dict) else None
+    report_id = None
+    if isinstance(document, dict):
+        report_id = document.get("reportId")
     if is_integer(report_id):
         report_id = str(report_id)
     is_id = isinstance(report_id, str) and _REPORT_ID.fullmatch(report_id) is not None

@@ -153,7 +153,9 @@ def to_rate_limited(
 
 def throttle_advice(until: datetime) -> str:
     """Return what to do about limits that last until a moment (UTC)."""
-    second = until + timedelta(seconds=1) if until.microsecond else until
+    second = until
+    if until.microsecond:
+        second = until + timedelta(seconds=1)
     return (
         f"Wait until {second:%Y-%m-%d %H:%M:%S} UTC, then call again: data received so far are "
         "stored. A longer timeout= lets the call wait by itself"
@@ -192,7 +194,9 @@ def to_unexpected_answer(
 
 def is_page(response: Response) -> bool:
     """Return whether a body is a page or other text, as proxies and gateways answer."""
-    return bool(response.body) and not isinstance(response.json(), dict)
+    if not response.body:
+        return False
+    return not isinstance(response.json(), dict)
 
 
 def storage_error_text(response: Response) -> str:
@@ -219,13 +223,17 @@ def _choose_class_of_several(details: str) -> type[ApiError]:
     """Return the class of several errors at once: their own if they are alike."""
     codes = set(_CODE.findall(details)) - {_SEVERAL_CODES}
     classes = {_CLASSES_BY_CODE.get(code, BadRequest) for code in codes}
-    return classes.pop() if len(classes) == 1 else InvalidReport
+    if len(classes) == 1:
+        return classes.pop()
+    return InvalidReport
 
 
 def _parse_error_body(response: Response) -> ErrorBody:
     """Parse the body of an error: JSON of any of the service's shapes, or HTML."""
     document = response.json()
-    fields = document if isinstance(document, dict) else {}
+    fields = {}
+    if isinstance(document, dict):
+        fields = document
     code = fields.get("code") or fields.get("error")
     details = fields.get("details") or fields.get("detail")
     details = details or fields.get("error_description") or fields.get("message")
@@ -250,14 +258,16 @@ def _name_content(response: Response, body: ErrorBody) -> str:
     if isinstance(document, dict):
         names = ", ".join(map(str, document))[:MAX_DETAIL_LENGTH]
         content = f"a JSON object with {names or 'nothing in it'}"
-        return f"{content} ({reason})" if reason else content
+        if reason:
+            return f"{content} ({reason})"
+        return content
     if document is not None:
         return f"JSON of another kind ({type(document).__name__})"
     if _begins_as_json(response):
         return f"JSON that is cut short or malformed ({len(response.body)} bytes)"
-    return (
-        f"the text {body.details!r}" if body.details else f"{len(response.body)} bytes of no text"
-    )
+    if body.details:
+        return f"the text {body.details!r}"
+    return f"{len(response.body)} bytes of no text"
 
 
 def _clean(text: str | None, secrets: list[str | None]) -> str | None:

@@ -85,9 +85,13 @@ def choose_api(base_url: str) -> Api:
 
 def choose_create_rate(base_url: str) -> float | None:
     """Choose the creates per second for a service; None: the service's limit."""
-    return AMAZON_CREATE_RATE if is_amazon(base_url) else None
+    if is_amazon(base_url):
+        return AMAZON_CREATE_RATE
+    return None
 
 
 def choose_unified_interval(create_rate: float | None) -> float:
     """Choose the first gap between creates of the unified Ads API, by the rate that a user set."""
-    return 1 / create_rate if create_rate else UNIFIED_INTERVAL
+    if create_rate:
+        return 1 / create_rate
+    return UNIFIED_INTERVAL

@@ -50,17 +50,28 @@ def unwrap_item(response: Response) -> Response:
 
 def read_item(document: object, name: str) -> dict[str, Any] | None:
     """Return the object that the one successful item of a document has; None if it has none."""
-    items = document.get("success") if isinstance(document, dict) else None
-    if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
+    items = _list_items(document, "success")
+    if len(items) != 1 or not isinstance(items[0], dict):
         return None
     item = items[0].get(name)
-    return item if isinstance(item, dict) else None
+    if isinstance(item, dict):
+        return item
+    return None
+
+
+def _list_items(document: object, outcome: str) -> list[Any]:
+    if not isinstance(document, dict):
+        return []
+    items = document.get(outcome)
+    if not isinstance(items, list):
+        return []
+    return items
 
 
 def _list_errors(document: object) -> list[Mapping[str, Any]]:
     """Return the errors of a document: those of its first item that failed."""
-    failed = document.get("error") if isinstance(document, dict) else None
-    if not isinstance(failed, list) or not failed or not isinstance(failed[0], dict):
+    failed = _list_items(document, "error")
+    if not failed or not isinstance(failed[0], dict):
         return []
     errors = failed[0].get("errors") or failed[:1]
     if not isinstance(errors, list):
@@ -71,7 +82,9 @@ def _list_errors(document: object) -> list[Mapping[str, Any]]:
 def _describe_error(error: Mapping[str, Any]) -> str:
     message = str(error.get("message"))
     location = error.get("fieldLocation")
-    return f"{message} (at {location})" if location else message
+    if location:
+        return f"{message} (at {location})"
+    return message
 
 
 def _status_by_code(code: str) -> int:

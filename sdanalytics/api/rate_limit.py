@@ -69,21 +69,38 @@ class RateLimiter:
         self._clock = clock
         self._state_store = state_store
         self._pacing = pacing
+        self._reserved_until = 0.0
 
     def create_delay(self) -> float:
-        """Return the seconds to wait before a create, or before calling this again; 0: none."""
+        """Return the seconds to wait before a create, or before calling this again; 0: none.
 
-        def measure_delay(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
-            allowed_at = _next_allowed_at(state, is_create=True)
+        Where creates are far apart, it is the caller that it tells 0 whose turn it is until then:
+        of many that wait, the others do not queue up in `acquire`, where they would send theirs
+        however many reports are in flight by then.
+        """
+        reserved_until = self._reserved_until
+
+        def measure_delay(
+            state: LimiterState, count_in_flight: CountInFlight, now: float
+        ) -> tuple[float, float]:
+            has_turn = now < reserved_until
+            allowed_at = now if has_turn else _next_allowed_at(state, is_create=True)
             window = state.window
             checked_at = now + self._pacing.recheck_interval
             if self._pacing.is_full(count_in_flight):
                 allowed_at = max(allowed_at, checked_at)
             elif window.is_full(count_in_flight):
                 allowed_at = max(allowed_at, min(window.next_probe_at, checked_at))
-            return max(0.0, allowed_at - now)
+            if now < allowed_at:
+                return allowed_at - now, 0.0
+            if has_turn or not self._pacing.reserves_turns:
+                return 0.0, reserved_until
+            turn_end = now + self._pacing.interval(state.creates)
+            state.creates.next_allowed_at = turn_end
+            return 0.0, turn_end
 
-        return self._update(measure_delay)
+        delay, self._reserved_until = self._update(measure_delay)
+        return delay
 
     def is_throttled(self) -> bool:
         """Return whether creates are delayed because the service answered 429."""
@@ -95,11 +112,18 @@ class RateLimiter:
 
     def acquire(self, deadline: Deadline, *, is_create: bool) -> bool:
         """Wait until a request may be sent; return False if that is not before the deadline."""
+        if is_create and self._now() < self._reserved_until:
+            self._reserved_until = 0.0
+            return deadline.remaining > 0
 
-        def reserve(state: LimiterState, _: CountInFlight, now: float) -> float:
+        def reserve(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
+            if is_create and self._pacing.is_full(count_in_flight):
+                return self._pacing.recheck_interval
             lane = _select_lane(state, is_create=is_create)
             delay = _next_allowed_at(state, is_create=is_create) - now
-            interval = self._pacing.interval(lane) if is_create else lane.min_interval
+            interval = lane.min_interval
+            if is_create:
+                interval = self._pacing.interval(lane)
             if delay <= 0 < interval:
                 lane.next_allowed_at = now + interval
             return delay
@@ -139,7 +163,9 @@ class RateLimiter:
             Seconds to wait, as the service says; None: it does not say.
         is_create : bool
         """
-        requested = None if retry_after is None else min(retry_after, MAX_RETRY_AFTER)
+        requested = None
+        if retry_after is not None:
+            requested = min(retry_after, MAX_RETRY_AFTER)
 
         def record(state: LimiterState, count_in_flight: CountInFlight, now: float) -> float:
             lane = _select_lane(state, is_create=is_create)
@@ -209,7 +235,9 @@ class RateLimiter:
 
 
 def _select_lane(state: LimiterState, *, is_create: bool) -> LaneState:
-    return state.creates if is_create else state.reads
+    if is_create:
+        return state.creates
+    return state.reads
 
 
 def _next_allowed_at(state: LimiterState, *, is_create: bool) -> float:

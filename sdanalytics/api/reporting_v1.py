@@ -82,9 +82,12 @@ def _name_report(report_id: str) -> dict[str, Any]:
 def _find_create_fault(response: Response) -> str | None:
     """Find fault with anything but the description of a report with an id."""
     fault = find_redirect(response)
-    if fault is None and read_report_id(read_item(response.json(), "report")) is None:
-        fault = "is not the description of a new report"
-    return fault
+    if fault is not None:
+        return fault
+    report = read_item(response.json(), "report")
+    if read_report_id(report) is None:
+        return "is not the description of a new report"
+    return None
 
 
 def _find_retrieve_fault(report_id: str, response: Response) -> str | None:

@@ -71,7 +71,11 @@ class ReportRequest:
 
     def to_json(self) -> dict[str, str]:
         """Return the body of the request, without fields that are None."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        fields = {}
+        for name, value in asdict(self).items():
+            if value is not None:
+                fields[name] = value
+        return fields
 
 
 @dataclass(frozen=True)
@@ -204,8 +208,11 @@ class ReportingV2:
         fields: dict[str, Any] = {"status": _NEW_STATUS}
         for name, is_valid in _FIELD_CHECKS.items():
             value = document.get(name)
-            if is_valid(value):
-                fields[name] = self._session.redact(value) if isinstance(value, str) else value
+            if not is_valid(value):
+                continue
+            if isinstance(value, str):
+                value = self._session.redact(value)
+            fields[name] = value
         fields["reportId"] = read_report_id(document)
         return ReportResponse.from_json(fields)
 

@@ -175,7 +175,9 @@ def _find_failure(response: Response, find_fault: FindFault) -> str:
     if response.status >= 400 or is_redirect_elsewhere(response):
         return ""
     fault = find_fault(response)
-    return f"status {response.status}: the answer {fault}" if fault else ""
+    if fault:
+        return f"status {response.status}: the answer {fault}"
+    return ""
 
 
 def _is_outcome_unknown(response: Response) -> bool:

@@ -377,4 +377,6 @@ class ApiSession:
         """Return how many 429 are waited out; within a call, a create never waits."""
         if self._deadline is None:
             return OPERATION_MAX_THROTTLES
-        return 1 if request.is_create else request.max_throttles
+        if request.is_create:
+            return 1
+        return request.max_throttles

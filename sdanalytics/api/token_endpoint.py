@@ -124,11 +124,15 @@ class TokenEndpoint:
 
 
 def _is_token_document(document: object) -> bool:
-    return isinstance(document, dict) and _is_token(document.get("access_token"))
+    if not isinstance(document, dict):
+        return False
+    return _is_token(document.get("access_token"))
 
 
 def _is_token(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
+    if not isinstance(value, str) or not value or not value.isascii():
+        return False
+    return value.isprintable()
 
 
 _find_token_fault: Final = expect_document("a document with a token", _is_token_document)

@@ -16,6 +16,7 @@ from sdanalytics.cli.parsers import (
     add_profiles_option,
     parse_profiles,
 )
+from sdanalytics.errors import NotConfigured
 from sdanalytics.model.last_days import validate_last_days
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _SERIES: Final = ["source", "profile_id", "record_type", "segment", "tactic"]
 _STATES: Final = ["final", "restatable", "empty", "missing", "gone"]
+_UNKNOWN_HISTORY_DAYS: Final = 60
+"""Days that any version has, where nothing says which one it is."""
 _MARGIN_DAYS: Final = 2
 """Days that are listed and left out again: yesterday is another day in another time zone."""
 
@@ -52,9 +55,11 @@ def add_coverage_command(commands: Commands) -> None:
     parser.add_argument(
         "--history-days",
         type=int,
-        default=60,
         metavar="N",
-        help="the days that the service has: 60 (default), 65 in version 3, 455 with history=v1",
+        help=(
+            "the days that the service has: 60 in version 2, 65 in version 3, 455 with history=v1 "
+            "(default: by the settings of calls without a client; without any: 60)"
+        ),
     )
     add_profiles_option(parser, "all that are stored")
     add_cache_option(parser)
@@ -66,10 +71,13 @@ def run_coverage_command(options: argparse.Namespace) -> int:
     from sdanalytics.cli.store_choice import open_store
 
     cache = open_store(options.cache)
+    history_days = options.history_days
+    if history_days is None:
+        history_days = _find_history_days()
     frame = cache.coverage(
         options.record_type,
         _earliest_day(options.days),
-        history_days=options.history_days,
+        history_days=history_days,
     )
     if options.days is not None:
         frame = frame.groupby(_SERIES, dropna=False).tail(options.days)
@@ -85,9 +93,23 @@ def run_coverage_command(options: argparse.Namespace) -> int:
     return EXIT_OK if has_all else EXIT_MISSING
 
 
+def _find_history_days() -> int:
+    """Return the days of history that calls without a client have."""
+    from sdanalytics.api.client import default_client
+    from sdanalytics.fetch.protocols import count_history_days
+
+    try:
+        client = default_client()
+    except NotConfigured:
+        return _UNKNOWN_HISTORY_DAYS
+    return count_history_days(client, "campaigns")
+
+
 def _earliest_day(days: object) -> date | None:
     """Return a day that is not after the first of the last days in any time zone."""
-    count = None if days is None else validate_last_days(days, None, None)
+    count = None
+    if days is not None:
+        count = validate_last_days(days, None, None)
     if count is None:
         return None
     today = datetime.now(UTC).date()

@@ -107,7 +107,9 @@ def _describe_row(row: Mapping[Hashable, Any], names: list[str], currency: str) 
     numbers = [word_number(row[_BELOW], "currency", currency)]
     for metric in ("cost", "orders", "sales", "acos"):
         value = row[metric]
-        known = np.nan if pd.isna(value) else float(value)
+        known = np.nan
+        if not pd.isna(value):
+            known = float(value)
         numbers.append(word_metric(metric, known, currency))
     probability = word_probability(row["p_above_target"])
     return (name, " · ".join(texts[1:]), *numbers, probability, str(row["action"]))

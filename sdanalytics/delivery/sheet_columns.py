@@ -103,7 +103,9 @@ class SheetColumn:
 
 def plan_columns(df: pd.DataFrame, totals: Sequence[Mapping[str, Any]]) -> list[SheetColumn]:
     """Return how the columns of a frame are written, wide enough for its totals, too."""
-    currency = None if has_several_currencies(df) else frame_currency(df)
+    currency = None
+    if not has_several_currencies(df):
+        currency = frame_currency(df)
     columns = []
     for name in df.columns.tolist():
         values = df[name]
@@ -172,7 +174,9 @@ def choose_cell_kind(name: str, values: pd.Series[Any]) -> CellKind:
         return _choose_time_kind(values)
     if not pd.api.types.is_numeric_dtype(values):
         return CellKind.TEXT
-    return CellKind.TEXT if is_id_column(name, values) else CellKind.NUMBER
+    if is_id_column(name, values):
+        return CellKind.TEXT
+    return CellKind.NUMBER
 
 
 def _choose_time_kind(values: pd.Series[Any]) -> CellKind:
@@ -183,7 +187,9 @@ def _choose_time_kind(values: pd.Series[Any]) -> CellKind:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return CellKind.INSTANT
     is_day = moments == moments.dt.normalize()
-    return CellKind.DAY if is_day.all() else CellKind.INSTANT
+    if is_day.all():
+        return CellKind.DAY
+    return CellKind.INSTANT
 
 
 def _drop_zone(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -205,7 +211,9 @@ def _choose_format(
     if kind is CellKind.NUMBER:
         is_whole = pd.api.types.is_integer_dtype(values)
         return choose_number_format(unit, currency, is_whole=is_whole)
-    return TEXT_FORMAT if kind is CellKind.TEXT else "General"
+    if kind is CellKind.TEXT:
+        return TEXT_FORMAT
+    return "General"
 
 
 def _list_row_formats(df: pd.DataFrame, name: str, unit: ColumnUnit) -> list[str] | None:

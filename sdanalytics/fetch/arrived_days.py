@@ -32,4 +32,6 @@ def select_whole_days(
 def _is_served(entry: CachedPartition | None, policy: RefreshPolicies, *, is_gone: bool) -> bool:
     if entry is None or not policy.covers_columns(entry):
         return False
-    return is_gone or policy.is_acceptable(entry.partition, entry.fetched_at)
+    if is_gone:
+        return True
+    return policy.is_acceptable(entry.partition, entry.fetched_at)

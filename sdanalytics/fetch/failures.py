@@ -41,12 +41,15 @@ def combine_failures(
         _add_extent(first, failures)
         if isinstance(first, ReportTooOld):
             hint = _history_hint(failures, oldest_available, history_advice)
-            first.args = (f"{str(first).rstrip('.')}. {hint}",)
+            reason = str(first).rstrip(".")
+            first.args = (f"{reason}. {hint}",)
         return first
     advice = "Call again for the missing days"
     if ReportTooOld in by_type:
         hint = _history_hint(by_type[ReportTooOld], oldest_available, history_advice)
-        advice = hint if len(by_type) == 1 else f"{hint}. Call again for the other missing days"
+        advice = hint
+        if len(by_type) != 1:
+            advice = f"{hint}. Call again for the other missing days"
     failed = len(unique_days(failures))
     days = format_count(len(unique_days(requested)), "day")
     reports = _count_reports(failures)
@@ -69,7 +72,9 @@ def _history_hint(
         f"The service has reports from {first} on: start there. "
         "ReportCache.read returns the stored earlier days"
     )
-    return f"{hint}. {history_advice}" if history_advice else hint
+    if history_advice:
+        return f"{hint}. {history_advice}"
+    return hint
 
 
 def _add_extent(error: SDAnalyticsError, failures: Failures) -> None:

@@ -99,7 +99,11 @@ class FetchRun:
         found = self._store.partitions.lookup_many(self._partitions)
         self._cached = {partition: found.get(partition) for partition in self._partitions}
         satisfies = self._policies.satisfies
-        return [partition for partition, entry in self._cached.items() if not satisfies(entry)]
+        missing = []
+        for partition, entry in self._cached.items():
+            if not satisfies(entry):
+                missing.append(partition)
+        return missing
 
     def plan(self) -> ReportPlan:
         """Return the plan of the fetch, without requesting a report."""

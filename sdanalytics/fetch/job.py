@@ -102,9 +102,13 @@ class ReportJob:
         """
         is_callback = threading.current_thread() is self._thread
         awaited = self._ended if is_callback else self._concluded
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None
+        if timeout is not None:
+            end = time.monotonic() + timeout
         while not awaited.is_set():
-            left = MAX_BLOCKING_WAIT if end is None else end - time.monotonic()
+            left = MAX_BLOCKING_WAIT
+            if end is not None:
+                left = end - time.monotonic()
             if left <= 0:
                 return False
             awaited.wait(min(left, MAX_BLOCKING_WAIT))

@@ -75,6 +75,8 @@ def combine_warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
     combined = []
     for message, ids in ids_by_message.items():
         listed = format_limited(ids, MAX_LISTED_PROFILES)
-        noun = "profile" if len(ids) == 1 else f"{len(ids)} profiles"
+        noun = "profile"
+        if len(ids) != 1:
+            noun = f"{len(ids)} profiles"
         combined.append(f"{message} ({noun} {listed})")
     return combined

@@ -18,6 +18,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.fetch.profile_choice import ProfileChoice, ProfilesLike
 from sdanalytics.fetch.profile_loading import load_profile
 from sdanalytics.fetch.protocols import count_history_days, default_timeout
+from sdanalytics.fetch.refresh_policies import advise_more_history
 from sdanalytics.model.last_days import ensure_within_history, list_last_days, validate_last_days
 from sdanalytics.model.literals import RecordType, Refresh, Segment, Tactic
 from sdanalytics.model.query import DateLike, ReportQuery, latest_local_date
@@ -49,14 +50,17 @@ class ReportArguments:
 
         Without a client its metrics may be those of any version.
         """
-        api = None if client is None else client.api
+        api = None
+        if client is not None:
+            api = client.api
         days = validate_last_days(self.days, self.start, self.end)
         start, end = self.start, self.end
         if days is not None:
             start, end = list_last_days(days, today)
             if client is not None:
                 history_days = count_history_days(client, self.record_type)
-                ensure_within_history(days, history_days, self.record_type)
+                advice = advise_more_history(client, self.record_type)
+                ensure_within_history(days, history_days, self.record_type, advice)
         assert start is not None
         return ReportQuery.parse(
             self.record_type,
@@ -133,7 +137,9 @@ def validate_call(
     """
     arguments.parse(_ANY_DAY)
     _validate_options(client, cache, refresh, timeout)
-    choice = None if profiles is None else ProfileChoice.parse(profiles)
+    choice = None
+    if profiles is not None:
+        choice = ProfileChoice.parse(profiles)
     client = client or default_client()
     latest = latest_local_date(client.clock.now())
     query = arguments.parse(latest, client)

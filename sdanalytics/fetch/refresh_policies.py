@@ -56,7 +56,7 @@ class RefreshPolicies:
             return cls(main, None, "")
         reason = _explain_absence(query, _HISTORY_API)
         if client.history is None:
-            advice = "" if reason else _advise_history(query)
+            advice = "" if reason else _advise_history(query.record_type)
             return cls(main, None, advice)
         if reason:
             return cls(main, None, reason)
@@ -94,7 +94,9 @@ class RefreshPolicies:
         for partition in partitions:
             is_own = self.at(partition.date) is self.main
             (own if is_own else older).append(partition)
-        groups = [(self.main, own)] if own else []
+        groups = []
+        if own:
+            groups = [(self.main, own)]
         if self.history is not None and older:
             groups.append((self.history, older))
         return groups
@@ -143,8 +145,23 @@ def _explain_absence(query: ReportQuery, api: str) -> str:
     return ""
 
 
-def _advise_history(query: ReportQuery) -> str:
-    days = PROTOCOLS[_HISTORY_API].history_days(query.record_type)
+def advise_more_history(client: Client, record_type: str) -> str:
+    """Return how to fetch more history than a client does, in a sentence; empty if there is none.
+
+    Parameters
+    ----------
+    client : Client
+    record_type : str
+    """
+    if _HISTORY_API in (client.api, client.history):
+        return ""
+    if record_type not in list_record_types(_HISTORY_API):
+        return ""
+    return _advise_history(record_type)
+
+
+def _advise_history(record_type: str) -> str:
+    days = PROTOCOLS[_HISTORY_API].history_days(record_type)
     return (
         f'Client(history="{_HISTORY_API}"), or SDANALYTICS_HISTORY={_HISTORY_API}, fetches days of '
         f"the last {days} through the unified Ads API, a beta of Amazon's"

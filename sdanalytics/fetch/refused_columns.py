@@ -99,7 +99,9 @@ def _required_error(
     names: Sequence[str], identity: Collection[str], error: ApiError
 ) -> SDAnalyticsError:
     """Return the error of columns that must not be left out, of the class of the service's."""
-    advice = _ADVICE_IDENTITY if set(names) & set(identity) else _ADVICE_METRIC
+    advice = _ADVICE_METRIC
+    if set(names) & set(identity):
+        advice = _ADVICE_IDENTITY
     return type(error)(
         f"the service refuses {', '.join(names)}: {advice}. {error}",
         operation=error.operation,

@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, Protocol
 
 from sdanalytics._core.log_sampling import SampledLogger
@@ -122,7 +121,8 @@ class DayCounter:
 
     def __init__(self, partitions: Iterable[Partition]) -> None:
         self._unmarked = set(partitions)
-        self._left: Counter[date] = Counter(partition.date for partition in self._unmarked)
+        days = [partition.date for partition in self._unmarked]
+        self._left = Counter(days)
         self.total = len(self._left)
         self.done = 0
 
@@ -248,13 +248,15 @@ class FetchTracker:
         self._days_requested.mark(task.batch.partitions)
         message = "%s: requested report %s (%d of %s)"
         days = self._days_requested
-        self._log("requested", message, task, task.report.report_id, days.done, days.total_text)
+        report_id = task.report.report_id
+        self._log("requested", message, task, report_id, days.done, days.total_text)
 
     def log_stored(self, task: BatchTask) -> None:
         """Log that a report is stored."""
         message = "%s: stored report %s (%d of %s)"
         days = self._days
-        self._log("stored", message, task, task.report.report_id, days.done, days.total_text)
+        report_id = task.report.report_id
+        self._log("stored", message, task, report_id, days.done, days.total_text)
 
     def log_unknown(self, task: BatchTask) -> None:
         """Log that the service does not know a report any more."""

@@ -85,7 +85,7 @@ class VersionEngines:
             self._store.storage.state_dir,
             version.name,
             profile_key(self._client),
-            policy.now,
+            self._client.clock,
             policy.is_acceptable,
             limits_client=version.limits_client,
         ) as registry:

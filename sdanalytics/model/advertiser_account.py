@@ -31,7 +31,9 @@ class AdvertiserAccount:
     @property
     def is_told_by_country(self) -> bool:
         """Whether the country tells the profile's rows from those of the other profiles."""
-        return bool(self.country) and self.country not in self.other_countries
+        if not self.country:
+            return False
+        return self.country not in self.other_countries
 
     def to_json(self) -> dict[str, object]:
         """Return plain values; `from_json` reads them back."""

@@ -43,11 +43,20 @@ def list_last_days(days: int, today: date) -> tuple[date, date]:
     return today - days * one_day, today - one_day
 
 
-def ensure_within_history(days: int, history_days: int, record_type: str) -> None:
-    """Raise `InvalidRequest` when the service does not have so many last days."""
+def ensure_within_history(days: int, history_days: int, record_type: str, advice: str = "") -> None:
+    """Raise `InvalidRequest` when the service does not have so many last days.
+
+    Parameters
+    ----------
+    days, history_days : int
+    record_type : str
+    advice : str, optional
+        How to fetch more history, in a sentence.
+    """
     if days > history_days:
+        more = f". {advice}" if advice else ""
         raise InvalidRequest(
             f"days must be at most {history_days} for {record_type}, the history that the service "
             f"has, got {days}: pass days={history_days}, or start= and end= for days that the "
-            "cache has"
+            f"cache has{more}"
         )

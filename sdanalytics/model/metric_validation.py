@@ -101,13 +101,18 @@ def _metric_error(name: object, requested: _Requested) -> str:
 def _computed_message(name: str, computed: str, requested: _Requested) -> str:
     """Explain that a KPI is no metric, and how to get it."""
     record_type, _, _ = requested.report.partition("+")
-    meaning = "" if name == computed else f", as {computed!r},"
+    meaning = ""
+    if name != computed:
+        meaning = f", as {computed!r},"
     message = f"{name!r} is no metric but is computed{meaning} after fetching"
-    needed = COMPUTED_METRICS[computed]
-    offered = list_record_types(requested.api)
-    able = [name for name in offered if set(needed) <= set(default_metrics(name))]
+    needed = set(COMPUTED_METRICS[computed])
+    able = []
+    for offered in list_record_types(requested.api):
+        if needed <= set(default_metrics(offered)):
+            able.append(offered)
     if record_type not in able:
-        return f"{message}, from other reports than {record_type}: {', '.join(able)}"
+        others = ", ".join(able)
+        return f"{message}, from other reports than {record_type}: {others}"
     message += ": the default metrics (without metrics=) are all that add_kpis and summarize need"
     if name in V2_NAME_BY_V3_NAME:
         message += f"; {name!r} is also the version 3 name of {V2_NAME_BY_V3_NAME[name]!r}"
@@ -147,7 +152,9 @@ def _unavailable_in_v2_message(metric: Metric, report: str) -> str:
     if not metric.reports:
         message = f'{metric.name!r} is not a metric of version 2; version 3 has it (api="v3")'
         others = _list_reports(metric, "v3")
-        return message if is_in_v3 else f"{message}, for {others}"
+        if is_in_v3:
+            return message
+        return f"{message}, for {others}"
     message = _other_reports_message(metric, _Requested(report, "v2"))
     if is_in_v3:
         message += f'; version 3 has it for {report} too (api="v3")'

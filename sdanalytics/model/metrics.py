@@ -189,7 +189,8 @@ class Metric:
     @property
     def is_summable(self) -> bool:
         """Whether values of several rows can be added: no rates, costs per action or reach."""
-        return self.unit in ("count", "currency") and self.name not in NON_ADDITIVE
+        is_amount = self.unit in ("count", "currency")
+        return is_amount and self.name not in NON_ADDITIVE
 
     @property
     def is_campaign_fact(self) -> bool:
@@ -281,7 +282,9 @@ V2_NAME_BY_V3_NAME: Final = _map_v3_names()
 
 def validate_api(api: object) -> Api | None:
     """Return `api` if it is a version of the API or None; else raise `InvalidRequest`."""
-    return None if api is None else validate_choice("api", api, API_VERSIONS)
+    if api is None:
+        return None
+    return validate_choice("api", api, API_VERSIONS)
 
 
 def available_metrics(
@@ -330,7 +333,9 @@ def _list_metric_names(is_selected: Callable[[Metric], bool]) -> tuple[str, ...]
 def identity_columns(record_type: str, segment: str | None = None) -> tuple[str, ...]:
     """Return the columns that identify a row within a day and tactic."""
     columns = _IDENTITY_COLUMNS[record_type]
-    return (*columns, segment) if segment else columns
+    if segment:
+        return (*columns, segment)
+    return columns
 
 
 def default_metrics(

@@ -20,7 +20,9 @@ COVERAGE_STATES: Final = ("final", "restatable", "empty", "missing", "gone")
 
 def report_name(record_type: str, segment: str | None) -> str:
     """Return the catalogue's name of a report: ``campaigns``, ``campaigns+matchedTarget``, ..."""
-    return f"{record_type}+{segment}" if segment else record_type
+    if segment:
+        return f"{record_type}+{segment}"
+    return record_type
 
 
 class ProfileKey(NamedTuple):

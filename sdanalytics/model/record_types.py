@@ -52,7 +52,9 @@ def list_tactics(record_type: str) -> tuple[str, ...]:
 
     The tactic is known by the campaign: a report without campaign ids has `EVERY_TACTIC` only.
     """
-    return TACTICS if "campaignId" in identity_columns(record_type) else (EVERY_TACTIC,)
+    if "campaignId" in identity_columns(record_type):
+        return TACTICS
+    return (EVERY_TACTIC,)
 
 
 def history_days(record_type: str, default: int) -> int:

@@ -81,7 +81,9 @@ def register(
     """
     _validate_name(name)
     kind_names = [known.value for known in ColumnKind]
-    kind_value = kind.value if isinstance(kind, ColumnKind) else kind
+    kind_value = kind
+    if isinstance(kind, ColumnKind):
+        kind_value = kind.value
     known_kind = ColumnKind(validate_choice("kind", kind_value, kind_names))
     version = validate_choice("api", api, API_VERSIONS)
     reports = _expand_reports(record_types, version)
@@ -149,8 +151,14 @@ def _validate_name(name: object) -> None:
 def _expand_reports(record_types: object, version: str) -> frozenset[str]:
     """Return the reports of record types, each with those by matched target."""
     in_version = list_record_types(version)
-    offered = [name for name in REPORT_NAMES if name.partition("+")[0] in in_version]
-    names = [record_types] if isinstance(record_types, str) else record_types
+    offered = []
+    for report in REPORT_NAMES:
+        record_type, _, _ = report.partition("+")
+        if record_type in in_version:
+            offered.append(report)
+    names = record_types
+    if isinstance(record_types, str):
+        names = [record_types]
     if not isinstance(names, Iterable):
         raise InvalidRequest(f"record_types must be names of reports, got {record_types!r}")
     reports: set[str] = set()
@@ -158,7 +166,8 @@ def _expand_reports(record_types: object, version: str) -> frozenset[str]:
         report = validate_choice("record_types", name, offered)
         reports.add(report)
         if report in RECORD_TYPES:
-            reports.update(known for known in REPORT_NAMES if known.startswith(f"{report}+"))
+            prefix = f"{report}+"
+            reports.update(known for known in REPORT_NAMES if known.startswith(prefix))
     if not reports:
         raise InvalidRequest(f"record_types must name at least one of {', '.join(offered)}")
     return frozenset(reports)

@@ -44,7 +44,9 @@ def is_of_all_views(name: str) -> bool:
 
 def day_of_change(name: str) -> date | None:
     """Return the first day on which a metric is counted by another model; None for most."""
-    return VIEW_ATTRIBUTION_CHANGED if is_attributed_to_views(name) else None
+    if is_attributed_to_views(name):
+        return VIEW_ATTRIBUTION_CHANGED
+    return None
 
 
 def find_vcpm_rows(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -53,8 +55,11 @@ def find_vcpm_rows(frame: pd.DataFrame) -> pd.Series[bool]:
     The frame may be a user's own, with the word in any case.
     """
     cost_types = frame["costType"]
-    words = cost_types.dropna().unique()
-    return cost_types.isin([word for word in words if spell_word("costType", str(word)) == _VCPM])
+    vcpm_words = []
+    for word in cost_types.dropna().unique():
+        if spell_word("costType", str(word)) == _VCPM:
+            vcpm_words.append(word)
+    return cost_types.isin(vcpm_words)
 
 
 def spans_change(frame: pd.DataFrame) -> bool:
@@ -72,7 +77,9 @@ def spans_change(frame: pd.DataFrame) -> bool:
     if "costType" not in frame:
         return True
     is_vcpm = find_vcpm_rows(frame)
-    return bool((is_before & is_vcpm).any() and (is_after & is_vcpm).any())
+    has_before = (is_before & is_vcpm).any()
+    has_after = (is_after & is_vcpm).any()
+    return bool(has_before and has_after)
 
 
 def view_attribution_note(frame: pd.DataFrame) -> dict[str, str | None]:

@@ -65,10 +65,16 @@ def _text_name(text: bytes) -> str:
     if text.startswith(b"{"):
         return f"{_objects_name(text)}: {_quote(text)}"
     if text.startswith(b"<"):
-        name = "XML" if text.startswith(b"<?xml") else "an HTML page"
+        name = "an HTML page"
+        if text.startswith(b"<?xml"):
+            name = "XML"
         words = page_text(text)
-        return f"{name}: {_quote(words.encode())}" if words else f"{name} without words"
-    return _quote(text) if text else "nothing"
+        if words:
+            return f"{name}: {_quote(words.encode())}"
+        return f"{name} without words"
+    if text:
+        return _quote(text)
+    return "nothing"
 
 
 def _objects_name(text: bytes) -> str:

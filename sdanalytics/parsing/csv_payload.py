@@ -1,6 +1,7 @@
 """A downloaded payload, CSV that may be in gzip, to an Arrow table of the right types.
 
-Arrow's reader splits the text into cells; each column is converted here, so that an error names the
+Arrow's reader splits the text into cells once it is known to be CSV to the letter
+(`sdanalytics.parsing.csv_syntax`); each column is converted here, so that an error names the
 row, and so that nothing but a number is taken for one.
 """
 
@@ -21,6 +22,7 @@ from sdanalytics.model.identity import find_unidentified_row
 from sdanalytics.model.metrics import ColumnKind
 from sdanalytics.model.report_batch import MAX_REPORT_BYTES
 from sdanalytics.parsing.content import BYTE_ORDER_MARK, GZIP_MAGIC, name_content
+from sdanalytics.parsing.csv_syntax import check_csv_syntax
 from sdanalytics.parsing.decode_errors import raise_invalid_value, raise_unidentified_row
 from sdanalytics.parsing.decompression import iter_decompressed, raise_too_large
 from sdanalytics.parsing.task import ParseOptions
@@ -73,6 +75,7 @@ def read_csv_payload(
     """
     text = _decode_payload(payload, max_bytes)
     _check_header(text, kinds)
+    check_csv_syntax(text)
     cells = _split_cells(text, list(kinds))
     columns = {}
     for name, kind in kinds.items():
@@ -92,12 +95,7 @@ def _decode_payload(payload: bytes, max_bytes: int) -> bytes:
         payload = b"".join(blocks)
     elif len(payload) > max_bytes:
         raise_too_large(len(payload), max_bytes)
-    text = payload.removeprefix(BYTE_ORDER_MARK)
-    if text.count(b'"') % 2:
-        raise CorruptReport(
-            "the payload is damaged: a quote is not closed, as if its end were missing. Call again"
-        )
-    return text if text.endswith(b"\n") else text + b"\n"
+    return payload.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n") + b"\n"
 
 
 def _check_header(text: bytes, fields: Collection[str]) -> None:
@@ -135,7 +133,7 @@ def _split_cells(text: bytes, fields: list[str]) -> pa.Table:
     try:
         return arrow_csv.read_csv(
             io.BytesIO(text),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(fields, _STRING),
                 include_columns=fields,

@@ -43,10 +43,14 @@ class BoundedMetric:
         InvalidRequest
             When the rows lack the columns that the bounds need.
         """
-        kpi = "roas" if self.metric == "sales" else self.metric
+        kpi = self.metric
+        if self.metric == "sales":
+            kpi = "roas"
         found = bound_kpis(rows, [column], self.level, names=[kpi])
         if f"{kpi}_low" not in found.columns:
-            needed = "orders" if kpi in ("acos", "roas") else kpi
+            needed = kpi
+            if kpi in ("acos", "roas"):
+                needed = "orders"
             raise missing_metric_error(rows, needed)
         costs: Any = 1.0
         totals = aggregate(rows, [kpi], column)

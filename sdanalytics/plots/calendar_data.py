@@ -63,7 +63,8 @@ class CalendarData:
         """Whether the value of each day is not to be compared with others: results are missing."""
         is_open: BoolArray = self.days[IS_OPEN].to_numpy("bool")
         if self.is_final:
-            is_expected = self.days[f"{self.metric}_final"].notna().to_numpy("bool")
+            finals = self.days[f"{self.metric}_final"]
+            is_expected = finals.notna().to_numpy("bool")
             return is_open & ~is_expected
         if self.is_of_conversions:
             return is_open
@@ -102,7 +103,9 @@ def calendar_data(data: pd.DataFrame, metric: str, final: FinalLike = None) -> C
     data = prepare(data, [metric])
     _validate_daily(data)
     curve = resolve_curve(final, data)
-    kept = [] if curve is None else curve.keys.columns.tolist()
+    kept = []
+    if curve is not None:
+        kept = curve.keys.columns.tolist()
     rows = condense(data, [metric], ["date", *kept])
     days = aggregate(rows, [metric], "date")[["date", metric]]
     first_open_day = find_first_open_day(data, metric)

@@ -130,7 +130,9 @@ def _draw_single_day(ax: Axes, data: pd.DataFrame, table: CalendarData) -> Axes:
     if unit == "currency":
         number = f"{number} {drawable_currency(data)}".rstrip()
     ax.text(0.5, 0.5, number, fontsize="xx-large", **_CENTERED, transform=ax.transAxes)
-    ax.text(0.5, 0.2, f"{day:%A}", color=caption_color(ax), **_CENTERED, transform=ax.transAxes)
+    name = f"{day:%A}"
+    color = caption_color(ax)
+    ax.text(0.5, 0.2, name, color=color, **_CENTERED, transform=ax.transAxes)
     ax.set_axis_off()
     _note_open_days(ax, data, table)
     return ax

@@ -38,8 +38,9 @@ class CellNumbers(Artist):
         self, column: float, row: float, value: float, color: Any, unit: str | None = None
     ) -> None:
         """Write a number into a cell, in a unit of its own if it has one."""
-        shown_unit = self._unit if unit is None else unit
-        long_form = format_number(value, shown_unit, short=True)
+        if unit is None:
+            unit = self._unit
+        long_form = format_number(value, unit, short=True)
         text = self._owner.text(
             column,
             row,
@@ -51,7 +52,7 @@ class CellNumbers(Artist):
         )
         self._texts.append(text)
         self._long_forms.append(long_form)
-        self._tight_forms.append(format_tightly(value, shown_unit))
+        self._tight_forms.append(format_tightly(value, unit))
 
     def draw(self, renderer: Any) -> None:
         """Choose the longest form of the numbers that fits, and hide them if none does."""

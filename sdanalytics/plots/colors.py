@@ -70,8 +70,9 @@ def is_dark(color: Any) -> bool:
 
 def mix(color: Any, other: Any, share: float) -> str:
     """Return a mixture of two colours; `share` is that of the first."""
-    mixture = share * np.array(to_rgb(color)) + (1 - share) * np.array(to_rgb(other))
-    red, green, blue = mixture.tolist()
+    part = share * np.array(to_rgb(color))
+    rest = (1 - share) * np.array(to_rgb(other))
+    red, green, blue = (part + rest).tolist()
     return to_hex((red, green, blue))
 
 

@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sdanalytics.analysis.row_groups import FloatArray
-from sdanalytics.plots.colors import MIN_TEXT_CONTRAST, background, raise_contrast, root_figure
+from sdanalytics.plots.colors import MIN_TEXT_CONTRAST, background, raise_contrast
 from sdanalytics.plots.date_axis import to_date_number
 from sdanalytics.plots.number_format import format_number
 from sdanalytics.plots.plot_data import to_float_array
+from sdanalytics.plots.point_sizes import measure_axes
 from sdanalytics.plots.robust_limits import find_upper_limit
 
 _HEADROOM_FACTOR: Final = 1.15
@@ -25,7 +26,6 @@ _LABEL_WIDTH: Final = 46
 _TOP: Final = 0.96
 _BOTTOM: Final = 0.04
 """Where values are written, as a share of the axes."""
-_POINTS_PER_INCH: Final = 72
 
 
 def find_largest_size(values: FloatArray) -> float:
@@ -72,7 +72,9 @@ def write_cut_values(
         x = float(to_date_number(days[row]))
         middle = (low + high) / 2
         is_left = x > middle
-        span = (x - width, x) if is_left else (x, x + width)
+        span = (x, x + width)
+        if is_left:
+            span = (x - width, x)
         if len(taken) < _MAX_LABELS and _is_free(span, taken):
             taken.append(span)
             _write_value(
@@ -88,13 +90,16 @@ def write_cut_values(
 def _measure_label(ax: Axes) -> float:
     """Return the width of a written value, in days."""
     low, high = ax.get_xlim()
-    points = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
-    return float(_LABEL_WIDTH / points * (high - low))
+    share = _LABEL_WIDTH / measure_axes(ax).width
+    return share * (high - low)
 
 
 def _is_free(span: tuple[float, float], taken: list[tuple[float, float]]) -> bool:
     left, right = span
-    return all(right < other_left or left > other_right for other_left, other_right in taken)
+    for other_left, other_right in taken:
+        if left <= other_right and right >= other_left:
+            return False
+    return True
 
 
 def _write_value(ax: Axes, x: float, value: float, unit: str, color: Any, *, is_left: bool) -> None:

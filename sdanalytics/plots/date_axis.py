@@ -54,7 +54,9 @@ def format_date_axis(ax: Axes, days: pd.DatetimeIndex | None = None) -> None:
 def _are_apart(days: pd.DatetimeIndex) -> bool:
     """Return whether days are the names of longer periods."""
     gaps = days[1:] - days[:-1]
-    return len(gaps) > 0 and bool(gaps[0] > pd.Timedelta(days=1))
+    if len(gaps) == 0:
+        return False
+    return bool(gaps[0] > pd.Timedelta(days=1))
 
 
 class _PeriodLocator(Locator):
@@ -159,11 +161,14 @@ class _DateFormatter(Formatter):
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """Format all ticks of an axis."""
         days = [_to_day(value) for value in values]
-        are_months = len(days) > 1 and all(day.day == 1 for day in days)
+        numbers = {day.day for day in days}
+        are_months = len(days) > 1 and numbers == {1}
         labels = []
         previous: pd.Timestamp | None = None
         for day in days:
-            label = f"{day:%b}" if are_months else _format_day(day, previous)
+            label = _format_day(day, previous)
+            if are_months:
+                label = f"{day:%b}"
             if previous is None or day.year != previous.year:
                 label = f"{label}\n{day:%Y}"
             labels.append(label)
@@ -173,4 +178,6 @@ class _DateFormatter(Formatter):
 
 def _format_day(day: pd.Timestamp, previous: pd.Timestamp | None) -> str:
     is_same_month = previous is not None and day.month == previous.month
-    return f"{day.day}" if is_same_month else f"{day.day} {day:%b}"
+    if is_same_month:
+        return f"{day.day}"
+    return f"{day.day} {day:%b}"

@@ -306,7 +306,8 @@ def _add_names(
 ) -> None:
     names = [bubbles.names[row] for row in bubbles.labelled]
     labels = label_names(names, bubbles.special_names)
-    label_bubbles(ax, points, dict(zip(bubbles.labelled, labels.texts, strict=True)), lines)
+    texts = dict(zip(bubbles.labelled, labels.texts, strict=True))
+    label_bubbles(ax, points, texts, lines)
     shared = labels.describe_shared()
     if shared is not None:
         add_caption(ax, shared)

@@ -138,8 +138,10 @@ def _find_cost_types(groups: GroupedRows) -> list[str | None]:
             found.append(None)
         elif 0 < views < total:
             found.append(_SEVERAL)
+        elif views:
+            found.append("vCPM")
         else:
-            found.append("vCPM" if views else "CPC")
+            found.append("CPC")
     return found
 
 
@@ -151,9 +153,14 @@ def _choose_labelled(table: pd.DataFrame, metric: str, n: int) -> list[int]:
     is_costly = (costs > 0) & (costs >= np.median(costs))
     returns_nothing = to_float_array(table[metric]) <= 0
     wasted = np.flatnonzero(is_costly & returns_nothing)
-    reserved = wasted[: math.ceil(_NAMES_WITHOUT_RETURN * n)].tolist()
-    others = [row for row in range(len(costs)) if row not in reserved]
-    return sorted([*reserved, *others[: n - len(reserved)]])
+    reserved_count = math.ceil(_NAMES_WITHOUT_RETURN * n)
+    reserved = wasted[:reserved_count].tolist()
+    others = []
+    for row in range(len(costs)):
+        if row not in reserved:
+            others.append(row)
+    left = n - len(reserved)
+    return sorted([*reserved, *others[:left]])
 
 
 def tidy_efficiency(data: pd.DataFrame, metric: str = "sales", **options: Any) -> pd.DataFrame:

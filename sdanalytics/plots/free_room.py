@@ -14,11 +14,10 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from sdanalytics.analysis.row_groups import FloatArray
-from sdanalytics.plots.colors import root_figure
+from sdanalytics.plots.point_sizes import pixels_per_point
 
 _PADDING: Final = 1
 """Points around a name that are free, too."""
-_POINTS_PER_INCH: Final = 72
 
 
 class FreeRoom:
@@ -43,7 +42,7 @@ class FreeRoom:
     def __init__(self, ax: Axes, bubbles: PathCollection, renderer: Any) -> None:
         self._renderer = renderer
         self._axes_box = ax.bbox
-        self.pixels_per_point = root_figure(ax).dpi / _POINTS_PER_INCH
+        self.pixels_per_point = pixels_per_point(ax)
         offsets = np.asarray(bubbles.get_offsets())
         self.centers: FloatArray = ax.transData.transform(offsets)
         areas = np.broadcast_to(bubbles.get_sizes(), len(offsets))

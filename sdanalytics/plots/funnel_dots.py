@@ -26,7 +26,7 @@ from sdanalytics.plots.funnel_data import (
     PeriodPair,
     funnel_data,
 )
-from sdanalytics.plots.groups import word_groups
+from sdanalytics.plots.groups import word_groups, word_shown_groups
 from sdanalytics.plots.legends import add_color_legend
 from sdanalytics.plots.name_labels import label_names
 from sdanalytics.plots.number_column import NumberColumn, NumberRow
@@ -136,7 +136,9 @@ def funnel(
         subject = "from impressions to orders"
         if len(dots.names) > 1 and by is not None and not dots.periods:
             subject = f"{subject} by {word_groups(by)}"
-        shown = select_periods(data, dots.periods) if dots.periods else data
+        shown = data
+        if dots.periods:
+            shown = select_periods(data, dots.periods)
         add_title(ax, title, shown, subject)
         return ax
 
@@ -280,8 +282,9 @@ def _explain_groups(ax: Axes, names: list[str], colors: list[str]) -> None:
 
 
 def _add_funnel_notes(ax: Axes, data: pd.DataFrame, dots: FunnelData, by: str | None) -> None:
-    if dots.group_count > len(dots.names):
-        add_caption(ax, f"{len(dots.names)} of {dots.group_count} {word_groups(str(by))}s")
+    shown = len(dots.names)
+    if dots.group_count > shown:
+        add_caption(ax, word_shown_groups(shown, dots.group_count, str(by)))
     caption_bounds(ax, dots.level)
     arriving = frame_metadata(data).get("arriving_from")
     if arriving and "date" in data:

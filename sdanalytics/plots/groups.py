@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,12 +84,19 @@ class GroupedRows:
     @property
     def special_names(self) -> list[str]:
         """The names that are not somebody's."""
-        return [_NO_NAME] if self.other_name is None else [_NO_NAME, self.other_name]
+        if self.other_name is None:
+            return [_NO_NAME]
+        return [_NO_NAME, self.other_name]
 
 
 def word_groups(by: str) -> str:
     """Return what the values of a column are called in a title."""
     return _KINDS.get(by, by)
+
+
+def word_shown_groups(shown: int, total: int, by: str) -> str:
+    """Return how many groups are shown, such as "5 of 300 campaigns"."""
+    return f"{shown} of {total} {word_groups(by)}s"
 
 
 def validate_names(names: object) -> Mapping[Any, Any]:
@@ -142,7 +150,8 @@ def factorize(data: pd.DataFrame, by: str, column: str, names: object = None) ->
     _tell_apart(data, codes, labels)
     if key in _TEXTS:
         for code in _find_repeated(labels):
-            labels[code] = f"{labels[code]} …{str(keys[code])[-_ID_ENDING:]}"
+            ending = str(keys[code])[-_ID_ENDING:]
+            labels[code] = f"{labels[code]} …{ending}"
     rows = data.copy(deep=False)
     rows[column] = codes
     return GroupedRows(rows, column, keys, labels)
@@ -161,9 +170,12 @@ def _last_texts(data: pd.DataFrame, column: str, codes: IntArray) -> dict[int, A
     if column not in data:
         return {}
     has_text = data[column].notna().to_numpy()
-    rows = np.flatnonzero(has_text)
     last_rows = np.full(codes.max(initial=-1) + 1, -1)
-    last_rows[codes[rows]] = rows
+    rows = np.arange(len(data))
+    if not has_text.all():
+        rows = rows[has_text]
+        codes = codes[has_text]
+    last_rows[codes] = rows
     named = np.flatnonzero(last_rows >= 0)
     texts = data[column].take(last_rows[named]).tolist()
     return dict(zip(named.tolist(), texts, strict=True))
@@ -185,8 +197,12 @@ def _tell_apart(data: pd.DataFrame, codes: IntArray, labels: list[Any]) -> None:
 
 def _find_repeated(labels: list[Any]) -> list[int]:
     """Return the positions of the labels that occur more than once."""
-    counts = pd.Series(labels, dtype="object").value_counts()
-    return [code for code, label in enumerate(labels) if counts[label] > 1]
+    counts = Counter(labels)
+    repeated = []
+    for code, label in enumerate(labels):
+        if counts[label] > 1:
+            repeated.append(code)
+    return repeated
 
 
 def display_name(value: Any) -> Any:

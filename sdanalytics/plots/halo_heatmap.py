@@ -159,7 +159,9 @@ def _draw_pairs(ax: Axes, table: HaloData, metric: str, kwargs: Style) -> AxesIm
     _outline_own_products(ax, table)
     _write_numbers_of_halo(ax, table, metric, image)
     row_count, column_count = table.cells.shape
-    edge_count = 1 if table.shares is None else 2
+    edge_count = 2
+    if table.shares is None:
+        edge_count = 1
     style_cells(ax)
     separate_cells(ax, row_count, column_count, _GAP)
     line_style: Style = {"color": other_color(ax), "linewidth": 0.8}

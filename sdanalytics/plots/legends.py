@@ -13,11 +13,11 @@ from matplotlib.legend import Legend
 
 from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.name_labels import measure_width
+from sdanalytics.plots.name_labels import count_lines, measure_width
+from sdanalytics.plots.point_sizes import measure_axes
 from sdanalytics.plots.style import Style
 from sdanalytics.plots.surroundings import find_surroundings
 
-_POINTS_PER_INCH: Final = 72
 _LETTER_WIDTH: Final = 5.4
 """Points that a letter of a small legend takes."""
 _HANDLE_WIDTH: Final = 40
@@ -98,10 +98,10 @@ def has_layout(ax: Axes) -> bool:
 
 def _has_room_below(ax: Axes, handles: Sequence[Artist]) -> bool:
     """Return whether a legend below leaves most of the height to the axes."""
-    lines = max((str(handle.get_label()).count("\n") + 1 for handle in handles), default=1)
+    lines = max(map(count_lines, _list_entries(handles)), default=1)
     rows = math.ceil(len(handles) / _count_columns(ax, handles))
-    height = ax.bbox.height / root_figure(ax).dpi * _POINTS_PER_INCH
-    return bool(rows * lines * _ROW_HEIGHT <= _MAX_SHARE * height)
+    height = rows * lines * _ROW_HEIGHT
+    return height <= _MAX_SHARE * measure_axes(ax).height
 
 
 def _add_legend_below(ax: Axes, handles: Sequence[Artist]) -> None:
@@ -115,11 +115,17 @@ def _add_legend_below(ax: Axes, handles: Sequence[Artist]) -> None:
 
 
 def _count_columns(ax: Axes, handles: Sequence[Artist]) -> int:
-    lines = [line for handle in handles for line in str(handle.get_label()).splitlines()]
+    lines: list[str] = []
+    for label in _list_entries(handles):
+        lines += label.splitlines()
     widest = max(map(measure_width, lines), default=1)
     column = _HANDLE_WIDTH + _LETTER_WIDTH * widest
-    room = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
+    room = measure_axes(ax).width
     return min(max(int(room / column), 1), _MAX_COLUMNS)
+
+
+def _list_entries(handles: Sequence[Artist]) -> list[str]:
+    return [str(handle.get_label()) for handle in handles]
 
 
 def _create_legend(ax: Axes, handles: Sequence[Artist], options: Style) -> Legend:

@@ -13,8 +13,9 @@ from matplotlib.transforms import Bbox, IdentityTransform
 
 from sdanalytics.plots.colors import MIN_TEXT_CONTRAST, background, raise_contrast, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.legends import add_line_legend
+from sdanalytics.plots.legends import add_line_legend, has_layout
 from sdanalytics.plots.name_labels import measure_width
+from sdanalytics.plots.point_sizes import measure_axes, pixels_per_point
 
 NAME_WIDTH: Final = 18
 """The widest line of a name, in Latin letters."""
@@ -26,7 +27,6 @@ _LINE_HEIGHT: Final = 11.5
 """Points that a line of a name takes."""
 _MAX_SHARE: Final = 0.3
 """The part of the axes' width that names may take from it, where a layout makes room."""
-_POINTS_PER_INCH: Final = 72
 
 
 class NamedLine(NamedTuple):
@@ -69,18 +69,20 @@ def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
 
 def _has_room_beside(ax: Axes, lines: Sequence[NamedLine]) -> bool:
     """Return whether names fit: beside one another, and beside the axes."""
-    figure = root_figure(ax)
-    points = _POINTS_PER_INCH / figure.dpi
+    size = measure_axes(ax)
     rows = [row for line in lines for row in line.name.splitlines()]
-    if len(rows) * _LINE_HEIGHT > ax.bbox.height * points:
+    if len(rows) * _LINE_HEIGHT > size.height:
         return False
     letters = max(map(measure_width, rows), default=0)
     width = _GAP + _LETTER_WIDTH * letters
-    if figure.get_layout_engine() is not None:
-        return bool(width <= _MAX_SHARE * ax.bbox.width * points)
-    is_rightmost = all(other.bbox.x1 <= ax.bbox.x1 + 1 for other in figure.axes)
-    room = (figure.bbox.x1 - ax.bbox.x1) * points
-    return bool(is_rightmost and width <= room)
+    if has_layout(ax):
+        return width <= _MAX_SHARE * size.width
+    figure = root_figure(ax)
+    right = ax.bbox.x1
+    if any(other.bbox.x1 > right + 1 for other in figure.axes):
+        return False
+    room = (figure.bbox.x1 - right) / pixels_per_point(ax)
+    return bool(width <= room)
 
 
 class LineNames(Artist):
@@ -111,8 +113,7 @@ class LineNames(Artist):
     def _arrange(self, renderer: Any) -> None:
         axes: Any = self.axes
         box = axes.bbox
-        pixels_per_point = root_figure(axes).dpi / _POINTS_PER_INCH
-        left = box.x1 + _GAP * pixels_per_point
+        left = box.x1 + _GAP * pixels_per_point(axes)
         anywhere = np.zeros(len(self._heights))
         points = np.column_stack([anywhere, self._heights])
         centers = axes.transData.transform(points)[:, 1]
@@ -132,10 +133,14 @@ def _spread_apart(centers: Any, sizes: Sequence[float], low: float, high: float)
     spread = [float(center) for center in centers]
     edge = low
     for index in order:
-        spread[index] = max(spread[index], edge + sizes[index] / 2)
-        edge = spread[index] + sizes[index] / 2
+        half = sizes[index] / 2
+        center = max(spread[index], edge + half)
+        spread[index] = center
+        edge = center + half
     edge = high
     for index in reversed(order):
-        spread[index] = min(spread[index], edge - sizes[index] / 2)
-        edge = spread[index] - sizes[index] / 2
+        half = sizes[index] / 2
+        center = min(spread[index], edge - half)
+        spread[index] = center
+        edge = center - half
     return spread

@@ -93,10 +93,11 @@ class LogScale:
         margin = _MARGIN * (high - low)
         widened = np.array([low - margin, high + margin])
         limits: Any = transform.inverted().transform_non_affine(widened)
-        band = self.zero_band
+        first, last = limits.tolist()
+        band_start, band_end = self.zero_band
         if not self.has_negative:
-            limits[0] = band[0]
-        return float(limits[0]), max(float(limits[1]), band[1])
+            first = band_start
+        return first, max(last, band_end)
 
 
 def choose_log_scales(

@@ -51,7 +51,9 @@ class MaturityLine:
         if not len(immature):
             return 0
         position = int(immature[-1]) + 1
-        return position if position < len(distances) else None
+        if position < len(distances):
+            return position
+        return None
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,9 @@ def _make_line(name: str, rows: pd.DataFrame) -> MaturityLine:
 def _name_group(values: tuple[Any, ...]) -> str:
     names = []
     for value in values:
-        name = "(none)" if pd.isna(value) else str(value)
+        name = "(none)"
+        if not pd.isna(value):
+            name = str(value)
         names.append(name)
     return ", ".join(names)
 

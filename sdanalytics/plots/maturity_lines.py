@@ -128,7 +128,9 @@ def _word_maturity(line: MaturityLine) -> str:
     """Say after how many days 90 % are known, or how much is from the first day on."""
     position = line.mature_position
     is_growing = line.shares[0] < 1
-    goal = f"{MATURE_SHARE:.0%}" if is_growing else "within 10%"
+    goal = "within 10%"
+    if is_growing:
+        goal = f"{MATURE_SHARE:.0%}"
     if position is None:
         return f"{goal} after more than {line.ages[-1]:.0f} days"
     if position == 0:

@@ -14,7 +14,9 @@ from sdanalytics.analysis.metadata import frame_metadata
 def metric_label(metric: str) -> str:
     """Return a metric's name: Amazon's as it is, a KPI's in its usual spelling."""
     base, ending = split_name(metric)
-    label = KPIS[base].label if base in KPIS else base
+    label = base
+    if base in KPIS:
+        label = KPIS[base].label
     return label + ending.replace("_", " ")
 
 

@@ -69,7 +69,10 @@ def label_names(
         The longest label, in such lines.
     """
     texts = [_clean_name(name) for name in names]
-    proper = [text for name, text in zip(names, texts, strict=True) if name not in special]
+    proper = []
+    for name, text in zip(names, texts, strict=True):
+        if name not in special:
+            proper.append(text)
     prefix = suffix = ""
     if any(measure_width(text) > width for text in proper):
         prefix, suffix = _find_shared(proper)
@@ -95,7 +98,9 @@ def _clean_name(name: object) -> str:
     words = str(name).split()
     text = " ".join(words) or "(no name)"
     if len(text) > 2 * _MAX_MEASURED:  # each step below measures the rest
-        text = f"{text[:_MAX_MEASURED]}…{text[-_MAX_MEASURED:]}"
+        head = text[:_MAX_MEASURED]
+        tail = text[-_MAX_MEASURED:]
+        text = f"{head}…{tail}"
     return text
 
 
@@ -104,27 +109,31 @@ def _find_shared(names: Sequence[str]) -> tuple[str, str]:
     if len(names) < 2:
         return "", ""
     words = [_WORDS.findall(name) for name in names]
-    first = _count_shared(words, limit=min(map(len, words)) - 1)
+    limit = min(map(len, words)) - 1
+    first = _count_shared(words, limit)
     reversed_words = [row[::-1] for row in words]
-    last = _count_shared(reversed_words, limit=min(map(len, words)) - 1 - first)
-    prefix = "".join(words[0][:first])
-    suffix = "".join(words[0][len(words[0]) - last :])
+    last = _count_shared(reversed_words, limit - first)
+    example = words[0]
+    prefix = "".join(example[:first])
+    suffix = "".join(example[len(example) - last :])
     return prefix, suffix
 
 
 def _count_shared(words: Sequence[Sequence[str]], limit: int) -> int:
     """Count the words that all rows begin with."""
-    count = 0
-    while count < limit and len({row[count] for row in words}) == 1:
-        count += 1
-    return count
+    for count in range(limit):
+        different = {row[count] for row in words}
+        if len(different) > 1:
+            return count
+    return limit
 
 
 def _break_lines(text: str, width: int) -> str:
     """Break a label after words, and within those that are longer than a line."""
     lines = [""]
     for part in _PARTS.findall(text):
-        if measure_width(lines[-1] + part.rstrip()) > width and lines[-1]:
+        needed = measure_width(lines[-1] + part.rstrip())
+        if needed > width and lines[-1]:
             lines.append("")
         for character in part:
             if measure_width(lines[-1] + character) > width + 1:
@@ -145,6 +154,11 @@ def _shorten(text: str, width: int) -> str:
     while measure_width(head) > width - tail_width - 1:
         head = head[:-1]
     return f"{head}…{tail}"
+
+
+def count_lines(label: str) -> int:
+    """Return the number of lines of a label."""
+    return label.count("\n") + 1
 
 
 def measure_width(text: str) -> int:

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from sdanalytics.plots.colors import caption_color, root_figure
+from sdanalytics.plots.point_sizes import pixels_per_point
 
 _GAP: Final = 8
 """Points between the marks, the values and the counts."""
 _MAX_SHARE: Final = 0.3
 """The widest that the counts may be, as a share of the room; else they are shorter."""
 _LINE_SPACING: Final = 1.2
-_POINTS_PER_INCH: Final = 72
 
 
 class NumberRow(NamedTuple):
@@ -70,26 +70,29 @@ class NumberColumn(Artist):
         """Arrange the numbers, and draw them."""
         axes = self.axes
         assert isinstance(axes, Axes)
-        pixels_per_point = root_figure(axes).dpi / _POINTS_PER_INCH
+        point = pixels_per_point(axes)
         room = axes.bbox.width
-        self._fit_height(axes, pixels_per_point)
+        self._fit_height(axes, point)
         self._fit_width(renderer, room)
-        gap = _GAP * pixels_per_point
+        gap = _GAP * point
         value_width = _measure_widest(self._values, renderer)
-        taken = gap + value_width + self._fit_counts(renderer, room - value_width)
+        count_width = self._fit_counts(renderer, room - value_width)
+        taken = gap + value_width + count_width
         width = room - taken - 2 * gap
-        axes.set_xlim(-gap / width, 1 + (gap + taken) / width)
+        right_of_values = 1 + (gap + value_width) / width
+        right_of_counts = 1 + (gap + taken) / width
+        axes.set_xlim(-gap / width, right_of_counts)
         for text in self._values:
-            text.set_x(1 + (gap + value_width) / width)
+            text.set_x(right_of_values)
         for text in self._counts:
-            text.set_x(1 + (gap + taken) / width)
+            text.set_x(right_of_counts)
         for artist in self.get_children():
             artist.draw(renderer)
 
-    def _fit_height(self, axes: Axes, pixels_per_point: float) -> None:
+    def _fit_height(self, axes: Axes, point: float) -> None:
         """Make texts smaller where rows are lower than they are."""
-        positions = axes.transData.transform([(0, 0), (0, 1)])
-        row_height = abs(positions[1, 1] - positions[0, 1]) / pixels_per_point
+        (_, low), (_, high) = axes.transData.transform([(0, 0), (0, 1)])
+        row_height = abs(high - low) / point
         largest = max(self._sizes.values())
         factor = min(row_height / (_LINE_SPACING * largest), 1.0)
         for text, size in self._sizes.items():

@@ -36,7 +36,8 @@ def format_number(value: float, unit: str = "", *, short: bool = False) -> str:
         return f"{value:.3g}"
     divisor, suffix = _large_unit(size)
     if suffix:
-        return _strip_zeros(f"{value / divisor:,.2f}") + suffix
+        number = f"{value / divisor:,.2f}"
+        return _strip_zeros(number) + suffix
     if short and size >= _TEN_THOUSAND:
         thousands = value / 1000
         return f"{thousands:,.0f}k"
@@ -193,8 +194,9 @@ class NumberFormatter(Formatter):
         labels = []
         for value in scaled:
             number = f"{value:,.{decimals}f}{suffix}"
-            is_zero_of_millions = value == 0 and suffix not in ("", "%")
-            labels.append("0" if is_zero_of_millions else number)
+            if value == 0 and suffix not in ("", "%"):
+                number = "0"
+            labels.append(number)
         return labels
 
     def _choose_scale(self, values: Sequence[float]) -> tuple[float, str]:

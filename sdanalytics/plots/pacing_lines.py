@@ -96,7 +96,9 @@ def pacing(
 def _draw_cost(ax: Axes, month: PacingData, kwargs: Style) -> Line2D:
     """Draw the cost up to each whole day."""
     count = len(month.cost)
-    spent = month.cost[-1] if count else 0.0
+    spent = 0.0
+    if count:
+        spent = month.cost[-1]
     label = f"cost of {count} days: {_format_money(spent)}"
     style = {"label": label, "color": main_color(ax), **_COST_STYLE}
     line_kwargs = merge_artist_kwargs(style, kwargs, Line2D)

@@ -141,7 +141,9 @@ def is_conversion_metric(metric: str) -> bool:
 def _metadata_day(data: pd.DataFrame, key: str) -> pd.Timestamp | None:
     metadata = frame_metadata(data)
     day = metadata.get(key)
-    return pd.Timestamp(day) if day else None
+    if day:
+        return pd.Timestamp(day)
+    return None
 
 
 def _last_days(days: pd.DatetimeIndex, freq: str | None) -> pd.DatetimeIndex:

@@ -8,8 +8,8 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 
-from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.name_labels import MAX_LABEL_WIDTH, MAX_LINES
+from sdanalytics.plots.point_sizes import POINTS_PER_INCH, measure_axes
 from sdanalytics.plots.style import validate_axes
 
 _LETTERS_PER_INCH: Final = 7
@@ -21,7 +21,6 @@ _ROWS_SHARE: Final = 0.7
 _MIN_FONT_SIZE: Final = 5.5
 _READABLE_FONT_SIZE: Final = 7.0
 """Labels have a second line where letters of this size fit."""
-_POINTS_PER_INCH: Final = 72
 
 
 class RowLabelShape(NamedTuple):
@@ -47,9 +46,9 @@ def choose_row_labels(ax: Axes | None, row_count: int) -> RowLabelShape:
     if ax is None:
         return RowLabelShape(MAX_LABEL_WIDTH, MAX_LINES, tick_size)
     validate_axes(ax)
-    dpi = root_figure(ax).dpi
-    letters = int(_LETTERS_PER_INCH * ax.bbox.width / dpi)
-    height = _ROWS_SHARE * _POINTS_PER_INCH * ax.bbox.height / dpi
+    size = measure_axes(ax)
+    letters = int(_LETTERS_PER_INCH * size.width / POINTS_PER_INCH)
+    height = _ROWS_SHARE * size.height
     line_height = height / row_count / _LINE_SPACING
     lines = min(max(line_height // _READABLE_FONT_SIZE, 1.0), MAX_LINES)
     font_size = max(line_height / lines, _MIN_FONT_SIZE)

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-from sdanalytics.plots.colors import root_figure
 from sdanalytics.plots.fonts import set_font_fallback
-from sdanalytics.plots.name_labels import MAX_LINES, Labels, label_names
+from sdanalytics.plots.name_labels import MAX_LINES, Labels, count_lines, label_names
+from sdanalytics.plots.point_sizes import POINTS_PER_INCH, measure_axes, pixels_per_point
 
 _MIN_PANEL: Final = (0.85, 0.45)
 """Least width and height of a panel, in inches."""
@@ -32,7 +32,6 @@ _LINE_HEIGHT: Final = 10.5
 """Points that a line of a name takes."""
 _NAME_GAP: Final = 4
 _LETTER_WIDTH: Final = 5.6
-_POINTS_PER_INCH: Final = 72
 
 
 def fit_panels(count: int) -> float:
@@ -61,14 +60,12 @@ def choose_columns(ax: Axes, count: int) -> int:
 
 def _measure_panel(ax: Axes, count: int, columns: int) -> tuple[float, float]:
     """Return the width and height in inches of panels with a line of name above each."""
-    dpi = root_figure(ax).dpi
+    size = measure_axes(ax)
     rows = math.ceil(count / columns)
     head = _LINE_HEIGHT + _NAME_GAP + _ROW_GAP
-    column_gap = _COLUMN_GAP / _POINTS_PER_INCH
-    row_gap = head / _POINTS_PER_INCH
-    width = ax.bbox.width / dpi / columns
-    height = ax.bbox.height / dpi / rows
-    return width - column_gap, height - row_gap
+    width = size.width / columns - _COLUMN_GAP
+    height = size.height / rows - head
+    return width / POINTS_PER_INCH, height / POINTS_PER_INCH
 
 
 def make_panels(
@@ -99,7 +96,7 @@ def make_panels(
         len(names),
         columns,
     )
-    letters = int(width * _POINTS_PER_INCH / _LETTER_WIDTH)
+    letters = int(width * POINTS_PER_INCH / _LETTER_WIDTH)
     lines = 1 if height < _LOW_PANEL else MAX_LINES
     labels = label_names(
         names,
@@ -144,6 +141,7 @@ def _name_panel(panel: Axes, label: str) -> None:
     name = panel.set_title(
         label,
         loc="left",
+        y=1.0,  # at once; else matplotlib measures the axes at each drawing
         fontsize="small",
         pad=_NAME_GAP,
     )
@@ -159,7 +157,7 @@ def _measure_heads(labels: Sequence[str], columns: int) -> list[float]:
         columns,
     ):
         row = labels[start : start + columns]
-        lines = max(1 + label.count("\n") for label in row)
+        lines = max(map(count_lines, row))
         heads.append(lines * _LINE_HEIGHT + _NAME_GAP)
     return heads
 
@@ -175,7 +173,7 @@ class _PanelGrid:
     def find_box(self, number: int) -> Bbox:
         """Return the place of a panel, in pixels."""
         box = self.parent.bbox
-        scale = root_figure(self.parent).dpi / _POINTS_PER_INCH
+        scale = pixels_per_point(self.parent)
         row, column = divmod(number, self.columns)
         gap = _COLUMN_GAP * scale
         gaps = gap * (self.columns - 1)

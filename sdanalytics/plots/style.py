@@ -10,11 +10,13 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
+from matplotlib.ticker import FixedLocator
 
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.colors import caption_color, palette, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
 from sdanalytics.plots.metric_labels import metric_label
+from sdanalytics.plots.name_labels import count_lines
 from sdanalytics.plots.titles import word_shown_days
 
 Style: TypeAlias = dict[str, Any]
@@ -63,7 +65,7 @@ def ensure_axes(ax: Axes | None, rows: int = 0, height: float | None = None) -> 
 
 def fit_rows(labels: Sequence[str]) -> float:
     """Return the height in inches of a figure with a row for each label, of one or more lines."""
-    lines = sum(1 + label.count("\n") for label in labels)
+    lines = sum(map(count_lines, labels))
     rows = max(lines * _LINE_HEIGHT, len(labels) * _ROW_HEIGHT)
     return _HEIGHT_WITHOUT_ROWS + rows
 
@@ -103,9 +105,12 @@ def draw_interval(ax: Axes, x: Any, low: Any, high: Any, color: Any) -> None:
 def style_axes(ax: Axes) -> None:
     """Remove the upper and right spine, and set labels in fonts that have their characters."""
     ax.spines[["top", "right"]].set_visible(False)
-    tick_labels = ax.get_yticklabels() + ax.get_xticklabels()
-    for text in [ax.title, *tick_labels]:
-        set_font_fallback(text)
+    set_font_fallback(ax.title)
+    for axis in (ax.xaxis, ax.yaxis):
+        if not isinstance(axis.get_major_locator(), FixedLocator):  # it has numbers or days
+            continue
+        for label in axis.get_ticklabels():
+            set_font_fallback(label)
 
 
 def is_narrow(ax: Axes) -> bool:
@@ -122,9 +127,13 @@ def word_empty(data: pd.DataFrame, metric: str = "") -> str:
     """Return what is said of rows without values of a metric, or of no rows."""
     if not len(data):
         return "no rows"
+    parts = ["no values"]
+    if metric:
+        parts.append(f"of {metric_label(metric)}")
     days = word_shown_days(data)
-    parts = ["no values", f"of {metric_label(metric)}" if metric else "", days and f"({days})"]
-    return " ".join(part for part in parts if part)
+    if days:
+        parts.append(f"({days})")
+    return " ".join(parts)
 
 
 def draw_note(ax: Axes, text: str) -> Axes:

@@ -6,6 +6,7 @@ All are arranged whenever the figure is drawn, so that they fit its size, layout
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,14 +18,16 @@ from matplotlib.transforms import Bbox, BboxBase, IdentityTransform
 
 from sdanalytics.plots.colors import caption_color, root_figure
 from sdanalytics.plots.fonts import set_font_fallback
+from sdanalytics.plots.point_sizes import pixels_per_point
 
 _GAP: Final = 5
 """Points between the axis, the caption and the legend."""
-_POINTS_PER_INCH: Final = 72
 _MAX_SHRINKING: Final = 0.95
 """A line becomes at least this much shorter at each attempt to make it fit."""
 _MIN_CHARACTERS: Final = 8
 """Characters in a line of a text, however narrow the axes are."""
+_MAX_MOVE: Final = 0.1
+"""Pixels by which axes may move without their surroundings."""
 
 
 class Surroundings(Artist):
@@ -37,10 +40,11 @@ class Surroundings(Artist):
         self._title: _WrappedText | None = None
         self._caption: _WrappedText | None = None
         self._legends: list[Legend] = []
+        self._measured_place: Bbox | None = None
 
     def add_title(self, text: str) -> None:
         """Write a title above the axes, at the left; a title of the user's own replaces it."""
-        artist = self._owner.set_title(text, loc="left", fontsize="medium")
+        artist = self._owner.set_title(text, loc="left", y=1.0, fontsize="medium")
         set_font_fallback(artist)
         self._title = _WrappedText(artist, text)
 
@@ -48,7 +52,9 @@ class Surroundings(Artist):
         """Write a note below the axes, after those that are there."""
         if self._caption is None:
             self._caption = _WrappedText(_create_caption(self._owner), "")
-        notes = self._caption.text.split("; ") if self._caption.text else []
+        notes = []
+        if self._caption.text:
+            notes = self._caption.text.split("; ")
         if text not in notes:
             notes.append(text)
         self._caption.replace("; ".join(notes))
@@ -61,11 +67,15 @@ class Surroundings(Artist):
     @property
     def caption(self) -> str:
         """The notes below the axes; empty if there are none."""
-        return "" if self._caption is None else self._caption.text
+        if self._caption is None:
+            return ""
+        return self._caption.text
 
     def get_children(self) -> list[Artist]:
         """Return the caption: titles and legends are the children of the axes."""
-        return [] if self._caption is None else [self._caption.artist]
+        if self._caption is None:
+            return []
+        return [self._caption.artist]
 
     @property
     def _owner(self) -> Axes:
@@ -76,13 +86,24 @@ class Surroundings(Artist):
     def get_tightbbox(self, renderer: Any = None) -> Bbox | None:
         """Arrange everything, and return the box around it; a figure's layout makes room for it."""
         boxes = self._arrange(renderer)
-        return Bbox.union(boxes) if boxes else None
+        self._measured_place = self._owner.bbox.frozen()
+        if boxes:
+            return Bbox.union(boxes)
+        return None
 
     def draw(self, renderer: Any) -> None:
         """Arrange everything, and draw the caption: matplotlib draws titles and legends."""
-        self._arrange(renderer)
+        if not self._is_arranged():
+            self._arrange(renderer)
         if self._caption is not None:
             self._caption.artist.draw(renderer)
+
+    def _is_arranged(self) -> bool:
+        """Return whether the layout, which has just run, has left all where it was measured."""
+        if root_figure(self._owner).get_layout_engine() is None or self._measured_place is None:
+            return False
+        moved = self._owner.bbox.get_points() - self._measured_place.get_points()
+        return bool(np.abs(moved).max() < _MAX_MOVE)
 
     def _arrange(self, renderer: Any) -> list[BboxBase]:
         if renderer is None:
@@ -120,8 +141,8 @@ class Surroundings(Artist):
             return []
         if not artist.get_text():  # the user has removed it
             return []
-        x, _ = self._owner.transAxes.inverted().transform((left, 0))
-        artist.set_x(x)
+        top = self._find_upper_edge(renderer)
+        artist.set_position(self._owner.transAxes.inverted().transform((left, top)))
         self._title.wrap(renderer, right - left)
         return [artist.get_window_extent(renderer)]
 
@@ -129,11 +150,10 @@ class Surroundings(Artist):
         """Return the left edge of the axes with their labels, and their right edge, in pixels."""
         left = float(self._owner.bbox.x0)
         all_axes = self._list_axes(renderer)
-        edge = min(axes.bbox.x0 for axes in all_axes)
-        for axes in all_axes:
-            if axes.bbox.x0 > edge + 1:  # not at the left, as panels in other columns
-                continue
-            labels = _find_axis_box(axes.yaxis, renderer)
+        edge = min(axes.bbox.x0 for axes in all_axes) + 1
+        at_left = [axes.yaxis for axes in all_axes if axes.bbox.x0 <= edge]
+        for axis in _drop_alike(at_left):
+            labels = _find_axis_box(axis, renderer)
             if labels is not None:
                 left = min(left, labels.x0)
         return left, float(self._owner.bbox.x1)
@@ -142,14 +162,24 @@ class Surroundings(Artist):
         """Return the lower edge of the axes with their labels, in pixels."""
         bottom = float(self._owner.bbox.y0)
         all_axes = self._list_axes(renderer)
-        edge = min(axes.bbox.y0 for axes in all_axes)
-        for axes in all_axes:
-            if axes.bbox.y0 > edge + 1:  # not at the bottom
-                continue
-            labels = _find_axis_box(axes.xaxis, renderer)
+        edge = min(axes.bbox.y0 for axes in all_axes) + 1
+        at_bottom = [axes.xaxis for axes in all_axes if axes.bbox.y0 <= edge]
+        for axis in _drop_alike(at_bottom):
+            labels = _find_axis_box(axis, renderer)
             if labels is not None:
                 bottom = min(bottom, labels.y0)
         return bottom
+
+    def _find_upper_edge(self, renderer: Any) -> float:
+        """Return the upper edge of the axes with what labels them there, in pixels."""
+        top = float(self._owner.bbox.y1)
+        for axes in _list_twins(self._owner):
+            if not _has_labels_above(axes.xaxis):
+                continue
+            labels = _find_axis_box(axes.xaxis, renderer)
+            if labels is not None:
+                top = max(top, labels.y1)
+        return top
 
     def _list_axes(self, renderer: Any) -> list[Any]:
         """Return the axes and those within, such as small multiples, at their places."""
@@ -161,7 +191,7 @@ class Surroundings(Artist):
         return [self._owner, *children]
 
     def _pixels(self, points: float) -> float:
-        return float(points * root_figure(self._owner).dpi / _POINTS_PER_INCH)
+        return points * pixels_per_point(self._owner)
 
 
 class _WrappedText:
@@ -247,3 +277,22 @@ def _find_axis_box(axis: Any, renderer: Any) -> BboxBase | None:
         return None
     box: BboxBase | None = axis.get_tightbbox(renderer)
     return box
+
+
+def _drop_alike(axis_list: Sequence[Any]) -> list[Any]:
+    """Return the first of those that share a scale, and its labels: panels have the same."""
+    first_by_scale = {}
+    for axis in axis_list:
+        first_by_scale.setdefault(id(axis.get_major_locator()), axis)
+    return list(first_by_scale.values())
+
+
+def _list_twins(ax: Axes) -> list[Axes]:
+    """Return axes, and those at the same place, such as those of a second scale."""
+    figure = root_figure(ax)
+    return [other for other in figure.axes if other.bbox.bounds == ax.bbox.bounds]
+
+
+def _has_labels_above(axis: Any) -> bool:
+    is_marked = axis.get_ticks_position() in ("top", "unknown")
+    return is_marked or axis.get_label_position() == "top"

@@ -52,7 +52,7 @@ def add_title(
     else:
         days = word_shown_days(data) if when is None else when
         parts = [subject, days, word_profile(data)]
-        text = ", ".join(part for part in parts if part)
+        text = ", ".join(filter(None, parts))
     if text:
         find_surroundings(ax).add_title(text.replace("$", r"\$"))
 
@@ -76,10 +76,14 @@ def _word_compared_period(period: Mapping[str, str]) -> str:
     return word_interval(first, last)
 
 
+def _word_day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
 def word_interval(first: date, last: date) -> str:
     """Return a range of days as text, a single one as itself."""
-    end = f"{last.day} {last:%b %Y}"
-    if (first.year, first.month, first.day) == (last.year, last.month, last.day):
+    end = _word_day(last)
+    if _word_day(first) == end:
         return end
     start = f"{first.day} {first:%b}"
     if first.year != last.year:

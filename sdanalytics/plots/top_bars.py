@@ -24,7 +24,7 @@ from sdanalytics.plots.colors import (
     signed_colors,
 )
 from sdanalytics.plots.data_captions import caption_data
-from sdanalytics.plots.groups import word_groups
+from sdanalytics.plots.groups import word_groups, word_shown_groups
 from sdanalytics.plots.heatmap import add_color_bar
 from sdanalytics.plots.legends import add_color_legend
 from sdanalytics.plots.metric_labels import axis_title, metric_label
@@ -175,7 +175,8 @@ def _draw_ranked_bars(
     if bars.bounded is not None:
         style |= {"xerr": find_reach(values, bars.table), "error_kw": bar_style(ax)}
     bar_kwargs = merge_artist_kwargs(style, kwargs, Patch)
-    return ax.barh(range(len(values)), np.nan_to_num(values), **bar_kwargs)
+    lengths = np.nan_to_num(values)
+    return ax.barh(range(len(values)), lengths, **bar_kwargs)
 
 
 def _choose_colors(
@@ -238,7 +239,7 @@ def _format_top_axes(ax: Axes, data: pd.DataFrame, metric: str, labels: list[str
 def _add_notes(ax: Axes, data: pd.DataFrame, bars: TopData, by: str) -> None:
     """Say how many groups have no bar, and how much of the whole those with one have."""
     if bars.other_count:
-        text = f"{len(bars.names)} of {bars.group_count} {word_groups(by)}s"
+        text = word_shown_groups(len(bars.names), bars.group_count, by)
         if np.isfinite(bars.share):
             text = f"{text}, {format_number(bars.share, 'fraction')} of the total"
         add_caption(ax, text)
@@ -270,9 +271,12 @@ def _draw_dots(ax: Axes, data: pd.DataFrame, metric: str, dot: str, bars: TopDat
 
 def _add_dot_legend(ax: Axes, metric: str, dot: str, color: str) -> None:
     """Tell the bars from the dots on their common axis."""
-    bar = Patch(color=main_color(ax), label=metric_label(metric))
-    point = Line2D([], [], linestyle="", marker="o", color=color, label=metric_label(dot))
-    ax.set_xlabel(ax.get_xlabel().replace(metric_label(metric), "", 1).strip(" ()"))
+    name = metric_label(metric)
+    bar = Patch(color=main_color(ax), label=name)
+    dot_name = metric_label(dot)
+    point = Line2D([], [], linestyle="", marker="o", color=color, label=dot_name)
+    unit = ax.get_xlabel().replace(name, "", 1)
+    ax.set_xlabel(unit.strip(" ()"))
     add_color_legend(ax, [bar, point])
 
 

@@ -74,7 +74,10 @@ def top_data(
 ) -> TopData:
     """Compute what `top` draws; the arguments are those of the figure."""
     bounded = parse_bounded_metric(metric, level)
-    metrics = [metric, *(name for name in (dot, hue) if name is not None)]
+    metrics = [metric]
+    for name in (dot, hue):
+        if name is not None:
+            metrics.append(name)
     rows = prepare(data, metrics, by, n)
     groups = factorize(rows, by, GROUP_COLUMN, names)
     totals = aggregate_groups(groups, metrics, bounded)

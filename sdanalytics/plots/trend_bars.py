@@ -73,7 +73,8 @@ def _draw_expected(ax: Axes, lines: TrendData, row: int) -> None:
     expected = to_float_array(lines.final.expected.iloc[row])
     low = to_float_array(lines.final.low.iloc[row])
     high = to_float_array(lines.final.high.iloc[row])
-    reach: Any = np.nan_to_num([expected - low, high - expected]).clip(min=0)
+    spans = [expected - low, high - expected]
+    reach: Any = np.nan_to_num(spans).clip(min=0)
     ax.errorbar(
         expected,
         np.arange(len(expected)),

@@ -88,12 +88,15 @@ class TrendData:
     @property
     def drawn(self) -> pd.DataFrame:
         """The values of the lines: what is expected, if that is known."""
-        return self.values if self.final is None else self.final.expected
+        if self.final is None:
+            return self.values
+        return self.final.expected
 
     @property
     def is_single_day(self) -> bool:
         """Whether there is a single day with values: lines would be points."""
-        return int(self.values.notna().any(axis="columns").sum()) == 1
+        has_values = self.values.notna().any(axis="columns")
+        return int(has_values.sum()) == 1
 
     def list_values(self) -> FloatArray:
         """Return all values of the lines, reported and expected."""
@@ -133,7 +136,9 @@ def trend_data(
     validate_smooth(data, metric, smooth)
     curve = resolve_curve(final, data)
     has_finals = final is None and smooth is None and has_expected_columns(data, metric)
-    kept = [] if curve is None else curve.keys.columns.tolist()
+    kept = []
+    if curve is not None:
+        kept = curve.keys.columns.tolist()
     grouper = LineGrouper(data, metric, by, kept, names, is_condensed=not has_finals)
     groups = grouper.group(n)
     share = measure_named(groups, grouper.ranking_metric, n)
@@ -173,11 +178,15 @@ def _place_days(data: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     It is at the last day that it has data of, if these are its first ones.
     """
     freq = frame_metadata(data).get("freq")
-    if not freq or not is_named_by_last_day(freq) or not has_days(data) or len(days) < 2:
+    if not freq or not is_named_by_last_day(freq):
+        return days
+    if not has_days(data) or len(days) < 2:
         return days
     counts = days_by_date(data).set_index("date")[DAYS]
-    last = days[-2] + pd.Timedelta(days=int(counts[days[-1]]))
-    return days.where(days < days[-1], min(last, days[-1]))
+    name = days[-1]
+    day_count = int(counts[name])
+    last = days[-2] + pd.Timedelta(days=day_count)
+    return days.where(days < name, min(last, name))
 
 
 @dataclass(frozen=True)
@@ -192,7 +201,9 @@ class _ValueTable:
 
     def average(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return sums over windows as averages of their days; other tables as they are."""
-        return table if self.day_counts is None else table.div(self.day_counts, axis="index")
+        if self.day_counts is None:
+            return table
+        return table.div(self.day_counts, axis="index")
 
 
 def _compute_values(rows: pd.DataFrame, metric: str, smooth: int | None) -> _ValueTable:

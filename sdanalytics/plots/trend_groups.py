@@ -49,10 +49,9 @@ class LineGrouper:
     def group(self, n: int) -> GroupedRows:
         """Return the rows by line, the largest first, and all others as the last."""
         if self.by is None:
-            one_group = self.data.assign(**{GROUP_COLUMN: 0})
-            rows = self._condense(one_group, [])
+            rows = self._condense(self.data, [], [DATE])
             return GroupedRows(
-                rows,
+                rows.assign(**{GROUP_COLUMN: 0}),
                 GROUP_COLUMN,
                 [None],
                 [metric_label(self.metric)],
@@ -62,22 +61,26 @@ class LineGrouper:
                 "by must be a column other than 'date': a trend is over the dates already"
             )
         groups = factorize(self.data, self.by, GROUP_COLUMN, self.names)
-        rows = self._condense(groups.rows, [self.ranking_metric])
+        rows = self._condense(
+            groups.rows,
+            [self.ranking_metric],
+            [DATE, GROUP_COLUMN],
+        )
         return rank_groups(
             replace(groups, rows=rows),
             self.ranking_metric,
             n,
         )
 
-    def _condense(self, rows: pd.DataFrame, others: list[str]) -> pd.DataFrame:
+    def _condense(self, rows: pd.DataFrame, others: list[str], keys: list[str]) -> pd.DataFrame:
         if not self.is_condensed:
             return rows
-        keys = dict.fromkeys([DATE, GROUP_COLUMN, *self.kept])
+        all_keys = dict.fromkeys([*keys, *self.kept])
         drawn = [self.metric]
         if self.metric in KPIS:  # tells whether a missing ratio is undefined
             drawn.append(KPIS[self.metric].numerator)
         return condense(
             rows,
             [*drawn, *others],
-            list(keys),
+            list(all_keys),
         )

@@ -249,6 +249,8 @@ def _list_ends(lines: TrendData, styles: list[Style]) -> list[NamedLine]:
     ends = []
     for style, column in zip(styles, table, strict=True):
         values = to_float_array(table[column].dropna())
-        height = float(values[-1]) if len(values) else 0.0
+        height = 0.0
+        if len(values):
+            height = float(values[-1])
         ends.append(NamedLine(style["label"], height, style["color"]))
     return ends

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sdanalytics.analysis.column_units import column_unit
-from sdanalytics.plots.colors import background, root_figure
+from sdanalytics.plots.colors import background
 from sdanalytics.plots.cut_values import find_largest_size, limit_axis, write_cut_values
 from sdanalytics.plots.date_axis import format_date_axis
 from sdanalytics.plots.expected_lines import (
@@ -21,13 +21,13 @@ from sdanalytics.plots.expected_lines import (
 )
 from sdanalytics.plots.number_format import format_number_axis
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
+from sdanalytics.plots.point_sizes import measure_axes
 from sdanalytics.plots.style import Style, merge_artist_kwargs, style_axes
 from sdanalytics.plots.trend_data import TrendData
 from sdanalytics.plots.young_lines import dash_young_part
 
 _MARKER_ROOM: Final = 6
 """Points (of type) for each marker; closer ones would hide their line."""
-_POINTS_PER_INCH: Final = 72
 _SIDE_MARGIN: Final = 0.02
 """Room beside the first and last point, as a share of the axes."""
 _LONG_LINE_WIDTH: Final = 1.2
@@ -151,7 +151,7 @@ def _draw_line(ax: Axes, lines: TrendData, rank: int, style: Style, kwargs: Styl
 
 def _choose_markers(ax: Axes, values: FloatArray) -> Style:
     """Return small markers where there is room; else only for points that no line goes through."""
-    width = ax.bbox.width / root_figure(ax).dpi * _POINTS_PER_INCH
+    width = measure_axes(ax).width
     is_known = np.isfinite(values)
     style: Style = {"marker": "o", "markersize": 3}
     if is_known.sum() * _MARKER_ROOM <= width:

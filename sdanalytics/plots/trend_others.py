@@ -66,9 +66,12 @@ def choose_ranking_metric(data: pd.DataFrame, metric: str) -> str:
     else:
         return metric
     if not has_several_currencies(data):
-        return "cost" if "cost" in data else denominator
+        if "cost" in data:
+            return "cost"
+        return denominator
     for count in (denominator, *_RANKING_COUNTS):
-        is_there = count in data or set(required_metrics(count)) <= set(data.columns)
+        needed = set(required_metrics(count))
+        is_there = count in data or needed <= set(data.columns)
         if is_there and not is_money(count):
             return count
     return metric
@@ -82,7 +85,9 @@ def measure_named(groups: GroupedRows, ranking_metric: str, n: int) -> NamedShar
     if is_additive(ranking_metric):
         totals = _sum_groups(groups, ranking_metric)
         whole = np.nansum(totals)
-        share = float(np.nansum(totals[:n]) / whole) if whole else np.nan
+        share = np.nan
+        if whole:
+            share = float(np.nansum(totals[:n]) / whole)
     return NamedShare(
         n,
         n + groups.other_count,

@@ -35,7 +35,10 @@ def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: Any) -> pd.D
     )
     if lines.values.empty:
         return pd.DataFrame(columns=["date", "name", metric, *_MARKS])
-    tables = [_tidy_line(lines.select(rank), metric) for rank in range(len(lines.names))]
+    tables = []
+    for rank in range(len(lines.names)):
+        line = lines.select(rank)
+        tables.append(_tidy_line(line, metric))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -40,9 +40,13 @@ def word_subject(metric: str, by: str | None, smooth: int | None) -> str:
     """Return what a trend shows, such as "ACOS (7 days) by campaign"."""
     subject = metric_label(metric)
     if smooth is not None:
-        days = f"{smooth}-day average" if is_averaged(metric) else f"{smooth} days"
+        days = f"{smooth} days"
+        if is_averaged(metric):
+            days = f"{smooth}-day average"
         subject = f"{subject} ({days})"
-    return subject if by is None else f"{subject} by {word_groups(by)}"
+    if by is None:
+        return subject
+    return f"{subject} by {word_groups(by)}"
 
 
 def find_nothing(
@@ -62,7 +66,9 @@ def find_nothing(
         return word_empty(data, metric)
     if known.any() or has_undefined:
         return None
-    return f"{label} is 0" if lines.is_single_day else f"{label} is 0 on all days"
+    if lines.is_single_day:
+        return f"{label} is 0"
+    return f"{label} is 0 on all days"
 
 
 def caption_trend(

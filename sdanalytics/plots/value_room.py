@@ -9,13 +9,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
-from sdanalytics.plots.colors import root_figure
+from sdanalytics.plots.point_sizes import pixels_per_point
 
 _MARGIN: Final = 6
 """Points between a value and the bar, and the edge of the axes."""
 _MAX_SHARE: Final = 0.6
 """The largest share of the axes that values take from bars."""
-_POINTS_PER_INCH: Final = 72
 
 
 class ValueRoom(Artist):
@@ -55,15 +54,17 @@ class ValueRoom(Artist):
     def _set_limits(self, axes: Axes, renderer: Any) -> None:
         low, high = self._data_limits
         width = axes.bbox.width
-        margin = _MARGIN * root_figure(axes).dpi / _POINTS_PER_INCH
+        margin = _MARGIN * pixels_per_point(axes)
         left = right = 0.0
         for text in self._texts:
             room = text.get_window_extent(renderer).width + margin
             end = float(text.xy[0])
             if end < 0:
-                left = max(left, room - (end - low) / (high - low) * width)
+                distance = (end - low) / (high - low) * width
+                left = max(left, room - distance)
             else:
-                right = max(right, room - (high - end) / (high - low) * width)
+                distance = (high - end) / (high - low) * width
+                right = max(right, room - distance)
         taken = min(left + right, _MAX_SHARE * width)
         if taken > 0:
             scale = (high - low) / (width - taken)

@@ -131,7 +131,9 @@ def _take_largest(explanation: pd.DataFrame, n: int) -> pd.DataFrame:
     """Return the n largest contributions, whatever their sign; all, if one would be left."""
     values = to_float_array(explanation[_CONTRIBUTION])
     order = np.argsort(-np.abs(values), kind="stable")
-    count = len(order) if len(order) == n + 1 else n
+    count = n
+    if len(order) == n + 1:
+        count = len(order)
     return explanation.iloc[order[:count]]
 
 
@@ -175,7 +177,9 @@ def _name_factors(rows: pd.DataFrame) -> list[str]:
     has_two = cost_types.nunique() > 1
     names = []
     for factor, cost_type in zip(rows[_FACTOR], cost_types, strict=True):
-        name = _SHARE_NAME if factor == SHARE else metric_label(factor)
+        name = _SHARE_NAME
+        if factor != SHARE:
+            name = metric_label(factor)
         if has_two and not pd.isna(cost_type):
             name = f"{name} ({metric_label(cost_type.lower())})"
         names.append(name)

@@ -57,7 +57,9 @@ class AccessControl:
             is_valid = form.get("refresh_token") == client.refresh_token
         elif grant_type == "authorization_code":
             parameter = "code"
-            is_valid = self.consents.redeem(form.get("code", ""), form.get("redirect_uri", ""))
+            code = form.get("code", "")
+            redirect_uri = form.get("redirect_uri", "")
+            is_valid = self.consents.redeem(code, redirect_uri)
         else:
             return _login_error(400, "unsupported_grant_type")
         if not is_valid:
@@ -85,7 +87,9 @@ class AccessControl:
 
     def check_v1_login(self, request: Request) -> None:
         """Raise a 401 unless the request has a valid access token; as version 1 names headers."""
-        name = _V1_CLIENT_HEADER if _V1_CLIENT_HEADER in request.headers else _CLIENT_HEADER
+        name = _CLIENT_HEADER
+        if _V1_CLIENT_HEADER in request.headers:
+            name = _V1_CLIENT_HEADER
         self.check_login(request, name)
 
     def check_login(self, request: Request, client_header: str = _CLIENT_HEADER) -> None:

@@ -112,7 +112,11 @@ class ReportStore:
         """Return the reports of a profile that are in flight, of versions 2 and 3."""
         profile_id = advertiser.profile_id
         in_flight = self._list_in_flight()
-        return [item for item in in_flight if item.profile_id == profile_id and item.api != "v1"]
+        building = []
+        for item in in_flight:
+            if item.profile_id == profile_id and item.api != "v1":
+                building.append(item)
+        return building
 
     def list_v1_building(self) -> list[Report]:
         """Return the version 1 reports that are in flight, of all accounts."""

@@ -131,7 +131,9 @@ class Router:
     def _next_scripted(self, operation: str) -> ScriptedResponse:
         with self._lock:
             script = self.scripts.get(operation)
-            return script.popleft() if script else DEFAULT
+            if script:
+                return script.popleft()
+            return DEFAULT
 
 
 def _v1_rules(v1: OperationsV1, accounts: AccountList) -> list[Rule]:

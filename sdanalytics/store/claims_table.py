@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -40,7 +40,8 @@ _COUNT_IN_FLIGHT: Final = (
     " and report_id is not null and lease > ?"
 )
 _COUNT_REPORTS: Final = (
-    "select count(distinct report_id) from reports where source = ? and api = ? and lease > ?"
+    "select count(distinct report_id) from reports where source = ? and api = ?"
+    " and (lease > ? or asked_at between ? and ?)"
 )
 _IS_OWN: Final = "select 1 from reports" + _WHERE_PARTITION + " and call = ?"  # noqa: S608
 _WRITE: Final = "insert or replace into reports values (" + ", ".join("?" * 14) + ")"  # noqa: S608
@@ -52,6 +53,9 @@ _EXTEND_UNCREATED: Final = "update reports set lease = ? where call = ? and repo
 _DELETE_PROCESS: Final = "delete from reports where host = ? and pid = ?"
 _PURGE: Final = "delete from reports where asked_at < ? and lease < ?"
 
+ORPHANED_BUILD_TIME: Final = timedelta(minutes=10)
+"""How long a report counts as in flight whose call has ended: the service goes on with it, for 1 to
+20 minutes in version 1, and answers another request meanwhile with a 429 that lasts for minutes."""
 MAX_TIMESTAMP: Final = 1e11
 """A moment that no clock shows, in seconds since 1970: in the year 5138."""
 
@@ -137,7 +141,9 @@ class ClaimsTable:
         """Return the claim on a partition; one that cannot be read is none."""
         cursor = self._execute(_SELECT_PARTITION, *_key_values(partition))
         row = cursor.fetchone()
-        return None if row is None else Claim.from_row(row)
+        if row is None:
+            return None
+        return Claim.from_row(row)
 
     def is_own(self, partition: Partition, call_id: str) -> bool:
         """Return whether a partition is claimed by that call."""
@@ -155,9 +161,14 @@ class ClaimsTable:
         (count,) = cursor.fetchone()
         return int(count)
 
-    def count_reports(self, source: str, api: str) -> int:
-        """Count the reports of a source and version of the API that have a live lease."""
-        cursor = self._execute(_COUNT_REPORTS, source, api, time.time())
+    def count_reports(self, source: str, api: str, now: datetime) -> int:
+        """Count the reports of a source and version of the API that are in flight.
+
+        They have a live lease or, where their call has ended, were requested a moment ago.
+        """
+        earliest = now - ORPHANED_BUILD_TIME
+        moments = (time.time(), earliest.isoformat(), now.isoformat())
+        cursor = self._execute(_COUNT_REPORTS, source, api, *moments)
         (count,) = cursor.fetchone()
         return int(count)
 

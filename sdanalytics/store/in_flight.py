@@ -53,6 +53,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
+from sdanalytics._core.clock import Clock
 from sdanalytics._core.limiter_state import CountInFlight, LimiterState
 from sdanalytics.errors import CacheError
 from sdanalytics.model.partition import Partition, ProfileKey
@@ -98,8 +99,8 @@ class InFlightRegistry:
         The version of the reporting API that the call uses.
     profile : ProfileKey
         The profile that the call fetches.
-    now : datetime.datetime
-        Aware; reports that are too old by then to be resumed are purged.
+    clock : Clock
+        Reports that are too old to be resumed when the call begins are purged.
     is_acceptable : callable
         Whether a report of a partition, requested at a time, is new enough to be resumed.
     limits_client : bool
@@ -116,20 +117,21 @@ class InFlightRegistry:
         state_dir: Path,
         api: str,
         profile: ProfileKey,
-        now: datetime,
+        clock: Clock,
         is_acceptable: IsAcceptable,
         *,
         limits_client: bool = False,
     ) -> None:
         self._database = StateDatabase(state_dir / DATABASE_FILENAME, _SCHEMA)
         if limits_client:
-            self._limiter = LimiterTable.for_version(self._database, profile.source, api)
+            self._limiter = LimiterTable.for_version(self._database, profile.source, api, clock)
         else:
             self._limiter = LimiterTable.for_profile(self._database, profile)
         self._monitor = LeaseMonitor()
         self._api = api
         self._source = profile.source
-        self._oldest_resumable = now - MAX_RESUME_AGE
+        self._clock = clock
+        self._oldest_resumable = clock.now() - MAX_RESUME_AGE
         self._is_acceptable = is_acceptable
         self._call_id = secrets.token_hex(8)
         self._ended = threading.Event()
@@ -201,7 +203,8 @@ class InFlightRegistry:
 
     def count_reports(self) -> int:
         """Count the reports of this version in flight that the registry knows, of all profiles."""
-        return self._transaction(lambda claims: claims.count_reports(self._source, self._api))
+        now = self._clock.now()
+        return self._transaction(lambda claims: claims.count_reports(self._source, self._api, now))
 
     def update(self, fn: Callable[[LimiterState, CountInFlight], T]) -> T:
         """Run a function that may change the rate limiter's state (`LimiterStateStore`)."""
@@ -387,7 +390,10 @@ def read_all(state_dir: Path) -> list[Claim]:
 
 
 def _freeze(reports: Mapping[ClaimedReport, list[Partition]]) -> tuple[ResumableReport, ...]:
-    return tuple((report, tuple(partitions)) for report, partitions in reports.items())
+    claimed = []
+    for report, partitions in reports.items():
+        claimed.append((report, tuple(partitions)))
+    return tuple(claimed)
 
 
 def _to_report(claim: Claim) -> InFlightReport | None:

@@ -101,20 +101,17 @@ def series_path(series: PartitionSeries) -> str:
 
 def profile_path(key: ProfileKey) -> str:
     """Return the path of a profile's file."""
-    folders = _profile_folders(key)
-    return f"{PROFILES}/{folders}.json"
+    return _profile_file(PROFILES, key)
 
 
 def campaigns_path(key: ProfileKey) -> str:
     """Return the path of the list of a profile's campaigns."""
-    folders = _profile_folders(key)
-    return f"{CAMPAIGNS}/{folders}.json"
+    return _profile_file(CAMPAIGNS, key)
 
 
 def account_path(key: ProfileKey) -> str:
     """Return the path of the account of a profile."""
-    folders = _profile_folders(key)
-    return f"{ACCOUNTS}/{folders}.json"
+    return _profile_file(ACCOUNTS, key)
 
 
 def profile_reports_path(key: ProfileKey) -> str:
@@ -126,6 +123,11 @@ def profile_reports_path(key: ProfileKey) -> str:
 def record_type_path(key: ProfileKey, record_type: str) -> str:
     """Return the folder of all partitions of a record type of a profile."""
     return f"{profile_reports_path(key)}/record_type={record_type}"
+
+
+def _profile_file(folder: str, key: ProfileKey) -> str:
+    folders = _profile_folders(key)
+    return f"{folder}/{folders}.json"
 
 
 def _profile_folders(key: ProfileKey) -> str:

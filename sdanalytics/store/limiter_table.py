@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from sdanalytics._core.clock import Clock
 from sdanalytics._core.limiter_state import CountInFlight, LimiterState
 from sdanalytics.model.partition import ProfileKey
 from sdanalytics.store.claims_table import ClaimsTable
@@ -66,11 +67,13 @@ class LimiterTable:
         return cls(database, profile, count)
 
     @classmethod
-    def for_version(cls, database: StateDatabase, source: str, api: str) -> LimiterTable:
+    def for_version(
+        cls, database: StateDatabase, source: str, api: str, clock: Clock
+    ) -> LimiterTable:
         """Return the state of a version of the API that limits all profiles together."""
 
         def count(claims: ClaimsTable) -> int:
-            return claims.count_reports(source, api)
+            return claims.count_reports(source, api, clock.now())
 
         return cls(database, ProfileKey(source, api), count)
 
@@ -113,7 +116,9 @@ class LimiterTable:
     def _load(self, execute: Execute) -> LimiterState:
         """Load the state; a new one when none is stored, or that of another version."""
         row = execute(_SELECT_STATE, *self._owner).fetchone()
-        state = None if row is None else parse_state(row["state"])
+        state = None
+        if row is not None:
+            state = parse_state(row["state"])
         return state or LimiterState()
 
 

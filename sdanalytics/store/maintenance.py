@@ -124,7 +124,9 @@ class StoreMaintenance:
         registry = repair_registry(self.storage.state_dir)
         for problem in self.quarantine():
             moved_to = problem.moved_to
-            aside = None if moved_to is None else readable_name(display_name(moved_to))
+            aside = None
+            if moved_to is not None:
+                aside = readable_name(display_name(moved_to))
             path = readable_name(display_name(problem.path))
             rows.append((path, readable_name(problem.message), aside))
         if registry is not None:
@@ -248,7 +250,9 @@ class StoreMaintenance:
         if partition.tactic != UNKNOWN_TACTIC:
             return 0
         rows = self._unknown_tactic.load(partition)
-        return 0 if rows is None else rows.known_count
+        if rows is None:
+            return 0
+        return rows.known_count
 
     @property
     def _unknown_tactic(self) -> UnknownTacticFiles:
@@ -279,7 +283,9 @@ def _describe_copies(copies: list[Problem]) -> Problem:
     """Return one problem for all the copies that a synchronization made: there may be many."""
     first = copies[0]
     others = len(copies) - 1
-    count = f"; {others} more like this" if others else ""
+    count = ""
+    if others:
+        count = f"; {others} more like this"
     return Problem(
         first.stamp,
         f"foreign: a copy that a program made which synchronizes folders{count}. The store does "

@@ -37,10 +37,19 @@ def refusal_message(refused: Iterable[str], missing_days: MissingDays) -> str:
         names_by_days.setdefault(tuple(days), []).append(name)
     parts = []
     for days, alike in names_by_days.items():
-        span = str(days[0]) if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
-        parts.append(f"{', '.join(alike)} ({span})")
-    effect = f"missing are {'; '.join(parts)}" if parts else "what is stored of them is kept"
+        names_text = ", ".join(alike)
+        parts.append(f"{names_text} ({_word_days(days)})")
+    effect = "what is stored of them is kept"
+    if parts:
+        effect = f"missing are {'; '.join(parts)}"
     return (
         "the service refuses metrics, or this version of its API does not have them; reports are "
         f"requested without them: {', '.join(names)}; {effect}"
     )
+
+
+def _word_days(days: Sequence[date]) -> str:
+    first = days[0]
+    if len(days) == 1:
+        return str(first)
+    return f"{len(days)} days, {first} to {days[-1]}"

@@ -87,10 +87,14 @@ class ReportWriter:
             previous = self._files.lookup(unknown)
             if previous is not None and self._is_newer(previous):
                 return
-            older = None if previous is None else self._files.load(unknown, previous.columns)
+            older = None
+            if previous is not None:
+                older = self._files.load(unknown, previous.columns)
             if older is None and not table.num_rows:
                 return  # an empty file would say nothing, and replace nothing
-            rows = table if older is None else _keep_rows(unknown, table, older, known)
+            rows = table
+            if older is not None:
+                rows = _keep_rows(unknown, table, older, known)
             if self._replace(unknown, previous, rows, self._provenance):
                 return
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sdanalytics.widgets.components import button
+from sdanalytics.widgets.components import button, show_widget
 from sdanalytics.widgets.folded_list import FoldedList
 from sdanalytics.widgets.option_list import Option
 from sdanalytics.widgets.shown_report import CAMPAIGN_ID
@@ -33,13 +33,21 @@ class CampaignFilter(FoldedList):
     def ids(self) -> list[str]:
         """The ids of the chosen campaigns, in the order of the list; empty for all."""
         chosen = set(self.list.value)
-        return [value for value, _, _ in self.list.options if value in chosen]
+        chosen_ids = []
+        for value, _, _ in self.list.options:
+            if value in chosen:
+                chosen_ids.append(value)
+        return chosen_ids
 
     @property
     def names(self) -> dict[str, str]:
         """The names of the chosen campaigns, by id."""
         chosen = set(self.list.value)
-        return {value: title for value, title, _ in self.list.options if value in chosen}
+        chosen_names = {}
+        for value, title, _ in self.list.options:
+            if value in chosen:
+                chosen_names[value] = title
+        return chosen_names
 
     def offer(self, rows: pd.DataFrame) -> None:
         """Offer the campaigns of a frame; those chosen stay so if it has them."""
@@ -48,7 +56,7 @@ class CampaignFilter(FoldedList):
             options = _list_campaigns(rows)
         self.list.set_options(options)
         self.search.value = ""
-        self.toggle.layout.display = None if len(options) > 1 else "none"
+        show_widget(self.toggle, is_shown=len(options) > 1)
         self._show_count()
 
     def _clear(self, _: Any) -> None:
@@ -57,7 +65,9 @@ class CampaignFilter(FoldedList):
     def _show_count(self, _: Any = None) -> None:
         total = len(self.list.options)
         chosen = len(self.list.value)
-        count = f"{chosen} of {total}" if chosen else "all"
+        count = "all"
+        if chosen:
+            count = f"{chosen} of {total}"
         self.toggle.description = f"Campaigns: {count}"
         self.clear_button.disabled = not chosen
 
@@ -73,7 +83,12 @@ def _list_campaigns(rows: pd.DataFrame) -> list[Option]:
     for _, row in latest.iterrows():
         campaign_id = str(row[CAMPAIGN_ID])
         name = row.get(_CAMPAIGN_NAME)
-        title = campaign_id if pd.isna(name) else str(name)
-        options.append(Option(campaign_id, title, campaign_id if title != campaign_id else ""))
+        title = campaign_id
+        if not pd.isna(name):
+            title = str(name)
+        hint = ""
+        if title != campaign_id:
+            hint = campaign_id
+        options.append(Option(campaign_id, title, hint))
     options.sort(key=lambda option: option.title.casefold())
     return options

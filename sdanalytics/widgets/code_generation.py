@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from sdanalytics.api.client import Client
 from sdanalytics.api.client_settings import uses_config_file
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.model.record_types import list_tactics
-from sdanalytics.store.cache import ReportCache
+from sdanalytics.store.cache import CacheLike, ReportCache
 
-CacheOption = ReportCache | str | os.PathLike[str] | Literal[False] | None
-"""The parameter `cache` of `fetch_report`."""
 MAX_LINE_LENGTH: Final = 88
 """Characters of a line, unless a single argument is longer."""
 
@@ -47,7 +45,8 @@ def fetch_report_code(
     """
     arguments = [json.dumps(query.record_type)]
     if last_days is None:
-        arguments += [json.dumps(str(query.start)), json.dumps(str(query.end))]
+        for day in (query.start, query.end):
+            arguments.append(json.dumps(str(day)))
     else:
         arguments.append(f"days={last_days}")
     default = default_metrics(query.record_type, query.segment, api)
@@ -70,14 +69,18 @@ def client_expression(client: Client, profile_id: str, *, is_given: bool) -> str
 
     None means the default of `fetch_report`, a client from the environment or the config file.
     """
-    source = "from_config" if uses_config_file(os.environ) else "from_env"
-    name = "client" if is_given else f"sda.Client.{source}()"
+    source = "from_env"
+    if uses_config_file(os.environ):
+        source = "from_config"
+    name = "client"
+    if not is_given:
+        name = f"sda.Client.{source}()"
     if profile_id != str(client.profile_id):
         return f"{name}.for_profile({profile_id})"
     return name if is_given else None
 
 
-def cache_expression(cache: CacheOption) -> str | None:
+def cache_expression(cache: CacheLike) -> str | None:
     """Return Python for the cache; None means the default place."""
     if cache is None:
         return None
@@ -103,7 +106,9 @@ def format_call(opening: str, arguments: Sequence[str]) -> str:
     lines = []
     line = opening
     for fragment in fragments:
-        separator = " " if line.endswith(",") else ""
+        separator = ""
+        if line.endswith(","):
+            separator = " "
         extended = line + separator + fragment
         if len(extended) > MAX_LINE_LENGTH:
             lines.append(line)

@@ -81,9 +81,16 @@ def joined_buttons(*buttons: ipw.Button) -> ipw.HBox:
     return group
 
 
+def show_widget(widget: ipw.DOMWidget, *, is_shown: bool) -> None:
+    """Show a widget, or take it out of the page."""
+    widget.layout.display = None if is_shown else "none"
+
+
 def text_html(text: str) -> str:
     """Return plain text as HTML; nothing for an empty text."""
-    return f"<div>{html.escape(text)}</div>" if text else ""
+    if text:
+        return f"<div>{html.escape(text)}</div>"
+    return ""
 
 
 def status_html(text: str) -> str:

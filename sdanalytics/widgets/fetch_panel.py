@@ -72,7 +72,9 @@ class FetchPanel:
     @property
     def is_running(self) -> bool:
         """Whether a job is running."""
-        return self._run is not None and self._run.job.is_running
+        if self._run is None:
+            return False
+        return self._run.job.is_running
 
     def decline(self) -> bool:
         """Say that a fetch is running, if one is; return whether it is so."""
@@ -124,7 +126,9 @@ class FetchPanel:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being fetched, for at most `seconds`; return whether it is so."""
-        return self._run is None or self._is_finished.wait(seconds)
+        if self._run is None:
+            return True
+        return self._is_finished.wait(seconds)
 
     def end(self) -> None:
         """Cancel a running fetch without a word."""
@@ -146,7 +150,9 @@ class FetchPanel:
     def _read_outcome(self, run: FollowedFetch, show: Show) -> tuple[str, str]:
         try:
             fetched = self._wait_for_frame(run)
-            text = show(run, fetched) if run is self._run else ""
+            text = ""
+            if run is self._run:
+                text = show(run, fetched)
         except Cancelled:
             return "warning", status_html(CANCELLED_TEXT)
         except Exception as error:

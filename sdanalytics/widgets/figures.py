@@ -98,7 +98,9 @@ def draw_figure(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    height = _TALL if choice.plot in _TALL_PLOTS else _HEIGHT
+    height = _HEIGHT
+    if choice.plot in _TALL_PLOTS:
+        height = _TALL
     png = io.BytesIO()
     style: Any = make_figure_style(colors)
     with collect_warnings() as notes, mpl.rc_context(style):
@@ -142,7 +144,8 @@ def _draw_panel(
         options |= {"hue": "acos", "target": choice.target_acos}
     draw = getattr(plots, str(choice.plot))
     draw(rows, ax=ax, **options)
-    if choice.plot == "trend" and choice.metric == "acos" and choice.target_acos is not None:
+    is_trend_of_acos = choice.plot == "trend" and choice.metric == "acos"
+    if is_trend_of_acos and choice.target_acos is not None:
         _mark_target(ax, choice.target_acos)
 
 

@@ -14,7 +14,7 @@ from sdanalytics.analysis.maturity import maturity
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.summarize import summarize
 from sdanalytics.errors import SDAnalyticsError
-from sdanalytics.widgets.code_generation import CacheOption
+from sdanalytics.store.cache import CacheLike
 
 NO_CURVE_TEXT: Final = (
     "Results as reported so far; more may come. A store with the last 60 days, best fetched every "
@@ -31,7 +31,7 @@ _ORIGINS: Final = {
 }
 
 
-def load_curve(cache: CacheOption, data: pd.DataFrame) -> pd.DataFrame | None:
+def load_curve(cache: CacheLike, data: pd.DataFrame) -> pd.DataFrame | None:
     """Return the curve of a store for a frame that was fetched; None if it has no such history."""
     if cache is False:
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from sdanalytics.widgets.components import close_tree, text_field, toggle_button
+from sdanalytics.widgets.components import close_tree, show_widget, text_field, toggle_button
 from sdanalytics.widgets.option_list import OptionList
 
 
@@ -49,7 +49,7 @@ class FoldedList(ipw.VBox):  # type: ignore[misc]
         close_tree(self)
 
     def _fold(self, _: Any) -> None:
-        self.layout.display = None if self.toggle.value else "none"
+        show_widget(self, is_shown=self.toggle.value)
 
     def _on_search(self, _: Any = None) -> None:
         self.list.show_matches(self.search.value.lower().split())

@@ -13,6 +13,7 @@ from sdanalytics.analysis.periods import Period
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.fetch.job_status import JobStatus
 from sdanalytics.fetch.plan import ReportPlan
+from sdanalytics.fetch.wording import format_count
 from sdanalytics.model.query import ReportQuery
 
 CANCELLED_TEXT: Final = "Cancelled. What had arrived is stored; press Fetch for the rest"
@@ -22,8 +23,7 @@ NO_COMPARISON_TEXT: Final = "Amazon no longer has the period before, so there is
 
 def days_text(query: ReportQuery) -> str:
     """Return the number of days of a query, with the noun."""
-    count = len(query.days)
-    return "1 day" if count == 1 else f"{count} days"
+    return format_count(len(query.days), "day")
 
 
 def availability_text(plan: ReportPlan) -> str:
@@ -80,13 +80,16 @@ def frame_text(frame: pd.DataFrame, compared: Period | None = None) -> str:
     metadata = frame_metadata(frame)
     fetched = metadata["days_fetched"]
     cached = metadata["days_from_cache"]
-    noun = "day" if fetched == 1 else "days"
-    text = f"{len(frame):,} rows; {fetched} {noun} fetched, {cached} from the cache"
+    days = format_count(fetched, "day")
+    text = f"{len(frame):,} rows; {days} fetched, {cached} from the cache"
     changing = {
         "traffic": metadata["traffic_restatable_from"],
         "results": metadata["restatable_from"],
     }
-    parts = [f"{subject} from {first} on" for subject, first in changing.items() if first]
+    parts = []
+    for subject, first in changing.items():
+        if first:
+            parts.append(f"{subject} from {first} on")
     if parts:
         text += f"; may still change: {', '.join(parts)}"
     if compared is not None:

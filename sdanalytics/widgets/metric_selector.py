@@ -131,7 +131,8 @@ class MetricSelector(FoldedList):
         synonym = find_synonym(query)
         shown = []
         for name, _, meaning in self.list.options:
-            text = f"{name} {CATALOGUE[name].v3_name} {meaning}".lower()
+            v3_name = CATALOGUE[name].v3_name
+            text = f"{name} {v3_name} {meaning}".lower()
             if name == synonym or all(word in text for word in words):
                 shown.append(name)
         self.list.shown = shown
@@ -161,7 +162,9 @@ class MetricSelector(FoldedList):
         text = f"{selected} metrics selected; {shown} of {total} shown"
         computed = find_synonym(self.search.value)
         if computed in COMPUTED_METRICS:
-            label = KPIS[computed].label if computed in KPIS else computed
+            label = computed
+            if computed in KPIS:
+                label = KPIS[computed].label
             text += f"; {label} is computed after fetching: the default metrics are all it needs"
         self.count.value = status_html(text)
 

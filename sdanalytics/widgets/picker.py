@@ -12,7 +12,7 @@ from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.api.client import Client
 from sdanalytics.errors import Cancelled, SDAnalyticsError
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.widgets.code_generation import CacheOption
+from sdanalytics.store.cache import CacheLike
 from sdanalytics.widgets.components import (
     alert_html,
     close_tree,
@@ -84,7 +84,7 @@ class ReportPicker(ipw.VBox):  # type: ignore[misc]
     (True, True)
     """
 
-    def __init__(self, client: Client | None = None, cache: CacheOption = None) -> None:
+    def __init__(self, client: Client | None = None, cache: CacheLike = None) -> None:
         self._model = PickerModel(client, cache)
         self._fetched_query: ReportQuery | None = None
         self.data: pd.DataFrame | None = None

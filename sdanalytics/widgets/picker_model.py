@@ -23,9 +23,8 @@ from sdanalytics.model.last_days import list_last_days
 from sdanalytics.model.metrics import default_metrics
 from sdanalytics.model.profiles import Profile
 from sdanalytics.model.query import ReportQuery
-from sdanalytics.store.cache import validate_cache
+from sdanalytics.store.cache import CacheLike, validate_cache
 from sdanalytics.widgets.code_generation import (
-    CacheOption,
     cache_expression,
     client_expression,
     fetch_report_code,
@@ -118,7 +117,7 @@ class PickerModel:
         Without a client, and without an account in the environment or the config file.
     """
 
-    def __init__(self, client: Client | None, cache: CacheOption) -> None:
+    def __init__(self, client: Client | None, cache: CacheLike) -> None:
         validate_client(client)
         validate_cache(cache)
         self._is_client_given = client is not None
@@ -229,7 +228,9 @@ class PickerModel:
         query = self.build_query(selection)
         cache = cache_expression(self._cache)
         is_compared = view is not None and view.is_compared
-        last_days = None if is_compared else self._last_days(selection)
+        last_days = None
+        if not is_compared:
+            last_days = self._last_days(selection)
         code = fetch_report_code(query, self.api, client, cache, last_days)
         lines = ["import sdanalytics as sda", code]
         if view is not None:
@@ -258,7 +259,9 @@ class PickerModel:
             return None
         chosen = selection.start, selection.end
         last_days = list_last_days(days, self.today(selection.profile_id))
-        return days if chosen == last_days else None
+        if chosen == last_days:
+            return days
+        return None
 
     def _call_arguments(self, query: ReportQuery, selection: PickerSelection) -> dict[str, Any]:
         """Return the arguments that `plan_report` and `submit_report` share."""

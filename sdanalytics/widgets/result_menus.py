@@ -16,7 +16,7 @@ from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.metrics import NON_ADDITIVE
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.widgets.campaign_filter import CampaignFilter
-from sdanalytics.widgets.components import checkbox, dropdown, hbox, text_field
+from sdanalytics.widgets.components import checkbox, dropdown, hbox, show_widget, text_field
 from sdanalytics.widgets.figures import PLOTS_WITH_METRIC, list_figures
 from sdanalytics.widgets.shown_report import ViewChoice
 from sdanalytics.widgets.table_content import RECOMMENDATIONS, ROWS, SUMMARY
@@ -109,7 +109,9 @@ class ResultMenus(ipw.VBox):  # type: ignore[misc]
     def by(self) -> str | None:
         """The column to group by; None for all rows together."""
         column: str = self.plot_by.value
-        return None if column == NO_GROUPING else column
+        if column == NO_GROUPING:
+            return None
+        return column
 
     def on_change(self, callback: Callable[[bool], None]) -> None:
         """Call `callback` after a change, with whether it is of more than the figure."""
@@ -129,7 +131,7 @@ class ResultMenus(ipw.VBox):  # type: ignore[misc]
         _set_options(self.plot_by, [*_group_columns(rows), NO_GROUPING])
         _set_options(self.table_of, tables)
         self.campaigns.offer(rows)
-        self.use_final.layout.display = None if has_finals else "none"
+        show_widget(self.use_final, is_shown=has_finals)
         self._is_suspended = False
 
     def disable_unused(self) -> None:
@@ -151,7 +153,9 @@ class ResultMenus(ipw.VBox):  # type: ignore[misc]
 
 def take_sample(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row of each cost type: it decides which results there are."""
-    return rows.drop_duplicates("costType") if "costType" in rows else rows.head(1)
+    if "costType" in rows:
+        return rows.drop_duplicates("costType")
+    return rows.head(1)
 
 
 def list_drawable_metrics(sample: pd.DataFrame) -> list[str]:

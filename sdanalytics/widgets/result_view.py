@@ -16,6 +16,7 @@ import pandas as pd
 from sdanalytics._core.caught_warnings import collect_warnings
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.periods import Period
+from sdanalytics.delivery.report_words import count_things
 from sdanalytics.errors import SDAnalyticsError
 from sdanalytics.model.partition import report_name
 from sdanalytics.widgets.components import (
@@ -276,7 +277,8 @@ class ResultView(ipw.VBox):  # type: ignore[misc]
         except (SDAnalyticsError, OSError) as error:
             self.saved.value = alert_html(str(error))
         else:
-            self.saved.value = status_html(f"Saved as {path.name} in {path.resolve().parent}")
+            folder = path.resolve().parent
+            self.saved.value = status_html(f"Saved as {path.name} in {folder}")
 
 
 def _image_html(picture: Picture) -> str:
@@ -304,8 +306,8 @@ def _title_report(report: ShownReport) -> str:
 
 def _describe_size(table: TableContent) -> str:
     count = len(table.rows)
-    noun = "row" if count == 1 else "rows"
-    size = f"{count:,} {noun}, {len(table.columns)} columns"
+    rows = count_things(count, "row")
+    size = f"{rows}, {len(table.columns)} columns"
     if count > MAX_TABLE_ROWS:
         return f"the first {MAX_TABLE_ROWS:,} of {size}"
     return size

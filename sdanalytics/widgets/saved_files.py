@@ -29,7 +29,8 @@ def save_figure(report: ShownReport, choice: ViewChoice) -> Path:
     words = list_figure_words(choice)
     if report.both is not None:
         words.append("and before")
-    path = _make_path(report, "-".join(words), ".png")
+    what = "-".join(words)
+    path = _make_path(report, what, ".png")
     with open_output(path, ".png") as temporary:
         Path(temporary).write_bytes(picture.png)
     return path
@@ -44,7 +45,10 @@ def save_csv(report: ShownReport, choice: ViewChoice, table: TableContent) -> Pa
 def save_excel(report: ShownReport, choice: ViewChoice, table: TableContent) -> Path:
     """Write the table and the rows it is made of as a workbook, and return its file."""
     path = _make_path(report, _name_table(report, choice), ".xlsx")
-    sheets = {ROWS: report.rows if report.both is None else report.both}
+    rows = report.rows
+    if report.both is not None:
+        rows = report.both
+    sheets = {ROWS: rows}
     if choice.table != ROWS:
         sheets = {choice.table: _take_columns(table)} | sheets
     with collect_warnings():  # those of the table are shown beside it
@@ -52,7 +56,8 @@ def save_excel(report: ShownReport, choice: ViewChoice, table: TableContent) -> 
 
 
 def _take_columns(table: TableContent) -> pd.DataFrame:
-    return table.rows[[column.name for column in table.columns]]
+    names = [column.name for column in table.columns]
+    return table.rows[names]
 
 
 def _name_table(report: ShownReport, choice: ViewChoice) -> str:
@@ -67,10 +72,14 @@ def _name_table(report: ShownReport, choice: ViewChoice) -> str:
 def _make_path(report: ShownReport, what: str, suffix: str) -> Path:
     """Return a name such as ``campaigns-rows_Northwind-US_2026-11-14-to-2026-11-27.csv``."""
     metadata = frame_metadata(report.rows)
+    record_type = metadata["record_type"]
     account = metadata.get("account_name") or metadata["profile_id"]
-    whom = f"{account[:_MAX_ACCOUNT_LENGTH]}-{metadata.get('country') or ''}"
+    account = account[:_MAX_ACCOUNT_LENGTH]
+    country = metadata.get("country") or ""
     when = f"{metadata['start']}-to-{metadata['end']}"
     parts = []
-    for text in (f"{metadata['record_type']}-{what}", whom, when):
-        parts.append(_NOT_IN_FILE_NAMES.sub("-", text).strip("-."))
-    return Path("_".join(parts) + suffix)
+    for text in (f"{record_type}-{what}", f"{account}-{country}", when):
+        part = _NOT_IN_FILE_NAMES.sub("-", text)
+        parts.append(part.strip("-."))
+    name = "_".join(parts)
+    return Path(f"{name}{suffix}")

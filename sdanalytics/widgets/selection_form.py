@@ -25,6 +25,7 @@ from sdanalytics.widgets.components import (
     dropdown,
     hbox,
     joined_buttons,
+    show_widget,
     status_html,
 )
 from sdanalytics.widgets.metric_selector import MetricSelector
@@ -160,7 +161,9 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
     @property
     def _segment(self) -> str | None:
         segment: str = self.segment.value
-        return None if segment == NO_SEGMENT else segment
+        if segment == NO_SEGMENT:
+            return None
+        return segment
 
     def _set_last_days(self, days: int, _: Any = None) -> None:
         first, last = list_last_days(days, self._model.today(self.profile.value))
@@ -181,7 +184,7 @@ class SelectionForm(ipw.VBox):  # type: ignore[misc]
             if len(segments) != len(self.segment.options):
                 self.segment.options = segments
             self.segment.disabled = not can_segment
-            self.tactic.layout.display = None if self._has_tactics else "none"
+            show_widget(self.tactic, is_shown=self._has_tactics)
             self.metrics.set_report(record_type, self._segment, self._model.api)
         self._on_field()
 

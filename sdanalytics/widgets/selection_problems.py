@@ -34,7 +34,9 @@ def find_age_problem(unavailable: Sequence[date], first_available: date) -> str:
     if not unavailable:
         return ""
     ranges = format_day_ranges(unavailable)
-    verb = "is" if len(unavailable) == 1 else "are"
+    verb = "are"
+    if len(unavailable) == 1:
+        verb = "is"
     return f"{ranges} {verb} no longer available from Amazon: begin on {first_available} or later"
 
 

@@ -74,7 +74,9 @@ class ShownReport:
         """Return the report with these campaigns only; with all of them if none is named."""
         if not ids:
             return self
-        both = None if self.both is None else keep_campaigns(self.both, ids)
+        both = None
+        if self.both is not None:
+            both = keep_campaigns(self.both, ids)
         return replace(self, rows=keep_campaigns(self.rows, ids), both=both)
 
 
@@ -87,7 +89,9 @@ def keep_campaigns(rows: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
 def find_group_key(rows: pd.DataFrame, by: str) -> str:
     """Return the column that tells the groups of a menu apart: two targets may have one name."""
     key = _IDS_BY_NAME.get(by, by)
-    return key if key in rows else by
+    if key in rows:
+        return key
+    return by
 
 
 class ViewChoice(NamedTuple):

@@ -190,7 +190,9 @@ def _recommend_actions(report: ShownReport, choice: ViewChoice) -> TableContent:
 
 
 def _find_table_key(rows: pd.DataFrame, choice: ViewChoice) -> str | None:
-    return None if choice.by is None else find_group_key(rows, choice.by)
+    if choice.by is None:
+        return None
+    return find_group_key(rows, choice.by)
 
 
 def _list_labels(summary: pd.DataFrame, by: str | None, key: str | None) -> list[str]:
@@ -218,7 +220,8 @@ def _plain_column(frame: pd.DataFrame, name: str) -> TableColumn:
     title = metric_label(name)
     if unit == "currency":
         currency = frame_currency(frame)
-        title = f"{title} ({currency})" if currency else title
+        if currency:
+            title = f"{title} ({currency})"
     return TableColumn(
         name=name,
         title=title,
@@ -237,8 +240,12 @@ def _limited_column(frame: pd.DataFrame, name: str, target_acos: float | None) -
 def _changed_columns(compared: pd.DataFrame, name: str) -> list[TableColumn]:
     """Return the columns of a metric: now, before, and the change; of final numbers if known."""
     is_final = f"{name}_final_change_share" in compared
-    metric = f"{name}_final" if is_final else name
-    group = _plain_column(compared, metric).title if metric in compared else metric_label(name)
+    metric = name
+    if is_final:
+        metric = f"{name}_final"
+    group = metric_label(name)
+    if metric in compared:
+        group = _plain_column(compared, metric).title
     if is_final:
         group = f"{metric_label(name)}, final"
     columns = []
@@ -260,8 +267,14 @@ def _changed_columns(compared: pd.DataFrame, name: str) -> list[TableColumn]:
 
 
 def _choose_kind(frame: pd.DataFrame, name: str, unit: str) -> str:
-    values = frame[name] if name in frame else pd.Series(dtype="float64")
-    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if not is_number or not unit:
+    if not unit:
+        return "text"
+    if name in frame and not _has_amounts(frame[name]):
         return "text"
     return _KINDS[unit]
+
+
+def _has_amounts(values: pd.Series[Any]) -> bool:
+    if pd.api.types.is_bool_dtype(values):
+        return False
+    return pd.api.types.is_numeric_dtype(values)

@@ -1,11 +1,9 @@
-"""Other engines on the store, with the code of the README: the same sums as pandas."""
+"""Other engines on the store, with the code of the guide: the same sums as pandas."""
 
 from __future__ import annotations
 
-import re
 import shutil
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,9 +13,10 @@ import pytest
 from sdanalytics import ReportCache
 from sdanalytics.model.dtypes import arrow_schema
 from sdanalytics.model.partition import Partition, Provenance
+from tests.support.guides import DOCS, find_blocks
 from tests.support.stores import partitions_in
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = DOCS / "guide" / "sql-and-engines.md"
 IDS: list[Any] = [2**60 + 1, 2**60 + 2, 2**60 + 3]
 NAMES: list[Any] = ["a", "Größe", None]
 DAYS = ("2026-10-29", "2026-11-02")
@@ -60,10 +59,9 @@ def expected(store: ReportCache) -> pd.DataFrame:
 
 
 def example(word: str) -> str:
-    """Return the code block of the README that contains a text."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    (block,) = [block for block in blocks if word in block]
-    return str(block)
+    """Return the code block of the guide that contains a text."""
+    (block,) = [block for block in find_blocks(GUIDE, "python") if word in block]
+    return block
 
 
 def check(answer: pd.DataFrame, store: ReportCache) -> None:

@@ -364,6 +364,27 @@ def test_the_store_is_looked_after(service: Sandbox, run: Run) -> None:
     assert run("compact")[1].keys() == {"compacted_months"}
 
 
+def test_coverage_knows_how_much_history_the_settings_have(
+    service: Sandbox, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("fetch", "campaigns", "--days", 3)
+
+    def count_gone(*options: object) -> int:
+        _, series, _ = run("coverage", "campaigns", "--days", 100, *options)
+        return int(series[0]["gone"])
+
+    assert count_gone() == 40
+    monkeypatch.setenv("SDANALYTICS_API", "v3")
+    assert count_gone() == 35
+    monkeypatch.setenv("SDANALYTICS_HISTORY", "v1")
+    assert count_gone() == 0
+    assert count_gone("--history-days", 60) == 40
+    for name in service.environment:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("SDANALYTICS_HISTORY")
+    assert count_gone("--cache", ReportCache().path) == 40
+
+
 def test_a_store_with_nothing_is_not_complete(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

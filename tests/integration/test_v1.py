@@ -77,6 +77,19 @@ def days_of(box: V1Box) -> list[tuple[str, str]]:
     return [(period["startDate"], period["endDate"]) for period in periods]
 
 
+def connect(service: sandbox.Sandbox, **settings: Any) -> Client:
+    """Return a client of the sandbox's first profile."""
+    names = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
+    secrets = [service.environment[f"SDANALYTICS_{name}"] for name in names]
+    return Client(
+        sda.Credentials(*secrets),
+        service.profile_ids[0],
+        base_url=service.base_url,
+        token_url=service.token_url,
+        **settings,
+    )
+
+
 # -- requests ------------------------------------------------------------------------------
 
 
@@ -250,21 +263,25 @@ def test_calls_of_other_profiles_wait_for_the_same_limit(box: V1Box, store: Repo
     assert box.clock.monotonic() - began < 60
 
 
+def test_many_profiles_side_by_side_share_the_limits(
+    store: ReportCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On the clock of the machine: a jumping one would give each of the waiting threads its own.
+    monkeypatch.setattr("sdanalytics.api.create_pacing.LearnedPacing.recheck_interval", 0.2)
+    monkeypatch.setattr("sdanalytics.fetch.protocols.v1.FIRST_POLL_INTERVAL", 0.2)
+    with sandbox.start(delay=2.0, profiles=4, v1_create_gap=0.3) as service:
+        client = connect(service, api="v1", create_rate=1 / 0.4)
+        days = [str(service.today - timedelta(ago)) for ago in (3, 1)]
+        frame = fetch_report(
+            "campaigns", *days, metrics=COST, profiles="all", client=client, cache=store, timeout=60
+        )
+        statuses = [sent.status for sent in service.requests if sent.operation == CREATE]
+        assert statuses == [207] * 4
+    assert frame["profile_id"].nunique() == 4
+
+
 def test_a_rate_of_creates_that_the_user_sets_is_the_first_gap(box: V1Box) -> None:
-    environment = box.sandbox.environment
-    client = Client(
-        sda.Credentials(
-            environment["SDANALYTICS_CLIENT_ID"],
-            environment["SDANALYTICS_CLIENT_SECRET"],
-            environment["SDANALYTICS_REFRESH_TOKEN"],
-        ),
-        box.sandbox.profile_ids[0],
-        base_url=box.sandbox.base_url,
-        token_url=box.sandbox.token_url,
-        api="v1",
-        create_rate=1 / 90,
-        clock=box.clock,
-    )
+    client = connect(box.sandbox, api="v1", create_rate=1 / 90, clock=box.clock)
     for ago in (1, 2):
         fetch(box, ago, ago, client=client)
     first, second = (request.at for request in requests_of(box, CREATE))
@@ -508,6 +525,25 @@ def test_a_call_that_ends_leaves_its_reports_to_the_next_one(
         assert len(requests_of(box, CREATE)) == 4
 
 
+def test_reports_of_a_call_that_ended_count_as_in_flight_while_they_are_built(
+    clock: JumpingClock, store: ReportCache
+) -> None:
+    box = V1Box(clock, delay=500.0)
+    with box.sandbox:
+        with pytest.raises(sda.errors.ReportTimeout):
+            fetch(box, 240, 1, cache=store, timeout=100)
+        other = box.client_for(1, "v1")
+        assert fetch(box, 300, 290, cache=store, client=other)["date"].nunique() == 11
+        creates = requests_of(box, CREATE)
+        assert [request.status for request in creates] == [207, 207, 207]
+        assert 600 <= creates[2].at - creates[0].at <= 720
+        # Reports that were left long ago delay nothing, whether or not they were collected.
+        clock.pass_time(3600)
+        began = clock.monotonic()
+        fetch(box, 320, 310, cache=store, client=other)
+        assert clock.monotonic() - began < 600
+
+
 # -- one call over both --------------------------------------------------------------------
 
 
@@ -623,6 +659,7 @@ def test_the_environment_chooses_versions(box: V1Box) -> None:
     both = {"SDANALYTICS_API": "v3", "SDANALYTICS_HISTORY": "v1"}
     client = Client.from_env(environment | both)
     assert (client.api, client.history) == ("v3", "v1")
+    assert repr(client).endswith("api='v3', history='v1')")
     with pytest.raises(sda.InvalidRequest, match="SDANALYTICS_HISTORY: history must be left out"):
         Client.from_env(environment | both | {"SDANALYTICS_API": "v1"})
     with pytest.raises(sda.InvalidRequest, match="history must be one of v1, got 'v2'"):
@@ -653,4 +690,10 @@ def test_the_last_days_may_be_as_many_as_the_history_of_both(box: V1Box) -> None
         plan_report("campaigns", days=456, **query)
     with pytest.raises(sda.InvalidRequest, match="days must be at most 65 for targets"):
         plan_report("targets", days=66, client=client, cache=False)
+    query["client"] = box.client_for(0, "v3")
+    with pytest.raises(sda.InvalidRequest, match=r'at most 65 .*Client\(history="v1"\).* last 455'):
+        plan_report("campaigns", days=400, **query)
+    with pytest.raises(sda.InvalidRequest) as caught:
+        plan_report("targets", days=66, client=query["client"], cache=False)
+    assert "history=" not in str(caught.value)
     assert date.fromisoformat(box.day(455)) + timedelta(455) == box.sandbox.today

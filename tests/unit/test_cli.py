@@ -20,7 +20,8 @@ COMMANDS = (
     "compact", "demo", "sandbox", "lab",
 )  # fmt: skip
 DOCUMENTS = [
-    "README.md", "docs/schedules.md", "docs/schedules/crontab",
+    "README.md", "docs/guide/command-line.md", "docs/guide/excel-and-reports.md",
+    "docs/guide/sandbox.md", "docs/schedules/crontab",
     "docs/schedules/github-actions.yml", "docs/schedules/sdanalytics-fetch.service",
 ]  # fmt: skip
 
@@ -131,6 +132,6 @@ def test_examples_in_the_help_of_commands_are_right(
 def test_documents_name_commands_that_exist(name: str) -> None:
     text = ROOT.joinpath(name).read_text(encoding="utf-8")
     if name.endswith(".md"):
-        blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         text = "\n".join(block for language, block in blocks if language in ("sh", ""))
     assert parse_lines(text) > 0

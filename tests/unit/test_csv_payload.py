@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 from typing import Any
 
 import pytest
@@ -71,6 +73,7 @@ def test_whole_counts_may_be_written_as_decimals() -> None:
         ('"1","a","1","1e999"', "metric.totalCost"),
         ('"1","a","1"," 5"', "metric.totalCost"),
         ('"","a","1","1"', "campaign.id"),
+        ("", "campaign.id"),
     ],
 )
 def test_a_value_that_does_not_fit_its_field_is_named(cells: str, field: str) -> None:
@@ -93,7 +96,11 @@ def test_a_value_that_does_not_fit_its_field_is_named(cells: str, field: str) ->
         (HEADER.encode().replace(b"name", b"id"), "repeats the field 'campaign.id'"),
         (HEADER.encode() + b'"1","a","1"\n', "damaged: Expected 4 columns, got 3"),
         (HEADER.encode() + b'"1","a","1","1', "a quote is not closed"),
-        (HEADER.encode() + b'"1","\xff","1","1"\n', "damaged"),
+        (HEADER.encode() + b'"1","\xff","1","1"\n', "damaged: it is not UTF-8"),
+        (HEADER.encode() + b'"1","\0","1","1"\n', "damaged: line 2 has a zero byte"),
+        (HEADER.encode() + b'"1","a","1","12".\n', "line 2 has a quote within a cell"),
+        (HEADER.encode() + b'"1","a","1","1"\n""708","a","1","1"\n', "line 3 has a quote"),
+        (HEADER.encode() + b'1,a"b,1,1\n', "line 2 has a quote within a cell"),
         (gzip.compress(HEADER.encode() * 9, mtime=0)[:-9], "the payload is damaged"),
     ],
 )
@@ -101,6 +108,53 @@ def test_a_payload_that_is_no_whole_csv_is_refused(payload: bytes, message: str)
     with pytest.raises(CorruptReport, match=message) as caught:
         read(payload)
     assert caught.value.row is None
+
+
+@pytest.mark.parametrize("cell", [b'"12".', b'""7"', b"\xff", b"\0"])
+def test_damage_in_a_field_that_was_not_asked_for_is_noticed(cell: bytes) -> None:
+    header = HEADER.encode().replace(b"\n", b',"more"\n')
+    good = header + b'"1","a","1","1","x"\n'
+    assert read(good)["metric.clicks"] == [1]
+    with pytest.raises(CorruptReport, match="damaged"):
+        read(good + b'"2","b","1","1",' + cell + b"\n")
+
+
+def read_by_the_letter(text: str) -> list[list[str | None]] | None:
+    """Return the cells of each row, None where they are missing; None if it is no CSV."""
+    try:
+        _, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    except csv.Error:
+        return None
+    return [[cell or None for cell in row or [""] * len(KINDS)] for row in rows]
+
+
+def test_no_byte_can_change_so_that_a_cell_becomes_what_nobody_wrote() -> None:
+    kinds = dict.fromkeys(KINDS, ColumnKind.TEXT)
+    rows = '"7,0","a ""b""","","12.5"\r\n81,"c\nd",5,6\n"9","ü","1","2"\n'
+    payload = (HEADER + rows).encode()
+    accepted = refused = 0
+    for position in range(len(HEADER), len(payload)):
+        for byte in b'",\n\r.5\0\xc3':
+            damaged = bytearray(payload)
+            damaged[position] = byte
+            try:
+                table = read_csv_payload(bytes(damaged), kinds)
+            except CorruptReport:
+                refused += 1
+                continue
+            accepted += 1
+            cells = [list(row.values()) for row in table.to_pylist()]
+            assert cells == read_by_the_letter(damaged.decode()), (position, byte)
+    assert accepted > 50
+    assert refused > 100
+
+
+def test_quotes_are_followed_over_the_blocks_of_a_large_text() -> None:
+    rows = "".join(f'"{number}","a ""{number}"", b","1","2"\n' for number in range(300_000))
+    assert read(HEADER + rows)["campaign.id"][-1] == 299_999
+    damaged = rows[:-3] + '".\n'
+    with pytest.raises(CorruptReport, match=r"line 300,001 has a quote within a cell"):
+        read(HEADER + damaged)
 
 
 def test_a_report_without_rows_is_its_header() -> None:

@@ -120,7 +120,7 @@ def is_of_theme(artist: Any, axes: Any) -> bool:
 
 
 def best_contrast(artist: Any, axes: Any) -> float | None:
-    """Return the contrast of that colour of an artist which stands out most; None if it has none."""
+    """Return the contrast of the colour of an artist that stands out most; None without one."""
     behind = find_background(artist, axes)
     colors = list_colors(artist)
     found = []

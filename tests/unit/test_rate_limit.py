@@ -242,3 +242,27 @@ def test_a_third_report_of_version_1_waits_for_one_of_two(slow_pace: Pace) -> No
     assert slow_pace.limiter.create_delay() == about(5.0)
     slow_pace.store.in_flight = 1
     assert slow_pace.limiter.create_delay() == 0.0
+
+
+def test_of_many_that_wait_for_version_1_one_has_its_turn(slow_pace: Pace) -> None:
+    clock, store = slow_pace.clock, slow_pace.store
+    other = RateLimiter(clock, store, LearnedPacing(60.0))
+    assert slow_pace.limiter.create_delay() == 0.0
+    assert other.create_delay() == about(60.0)
+    clock.pass_time(2.0)  # until it sends: it need not wait again, and does not wait twice
+    assert slow_pace.limiter.create_delay() == 0.0
+    assert slow_pace.wait(is_create=True) == 0.0
+    assert slow_pace.limiter.create_delay() == about(58.0)
+    clock.pass_time(58.0)
+    assert other.create_delay() == 0.0
+    assert slow_pace.limiter.create_delay() == about(60.0)
+
+
+def test_whoever_misses_its_turn_in_version_1_waits_until_there_is_room(slow_pace: Pace) -> None:
+    assert slow_pace.limiter.create_delay() == 0.0
+    slow_pace.clock.pass_time(61.0)
+    slow_pace.store.in_flight = 2
+    deadline = Deadline(slow_pace.clock, 600.0)
+    assert not slow_pace.limiter.acquire(deadline, is_create=True)
+    slow_pace.store.in_flight = 1
+    assert slow_pace.wait(is_create=True) == 0.0

@@ -96,4 +96,6 @@ def _parse_moment(text: object) -> datetime | None:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment.tzinfo:
+        return moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC)

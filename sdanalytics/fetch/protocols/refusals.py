@@ -64,7 +64,9 @@ def _first_available(refusal: ApiError) -> date | None:
     """Return the first day of the history, if the refusal names one."""
     found = _RETENTION_START.search(refusal.details or "")
     try:
-        return date.fromisoformat(found.group(1)) if found and found.group(1) else None
+        if found and found.group(1):
+            return date.fromisoformat(found.group(1))
+        return None
     except ValueError:
         return None
 

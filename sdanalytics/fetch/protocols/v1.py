@@ -133,7 +133,8 @@ class ProtocolV1:
             "createdAt": report.get("creationDateTime"),
             "status": report["status"],
         }
-        self._pending.observe(pending, self._session.service_clock.now(), self._clock.monotonic())
+        now = self._session.service_clock.now()
+        self._pending.observe(pending, now, self._clock.monotonic())
         return check_ready(
             report_id,
             report["status"],
@@ -158,7 +159,9 @@ class ProtocolV1:
     @staticmethod
     def first_day(segment: str | None) -> date:
         """Return the first day that the service has reports of, however short its history is."""
-        return date.min if segment is None else FIRST_MATCHED_TARGETS
+        if segment is None:
+            return date.min
+        return FIRST_MATCHED_TARGETS
 
     @staticmethod
     def poll_intervals() -> Iterator[float]:
@@ -177,7 +180,7 @@ class ProtocolV1:
             bodies.append(read_part(self._session, link, report_id, len(links)))
         fields = read_fields(report)
         period = ReportPeriod(*read_period(report))
-        return DownloadedParts(tuple(bodies), period, None if fields is None else tuple(fields))
+        return DownloadedParts(tuple(bodies), period, fields)
 
     def split_payload(
         self, batch: ReportBatch, columns: Sequence[str], payload: DownloadedParts
@@ -230,7 +233,8 @@ def _check_is_requested(
     Rows that are missing would be taken for days without activity.
     """
     days = unique_days(batch.partitions)
-    first, last = days[0].isoformat(), days[-1].isoformat()
+    first = days[0].isoformat()
+    last = days[-1].isoformat()
     period = payload.period
     if not period.start <= first <= last <= period.end:
         difference = f"has the days {period.start} to {period.end}, not {first} to {last}"

@@ -50,14 +50,18 @@ def list_links(report: Mapping[str, Any]) -> list[PartLink]:
         )
     links = []
     for number, part in enumerate(parts, 1):
-        url = part.get("url") if isinstance(part, dict) else None
+        url = None
+        if isinstance(part, dict):
+            url = part.get("url")
         if not url or not is_valid_text(url):
             raise CorruptReport(
                 f"part {number} of {len(parts)} of report {report['reportId']} has no address: its "
                 "rows are missing, and none of its days is stored. Call again"
             )
         size = part.get("sizeInBytes")
-        links.append(PartLink(number, url, size if is_integer(size) else None))
+        if not is_integer(size):
+            size = None
+        links.append(PartLink(number, url, size))
     return links
 
 

@@ -125,7 +125,10 @@ def _build_columns(rows: pa.Table, columns: Sequence[str], schema: pa.Schema) ->
     arrays = [rows.column(DATE)]
     for name in columns:
         values = [rows.column(field_name(source)) for source in source_columns(name)]
-        arrays.append(_compute_quotient(*values) if name in RATES else values[0])
+        array = values[0]
+        if name in RATES:
+            array = _compute_quotient(*values)
+        arrays.append(array)
     return pa.table(arrays, schema=schema)
 
 

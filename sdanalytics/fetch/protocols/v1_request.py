@@ -7,7 +7,7 @@ is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sdanalytics.fetch.wording import unique_days
@@ -41,7 +41,9 @@ JsonObject = Mapping[str, Any]
 def source_columns(column: str) -> tuple[str, ...]:
     """Return the columns that a column is made of: a rate of its sums, any other of itself."""
     rate = RATES.get(column)
-    return (column,) if rate is None else tuple(rate)
+    if rate is None:
+        return (column,)
+    return tuple(rate)
 
 
 def field_name(column: str) -> str:
@@ -63,13 +65,17 @@ def list_fields(columns: Iterable[str]) -> dict[str, ColumnKind]:
 
 
 def _companion_kind(field: str) -> ColumnKind:
-    return ColumnKind.ID if field == "adGroup.id" else ColumnKind.TEXT
+    if field == "adGroup.id":
+        return ColumnKind.ID
+    return ColumnKind.TEXT
 
 
 def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str, Any]:
     """Return the document with which a report of an account is requested."""
     days = unique_days(batch.partitions)
-    period = {"startDate": days[0].isoformat(), "endDate": days[-1].isoformat()}
+    first = days[0].isoformat()
+    last = days[-1].isoformat()
+    period = {"startDate": first, "endDate": last}
     report = {
         "format": REPORT_FORMAT,
         "periods": [{"datePeriod": period}],
@@ -87,18 +93,28 @@ def request_document(batch: ReportBatch, account: AdvertiserAccount) -> dict[str
 def read_period(report: JsonObject) -> tuple[str, str]:
     """Return the first and the last day of a report; empty texts if it has none."""
     periods = report.get("periods")
-    first = periods[0] if isinstance(periods, list) and len(periods) == 1 else None
-    period = first.get("datePeriod") if isinstance(first, dict) else None
-    if not isinstance(period, dict):
+    period = None
+    if isinstance(periods, list) and len(periods) == 1:
+        period = periods[0]
+    dates = None
+    if isinstance(period, dict):
+        dates = period.get("datePeriod")
+    if not isinstance(dates, dict):
         return "", ""
-    return str(period.get("startDate")), str(period.get("endDate"))
+    first = str(dates.get("startDate"))
+    last = str(dates.get("endDate"))
+    return first, last
 
 
-def read_fields(report: JsonObject) -> Sequence[str] | None:
+def read_fields(report: JsonObject) -> tuple[str, ...] | None:
     """Return the fields of a report; None if it does not say."""
     query = report.get("query")
-    fields = query.get("fields") if isinstance(query, dict) else None
-    return [str(name) for name in fields] if isinstance(fields, list) else None
+    if not isinstance(query, dict):
+        return None
+    fields = query.get("fields")
+    if not isinstance(fields, list):
+        return None
+    return tuple(map(str, fields))
 
 
 def _build_filter(account: AdvertiserAccount) -> dict[str, Any]:

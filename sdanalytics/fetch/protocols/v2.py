@@ -157,7 +157,9 @@ def _is_of_other_type(received: str | None, record_type: str) -> bool:
     """Return whether a response names another record type: ``AD_GROUP`` is that of adGroups."""
     names = {_normalize_type(name) for name in list_record_types("v2")}
     name = _normalize_type(received or "")
-    return name in names and name != _normalize_type(record_type)
+    if name not in names:
+        return False
+    return name != _normalize_type(record_type)
 
 
 def _normalize_type(name: str) -> str:

@@ -188,7 +188,10 @@ class ProtocolV3:
                 report_id=report_id,
             )
         # Without the link: it is presigned, and the rest may be shown in errors.
-        document = {name: value for name, value in report.items() if name != "url"}
+        document = {}
+        for name, value in report.items():
+            if name != "url":
+                document[name] = value
         return DownloadedReport(body, document)
 
     def split_payload(
@@ -216,7 +219,8 @@ class ProtocolV3:
     def _get(self, report_id: str) -> dict[str, Any]:
         """Return the document of a report, and note since when it is pending."""
         report = self._reporting.get(report_id)
-        self._pending.observe(report, self._session.service_clock.now(), self._clock.monotonic())
+        now = self._session.service_clock.now()
+        self._pending.observe(report, now, self._clock.monotonic())
         return report
 
     def _find_duplicate(self, error: ApiError, body: JsonObject) -> dict[str, Any]:

@@ -151,7 +151,8 @@ def _group_cells(cells: CampaignCells, record_type: str, segment: str | None) ->
 
 def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[str]) -> RowSet:
     """Return the purchases by product: a row for each ad and product with an order."""
-    cells, orders = measures.day.cells, measures.orders
+    cells = measures.day.cells
+    orders = measures.orders
     width = cells.halo_bounds.shape[1] + 1
     chosen = np.flatnonzero(measures.by_order(ordered))
     ad = cells.ad[orders.cell[chosen]]
@@ -160,13 +161,17 @@ def _break_down_purchases(measures: DayMeasures, ordered: str, names: Sequence[s
     )
     keys = []
     for position, order in zip(bought % width, chosen[first], strict=True):
-        key = RowKey(*cells.keys[orders.cell[order]])
-        other = key.ad.others[position - 1] if position else key.ad.asin
+        cell = orders.cell[order]
+        key = RowKey(*cells.keys[cell])
+        other = key.ad.asin
+        if position:
+            other = key.ad.others[position - 1]
         keys.append(key._replace(other=other))
     metrics = {}
     for name in names:
         basis, share = _halo_basis(name)
-        sums = sum_groups(row, measures.by_order(basis)[chosen], len(keys))
+        values = measures.by_order(basis)[chosen]
+        sums = sum_groups(row, values, len(keys))
         metrics[name] = np.round(sums * share).astype(np.int64)
     return RowSet(keys, metrics)
 
@@ -181,7 +186,9 @@ def _halo_basis(name: str) -> tuple[str, float]:
     orders = f"viewAttributedConversions{_HALO_SUFFIX}"
     if is_registered_metric(name):
         is_money = CATALOGUE[name].kind is ColumnKind.MONEY
-        basis = f"viewAttributedSales{_HALO_SUFFIX}" if is_money else orders
+        basis = orders
+        if is_money:
+            basis = f"viewAttributedSales{_HALO_SUFFIX}"
         return basis, registered_share(name)
     if name in _LISTED:
         return f"attributedConversions{_HALO_SUFFIX}", 1.0

@@ -76,6 +76,13 @@ def render_columns(
     return columns
 
 
+def none_if_left_out(value: Any) -> Any:
+    """Return a value of a field; None for one that is left out."""
+    if value is LEFT_OUT:
+        return None
+    return value
+
+
 def list_labels(name: str, keys: Iterable[RowKey], day: date) -> list[Any]:
     """Return a field that describes rows, as it is on a day."""
     if name in _STATES:

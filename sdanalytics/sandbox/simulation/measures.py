@@ -106,7 +106,9 @@ class DayMeasures:
             basis, share = _SHARES[name]
             return self._share(self.by_cell(basis), share)
         if is_registered_metric(name):
-            basis = "cost" if CATALOGUE[name].kind is ColumnKind.MONEY else "clicks"
+            basis = "clicks"
+            if CATALOGUE[name].kind is ColumnKind.MONEY:
+                basis = "cost"
             return self._share(self.by_cell(basis), registered_share(name))
         orders = self.orders
         return sum_groups(orders.cell, self.by_order(name), len(self.day.cells))
@@ -130,7 +132,8 @@ class DayMeasures:
     def long_term_sales(self) -> Integers:
         """Return the sales of each cell, and what new buyers will buy later."""
         orders = self.orders
-        later = np.round(orders.sales * orders.is_new * _LONG_TERM_SHARE).astype(np.int64)
+        expected = orders.sales * orders.is_new * _LONG_TERM_SHARE
+        later = np.round(expected).astype(np.int64)
         sales = self.by_order("viewAttributedSales14d")
         values = np.where(sales > 0, sales + later, 0)
         return sum_groups(orders.cell, values, len(self.day.cells))

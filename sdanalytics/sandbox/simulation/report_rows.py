@@ -140,8 +140,16 @@ def _filter_rows(columns: _Columns, filters: Mapping[str, Sequence[str]]) -> _Co
     """Return the rows whose values of some columns are allowed."""
     for name, allowed in filters.items():
         is_allowed = [str(value) in allowed for value in columns[name]]
-        columns = {column: list(compress(values, is_allowed)) for column, values in columns.items()}
+        columns = keep_rows(columns, is_allowed)
     return columns
+
+
+def keep_rows(columns: _Columns, is_kept: Sequence[bool]) -> _Columns:
+    """Return columns without the rows that are not kept."""
+    kept: _Columns = {}
+    for name, values in columns.items():
+        kept[name] = list(compress(values, is_kept))
+    return kept
 
 
 def _to_rows(columns: _Columns, names: Mapping[str, str]) -> list[JsonRow]:

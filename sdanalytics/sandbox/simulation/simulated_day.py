@@ -94,7 +94,9 @@ class SimulatedDay:
         is_vcpm = np.array(by_campaign, np.bool_)[self.cells.campaign]
         interests = {}
         for name, rate in INTERESTS.items():
-            basis = counts.viewable if name.endswith("Views") else counts.clicks
+            basis = counts.clicks
+            if name.endswith("Views"):
+                basis = counts.viewable
             expected = basis * rate
             if name in _VCPM_ONLY:
                 expected = np.where(is_vcpm, expected, 0.0)
@@ -104,7 +106,8 @@ class SimulatedDay:
     def _draw(self, topic: str) -> np.random.Generator:
         """Return a generator for one topic, so that topics do not depend on each other."""
         advertiser = self.advertiser
-        key = f"{advertiser.seed}/{advertiser.profile_id}/{self.day.toordinal()}/{topic}"
+        day = self.day.toordinal()
+        key = f"{advertiser.seed}/{advertiser.profile_id}/{day}/{topic}"
         return make_generator(key)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
@@ -20,9 +20,9 @@ from sdanalytics.sandbox.simulation.advertisers import Advertiser
 from sdanalytics.sandbox.simulation.breakdowns import RowSet, break_down
 from sdanalytics.sandbox.simulation.expectations import ExpectedMeasures
 from sdanalytics.sandbox.simulation.fields import (
-    LEFT_OUT,
     list_labels,
     list_summands,
+    none_if_left_out,
     render_columns,
 )
 from sdanalytics.sandbox.simulation.measures import CONVERSION_METRIC, DayMeasures
@@ -141,8 +141,10 @@ def build_day(measures: DayMeasures, query: ReportQuery, today: date) -> pa.Tabl
     is_expected = isinstance(measures, ExpectedMeasures)
     for name in query.columns:
         is_expectation = is_expected and CONVERSION_METRIC.fullmatch(name)
-        dtype = pa.float64() if is_expectation else arrow_type(name)
-        columns[name] = pa.array(map(_to_cell, rendered[name]), dtype)
+        dtype = arrow_type(name)
+        if is_expectation:
+            dtype = pa.float64()
+        columns[name] = pa.array(map(none_if_left_out, rendered[name]), dtype)
     return pa.table(columns)
 
 
@@ -150,7 +152,3 @@ def _list_tactics(rows: RowSet, query: ReportQuery) -> list[str]:
     if query.tactics == (EVERY_TACTIC,):
         return [EVERY_TACTIC] * len(rows.keys)
     return [key.group.campaign.tactic for key in rows.keys]
-
-
-def _to_cell(value: Any) -> Any:
-    return None if value is LEFT_OUT else value

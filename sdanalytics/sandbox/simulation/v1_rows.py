@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from itertools import compress
 from typing import Any, Final, NamedTuple
 
 from sdanalytics.model.metrics import CATALOGUE
@@ -18,9 +17,9 @@ from sdanalytics.sandbox.simulation.breakdowns import (
 )
 from sdanalytics.sandbox.simulation.campaigns import ACCOUNT_OPENED
 from sdanalytics.sandbox.simulation.fields import (
-    LEFT_OUT,
     list_labels,
     list_summands,
+    none_if_left_out,
     render_amounts,
     render_columns,
     render_ratio,
@@ -28,7 +27,7 @@ from sdanalytics.sandbox.simulation.fields import (
 )
 from sdanalytics.sandbox.simulation.identifiers import make_id
 from sdanalytics.sandbox.simulation.measures import DayMeasures
-from sdanalytics.sandbox.simulation.report_rows import JsonRow, measure_day
+from sdanalytics.sandbox.simulation.report_rows import JsonRow, keep_rows, measure_day
 from sdanalytics.sandbox.simulation.simulated_day import SimulatedDay
 from sdanalytics.sandbox.v1_accounts import Account
 from sdanalytics.sandbox.v1_fields import ALL_VIEWS, V1Field
@@ -149,7 +148,8 @@ def _render_day(
         columns[name] = _render_label(name, source, rows.keys, day, today)
     columns = _apply_filters(columns, request.filters)
     products = columns.get("adProduct.value", [])
-    return columns | {"adProduct.value": [_PRODUCTS[product] for product in products]}
+    columns["adProduct.value"] = [_PRODUCTS[product] for product in products]
+    return columns
 
 
 def render_v1_metrics(
@@ -171,7 +171,9 @@ def render_v1_metrics(
         if model and not fields:
             continue
         # The rows are the same: they follow from the traffic.
-        counted = measures.with_all_views() if model else measures
+        counted = measures
+        if model:
+            counted = measures.with_all_views()
         rows = _break_down(counted, report, fields)
         columns |= _render_fields(fields, rows, measures.day)
     return rows, columns
@@ -182,10 +184,10 @@ def _break_down(
 ) -> RowSet:
     summands: dict[str, None] = {}
     for field in metrics:
-        for name in (field.plus, field.minus, field.per):
-            parts = [name] if name else []
+        for name in filter(None, (field.plus, field.minus, field.per)):
+            parts = [name]
             if name in CATALOGUE:
-                parts = list_summands([name])
+                parts = list_summands(parts)
             summands |= dict.fromkeys(parts)
     names = list(summands)
     if report[0] in PURCHASED:
@@ -198,15 +200,15 @@ def _render_fields(metrics: Sequence[V1Field], rows: RowSet, simulated: Simulate
     columns: _Columns = {}
     for field in metrics:
         values = _render_field(field, rows, simulated.day, decimals)
-        columns[field.name] = [None if value is LEFT_OUT else value for value in values]
+        columns[field.name] = list(map(none_if_left_out, values))
     return columns
 
 
 def _render_field(field: V1Field, rows: RowSet, day: date, decimals: int) -> list[Any]:
     """Return a metric of rows; None where it is not known."""
     if not field.per and not field.minus and field.plus in CATALOGUE:
-        known = all(name in rows.metrics for name in list_summands([field.plus]))
-        if known:
+        summands = list_summands([field.plus])
+        if rows.metrics.keys() >= set(summands):
             return render_columns([field.plus], rows, day, decimals)[field.plus]
     if field.plus not in rows.metrics:
         return [None] * len(rows.keys)
@@ -230,7 +232,7 @@ def _render_rate(field: V1Field, rows: RowSet, decimals: int) -> list[Any]:
     rates = render_ratio(numerators, denominators)
     if field.type != "PERCENTAGE":
         return rates
-    return [None if rate is None else round(rate * _PERCENT, 4) for rate in rates]
+    return list(map(_to_percent, rates))
 
 
 def _render_label(
@@ -242,7 +244,7 @@ def _render_label(
     if name in source.labels:
         return [source.labels[name]] * len(keys)
     if name == "productRelevance.value":
-        return ["Promoted" if key.other == key.ad.asin else "Halo" for key in keys]
+        return list(map(_describe_relevance, keys))
     if name == "campaign.startDate":
         return [_format_start(key) for key in keys]
     values = list_labels(_LABELS[name], keys, today)
@@ -255,6 +257,18 @@ def _render_label(
     return values
 
 
+def _to_percent(rate: float | None) -> float | None:
+    if rate is None:
+        return None
+    return round(rate * _PERCENT, 4)
+
+
+def _describe_relevance(key: RowKey) -> str:
+    if key.other == key.ad.asin:
+        return "Promoted"
+    return "Halo"
+
+
 def _format_start(key: RowKey) -> str:
     start = max(key.group.campaign.first_day, ACCOUNT_OPENED)
     return f"{start.isoformat()}T00:00:00Z"
@@ -264,8 +278,5 @@ def _apply_filters(columns: _Columns, filters: Sequence[Comparison]) -> _Columns
     """Return the rows that satisfy all filters."""
     for item in filters:
         allowed = list(map(item.allows, columns[item.field]))
-        selected = {}
-        for name, values in columns.items():
-            selected[name] = list(compress(values, allowed))
-        columns = selected
+        columns = keep_rows(columns, allowed)
     return columns

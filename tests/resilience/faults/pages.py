@@ -28,7 +28,7 @@ _INTRO: Final = """\
 Whatever fault occurs between a call and the service, the call ends with the right data or with
 an error that names the fault; and no report is requested twice that the service has built and
 can deliver. Here each operation of version {number} meets each fault, at a real socket of the
-[sandbox](../README.md#the-sandbox): in one exchange (*once*), or in all of that operation (*for
+[sandbox](guide/sandbox.md): in one exchange (*once*), or in all of that operation (*for
 good*). The other versions have pages of their own: {others}.
 
 A call requests {call}. *Creates*: the largest number of times that the service made one of

@@ -1,0 +1,1 @@
+"""What the documentation has beside Sphinx's own extensions."""
