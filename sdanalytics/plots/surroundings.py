@@ -281,7 +281,7 @@ def _find_axis_box(axis: Any, renderer: Any) -> BboxBase | None:
 
 def _drop_alike(axis_list: Sequence[Any]) -> list[Any]:
     """Return the first of those that share a scale, and its labels: panels have the same."""
-    first_by_scale = {}
+    first_by_scale: dict[int, Any] = {}
     for axis in axis_list:
         first_by_scale.setdefault(id(axis.get_major_locator()), axis)
     return list(first_by_scale.values())

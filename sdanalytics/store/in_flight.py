@@ -390,10 +390,7 @@ def read_all(state_dir: Path) -> list[Claim]:
 
 
 def _freeze(reports: Mapping[ClaimedReport, list[Partition]]) -> tuple[ResumableReport, ...]:
-    claimed = []
-    for report, partitions in reports.items():
-        claimed.append((report, tuple(partitions)))
-    return tuple(claimed)
+    return tuple((report, tuple(partitions)) for report, partitions in reports.items())
 
 
 def _to_report(claim: Claim) -> InFlightReport | None:
