@@ -164,7 +164,7 @@ def summarize(
     if buckets is not None:
         result = _add_days(result, df, buckets, str(period))
     result = _add_estimates(result, df, keys, additions, period)
-    notes = _describe_days(df)
+    notes = _list_summarized_days(df)
     if note is not None:
         notes[WITHOUT_COST_TYPE] = note
     update_metadata(result, summarized_by=keys, freq=period, **notes)
@@ -175,7 +175,7 @@ def summarize(
     return result
 
 
-def _describe_days(df: pd.DataFrame) -> dict[str, Any]:
+def _list_summarized_days(df: pd.DataFrame) -> dict[str, Any]:
     """Return the entry of the metadata for the days of the rows, if these are known."""
     days = find_frame_days(df)
     if days is None:

@@ -26,7 +26,7 @@ _TABLES: Final = {
 }
 """The function that makes the table of each figure, in the modules of this package."""
 
-_LOOK: Final = ("ax", "title", "facet", "scale", "target")
+_STYLE_ARGUMENTS: Final = ("ax", "title", "facet", "scale", "target")
 """Arguments of figures that change none of their numbers."""
 
 
@@ -75,7 +75,7 @@ def _validate_arguments(
         bound = signature.bind(data, *args, **options).arguments
     except TypeError as error:
         raise InvalidRequest(f"the arguments must be those of plots.{figure}: {error}") from None
-    styles = [*bound.get("kwargs", {}), *(name for name in _LOOK if name in bound)]
+    styles = [*bound.get("kwargs", {}), *(name for name in _STYLE_ARGUMENTS if name in bound)]
     if styles:
         raise InvalidRequest(
             f"the arguments must decide about numbers, got {', '.join(styles)}: "

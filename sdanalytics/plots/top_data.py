@@ -37,6 +37,8 @@ class TopData:
     bounded : BoundedMetric or None
     special_names : list of str
         Those of the names that are nobody's.
+    missing_count : int
+        How many of all groups have no value of the metric.
     """
 
     table: pd.DataFrame
@@ -47,6 +49,7 @@ class TopData:
     share: float
     bounded: BoundedMetric | None
     special_names: list[str]
+    missing_count: int
 
     @property
     def has_other_bar(self) -> bool:
@@ -97,6 +100,7 @@ def top_data(
         share=(whole - others) / whole if whole else np.nan,
         bounded=bounded,
         special_names=[*groups.special_names, word_others(len(totals) - len(shown))],
+        missing_count=int(totals[metric].isna().sum()),
     )
 
 

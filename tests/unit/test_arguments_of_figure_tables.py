@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sdanalytics import InvalidRequest, summarize
+from sdanalytics import InvalidRequest, compare, summarize
 from sdanalytics import plots as typed_plots
+from tests.support.figures import text_below
 from tests.support.samples import GERMANY, US, sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
@@ -80,3 +81,20 @@ class TestTitles:
         assert plots.trend(one).get_title(loc="left").endswith(", Northwind US")
         two = plots.trend(both, "clicks").get_title(loc="left")
         assert two.endswith(", 2 profiles")
+
+
+def test_top_of_changes_says_where_the_part_of_those_without_a_ratio_is() -> None:
+    days = ["2026-11-01", "2026-11-01", "2026-11-02", "2026-11-02"]
+    frame = pd.DataFrame(
+        {
+            "date": pd.to_datetime(days),
+            "campaignName": ["Tents", "Stoves"] * 2,
+            "costType": "CPC",
+            "cost": [10.0, 10.0, 20.0, 20.0],
+            "attributedSales14d": [30.0, 0.0, 30.0, 40.0],
+        }
+    )
+    changes = compare(frame, (days[0], days[0]), (days[2], days[2]), by="campaignName")
+    below = text_below(plots.top(changes, "acos_change"))
+    assert "1 of 2 campaigns without ACOS in one of the periods: waterfall(explain" in below
+    assert "without" not in text_below(plots.top(changes, "cost_change"))
