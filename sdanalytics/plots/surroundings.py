@@ -26,6 +26,8 @@ _MAX_SHRINKING: Final = 0.95
 """A line becomes at least this much shorter at each attempt to make it fit."""
 _MIN_CHARACTERS: Final = 8
 """Characters in a line of a text, however narrow the axes are."""
+_TITLE_HEIGHT: Final = 20
+"""Points above axes that a line of title takes, with the gap below it."""
 _MAX_MOVE: Final = 0.1
 """Pixels by which axes may move without their surroundings."""
 
@@ -119,10 +121,13 @@ class Surroundings(Artist):
         if self._caption is not None:
             artist = self._caption.artist
             artist.set_position((left, top))
+            artist.set_visible(True)  # else it has no size
             self._caption.wrap(renderer, right - left)
             box = artist.get_window_extent(renderer)
-            boxes.append(box)
-            top = box.y0 - self._pixels(_GAP)
+            artist.set_visible(self._has_room_below(box))
+            if artist.get_visible():
+                boxes.append(box)
+                top = box.y0 - self._pixels(_GAP)
         shown = self._owner.get_children()
         for legend in self._legends:
             if legend not in shown:  # another one has taken its place
@@ -142,9 +147,36 @@ class Surroundings(Artist):
         if not artist.get_text():  # the user has removed it
             return []
         top = self._find_upper_edge(renderer)
-        artist.set_position(self._owner.transAxes.inverted().transform((left, top)))
+        x, y = self._owner.transAxes.inverted().transform((left, top))
+        artist.set_position((x, y))
         self._title.wrap(renderer, right - left)
-        return [artist.get_window_extent(renderer)]
+        box = artist.get_window_extent(renderer)
+        if "\n" in artist.get_text() and not self._has_room_above(box):
+            self._title.cut(renderer, right - left)
+            box = artist.get_window_extent(renderer)
+        return [box]
+
+    def _has_room_above(self, box: BboxBase) -> bool:
+        """Return whether a title keeps off neighbours, for which only a layout makes room."""
+        figure = root_figure(self._owner)
+        if figure.get_layout_engine() is not None:
+            return True
+        return not any(box.overlaps(other.bbox) for other in figure.axes)
+
+    def _has_room_below(self, box: BboxBase) -> bool:
+        """Return whether a caption keeps off neighbours, for which only a layout makes room."""
+        figure = root_figure(self._owner)
+        if figure.get_layout_engine() is not None:
+            return True
+        for other in figure.axes:
+            upper = other.bbox.y1
+            if other.get_title(loc="left"):
+                upper += self._pixels(_TITLE_HEIGHT)
+            is_beside = other.bbox.x1 <= box.x0 or other.bbox.x0 >= box.x1
+            is_below = other.bbox.y1 < self._owner.bbox.y0
+            if is_below and not is_beside and upper > box.y0:
+                return False
+        return True
 
     def _find_edges(self, renderer: Any) -> tuple[float, float]:
         """Return the left edge of the axes with their labels, and their right edge, in pixels."""
@@ -232,6 +264,16 @@ class _WrappedText:
             shrunk = int(length * min(width / extent, _MAX_SHRINKING))
             length = max(shrunk, _MIN_CHARACTERS)
             self._show(textwrap.fill(self.text, length))
+            extent = self.artist.get_window_extent(renderer).width
+
+    def cut(self, renderer: Any, width: float) -> None:
+        """Show as many words as fit into one line."""
+        self._width = None
+        length = len(self.text)
+        extent = width + 1
+        while extent > width and length > _MIN_CHARACTERS:
+            length -= 1
+            self._show(textwrap.shorten(self.text, length, placeholder=" …"))
             extent = self.artist.get_window_extent(renderer).width
 
     def _show(self, text: str) -> None:
