@@ -156,8 +156,8 @@ def find_background(artist: Any, axes: Any) -> tuple[float, float, float, float]
     box = artist.get_bbox_patch() if isinstance(artist, Text) else None
     outside = to_rgba(axes.figure.get_facecolor())
     inside = to_rgba(axes.get_facecolor())
-    if box is not None and box.get_facecolor()[3] > 0:
-        return to_rgba(box.get_facecolor()[:3])
+    if box is not None and to_rgba(box.get_facecolor())[3] > 0:
+        return to_rgba(box.get_facecolor(), 1.0)
     if axes.images or any(isinstance(child, QuadMesh) for child in axes.collections):
         cell = find_cell_color(artist, axes)
         if cell is not None:
