@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 # Warnings filters belong to the process, so that one block collects at a time.
-_collecting_lock: Final = threading.Lock()
+_collecting_lock: Final = threading.RLock()
 
 
 @contextlib.contextmanager

@@ -26,6 +26,17 @@ def is_named_by_last_day(freq: str) -> bool:
     return name in _NAMED_BY_LAST_DAY
 
 
+def find_span(
+    first: pd.Timestamp, last: pd.Timestamp, freq: str
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first day of the first bucket and the last day of the last one."""
+    offset: Any = pd.tseries.frequencies.to_offset(freq)
+    day = pd.Timedelta(days=1)
+    if is_named_by_last_day(freq):
+        return first - offset + day, last
+    return first, last + offset - day
+
+
 def count_days(df: pd.DataFrame, buckets: Buckets, freq: str) -> pd.DataFrame | None:
     """Return the days of each bucket that the frame has rows of; None for buckets of a day.
 

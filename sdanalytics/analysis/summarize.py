@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from sdanalytics.analysis.final_columns import (
     summarize_final,
 )
 from sdanalytics.analysis.final_curve import FinalLike, resolve_curve
+from sdanalytics.analysis.frame_days import SUMMARIZED_DAYS, find_frame_days
 from sdanalytics.analysis.group_summary import has_measures, summarize_rows
 from sdanalytics.analysis.kpi_bounds import INTERVALS, add_bound_columns, bound_kpis
 from sdanalytics.analysis.metadata import update_metadata
@@ -163,13 +164,23 @@ def summarize(
     if buckets is not None:
         result = _add_days(result, df, buckets, str(period))
     result = _add_estimates(result, df, keys, additions, period)
-    notes = {} if note is None else {WITHOUT_COST_TYPE: note}
+    notes = _list_summarized_days(df)
+    if note is not None:
+        notes[WITHOUT_COST_TYPE] = note
     update_metadata(result, summarized_by=keys, freq=period, **notes)
     if total and (keys or period) and len(result):
         ensure_single_currency(df, group_rows(df, []), "leave out total=")
         row = _add_estimates(_summarize_all(df, result), df, [], additions)
         result = append_total_row(result, row, keys, period)
     return result
+
+
+def _list_summarized_days(df: pd.DataFrame) -> dict[str, Any]:
+    """Return the entry of the metadata for the days of the rows, if these are known."""
+    days = find_frame_days(df)
+    if days is None:
+        return {}
+    return {SUMMARIZED_DAYS: [f"{day:%Y-%m-%d}" for day in days]}
 
 
 class _Additions(NamedTuple):

@@ -59,6 +59,11 @@ _ADVICE: Final[dict[type[ApiError], str]] = {
     ServerError: "Amazon's side failed repeatedly: call again later; data received so far are "
     "stored",
 }
+_REFUSAL_ADVICE: Final = {
+    "advertiser_accounts": "The unified Ads API is a beta, to which not every login has access. "
+    'Version 3 does without: Client(api="v3"), without history=',
+}
+"""What to do about an operation that the service refuses, where that says more than the error."""
 _DEFAULT_ADVICE: Final = "The response is unexpected for this operation; call again later"
 NETWORK_ADVICE: Final = (
     "Something between this machine and the service seems to answer in its place: check the proxy, "
@@ -116,6 +121,8 @@ def to_exception(
     """
     body = _parse_error_body(response).redact(secrets)
     error_class = error_class or _exception_class(response.status, operation, body)
+    if advice is None and response.status < 500:
+        advice = _REFUSAL_ADVICE.get(operation)
     advice = advice or _ADVICE.get(error_class, _DEFAULT_ADVICE)
     reason = ": ".join(filter(None, (body.code, body.details)))
     reason = reason or "the response gives no details"

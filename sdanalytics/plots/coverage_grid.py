@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from sdanalytics.model.partition import COVERAGE_STATES
-from sdanalytics.plots.colors import background, caption_color, is_dark
+from sdanalytics.plots.colors import background, caption_color, raise_contrast
 from sdanalytics.plots.coverage_data import CoverageMatrix, HasCoverage, coverage_matrix
 from sdanalytics.plots.date_axis import format_date_axis, to_date_number
 from sdanalytics.plots.heatmap import style_cells
@@ -42,13 +42,11 @@ class _StateStyle(NamedTuple):
 STATE_STYLES: Final = {
     "final": _StateStyle("#0072B2", "stored for good"),
     "restatable": _StateStyle("#56B4E9", "may change"),
-    "empty": _StateStyle("#DCDCDC", "stored, no rows"),
+    "empty": _StateStyle("#8F8F8F", "stored, no rows"),
     "missing": _StateStyle("#E69F00", "not stored"),
     "gone": _StateStyle("#3C3C3C", "not stored, too old"),
 }
 """The style of each of `COVERAGE_STATES`."""
-_GONE_ON_DARK: Final = "#8A8A8A"
-"""In place of the dark grey, which a dark background hides."""
 ROW_HEIGHT: Final = 0.19
 """Inches per row."""
 HEIGHT_WITHOUT_ROWS: Final = 1.4
@@ -136,10 +134,9 @@ def _draw_cells(ax: Axes, states: pd.DataFrame, left: float, kwargs: Style) -> A
 
 def _choose_state_colors(ax: Axes) -> ListedColormap:
     """Return the colours of states that the background does not hide."""
-    colors = {state: style.color for state, style in STATE_STYLES.items()}
-    if is_dark(background(ax)):
-        colors["gone"] = _GONE_ON_DARK
-    return ListedColormap([colors[state] for state in COVERAGE_STATES])
+    behind = background(ax)
+    colors = [STATE_STYLES[state].color for state in COVERAGE_STATES]
+    return ListedColormap([raise_contrast(color, behind) for color in colors])
 
 
 def _due_line_style(ax: Axes) -> Style:

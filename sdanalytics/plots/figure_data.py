@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
 import pandas as pd
 
 from sdanalytics._core.suggest import validate_choice
+from sdanalytics.errors import InvalidRequest
 
 _TABLES: Final = {
     "calendar": "calendar_data.tidy_calendar",
@@ -23,6 +25,9 @@ _TABLES: Final = {
     "trend": "trend_table.tidy_trend",
 }
 """The function that makes the table of each figure, in the modules of this package."""
+
+_STYLE_ARGUMENTS: Final = ("ax", "title", "facet", "scale", "target")
+"""Arguments of figures that change none of their numbers."""
 
 
 def data(figure: str, data: Any, *args: Any, **kwargs: Any) -> pd.DataFrame:
@@ -48,17 +53,42 @@ def data(figure: str, data: Any, *args: Any, **kwargs: Any) -> pd.DataFrame:
     Raises
     ------
     InvalidRequest
-        When there is no such figure, or as the figure raises it.
+        When there is no such figure, an argument is not its own or of its look only, or as the
+        figure raises it.
 
     Examples
     --------
     >>> import sdanalytics as sda
     >>> table = sda.plots.data("top", df, "cost", by="campaignName")  # doctest: +SKIP
     """
-    return _find_table(figure)(data, *args, **kwargs)
+    table = _find_table(figure)
+    _validate_arguments(figure, data, args, kwargs)
+    return table(data, *args, **kwargs)
+
+
+def _validate_arguments(
+    figure: str, data: Any, args: tuple[Any, ...], options: Mapping[str, Any]
+) -> None:
+    """Raise `InvalidRequest` for arguments that the figure does not have, or only for its look."""
+    signature = inspect.signature(getattr(import_module("sdanalytics.plots"), figure))
+    try:
+        bound = signature.bind(data, *args, **options).arguments
+    except TypeError as error:
+        raise InvalidRequest(f"the arguments must be those of plots.{figure}: {error}") from None
+    styles = [*bound.get("kwargs", {}), *(name for name in _STYLE_ARGUMENTS if name in bound)]
+    if styles:
+        raise InvalidRequest(
+            f"the arguments must decide about numbers, got {', '.join(styles)}: "
+            f"leave out what decides about the look of plots.{figure} only"
+        )
 
 
 def _find_table(figure: str) -> Callable[..., pd.DataFrame]:
+    if not isinstance(figure, str):
+        raise InvalidRequest(
+            f"figure must be a name such as 'trend', got {type(figure).__name__}: "
+            "pass it first, as in plots.data('trend', df)"
+        )
     name = validate_choice("figure", figure, list(_TABLES))
     module_name, function_name = _TABLES[name].split(".")
     module = import_module(f"sdanalytics.plots.{module_name}")

@@ -25,7 +25,7 @@ _HANDLE_WIDTH: Final = 40
 _MAX_COLUMNS: Final = 4
 _ROW_HEIGHT: Final = 13
 """Points that a line of a small legend takes."""
-_MAX_SHARE: Final = 0.4
+_MAX_SHARE: Final = 0.6
 """The height of a legend below, as a share of that of the axes before there is one."""
 _BELOW: Final[Style] = {
     "loc": "upper left",

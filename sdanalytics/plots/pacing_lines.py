@@ -89,8 +89,7 @@ def pacing(
         _format_pacing_axes(ax, data, month)
         # Cumulative lines leave the upper left free.
         add_line_legend(ax, inside=not is_narrow(ax))
-        name = f"{month.days[0]:%B %Y}"
-        add_title(ax, title, data, f"cost of {name} against budget")
+        add_title(ax, title, data, "cost against budget", f"{month.days[0]:%B %Y}")
         return ax
 
 

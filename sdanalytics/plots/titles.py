@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import pandas as pd
 from matplotlib.axes import Axes
 
+from sdanalytics.analysis.frame_days import find_frame_days
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.model.profile_entries import PROFILE_ID_COLUMN, PROFILES
@@ -21,7 +22,9 @@ _PERIODS: Final = ("period_b", "period_a")
 """The entries of the metadata of a comparison."""
 
 
-def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> None:
+def add_title(
+    ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str, when: str | None = None
+) -> None:
     """Write a title at the upper left: the given one, or subject, days and profile.
 
     Parameters
@@ -32,6 +35,8 @@ def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> N
         Its dates and metadata tell of which days and of whom it is.
     subject : str
         What the figure shows, such as "cost by campaign".
+    when : str, optional
+        Of which time it is, if that is not what the frame tells.
 
     Raises
     ------
@@ -45,7 +50,8 @@ def add_title(ax: Axes, title: TitleLike, data: pd.DataFrame, subject: str) -> N
     elif title is False:
         return
     else:
-        parts = [subject, word_shown_days(data), word_profile(data)]
+        days = word_shown_days(data) if when is None else when
+        parts = [subject, days, word_profile(data)]
         text = ", ".join(filter(None, parts))
     if text:
         find_surroundings(ax).add_title(text.replace("$", r"\$"))
@@ -60,17 +66,8 @@ def word_shown_days(data: pd.DataFrame) -> str:
     periods = [metadata[name] for name in _PERIODS if metadata.get(name)]
     if periods:
         return " against ".join(map(_word_compared_period, periods))
-    if "date" in data and metadata.get("freq") is None:
-        first = data["date"].min()
-        if not pd.isna(first):
-            return word_interval(first, data["date"].max())
-    start = metadata.get("start")
-    end = metadata.get("end")
-    if not start or not end:
-        return ""
-    first = date.fromisoformat(start)
-    last = date.fromisoformat(end)
-    return word_interval(first, last)
+    days = find_frame_days(data)
+    return "" if days is None else word_interval(days.first, days.last)
 
 
 def _word_compared_period(period: Mapping[str, str]) -> str:
@@ -99,15 +96,21 @@ def word_interval(first: date, last: date) -> str:
 def word_profile(data: pd.DataFrame) -> str:
     """Return the account and country of a frame, or how many profiles it has; else empty."""
     metadata = frame_metadata(data)
-    account: Any = metadata.get("account_name")
-    if account:
-        country = metadata.get("country")
-        if country:
-            return f"{account} {country}"
-        return str(account)
     count = len(metadata.get(PROFILES) or ())
     if PROFILE_ID_COLUMN in data:
         count = data[PROFILE_ID_COLUMN].nunique()
     if count > 1:
         return f"{count} profiles"
-    return ""
+    account: Any = metadata.get("account_name") or _find_only(data, "accountName")
+    if not account:
+        return ""
+    country = metadata.get("country") or _find_only(data, "countryCode")
+    return f"{account} {country}" if country else str(account)
+
+
+def _find_only(data: pd.DataFrame, column: str) -> str | None:
+    """Return the only value of a column; None if there are several, or none."""
+    if column not in data:
+        return None
+    values = data[column].dropna().unique().tolist()
+    return str(values[0]) if len(values) == 1 else None

@@ -144,14 +144,14 @@ def top(
         if dot is None:
             _write_values(ax, drawn_bars, to_float_array(bars.table[metric]), column_unit(metric))
         row_labels = labels.texts[: len(bars.names)]
-        if _has_other_bar(bars, metric):
+        if bars.has_other_bar:
             _draw_other_bar(ax, bars.others, len(row_labels), metric)
             row_labels.append(bars.other_name)
         _format_top_axes(ax, data, metric, row_labels)
         ax.tick_params(axis="y", labelsize=shape.font_size)
         if dot is not None:
             _draw_dots(ax, data, metric, dot, bars)
-        _add_notes(ax, data, bars, by)
+        _add_notes(ax, metric, bars, by)
         shared = labels.describe_shared()
         if shared is not None:
             add_caption(ax, shared)
@@ -207,14 +207,6 @@ def _hue_colors(
     return colors
 
 
-def _has_other_bar(bars: TopData, metric: str) -> bool:
-    """Return whether all others have a bar: one that does not dwarf those with a name."""
-    largest = np.abs(to_float_array(bars.table[metric])).max()
-    if bars.other_count == 0:
-        return False
-    return bool(abs(bars.others) <= largest)
-
-
 def _draw_other_bar(ax: Axes, value: float, row: int, metric: str) -> None:
     drawn = ax.barh(row, value, height=0.7, color=other_color(ax))
     _write_values(ax, drawn, np.array([value]), column_unit(metric))
@@ -244,8 +236,8 @@ def _format_top_axes(ax: Axes, data: pd.DataFrame, metric: str, labels: list[str
     ax.tick_params(axis="y", length=0)
 
 
-def _add_notes(ax: Axes, data: pd.DataFrame, bars: TopData, by: str) -> None:
-    """Say how many groups have no bar, and how much of the whole those with one have."""
+def _add_notes(ax: Axes, metric: str, bars: TopData, by: str) -> None:
+    """Say how many groups have no bar or no value, and the share of those with a bar."""
     if bars.other_count:
         text = word_shown_groups(len(bars.names), bars.group_count, by)
         if np.isfinite(bars.share):
@@ -253,6 +245,18 @@ def _add_notes(ax: Axes, data: pd.DataFrame, bars: TopData, by: str) -> None:
         add_caption(ax, text)
     if bars.bounded is not None:
         caption_bounds(ax, bars.bounded.level)
+    if metric.endswith(CHANGE) and bars.missing_count:
+        _caption_missing_changes(ax, bars, metric, by)
+
+
+def _caption_missing_changes(ax: Axes, bars: TopData, metric: str, by: str) -> None:
+    """Say which figure has the part of groups without a change: they may have caused the most."""
+    label = metric_label(metric.removesuffix(CHANGE))
+    groups = word_shown_groups(bars.missing_count, bars.group_count, by)
+    add_caption(
+        ax,
+        f"{groups} without {label} in one of the periods: waterfall(explain(...)) has their part",
+    )
 
 
 def _draw_dots(ax: Axes, data: pd.DataFrame, metric: str, dot: str, bars: TopData) -> None:

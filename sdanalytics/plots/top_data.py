@@ -37,6 +37,8 @@ class TopData:
     bounded : BoundedMetric or None
     special_names : list of str
         Those of the names that are nobody's.
+    missing_count : int
+        How many of all groups have no value of the metric.
     """
 
     table: pd.DataFrame
@@ -47,6 +49,14 @@ class TopData:
     share: float
     bounded: BoundedMetric | None
     special_names: list[str]
+    missing_count: int
+
+    @property
+    def has_other_bar(self) -> bool:
+        """Whether all others have a bar: one that does not dwarf those with a name."""
+        values = to_float_array(self.table.iloc[:, 1])
+        largest = np.abs(values).max(initial=0.0)
+        return self.other_count > 0 and bool(abs(self.others) <= largest)
 
     @property
     def other_name(self) -> str:
@@ -90,6 +100,7 @@ def top_data(
         share=(whole - others) / whole if whole else np.nan,
         bounded=bounded,
         special_names=[*groups.special_names, word_others(len(totals) - len(shown))],
+        missing_count=int(totals[metric].isna().sum()),
     )
 
 
@@ -112,7 +123,7 @@ def tidy_top(data: pd.DataFrame, metric: str = "cost", **options: object) -> pd.
     table = bars.table.drop(columns=GROUP_COLUMN).rename(columns=columns)
     table.insert(0, "name", bars.names)
     table[_OTHERS] = False
-    if bars.other_count and np.isfinite(bars.others):
+    if bars.has_other_bar:
         rest = {"name": bars.other_name, metric: bars.others, _OTHERS: True}
         table = pd.concat([table, pd.DataFrame([rest])])
     return table.reset_index(drop=True)

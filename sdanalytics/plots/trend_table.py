@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from sdanalytics.analysis.final_columns import FINAL_SUFFIXES
 from sdanalytics.plots.plot_data import to_float_array
 from sdanalytics.plots.trend_data import TrendData, trend_data
+
+_MARKS: Final = ("is_other", "is_part", "is_young")
 
 
 def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: Any) -> pd.DataFrame:
@@ -31,12 +33,12 @@ def tidy_trend(data: pd.DataFrame, metric: str = "cost", **options: Any) -> pd.D
         metric,
         **options,
     )
+    if lines.values.empty:
+        return pd.DataFrame(columns=["date", "name", metric, *_MARKS])
     tables = []
     for rank in range(len(lines.names)):
         line = lines.select(rank)
         tables.append(_tidy_line(line, metric))
-    if not tables:
-        return pd.DataFrame(columns=["date", "name", metric])
     return pd.concat(tables, ignore_index=True)
 
 

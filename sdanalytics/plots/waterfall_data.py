@@ -27,6 +27,7 @@ _NAMES_BY_ID: Final = {
     "campaignId": "campaignName",
     "adGroupId": "adGroupName",
     "targetId": "targetingText",
+    "profile_id": "accountName",
 }
 """The columns whose text stands for ids."""
 PERIODS: Final = ("period_a", "period_b")

@@ -218,9 +218,10 @@ class ReportCache(CacheReads, CacheMaintenance):
             ``asins`` and ``invalidTraffic``, and by matched target ``campaigns_matchedTarget``,
             ``adGroups_matchedTarget`` and ``targets_matchedTarget``; each has all days of all
             profiles that are stored. Their columns are `source`, `profile_id`, `tactic` (VARCHAR),
-            `date` (DATE), the identity columns, then every metric that the report has in either
-            version (BIGINT, DOUBLE or VARCHAR); null where a day is stored without it. Only files
-            that may match the query's conditions on these first four columns are read.
+            `date` (DATE), the identity columns, then every metric that the report has in any
+            version (BIGINT, DOUBLE or VARCHAR); null where a day is stored without it. Tables
+            share many names, so qualify columns in a join (``c.clicks``). Only files that may match
+            the query's conditions on these first four columns are read.
             ``campaign_list`` has all campaigns (`sdanalytics.store.campaign_table`).
         parameters : sequence or mapping, optional
             Values for each ``?``, or by name for each ``$name``.

@@ -50,7 +50,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Final, TypeVar
 
 from sdanalytics._core.clock import Clock
@@ -145,12 +144,7 @@ class InFlightRegistry:
         self._renewal.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._database.retire()
         self._renewal.join(1.0)

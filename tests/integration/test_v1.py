@@ -200,6 +200,16 @@ def test_a_profile_without_an_account_is_an_error_that_names_version_3(box: V1Bo
     assert requests_of(box, CREATE) == []
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_login_without_access_to_version_1_is_told_of_version_3(box: V1Box, status: int) -> None:
+    body = json.dumps({"code": "FORBIDDEN", "message": "not for you"})
+    box.sandbox.script_responses("query_accounts", ScriptedResponse(status, body))
+    with pytest.raises(ApiError, match=r'not for you.* is a beta.*Client\(api="v3"\)') as caught:
+        fetch(box)
+    assert caught.value.status == status
+    assert requests_of(box, CREATE) == []
+
+
 @pytest.mark.off_contract
 def test_profiles_of_one_country_in_one_account_are_not_mixed(box: V1Box) -> None:
     own = {"profileId": str(box.sandbox.profile_ids[0]), "countryCode": "US"}

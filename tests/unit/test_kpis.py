@@ -314,7 +314,8 @@ def test_kpis_that_cannot_be_computed_are_errors(
 
 
 def test_provenance_is_kept(frame: pd.DataFrame) -> None:
-    notes = {"summarized_by": ["tactic"], "freq": None}
+    days = [f"{day:%Y-%m-%d}" for day in (frame["date"].min(), frame["date"].max())]
+    notes = {"summarized_by": ["tactic"], "freq": None, "summarized_days": days}
     metadata = summarize(frame, "tactic").attrs["sdanalytics"]
     assert metadata == frame.attrs["sdanalytics"] | notes
     assert sda.add_kpis(frame).attrs == frame.attrs
