@@ -1,7 +1,7 @@
 """Draw every figure in hard situations, light and dark: ``make pictures`` does, too.
 
 The two pages, ``figures-light.png`` and ``figures-dark.png``, have a column for each figure and a
-row for each situation. They are looked at, and committed, whenever a figure changes.
+row for each situation, with their names at the edges. They are looked at, and committed, whenever a figure changes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 import sdanalytics as sda
 
@@ -34,6 +35,8 @@ from tests.support.samples import GERMANY, JAPAN, US, sample_frame  # noqa: E402
 THEMES: Final = {"light": "default", "dark": "dark_background"}
 WIDTH, HEIGHT = 420, 300
 """The size of a cell of the page, in pixels."""
+LEFT, TOP = 130, 30
+"""The room for the names of situations and figures, in pixels."""
 CAMPAIGNS: Final = 300
 CONVENTION: Final = "SD | US | 2026 Q4 | {} | CPC | do not pause"
 LONG: Final = 400
@@ -180,17 +183,27 @@ def draw_cell(draw: Callable[[Any], Any], width: float, height: float) -> Image.
 
 def draw_page(theme: str, situations: Mapping[str, Situation]) -> Image.Image:
     """Return the page of a theme."""
-    columns = len(list_figures(next(iter(situations.values()))))
+    names = list(list_figures(next(iter(situations.values()))))
+    size = LEFT + len(names) * WIDTH, TOP + len(situations) * HEIGHT
     with plt.style.context(THEMES[theme]):
-        background = mpl.colors.to_hex(mpl.rcParams["figure.facecolor"])
-        page = Image.new("RGB", (columns * WIDTH, len(situations) * HEIGHT), background)
+        page = Image.new("RGB", size, mpl.colors.to_hex(mpl.rcParams["figure.facecolor"]))
+        write_names(page, names, list(situations))
         for row, situation in enumerate(situations.values()):
             for column, draw in enumerate(list_figures(situation).values()):
-                page.paste(
-                    draw_cell(draw, situation.width, situation.height),
-                    (column * WIDTH, row * HEIGHT),
-                )
+                corner = LEFT + column * WIDTH, TOP + row * HEIGHT
+                page.paste(draw_cell(draw, situation.width, situation.height), corner)
     return page
+
+
+def write_names(page: Image.Image, figures: Sequence[str], situations: Sequence[str]) -> None:
+    """Write the names of the columns above them, and those of the rows at their left."""
+    pen = ImageDraw.Draw(page)
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 15)
+    color = mpl.colors.to_hex(mpl.rcParams["text.color"])
+    for column, name in enumerate(figures):
+        pen.text((LEFT + column * WIDTH, 6), name, color, font)
+    for row, name in enumerate(situations):
+        pen.text((6, TOP + row * HEIGHT + 6), name, color, font)
 
 
 def draw_pages() -> None:

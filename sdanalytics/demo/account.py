@@ -79,9 +79,10 @@ def connect_or_demo(*, delay: float = DEFAULT_DELAY) -> Connection:
 
     Examples
     --------
-    >>> import sdanalytics as sda
-    >>> client, last = sda.connect_or_demo()  # doctest: +SKIP
-    >>> df = sda.fetch_report("campaigns", days=28, client=client)  # doctest: +SKIP
+    At the beginning of a notebook::
+
+        client, last = sda.connect_or_demo()
+        df = sda.fetch_report("campaigns", days=28, client=client)
     """
     account = None if DEMO_VARIABLE in os.environ else describe_account(os.environ)
     if account is not None:

@@ -58,8 +58,11 @@ def data(figure: str, data: Any, *args: Any, **kwargs: Any) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> import sdanalytics as sda
-    >>> table = sda.plots.data("top", df, "cost", by="campaignName")  # doctest: +SKIP
+    >>> df = pd.DataFrame({"campaignName": ["Tents", "Stoves"], "cost": [3.0, 5.0]})
+    >>> sda.plots.data("top", df, "cost")["name"].tolist()
+    ['Stoves', 'Tents']
     """
     table = _find_table(figure)
     _validate_arguments(figure, data, args, kwargs)
