@@ -16,9 +16,7 @@ from sdanalytics._core.temp_folders import PREFIX, mark_in_use, remove_abandoned
 from sdanalytics.api.client import Client, default_client
 from sdanalytics.api.client_settings import has_account
 from sdanalytics.demo.clock import DemoClock
-from sdanalytics.demo.history import fill_history
 from sdanalytics.sandbox.launcher import start
-from sdanalytics.sandbox.simulation.advertisers import select_advertisers
 from sdanalytics.store.cache import ReportCache, internal_store
 
 DEFAULT_DELAY: Final = 0.3
@@ -123,6 +121,10 @@ class _Demo(NamedTuple):
 @cache
 def _start_demo(delay: float) -> _Demo:
     """Start a sandbox whose clock begins on the demo's morning, and fill a store."""
+    # The sandbox loads when it is used: not with the names of the package.
+    from sdanalytics.demo.history import fill_history
+    from sdanalytics.sandbox.simulation.advertisers import select_advertisers
+
     clock = DemoClock(DEMO_MORNING)
     sandbox = start(delay=delay, now=clock.now)
     api = os.environ.get("SDANALYTICS_API", "v3")

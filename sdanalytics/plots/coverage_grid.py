@@ -40,7 +40,7 @@ class _StateStyle(NamedTuple):
 
 
 STATE_STYLES: Final = {
-    "final": _StateStyle("#0072B2", "stored for good"),
+    "final": _StateStyle("#005B94", "stored for good"),
     "restatable": _StateStyle("#56B4E9", "may change"),
     "empty": _StateStyle("#8F8F8F", "stored, no rows"),
     "missing": _StateStyle("#E69F00", "not stored"),
