@@ -1,7 +1,8 @@
 """Draw every figure in hard situations, light and dark: ``make pictures`` does, too.
 
 The two pages, ``figures-light.png`` and ``figures-dark.png``, have a column for each figure and a
-row for each situation, with their names at the edges. They are looked at, and committed, whenever a figure changes.
+row for each situation, with their names at the edges. They are looked at, and committed, whenever
+a figure changes.
 """
 
 from __future__ import annotations
