@@ -23,12 +23,13 @@ lab: $(VENV)/.lab
 # With COVERAGE=yes, branch coverage is measured: test begins a measurement, test-rest ends it.
 test: $(VENV)/.test
 	rm -f .coverage
-	$(PYTEST) tests/unit tests/integration
+	$(PYTEST) -m "not slow" tests/unit tests/integration
 
 test-e2e: $(VENV)/.test
 	$(PYTEST) tests/e2e
 
 test-rest: $(VENV)/.test
+	$(PYTEST) -m slow tests/unit tests/integration
 	$(PYTEST) $(if $(COVERAGE),--cov-fail-under=$(COVERAGE_FLOOR)) tests/resilience tests/e2e
 
 test-all:

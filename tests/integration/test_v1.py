@@ -222,6 +222,7 @@ def test_profiles_of_one_country_in_one_account_are_not_mixed(box: V1Box) -> Non
 # -- limits --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fifteen_months_are_four_reports_two_at_a_time_a_minute_apart(
     clock: JumpingClock, store: ReportCache
 ) -> None:
@@ -273,6 +274,7 @@ def test_calls_of_other_profiles_wait_for_the_same_limit(box: V1Box, store: Repo
     assert box.clock.monotonic() - began < 60
 
 
+@pytest.mark.slow
 def test_many_profiles_side_by_side_share_the_limits(
     store: ReportCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -557,6 +559,7 @@ def test_reports_of_a_call_that_ended_count_as_in_flight_while_they_are_built(
 # -- one call over both --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_older_days_come_through_version_1_and_all_others_through_version_3(
     box: V1Box, store: ReportCache
 ) -> None:

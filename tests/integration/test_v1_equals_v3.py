@@ -117,6 +117,7 @@ def test_nearly_all_metrics_of_version_3_are_compared() -> None:
     assert {"attributedSales14dOtherSKU", "qualifiedBorrows"} <= missing["asins", None]
 
 
+@pytest.mark.slow
 def test_fifteen_months_in_one_call_are_the_truth(box: Box) -> None:
     metrics = ["impressions", "clicks", "cost", "viewAttributedSales14d", "attributedSales14d"]
     client = box.client_for(0, "v1")

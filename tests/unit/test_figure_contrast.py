@@ -22,7 +22,12 @@ from tests.support.curves import make_curve, shares
 from tests.support.samples import sample_frame
 
 plots: Any = typed_plots  # the tests read attributes of artists that matplotlib's types lack
-STYLES = ["default", "dark_background", "seaborn-v0_8-whitegrid", "ggplot"]
+STYLES = [
+    "default",
+    "dark_background",
+    pytest.param("seaborn-v0_8-whitegrid", marks=pytest.mark.slow),
+    pytest.param("ggplot", marks=pytest.mark.slow),
+]
 PERIODS = ("2026-10-24", "2026-10-28"), ("2026-10-29", "2026-11-02")
 CURVE = {"CPC": {"orders": shares(0.6)}, "VCPM": {"orders": shares(0.7, 6)}}
 
