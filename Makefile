@@ -26,7 +26,7 @@ test: $(VENV)/.test
 	$(PYTEST) -m "not slow" tests/unit tests/integration
 
 test-e2e: $(VENV)/.test
-	$(PYTEST) tests/e2e
+	$(PYTEST) -m "not slow" tests/e2e
 
 test-rest: $(VENV)/.test
 	$(PYTEST) -m slow tests/unit tests/integration

@@ -57,6 +57,10 @@ def execute(path: Path, kernel: Any = None) -> Any:
     return load_tool().execute(path, kernel)
 
 
+SLOW = ["07-weekly-report"]
+RUNS = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
+
+
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Any]:
     """A kernel for all notebooks: starting one and its demo takes longer than most of them."""
@@ -88,12 +92,13 @@ def test_all_notebooks_are_tested() -> None:
     assert [path.stem for path in PATHS] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_notebooks_run_without_an_account(name: str, kernel: Any, tmp_path: Path) -> None:
     copy = shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", tmp_path)
     check_outputs(name, execute(Path(copy), kernel))
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_on_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDANALYTICS_API", "v2")
     name = "02-what-changed"
