@@ -86,6 +86,6 @@ def test_lab_uses_the_sandbox_without_credentials(
     assert told == f"Notebooks use the sandbox at http://{source}, with made-up data."
     assert shape == [3, 8]
     assert [name.removeprefix("SDANALYTICS_") for name in names] == [
-        "BASE_URL", "CACHE_DIR", "CLIENT_ID", "CLIENT_SECRET", "CONSENT_URL", "PROFILE_ID",
-        "REFRESH_TOKEN", "TOKEN_URL",
+        "BASE_URL", "CACHE_DIR", "CLIENT_ID", "CLIENT_SECRET", "CONSENT_URL", "DEMO",
+        "PROFILE_ID", "REFRESH_TOKEN", "TOKEN_URL",
     ]  # fmt: skip
