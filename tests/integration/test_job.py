@@ -184,7 +184,7 @@ class TestPlan:
         assert actions[box.day(62), "T00020"] == ("cached", "good")
         action, reason = actions[box.day(62), "T00030"]
         assert action == "unavailable"
-        assert reason.startswith('older than 60 days. Client(history="v1")')
+        assert str(reason).startswith('older than 60 days. Client(history="v1")')
         assert actions[box.day(61), "T00020"][0] == "unavailable"
         assert actions[box.day(60), "T00020"] == ("request", "not stored")
         assert actions[box.day(50), "T00030"] == ("cached", "good")
