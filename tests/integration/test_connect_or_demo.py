@@ -17,6 +17,8 @@ from sdanalytics.store.cache import internal_store
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
 
+pytestmark = pytest.mark.slow
+
 CONNECT = """
 import os
 import sdanalytics as sda

@@ -22,6 +22,8 @@ from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.widgets.shown_report import find_period_before
 from tests.support.box import Box
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60.0
 DARK = {"background": "#111111", "text": "#eeeeee", "faint": "#444444"}
 VENDOR = "2750418263940173"
