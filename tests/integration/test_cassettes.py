@@ -42,7 +42,7 @@ CREATES: Final = {"v1": "/create/reports", "v2": "/report", "v3": "/reporting/re
 CREATE_OPERATIONS: Final = [
     ("v2", "request_report"),
     ("v3", "create_report"),
-    ("v1", "create_v1_report"),
+    pytest.param("v1", "create_v1_report", marks=pytest.mark.slow),
 ]
 """The sandbox's names of creates."""
 STATUSES: Final = {"v1": "/retrieve/reports", "v2": REPORT_ID, "v3": UUID_REPORT_ID}
