@@ -17,11 +17,11 @@ from sdanalytics.analysis.periods import Period
 from sdanalytics.analysis.row_ages import find_row_ages
 from sdanalytics.analysis.row_groups import BoolArray, FloatArray, IntArray, RowGroups, group_rows
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.entity_names import CAMPAIGN_ID
 from sdanalytics.model.profile_entries import FETCHED_ON
 
 FORECAST_WINDOW: Final = 56
 """Days that a forecast rests on: eight weeks."""
-CAMPAIGN_ID: Final = "campaignId"
 _BUDGET: Final = "campaignBudget"
 _STATUS: Final = "campaignStatus"
 _STOPPED: Final = ("archived", "paused")

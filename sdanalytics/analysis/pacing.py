@@ -13,7 +13,7 @@ from sdanalytics._core.user_warnings import warn_user
 from sdanalytics.analysis.budgets import sum_budgets
 from sdanalytics.analysis.column_arrays import to_floats
 from sdanalytics.analysis.cost_forecast import forecast_costs
-from sdanalytics.analysis.daily_costs import CAMPAIGN_ID, tabulate_costs
+from sdanalytics.analysis.daily_costs import tabulate_costs
 from sdanalytics.analysis.metadata import frame_metadata, update_metadata
 from sdanalytics.analysis.pacing_table import PACING, describe_days, sum_rows, tabulate_pacing
 from sdanalytics.analysis.periods import Period, word_days
@@ -26,6 +26,7 @@ from sdanalytics.analysis.validation import (
     warn_of_unknown_currency,
 )
 from sdanalytics.errors import InvalidRequest, PeriodWarning
+from sdanalytics.model.entity_names import CAMPAIGN_ID
 from sdanalytics.model.profile_entries import FETCHED_ON
 from sdanalytics.model.query import parse_day
 

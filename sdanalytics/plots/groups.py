@@ -12,26 +12,14 @@ import numpy as np
 import pandas as pd
 
 from sdanalytics.analysis.aggregate import aggregate
-from sdanalytics.analysis.row_groups import IntArray
+from sdanalytics.analysis.group_labels import LatestRows
+from sdanalytics.analysis.row_groups import RowGroups
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.entity_names import ID_BY_NAME, NAME_BY_ID
 
 GROUP_COLUMN: Final = "_group"
 """The column with the number of each row's group."""
 _NO_NAME: Final = "(none)"
-_IDS: Final = {
-    "campaignName": "campaignId",
-    "adGroupName": "adGroupId",
-    "targetingText": "targetId",
-    "targetingExpression": "targetId",
-}
-"""The id of what a column names: two campaigns may have the same name."""
-_TEXTS: Final = {
-    "campaignId": "campaignName",
-    "adGroupId": "adGroupName",
-    "targetId": "targetingText",
-    "profile_id": "accountName",
-}
-"""The name of what a column has the ids of."""
 _CONTEXTS: Final = ("adGroupName", "campaignName", "accountName", "countryCode")
 """What tells two groups of the same name apart."""
 _ID_ENDING: Final = 4
@@ -141,14 +129,15 @@ def factorize(data: pd.DataFrame, by: str, column: str, names: object = None) ->
     codes, values = pd.factorize(data[key], use_na_sentinel=False)
     keys = values.tolist()
     labels = [display_name(value) for value in keys]
-    for code, text in _last_texts(data, _TEXTS.get(by, by), codes).items():
+    latest = LatestRows(data, RowGroups(codes, pd.DataFrame(index=range(len(keys)))))
+    for code, text in _latest_texts(latest, data, NAME_BY_ID.get(by, by)).items():
         labels[code] = display_name(text)
     for code, value in enumerate(keys):
         name = given.get(value, given.get(labels[code]))
         if name is not None:
             labels[code] = str(name)
-    _tell_apart(data, codes, labels)
-    if key in _TEXTS:
+    _tell_apart(data, latest, labels)
+    if key in NAME_BY_ID:
         for code in _find_repeated(labels):
             ending = str(keys[code])[-_ID_ENDING:]
             labels[code] = f"{labels[code]} …{ending}"
@@ -159,35 +148,27 @@ def factorize(data: pd.DataFrame, by: str, column: str, names: object = None) ->
 
 def _choose_key(data: pd.DataFrame, by: str) -> str:
     """Return the column of ids for a column of names, if the frame has all of them."""
-    key = _IDS.get(by, by)
+    key = ID_BY_NAME.get(by, by)
     if key not in data or data[key].isna().any():
         return by
     return key
 
 
-def _last_texts(data: pd.DataFrame, column: str, codes: IntArray) -> dict[int, Any]:
-    """Return the last text of each group that has one: a campaign is called what it was last."""
+def _latest_texts(latest: LatestRows, data: pd.DataFrame, column: str) -> dict[int, Any]:
+    """Return the latest text of each group that has one: a campaign is called what it was last."""
     if column not in data:
         return {}
-    has_text = data[column].notna().to_numpy()
-    last_rows = np.full(codes.max(initial=-1) + 1, -1)
-    rows = np.arange(len(data))
-    if not has_text.all():
-        rows = rows[has_text]
-        codes = codes[has_text]
-    last_rows[codes] = rows
-    named = np.flatnonzero(last_rows >= 0)
-    texts = data[column].take(last_rows[named]).tolist()
-    return dict(zip(named.tolist(), texts, strict=True))
+    texts = enumerate(latest.take(column).tolist())
+    return {code: text for code, text in texts if not pd.isna(text)}
 
 
-def _tell_apart(data: pd.DataFrame, codes: IntArray, labels: list[Any]) -> None:
+def _tell_apart(data: pd.DataFrame, latest: LatestRows, labels: list[Any]) -> None:
     """Add to names that several groups have what tells these apart: the ad group and the like."""
     for column in _CONTEXTS:
         repeated = _find_repeated(labels)
         if not repeated:
             return
-        texts = _last_texts(data, column, codes)
+        texts = _latest_texts(latest, data, column)
         if len({texts.get(code) for code in repeated}) == 1:
             continue
         for code in repeated:

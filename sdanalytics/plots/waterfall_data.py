@@ -17,19 +17,13 @@ from sdanalytics.analysis.kpi_definitions import is_attributed
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.row_groups import BoolArray
 from sdanalytics.errors import InvalidRequest
+from sdanalytics.model.entity_names import NAME_BY_ID
 from sdanalytics.model.view_attribution import VIEW_ATTRIBUTION_CHANGED
 from sdanalytics.plots.groups import display_name, validate_names, word_others
 from sdanalytics.plots.metric_labels import metric_label
 from sdanalytics.plots.plot_data import FloatArray, to_float_array
 from sdanalytics.plots.restatement import CONVERSIONS_ARRIVING_FROM
 
-_NAMES_BY_ID: Final = {
-    "campaignId": "campaignName",
-    "adGroupId": "adGroupName",
-    "targetId": "targetingText",
-    "profile_id": "accountName",
-}
-"""The columns whose text stands for ids."""
 PERIODS: Final = ("period_a", "period_b")
 _FACTOR: Final = "factor"
 _SHARE_NAME: Final = "mix of cost types"
@@ -156,7 +150,7 @@ def _name_rows(rows: pd.DataFrame, keys: Sequence[str], given: Mapping[Any, Any]
         return _name_factors(rows)
     columns = []
     for key in keys:
-        name = _NAMES_BY_ID.get(key, key)
+        name = NAME_BY_ID.get(key, key)
         columns.append(name if name in rows else key)
     parts = []
     for key, column in zip(keys, columns, strict=True):

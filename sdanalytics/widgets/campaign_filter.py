@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from sdanalytics.model.entity_names import CAMPAIGN_ID
 from sdanalytics.widgets.components import button, show_widget
 from sdanalytics.widgets.folded_list import FoldedList
 from sdanalytics.widgets.option_list import Option
-from sdanalytics.widgets.shown_report import CAMPAIGN_ID
 
 _CAMPAIGN_NAME: Final = "campaignName"
 

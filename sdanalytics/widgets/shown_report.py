@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from sdanalytics.analysis.metadata import frame_metadata
 from sdanalytics.analysis.periods import Period, parse_period
-
-CAMPAIGN_ID: Final = "campaignId"
-"""The column that campaigns are told apart by."""
-
-_IDS_BY_NAME: Final = {
-    "campaignName": CAMPAIGN_ID,
-    "adGroupName": "adGroupId",
-    "targetingText": "targetId",
-    "targetingExpression": "targetId",
-}
-"""The id of what a column names."""
+from sdanalytics.model.entity_names import CAMPAIGN_ID, ID_BY_NAME
 
 
 def find_period_before(start: date, end: date) -> Period:
@@ -88,7 +78,7 @@ def keep_campaigns(rows: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
 
 def find_group_key(rows: pd.DataFrame, by: str) -> str:
     """Return the column that tells the groups of a menu apart: two targets may have one name."""
-    key = _IDS_BY_NAME.get(by, by)
+    key = ID_BY_NAME.get(by, by)
     if key in rows:
         return key
     return by

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sdanalytics._core.printable import to_printable
+from sdanalytics.model.entity_names import CAMPAIGN_ID
 from sdanalytics.model.query import ReportQuery
 from sdanalytics.widgets.code_generation import format_call
-from sdanalytics.widgets.shown_report import CAMPAIGN_ID, find_period_before
+from sdanalytics.widgets.shown_report import find_period_before
 
 
 def include_period_before(query: ReportQuery) -> ReportQuery:

@@ -83,3 +83,14 @@ def test_a_scale_around_a_target_shows_what_occurs(campaigns: pd.DataFrame) -> N
     axes = plots.top(campaigns, "orders", hue="acos", n=6, target=0.3)
     (bar,) = [other for other in axes.figure.axes if other is not axes]
     assert bar.get_ylim()[0] > 0  # an ACOS is not negative
+
+
+def test_a_renamed_campaign_has_its_latest_name_whatever_the_order_of_rows(
+    campaigns: pd.DataFrame,
+) -> None:
+    one = campaigns[campaigns["campaignId"] == campaigns["campaignId"].iloc[0]]
+    names = ["old"] * (len(one) - 1) + ["new"]
+    renamed = one.sort_values("date").assign(campaignName=names)
+    for rows in (renamed, renamed.iloc[::-1]):
+        axes = plots.top(rows, "cost")
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["new"]
