@@ -17,13 +17,12 @@ from matplotlib.colors import (
     TwoSlopeNorm,
 )
 
+from sdanalytics.analysis.directions import find_direction
 from sdanalytics.analysis.row_groups import FloatArray
 from sdanalytics.errors import InvalidRequest
 from sdanalytics.plots.colors import background, is_dark, mix, signed_colors
 from sdanalytics.plots.robust_limits import find_upper_limit
 
-LOWER_IS_BETTER: Final = ("acos", "cpa", "ntb_cpa", "cpc", "cost")
-"""Metrics of which less is more: above a target is bad."""
 _SEQUENTIAL: Final = "Blues"
 """The colour map of amounts: from light to dark, for any colour vision and in print."""
 _FIRST_COLOR: Final = 0.12
@@ -57,8 +56,13 @@ def make_scale(
     center = 0.0 if target is None else target
     reach = _find_reach(known - center)
     norm = TwoSlopeNorm(center, center - reach, center + reach)
-    is_reversed = target is not None and metric in LOWER_IS_BETTER
+    is_reversed = target is not None and _is_limited(metric)
     return ScalarMappable(norm, _diverging_map(ax, is_reversed=is_reversed))
+
+
+def _is_limited(metric: str) -> bool:
+    """Return whether it is bad to be above a target: a target of cost is a budget."""
+    return metric == "cost" or find_direction(metric) < 0
 
 
 def validate_target(target: object) -> None:

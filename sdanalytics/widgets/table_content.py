@@ -10,6 +10,7 @@ import pandas as pd
 
 from sdanalytics.analysis.column_units import describe_column, find_unit
 from sdanalytics.analysis.compare import compare
+from sdanalytics.analysis.directions import find_direction
 from sdanalytics.analysis.kpi_definitions import CONVERSION_METRICS
 from sdanalytics.analysis.recommend import recommend
 from sdanalytics.analysis.summarize import summarize
@@ -28,12 +29,6 @@ _KINDS: Final = {
     "ratio": "number",
     "fraction": "percent",
 }
-_RISE_IS_GOOD: Final = (
-    "sales", "orders", "units", "roas", "click_roas", "cvr", "ctr", "purchase_rate", "aov",
-    "ntb_orders", "ntb_sales", "halo_sales", "halo_orders", "halo_units", "page_views",
-)  # fmt: skip
-_RISE_IS_BAD: Final = ("acos", "cpa", "cpc", "vcpm", "ntb_cpa")
-_DIRECTIONS: Final = dict.fromkeys(_RISE_IS_GOOD, 1) | dict.fromkeys(_RISE_IS_BAD, -1)
 _SIDES: Final = {"b": "now", "a": "before", "change_share": "change"}
 """The ends of the names of the columns of a comparison, and their titles."""
 _LIMITED: Final = ("acos", "acos_final")
@@ -260,7 +255,7 @@ def _changed_columns(compared: pd.DataFrame, name: str) -> list[TableColumn]:
                 kind="change" if is_change else column.kind,
                 group=group,
                 starts=side == "b",
-                good=_DIRECTIONS.get(name, 0) if is_change else 0,
+                good=find_direction(name) if is_change else 0,
             )
         )
     return columns

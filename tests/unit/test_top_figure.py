@@ -94,3 +94,13 @@ def test_a_renamed_campaign_has_its_latest_name_whatever_the_order_of_rows(
     for rows in (renamed, renamed.iloc[::-1]):
         axes = plots.top(rows, "cost")
         assert [label.get_text() for label in axes.get_yticklabels()] == ["new"]
+
+
+@pytest.mark.parametrize(("metric", "is_good"), [("vcpm", False), ("roas", True)])
+def test_the_good_side_of_a_target_is_blue(
+    campaigns: pd.DataFrame, metric: str, is_good: bool
+) -> None:
+    by_view = campaigns[campaigns["costType"] == "VCPM"]
+    axes = plots.top(by_view, "cost", hue=metric, target=1e-6)  # all are above it
+    colours = [bar.get_facecolor() for bar in axes.patches]
+    assert {colour[2] > colour[0] for colour in colours} == {is_good}
