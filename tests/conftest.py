@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
+import sdanalytics as sda
 from sdanalytics import ReportCache
 from sdanalytics.sandbox import Sandbox
 from tests.support.box import Box
@@ -49,6 +50,13 @@ def box(clock: JumpingClock) -> Iterator[Box]:
 @pytest.fixture
 def store(tmp_path: Path) -> ReportCache:
     return ReportCache(tmp_path / "store")
+
+
+@pytest.fixture
+def picker(box: Box, store: ReportCache) -> Iterator[Any]:
+    report_picker = sda.ReportPicker(box.client, cache=store)
+    yield report_picker
+    report_picker.close()
 
 
 @pytest.fixture(autouse=True)

@@ -23,27 +23,7 @@ from sdanalytics.model.record_types import list_record_types
 from sdanalytics.sandbox import Sandbox, ScriptedResponse
 from tests.support.box import Box
 from tests.support.clock import JumpingClock
-
-SECONDS = 60.0
-
-
-@pytest.fixture
-def picker(box: Box, store: ReportCache) -> Iterator[Any]:
-    report_picker = ReportPicker(box.client, cache=store)
-    yield report_picker
-    report_picker.close()
-
-
-def visible_text(widget: Any) -> str:
-    return re.sub("<[^>]*>", "", widget.value).strip()
-
-
-def fetched(picker: Any) -> pd.DataFrame:
-    picker.fetch_button.click()
-    assert picker.wait(SECONDS)
-    assert picker.data is not None, visible_text(picker.status)
-    data: pd.DataFrame = picker.data
-    return data
+from tests.support.pickers import SECONDS, fetched, visible_text
 
 
 def picture(picker: Any) -> tuple[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,35 +16,15 @@ import pytest
 from matplotlib.image import imread
 
 import sdanalytics as sda
-from sdanalytics import ReportCache, ReportPicker
 from sdanalytics.sandbox import ScriptedResponse
 from sdanalytics.widgets.shown_report import find_period_before
 from tests.support.box import Box
+from tests.support.pickers import SECONDS, fetched, visible_text
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 60.0
 DARK = {"background": "#111111", "text": "#eeeeee", "faint": "#444444"}
 VENDOR = "2750418263940173"
-
-
-@pytest.fixture
-def picker(box: Box, store: ReportCache) -> Iterator[Any]:
-    report_picker = ReportPicker(box.client, cache=store)
-    yield report_picker
-    report_picker.close()
-
-
-def visible_text(widget: Any) -> str:
-    return re.sub("<[^>]*>", "", widget.value).strip()
-
-
-def fetched(picker: Any) -> pd.DataFrame:
-    picker.fetch_button.click()
-    assert picker.wait(SECONDS)
-    assert picker.data is not None, visible_text(picker.status)
-    data: pd.DataFrame = picker.data
-    return data
 
 
 def compared(picker: Any, client: sda.Client) -> pd.DataFrame:
